@@ -1,0 +1,48 @@
+//! Every ceiling of the language, with its unit and its reason (spec 11). Nothing else in core bounds an input.
+
+/// Bytes of a policy document. 100,000 tools with three rules each are about 20 MiB.
+pub const DOCUMENT_BYTES: usize = 32 << 20;
+/// Levels of nesting in a policy document. A combinator takes two, so this is 25 combinators deep; recursion over a
+/// document or condition stays far from the end of any stack.
+pub const DOCUMENT_DEPTH: usize = 64;
+/// Nodes that YAML aliases may add to a document by repeating what they name, in total: bounds an alias bomb.
+pub const ALIAS_NODES: usize = 100_000;
+/// Diagnostics reported for one document; the rest is counted only. Bounds memory, and nobody reads more.
+pub const DIAGNOSTICS: usize = 1_000;
+/// Bytes of one condition path.
+pub const PATH_BYTES: usize = 1_024;
+/// Segments of one condition path. Arguments are at most [`ARGUMENT_DEPTH`] deep, so a longer path can match nothing.
+pub const PATH_SEGMENTS: usize = 64;
+/// Bytes of the compiled form of one regular expression, as the `regex` crate's `size_limit` counts them.
+pub const REGEX_BYTES: usize = 256 << 10;
+/// Levels of nesting in one regular expression.
+pub const REGEX_DEPTH: u32 = 64;
+/// Bytes of one regular expression's text.
+pub const REGEX_TEXT_BYTES: usize = 16 << 10;
+/// Bytes of one tool or glob pattern: matching costs at most the product of both lengths.
+pub const NAME_BYTES: usize = 1_024;
+/// Patterns that the braces of one glob may expand to.
+pub const GLOB_ALTERNATIVES: usize = 256;
+/// Pairs of an exact tool entry and a glob entry that matches it, over a whole policy: bounds the merge at compile time.
+pub const MERGED_ENTRIES: usize = 4_000_000;
+
+/// Bytes of raw JSON arguments. The MCP SDKs stop at about 4 MB themselves.
+pub const ARGUMENT_BYTES: usize = 4 << 20;
+/// Levels of nesting in arguments, wherever core walks them whole; the arguments themselves are the first. Parsers of
+/// other languages stop near here too.
+pub const ARGUMENT_DEPTH: usize = 128;
+/// Steps that the checks of one call may take: one for each condition, element and member visited, one for each
+/// 16 bytes of a string compared, and for a regular expression one for each byte times its weight. Keeps one
+/// evaluation within milliseconds whatever the arguments are.
+pub const CALL_STEPS: u64 = 1_000_000;
+/// Bytes of a scope value. It becomes part of a counter's key.
+pub const SCOPE_BYTES: usize = 1_024;
+
+/// Live charges that one sliding window keeps, in one counter for one scope value. Beyond it the counter refuses.
+pub const SLIDING_CHARGES: usize = 10_000;
+/// Seconds of the longest window that is given in seconds, minutes, hours or days: one year.
+pub const WINDOW_SECONDS: i64 = 366 * 86_400;
+/// Seconds of the longest sliding window: one day.
+pub const SLIDING_SECONDS: i64 = 86_400;
+/// Days for which the id of a spent approval is remembered. Hosts must not keep an approval for longer.
+pub const APPROVAL_DAYS: i64 = 366;

@@ -1,0 +1,80 @@
+//! Conditions as text, for explanations only.
+
+use std::fmt::{self, Write as _};
+
+use super::operand::Operand;
+use super::operator::{Operator, Order};
+use super::{Outcome, Test};
+use crate::canonical::write_string;
+
+impl Outcome {
+    /// `holds`, `fails` or `unknown`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Fails => "fails",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let not = if self.negated { "not_" } else { "" };
+        write!(f, "{} ", self.path)?;
+        match &self.operator {
+            Operator::Equal(operand) => write!(f, "{} {operand}", if self.negated { "neq" } else { "eq" }),
+            Operator::Member(list) => write!(f, "{not}in {list}"),
+            Operator::Ordered(order, number) => {
+                let name = match order {
+                    Order::Less => "lt",
+                    Order::LessOrEqual => "lte",
+                    Order::Greater => "gt",
+                    Order::GreaterOrEqual => "gte",
+                };
+                write!(f, "{name} ")?;
+                number.write_canonical(f)
+            }
+            Operator::Matches(pattern) => write!(f, "{not}regex {}", Operand::String(pattern.text().into())),
+            Operator::Contains(operand) => write!(f, "{not}contains {operand}"),
+            Operator::Exists(wanted) => write!(f, "exists {wanted}"),
+            Operator::StartsWith(text) => write!(f, "starts_with {}", Operand::String(text.clone())),
+            Operator::EndsWith(text) => write!(f, "ends_with {}", Operand::String(text.clone())),
+            Operator::SubsetOf(list) => write!(f, "subset_of {list}"),
+            Operator::Within(directory) => write!(f, "within {directory}"),
+        }
+    }
+}
+
+/// As canonical JSON.
+impl fmt::Display for Operand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Number(number) => number.write_canonical(f),
+            Self::String(text) => write_string(f, text),
+            Self::Array(members) => {
+                f.write_char('[')?;
+                for (index, member) in members.iter().enumerate() {
+                    if index > 0 {
+                        f.write_char(',')?;
+                    }
+                    write!(f, "{member}")?;
+                }
+                f.write_char(']')
+            }
+            Self::Object(members) => {
+                f.write_char('{')?;
+                for (index, (name, member)) in members.iter().enumerate() {
+                    if index > 0 {
+                        f.write_char(',')?;
+                    }
+                    write_string(f, name)?;
+                    write!(f, ":{member}")?;
+                }
+                f.write_char('}')
+            }
+        }
+    }
+}

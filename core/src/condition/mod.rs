@@ -1,0 +1,169 @@
+//! Conditions: compiled once, tested against a call (spec 5).
+//!
+//! In: a condition and what the call gives to be read. Out: holds, fails or unknown. What that means for the call is
+//! `evaluate`'s work.
+
+mod describe;
+mod directory;
+mod operand;
+mod operator;
+mod outcome;
+mod reach;
+mod steps;
+
+use std::ops::ControlFlow;
+
+pub(crate) use operand::Operand;
+pub(crate) use operator::{NAMES, Operator};
+pub use outcome::Outcome;
+pub(crate) use outcome::{Place, Quantifier};
+pub(crate) use reach::{Facts, Leaf, Visitor};
+pub(crate) use steps::Steps;
+
+use crate::path::Path;
+use crate::trace::{Sink, Step};
+use crate::view::{Unreadable, View};
+
+/// A compiled condition.
+#[derive(Debug, Clone)]
+pub(crate) enum Condition {
+    Test(Test),
+    Any(Box<[Condition]>),
+    All(Box<[Condition]>),
+    Not(Box<Condition>),
+}
+
+/// `path op value`.
+#[derive(Debug, Clone)]
+pub(crate) struct Test {
+    pub(crate) path: Path,
+    pub(crate) operator: Operator,
+    pub(crate) negated: bool,
+}
+
+impl Condition {
+    /// What the condition says of a call, standing in `place`.
+    ///
+    /// `quantifier` is what `[*]` means here: the place's own, swapped by every `not` around. Recursion is as deep as
+    /// the condition, which the document's depth bounds.
+    pub(crate) fn evaluate<A: View, I: View, S: Sink>(
+        &self,
+        facts: &Facts<'_, A, I>,
+        place: Place,
+        quantifier: Quantifier,
+        sink: &mut S,
+    ) -> Result<Outcome, Unreadable> {
+        match self {
+            Self::Test(test) => test.evaluate(facts, place, quantifier, sink),
+            Self::Any(conditions) => {
+                combine(conditions, Quantifier::Any, "any", facts, place, quantifier, sink)
+            }
+            Self::All(conditions) => {
+                combine(conditions, Quantifier::All, "all", facts, place, quantifier, sink)
+            }
+            Self::Not(condition) => {
+                facts.steps.take(1)?;
+                sink.open(Step::Field("not"), || "not".into());
+                let outcome = !condition.evaluate(facts, place, quantifier.flipped(), sink)?;
+                sink.close(outcome.name(), None);
+                Ok(outcome)
+            }
+        }
+    }
+}
+
+fn combine<A: View, I: View, S: Sink>(
+    conditions: &[Condition],
+    combinator: Quantifier,
+    field: &'static str,
+    facts: &Facts<'_, A, I>,
+    place: Place,
+    quantifier: Quantifier,
+    sink: &mut S,
+) -> Result<Outcome, Unreadable> {
+    facts.steps.take(1)?;
+    sink.open(Step::Here, || field.into());
+    let mut whole = combinator.of_none();
+    for (index, condition) in conditions.iter().enumerate() {
+        sink.enter(Step::Item(field, index));
+        let outcome = condition.evaluate(facts, place, quantifier, sink)?;
+        sink.leave();
+        whole = combinator.with(whole, outcome);
+        if whole == combinator.settled_by() {
+            break;
+        }
+    }
+    sink.close(whole.name(), None);
+    Ok(whole)
+}
+
+impl Test {
+    fn evaluate<A: View, I: View, S: Sink>(
+        &self,
+        facts: &Facts<'_, A, I>,
+        place: Place,
+        quantifier: Quantifier,
+        sink: &mut S,
+    ) -> Result<Outcome, Unreadable> {
+        facts.steps.take(1)?;
+        let mut verdict = Verdict {
+            test: self,
+            place,
+            quantifier,
+            steps: &facts.steps,
+            whole: quantifier.of_none(),
+            seen: false,
+            why: None,
+        };
+        facts.reach(&self.path, &mut verdict)?;
+        sink.open(Step::Here, || self.to_string());
+        sink.close(verdict.whole.name(), verdict.reason());
+        Ok(verdict.whole)
+    }
+}
+
+/// Folds the outcomes of all values that a path names.
+struct Verdict<'t> {
+    test: &'t Test,
+    place: Place,
+    quantifier: Quantifier,
+    steps: &'t Steps,
+    whole: Outcome,
+    seen: bool,
+    why: Option<&'static str>,
+}
+
+impl Verdict<'_> {
+    fn reason(&self) -> Option<&'static str> {
+        if self.seen { self.why } else { Some("there is no element") }
+    }
+}
+
+impl Visitor for Verdict<'_> {
+    fn leaf<V: View>(&mut self, leaf: Leaf<'_, V>) -> Result<ControlFlow<()>, Unreadable> {
+        self.seen = true;
+        let (outcome, why) = match (leaf, &self.test.operator) {
+            (Leaf::Absent, Operator::Exists(wanted)) => ((!*wanted).into(), Some("the path is absent")),
+            (Leaf::Absent, _) => match self.place {
+                Place::Permit => (Outcome::Unknown, Some("the path is absent")),
+                Place::Block => (Outcome::Fails, Some("the path is absent")),
+            },
+            (Leaf::WrongType, _) => (Outcome::Unknown, Some("the path steps into a value of another type")),
+            (Leaf::Value(value), operator) => match operator.test(value, self.steps)? {
+                Outcome::Unknown => (Outcome::Unknown, Some("the value is of another type")),
+                decided => (decided, None),
+            },
+        };
+        let outcome = if self.test.negated { !outcome } else { outcome };
+        let before = self.whole;
+        self.whole = self.quantifier.with(before, outcome);
+        if self.whole != before || self.why.is_none() {
+            self.why = why;
+        }
+        Ok(if self.whole == self.quantifier.settled_by() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        })
+    }
+}

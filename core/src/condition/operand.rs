@@ -1,0 +1,202 @@
+//! Operands: the values that conditions compare with, compiled once (spec 5.7, 5.12).
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use super::outcome::{Outcome, Quantifier};
+use super::steps::Steps;
+use crate::number::Number;
+use crate::view::{Kind, Unreadable, View};
+
+/// A JSON value of the policy.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Operand {
+    Null,
+    Bool(bool),
+    Number(Number<'static>),
+    String(Box<str>),
+    Array(Box<[Operand]>),
+    Object(Box<[(Box<str>, Operand)]>),
+}
+
+impl Operand {
+    /// Whether `value` equals this operand (spec 5.7). Recursion is as deep as the operand, which the document bounds.
+    pub(crate) fn equals<V: View>(&self, value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
+        steps.take(1)?;
+        Ok(match (self, value.kind()?) {
+            (_, Kind::Foreign) => Outcome::Unknown,
+            (Self::Null, kind) => (kind == Kind::Null).into(),
+            (Self::Bool(operand), Kind::Bool(value)) => (*operand == value).into(),
+            (Self::Number(operand), Kind::Number(value)) => (*operand == value).into(),
+            (Self::String(operand), Kind::String(value)) => {
+                steps.take_text(&value)?;
+                (**operand == *value).into()
+            }
+            (Self::Array(operands), Kind::Array) => {
+                if operands.len() != value.len() {
+                    return Ok(Outcome::Fails);
+                }
+                let mut operands = operands.iter();
+                every(value, Quantifier::All, |element| match operands.next() {
+                    Some(operand) => operand.equals(&element, steps),
+                    None => Ok(Outcome::Fails),
+                })?
+            }
+            (Self::Object(operands), Kind::Object) => {
+                if operands.len() != value.len() {
+                    return Ok(Outcome::Fails);
+                }
+                let mut whole = Outcome::Holds;
+                for (name, operand) in operands {
+                    whole = match value.member(name)? {
+                        Some(member) => Quantifier::All.with(whole, operand.equals(&member, steps)?),
+                        None => Outcome::Fails,
+                    };
+                    if whole == Outcome::Fails {
+                        break;
+                    }
+                }
+                whole
+            }
+            _ => Outcome::Unknown,
+        })
+    }
+}
+
+/// Combines the outcomes of all elements of an array, stopping once they are settled.
+pub(crate) fn every<V: View>(
+    array: &V,
+    quantifier: Quantifier,
+    mut test: impl FnMut(V) -> Result<Outcome, Unreadable>,
+) -> Result<Outcome, Unreadable> {
+    let mut whole = quantifier.of_none();
+    let mut failure = None;
+    array.elements(|element| {
+        match test(element) {
+            Ok(outcome) => whole = quantifier.with(whole, outcome),
+            Err(unreadable) => failure = Some(unreadable),
+        }
+        if failure.is_some() || whole == quantifier.settled_by() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    })?;
+    failure.map_or(Ok(whole), Err)
+}
+
+/// The operand of `in` and `subset_of`: members sorted by type, so that membership costs no walk over scalars.
+#[derive(Debug, Clone)]
+pub(crate) struct List {
+    /// As the author wrote it, for explanations.
+    text: Box<str>,
+    null: bool,
+    bools: [bool; 2],
+    numbers: Box<[Number<'static>]>,
+    strings: Strings,
+    arrays: Box<[Operand]>,
+    objects: Box<[Operand]>,
+}
+
+/// A few strings are compared one by one, which is faster than hashing.
+#[derive(Debug, Clone)]
+enum Strings {
+    Few(Box<[Box<str>]>),
+    Many(HashSet<Box<str>, foldhash::fast::RandomState>),
+}
+
+const FEW: usize = 8;
+const SHOWN: usize = 32;
+
+impl std::fmt::Display for List {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl List {
+    pub(crate) fn new(members: Box<[Operand]>) -> Self {
+        let mut list = Self {
+            text: if members.len() <= SHOWN {
+                Operand::Array(members.clone()).to_string().into()
+            } else {
+                format!("a list of {}", members.len()).into()
+            },
+            null: false,
+            bools: [false; 2],
+            numbers: Box::default(),
+            strings: Strings::Few(Box::default()),
+            arrays: Box::default(),
+            objects: Box::default(),
+        };
+        let (mut numbers, mut strings, mut arrays, mut objects) = (vec![], vec![], vec![], vec![]);
+        for member in members.into_vec() {
+            match member {
+                Operand::Null => list.null = true,
+                Operand::Bool(value) => {
+                    let [no, yes] = &mut list.bools;
+                    *(if value { yes } else { no }) = true;
+                }
+                Operand::Number(number) => numbers.push(number),
+                Operand::String(text) => strings.push(text),
+                Operand::Array(_) => arrays.push(member),
+                Operand::Object(_) => objects.push(member),
+            }
+        }
+        numbers.sort_by(Number::compare);
+        list.numbers = numbers.into();
+        list.strings = if strings.len() <= FEW {
+            Strings::Few(strings.into())
+        } else {
+            Strings::Many(strings.into_iter().collect())
+        };
+        list.arrays = arrays.into();
+        list.objects = objects.into();
+        list
+    }
+
+    /// Whether `value` is a member. Only members of its type count; with none of its type, unknown (spec 5.12).
+    pub(crate) fn has<V: View>(&self, value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
+        steps.take(1)?;
+        let among = |found: bool, any_of_type: bool| match (found, any_of_type) {
+            (true, _) => Outcome::Holds,
+            (false, true) => Outcome::Fails,
+            (false, false) => Outcome::Unknown,
+        };
+        Ok(match value.kind()? {
+            Kind::Null => among(self.null, false),
+            Kind::Bool(value) => {
+                let [no, yes] = self.bools;
+                among(if value { yes } else { no }, no || yes)
+            }
+            Kind::Number(number) => {
+                let found = self.numbers.binary_search_by(|member| member.compare(&number)).is_ok();
+                among(found, !self.numbers.is_empty())
+            }
+            Kind::String(text) => {
+                steps.take_text(&text)?;
+                match &self.strings {
+                    Strings::Few(few) => among(few.iter().any(|member| **member == *text), !few.is_empty()),
+                    Strings::Many(many) => among(many.contains(&*text), true),
+                }
+            }
+            Kind::Array => Self::any_equal(&self.arrays, value, steps)?,
+            Kind::Object => Self::any_equal(&self.objects, value, steps)?,
+            Kind::Foreign => Outcome::Unknown,
+        })
+    }
+
+    fn any_equal<V: View>(members: &[Operand], value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
+        if members.is_empty() {
+            return Ok(Outcome::Unknown);
+        }
+        let mut whole = Outcome::Fails;
+        for member in members {
+            whole = Quantifier::Any.with(whole, member.equals(value, steps)?);
+            if whole == Outcome::Holds {
+                break;
+            }
+        }
+        Ok(whole)
+    }
+}

@@ -1,0 +1,140 @@
+//! Reaching the values that a path names (spec 4.3, 4.4, 5.6).
+//!
+//! In: a view and segments. Out: each value reached, or that it is absent or of the wrong type on the way. Own members
+//! and elements only; nothing is converted.
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+
+use super::steps::Steps;
+use crate::identity::Identity;
+use crate::path::{Path, Root, Segment};
+use crate::view::{Kind, Unreadable, View};
+
+/// What stands at the end of a path.
+pub(crate) enum Leaf<'v, V> {
+    Value(&'v V),
+    Absent,
+    WrongType,
+}
+
+/// What a call gives to be read.
+pub(crate) struct Facts<'c, A, I> {
+    pub(crate) tool: &'c str,
+    pub(crate) args: Option<&'c A>,
+    pub(crate) identity: &'c Identity<'c, I>,
+    pub(crate) steps: Steps,
+}
+
+/// Receives leaves of whatever type of view the root of the path has. `Break` ends the walk.
+pub(crate) trait Visitor {
+    fn leaf<V: View>(&mut self, leaf: Leaf<'_, V>) -> Result<ControlFlow<()>, Unreadable>;
+}
+
+impl<A: View, I: View> Facts<'_, A, I> {
+    /// Shows every value that `path` names to `visitor`, in order.
+    pub(crate) fn reach(&self, path: &Path, visitor: &mut impl Visitor) -> Result<(), Unreadable> {
+        // Whether the visitor broke off is its own business.
+        let _flow = match (path.root, self.args, self.identity) {
+            (Root::Args, Some(args), _) => walk(args, &path.segments, &self.steps, visitor)?,
+            (Root::Identity, _, Identity::Claims(claims)) => {
+                walk(claims, &path.segments, &self.steps, visitor)?
+            }
+            (Root::Identity, _, Identity::Id(id)) => match path.segments.split_first() {
+                Some((Segment::Name(name) | Segment::Quoted(name), rest)) if &**name == "id" => {
+                    walk(&Text(id), rest, &self.steps, visitor)?
+                }
+                _ => in_empty_object::<A>(&path.segments, visitor)?,
+            },
+            (Root::Tool, ..) => visitor.leaf(Leaf::Value(&Text(self.tool)))?,
+            (Root::Args, None, _) => in_empty_object::<A>(&path.segments, visitor)?,
+            // State paths are compiled into tests of counters and never reached here.
+            (Root::Identity | Root::State, ..) => visitor.leaf::<A>(Leaf::Absent)?,
+        };
+        Ok(())
+    }
+}
+
+/// What a path finds in `{}`.
+fn in_empty_object<V: View>(
+    segments: &[Segment],
+    visitor: &mut impl Visitor,
+) -> Result<ControlFlow<()>, Unreadable> {
+    visitor.leaf::<V>(match segments.first() {
+        Some(Segment::Index(_) | Segment::Each) => Leaf::WrongType,
+        _ => Leaf::Absent,
+    })
+}
+
+/// Recursion is as deep as the path has `[*]`, which its ceiling bounds.
+fn walk<V: View>(
+    root: &V,
+    segments: &[Segment],
+    steps: &Steps,
+    visitor: &mut impl Visitor,
+) -> Result<ControlFlow<()>, Unreadable> {
+    let mut held: V;
+    let mut value = root;
+    let mut rest = segments;
+    while let Some((segment, after)) = rest.split_first() {
+        let next = match (segment, value.kind()?) {
+            (_, Kind::Null) => None,
+            (Segment::Name(name) | Segment::Quoted(name), Kind::Object) => value.member(name)?,
+            (Segment::Index(index), Kind::Array) => value.element(*index)?,
+            (Segment::Each, Kind::Array) => return each(value, after, steps, visitor),
+            _ => return visitor.leaf::<V>(Leaf::WrongType),
+        };
+        let Some(next) = next else { return visitor.leaf::<V>(Leaf::Absent) };
+        held = next;
+        value = &held;
+        rest = after;
+    }
+    visitor.leaf(Leaf::Value(value))
+}
+
+fn each<V: View>(
+    array: &V,
+    rest: &[Segment],
+    steps: &Steps,
+    visitor: &mut impl Visitor,
+) -> Result<ControlFlow<()>, Unreadable> {
+    let mut result = Ok(ControlFlow::Continue(()));
+    array.elements(|element| {
+        result = steps.take(1).and_then(|()| walk(&element, rest, steps, visitor));
+        if matches!(result, Ok(ControlFlow::Continue(()))) {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    })?;
+    result
+}
+
+/// A string that stands alone: the tool's name, or an identity that is only an id.
+struct Text<'t>(&'t str);
+
+impl View for Text<'_> {
+    fn kind(&self) -> Result<Kind<'_>, Unreadable> {
+        Ok(Kind::String(Cow::Borrowed(self.0)))
+    }
+
+    fn member(&self, _name: &str) -> Result<Option<Self>, Unreadable> {
+        Ok(None)
+    }
+
+    fn element(&self, _index: usize) -> Result<Option<Self>, Unreadable> {
+        Ok(None)
+    }
+
+    fn len(&self) -> usize {
+        0
+    }
+
+    fn elements(&self, _each: impl FnMut(Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
+        Ok(())
+    }
+
+    fn members(&self, _each: impl FnMut(&str, Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
+        Ok(())
+    }
+}

@@ -1,0 +1,32 @@
+//! The steps that the checks of one call may take (spec 11): bounds the time of one evaluation, whatever the arguments.
+
+use std::cell::Cell;
+
+use crate::ceilings::CALL_STEPS;
+use crate::view::Unreadable;
+
+/// What is left of the steps of one call.
+#[derive(Debug)]
+pub(crate) struct Steps(Cell<u64>);
+
+impl Steps {
+    pub(crate) fn new() -> Self {
+        Self(Cell::new(CALL_STEPS))
+    }
+
+    /// Takes `count` steps, or refuses the call.
+    pub(crate) fn take(&self, count: u64) -> Result<(), Unreadable> {
+        match self.0.get().checked_sub(count) {
+            Some(left) => {
+                self.0.set(left);
+                Ok(())
+            }
+            None => Err(Unreadable::TooLarge),
+        }
+    }
+
+    /// Takes the steps of looking at a string once.
+    pub(crate) fn take_text(&self, text: &str) -> Result<(), Unreadable> {
+        self.take(text.len() as u64 / 16)
+    }
+}

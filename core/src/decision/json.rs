@@ -1,0 +1,85 @@
+//! The one JSON form of a decision (spec 10.3, 10.4, 10.6).
+
+use std::fmt::{Display, Write};
+
+use super::Decision;
+use crate::canonical::{hex, write_string};
+
+// Writing to a String cannot fail, so the results of `write!` are dropped throughout.
+
+pub(super) fn optional_string(out: &mut String, text: Option<&str>) {
+    match text {
+        Some(text) => {
+            let _ = write_string(out, text);
+        }
+        None => out.push_str("null"),
+    }
+}
+
+/// A value whose text needs no escaping, quoted.
+fn optional_quoted(out: &mut String, value: Option<impl Display>) {
+    let _ = match value {
+        Some(value) => write!(out, "\"{value}\""),
+        None => out.write_str("null"),
+    };
+}
+
+pub(super) fn decision(decision: &Decision<'_>) -> String {
+    let mut out = String::with_capacity(256);
+    let _ = write!(
+        out,
+        "{{\"effect\":\"{}\",\"code\":\"{}\",\"tool\":",
+        decision.effect().as_str(),
+        decision.code().as_str()
+    );
+    let _ = write_string(&mut out, decision.tool());
+    out.push_str(",\"message\":");
+    optional_string(&mut out, decision.message().as_deref());
+    out.push_str(",\"rule\":");
+    match decision.rule() {
+        Some(rule) => {
+            out.push_str("{\"name\":");
+            optional_string(&mut out, rule.name());
+            out.push_str(",\"pointer\":");
+            let _ = write_string(&mut out, rule.pointer());
+            let _ = write!(out, ",\"line\":{}}}", rule.line());
+        }
+        None => out.push_str("null"),
+    }
+    out.push_str(",\"counters\":[");
+    for (index, counter) in decision.counters().enumerate() {
+        out.push_str(if index > 0 { ",{\"entry\":" } else { "{\"entry\":" });
+        optional_string(&mut out, counter.entry());
+        out.push_str(",\"counter\":");
+        let _ = write_string(&mut out, counter.counter().name());
+        out.push_str(",\"scope\":");
+        let _ = write_string(&mut out, counter.counter().scope());
+        out.push_str(",\"window\":");
+        let _ = write_string(&mut out, &counter.declared.window);
+        out.push_str(",\"charged\":");
+        optional_quoted(&mut out, counter.charged());
+        out.push_str(",\"used\":");
+        optional_quoted(&mut out, Some(counter.used()));
+        out.push_str(",\"max\":");
+        optional_quoted(&mut out, counter.max());
+        out.push_str(",\"resets_at\":");
+        optional_quoted(&mut out, Some(counter.resets_at()));
+        out.push('}');
+    }
+    out.push_str("],\"retry_after\":");
+    let _ = match decision.retry_after() {
+        Some(seconds) => write!(out, "{seconds}"),
+        None => out.write_str("null"),
+    };
+    out.push_str(",\"approval_key\":");
+    optional_quoted(&mut out, decision.approval_key());
+    let _ = write!(out, ",\"policy\":\"sha256:{}\"}}", hex(decision.policy().digest()));
+    out
+}
+
+pub(super) fn mcp_result(message: &str) -> String {
+    let mut out = String::from("{\"content\":[{\"type\":\"text\",\"text\":");
+    let _ = write_string(&mut out, message);
+    out.push_str("}],\"isError\":true}");
+    out
+}

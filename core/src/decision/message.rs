@@ -1,0 +1,57 @@
+//! What the agent is told: the policy's own words, else a default that is the same in every language (spec 10.5).
+
+use std::borrow::Cow;
+
+use super::ruling::{Code, Detail, Effect, Ruling};
+use crate::document::Charge;
+use crate::policy::Compiled;
+
+pub(super) fn message<'d>(policy: &'d Compiled, tool: &str, ruling: &'d Ruling) -> Option<Cow<'d, str>> {
+    if ruling.effect == Effect::Allow {
+        return None;
+    }
+    let rule = ruling.rule.and_then(|rule| policy.rule(rule));
+    let speaks = matches!(
+        ruling.code,
+        Code::Denied | Code::ConditionFailed | Code::LimitExceeded | Code::ApprovalRequired
+    );
+    if let Some(on_deny) = rule.and_then(|rule| rule.on_deny.as_deref()).filter(|_| speaks) {
+        return Some(Cow::Borrowed(on_deny));
+    }
+    let label = rule.map_or("", |rule| rule.name.as_deref().unwrap_or(&rule.pointer));
+    let declared = match ruling.detail {
+        Detail::Declared(index) => policy.declared(index),
+        Detail::None | Detail::Args(_) => None,
+    };
+    Some(Cow::Owned(match ruling.code {
+        Code::Hidden => format!("Tool \"{tool}\" is hidden by policy"),
+        Code::NotListed => format!("Tool \"{tool}\" is not permitted by policy"),
+        Code::Allowed | Code::Denied | Code::ConditionFailed => format!("Denied by rule \"{label}\""),
+        Code::LimitExceeded => {
+            match declared.and_then(|declared| declared.max.map(|max| (max, &declared.window))) {
+                Some((max, window)) => format!("Rate limit of {max} per {window} reached. Try again later."),
+                None => format!("Denied by rule \"{label}\""),
+            }
+        }
+        Code::ApprovalRequired => format!("Rule \"{label}\" needs approval"),
+        Code::ApprovalSpent => format!("The approval for rule \"{label}\" was already used"),
+        Code::IdentityRequired => {
+            let scope = declared.map(|declared| declared.scope.to_string()).unwrap_or_default();
+            format!("Rule \"{label}\" needs an identity for scope {scope}")
+        }
+        Code::InvalidAmount => {
+            let path = match declared.map(|declared| &declared.amount) {
+                Some(Charge::From(path)) => path.text.as_ref(),
+                Some(Charge::Fixed(_)) | None => "",
+            };
+            format!("Rule \"{label}\" needs a valid amount at {path}")
+        }
+        Code::InvalidArgs => match &ruling.detail {
+            Detail::Args(why) => format!("Arguments are not valid: {why}"),
+            Detail::None | Detail::Declared(_) => "Arguments are not valid".to_owned(),
+        },
+        Code::InvalidIdentity => "Identity is neither a string nor an object".to_owned(),
+        Code::InvalidTool => "Tool name is too long".to_owned(),
+        Code::StoreUnavailable => "Limits cannot be checked right now. Try again later.".to_owned(),
+    }))
+}

@@ -1,0 +1,218 @@
+//! The decision: what is to happen with a call, why, and what was counted (spec 10).
+
+mod audit;
+mod json;
+mod message;
+mod reservation;
+mod ruling;
+
+use std::borrow::Cow;
+use std::fmt;
+
+pub use audit::AuditRecord;
+pub use reservation::{Reservation, SettleError};
+pub use ruling::{Code, Effect};
+pub(crate) use ruling::{Counted, Detail, Ruling};
+
+use crate::amount::Amount;
+use crate::document::{Declared, Rule};
+use crate::policy::{Compiled, Policy};
+use crate::store::{Counter, Owner};
+use crate::time::Timestamp;
+
+/// A decision about one call (spec 10).
+///
+/// Borrows the policy, or shares it, and borrows the tool's name: making one on a path without counters allocates
+/// nothing. Holds no arguments. [`Decision::into_owned`] gives one that lives on its own.
+#[derive(Clone)]
+#[must_use = "a call may run only if its decision allows it"]
+pub struct Decision<'d> {
+    policy: Held<'d>,
+    tool: Cow<'d, str>,
+    ruling: Ruling,
+    /// Whether the reservation was handed out.
+    reservation_taken: bool,
+}
+
+/// The policy of a decision.
+#[derive(Clone)]
+enum Held<'d> {
+    Borrowed(&'d Policy),
+    Shared(Policy),
+}
+
+/// The rule or item that a decision reports (spec 10.3).
+#[derive(Debug, Clone, Copy)]
+pub struct RuleRef<'d> {
+    rule: &'d Rule,
+}
+
+impl<'d> RuleRef<'d> {
+    /// Its `name`, where it has one.
+    pub fn name(&self) -> Option<&'d str> {
+        self.rule.name.as_deref()
+    }
+
+    /// JSON Pointer into the policy, such as `/tools/create_charge/rules/0`.
+    pub fn pointer(&self) -> &'d str {
+        &self.rule.pointer
+    }
+
+    /// Line in the policy's text, from 1.
+    pub fn line(&self) -> u32 {
+        self.rule.line
+    }
+}
+
+/// A counter of a decision (spec 10.4).
+#[derive(Debug, Clone, Copy)]
+pub struct CounterUse<'d> {
+    declared: &'d Declared,
+    counted: &'d Counted,
+}
+
+impl<'d> CounterUse<'d> {
+    /// The counter.
+    pub fn counter(&self) -> &'d Counter {
+        &self.declared.counter
+    }
+
+    /// What was charged; `None` if it was only read, or the call was refused.
+    pub fn charged(&self) -> Option<Amount> {
+        self.counted.charged
+    }
+
+    /// What it holds: with the charge if it was taken, else as it stands.
+    pub fn used(&self) -> Amount {
+        self.counted.used
+    }
+
+    /// The maximum that the policy gives, if it gives one.
+    pub fn max(&self) -> Option<Amount> {
+        self.declared.max
+    }
+
+    /// When it holds nothing any more if nothing else happens.
+    pub fn resets_at(&self) -> Timestamp {
+        self.counted.resets_at
+    }
+
+    /// The key of the entry in `tools`; `None` for `all_tools`.
+    pub fn entry(&self) -> Option<&'d str> {
+        match self.declared.counter.owner() {
+            Owner::Tool(key) => Some(key),
+            Owner::AllTools => None,
+        }
+    }
+}
+
+impl<'d> Decision<'d> {
+    pub(crate) fn borrowing(policy: &'d Policy, tool: &'d str, ruling: Ruling) -> Self {
+        Self { policy: Held::Borrowed(policy), tool: Cow::Borrowed(tool), ruling, reservation_taken: false }
+    }
+
+    pub(crate) fn sharing(policy: Policy, tool: &'d str, ruling: Ruling) -> Self {
+        Self { policy: Held::Shared(policy), tool: Cow::Borrowed(tool), ruling, reservation_taken: false }
+    }
+
+    /// Whether the call may run now.
+    pub fn allowed(&self) -> bool {
+        self.ruling.effect == Effect::Allow
+    }
+
+    /// What is to happen with the call.
+    pub fn effect(&self) -> Effect {
+        self.ruling.effect
+    }
+
+    /// Why.
+    pub fn code(&self) -> Code {
+        self.ruling.code
+    }
+
+    /// The tool that was called.
+    pub fn tool(&self) -> &str {
+        &self.tool
+    }
+
+    /// The policy that decided.
+    pub fn policy(&self) -> &Policy {
+        match &self.policy {
+            Held::Borrowed(policy) => policy,
+            Held::Shared(policy) => policy,
+        }
+    }
+
+    fn compiled(&self) -> &Compiled {
+        &self.policy().0
+    }
+
+    /// The rule or item that decided, if one did.
+    pub fn rule(&self) -> Option<RuleRef<'_>> {
+        self.ruling.rule.and_then(|rule| self.compiled().rule(rule)).map(|rule| RuleRef { rule })
+    }
+
+    /// What to tell the agent; `None` when the call is allowed (spec 10.5).
+    pub fn message(&self) -> Option<Cow<'_, str>> {
+        message::message(self.compiled(), &self.tool, &self.ruling)
+    }
+
+    /// Every counter that the decision asked the store about (spec 10.4).
+    pub fn counters(&self) -> impl Iterator<Item = CounterUse<'_>> {
+        let compiled = self.compiled();
+        self.ruling.counters.iter().filter_map(move |counted| {
+            compiled.declared(counted.declared).map(|declared| CounterUse { declared, counted })
+        })
+    }
+
+    /// Whole seconds after which the call may pass if nothing else happens; `None` if waiting does not help (spec 8.9).
+    pub fn retry_after(&self) -> Option<u64> {
+        self.ruling.retry_after
+    }
+
+    /// What an approval of this call must name; `None` unless the effect is `require_approval` (spec 7.1).
+    pub fn approval_key(&self) -> Option<&str> {
+        self.ruling.approval_key.as_deref()
+    }
+
+    /// Takes the charges of an allowed call into the caller's hands, to be released or settled with
+    /// [`Engine`](crate::Engine). `None` if nothing was charged, or it was taken before.
+    ///
+    /// Dropping the reservation leaves the charges standing (spec 8.10).
+    pub fn take_reservation(&mut self) -> Option<Reservation> {
+        let charged = self.allowed() && self.ruling.counters.iter().any(|counted| counted.charged.is_some());
+        if !charged || std::mem::replace(&mut self.reservation_taken, true) {
+            return None;
+        }
+        Some(Reservation::new(self.policy().clone(), &self.ruling.counters))
+    }
+
+    /// The decision as JSON, the same in every language (spec 10.3).
+    pub fn to_json(&self) -> String {
+        json::decision(self)
+    }
+
+    /// The MCP tool result that tells the agent, as JSON; `None` when the call is allowed (spec 10.6).
+    pub fn to_mcp_result(&self) -> Option<String> {
+        self.message().map(|message| json::mcp_result(&message))
+    }
+
+    /// The same decision on its own, borrowing nothing.
+    pub fn into_owned(self) -> Decision<'static> {
+        Decision {
+            policy: match self.policy {
+                Held::Borrowed(policy) => Held::Shared(policy.clone()),
+                Held::Shared(policy) => Held::Shared(policy),
+            },
+            tool: Cow::Owned(self.tool.into_owned()),
+            ruling: self.ruling,
+            reservation_taken: self.reservation_taken,
+        }
+    }
+}
+
+impl fmt::Debug for Decision<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_json())
+    }
+}

@@ -1,0 +1,217 @@
+//! Diagnostics: what is wrong with a policy document, where, and what to do about it (spec 12).
+
+use std::fmt;
+
+use crate::ceilings::DIAGNOSTICS;
+
+/// A range of bytes of the source text. `u32` is enough: a document is at most 32 MiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl Span {
+    pub(crate) fn new(start: usize, end: usize) -> Self {
+        let clamp = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+        Self { start: clamp(start), end: clamp(end.max(start)) }
+    }
+}
+
+/// How bad a diagnostic is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Severity {
+    /// The policy does not load.
+    Error,
+    /// The policy loads, but may not mean what its author thinks.
+    Warning,
+}
+
+/// One finding in a policy document.
+///
+/// Lines and columns count from 1; a column counts Unicode code points.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    pub(crate) severity: Severity,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+    pub(crate) pointer: String,
+    pub(crate) span: Span,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+}
+
+impl Diagnostic {
+    /// Error or warning.
+    pub fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// The stable code, such as `unknown_field` (spec 12).
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// What is wrong: one sentence, lowercase, the author's text in backticks.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do about it, where there is something to say.
+    pub fn help(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
+    /// JSON Pointer (RFC 6901) to the place in the document; empty for the whole document.
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
+    /// Line, from 1.
+    pub fn line(&self) -> u32 {
+        self.line
+    }
+
+    /// Column in Unicode code points, from 1.
+    pub fn column(&self) -> u32 {
+        self.column
+    }
+
+    /// The range of bytes in the source text.
+    pub fn byte_range(&self) -> std::ops::Range<usize> {
+        self.span.start as usize..self.span.end as usize
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        write!(f, "{}:{}: {severity}[{}]: {}", self.line, self.column, self.code, self.message)?;
+        if !self.pointer.is_empty() {
+            write!(f, " (at {})", self.pointer)?;
+        }
+        if let Some(help) = &self.help {
+            write!(f, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Byte offsets of line starts: turns a span into line and column.
+#[derive(Debug)]
+pub(crate) struct LineIndex<'t> {
+    text: &'t str,
+    starts: Vec<u32>,
+}
+
+impl<'t> LineIndex<'t> {
+    pub(crate) fn new(text: &'t str) -> Self {
+        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let starts = std::iter::once(0)
+            .chain(breaks.map(|(at, _)| u32::try_from(at.saturating_add(1)).unwrap_or(u32::MAX)))
+            .collect();
+        Self { text, starts }
+    }
+
+    /// Line from 1.
+    pub(crate) fn line(&self, offset: u32) -> u32 {
+        u32::try_from(self.starts.partition_point(|start| *start <= offset)).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// Gives diagnostics that are sorted by place their lines and columns, in one pass over the text: a minified document
+    /// is one long line, and counting from its start for each diagnostic would cost the square of it.
+    fn locate(&self, diagnostics: &mut [Diagnostic]) {
+        let (mut line, mut offset, mut column) = (0, 0, 0);
+        for diagnostic in diagnostics {
+            let target = diagnostic.span.start as usize;
+            diagnostic.line = self.line(diagnostic.span.start);
+            if diagnostic.line != line {
+                line = diagnostic.line;
+                offset = self.starts.get(line.saturating_sub(1) as usize).copied().unwrap_or(0) as usize;
+                column = 1_u32;
+            }
+            let between = self.text.as_bytes().get(offset..target.min(self.text.len())).unwrap_or_default();
+            // Every byte but those that continue a code point; a byte order mark at the very start has no width.
+            let points = between.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+            let mark = usize::from(offset == 0 && between.starts_with(&[0xef, 0xbb, 0xbf]));
+            column = column.saturating_add(u32::try_from(points.saturating_sub(mark)).unwrap_or(u32::MAX));
+            offset = offset.max(target);
+            diagnostic.column = column;
+        }
+    }
+}
+
+/// Collects the diagnostics of one document, up to a ceiling.
+#[derive(Debug)]
+pub(crate) struct Diagnostics<'t> {
+    lines: LineIndex<'t>,
+    list: Vec<Diagnostic>,
+    errors: usize,
+}
+
+impl<'t> Diagnostics<'t> {
+    pub(crate) fn new(text: &'t str) -> Self {
+        Self { lines: LineIndex::new(text), list: Vec::new(), errors: 0 }
+    }
+
+    pub(crate) fn lines(&self) -> &LineIndex<'t> {
+        &self.lines
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    pub(crate) fn has_errors_other_than(&self, code: &str) -> bool {
+        self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error && diagnostic.code != code)
+    }
+
+    pub(crate) fn error(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        pointer: impl Into<String>,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        self.errors = self.errors.saturating_add(1);
+        self.push(Severity::Error, code, span, pointer.into(), message.into(), help);
+    }
+
+    pub(crate) fn warning(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        pointer: impl Into<String>,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        self.push(Severity::Warning, code, span, pointer.into(), message.into(), help);
+    }
+
+    fn push(
+        &mut self,
+        severity: Severity,
+        code: &'static str,
+        span: Span,
+        pointer: String,
+        message: String,
+        help: Option<String>,
+    ) {
+        if self.list.len() < DIAGNOSTICS {
+            self.list.push(Diagnostic { severity, code, message, help, pointer, span, line: 1, column: 1 });
+        }
+    }
+
+    /// In document order, errors and warnings together.
+    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
+        self.list.sort_by_key(|diagnostic| diagnostic.span);
+        self.lines.locate(&mut self.list);
+        self.list
+    }
+}

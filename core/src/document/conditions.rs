@@ -1,0 +1,339 @@
+//! Conditions as written (spec 4.5, 5.1).
+
+use super::reader::{Field, Reader, shown};
+use super::{Clause, StateClause};
+use crate::condition::{Condition, NAMES, Operand, Operator, Test};
+use crate::number::Number;
+use crate::path::{Path, Root};
+use crate::suggest::nearest;
+use crate::text::{Content, Node};
+
+pub(super) const FIELDS: [&str; 6] = ["path", "op", "value", "any", "all", "not"];
+
+/// Whether an item is written as a condition.
+pub(super) fn is_bare(node: &Node<'_>) -> bool {
+    matches!(&node.content, Content::Mapping(members) if members.iter().any(|(key, _)| FIELDS.contains(&&*key.text)))
+}
+
+/// Reads one condition of a rule or item: into `clauses`, or into `states` if it reads a counter.
+pub(super) fn read_clause(
+    reader: &mut Reader<'_, '_>,
+    node: &Node<'_>,
+    index: Option<usize>,
+    may_read_state: bool,
+    clauses: &mut Vec<Clause>,
+    states: &mut Vec<StateClause>,
+) {
+    let mut states = if may_read_state { Some((index, states)) } else { None };
+    if let Some(condition) = read(reader, node, &mut states) {
+        clauses.push(Clause { index, condition });
+    }
+}
+
+/// Where a condition on a counter may go; `None` where none may stand.
+type States<'s> = Option<(Option<usize>, &'s mut Vec<StateClause>)>;
+
+/// Recursion is as deep as the document, which has a ceiling.
+fn read(reader: &mut Reader<'_, '_>, node: &Node<'_>, states: &mut States<'_>) -> Option<Condition> {
+    let expected = "a condition: `{path, op, value}`, `{any: […]}`, `{all: […]}` or `{not: {…}}`";
+    let [path, op, value, any, all, not] = reader.fields(node, expected, FIELDS)?;
+    let combinators: Vec<Field<'_, '_>> = [any, all, not].into_iter().flatten().collect();
+    let plain: Vec<Field<'_, '_>> = [path, op, value].into_iter().flatten().collect();
+    let Some(first) = combinators.first() else {
+        return read_test(reader, node, path, op, value, states);
+    };
+    let mut others: Vec<_> = plain.iter().chain(combinators.iter().skip(1)).collect();
+    others.sort_by_key(|field| field.key.span);
+    if let Some(other) = others.last() {
+        let later = if other.key.span > first.key.span { other.key } else { first.key };
+        let message = "a condition is `{path, op, value}` or one of `any`, `all`, `not`";
+        reader.within(&later.text, |reader| {
+            reader.error("conflicting_fields", later.span, message, "split it into several conditions");
+        });
+    }
+    if let Some(field) = not {
+        return reader
+            .within("not", |reader| read(reader, field.value, &mut None))
+            .map(|condition| Condition::Not(condition.into()));
+    }
+    let conditions = reader.within(&first.key.text, |reader| {
+        let items = reader.list(first.value, "a list of conditions")?;
+        if items.is_empty() {
+            let message = format!("`{}` has no conditions", first.key.text);
+            reader.error("empty_conditions", first.value.span, message, "give it conditions, or remove it");
+        }
+        let read_item = |(index, item)| reader.item(index, |reader| read(reader, item, &mut None));
+        Some(items.iter().enumerate().filter_map(read_item).collect())
+    })?;
+    Some(if any.is_some() { Condition::Any(conditions) } else { Condition::All(conditions) })
+}
+
+fn read_test(
+    reader: &mut Reader<'_, '_>,
+    node: &Node<'_>,
+    path: Option<Field<'_, '_>>,
+    op: Option<Field<'_, '_>>,
+    value: Option<Field<'_, '_>>,
+    states: &mut States<'_>,
+) -> Option<Condition> {
+    if path.is_none() {
+        reader.missing(
+            node,
+            "path",
+            "a condition is `{path, op, value}`, such as `{path: args.amount, op: lte, value: 500}`",
+        );
+    }
+    if op.is_none() {
+        reader.missing(
+            node,
+            "op",
+            "operators: eq, neq, in, not_in, lt, lte, gt, gte, regex, contains, exists, …",
+        );
+    }
+    if value.is_none() {
+        reader.missing(
+            node,
+            "value",
+            "write `value: null` to compare with null, and `value: true` for `op: exists`",
+        );
+    }
+    let parsed = path.and_then(|field| {
+        reader.within("path", |reader| {
+            let text = reader.string(field.value, "a string, the path")?;
+            match Path::parse(text) {
+                Ok(path) => Some(path),
+                Err(error) => {
+                    reader.error("invalid_path", field.value.span, error.message, error.help);
+                    None
+                }
+            }
+        })
+    });
+    let name = op.and_then(|field| {
+        reader.within("op", |reader| {
+            let name = reader.string(field.value, "a string, the operator")?;
+            if NAMES.contains(&name) {
+                return Some(name);
+            }
+            let help = match nearest(name, NAMES) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => format!("operators: {}", NAMES.join(", ")),
+            };
+            reader.error(
+                "invalid_operator",
+                field.value.span,
+                format!("unknown operator `{}`", shown(name)),
+                help,
+            );
+            None
+        })
+    });
+    let operand = value.and_then(|field| {
+        reader.within("value", |reader| read_operand(reader, field.value).map(|operand| (field, operand)))
+    });
+    let is_state = parsed.as_ref().is_some_and(|path| path.root == Root::State);
+    if let (true, Some(field), None) = (is_state, path, &states) {
+        let message = "a `state` path cannot stand here";
+        let help = "state conditions stand directly in the `conditions` of an evaluate, allow or deny rule, a `require` or a `deny_if` item";
+        reader.within("path", |reader| reader.error("misplaced_state", field.value.span, message, help));
+        return None;
+    }
+    let (path, name, (value, operand), field) = (parsed?, name?, operand?, path?);
+    if let (true, Some((index, states))) = (is_state, states) {
+        let Some(ranges) = ranges(name, &operand) else {
+            let help = "counters take eq, neq, in, not_in, lt, lte, gt, gte with numbers";
+            if matches!(name, "eq" | "neq" | "in" | "not_in" | "lt" | "lte" | "gt" | "gte") {
+                let message = format!(
+                    "`{name}` on a counter needs a number, or a list of numbers for `in` and `not_in`"
+                );
+                reader.within("value", |reader| {
+                    reader.error("invalid_operand", value.value.span, message, help)
+                });
+            } else {
+                let message = format!("`{name}` cannot compare a counter");
+                reader.within("path", |reader| {
+                    reader.error("misplaced_state", field.value.span, message, help)
+                });
+            }
+            return None;
+        };
+        if path.has_each() {
+            let message = format!("`{path}` names no counter: `[*]` reads arguments and identities");
+            reader.within("path", |reader| {
+                reader.error("invalid_path", field.value.span, message, "write `state.<tool>.<counter>`");
+            });
+            return None;
+        }
+        let text = format!("{path} {name} {operand}").into();
+        let pointer = format!("{}/path", reader.pointer()).into();
+        states.push(StateClause { index: *index, path, span: field.value.span, pointer, text, ranges });
+        return None;
+    }
+    match Operator::compile(name, operand)? {
+        Ok((operator, negated)) => Some(Condition::Test(Test { path, operator, negated })),
+        Err(error) => {
+            let help = error.help.unwrap_or_default();
+            reader.within("value", |reader| reader.error(error.code, value.value.span, error.message, help));
+            None
+        }
+    }
+}
+
+/// Recursion is as deep as the document, which has a ceiling.
+fn read_operand(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<Operand> {
+    Some(match &node.content {
+        Content::Null => Operand::Null,
+        Content::Bool(value) => Operand::Bool(*value),
+        Content::String(text) => Operand::String(text.as_ref().into()),
+        Content::Number(literal) => match Number::from_literal(literal) {
+            Some(number) => Operand::Number(number.into_owned()),
+            None => {
+                let message = "the number is beyond the range of a double";
+                reader.error("invalid_operand", node.span, message, "no argument can equal it");
+                return None;
+            }
+        },
+        Content::Ambiguous { .. } => {
+            reader.mismatch(node, "a JSON value");
+            return None;
+        }
+        Content::Sequence(items) => {
+            let read_item = |(index, item)| reader.item(index, |reader| read_operand(reader, item));
+            let members: Vec<_> = items.iter().enumerate().map(read_item).collect();
+            Operand::Array(members.into_iter().collect::<Option<_>>()?)
+        }
+        Content::Mapping(items) => {
+            let mut members = Vec::with_capacity(items.len());
+            for (key, item) in items {
+                members.push((
+                    key.text.as_ref().into(),
+                    reader.within(&key.text, |reader| read_operand(reader, item)),
+                ));
+            }
+            let members: Option<Box<[_]>> =
+                members.into_iter().map(|(name, member)| Some((name, member?))).collect();
+            Operand::Object(members?)
+        }
+    })
+}
+
+/// The amounts that satisfy `name operand`, in units of 10^-6: inclusive, ascending, disjoint. `None` if the two do not
+/// make a condition on a counter.
+fn ranges(name: &str, operand: &Operand) -> Option<Box<[(i64, i64)]>> {
+    let number = |operand: &Operand| match operand {
+        Operand::Number(number) => Some(number.to_micros_floor()),
+        _ => None,
+    };
+    let points = |operand: &Operand| -> Option<Vec<i64>> {
+        let Operand::Array(members) = operand else { return None };
+        let mut points = Vec::new();
+        for member in members {
+            // A number that no amount can equal adds nothing.
+            if let (micros, true) = number(member)? {
+                points.push(micros);
+            }
+        }
+        points.sort_unstable();
+        points.dedup();
+        Some(points)
+    };
+    let at = |points: &[i64]| points.iter().map(|point| (*point, *point)).collect::<Vec<_>>();
+    Some(
+        match name {
+            "eq" => match number(operand)? {
+                (micros, true) => vec![(micros, micros)],
+                (_, false) => vec![],
+            },
+            "neq" => match number(operand)? {
+                (micros, true) => complement(&[(micros, micros)]),
+                (_, false) => complement(&[]),
+            },
+            "in" => at(&points(operand)?),
+            "not_in" => complement(&at(&points(operand)?)),
+            "lte" => vec![(i64::MIN, number(operand)?.0)],
+            "gt" => complement(&[(i64::MIN, number(operand)?.0)]),
+            "lt" => vec![(i64::MIN, below(number(operand)?)?)],
+            "gte" => complement(&[(i64::MIN, below(number(operand)?)?)]),
+            _ => return None,
+        }
+        .into(),
+    )
+}
+
+/// The largest amount below a number, given as its floor and whether that is exact.
+fn below((floor, exact): (i64, bool)) -> Option<i64> {
+    Some(if exact { floor.saturating_sub(1) } else { floor })
+}
+
+fn complement(ranges: &[(i64, i64)]) -> Vec<(i64, i64)> {
+    let mut gaps = Vec::new();
+    let mut next = Some(i64::MIN);
+    for (low, high) in ranges {
+        if let (Some(start), Some(end)) = (next, low.checked_sub(1))
+            && start <= end
+        {
+            gaps.push((start, end));
+        }
+        next = high.checked_add(1);
+    }
+    if let Some(start) = next {
+        gaps.push((start, i64::MAX));
+    }
+    gaps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds(name: &str, literal: &str, micros: i64) -> bool {
+        let operand = Operand::Number(Number::from_literal(literal).unwrap().into_owned());
+        let operand = if name.ends_with("in") { Operand::Array([operand].into()) } else { operand };
+        ranges(name, &operand).unwrap().iter().any(|(low, high)| *low <= micros && micros <= *high)
+    }
+
+    /// Trap 21: a fractional bound is exact.
+    #[test]
+    fn ranges_are_exact_between_units() {
+        for (name, at, below, above) in [
+            ("lt", false, true, false),
+            ("lte", true, true, false),
+            ("gt", false, false, true),
+            ("gte", true, false, true),
+            ("eq", true, false, false),
+            ("neq", false, true, true),
+            ("in", true, false, false),
+            ("not_in", false, true, true),
+        ] {
+            assert_eq!(holds(name, "10.5", 10_500_000), at, "{name} at");
+            assert_eq!(holds(name, "10.5", 10_499_999), below, "{name} below");
+            assert_eq!(holds(name, "10.5", 10_500_001), above, "{name} above");
+        }
+        // 10.5000005 lies between two amounts: nothing equals it.
+        for (name, below, above) in [
+            ("lt", true, false),
+            ("lte", true, false),
+            ("gt", false, true),
+            ("gte", false, true),
+            ("eq", false, false),
+            ("neq", true, true),
+        ] {
+            assert_eq!(holds(name, "10.5000005", 10_500_000), below, "{name} below");
+            assert_eq!(holds(name, "10.5000005", 10_500_001), above, "{name} above");
+        }
+        for micros in [0, i64::MAX] {
+            assert!(
+                holds("lt", "1e300", micros)
+                    && holds("lte", "1e300", micros)
+                    && holds("neq", "1e300", micros)
+            );
+            assert!(
+                !holds("gt", "1e300", micros)
+                    && !holds("gte", "1e300", micros)
+                    && !holds("eq", "1e300", micros)
+            );
+            assert!(holds("gt", "-1e300", micros) && holds("gte", "-1e300", micros));
+            assert!(!holds("lt", "-1e300", micros) && !holds("lte", "-1e300", micros));
+        }
+    }
+}

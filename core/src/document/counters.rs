@@ -1,0 +1,415 @@
+//! Counters as written: `rate_limit`, `state`, `limits` (spec 2.13 to 2.19, 8.2, 8.3, 9.2).
+
+use std::collections::HashMap;
+
+use super::entry::presentation;
+use super::reader::{Field, Reader, shown};
+use super::{Charge, Declared, Document, Step};
+use crate::amount::Amount;
+use crate::ceilings::SLIDING_SECONDS;
+use crate::condition::Place;
+use crate::diagnostic::Span;
+use crate::number::Number;
+use crate::path::{Path, Root};
+use crate::scope::Scope;
+use crate::store::{Counter, Owner};
+use crate::suggest::nearest;
+use crate::text::{Content, Node};
+use crate::window::{Algorithm, Window};
+
+/// The names of the counters that one entry declares, with the lines that declare them.
+pub(super) type Names = HashMap<Box<str>, u32, foldhash::fast::RandomState>;
+
+const STATE_FIELDS: [&str; 6] = ["counter", "window", "increment", "increment_from", "scope", "algorithm"];
+const LIMIT_FIELDS: [&str; 10] = [
+    "counter",
+    "window",
+    "max",
+    "increment",
+    "increment_from",
+    "scope",
+    "algorithm",
+    "name",
+    "on_deny",
+    "reason",
+];
+const WINDOWS: &str = "windows: minute, hour, day, week, month, a number of seconds, or 90s, 15m, 6h, 7d";
+const SCOPES: [&str; 4] = ["global", "grant", "session", "identity"];
+
+pub(super) fn read_limit(
+    reader: &mut Reader<'_, '_>,
+    node: &Node<'_>,
+    owner: &Owner,
+    names: &mut Names,
+    document: &mut Document,
+) -> Option<Step> {
+    let [counter, window, max, increment, from, scope, algorithm, name, on_deny, reason] =
+        reader.fields(node, "a limit: `{counter, window, max}`", LIMIT_FIELDS)?;
+    let rule = presentation(reader, node, name, on_deny, reason);
+    if max.is_none() {
+        reader.missing(node, "max", "write `max: 10`; to count without a limit, use `state` in a rule");
+    }
+    let max = max.and_then(|field| reader.within("max", |reader| amount(reader, field.value)));
+    let parts = Parts { counter, window, increment, from, scope, algorithm };
+    let charge = declare(reader, node, parts, false, owner, names, document, || max);
+    let (charge, _) = (charge?, max?);
+    Some(Step {
+        rule,
+        place: Place::Permit,
+        approves: false,
+        conditions: vec![],
+        states: vec![],
+        charge: Some(charge),
+    })
+}
+
+pub(super) fn read_state(
+    reader: &mut Reader<'_, '_>,
+    field: Field<'_, '_>,
+    owner: &Owner,
+    names: &mut Names,
+    document: &mut Document,
+) -> Option<u32> {
+    reader.within("state", |reader| {
+        let [counter, window, increment, from, scope, algorithm] =
+            reader.fields(field.value, "a counter: `{counter, window}`", STATE_FIELDS)?;
+        let parts = Parts { counter, window, increment, from, scope, algorithm };
+        declare(reader, field.value, parts, true, owner, names, document, || None)
+    })
+}
+
+pub(super) fn read_rate_limit(
+    reader: &mut Reader<'_, '_>,
+    field: Field<'_, '_>,
+    scope: Option<Field<'_, '_>>,
+    algorithm: Option<Field<'_, '_>>,
+    owner: &Owner,
+    names: &mut Names,
+    document: &mut Document,
+) -> Option<u32> {
+    let node = field.value;
+    let limit = reader.within("rate_limit", |reader| match &node.content {
+        Content::Mapping(_) => rate_mapping(reader, node),
+        Content::String(text) => rate_text(reader, node, text),
+        _ => {
+            reader.mismatch(node, "`N/WINDOW`, such as `5/hour` (a string), or `{max: N, window: SECONDS}`");
+            None
+        }
+    });
+    let scope = match scope {
+        Some(field) => read_scope(reader, field),
+        None => Some(Scope::agent()),
+    };
+    let algorithm = read_algorithm(reader, algorithm);
+    if let (Some((_, window, _)), Some(Algorithm::Sliding)) = (&limit, algorithm) {
+        reader.within("rate_limit", |reader| check_sliding(reader, *window, node.span))?;
+    }
+    let (max, window, written) = limit?;
+    let name = format!("_rate_{written}");
+    reader.within("rate_limit", |reader| claim(reader, names, &name, node.span))?;
+    let (scope, algorithm) = (scope?, algorithm?);
+    let counter = Counter::new(owner.clone(), &name, window, algorithm, &scope.to_string());
+    let amount = Charge::Fixed(Amount::from_whole(1)?);
+    Some(push(document, Declared { counter, scope, max: Some(max), window: written, amount }))
+}
+
+const RATE: &str =
+    "write `5/hour`: a positive whole number, `/`, and minute, hour, day, week, month or 90s, 15m, 6h, 7d";
+
+fn rate_text(reader: &mut Reader<'_, '_>, node: &Node<'_>, text: &str) -> Option<(Amount, Window, Box<str>)> {
+    let parsed = text.split_once('/').and_then(|(count, window)| {
+        let plain = count.bytes().all(|byte| byte.is_ascii_digit()) && !count.starts_with('0');
+        let count = count.parse().ok().filter(|_| plain).and_then(Amount::from_whole)?;
+        Some((count, Window::parse(window)?, window.into()))
+    });
+    if parsed.is_none() {
+        reader.error("invalid_rate_limit", node.span, format!("`{}` is no rate", shown(text)), RATE);
+    }
+    parsed
+}
+
+fn rate_mapping(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<(Amount, Window, Box<str>)> {
+    let [max, window] = reader.fields(node, "`{max: N, window: SECONDS}`", ["max", "window"])?;
+    if max.is_none() {
+        reader.missing(node, "max", "write `{max: 10, window: 60}`");
+    }
+    if window.is_none() {
+        reader.missing(node, "window", "write `{max: 10, window: 60}`: the window is in seconds");
+    }
+    let max = max.and_then(|field| {
+        reader.within("max", |reader| {
+            let count = match &field.value.content {
+                Content::Number(literal) => {
+                    Number::from_literal(literal).and_then(|number| number.to_amount())
+                }
+                _ => {
+                    reader.mismatch(field.value, "a positive whole number");
+                    return None;
+                }
+            };
+            let whole = count.filter(|count| *count > Amount::ZERO && count.as_micros() % Amount::SCALE == 0);
+            if whole.is_none() {
+                let help = "to deny always, use `action: deny`; to count fractions, use `limits`";
+                reader.error(
+                    "invalid_rate_limit",
+                    field.value.span,
+                    "the maximum is no positive whole number",
+                    help,
+                );
+            }
+            whole
+        })
+    });
+    let window = window.and_then(|field| {
+        reader.within("window", |reader| read_window(reader, field.value, "invalid_rate_limit"))
+    });
+    let (window, written) = window?;
+    Some((max?, window, written))
+}
+
+/// The fields of a counter, wherever it is declared.
+struct Parts<'n, 't> {
+    counter: Option<Field<'n, 't>>,
+    window: Option<Field<'n, 't>>,
+    increment: Option<Field<'n, 't>>,
+    from: Option<Field<'n, 't>>,
+    scope: Option<Field<'n, 't>>,
+    algorithm: Option<Field<'n, 't>>,
+}
+
+#[expect(clippy::too_many_arguments, reason = "one call site for each of the two dialects")]
+fn declare(
+    reader: &mut Reader<'_, '_>,
+    node: &Node<'_>,
+    parts: Parts<'_, '_>,
+    zero_is_one: bool,
+    owner: &Owner,
+    names: &mut Names,
+    document: &mut Document,
+    max: impl FnOnce() -> Option<Amount>,
+) -> Option<u32> {
+    if parts.counter.is_none() {
+        reader.missing(node, "counter", "give the counter a name, such as `counter: calls`");
+    }
+    if parts.window.is_none() {
+        reader.missing(node, "window", WINDOWS);
+    }
+    let name = parts.counter.and_then(|field| {
+        reader.within("counter", |reader| {
+            let name = reader.string(field.value, "a string, the counter's name")?;
+            if name.is_empty() {
+                reader.error(
+                    "invalid_name",
+                    field.value.span,
+                    "the counter's name is empty",
+                    "give it a name",
+                );
+                return None;
+            }
+            claim(reader, names, name, field.value.span)?;
+            Some(name)
+        })
+    });
+    let window = parts.window.and_then(|field| {
+        reader.within("window", |reader| read_window(reader, field.value, "invalid_window"))
+    });
+    let fixed = match parts.increment {
+        None => Amount::from_whole(1),
+        Some(field) => reader.within("increment", |reader| {
+            let increment = amount(reader, field.value)?;
+            if zero_is_one && increment == Amount::ZERO {
+                let message = "an increment of 0 counts as 1 here";
+                reader.warning(
+                    "zero_increment",
+                    field.value.span,
+                    message,
+                    "write `increment: 1`, or remove it",
+                );
+                return Amount::from_whole(1);
+            }
+            Some(increment)
+        }),
+    };
+    let charge = match parts.from {
+        None => fixed.map(Charge::Fixed),
+        Some(field) => reader.within("increment_from", |reader| {
+            let text = reader.string(field.value, "a string, an `args.` path")?;
+            let (message, help) = match Path::parse(text) {
+                Ok(path) if path.root == Root::Args => return Some(Charge::From(path)),
+                Ok(_) => (
+                    format!("`{}` does not read the arguments", shown(text)),
+                    "write a path like `args.amount`",
+                ),
+                Err(error) => (error.message, error.help),
+            };
+            reader.error("invalid_path", field.value.span, message, help);
+            None
+        }),
+    };
+    let scope = match parts.scope {
+        Some(field) => read_scope(reader, field),
+        None => Some(Scope::Global),
+    };
+    let algorithm = read_algorithm(reader, parts.algorithm);
+    if let (Some((window, _)), Some(Algorithm::Sliding), Some(field)) = (&window, algorithm, parts.window) {
+        reader.within("window", |reader| check_sliding(reader, *window, field.value.span))?;
+    }
+    let (name, (window, written), scope) = (name?, window?, scope?);
+    let counter = Counter::new(owner.clone(), name, window, algorithm?, &scope.to_string());
+    fixed?;
+    Some(push(document, Declared { counter, scope, max: max(), window: written, amount: charge? }))
+}
+
+fn push(document: &mut Document, declared: Declared) -> u32 {
+    let index = u32::try_from(document.declared.len()).unwrap_or(u32::MAX);
+    document.declared.push(declared);
+    index
+}
+
+/// Takes a counter's name for an entry, once.
+fn claim(reader: &mut Reader<'_, '_>, names: &mut Names, name: &str, span: Span) -> Option<()> {
+    let line = reader.diagnostics.lines().line(span.start);
+    if let Some(first) = names.get(name) {
+        let message = format!("counter `{}` is already declared in this entry, on line {first}", shown(name));
+        let help =
+            "give one of them another name; two rates with one window need `limits` with a `counter` each";
+        reader.error("duplicate_counter", span, message, help);
+        return None;
+    }
+    names.insert(name.into(), line);
+    Some(())
+}
+
+fn read_window(
+    reader: &mut Reader<'_, '_>,
+    node: &Node<'_>,
+    code: &'static str,
+) -> Option<(Window, Box<str>)> {
+    let found = match &node.content {
+        Content::String(text) => Window::parse(text).map(|window| (window, text.as_ref().into())),
+        Content::Number(literal) => {
+            let seconds = Number::from_literal(literal).and_then(|number| number.to_amount());
+            let whole = seconds.filter(|seconds| seconds.as_micros() % Amount::SCALE == 0);
+            let window = whole.and_then(|seconds| Window::from_seconds(seconds.as_micros() / Amount::SCALE));
+            window.map(|window| (window, window.to_string().into()))
+        }
+        Content::Ambiguous { .. }
+        | Content::Null
+        | Content::Bool(_)
+        | Content::Sequence(_)
+        | Content::Mapping(_) => {
+            reader.mismatch(node, "a window: a string or a whole number of seconds");
+            return None;
+        }
+    };
+    if found.is_none() {
+        let shown_text = match &node.content {
+            Content::String(text) | Content::Number(text) => shown(text),
+            _ => "it".into(),
+        };
+        let names = ["minute", "hour", "day", "week", "month"];
+        let help = match nearest(&shown_text, names) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => format!("{WINDOWS}; at most 366 days"),
+        };
+        reader.error(code, node.span, format!("`{shown_text}` is no window"), help);
+    }
+    found
+}
+
+fn read_algorithm(reader: &mut Reader<'_, '_>, field: Option<Field<'_, '_>>) -> Option<Algorithm> {
+    let Some(field) = field else { return Some(Algorithm::Fixed) };
+    reader.within("algorithm", |reader| {
+        match reader.string(field.value, "a string, `fixed` or `sliding`")? {
+            "fixed" => Some(Algorithm::Fixed),
+            "sliding" => Some(Algorithm::Sliding),
+            other => {
+                let message = format!("`{}` is no algorithm", shown(other));
+                reader.error("invalid_algorithm", field.value.span, message, "write `fixed` or `sliding`");
+                None
+            }
+        }
+    })
+}
+
+fn check_sliding(reader: &mut Reader<'_, '_>, window: Window, span: Span) -> Option<()> {
+    if window.seconds().is_some_and(|length| length <= SLIDING_SECONDS) {
+        return Some(());
+    }
+    let message = "a sliding window is at most a day long";
+    reader.error("invalid_window", span, message, "shorten the window, or use `algorithm: fixed`");
+    None
+}
+
+fn read_scope(reader: &mut Reader<'_, '_>, field: Field<'_, '_>) -> Option<Scope> {
+    const MOST: usize = 8;
+    reader.within("scope", |reader| {
+        let node = field.value;
+        let items = match &node.content {
+            Content::Sequence(items) => items,
+            Content::String(name) => {
+                let scope = Scope::named(name);
+                if scope.is_none() {
+                    let help = match nearest(name, SCOPES) {
+                        Some(known) => format!("did you mean `{known}`?"),
+                        None => format!("scopes: {}, or a list of paths", SCOPES.join(", ")),
+                    };
+                    reader.error("invalid_scope", node.span, format!("`{}` is no scope", shown(name)), help);
+                }
+                return scope;
+            }
+            _ => {
+                reader.mismatch(node, "a scope: a string, or a list of paths");
+                return None;
+            }
+        };
+        if items.is_empty() || items.len() > MOST {
+            let message = format!("a scope of {} paths", items.len());
+            reader.error("invalid_scope", node.span, message, format!("give it 1 to {MOST} paths"));
+            return None;
+        }
+        let mut paths: Vec<Path> = Vec::new();
+        let mut failed = false;
+        for (index, item) in items.iter().enumerate() {
+            let path = reader.item(index, |reader| {
+                let text = reader.string(item, "a string, a path")?;
+                let (message, help) = match Path::parse(text) {
+                    Ok(path) if path.root == Root::State => (
+                        "a counter cannot count by a counter".into(),
+                        "use an `identity.` or `args.` path, or `tool`",
+                    ),
+                    Ok(path) if path.has_each() => {
+                        ("a scope is one value, so `[*]` cannot stand here".into(), "name one element")
+                    }
+                    Ok(path) if paths.contains(&path) => {
+                        (format!("`{}` is named twice", shown(text)), "name it once")
+                    }
+                    Ok(path) => return Some(path),
+                    Err(error) => (error.message, error.help),
+                };
+                reader.error("invalid_scope", item.span, message, help);
+                None
+            });
+            match path {
+                Some(path) => paths.push(path),
+                None => failed = true,
+            }
+        }
+        if failed { None } else { Some(Scope::Each(paths.into())) }
+    })
+}
+
+/// An amount that the policy gives: a number, 0 or more, exact.
+fn amount(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<Amount> {
+    let Content::Number(literal) = &node.content else {
+        reader.mismatch(node, "a number, 0 or more");
+        return None;
+    };
+    let amount = Number::from_literal(literal).and_then(|number| number.to_amount());
+    if amount.is_none() {
+        let message = format!("`{}` is no amount", shown(literal));
+        let help = "amounts are 0 to 9223372036854.775807, in steps of 0.000001";
+        reader.error("invalid_number", node.span, message, help);
+    }
+    amount
+}

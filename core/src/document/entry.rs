@@ -1,0 +1,263 @@
+//! Entries, their rules, and the items of the limits dialect (spec 2.5 to 2.16).
+
+use super::reader::{Field, Reader, shown};
+use super::{Clause, Document, Entry, Rule, StateClause, Step, conditions, counters, names};
+use crate::condition::Place;
+use crate::diagnostic::Span;
+use crate::store::Owner;
+use crate::suggest::nearest;
+use crate::text::{Content, Node};
+
+const ENTRY_FIELDS: [&str; 4] = ["rules", "require", "deny_if", "limits"];
+const RULE_FIELDS: [&str; 9] =
+    ["name", "action", "conditions", "rate_limit", "state", "scope", "algorithm", "on_deny", "reason"];
+const ITEM_FIELDS: [&str; 4] = ["name", "conditions", "on_deny", "reason"];
+const ACTIONS: [&str; 4] = ["evaluate", "allow", "deny", "require_approval"];
+
+pub(super) fn read_tools(reader: &mut Reader<'_, '_>, node: &Node<'_>, document: &mut Document) {
+    let members = match &node.content {
+        Content::Null => return,
+        Content::Mapping(members) => members,
+        _ => return reader.mismatch(node, "a mapping of tool names to entries"),
+    };
+    for (key, value) in members {
+        reader.within(&key.text, |reader| {
+            names::check(reader, &key.text, key.span);
+            read_entry(reader, value, Owner::Tool(key.text.as_ref().into()), key.span, document);
+        });
+    }
+}
+
+pub(super) fn read_entry(
+    reader: &mut Reader<'_, '_>,
+    node: &Node<'_>,
+    owner: Owner,
+    span: Span,
+    document: &mut Document,
+) {
+    let mut entry = Entry { owner, span, steps: Vec::new() };
+    let members = match &node.content {
+        Content::Null => &[],
+        Content::Mapping(members) => members.as_slice(),
+        _ => {
+            return reader
+                .mismatch(node, "an entry: a mapping with `rules`, `require`, `deny_if` or `limits`");
+        }
+    };
+    let mut counters = counters::Names::default();
+    for (key, value) in members {
+        let known = ENTRY_FIELDS.iter().position(|name| *name == key.text);
+        let Some(known) = known else {
+            reader.unknown(key, ENTRY_FIELDS);
+            continue;
+        };
+        // Only `rules` may be null: elsewhere an empty list would silently drop what the author meant to require.
+        if known == 0 && value.content == Content::Null {
+            continue;
+        }
+        reader.within(&key.text, |reader| {
+            let Some(items) = reader.list(value, "a list") else { return };
+            for (index, item) in items.iter().enumerate() {
+                reader.item(index, |reader| {
+                    let step = match known {
+                        0 => read_rule(reader, item, &entry.owner, &mut counters, document),
+                        1 => read_item(reader, item, Place::Permit),
+                        2 => read_item(reader, item, Place::Block),
+                        _ => counters::read_limit(reader, item, &entry.owner, &mut counters, document),
+                    };
+                    entry.steps.extend(step);
+                });
+            }
+        });
+    }
+    document.entries.push(entry);
+}
+
+/// The name, place and message of a rule or item.
+pub(super) fn presentation(
+    reader: &mut Reader<'_, '_>,
+    node: &Node<'_>,
+    name: Option<Field<'_, '_>>,
+    on_deny: Option<Field<'_, '_>>,
+    reason: Option<Field<'_, '_>>,
+) -> Rule {
+    if let (Some(on_deny), Some(reason)) = (on_deny, reason) {
+        let later = if on_deny.key.span > reason.key.span { on_deny.key } else { reason.key };
+        let message = "`on_deny` and `reason` are the same field";
+        reader.within(&later.text, |reader| {
+            reader.error("conflicting_fields", later.span, message, "keep one of them")
+        });
+    }
+    let name = reader.text(name);
+    let (on_deny, reason) = (reader.text(on_deny), reader.text(reason));
+    let line = reader.diagnostics.lines().line(node.span.start);
+    Rule { name, pointer: reader.pointer().into(), line, on_deny: on_deny.or(reason) }
+}
+
+fn read_item(reader: &mut Reader<'_, '_>, node: &Node<'_>, place: Place) -> Option<Step> {
+    let (mut clauses, mut states) = (Vec::new(), Vec::new());
+    if conditions::is_bare(node) {
+        if let Some(field) = mixed(node) {
+            let message = "an item is a bare condition, or has `conditions`";
+            let help = "write `{conditions: [{path, op, value}], on_deny: …, name: …}`";
+            reader.within(&field.key.text, |reader| {
+                reader.error("conflicting_fields", field.key.span, message, help)
+            });
+            return None;
+        }
+        let line = reader.diagnostics.lines().line(node.span.start);
+        let rule = Rule { name: None, pointer: reader.pointer().into(), line, on_deny: None };
+        conditions::read_clause(reader, node, None, true, &mut clauses, &mut states);
+        return Some(Step { rule, place, approves: false, conditions: clauses, states, charge: None });
+    }
+    let expected = "an item: `{conditions, on_deny, name}` or a condition";
+    let [name, conditions, on_deny, reason] = reader.fields(node, expected, ITEM_FIELDS)?;
+    let rule = presentation(reader, node, name, on_deny, reason);
+    let count = read_conditions(reader, conditions, true, &mut clauses, &mut states)?;
+    if count == 0 && place == Place::Permit {
+        let help = "give it conditions, or remove the item";
+        let message = "a `require` item without conditions requires nothing";
+        match conditions.filter(|field| field.value.content != Content::Null) {
+            Some(field) => {
+                reader.within("conditions", |reader| {
+                    reader.error("empty_conditions", field.value.span, message, help)
+                });
+            }
+            None => reader.error("empty_conditions", node.span, message, help),
+        }
+    }
+    Some(Step { rule, place, approves: false, conditions: clauses, states, charge: None })
+}
+
+/// Reads `conditions`; returns how many there are, `None` after an error.
+fn read_conditions(
+    reader: &mut Reader<'_, '_>,
+    field: Option<Field<'_, '_>>,
+    may_read_state: bool,
+    clauses: &mut Vec<Clause>,
+    states: &mut Vec<StateClause>,
+) -> Option<usize> {
+    let Some(field) = field else { return Some(0) };
+    if field.value.content == Content::Null {
+        return Some(0);
+    }
+    reader.within("conditions", |reader| {
+        let items = reader.list(field.value, "a list of conditions")?;
+        for (index, item) in items.iter().enumerate() {
+            reader.item(index, |reader| {
+                conditions::read_clause(reader, item, Some(index), may_read_state, clauses, states);
+            });
+        }
+        Some(items.len())
+    })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Evaluate,
+    Allow,
+    Deny,
+    RequireApproval,
+}
+
+fn read_action(reader: &mut Reader<'_, '_>, field: Option<Field<'_, '_>>) -> Option<Action> {
+    let Some(field) = field else { return Some(Action::Evaluate) };
+    reader.within("action", |reader| match reader.string(field.value, "a string, the action")? {
+        "evaluate" => Some(Action::Evaluate),
+        "allow" => Some(Action::Allow),
+        "deny" => Some(Action::Deny),
+        "require_approval" => Some(Action::RequireApproval),
+        other => {
+            let help = match nearest(other, ACTIONS) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => {
+                    format!("actions: {}; to limit a rate, give the rule a `rate_limit`", ACTIONS.join(", "))
+                }
+            };
+            reader.error(
+                "invalid_action",
+                field.value.span,
+                format!("unknown action `{}`", shown(other)),
+                help,
+            );
+            None
+        }
+    })
+}
+
+fn read_rule(
+    reader: &mut Reader<'_, '_>,
+    node: &Node<'_>,
+    owner: &Owner,
+    names: &mut counters::Names,
+    document: &mut Document,
+) -> Option<Step> {
+    let [name, action, conditions, rate_limit, state, scope, algorithm, on_deny, reason] =
+        reader.fields(node, "a rule: a mapping", RULE_FIELDS)?;
+    let rule = presentation(reader, node, name, on_deny, reason);
+    let action_field = action;
+    let action = read_action(reader, action_field);
+    let blocks = matches!(action, Some(Action::Deny | Action::RequireApproval));
+    let may_read_state = action != Some(Action::RequireApproval);
+    let (mut clauses, mut states) = (Vec::new(), Vec::new());
+    let count = read_conditions(reader, conditions, may_read_state, &mut clauses, &mut states);
+
+    let mut charge = None;
+    if let Some(field) = rate_limit {
+        let beside = [conditions.filter(|_| count != Some(0)), state].into_iter().flatten().next();
+        if let Some(other) = beside {
+            let help = "give the limit a rule of its own";
+            conflict(reader, field, other, "`rate_limit` stands without `conditions` and `state`", help);
+        }
+        charge = counters::read_rate_limit(reader, field, scope, algorithm, owner, names, document);
+    } else {
+        for field in [scope, algorithm].into_iter().flatten() {
+            let message = format!("`{}` stands beside a `rate_limit`", field.key.text);
+            let help = "move it into `state`, or remove it";
+            reader.within(&field.key.text, |reader| {
+                reader.error("conflicting_fields", field.key.span, message, help)
+            });
+        }
+    }
+    if let Some(field) = state {
+        let state = counters::read_state(reader, field, owner, names, document);
+        charge = charge.or(state);
+    }
+    for field in [rate_limit, state].into_iter().flatten() {
+        if let (true, Some(action)) = (blocks, action_field) {
+            let message = format!("a rule that denies or asks for approval takes no `{}`", field.key.text);
+            let help = "give the counter a rule of its own, with `action: evaluate`";
+            conflict(reader, field, action, &message, help);
+        }
+    }
+    let action = action?;
+    let empty = count == Some(0) && rate_limit.is_none() && state.is_none();
+    if action == Action::Evaluate && empty {
+        let help =
+            "give it `conditions`, `rate_limit` or `state`, or an `action`: allow, deny, require_approval";
+        reader.error("empty_rule", node.span, "the rule does nothing", help);
+    }
+    Some(Step {
+        rule,
+        place: if blocks { Place::Block } else { Place::Permit },
+        approves: action == Action::RequireApproval,
+        conditions: clauses,
+        states,
+        charge,
+    })
+}
+
+/// The later of the first fields of a condition and of an item, where a mapping has both.
+fn mixed<'n, 't>(node: &'n Node<'t>) -> Option<Field<'n, 't>> {
+    let Content::Mapping(members) = &node.content else { return None };
+    let first = |names: &[&str]| members.iter().find(|(key, _)| names.contains(&&*key.text));
+    let (condition, item) = (first(&conditions::FIELDS)?, first(&ITEM_FIELDS)?);
+    let (key, value) = if condition.0.span > item.0.span { condition } else { item };
+    Some(Field { key, value })
+}
+
+/// Complains of two fields that exclude each other, at the later one.
+fn conflict(reader: &mut Reader<'_, '_>, a: Field<'_, '_>, b: Field<'_, '_>, message: &str, help: &str) {
+    let later = if a.key.span > b.key.span { a.key } else { b.key };
+    reader.within(&later.text, |reader| reader.error("conflicting_fields", later.span, message, help));
+}

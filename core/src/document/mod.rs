@@ -1,0 +1,166 @@
+//! The document: what the author wrote, checked and typed (spec 2).
+//!
+//! In: nodes with spans. Out: a [`Document`], and every error at its place. Resolves nothing across entries; that is
+//! `policy::compile`'s work.
+
+mod conditions;
+mod counters;
+mod entry;
+mod names;
+mod reader;
+
+use crate::amount::Amount;
+use crate::condition::{Condition, Place};
+use crate::diagnostic::{Diagnostics, Span};
+use crate::path::Path;
+use crate::scope::Scope;
+use crate::store::{Counter, Owner};
+use crate::text::{Content, Node};
+use reader::{Reader, shown};
+
+/// A whole policy document.
+#[derive(Debug, Default)]
+pub(crate) struct Document {
+    pub(crate) default_deny: bool,
+    pub(crate) hide: Vec<(Box<str>, Rule)>,
+    /// In document order; `all_tools` last.
+    pub(crate) entries: Vec<Entry>,
+    /// All counters that the entries declare; a [`Step::charge`] is an index into it.
+    pub(crate) declared: Vec<Declared>,
+}
+
+/// An entry of `tools`, or `all_tools`.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) owner: Owner,
+    pub(crate) span: Span,
+    pub(crate) steps: Vec<Step>,
+}
+
+/// A rule or an item: what the policy checks, in document order.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) rule: Rule,
+    pub(crate) place: Place,
+    /// Whether a block place asks for approval instead of denying.
+    pub(crate) approves: bool,
+    pub(crate) conditions: Vec<Clause>,
+    pub(crate) states: Vec<StateClause>,
+    pub(crate) charge: Option<u32>,
+}
+
+/// How a rule or an item presents itself in a decision.
+#[derive(Debug, Clone)]
+pub(crate) struct Rule {
+    pub(crate) name: Option<Box<str>>,
+    pub(crate) pointer: Box<str>,
+    pub(crate) line: u32,
+    pub(crate) on_deny: Option<Box<str>>,
+}
+
+/// A condition of a rule, with its index in `conditions`; none for a bare condition.
+#[derive(Debug, Clone)]
+pub(crate) struct Clause {
+    pub(crate) index: Option<usize>,
+    pub(crate) condition: Condition,
+}
+
+/// A condition on a counter, not yet resolved.
+#[derive(Debug)]
+pub(crate) struct StateClause {
+    pub(crate) index: Option<usize>,
+    pub(crate) path: Path,
+    pub(crate) span: Span,
+    pub(crate) pointer: Box<str>,
+    /// The condition as text, for explanations.
+    pub(crate) text: Box<str>,
+    /// The amounts that satisfy it, in units of 10^-6: inclusive, ascending, disjoint.
+    pub(crate) ranges: Box<[(i64, i64)]>,
+}
+
+/// A counter that an entry declares and charges.
+#[derive(Debug, Clone)]
+pub(crate) struct Declared {
+    pub(crate) counter: Counter,
+    pub(crate) scope: Scope,
+    pub(crate) max: Option<Amount>,
+    /// The window as written, for messages.
+    pub(crate) window: Box<str>,
+    pub(crate) amount: Charge,
+}
+
+/// How much a call charges.
+#[derive(Debug, Clone)]
+pub(crate) enum Charge {
+    Fixed(Amount),
+    From(Path),
+}
+
+const FIELDS: [&str; 6] = ["version", "description", "default", "hide", "all_tools", "tools"];
+
+/// Reads the whole document. What it returns is whole only if there are no errors.
+pub(crate) fn read(root: &Node<'_>, diagnostics: &mut Diagnostics<'_>) -> Document {
+    let mut document = Document::default();
+    let whole = root.span;
+    // The lifetime of the text in diagnostics and nodes need not agree; messages copy what they show.
+    let mut reader = Reader::new(diagnostics);
+    let members = match &root.content {
+        Content::Null => [None; 6],
+        _ => match reader.fields(root, "a mapping", FIELDS) {
+            Some(fields) => fields,
+            None => return document,
+        },
+    };
+    let [version, description, default, hide, all_tools, tools] = members;
+
+    match version {
+        None => reader.warning("missing_version", whole, "`version` is missing", "write `version: \"1\"`"),
+        Some(field) => reader.within("version", |reader| match &field.value.content {
+            Content::String(text) if text == "1" => {}
+            Content::Number(text) if text == "1" => {}
+            Content::String(_) | Content::Number(_) => {
+                reader.error(
+                    "invalid_version",
+                    field.value.span,
+                    "only version 1 is known",
+                    "write `version: \"1\"`",
+                );
+            }
+            _ => reader.mismatch(field.value, "a string, `\"1\"`"),
+        }),
+    }
+    let _ = reader.text(description);
+    match default {
+        None => reader.warning(
+            "missing_default",
+            whole,
+            "`default` is missing: tools that the policy does not name are allowed",
+            "write `default: deny`, or `default: allow` to say that this is meant",
+        ),
+        Some(field) => reader.within("default", |reader| {
+            match reader.string(field.value, "a string, `allow` or `deny`") {
+                Some("deny") => document.default_deny = true,
+                Some("allow") | None => {}
+                Some(other) => reader.error(
+                    "invalid_default",
+                    field.value.span,
+                    format!("`{}` is no default", shown(other)),
+                    "write `allow` or `deny`",
+                ),
+            }
+        }),
+    }
+    if let Some(field) = hide {
+        reader.within("hide", |reader| names::read_hide(reader, field.value, &mut document));
+    }
+    if let Some(field) = tools {
+        reader.within("tools", |reader| entry::read_tools(reader, field.value, &mut document));
+    }
+    if let Some(field) = all_tools {
+        reader.within("all_tools", |reader| {
+            entry::read_entry(reader, field.value, Owner::AllTools, field.key.span, &mut document);
+        });
+    }
+    names::warn_confusable(&mut reader, root);
+    document
+}

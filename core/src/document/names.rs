@@ -1,0 +1,138 @@
+//! Names of tools as written: `hide`, keys of `tools`, and names that only look alike (spec 2.4, 2.5, 12.1).
+
+use std::collections::HashMap;
+
+use super::reader::{Reader, shown};
+use super::{Document, Rule};
+use crate::ceilings::NAME_BYTES;
+use crate::diagnostic::Span;
+use crate::glob::Glob;
+use crate::text::{Content, Node};
+
+/// Complains of a name that no tool can have.
+pub(super) fn check(reader: &mut Reader<'_, '_>, name: &str, span: Span) -> bool {
+    if name.is_empty() {
+        reader.error(
+            "invalid_name",
+            span,
+            "a tool's name is empty",
+            "give the tool's name, or a glob such as `read_*`",
+        );
+        return false;
+    }
+    if name.len() > NAME_BYTES {
+        let message = format!("a name of {} bytes is longer than {NAME_BYTES}", name.len());
+        reader.error("invalid_name", span, message, "no call with such a name is let through");
+        return false;
+    }
+    if Glob::is_glob(name)
+        && let Err(error) = Glob::parse(name)
+    {
+        reader.error("invalid_glob", span, error.message, error.help);
+        return false;
+    }
+    true
+}
+
+pub(super) fn read_hide(reader: &mut Reader<'_, '_>, node: &Node<'_>, document: &mut Document) {
+    if node.content == Content::Null {
+        return;
+    }
+    let Some(items) = reader.list(node, "a list of tool names and globs") else { return };
+    let mut seen: HashMap<&str, u32, foldhash::fast::RandomState> = HashMap::default();
+    for (index, item) in items.iter().enumerate() {
+        reader.item(index, |reader| {
+            let Some(name) = reader.string(item, "a string, a tool's name or a glob") else { return };
+            if !check(reader, name, item.span) {
+                return;
+            }
+            let line = reader.diagnostics.lines().line(item.span.start);
+            if let Some(first) = seen.insert(name, line) {
+                let message = format!("`{}` is already hidden, on line {first}", shown(name));
+                reader.error("duplicate_item", item.span, message, "remove one of them");
+                return;
+            }
+            let rule = Rule { name: None, pointer: reader.pointer().into(), line, on_deny: None };
+            document.hide.push((name.into(), rule));
+        });
+    }
+}
+
+/// Warns of names that people take for one another: invisible characters, letters of other scripts that look like
+/// ASCII ones, and names that differ only in case (trap 17).
+pub(super) fn warn_confusable(reader: &mut Reader<'_, '_>, root: &Node<'_>) {
+    let Content::Mapping(fields) = &root.content else { return };
+    let mut names: Vec<(String, &str, Span)> = Vec::new();
+    for (field, value) in fields {
+        match (&*field.text, &value.content) {
+            ("tools", Content::Mapping(entries)) => {
+                let pointer = |name: &str| format!("/tools/{}", name.replace('~', "~0").replace('/', "~1"));
+                names.extend(entries.iter().map(|(key, _)| (pointer(&key.text), &*key.text, key.span)));
+            }
+            ("hide", Content::Sequence(items)) => {
+                for (index, item) in items.iter().enumerate() {
+                    if let Content::String(text) = &item.content {
+                        names.push((format!("/hide/{index}"), text, item.span));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let fold = |name: &str| -> String { name.chars().flat_map(char::to_lowercase).collect() };
+    let mut spellings: HashMap<String, Vec<&str>, foldhash::fast::RandomState> = HashMap::default();
+    for (_, name, _) in &names {
+        let spellings = spellings.entry(fold(name)).or_default();
+        // Two are enough to name the other one.
+        if spellings.len() < 2 && !spellings.contains(name) {
+            spellings.push(name);
+        }
+    }
+    for (pointer, name, span) in names {
+        let problem = if name.chars().any(is_invisible) {
+            Some("has an invisible character".to_owned())
+        } else if name.chars().any(|c| lookalike(c).is_some()) {
+            Some("has a letter that looks like an ASCII one".to_owned())
+        } else {
+            let others = spellings.get(&fold(name)).into_iter().flatten();
+            let other = others.copied().find(|other| *other != name);
+            other.map(|other| format!("differs from `{}` only in case", shown(other)))
+        };
+        if let Some(problem) = problem {
+            let message = format!("the name `{}` {problem}", name.escape_debug());
+            let help =
+                Some("names compare exactly: check that this is the name that the server uses".to_owned());
+            reader.diagnostics.warning("confusable_name", span, pointer, message, help);
+        }
+    }
+}
+
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
+        || (c.is_whitespace() && c != ' ')
+}
+
+/// The ASCII letter that a letter of another script is easily taken for.
+fn lookalike(c: char) -> Option<char> {
+    if ('\u{ff01}'..='\u{ff5e}').contains(&c) {
+        // Full-width forms, in ASCII's own order.
+        return char::from_u32((c as u32).saturating_sub(0xfee0));
+    }
+    // Letter and what it looks like, by turns: Cyrillic, Greek, letterlike symbols, Armenian.
+    let pairs = "\u{430}a\u{435}e\u{43e}o\u{440}p\u{441}c\u{443}y\u{445}x\u{456}i\u{458}j\u{455}s\u{501}d\u{4bb}h\u{51b}q\u{51d}w\u{4cf}l\
+        \u{410}A\u{412}B\u{415}E\u{41a}K\u{41c}M\u{41d}H\u{41e}O\u{420}P\u{421}C\u{422}T\u{425}X\u{406}I\u{408}J\u{405}S\
+        \u{3b1}a\u{3bf}o\u{3bd}v\u{3c1}p\u{3b9}i\u{3ba}k\u{3c5}u\u{3c7}x\u{3b3}y\
+        \u{391}A\u{392}B\u{395}E\u{396}Z\u{397}H\u{399}I\u{39a}K\u{39c}M\u{39d}N\u{39f}O\u{3a1}P\u{3a4}T\u{3a5}Y\u{3a7}X\
+        \u{131}i\u{17f}s\u{212a}K\u{2113}l\u{585}o\u{57d}u\u{578}n";
+    let mut letters = pairs.chars();
+    while let (Some(other), Some(ascii)) = (letters.next(), letters.next()) {
+        if other == c {
+            return Some(ascii);
+        }
+    }
+    None
+}

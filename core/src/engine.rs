@@ -1,0 +1,268 @@
+//! The engine: a policy, a store and a clock, put together (spec 6.7, 8.11).
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::amount::Amount;
+use crate::call::Call;
+use crate::decision::{Decision, Reservation, Ruling, SettleError};
+use crate::evaluate::Evaluated;
+use crate::evaluation::OnStoreError;
+use crate::identity::Identity;
+use crate::policy::{Compiled, Policy};
+use crate::store::{AsyncStore, MemoryStore, Outcome, Store, StoreError};
+use crate::time::{Clock, SystemClock};
+use crate::trace::{Check, Recorder, Silent, Sink};
+use crate::view::View;
+
+/// Decides calls: evaluates the policy and charges the counters.
+///
+/// `Send + Sync`; share it behind an `Arc` or a reference. The policy can be replaced while calls are being decided:
+/// each call is decided by one policy, whole (trap 32), and counters go on.
+///
+/// ```
+/// use callgate::{Engine, Identity, Policy};
+/// use serde_json::json;
+/// let engine = Engine::new(Policy::from_yaml("
+/// version: \"1\"
+/// default: deny
+/// tools:
+///   create_issue: {limits: [{counter: issues, window: hour, max: 1, scope: identity}]}
+/// ")?);
+/// let alice = Identity::new("alice");
+/// assert!(engine.evaluate("create_issue", &json!({}), &alice).allowed());
+/// let second = engine.evaluate("create_issue", &json!({}), &alice);
+/// assert_eq!(second.message().as_deref(), Some("Rate limit of 1 per hour reached. Try again later."));
+/// assert!(engine.evaluate("create_issue", &json!({}), &Identity::new("bob")).allowed());
+/// # Ok::<(), callgate::PolicyError>(())
+/// ```
+pub struct Engine {
+    policy: ArcSwap<Compiled>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    on_store_error: OnStoreError,
+}
+
+/// Puts an [`Engine`] together: in-memory counters, the machine's clock and denial where the store fails, unless told
+/// otherwise.
+#[must_use = "call `build`"]
+pub struct EngineBuilder {
+    policy: Policy,
+    store: Option<Arc<dyn Store>>,
+    clock: Arc<dyn Clock>,
+    on_store_error: OnStoreError,
+}
+
+/// A decision with every check that led to it.
+#[derive(Debug)]
+pub struct Explanation<'d> {
+    /// What the engine would decide now. Nothing was charged.
+    pub decision: Decision<'d>,
+    /// The checks, in the order in which they were made; those after a settling one were not made.
+    pub checks: Vec<Check>,
+}
+
+impl EngineBuilder {
+    /// Counters live in `store`.
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Time comes from `clock`.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// What to do with a call when the store does not answer.
+    pub fn on_store_error(mut self, choice: OnStoreError) -> Self {
+        self.on_store_error = choice;
+        self
+    }
+
+    /// The engine.
+    pub fn build(self) -> Engine {
+        Engine {
+            policy: ArcSwap::new(self.policy.0),
+            store: self.store.unwrap_or_else(|| Arc::new(MemoryStore::new())),
+            clock: self.clock,
+            on_store_error: self.on_store_error,
+        }
+    }
+}
+
+impl Engine {
+    /// An engine with in-memory counters and the machine's clock.
+    pub fn new(policy: Policy) -> Self {
+        Self::builder(policy).build()
+    }
+
+    /// An engine with other counters, clock or choices.
+    pub fn builder(policy: Policy) -> EngineBuilder {
+        EngineBuilder {
+            policy,
+            store: None,
+            clock: Arc::new(SystemClock),
+            on_store_error: OnStoreError::Deny,
+        }
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Policy {
+        Policy(self.policy.load_full())
+    }
+
+    /// Puts another policy in force, for every call from here on. Counters go on (spec 8.6).
+    pub fn replace(&self, policy: Policy) {
+        self.policy.store(policy.0);
+    }
+
+    /// Decides a call and charges what it costs.
+    pub fn evaluate<'t, A: View + Clone, I: View + Clone>(
+        &self,
+        tool: &'t str,
+        args: A,
+        identity: &Identity<'t, I>,
+    ) -> Decision<'t> {
+        self.decide(&Call::new(tool, args).identity(identity.clone()))
+    }
+
+    /// Decides a call with raw JSON arguments, which are checked whole (spec 3.5), and charges what it costs.
+    pub fn evaluate_json<'t, I: View + Clone>(
+        &self,
+        tool: &'t str,
+        args: &'t str,
+        identity: &Identity<'t, I>,
+    ) -> Decision<'t> {
+        self.decide_json(&Call::new(tool, args).identity(identity.clone()))
+    }
+
+    /// Decides a call and charges what it costs.
+    pub fn decide<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Decision<'t> {
+        self.settle_with(call.tool, |policy| policy.evaluate(call, &mut Silent))
+    }
+
+    /// Decides a call with raw JSON arguments and charges what it costs.
+    pub fn decide_json<'t, I: View>(&self, call: &Call<'t, &str, I>) -> Decision<'t> {
+        self.settle_with(call.tool, |policy| policy.evaluate_json(call, &mut Silent))
+    }
+
+    fn settle_with<'t>(
+        &self,
+        tool: &'t str,
+        evaluate: impl FnOnce(&Compiled) -> Evaluated<'_>,
+    ) -> Decision<'t> {
+        let policy = self.policy();
+        let ruling = match evaluate(&policy.0) {
+            Evaluated::Decided(ruling) => ruling,
+            Evaluated::Pending(prepared) => match self.store.reserve(&prepared.batch, self.clock.now()) {
+                Ok(outcome) => prepared.rule(&policy.0, &outcome),
+                Err(_) => self.on_store_error.ruling(),
+            },
+        };
+        Decision::sharing(policy, tool, ruling)
+    }
+
+    /// Decides a call as [`Engine::decide`] does, but charges `store` without blocking. The engine's own store is not used.
+    pub async fn decide_with<'t, A: View, I: View>(
+        &self,
+        call: &Call<'t, A, I>,
+        store: &dyn AsyncStore,
+    ) -> Decision<'t> {
+        let policy = self.policy();
+        let ruling = match policy.0.evaluate(call, &mut Silent) {
+            Evaluated::Decided(ruling) => ruling,
+            Evaluated::Pending(prepared) => match store.reserve(&prepared.batch, self.clock.now()).await {
+                Ok(outcome) => prepared.rule(&policy.0, &outcome),
+                Err(_) => self.on_store_error.ruling(),
+            },
+        };
+        Decision::sharing(policy, call.tool, ruling)
+    }
+
+    /// What the engine would decide now and every check that leads to it. Charges nothing.
+    pub fn explain<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Explanation<'t> {
+        self.explain_with(call.tool, |policy, recorder| policy.evaluate(call, recorder))
+    }
+
+    /// [`Engine::explain`] for raw JSON arguments.
+    pub fn explain_json<'t, I: View>(&self, call: &Call<'t, &str, I>) -> Explanation<'t> {
+        self.explain_with(call.tool, |policy, recorder| policy.evaluate_json(call, recorder))
+    }
+
+    fn explain_with<'t>(
+        &self,
+        tool: &'t str,
+        evaluate: impl for<'p> FnOnce(&'p Compiled, &mut Recorder) -> Evaluated<'p>,
+    ) -> Explanation<'t> {
+        let policy = self.policy();
+        let mut recorder = Recorder::default();
+        let ruling = match evaluate(&policy.0, &mut recorder) {
+            Evaluated::Decided(ruling) => ruling,
+            Evaluated::Pending(prepared) => match self.store.peek(&prepared.batch, self.clock.now()) {
+                Ok(outcome) => {
+                    prepared.explain(&policy.0, &outcome, &mut recorder);
+                    prepared.rule(&policy.0, &outcome)
+                }
+                Err(error) => {
+                    recorder.open(crate::trace::Step::Root(""), || "counters".to_owned());
+                    recorder.close("unavailable", Some(&error.to_string()));
+                    self.on_store_error.ruling()
+                }
+            },
+        };
+        // What a peek found was not charged.
+        let mut ruling: Ruling = ruling;
+        ruling.counters.iter_mut().for_each(|counted| counted.charged = None);
+        Explanation { decision: Decision::sharing(policy, tool, ruling), checks: recorder.finish() }
+    }
+
+    /// Takes all charges of a reservation back: the upstream call failed (spec 8.10). What was charged in a window that
+    /// has passed is left alone.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the store could not be reached; whether the charges were taken back is then not known, and
+    /// must not be tried again.
+    pub fn release(&self, reservation: Reservation) -> Result<(), StoreError> {
+        self.store.refund(&reservation.whole(), self.clock.now())
+    }
+
+    /// Makes every charge that came from `increment_from` smaller, to what the call really cost (spec 8.10).
+    ///
+    /// # Errors
+    /// [`SettleError`]: a larger amount, nothing to settle, or a store that could not be reached. The charges stand.
+    pub fn settle(&self, reservation: Reservation, actual: Amount) -> Result<(), SettleError> {
+        let refunds = reservation.down_to(actual)?;
+        Ok(self.store.refund(&refunds, self.clock.now())?)
+    }
+
+    /// The store's answer to a batch, for callers that drive the pure evaluation themselves.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the store did not answer.
+    pub fn reserve(&self, batch: &crate::store::Batch<'_>) -> Result<Outcome, StoreError> {
+        self.store.reserve(batch, self.clock.now())
+    }
+
+    /// Whether a client may see the tool in `tools/list` (spec 10.9).
+    pub fn visible(&self, tool: &str) -> bool {
+        Policy(self.policy.load_full()).visible(tool)
+    }
+
+    /// Drops what `hide` names from a list of tools; all by one policy (spec 10.9).
+    pub fn filter_tools<T>(&self, tools: Vec<T>, name: impl Fn(&T) -> &str) -> Vec<T> {
+        self.policy().filter_tools(tools, name)
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("policy", &self.policy())
+            .field("on_store_error", &self.on_store_error)
+            .finish_non_exhaustive()
+    }
+}

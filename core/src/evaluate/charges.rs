@@ -1,0 +1,115 @@
+//! From the rules that count to one batch of charges and guards (spec 6.5, 8.2, 8.5).
+
+use std::ops::ControlFlow;
+
+use smallvec::smallvec;
+
+use super::Counting;
+use super::pending::Prepared;
+use crate::amount::Amount;
+use crate::condition::{Facts, Leaf, Place, Visitor};
+use crate::decision::{Code, Ruling};
+use crate::document::Charge;
+use crate::policy::Compiled;
+use crate::store::{Guard, GuardMode, Slot, Test};
+use crate::view::{Kind, Unreadable, View};
+
+impl Compiled {
+    /// Fills `prepared`, or denies.
+    pub(super) fn prepare<'p, A: View, I: View>(
+        &'p self,
+        counting: &Counting<'p>,
+        facts: &Facts<'_, A, I>,
+        prepared: &mut Prepared<'p>,
+    ) -> Result<Option<Ruling>, Unreadable> {
+        for step in counting {
+            if let Some(index) = step.charge {
+                let Some(declared) = self.declared(index) else { continue };
+                let amount = match &declared.amount {
+                    Charge::Fixed(amount) => Some(*amount),
+                    Charge::From(path) => {
+                        let mut sum = Sum(Some(Amount::ZERO));
+                        facts.reach(path, &mut sum)?;
+                        sum.0
+                    }
+                };
+                let Some(amount) = amount else {
+                    return Ok(Some(Ruling::deny(Code::InvalidAmount, Some(step.rule)).about(index)));
+                };
+                let order = prepared.order(step.rule);
+                match self.slot(index, facts, prepared)? {
+                    Some(slot) => {
+                        if let Some(slot) = prepared.batch.slots.get_mut(slot) {
+                            slot.charge = Some(amount);
+                            slot.max = declared.max.unwrap_or(Amount::MAX);
+                            slot.order = order;
+                        }
+                    }
+                    None => {
+                        return Ok(Some(Ruling::deny(Code::IdentityRequired, Some(step.rule)).about(index)));
+                    }
+                }
+            }
+            let mut tests = smallvec![];
+            for state in &step.states {
+                let Some(slot) = self.slot(state.declared, facts, prepared)? else {
+                    let ruling = Ruling::deny(Code::IdentityRequired, Some(step.rule));
+                    return Ok(Some(ruling.about(state.declared)));
+                };
+                let test = Test { slot, ranges: &state.ranges };
+                prepared.states.push(state);
+                if step.place == Place::Permit {
+                    // Each condition is a bound of its own, so that each can say when it would hold.
+                    let order = prepared.order(step.rule);
+                    let guard = Guard { mode: GuardMode::RequireAll, tests: smallvec![test], order };
+                    prepared.batch.guards.push(guard);
+                } else {
+                    tests.push(test);
+                }
+            }
+            if !tests.is_empty() {
+                let order = prepared.order(step.rule);
+                prepared.batch.guards.push(Guard { mode: GuardMode::RefuseAll, tests, order });
+            }
+        }
+        Ok(None)
+    }
+
+    /// The slot of a declared counter, made on first mention; `None` if its scope is missing.
+    fn slot<'p, A: View, I: View>(
+        &'p self,
+        index: u32,
+        facts: &Facts<'_, A, I>,
+        prepared: &mut Prepared<'p>,
+    ) -> Result<Option<usize>, Unreadable> {
+        if let Some(slot) = prepared.declared.iter().position(|declared| *declared == index) {
+            return Ok(Some(slot));
+        }
+        let Some(declared) = self.declared(index) else { return Ok(None) };
+        let Some(scope) = declared.scope.value(facts)? else { return Ok(None) };
+        let slot = Slot { counter: &declared.counter, scope, charge: None, max: Amount::MAX, order: 0 };
+        prepared.batch.slots.push(slot);
+        prepared.declared.push(index);
+        Ok(prepared.declared.len().checked_sub(1))
+    }
+}
+
+/// Adds up amounts; `None` once one is no amount.
+struct Sum(Option<Amount>);
+
+impl Visitor for Sum {
+    fn leaf<V: View>(&mut self, leaf: Leaf<'_, V>) -> Result<ControlFlow<()>, Unreadable> {
+        let amount = match leaf {
+            Leaf::Value(value) => match value.kind()? {
+                Kind::Number(number) => number.to_amount(),
+                _ => None,
+            },
+            Leaf::Absent | Leaf::WrongType => None,
+        };
+        self.0 = match (self.0, amount) {
+            (Some(sum), Some(amount)) => sum.checked_add(amount),
+            _ => None,
+        };
+        Ok(if self.0.is_none() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+}

@@ -1,0 +1,180 @@
+//! A batch on its way to the store, and the ruling that follows from the store's answer (spec 6.7, 8.8, 8.9).
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use crate::amount::Amount;
+use crate::decision::{Code, Counted, Detail, Effect, Ruling};
+use crate::policy::{Compiled, StateTest};
+use crate::store::{Batch, Bound, Guard, GuardMode, Outcome, Owner, Refusal, Verdict};
+use crate::trace::{Sink, Step};
+
+/// A batch with what is needed to read the answer.
+#[derive(Debug, Default)]
+pub(crate) struct Prepared<'p> {
+    pub(crate) batch: Batch<'p>,
+    /// The declared counter of each slot.
+    pub(crate) declared: SmallVec<[u32; 2]>,
+    /// What the tests of the guards were written as, in order.
+    pub(crate) states: SmallVec<[&'p StateTest; 1]>,
+    /// The rule of each bound, by its order.
+    rules: SmallVec<[u32; 2]>,
+    approval: Option<(u32, Box<str>)>,
+}
+
+impl Prepared<'_> {
+    /// The next place in the order of bounds, for a bound of `rule`.
+    pub(crate) fn order(&mut self, rule: u32) -> u32 {
+        self.rules.push(rule);
+        u32::try_from(self.rules.len()).unwrap_or(u32::MAX).saturating_sub(1)
+    }
+
+    pub(crate) fn approve(&mut self, rule: u32, key: String, id: &str) {
+        self.batch.approval = Some(Cow::Owned(id.to_owned()));
+        self.approval = Some((rule, key.into()));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batch.slots.is_empty() && self.batch.approval.is_none()
+    }
+
+    /// What the store's answer means for the call.
+    pub(crate) fn rule(self, policy: &Compiled, outcome: &Outcome) -> Ruling {
+        // An answer that does not fit the question decides nothing, so nothing gets through.
+        if outcome.usage.len() != self.batch.slots.len() {
+            return Ruling::deny(Code::StoreUnavailable, None);
+        }
+        let mut ruling = match &outcome.verdict {
+            Verdict::Reserved => Ruling::new(Effect::Allow, Code::Allowed, None),
+            Verdict::ApprovalSpent => match &self.approval {
+                Some((rule, key)) => {
+                    let mut ruling = Ruling::new(Effect::RequireApproval, Code::ApprovalSpent, Some(*rule));
+                    ruling.approval_key = Some(key.clone());
+                    ruling
+                }
+                None => return Ruling::deny(Code::StoreUnavailable, None),
+            },
+            Verdict::Refused(refusals) => match refusals.first() {
+                Some(first) => self.refused(policy, first, refusals, outcome),
+                None => return Ruling::deny(Code::StoreUnavailable, None),
+            },
+        };
+        let taken = outcome.verdict == Verdict::Reserved;
+        for ((slot, declared), usage) in self.batch.slots.into_iter().zip(self.declared).zip(&outcome.usage) {
+            ruling.counters.push(Counted {
+                declared,
+                scope: slot.scope,
+                charged: slot.charge.filter(|_| taken),
+                used: usage.used,
+                resets_at: usage.resets_at,
+                stamp: usage.stamp,
+            });
+        }
+        ruling
+    }
+
+    fn refused(&self, policy: &Compiled, first: &Refusal, all: &[Refusal], outcome: &Outcome) -> Ruling {
+        let rule = self.rules.get(first.order as usize).copied();
+        let mut ruling = match first.bound {
+            Bound::Max(slot) | Bound::Full(slot) => {
+                let mut ruling = Ruling::deny(Code::LimitExceeded, rule);
+                if let Some(declared) = self.declared.get(slot)
+                    && policy.declared(*declared).is_some_and(|declared| declared.max.is_some())
+                {
+                    ruling.detail = Detail::Declared(*declared);
+                }
+                ruling
+            }
+            Bound::Guard(guard) => {
+                let code = self
+                    .batch
+                    .guards
+                    .get(guard)
+                    .map_or(Code::LimitExceeded, |guard| self.code(guard, outcome));
+                Ruling::deny(code, rule)
+            }
+        };
+        // Every bound that refuses must hold before the call can pass; one that waiting does not help never will.
+        let retry_at: Option<Vec<_>> = all.iter().map(|refusal| refusal.retry_at).collect();
+        ruling.retry_after = retry_at.and_then(|times| times.into_iter().max()).map(|time| {
+            u64::try_from(time.since(outcome.now).as_millis()).unwrap_or(u64::MAX).div_ceil(1_000)
+        });
+        ruling
+    }
+
+    /// What a test of the slot's counter reads (spec 8.5).
+    fn used_with_charge(&self, slot: usize, outcome: &Outcome) -> Amount {
+        let held = outcome.usage.get(slot).map_or(Amount::ZERO, |usage| usage.used);
+        if outcome.verdict == Verdict::Reserved {
+            return held;
+        }
+        let charge = self.batch.slots.get(slot).and_then(|slot| slot.charge).unwrap_or_default();
+        held.checked_add(charge).unwrap_or(Amount::MAX)
+    }
+
+    /// The code of a guard that refuses: too much of a counter is a limit, anything else a condition (spec 8.8).
+    fn code(&self, guard: &Guard<'_>, outcome: &Outcome) -> Code {
+        let too_high = guard.tests.iter().any(|test| {
+            let used = self.used_with_charge(test.slot, outcome);
+            match guard.mode {
+                GuardMode::RequireAll => {
+                    let highest = test.ranges.last().map_or(i64::MIN, |(_, high)| *high);
+                    !test.holds(used) && used.as_micros() > highest
+                }
+                // What the condition admits are the gaps between the ranges: the counter is above them all when it
+                // lies in a range that has no end.
+                GuardMode::RefuseAll => test
+                    .ranges
+                    .last()
+                    .is_some_and(|(low, high)| *high == i64::MAX && used.as_micros() >= *low),
+            }
+        });
+        match (too_high, guard.mode) {
+            (true, _) => Code::LimitExceeded,
+            (false, GuardMode::RequireAll) => Code::ConditionFailed,
+            (false, GuardMode::RefuseAll) => Code::Denied,
+        }
+    }
+}
+
+impl Prepared<'_> {
+    /// Reports what the store said of each counter and bound.
+    pub(crate) fn explain(&self, policy: &Compiled, outcome: &Outcome, sink: &mut impl Sink) {
+        for ((slot, declared), usage) in self.batch.slots.iter().zip(&self.declared).zip(&outcome.usage) {
+            let Some(declared) = policy.declared(*declared) else { continue };
+            let owner = match slot.counter.owner() {
+                Owner::Tool(key) => key,
+                Owner::AllTools => "all_tools",
+            };
+            sink.open(Step::Root(""), || format!("counter {owner}.{}", slot.counter.name()));
+            let max = declared.max.map_or_else(|| "no maximum".to_owned(), |max| format!("maximum {max}"));
+            let held =
+                if outcome.verdict == Verdict::Reserved { "with this call" } else { "without this call" };
+            let why = format!("holds {} {held}, {max}, resets at {}", usage.used, usage.resets_at);
+            sink.close(if slot.charge.is_some() { "charged" } else { "read" }, Some(&why));
+        }
+        let mut states = self.states.iter();
+        for guard in &self.batch.guards {
+            let rule = self.rules.get(guard.order as usize).and_then(|rule| policy.rule(*rule));
+            for (test, state) in guard.tests.iter().zip(&mut states) {
+                sink.enter(Step::Root(rule.map_or("", |rule| &rule.pointer)));
+                let place = state.index.map_or(Step::Here, |index| Step::Item("conditions", index));
+                sink.open(place, || state.text.to_string());
+                let used = self.used_with_charge(test.slot, outcome);
+                let held = if test.holds(used) { "holds" } else { "fails" };
+                sink.close(held, Some(&format!("the counter reads {used}")));
+                sink.leave();
+            }
+        }
+        if let Verdict::Refused(refusals) = &outcome.verdict {
+            for refusal in refusals {
+                let rule = self.rules.get(refusal.order as usize).and_then(|rule| policy.rule(*rule));
+                sink.open(Step::Root(rule.map_or("", |rule| &rule.pointer)), || "bound".to_owned());
+                let why =
+                    refusal.retry_at.map(|time| format!("would hold at {time} if nothing else happened"));
+                sink.close("denies", why.as_deref());
+            }
+        }
+    }
+}

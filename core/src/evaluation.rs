@@ -1,0 +1,134 @@
+//! The sans-I/O face: `policy.evaluate(&call)` gives a decision, or the batch that a store must take first (spec 6).
+
+use crate::call::Call;
+use crate::decision::{Code, Decision, Effect, Ruling};
+use crate::evaluate::{Evaluated, Given, Prepared};
+use crate::policy::Policy;
+use crate::raw::RawJson;
+use crate::store::{Batch, Outcome};
+use crate::trace::{Check, Recorder, Silent, Sink};
+use crate::view::View;
+
+/// What the pure part of a decision comes to.
+#[derive(Debug)]
+#[must_use = "a call may run only if its decision allows it"]
+pub enum Evaluation<'d> {
+    /// The decision. No store is needed.
+    Decided(Decision<'d>),
+    /// The call is allowed if a store takes the batch.
+    Pending(Pending<'d>),
+}
+
+/// A call that counters decide: hand [`Pending::batch`] to any store, and its answer to [`Pending::resolve`].
+#[derive(Debug)]
+#[must_use = "a call may run only if its decision allows it"]
+pub struct Pending<'d> {
+    policy: &'d Policy,
+    tool: &'d str,
+    prepared: Prepared<'d>,
+}
+
+/// What to do with a call when the store does not answer (spec 8.11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OnStoreError {
+    /// Deny it.
+    #[default]
+    Deny,
+    /// Let it through, uncounted. Every limit is void while the store is away: an explicit choice of the host.
+    Allow,
+}
+
+impl OnStoreError {
+    pub(crate) fn ruling(self) -> Ruling {
+        let effect = match self {
+            Self::Deny => Effect::Deny,
+            Self::Allow => Effect::Allow,
+        };
+        Ruling::new(effect, Code::StoreUnavailable, None)
+    }
+}
+
+impl<'d> Evaluation<'d> {
+    /// The decision, if no store is needed for it.
+    pub fn decided(self) -> Option<Decision<'d>> {
+        match self {
+            Self::Decided(decision) => Some(decision),
+            Self::Pending(_) => None,
+        }
+    }
+}
+
+impl<'d> Pending<'d> {
+    /// What the store must take, all or none.
+    pub fn batch(&self) -> &Batch<'d> {
+        &self.prepared.batch
+    }
+
+    /// The decision that follows from the store's answer.
+    pub fn resolve(self, outcome: &Outcome) -> Decision<'d> {
+        let ruling = self.prepared.rule(&self.policy.0, outcome);
+        Decision::borrowing(self.policy, self.tool, ruling)
+    }
+
+    /// The decision when the store did not answer.
+    pub fn unanswered(self, choice: OnStoreError) -> Decision<'d> {
+        Decision::borrowing(self.policy, self.tool, choice.ruling())
+    }
+}
+
+impl Policy {
+    /// Decides a call as far as that goes without counters. Pure: reads no clock, consults no store (spec 6).
+    pub fn evaluate<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> Evaluation<'d> {
+        let evaluated = self.0.evaluate(call, &mut Silent);
+        self.evaluation(call.tool, evaluated)
+    }
+
+    /// The same for arguments that are raw JSON text, checked whole before any rule acts (spec 3.5).
+    pub fn evaluate_json<'d, I: View>(&'d self, call: &Call<'d, &str, I>) -> Evaluation<'d> {
+        let evaluated = self.0.evaluate_json(call, &mut Silent);
+        self.evaluation(call.tool, evaluated)
+    }
+
+    /// Every check that evaluation makes for a call, its place, its outcome and why, beside what it comes to.
+    pub fn explain<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> (Evaluation<'d>, Vec<Check>) {
+        let mut recorder = Recorder::default();
+        let evaluated = self.0.evaluate(call, &mut recorder);
+        (self.evaluation(call.tool, evaluated), recorder.finish())
+    }
+
+    /// [`Policy::explain`] for arguments that are raw JSON text.
+    pub fn explain_json<'d, I: View>(&'d self, call: &Call<'d, &str, I>) -> (Evaluation<'d>, Vec<Check>) {
+        let mut recorder = Recorder::default();
+        let evaluated = self.0.evaluate_json(call, &mut recorder);
+        (self.evaluation(call.tool, evaluated), recorder.finish())
+    }
+
+    fn evaluation<'d>(&'d self, tool: &'d str, evaluated: Evaluated<'d>) -> Evaluation<'d> {
+        match evaluated {
+            Evaluated::Decided(ruling) => Evaluation::Decided(Decision::borrowing(self, tool, ruling)),
+            Evaluated::Pending(prepared) => Evaluation::Pending(Pending { policy: self, tool, prepared }),
+        }
+    }
+}
+
+impl crate::policy::Compiled {
+    pub(crate) fn evaluate_json<I: View, S: Sink>(
+        &self,
+        call: &Call<'_, &str, I>,
+        sink: &mut S,
+    ) -> Evaluated<'_> {
+        let matched = match self.admit(call.tool) {
+            Ok(matched) => matched,
+            Err(ruling) => return Evaluated::Decided(ruling),
+        };
+        let raw = match call.args.map(RawJson::parse).transpose() {
+            Ok(raw) => raw,
+            Err(error) => return Evaluated::Decided(Ruling::invalid_args(error.to_string())),
+        };
+        let args = raw.as_ref().map(RawJson::root);
+        let given =
+            Given { tool: call.tool, args: args.as_ref(), identity: &call.identity, approval: call.approval };
+        self.check(&matched, &given, sink)
+    }
+}

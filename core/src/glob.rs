@@ -1,0 +1,383 @@
+//! Globs over tool names.
+//!
+//! In: a pattern, and names. Out: whether a name matches as a whole, by exact code points. `*` is any run, also of
+//! `.` and `/`; `?` one code point; `[a-z]` and `[!a-z]` one of a class; `{a,b}` alternatives. A backslash is an
+//! ordinary character. It must not fold, normalise, allocate while matching, or take longer than the product of both
+//! lengths: names come from the caller.
+
+mod index;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::index::GlobIndex;
+use crate::ceilings::{GLOB_ALTERNATIVES, NAME_BYTES};
+
+/// A step takes at least one byte of the pattern, and the end is one more.
+const WORDS: usize = NAME_BYTES / 64 + 1;
+
+/// Why a text is no glob.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct GlobError {
+    pub(crate) message: String,
+    pub(crate) help: String,
+}
+
+impl GlobError {
+    fn new(message: impl Into<String>, help: &str) -> Self {
+        Self { message: message.into(), help: help.to_owned() }
+    }
+}
+
+/// A pattern that is ready to match.
+#[derive(Debug, Clone)]
+pub(crate) struct Glob {
+    steps: Box<[Step]>,
+    /// What every match begins with, up to the first step that is no literal.
+    prefix: Box<str>,
+    /// What every match ends with, from behind the last step that is no literal.
+    suffix: Box<str>,
+    /// Of a pattern that has no wildcard but `*`, as nearly all are: the texts between its first and its last one.
+    pieces: Option<Box<[Box<str>]>>,
+}
+
+/// One step of a match. Steps run forward only, but for [`Step::Run`], which may repeat itself.
+#[derive(Debug, Clone)]
+enum Step {
+    Literal(char),
+    /// `?`
+    One,
+    /// `*`
+    Run,
+    Class {
+        negated: bool,
+        ranges: Box<[(char, char)]>,
+    },
+    /// `{`: goes on at each of these.
+    Fork(Box<[u16]>),
+    /// The end of an alternative: goes on behind the `}`.
+    Jump(u16),
+}
+
+impl Glob {
+    /// Whether a text is a pattern and not a plain name.
+    pub(crate) fn is_glob(text: &str) -> bool {
+        text.contains(['*', '?', '[', '{'])
+    }
+
+    /// Reads a pattern. A text that [`Glob::is_glob`] denies matches itself only.
+    pub(crate) fn parse(text: &str) -> Result<Self, GlobError> {
+        if text.len() > NAME_BYTES {
+            return Err(GlobError::new(
+                format!("a pattern is longer than {NAME_BYTES} bytes"),
+                "shorten the pattern",
+            ));
+        }
+        let steps = if Self::is_glob(text) {
+            Parser::default().run(text)?
+        } else {
+            text.chars().map(Step::Literal).collect()
+        };
+        let literal = |step: &Step| match step {
+            Step::Literal(char) => Some(*char),
+            _ => None,
+        };
+        let prefix: String = steps.iter().map_while(literal).collect();
+        // Behind a `}` alone may stand what every match ends with; inside of braces it would end one alternative.
+        let mut suffix: Vec<char> = steps.iter().rev().map_while(literal).collect();
+        if prefix.chars().count() == steps.len() || steps.iter().any(|step| matches!(step, Step::Fork(_))) {
+            suffix.clear();
+        }
+        let suffix: String = suffix.into_iter().rev().collect();
+        let pieces = pieces(&steps);
+        Ok(Self { steps: steps.into(), prefix: prefix.into(), suffix: suffix.into(), pieces })
+    }
+
+    /// Whether the whole of `name` matches.
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        let Some(rest) = name.strip_prefix(&*self.prefix) else { return false };
+        let Some(rest) = rest.strip_suffix(&*self.suffix) else { return false };
+        if let Some(pieces) = &self.pieces {
+            // The first place of each piece leaves the most for those behind it.
+            let mut rest = rest;
+            return pieces.iter().all(|piece| match rest.split_once(&**piece) {
+                Some((_, behind)) => {
+                    rest = behind;
+                    true
+                }
+                None => false,
+            });
+        }
+        // The suffix is behind all other steps, so they have to match what is between.
+        let literals = |text: &str| text.chars().count();
+        let first = literals(&self.prefix);
+        let last = self.steps.len().saturating_sub(literals(&self.suffix));
+        self.steps.get(first..last).is_some_and(|steps| run(steps, first, rest))
+    }
+
+    /// Each text that some alternative of the pattern begins with: every match begins with one of them.
+    fn prefixes(&self) -> Vec<String> {
+        let mut prefixes = Vec::new();
+        let mut open = vec![(0_usize, String::new())];
+        while let Some((mut at, mut prefix)) = open.pop() {
+            loop {
+                match self.steps.get(at) {
+                    Some(Step::Literal(char)) => {
+                        prefix.push(*char);
+                        at = at.saturating_add(1);
+                    }
+                    Some(Step::Jump(to)) => at = usize::from(*to),
+                    Some(Step::Fork(targets)) => {
+                        open.extend(targets.iter().map(|to| (usize::from(*to), prefix.clone())));
+                        break;
+                    }
+                    _ => {
+                        prefixes.push(prefix);
+                        break;
+                    }
+                }
+            }
+        }
+        prefixes
+    }
+}
+
+fn pieces(steps: &[Step]) -> Option<Box<[Box<str>]>> {
+    let mut pieces = Vec::new();
+    let mut piece = String::new();
+    for step in steps {
+        match step {
+            Step::Literal(char) => piece.push(*char),
+            Step::Run => pieces.push(std::mem::take(&mut piece).into_boxed_str()),
+            _ => return None,
+        }
+    }
+    // The prefix came first; what is left over is the suffix. Without a run there is neither.
+    (!pieces.is_empty()).then(|| pieces.drain(1..).filter(|piece| !piece.is_empty()).collect())
+}
+
+/// Runs `steps`, whose targets count from `first` steps further ahead, over the whole of `name`.
+///
+/// All positions that the text so far can lead to advance together, so the time is at most the product of both lengths.
+fn run(steps: &[Step], first: usize, name: &str) -> bool {
+    let mut at = Positions::among(steps);
+    at.add(0);
+    for char in name.chars() {
+        let mut next = Positions::among(steps);
+        let mut position = at.from(0);
+        while let Some(here) = position {
+            let behind = here.saturating_add(1);
+            match steps.get(here) {
+                Some(Step::Literal(literal)) if *literal == char => next.add(behind),
+                Some(Step::One) => next.add(behind),
+                Some(Step::Class { negated, ranges }) => {
+                    let listed = ranges.iter().any(|(low, high)| (*low..=*high).contains(&char));
+                    if listed != *negated {
+                        next.add(behind);
+                    }
+                }
+                Some(Step::Run) => next.add(here),
+                _ => {}
+            }
+            at.follow(steps, first, here);
+            position = at.from(behind);
+        }
+        if next.is_empty() {
+            return false;
+        }
+        at = next;
+    }
+    let mut position = at.from(0);
+    while let Some(here) = position {
+        at.follow(steps, first, here);
+        position = at.from(here.saturating_add(1));
+    }
+    at.has(steps.len())
+}
+
+/// A set of steps.
+struct Positions {
+    words: [u64; WORDS],
+    /// Words that these steps need.
+    used: usize,
+}
+
+impl Positions {
+    /// Nothing of `steps` and their end.
+    fn among(steps: &[Step]) -> Self {
+        Self { words: [0; WORDS], used: (steps.len() / 64).saturating_add(1) }
+    }
+
+    fn add(&mut self, position: usize) {
+        if let Some(word) = self.words.get_mut(position / 64) {
+            *word |= 1 << (position % 64);
+        }
+    }
+
+    fn has(&self, position: usize) -> bool {
+        self.words.get(position / 64).is_some_and(|word| word & (1 << (position % 64)) != 0)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.words.iter().take(self.used).all(|word| *word == 0)
+    }
+
+    /// The lowest position that is `from` or higher.
+    fn from(&self, from: usize) -> Option<usize> {
+        let mut mask = u64::MAX << (from % 64);
+        for (index, word) in self.words.iter().enumerate().take(self.used).skip(from / 64) {
+            let found = word & mask;
+            if found != 0 {
+                return Some(index.saturating_mul(64).saturating_add(found.trailing_zeros() as usize));
+            }
+            mask = u64::MAX;
+        }
+        None
+    }
+
+    /// Adds what a step leads to without a character. Always further on, so one pass upwards sees it.
+    fn follow(&mut self, steps: &[Step], first: usize, here: usize) {
+        match steps.get(here) {
+            Some(Step::Run) => self.add(here.saturating_add(1)),
+            Some(Step::Jump(to)) => self.add(usize::from(*to).saturating_sub(first)),
+            Some(Step::Fork(targets)) => {
+                for to in targets {
+                    self.add(usize::from(*to).saturating_sub(first));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Reads a pattern in one pass; braces nest on a stack of their own.
+#[derive(Default)]
+struct Parser {
+    steps: Vec<Step>,
+    braces: Vec<Brace>,
+    /// Patterns that the alternative which is being read expands to.
+    expanded: usize,
+}
+
+/// A `{` that is still open.
+struct Brace {
+    fork: usize,
+    starts: Vec<u16>,
+    /// The jumps at the ends of its alternatives.
+    jumps: Vec<usize>,
+    /// Patterns that stand before it expand to, and its finished alternatives.
+    before: usize,
+    finished: usize,
+}
+
+impl Parser {
+    fn run(mut self, text: &str) -> Result<Vec<Step>, GlobError> {
+        self.expanded = 1;
+        let mut rest = text.chars();
+        while let Some(char) = rest.next() {
+            match char {
+                '*' => self.steps.push(Step::Run),
+                '?' => self.steps.push(Step::One),
+                '[' => {
+                    let (class, behind) = class(rest.as_str())?;
+                    self.steps.push(class);
+                    rest = behind.chars();
+                }
+                '{' => self.open(),
+                ',' if !self.braces.is_empty() => self.next_alternative()?,
+                '}' => self.close()?,
+                char => self.steps.push(Step::Literal(char)),
+            }
+        }
+        if self.braces.is_empty() {
+            return Ok(self.steps);
+        }
+        Err(GlobError::new(
+            "a `{` of the pattern is never closed",
+            "close it with `}`, or write `[{]` for a brace itself",
+        ))
+    }
+
+    fn open(&mut self) {
+        let fork = self.steps.len();
+        self.steps.push(Step::Fork(Box::default()));
+        let starts = vec![position(self.steps.len())];
+        self.braces.push(Brace { fork, starts, jumps: Vec::new(), before: self.expanded, finished: 0 });
+        self.expanded = 1;
+    }
+
+    fn next_alternative(&mut self) -> Result<(), GlobError> {
+        if let Some(brace) = self.braces.last_mut() {
+            brace.finished = brace.finished.saturating_add(self.expanded);
+            brace.jumps.push(self.steps.len());
+            self.steps.push(Step::Jump(0));
+            brace.starts.push(position(self.steps.len()));
+            self.expanded = 1;
+            // One more is still to come.
+            bounded(brace.finished.saturating_add(1))?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), GlobError> {
+        let Some(brace) = self.braces.pop() else {
+            let help = "remove it, or write `[}]` for a brace itself";
+            return Err(GlobError::new("a `}` of the pattern closes no `{`", help));
+        };
+        let end = position(self.steps.len());
+        for jump in brace.jumps {
+            if let Some(step) = self.steps.get_mut(jump) {
+                *step = Step::Jump(end);
+            }
+        }
+        if let Some(fork) = self.steps.get_mut(brace.fork) {
+            *fork = Step::Fork(brace.starts.into());
+        }
+        self.expanded = bounded(brace.finished.saturating_add(self.expanded).saturating_mul(brace.before))?;
+        Ok(())
+    }
+}
+
+fn bounded(expanded: usize) -> Result<usize, GlobError> {
+    if expanded <= GLOB_ALTERNATIVES {
+        return Ok(expanded);
+    }
+    let message = format!("the braces of the pattern expand to more than {GLOB_ALTERNATIVES} patterns");
+    Err(GlobError::new(message, "use fewer alternatives, or several patterns"))
+}
+
+/// A pattern has at most [`NAME_BYTES`] steps.
+fn position(steps: usize) -> u16 {
+    u16::try_from(steps).unwrap_or(u16::MAX)
+}
+
+/// Reads a class from behind its `[`, and gives what follows its `]`.
+fn class(text: &str) -> Result<(Step, &str), GlobError> {
+    let inner = text.strip_prefix(['!', '^']);
+    let (negated, mut rest) = (inner.is_some(), inner.unwrap_or(text).chars());
+    let mut ranges: Vec<(char, char)> = Vec::new();
+    while let Some(low) = rest.next() {
+        if low == ']' && !ranges.is_empty() {
+            return Ok((Step::Class { negated, ranges: ranges.into() }, rest.as_str()));
+        }
+        let mut ahead = rest.clone();
+        // A `-` that stands last is itself.
+        let high = match (ahead.next(), ahead.next()) {
+            (Some('-'), Some(high)) if high != ']' => {
+                rest = ahead;
+                high
+            }
+            _ => low,
+        };
+        if high < low {
+            let message = format!("the range `{low}-{high}` of the pattern runs backwards");
+            return Err(GlobError::new(
+                message,
+                &format!("write `{high}-{low}`, or put a `-` that is meant last in its class"),
+            ));
+        }
+        ranges.push((low, high));
+    }
+    let help = "close it with `]` (a `]` that stands first is a member), or write `[[]` for a bracket itself";
+    Err(GlobError::new("a `[` of the pattern is never closed", help))
+}

@@ -1,0 +1,108 @@
+//! A policy engine for MCP tool calls.
+//!
+//! An AI agent calls tools on MCP servers. A policy, in YAML or JSON, says which calls may run, with which arguments, how
+//! often, for whom, and which need a human's approval. This crate compiles the policy once and decides each call
+//! in-process:
+//!
+//! ```text
+//! text ──parse──> nodes with spans ──document──> what the author wrote ──compile──> tree
+//!                                                                                    │
+//! call (tool, args, identity) ──────────────── evaluate(tree, call) ─────────────────┴─> Decision, or a batch of charges
+//!                                                                                          │ store.reserve, all or none
+//!                                                                                          └─> Decision (+ Reservation)
+//! ```
+//!
+//! # Example
+//!
+//! ```
+//! use callgate::{Code, Engine, Identity, Policy};
+//! use serde_json::json;
+//!
+//! let policy = Policy::from_yaml(r#"
+//! version: "1"
+//! default: deny
+//! tools:
+//!   create_charge:
+//!     rules:
+//!       - name: max single charge
+//!         conditions: [{path: args.amount, op: lte, value: 50000}]
+//!         on_deny: Single charge cannot exceed $500.00
+//!       - rate_limit: 30/minute
+//! "#)?;
+//! let engine = Engine::new(policy);                                    // in-memory counters
+//! let alice = Identity::new("alice");
+//!
+//! let decision = engine.evaluate("create_charge", &json!({"amount": 4200}), &alice);
+//! assert!(decision.allowed());
+//!
+//! let decision = engine.evaluate("create_charge", &json!({"amount": 99999}), &alice);
+//! assert_eq!(decision.code(), Code::ConditionFailed);
+//! assert_eq!(decision.message().as_deref(), Some("Single charge cannot exceed $500.00"));
+//! # Ok::<(), callgate::PolicyError>(())
+//! ```
+//!
+//! # The parts
+//!
+//! - [`Policy`] is the compiled policy: immutable, shared, cheap to clone. [`Policy::evaluate`] is pure: it gives a
+//!   [`Decision`], or the [`Pending`] batch that a [`Store`] must take for the call to be allowed.
+//! - [`Engine`] does both steps, with any [`Store`] and [`Clock`], and lets the policy be replaced while it runs.
+//! - [`View`] is how arguments are read in place; `&serde_json::Value` has it, and raw JSON text goes through
+//!   [`Engine::evaluate_json`].
+//!
+//! The language is defined in the project's `spec/language.md`; "spec 5.4" in these pages is a clause of it. Core does no
+//! I/O, starts no threads and has no unsafe code.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    expect(clippy::arithmetic_side_effects, clippy::string_slice, reason = "a test may fail by panicking")
+)]
+
+mod amount;
+mod call;
+mod canonical;
+pub mod ceilings;
+mod condition;
+mod decision;
+mod diagnostic;
+mod document;
+mod engine;
+mod evaluate;
+mod evaluation;
+mod glob;
+mod identity;
+mod number;
+mod path;
+mod pattern;
+mod policy;
+mod raw;
+mod scope;
+mod store;
+mod suggest;
+mod text;
+mod time;
+mod trace;
+mod view;
+mod window;
+
+pub use amount::Amount;
+pub use call::{Approval, Call};
+pub use canonical::ArgsHash;
+pub use condition::Outcome as ConditionOutcome;
+pub use decision::{AuditRecord, Code, CounterUse, Decision, Effect, Reservation, RuleRef, SettleError};
+pub use diagnostic::{Diagnostic, Severity};
+pub use engine::{Engine, EngineBuilder, Explanation};
+pub use evaluation::{Evaluation, OnStoreError, Pending};
+pub use identity::Identity;
+pub use number::Number;
+pub use policy::{Format, Policy, PolicyError};
+pub use raw::{RawError, RawErrorKind, RawJson, RawView};
+pub use store::{
+    Answer, AsyncStore, AsyncTransport, Batch, Bound, Counter, CounterId, Guard, GuardMode, MemoryStore,
+    Outcome, Owner, Protocol, Question, Refund, Refusal, Remote, ScopeValue, Slot, Store, StoreError,
+    StoreFuture, Test, Transport, Usage, Verdict,
+};
+pub use time::{Clock, ManualClock, SystemClock, Timestamp};
+pub use trace::Check;
+pub use view::{Kind, Unreadable, View};
+pub use window::{Algorithm, Window};

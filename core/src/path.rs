@@ -1,0 +1,185 @@
+//! Paths: how a condition names a value (spec 4).
+//!
+//! In: the text of a path. Out: a root and segments, or what is wrong with it. Reading the value is `condition`'s work.
+
+use std::fmt;
+
+use crate::ceilings::{PATH_BYTES, PATH_SEGMENTS};
+
+/// Where a path starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Root {
+    Args,
+    Identity,
+    State,
+    Tool,
+}
+
+/// One step of a path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Segment {
+    /// `.name`
+    Name(Box<str>),
+    /// `["any text"]`: the same as a name, but exact where a name could also be read as several.
+    Quoted(Box<str>),
+    /// `[3]`
+    Index(usize),
+    /// `[*]`
+    Each,
+}
+
+/// A path, with its text as written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Path {
+    pub(crate) root: Root,
+    pub(crate) segments: Box<[Segment]>,
+    pub(crate) text: Box<str>,
+}
+
+/// What is wrong with the text of a path.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PathError {
+    pub(crate) message: String,
+    pub(crate) help: &'static str,
+}
+
+const GRAMMAR: &str = "paths look like `args.a.b`, `args[\"any key\"]`, `args.items[0]`, `args.items[*].amount`, `identity.roles`, `state.<tool>.<counter>`, `tool`";
+
+impl Path {
+    /// Parses a path of any root.
+    pub(crate) fn parse(text: &str) -> Result<Self, PathError> {
+        let error = |message: String, help| Err(PathError { message, help });
+        if text.len() > PATH_BYTES {
+            return error(
+                format!("a path of {} bytes is longer than {PATH_BYTES}", text.len()),
+                "shorten it",
+            );
+        }
+        let root_end = text.find(['.', '[']).unwrap_or(text.len());
+        let (root, mut rest) = text.split_at(root_end);
+        let root = match root {
+            "args" => Root::Args,
+            "identity" => Root::Identity,
+            "state" => Root::State,
+            "tool" => Root::Tool,
+            _ => {
+                return error(
+                    format!("`{text}` does not begin with `args`, `identity`, `state` or `tool`"),
+                    GRAMMAR,
+                );
+            }
+        };
+        let mut segments = Vec::new();
+        while !rest.is_empty() {
+            let (segment, after) = match Self::segment(rest) {
+                Some(found) => found,
+                None => return error(format!("`{text}` is no path: cannot read `{rest}`"), GRAMMAR),
+            };
+            segments.push(segment);
+            rest = after;
+            if segments.len() > PATH_SEGMENTS {
+                return error(
+                    format!("a path of more than {PATH_SEGMENTS} segments"),
+                    "arguments are never that deep",
+                );
+            }
+        }
+        match root {
+            Root::Tool if !segments.is_empty() => {
+                error(format!("`{text}`: `tool` has no members"), "write `tool`")
+            }
+            Root::Args | Root::Identity | Root::State if segments.is_empty() => {
+                error(format!("`{text}` alone names no value"), GRAMMAR)
+            }
+            _ => Ok(Self { root, segments: segments.into(), text: text.into() }),
+        }
+    }
+
+    fn segment(text: &str) -> Option<(Segment, &str)> {
+        if let Some(name) = text.strip_prefix('.') {
+            let end = name.find(['.', '[', ']']).unwrap_or(name.len());
+            let (name, rest) = name.split_at(end);
+            return if name.is_empty() { None } else { Some((Segment::Name(name.into()), rest)) };
+        }
+        let inner = text.strip_prefix('[')?;
+        if let Some(rest) = inner.strip_prefix("*]") {
+            return Some((Segment::Each, rest));
+        }
+        if inner.starts_with('"') {
+            // The end of the JSON string: the first quote that no backslash precedes.
+            let mut escaped = false;
+            let end = inner.char_indices().skip(1).find(|(_, c)| {
+                let ends = *c == '"' && !escaped;
+                escaped = *c == '\\' && !escaped;
+                ends
+            })?;
+            let (literal, rest) = inner.split_at_checked(end.0.checked_add(1)?)?;
+            let key: String = serde_json::from_str(literal).ok()?;
+            return Some((Segment::Quoted(key.into()), rest.strip_prefix(']')?));
+        }
+        let (digits, rest) = inner.split_once(']')?;
+        let canonical = digits == "0" || !digits.starts_with('0');
+        if digits.is_empty() || !canonical || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        Some((Segment::Index(digits.parse().ok()?), rest))
+    }
+
+    /// Whether the path stands for several values.
+    pub(crate) fn has_each(&self) -> bool {
+        self.segments.contains(&Segment::Each)
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_every_form() {
+        let path = Path::parse(r#"args.a-b["x.y]\"z"][0][*].é"#).unwrap();
+        let name = |text: &str| Segment::Name(text.into());
+        let expected =
+            [name("a-b"), Segment::Quoted("x.y]\"z".into()), Segment::Index(0), Segment::Each, name("é")];
+        assert_eq!(*path.segments, expected);
+        assert_eq!(Path::parse("tool").unwrap().root, Root::Tool);
+        assert_eq!(*Path::parse(r#"args[""]"#).unwrap().segments, [Segment::Quoted("".into())]);
+    }
+
+    #[test]
+    fn refuses_what_it_cannot_read() {
+        for text in [
+            "",
+            "arg.x",
+            "args",
+            "identity",
+            "state",
+            "tool.x",
+            "args.",
+            "args..a",
+            "args.a]",
+            "args[",
+            "args[-1]",
+            "args[01]",
+            "args[1",
+            "args[*",
+            "args[\"a]",
+            "args[\"a\"",
+            "args['a']",
+            "args[99999999999999999999]",
+            "args.a b.",
+            "Args.x",
+            " args.x",
+        ] {
+            assert!(Path::parse(text).is_err(), "{text}");
+        }
+        assert!(Path::parse(&format!("args.{}", "a".repeat(PATH_BYTES))).is_err());
+        assert!(Path::parse(&format!("args{}", ".a".repeat(PATH_SEGMENTS + 1))).is_err());
+    }
+}

@@ -1,0 +1,119 @@
+//! Regular expressions with RE2's meaning.
+//!
+//! In: a pattern, and texts. Out: whether some part of a text matches, in time linear in the text, and how heavy the
+//! pattern is. The `regex` crate runs them; what it reads differently from RE2 is rewritten, or refused where RE2
+//! has no such thing. It must not accept a pattern that means something else to other readers of RE2.
+
+mod dialect;
+#[cfg(test)]
+mod tests;
+
+use regex::{Regex, RegexBuilder};
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+use self::dialect::rewrite;
+use crate::ceilings::{REGEX_BYTES, REGEX_DEPTH, REGEX_TEXT_BYTES};
+
+/// Bytes of the states that a search keeps for one pattern and thread, in each direction; they are computed as texts
+/// need them. Ordinary patterns take a tenth of it; a pattern that wants more falls back to a slower search.
+const STATES_BYTES: usize = 256 << 10;
+/// Levels that a rewritten pattern may have: `\d` in a class becomes a class of its own.
+const REWRITTEN_DEPTH: u32 = REGEX_DEPTH + 2;
+
+/// Why a text is no pattern.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct PatternError {
+    pub(crate) message: String,
+    pub(crate) help: String,
+}
+
+/// A regular expression that is ready to search.
+#[derive(Debug, Clone)]
+pub(crate) struct Pattern {
+    /// As the author wrote it.
+    text: Box<str>,
+    regex: Regex,
+    weight: u64,
+}
+
+impl Pattern {
+    /// Compiles a pattern.
+    pub(crate) fn compile(text: &str) -> Result<Self, PatternError> {
+        if text.len() > REGEX_TEXT_BYTES {
+            return Err(PatternError {
+                message: format!("the pattern is longer than {REGEX_TEXT_BYTES} bytes"),
+                help: "shorten it, or split it into several conditions".to_owned(),
+            });
+        }
+        let rewritten = rewrite(text)?;
+        let hir = regex_syntax::ParserBuilder::new()
+            .nest_limit(REWRITTEN_DEPTH)
+            .build()
+            .parse(&rewritten)
+            .map_err(|error| dialect::untranslatable(&rewritten, &error))?;
+        let regex = RegexBuilder::new(&rewritten)
+            .nest_limit(REWRITTEN_DEPTH)
+            .size_limit(REGEX_BYTES)
+            .dfa_size_limit(STATES_BYTES)
+            .build()
+            .map_err(|error| PatternError {
+                message: match error {
+                    regex::Error::CompiledTooBig(_) => {
+                        format!("the pattern takes more than {REGEX_BYTES} bytes")
+                    }
+                    _ => "the pattern does not compile".to_owned(),
+                },
+                help: "use smaller repetition counts, and `[a-z]` or `\\w` instead of Unicode classes"
+                    .to_owned(),
+            })?;
+        Ok(Self { text: text.into(), regex, weight: weight(&hir).max(1) })
+    }
+
+    /// Whether some part of `text` matches.
+    pub(crate) fn is_match(&self, text: &str) -> bool {
+        self.regex.is_match(text)
+    }
+
+    /// The pattern as the author wrote it.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The steps (spec 11) that a search of a text of `length` bytes takes.
+    pub(crate) fn steps(&self, length: usize) -> u64 {
+        (length as u64).saturating_mul(self.weight()).div_ceil(16)
+    }
+
+    /// How many places of the pattern a search may be at, at once: what one byte of a text costs at worst.
+    pub(crate) fn weight(&self) -> u64 {
+        self.weight
+    }
+}
+
+/// States of the pattern, repetition written out. Recursion ends at [`REWRITTEN_DEPTH`].
+fn weight(hir: &Hir) -> u64 {
+    match hir.kind() {
+        HirKind::Empty => 0,
+        HirKind::Look(_) => 1,
+        HirKind::Literal(literal) => length(literal.0.len()),
+        HirKind::Class(Class::Bytes(_)) => 1,
+        // A search follows one encoding of a character at a time.
+        HirKind::Class(Class::Unicode(class)) => {
+            length(class.ranges().last().map_or(1, |range| range.end().len_utf8()))
+        }
+        HirKind::Capture(capture) => weight(&capture.sub),
+        HirKind::Repetition(repetition) => {
+            let copies = repetition.max.unwrap_or_else(|| repetition.min.saturating_add(1));
+            weight(&repetition.sub).saturating_add(1).saturating_mul(u64::from(copies))
+        }
+        HirKind::Concat(parts) => parts.iter().map(weight).fold(0, u64::saturating_add),
+        HirKind::Alternation(parts) => {
+            parts.iter().map(weight).fold(length(parts.len()), u64::saturating_add)
+        }
+    }
+}
+
+fn length(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,168 @@
+//! Tests of patterns: RE2's meaning where the `regex` crate has another, refusals, ceilings and weights.
+
+use super::*;
+
+fn pattern(text: &str) -> Pattern {
+    Pattern::compile(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+#[track_caller]
+fn check(text: &str, matching: &[&str], others: &[&str]) {
+    let pattern = pattern(text);
+    for name in matching {
+        assert!(pattern.is_match(name), "`{text}` on {name:?}");
+    }
+    for name in others {
+        assert!(!pattern.is_match(name), "`{text}` on {name:?}");
+    }
+}
+
+#[test]
+fn searches_are_unanchored() {
+    check("b", &["abc"], &["ac", ""]);
+    check("^b$", &["b"], &["ab", "b\n", "a\nb"]);
+    check("(?m)^b$", &["a\nb\nc"], &["ab"]);
+    check("", &["", "x"], &[]);
+    check("a.c", &["aéc"], &["a\nc"]);
+    check("(?s)a.c", &["a\nc"], &[]);
+    check("(?U)a+?$", &["aa"], &["b"]);
+}
+
+#[test]
+fn perl_classes_are_ascii() {
+    check(r"^\d+$", &["019"], &["١", "１"]);
+    check(r"^\D$", &["١", "x"], &["1"]);
+    check(r"^\w+$", &["aZ_9"], &["é", "ſ", "-"]);
+    check(r"^\W$", &["é", " "], &["a", "_"]);
+    check(r"^\s$", &["\t", "\n", "\x0c", "\r", " "], &["\x0b", "\u{a0}", "\u{85}"]);
+    check(r"^\S$", &["\x0b", "\u{a0}"], &[" "]);
+    check(r"^[\d\-x]+$", &["1-x"], &["١"]);
+    check(r"^[^\d]$", &["١", "a"], &["1"]);
+    check(r"^[\D5]$", &["5", "a", "é"], &["4"]);
+    check(r"^[^\W_]$", &["a", "1"], &["_", "é"]);
+    check(r"^[[:alpha:]\s]$", &["a", " "], &["é", "1"]);
+    check(r"^[\[\w\]]+$", &["[a]"], &["-"]);
+}
+
+#[test]
+fn word_boundaries_are_ascii() {
+    check(r"\bid\b", &["id", "x id y", "éidé"], &["idx", "_id"]);
+    check(r"a\b", &["aé", "a"], &["ab"]);
+    check(r"\Bid", &["xid"], &["id", "éid"]);
+    check(r"é\B", &["éé", "é ", "é"], &["éa"]);
+    check(r"^\B$", &[""], &["a"]);
+    // Not between the bytes of one character.
+    check(r"\B", &["aa", "é"], &["aéa", "a"]);
+}
+
+#[test]
+fn what_both_have_stays() {
+    check(r"^\pL+$", &["éa"], &["1"]);
+    check(r"^\p{Greek}$", &["λ"], &["l"]);
+    check(r"^[^\PN]$", &["١"], &["a"]);
+    check(r"^[[:^alpha:][:digit:]]$", &["1", "é"], &["a"]);
+    check(r"^(?P<x>a)(?<y>b)(?:c)(d)$", &["abcd"], &["abc"]);
+    check(r"^(?i:É)x$", &["éx"], &["éX"]);
+    check(r"^\x41\x{e9}\.\-\/$", &["Aé.-/"], &[]);
+    check(r"^[]a]$", &["]"], &["b"]);
+    check(r"^(a|b){2,3}?$", &["ab", "aba"], &["a"]);
+    check(r"^\$\^\*$", &["$^*"], &[]);
+    check(r"(?-s)^(?i-s)K", &["\u{212a}"], &[]);
+}
+
+#[track_caller]
+fn refuses(text: &str, message: &str, help: &str) {
+    let error = Pattern::compile(text).unwrap_err();
+    assert!(error.message.contains(message), "{}", error.message);
+    assert!(error.help.contains(help), "{}", error.help);
+    assert!(!error.message.contains('\n') && !error.help.contains('\n'));
+}
+
+#[test]
+fn what_re2_reads_differently_is_refused() {
+    refuses("é[a[b]]", "`[b]` at character 4 of the pattern: a class inside of a class", "`\\[`");
+    refuses("[[:foo:]]", "`[:foo:]` at character 2", "`\\[`");
+    refuses("[a&&b]", "`a&&b` at character 2 of the pattern: an operation on classes", "backslash");
+    refuses("[a--b]", "`a--b`", "RE2");
+    refuses("[a~~b]", "`a~~b`", "RE2");
+    refuses("(?x)a b", "`x` at character 3 of the pattern: RE2 has no such flag", "`i`");
+    refuses("(?-u:a)", "`u` at character 4", "");
+    refuses("a(?iR:b)", "`R` at character 5", "");
+    refuses(r"\<a", r"`\<` at character 1", "without a backslash");
+    refuses(r"a\>", r"`\>` at character 2", "without a backslash");
+    refuses(r"\b{start}a", r"`\b{start}`", "`\\b`");
+    refuses(r"\u{e9}", r"`\u{e9}` at character 1", r"`\x{...}`");
+    refuses(r"[\u00e9]", r"`\u00e9` at character 2", r"`\x{...}`");
+    refuses(r"[a-\U000000e9]", r"`\U000000e9` at character 4", r"`\x{...}`");
+    refuses(r"\p{sc=Greek}", r"`\p{sc=Greek}`", r"`\p{Greek}`");
+    refuses("a**", "`*` at character 3 of the pattern: repeats a repetition", "group");
+    refuses("a++", "`+` at character 3", "possessive");
+    refuses("(?:a{2}){3}{4}", "`{4}`", "group");
+}
+
+#[test]
+fn what_is_not_linear_is_refused() {
+    refuses("a(?=b)", "`(?=` at character 2 of the pattern: look-around is not supported", "linear");
+    refuses("(?<!a)b", "`(?<!` at character 1", "`not_regex`");
+    refuses(r"(a)\1", r"`\1` at character 4 of the pattern: backreferences", "linear");
+}
+
+#[test]
+fn syntax_errors_name_the_place() {
+    refuses("é(a", "`(` at character 2 of the pattern: unclosed group", r"`\(`");
+    refuses("a)", "`)` at character 2", r"`\)`");
+    refuses("[a", "`[` at character 1 of the pattern: unclosed character class", "`]`");
+    refuses("*a", "`*` at character 1 of the pattern: nothing to repeat", "backslash");
+    refuses("a{,5}", "at character 3 of the pattern: a repetition count that is none", r"`\{`");
+    refuses("a{", "a repetition count that is none", r"`\{`");
+    refuses("a{3,1}", "`{3,1}` at character 2", "RE2");
+    refuses(r"a\", r"`\` at character 2", r"`\\`");
+    refuses(r"\Qa\E", r"`\Q` at character 1 of the pattern: unrecognized escape", r"`\\`");
+    refuses(r"[\w-.]", "a range of other than single characters", r"`\-`");
+    refuses(r"\p{Foo}", r"`\p{Foo}` in the pattern: Unicode property not found", "RE2");
+    refuses("a\n(", "`(` at character 3", "");
+}
+
+#[test]
+fn trap_5_ceilings() {
+    refuses(&"a".repeat(REGEX_TEXT_BYTES + 1), "longer than 16384 bytes", "shorten");
+    pattern(&"a".repeat(REGEX_TEXT_BYTES / 8));
+    let nested = |levels: usize| "(".repeat(levels) + "a" + &")".repeat(levels);
+    pattern(&nested(REGEX_DEPTH as usize - 1));
+    refuses(&nested(REGEX_DEPTH as usize + 1), "nested more than 64 levels deep", "flatten");
+    refuses(&"(".repeat(REGEX_TEXT_BYTES), "unclosed group", "");
+    refuses(&nested(REGEX_TEXT_BYTES / 2 - 1), "nested more than 64 levels deep", "");
+    refuses(&"[".repeat(REGEX_TEXT_BYTES), "unclosed", "");
+    // What rewriting adds does not count.
+    pattern(&format!(
+        r"{}[\d]\b{}",
+        "(".repeat(REGEX_DEPTH as usize - 2),
+        ")".repeat(REGEX_DEPTH as usize - 2)
+    ));
+    pattern("a{1000}");
+    refuses("a{1001}", "`{1001}` at character 2 of the pattern: repeats more than 1000 times", "smaller");
+    refuses("a{2,1001}", "`{2,1001}`", "");
+    pattern("(?:(?:a{10}){10}){10}");
+    refuses("(?:(?:a{11}){10}){10}", "`{11}` at character 8", "");
+    pattern("(?:a{10}){100}b{1000}");
+    refuses(r"\pL{1000}", "takes more than 262144 bytes", "smaller");
+}
+
+#[test]
+fn groups_take_no_memory() {
+    // Capturing, these would need a table of groups times states.
+    let text = "(a)(?P<n>b)".to_owned() + &"()".repeat(2_000);
+    assert_eq!(pattern(&text).regex.captures_len(), 1);
+}
+
+#[test]
+fn weights_count_what_repetition_writes_out() {
+    let weight = |text: &str| pattern(text).weight();
+    assert_eq!(weight(""), 1);
+    assert_eq!(weight("abc"), 3);
+    assert_eq!(weight(r"^\d$"), 3);
+    assert!(weight("[ab]{60}") >= 60 && weight("[ab]{60}") <= 200);
+    assert!(weight("(?:[ab]{10}){60}") >= 600);
+    assert!(weight("(?:a|bc|d*)") <= 12);
+    assert!(weight(r"[ab]*a[ab]{500}") > weight(r"[ab]*a[ab]{60}"));
+}

@@ -1,0 +1,198 @@
+//! From document to tree: names to entries, globs to an index, state paths to counters (spec 2.8, 4.6, 6.1).
+
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+use super::{Compiled, Entry, StateTest, Step, Tool};
+use crate::canonical::sha256;
+use crate::ceilings::MERGED_ENTRIES;
+use crate::diagnostic::{Diagnostics, Span};
+use crate::document::{Declared, Document, Rule, StateClause};
+use crate::glob::{Glob, GlobIndex};
+use crate::path::Segment;
+use crate::store::Owner;
+use crate::suggest::nearest;
+
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
+/// `None` after an error.
+pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnostics<'_>) -> Option<Compiled> {
+    let mut rules = Vec::new();
+    let mut add_rule = |rule: Rule| {
+        let index = u32::try_from(rules.len()).unwrap_or(u32::MAX);
+        rules.push(rule);
+        index
+    };
+
+    let mut names: Map<Box<str>, Tool> = Map::default();
+    let (mut globs, mut glob_entries) = (Vec::new(), Vec::new());
+    let (mut wildcard, mut all_tools) = (None, None);
+    let (mut hidden_globs, mut hidden_glob_rules) = (Vec::new(), Vec::new());
+
+    for (name, rule) in document.hide {
+        let rule = add_rule(rule);
+        if Glob::is_glob(&name) {
+            // A glob that does not parse was reported where it stands.
+            hidden_globs.extend(Glob::parse(&name));
+            hidden_glob_rules.push(rule);
+        } else {
+            names.insert(name, Tool { hidden: Some(rule), ..Tool::default() });
+        }
+    }
+
+    let counters = Counters::new(&document.declared, &document.entries);
+    let mut entries = Vec::with_capacity(document.entries.len());
+    let mut spans: Map<u32, Span> = Map::default();
+    for entry in document.entries {
+        let index = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        match &entry.owner {
+            Owner::AllTools => all_tools = Some(index),
+            Owner::Tool(key) if &**key == "*" => wildcard = Some(index),
+            Owner::Tool(key) if Glob::is_glob(key) => {
+                globs.extend(Glob::parse(key));
+                glob_entries.push(index);
+            }
+            Owner::Tool(key) => {
+                names.entry(key.clone()).or_default().entry = Some(index);
+                spans.insert(index, entry.span);
+            }
+        }
+        let steps = entry.steps.into_iter().map(|step| Step {
+            rule: add_rule(step.rule),
+            place: step.place,
+            approves: step.approves,
+            conditions: step.conditions.into(),
+            states: step
+                .states
+                .into_iter()
+                .filter_map(|state| counters.resolve(state, diagnostics))
+                .collect(),
+            charge: step.charge,
+        });
+        let steps = steps.collect();
+        entries.push(Entry { steps });
+    }
+    if diagnostics.has_errors() {
+        return None;
+    }
+
+    let mut compiled = Compiled {
+        digest: sha256(text.as_bytes()),
+        default_deny: document.default_deny,
+        names: Map::default(),
+        entries: entries.into(),
+        globs: GlobIndex::new(&globs),
+        glob_entries: glob_entries.into(),
+        hidden_globs: GlobIndex::new(&hidden_globs),
+        hidden_glob_rules: hidden_glob_rules.into(),
+        everywhere: wildcard.into_iter().chain(all_tools).collect(),
+        rules: rules.into(),
+        declared: document.declared.into(),
+        warnings: Box::default(),
+    };
+    let mut merged = 0_usize;
+    for (name, tool) in &mut names {
+        let found: SmallVec<[u32; 8]> = compiled.glob_entries_of(name);
+        merged = merged.saturating_add(found.len());
+        if merged > MERGED_ENTRIES {
+            let span = tool.entry.and_then(|entry| spans.get(&entry)).copied().unwrap_or_default();
+            let message =
+                format!("exact names and the globs that match them make more than {MERGED_ENTRIES} pairs");
+            diagnostics.error(
+                "too_many_entries",
+                span,
+                "/tools",
+                message,
+                Some("use fewer globs, or fewer names".to_owned()),
+            );
+            return None;
+        }
+        tool.globs = found.as_slice().into();
+        // The first in the document is the one reported.
+        tool.hidden = tool.hidden.into_iter().chain(compiled.hidden_by_glob(name)).min();
+    }
+    compiled.names = names;
+    Some(compiled)
+}
+
+/// The declared counters by the names that state paths may give them.
+struct Counters {
+    /// By entry key and name, joined by a dot.
+    joined: Map<String, SmallVec<[u32; 1]>>,
+    exact: Map<(Box<str>, Box<str>), u32>,
+    all_tools: Map<Box<str>, u32>,
+}
+
+impl Counters {
+    fn new(declared: &[Declared], entries: &[crate::document::Entry]) -> Self {
+        let mut counters = Self { joined: Map::default(), exact: Map::default(), all_tools: Map::default() };
+        // Most policies have no state conditions; they need no index.
+        if entries.iter().all(|entry| entry.steps.iter().all(|step| step.states.is_empty())) {
+            return counters;
+        }
+        for (index, declared) in declared.iter().enumerate() {
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            let name = declared.counter.name();
+            match declared.counter.owner() {
+                Owner::Tool(key) => {
+                    counters.joined.entry(format!("{key}.{name}")).or_default().push(index);
+                    counters.exact.insert((key.clone(), name.into()), index);
+                }
+                Owner::AllTools => {
+                    counters.all_tools.insert(name.into(), index);
+                }
+            }
+        }
+        counters
+    }
+
+    fn resolve(&self, state: StateClause, diagnostics: &mut Diagnostics<'_>) -> Option<StateTest> {
+        let texts: Option<Vec<&str>> = state
+            .path
+            .segments
+            .iter()
+            .map(|segment| match segment {
+                Segment::Name(text) | Segment::Quoted(text) => Some(&**text),
+                Segment::Index(_) | Segment::Each => None,
+            })
+            .collect();
+        let mut found: SmallVec<[u32; 2]> = SmallVec::new();
+        if let Some((first, rest)) = texts.as_deref().and_then(<[&str]>::split_first) {
+            let rest = rest.join(".");
+            let exact = |key: &str| self.exact.get(&(Box::from(key), Box::from(&*rest))).copied();
+            if matches!(state.path.segments.first(), Some(Segment::Quoted(_))) {
+                found.extend(exact(first));
+            } else {
+                found.extend(self.joined.get(&format!("{first}.{rest}")).into_iter().flatten().copied());
+            }
+            if *first == "_global" {
+                found.extend(exact("*").or_else(|| self.all_tools.get(&*rest).copied()));
+            }
+        }
+        match found.as_slice() {
+            [one] => {
+                Some(StateTest { index: state.index, declared: *one, ranges: state.ranges, text: state.text })
+            }
+            [] => {
+                let wanted = texts.unwrap_or_default().join(".");
+                let known = self.joined.keys().map(String::as_str);
+                let last = wanted.rsplit('.').next().unwrap_or_default();
+                let same_name = || known.clone().filter(|name| name.rsplit('.').next() == Some(last)).min();
+                let help = match nearest(&wanted, known.clone()).or_else(same_name) {
+                    Some(name) => format!("did you mean `state.{name}`?"),
+                    None => "declare it with `state`, `limits` or `rate_limit`; `rate_limit: 5/hour` declares `_rate_hour`"
+                        .to_owned(),
+                };
+                let message = format!("no entry declares the counter `{}`", state.path);
+                diagnostics.error("unknown_counter", state.span, state.pointer, message, Some(help));
+                None
+            }
+            _ => {
+                let message = format!("`{}` names several counters", state.path);
+                let help = "name the entry exactly: `state[\"entry\"].counter`".to_owned();
+                diagnostics.error("ambiguous_counter", state.span, state.pointer, message, Some(help));
+                None
+            }
+        }
+    }
+}

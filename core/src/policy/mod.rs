@@ -1,0 +1,297 @@
+//! The compiled policy: immutable, shared, cheap to clone (spec 2, 6.1).
+
+mod compile;
+mod error;
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+pub use error::PolicyError;
+
+use crate::ceilings::NAME_BYTES;
+use crate::condition::Place;
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::document::{self, Clause, Declared, Rule};
+use crate::glob::GlobIndex;
+use crate::text::{Node, parse_json, parse_yaml};
+
+/// A compiled policy.
+///
+/// Immutable, `Send + Sync`, and cheap to clone: all clones share one tree. Evaluation is pure; counters live in a
+/// [`Store`](crate::Store), which [`Engine`](crate::Engine) puts together with the policy.
+///
+/// ```
+/// use callgate::{Call, Identity, Policy};
+/// let policy = Policy::from_yaml("
+/// version: \"1\"
+/// default: deny
+/// tools:
+///   create_charge:
+///     require: [{path: args.amount, op: lte, value: 50000}]
+/// ")?;
+/// let args = serde_json::json!({"amount": 4200});
+/// let decision = policy.evaluate(&Call::new("create_charge", &args)).decided().unwrap();
+/// assert!(decision.allowed());
+/// # Ok::<(), callgate::PolicyError>(())
+/// ```
+#[derive(Clone)]
+pub struct Policy(pub(crate) Arc<Compiled>);
+
+/// How the text of a policy is written (spec 1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Format {
+    /// JSON if the text begins with `{` and is JSON, else YAML.
+    #[default]
+    Detect,
+    /// YAML 1.2.
+    Yaml,
+    /// JSON, RFC 8259.
+    Json,
+}
+
+/// The tree that evaluation walks.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) digest: [u8; 32],
+    pub(crate) default_deny: bool,
+    /// Every exact name in `tools` and `hide`.
+    names: HashMap<Box<str>, Tool, foldhash::fast::RandomState>,
+    pub(crate) entries: Box<[Entry]>,
+    globs: GlobIndex,
+    /// The entry of each glob.
+    glob_entries: Box<[u32]>,
+    hidden_globs: GlobIndex,
+    /// The rule of each hidden glob.
+    hidden_glob_rules: Box<[u32]>,
+    /// The wildcard entry and `all_tools`, where there are any.
+    everywhere: SmallVec<[u32; 2]>,
+    pub(crate) rules: Box<[Rule]>,
+    pub(crate) declared: Box<[Declared]>,
+    warnings: Box<[Diagnostic]>,
+}
+
+/// What is known of an exact name at compile time.
+#[derive(Debug, Default)]
+struct Tool {
+    entry: Option<u32>,
+    globs: Box<[u32]>,
+    hidden: Option<u32>,
+}
+
+/// An entry as evaluation sees it.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) steps: Box<[Step]>,
+}
+
+/// A rule or item as evaluation sees it.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) rule: u32,
+    pub(crate) place: Place,
+    pub(crate) approves: bool,
+    pub(crate) conditions: Box<[Clause]>,
+    pub(crate) states: Box<[StateTest]>,
+    pub(crate) charge: Option<u32>,
+}
+
+/// A condition on a declared counter.
+#[derive(Debug)]
+pub(crate) struct StateTest {
+    pub(crate) index: Option<usize>,
+    pub(crate) declared: u32,
+    pub(crate) ranges: Box<[(i64, i64)]>,
+    pub(crate) text: Box<str>,
+}
+
+/// The entries that apply to a call, in the order of spec 6.1.
+pub(crate) struct Matched<'p> {
+    pub(crate) hidden: Option<u32>,
+    pub(crate) listed: bool,
+    exact: Option<u32>,
+    globs: Globs<'p>,
+    everywhere: &'p [u32],
+}
+
+enum Globs<'p> {
+    Known(&'p [u32]),
+    Found(SmallVec<[u32; 8]>),
+}
+
+impl Matched<'_> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = u32> {
+        let globs = match &self.globs {
+            Globs::Known(globs) => globs,
+            Globs::Found(globs) => globs.as_slice(),
+        };
+        self.exact.iter().chain(globs).chain(self.everywhere).copied()
+    }
+}
+
+impl Compiled {
+    /// The entries that apply to a tool; `None` for a name above its ceiling.
+    pub(crate) fn matched(&self, tool: &str) -> Option<Matched<'_>> {
+        if let Some(known) = self.names.get(tool) {
+            return Some(Matched {
+                hidden: known.hidden,
+                listed: known.entry.is_some() || !known.globs.is_empty(),
+                exact: known.entry,
+                globs: Globs::Known(&known.globs),
+                everywhere: &self.everywhere,
+            });
+        }
+        if tool.len() > NAME_BYTES {
+            return None;
+        }
+        let globs = self.glob_entries_of(tool);
+        Some(Matched {
+            hidden: self.hidden_by_glob(tool),
+            listed: !globs.is_empty(),
+            exact: None,
+            globs: Globs::Found(globs),
+            everywhere: &self.everywhere,
+        })
+    }
+
+    fn glob_entries_of(&self, tool: &str) -> SmallVec<[u32; 8]> {
+        let mut found = SmallVec::new();
+        self.globs.matching(tool, &mut found);
+        for glob in &mut found {
+            *glob = self.glob_entries.get(*glob as usize).copied().unwrap_or(u32::MAX);
+        }
+        found
+    }
+
+    fn hidden_by_glob(&self, tool: &str) -> Option<u32> {
+        let mut found = SmallVec::new();
+        self.hidden_globs.matching(tool, &mut found);
+        found.first().and_then(|glob| self.hidden_glob_rules.get(*glob as usize).copied())
+    }
+
+    pub(crate) fn rule(&self, rule: u32) -> Option<&Rule> {
+        self.rules.get(rule as usize)
+    }
+
+    pub(crate) fn declared(&self, declared: u32) -> Option<&Declared> {
+        self.declared.get(declared as usize)
+    }
+}
+
+impl Policy {
+    /// Compiles a policy written in YAML (spec 1).
+    ///
+    /// # Errors
+    /// Every error in the text, each with its place (spec 12).
+    pub fn from_yaml(text: &str) -> Result<Self, PolicyError> {
+        Self::from_text(text, Format::Yaml)
+    }
+
+    /// Compiles a policy written in JSON (spec 1).
+    ///
+    /// # Errors
+    /// Every error in the text, each with its place (spec 12).
+    pub fn from_json(text: &str) -> Result<Self, PolicyError> {
+        Self::from_text(text, Format::Json)
+    }
+
+    /// Compiles a policy.
+    ///
+    /// # Errors
+    /// Every error in the text, each with its place (spec 12).
+    pub fn from_text(text: &str, format: Format) -> Result<Self, PolicyError> {
+        let mut diagnostics = Diagnostics::new(text);
+        let node = parse(text, format, &mut diagnostics);
+        let compiled = node.and_then(|node| {
+            let document = document::read(&node, &mut diagnostics);
+            compile::compile(text, document, &mut diagnostics)
+        });
+        let failed = diagnostics.has_errors();
+        let list = diagnostics.finish();
+        match compiled {
+            Some(mut compiled) if !failed => {
+                compiled.warnings = list.into();
+                Ok(Self(Arc::new(compiled)))
+            }
+            _ => Err(PolicyError::new(list)),
+        }
+    }
+
+    /// What may not mean what its author thinks (spec 12).
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.0.warnings
+    }
+
+    /// SHA-256 of the policy's text.
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.0.digest
+    }
+
+    /// Whether a client may see the tool in `tools/list`: only `hide` hides (spec 10.9).
+    pub fn visible(&self, tool: &str) -> bool {
+        self.0.matched(tool).is_none_or(|matched| matched.hidden.is_none())
+    }
+
+    /// Drops what `hide` names from a list of tools; `name` tells the name of each (spec 10.9).
+    pub fn filter_tools<T>(&self, tools: Vec<T>, name: impl Fn(&T) -> &str) -> Vec<T> {
+        tools.into_iter().filter(|tool| self.visible(name(tool))).collect()
+    }
+}
+
+/// Parses the text; `None` after an error.
+pub(crate) fn parse<'t>(
+    text: &'t str,
+    format: Format,
+    diagnostics: &mut Diagnostics<'t>,
+) -> Option<Node<'t>> {
+    use crate::ceilings::DOCUMENT_BYTES;
+    if text.len() > DOCUMENT_BYTES {
+        let message = format!("a document of {} bytes is larger than {DOCUMENT_BYTES}", text.len());
+        diagnostics.error("too_large", Span::default(), "", message, Some("split the policy".to_owned()));
+        return None;
+    }
+    match format {
+        Format::Yaml => parse_yaml(text, diagnostics),
+        Format::Json => parse_json(text, diagnostics),
+        Format::Detect => {
+            let start = text.strip_prefix('\u{feff}').unwrap_or(text).trim_start();
+            if !start.starts_with('{') {
+                return parse_yaml(text, diagnostics);
+            }
+            let mut json = Diagnostics::new(text);
+            let node = parse_json(text, &mut json);
+            if node.is_some() || json.has_errors_other_than("syntax") {
+                *diagnostics = json;
+                return node;
+            }
+            // No JSON: a YAML flow mapping begins in the same way. If it is neither, JSON was meant.
+            let mut yaml = Diagnostics::new(text);
+            let node = parse_yaml(text, &mut yaml);
+            let is_yaml = node.is_some() || yaml.has_errors_other_than("syntax");
+            *diagnostics = if is_yaml { yaml } else { json };
+            node
+        }
+    }
+}
+
+impl FromStr for Policy {
+    type Err = PolicyError;
+
+    fn from_str(text: &str) -> Result<Self, PolicyError> {
+        Self::from_text(text, Format::Detect)
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digest = crate::canonical::hex(&self.0.digest);
+        f.debug_struct("Policy")
+            .field("sha256", &digest)
+            .field("entries", &self.0.entries.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,176 @@
+//! [`View`] over raw JSON text: members and elements by hopping along the tape.
+//!
+//! In: a validated text. Out: kinds, members and elements in place. Must not allocate, but for a string with escapes
+//! whose text is asked for.
+
+use std::borrow::Cow;
+use std::iter::FusedIterator;
+use std::ops::ControlFlow;
+
+use super::string;
+use super::tape::{NodeKind, RawJson, TapeNode};
+use crate::diagnostic::Span;
+use crate::number::Number;
+use crate::view::{Kind, Unreadable, View};
+
+/// A value of a validated text. Two words, cheap to copy.
+#[derive(Debug, Clone, Copy)]
+pub struct RawView<'t> {
+    raw: &'t RawJson<'t>,
+    index: u32,
+}
+
+impl<'t> RawView<'t> {
+    pub(super) fn new(raw: &'t RawJson<'t>, index: u32) -> Self {
+        Self { raw, index }
+    }
+
+    /// The value's text as written.
+    pub fn text(self) -> &'t str {
+        let Span { start, end } = self.span();
+        self.raw.text().get(start as usize..end as usize).unwrap_or_default()
+    }
+
+    /// Its place in the text; a string's includes the quotes.
+    pub(crate) fn span(self) -> Span {
+        let node = self.node();
+        Span { start: node.start, end: node.end }
+    }
+
+    pub(crate) fn node_kind(self) -> NodeKind {
+        self.node().kind
+    }
+
+    /// Index of its node, by which [`super::Duplicate`] names keys.
+    pub(crate) fn index(self) -> u32 {
+        self.index
+    }
+
+    /// Index of the node behind it and everything in it.
+    pub(crate) fn end_index(self) -> u32 {
+        self.node().next
+    }
+
+    /// What the string or key means, or the text of another scalar, borrowed from `raw` itself: it outlives this view. `raw` must be the text that
+    /// this is a view of.
+    pub(crate) fn string_of<'r>(self, raw: &RawJson<'r>) -> Cow<'r, str> {
+        raw.string(raw.node(self.index))
+    }
+
+    /// The members of an object, each key before its value; none of anything else.
+    pub(crate) fn entries(self) -> Entries<'t> {
+        let left = if self.node_kind() == NodeKind::Object { self.node().count } else { 0 };
+        Entries { raw: self.raw, next: self.index.saturating_add(1), left }
+    }
+
+    /// The elements of an array; none of anything else.
+    pub(crate) fn items(self) -> Items<'t> {
+        let left = if self.node_kind() == NodeKind::Array { self.node().count } else { 0 };
+        Items { raw: self.raw, next: self.index.saturating_add(1), left }
+    }
+
+    fn node(self) -> TapeNode {
+        self.raw.node(self.index)
+    }
+
+    fn string(self) -> Cow<'t, str> {
+        self.raw.string(self.node())
+    }
+}
+
+/// See [`RawView::entries`].
+#[derive(Debug, Clone)]
+pub(crate) struct Entries<'t> {
+    raw: &'t RawJson<'t>,
+    next: u32,
+    left: u32,
+}
+
+impl<'t> Iterator for Entries<'t> {
+    type Item = (RawView<'t>, RawView<'t>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let key = RawView::new(self.raw, self.next);
+        let value = RawView::new(self.raw, self.next.saturating_add(1));
+        self.next = value.node().next;
+        Some((key, value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left as usize, Some(self.left as usize))
+    }
+}
+
+impl ExactSizeIterator for Entries<'_> {}
+impl FusedIterator for Entries<'_> {}
+
+/// See [`RawView::items`].
+#[derive(Debug, Clone)]
+pub(crate) struct Items<'t> {
+    raw: &'t RawJson<'t>,
+    next: u32,
+    left: u32,
+}
+
+impl<'t> Iterator for Items<'t> {
+    type Item = RawView<'t>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let item = RawView::new(self.raw, self.next);
+        self.next = item.node().next;
+        Some(item)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left as usize, Some(self.left as usize))
+    }
+}
+
+impl ExactSizeIterator for Items<'_> {}
+impl FusedIterator for Items<'_> {}
+
+impl View for RawView<'_> {
+    fn kind(&self) -> Result<Kind<'_>, Unreadable> {
+        Ok(match self.node_kind() {
+            NodeKind::Null => Kind::Null,
+            NodeKind::False => Kind::Bool(false),
+            NodeKind::True => Kind::Bool(true),
+            NodeKind::Number => Number::from_literal(self.text()).map_or(Kind::Foreign, Kind::Number),
+            NodeKind::Plain | NodeKind::Escaped => Kind::String(self.string()),
+            NodeKind::Array => Kind::Array,
+            NodeKind::Object => Kind::Object,
+        })
+    }
+
+    fn member(&self, name: &str) -> Result<Option<Self>, Unreadable> {
+        let means = |key: RawView<'_>| {
+            let node = key.node();
+            string::means(self.raw.content(node), node.kind == NodeKind::Escaped, name)
+        };
+        Ok(self.entries().find(|(key, _)| means(*key)).map(|(_, value)| value))
+    }
+
+    fn element(&self, index: usize) -> Result<Option<Self>, Unreadable> {
+        Ok(self.items().nth(index))
+    }
+
+    fn len(&self) -> usize {
+        match self.node_kind() {
+            NodeKind::Array | NodeKind::Object => self.node().count as usize,
+            _ => 0,
+        }
+    }
+
+    fn elements(&self, each: impl FnMut(Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
+        // Breaking is the caller's way to stop early, not a failure.
+        let _ = self.items().try_for_each(each);
+        Ok(())
+    }
+
+    fn members(&self, mut each: impl FnMut(&str, Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
+        let _ = self.entries().try_for_each(|(key, value)| each(&key.string(), value));
+        Ok(())
+    }
+}

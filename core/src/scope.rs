@@ -1,0 +1,162 @@
+//! Scopes: for whom a counter counts (spec 9.2, 9.3).
+//!
+//! In: a scope as declared and what the call gives to be read. Out: the encoded scope value, or that it is missing.
+
+use std::fmt;
+use std::ops::ControlFlow;
+
+use smallvec::SmallVec;
+
+use crate::ceilings::SCOPE_BYTES;
+use crate::condition::{Facts, Leaf, Visitor};
+use crate::path::{Path, Root, Segment};
+use crate::store::ScopeValue;
+use crate::view::{Kind, Unreadable, View};
+
+/// What a counter counts by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Global,
+    /// The first of the sources that has a value. With `or_shared`, one shared value where none has.
+    First {
+        name: &'static str,
+        sources: Box<[(u8, Path)]>,
+        or_shared: bool,
+    },
+    /// The values of all paths together.
+    Each(Box<[Path]>),
+}
+
+fn identity_path(claim: &str) -> Path {
+    Path {
+        root: Root::Identity,
+        segments: [Segment::Name(claim.into())].into(),
+        text: format!("identity.{claim}").into(),
+    }
+}
+
+impl Scope {
+    /// The scope called `name`, as a policy may write it.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let first = |name, sources: &[(u8, &str)]| Self::First {
+            name,
+            sources: sources.iter().map(|(tag, claim)| (*tag, identity_path(claim))).collect(),
+            or_shared: false,
+        };
+        Some(match name {
+            "global" => Self::Global,
+            "grant" => first("grant", &[(b'g', "grant"), (b'i', "id")]),
+            "session" => first("session", &[(b's', "session")]),
+            "identity" => first("identity", &[(b'i', "id")]),
+            _ => return None,
+        })
+    }
+
+    /// What `rate_limit` counts by where the policy does not say: the agent's session.
+    pub(crate) fn agent() -> Self {
+        let sources = [(b's', identity_path("session")), (b'i', identity_path("id"))].into();
+        Self::First { name: "agent", sources, or_shared: true }
+    }
+
+    /// The encoded scope value of a call; `None` where it is missing (spec 9.4).
+    ///
+    /// Each part is its source, its type, its length and its text, so no two values have one encoding (spec 8.6).
+    pub(crate) fn value<A: View, I: View>(
+        &self,
+        facts: &Facts<'_, A, I>,
+    ) -> Result<Option<ScopeValue>, Unreadable> {
+        let mut encoded = ScopeValue::default();
+        match self {
+            Self::Global => {}
+            Self::First { sources, or_shared, .. } => {
+                let mut found = false;
+                for (tag, path) in sources {
+                    found = append(facts, *tag, path, &mut encoded)?;
+                    if found {
+                        break;
+                    }
+                }
+                if !found && !or_shared {
+                    return Ok(None);
+                }
+            }
+            Self::Each(paths) => {
+                for path in paths {
+                    if !append(facts, b'p', path, &mut encoded)? {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+        Ok(Some(encoded))
+    }
+}
+
+/// The name in keys, decisions and messages (spec 10.4).
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Global => f.write_str("global"),
+            Self::First { name, .. } => f.write_str(name),
+            Self::Each(paths) => {
+                for (index, path) in paths.iter().enumerate() {
+                    if index > 0 {
+                        f.write_str(",")?;
+                    }
+                    write!(f, "{path}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn append<A: View, I: View>(
+    facts: &Facts<'_, A, I>,
+    tag: u8,
+    path: &Path,
+    encoded: &mut ScopeValue,
+) -> Result<bool, Unreadable> {
+    let mut part = Part { tag, encoded: &mut encoded.0, found: false };
+    facts.reach(path, &mut part)?;
+    Ok(part.found)
+}
+
+struct Part<'e> {
+    tag: u8,
+    encoded: &'e mut SmallVec<[u8; 40]>,
+    found: bool,
+}
+
+impl Part<'_> {
+    fn push(&mut self, kind: u8, text: &str) {
+        if text.is_empty() || text.len() > SCOPE_BYTES {
+            return;
+        }
+        self.encoded.extend_from_slice(&[self.tag, kind]);
+        // At most SCOPE_BYTES, so two bytes hold the length.
+        self.encoded.extend_from_slice(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
+        self.encoded.extend_from_slice(text.as_bytes());
+        self.found = true;
+    }
+}
+
+impl Visitor for Part<'_> {
+    fn leaf<V: View>(&mut self, leaf: Leaf<'_, V>) -> Result<ControlFlow<()>, Unreadable> {
+        if let Leaf::Value(value) = leaf {
+            match value.kind()? {
+                Kind::String(text) => self.push(b's', &text),
+                Kind::Number(number) => {
+                    let mut text = String::new();
+                    let _ = number.write_canonical(&mut text);
+                    // Canonical text has a point exactly where the number is no integer.
+                    if !text.contains('.') {
+                        self.push(b'n', &text);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(ControlFlow::Break(()))
+    }
+}

@@ -1,0 +1,171 @@
+//! The counters of one declaration that count from the start of a fixed window, one row for each scope value.
+//!
+//! In: a scope value with its hash, and a time. Out: how the counter stands. Must not count into an older window than
+//! the row's own: a clock that runs behind never resets a newer window (spec 8.4, trap 25).
+
+use std::cmp::Ordering;
+
+use hashbrown::HashTable;
+
+use super::judge::{Decay, Standing};
+use crate::amount::Amount;
+use crate::store::Usage;
+use crate::time::Timestamp;
+use crate::window::Window;
+
+/// The rows. A row is 32 bytes; its key is its only allocation.
+pub(super) struct FixedRows {
+    window: Window,
+    /// Start and end of the window that was charged last: a month takes longer to compute than to charge.
+    recent: (Timestamp, Timestamp),
+    rows: HashTable<Row>,
+    /// No row of a window that ended after this was ever dropped; earlier times are read as this one. Else a row that
+    /// was dropped could come back, empty, under a clock that runs behind.
+    floor: Timestamp,
+}
+
+struct Row {
+    scope: Box<[u8]>,
+    /// Start of the window that it counts.
+    start: Timestamp,
+    /// What was charged in it, in units of 10^-6.
+    used: i64,
+}
+
+impl FixedRows {
+    pub(super) fn new(window: Window) -> Self {
+        Self {
+            window,
+            recent: (Timestamp::MIN, Timestamp::MIN),
+            rows: HashTable::new(),
+            floor: Timestamp::MIN,
+        }
+    }
+
+    /// How a counter stands that nobody has charged.
+    pub(super) fn unused(window: Window, now: Timestamp) -> Standing<'static> {
+        let start = window.start(now);
+        Standing { used: 0, stamp: start, resets_at: window.end(start), decay: Decay::AtOnce }
+    }
+
+    pub(super) fn standing(&self, hash: u64, scope: &[u8], now: Timestamp) -> Standing<'static> {
+        let unused = Self::unused(self.window, now.max(self.floor));
+        match self.rows.find(hash, |row| *row.scope == *scope) {
+            Some(row) if row.start == unused.stamp => Standing { used: row.used, ..unused },
+            Some(row) if row.start > unused.stamp => {
+                let resets_at = self.window.end(row.start);
+                Standing { used: row.used, stamp: row.start, resets_at, decay: Decay::AtOnce }
+            }
+            _ => unused,
+        }
+    }
+
+    /// Charges a row that there is, if that leaves it within `max`: the usual call, done with one look-up. `None` has
+    /// changed nothing and leaves the call to be judged.
+    pub(super) fn charge_within(
+        &mut self,
+        hash: u64,
+        scope: &[u8],
+        now: Timestamp,
+        micros: i64,
+        max: Amount,
+    ) -> Option<Usage> {
+        if micros <= 0 {
+            return None;
+        }
+        let now = now.max(self.floor);
+        if now < self.recent.0 || now >= self.recent.1 {
+            let start = self.window.start(now);
+            self.recent = (start, self.window.end(start));
+        }
+        let (start, resets_at) = self.recent;
+        let row = self.rows.find_mut(hash, |row| *row.scope == *scope)?;
+        let held = match row.start.cmp(&start) {
+            Ordering::Less => 0,
+            Ordering::Equal => row.used,
+            Ordering::Greater => return None,
+        };
+        let used = Amount::from_micros(held.checked_add(micros)?).filter(|used| *used <= max)?;
+        (row.start, row.used) = (start, used.as_micros());
+        Some(Usage { used, resets_at, stamp: start })
+    }
+
+    /// Charges the window that starts at `stamp`, as [`Self::standing`] said it; true if that made a row.
+    pub(super) fn charge(
+        &mut self,
+        hash: u64,
+        scope: &[u8],
+        stamp: Timestamp,
+        micros: i64,
+        rehash: impl Fn(&[u8]) -> u64,
+    ) -> bool {
+        match self.rows.find_mut(hash, |row| *row.scope == *scope) {
+            Some(row) if row.start == stamp => row.used = row.used.saturating_add(micros),
+            Some(row) => (row.start, row.used) = (stamp, micros),
+            None => {
+                let row = Row { scope: scope.into(), start: stamp, used: micros };
+                self.rows.insert_unique(hash, row, |row| rehash(&row.scope));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes back from the window that starts at `stamp`, if the row still counts that one (trap 24).
+    pub(super) fn refund(&mut self, hash: u64, scope: &[u8], stamp: Timestamp, micros: i64) {
+        if let Some(row) = self.rows.find_mut(hash, |row| *row.scope == *scope)
+            && row.start == stamp
+        {
+            row.used = row.used.saturating_sub(micros).max(0);
+        }
+    }
+
+    /// Drops the rows whose window has ended. At the first call of a new window that is all of them, so a row is
+    /// looked at once in its life.
+    pub(super) fn sweep(&mut self, now: Timestamp) {
+        let current = self.window.start(now.max(self.floor));
+        let mut latest = None;
+        self.rows.retain(|row| {
+            if row.start < current {
+                latest = latest.max(Some(row.start));
+            }
+            row.start >= current
+        });
+        if let Some(latest) = latest {
+            self.floor = self.floor.max(self.window.end(latest));
+        }
+    }
+
+    /// When a row that was charged at `stamp` can be dropped.
+    pub(super) fn expiry(&self, stamp: Timestamp) -> Timestamp {
+        self.window.end(stamp)
+    }
+
+    /// When to sweep again after a sweep at `now`: when the oldest row left can be dropped.
+    pub(super) fn next_sweep(&self, now: Timestamp) -> Timestamp {
+        let oldest = self.rows.iter().map(|row| row.start).min();
+        self.window.end(oldest.unwrap_or_else(|| self.window.start(now)))
+    }
+
+    pub(super) fn shrink_to(&mut self, rows: usize, rehash: impl Fn(&[u8]) -> u64) {
+        self.rows.shrink_to(rows, |row| rehash(&row.scope));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.rows.capacity()
+    }
+
+    pub(super) fn floor(&self) -> Timestamp {
+        self.floor
+    }
+
+    /// Bytes of the table, and the length of each key.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> (usize, impl Iterator<Item = usize>) {
+        (self.rows.allocation_size(), self.rows.iter().map(|row| row.scope.len()))
+    }
+}

@@ -1,0 +1,177 @@
+//! Whether the bounds of a batch hold, and when those that refuse would.
+//!
+//! In: a batch, and how each of its counters stands. Out: the bounds that refuse. Pure: it reads what the locks of the
+//! caller hold still, and changes nothing.
+
+use std::collections::vec_deque;
+
+use crate::amount::Amount;
+use crate::ceilings::SLIDING_CHARGES;
+use crate::store::{Batch, Bound, Guard, GuardMode, Refusal, Slot, Test, Usage};
+use crate::time::Timestamp;
+
+/// How one counter stands at a moment: what [`Usage`] says, and how it will go down.
+#[derive(Clone, Copy)]
+pub(super) struct Standing<'s> {
+    /// What it holds, in units of 10^-6.
+    pub(super) used: i64,
+    /// The window or the time that a charge would get.
+    pub(super) stamp: Timestamp,
+    /// When it will hold nothing.
+    pub(super) resets_at: Timestamp,
+    pub(super) decay: Decay<'s>,
+}
+
+/// How a counter goes down if nothing else happens.
+#[derive(Clone, Copy)]
+pub(super) enum Decay<'s> {
+    /// To nothing, when its window ends.
+    AtOnce,
+    /// Charge by charge.
+    Stepwise(Live<'s>),
+}
+
+/// The live charges of a sliding window.
+#[derive(Clone, Copy)]
+pub(super) struct Live<'s> {
+    /// Oldest first; `None` where nothing was ever charged.
+    pub(super) charges: Option<&'s vec_deque::VecDeque<Charge>>,
+    /// How many at the front have expired.
+    pub(super) expired: usize,
+    /// For how long a charge is live, in milliseconds.
+    pub(super) length: i64,
+}
+
+/// Everything that was charged to a sliding window at one time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Charge {
+    /// Milliseconds since the epoch.
+    pub(super) at: i64,
+    /// Units of 10^-6.
+    pub(super) micros: i64,
+}
+
+/// A slot's counter, and what the batch adds to it.
+pub(super) struct Seen<'s> {
+    pub(super) standing: Standing<'s>,
+    pub(super) added: i64,
+}
+
+impl Live<'_> {
+    fn iter(&self) -> impl Iterator<Item = &Charge> {
+        self.charges.into_iter().flat_map(|charges| charges.range(self.expired.min(charges.len())..))
+    }
+
+    /// Whether a charge at `at` needs an entry that the log has no place for.
+    fn is_full(&self, at: Timestamp) -> bool {
+        let Some(charges) = self.charges else { return false };
+        // It joins an entry of the same time, and takes the place of one that was refunded whole.
+        let joins = charges.back().is_some_and(|last| last.at == at.as_millis() || last.micros == 0);
+        !joins && charges.len().saturating_sub(self.expired) >= SLIDING_CHARGES
+    }
+
+    /// When the oldest live charge expires.
+    fn first_expiry(&self) -> Option<Timestamp> {
+        self.iter().next().map(|charge| Timestamp::from_millis(charge.at.saturating_add(self.length)))
+    }
+}
+
+impl Standing<'_> {
+    /// What the outcome says of the counter once `added` is charged.
+    pub(super) fn usage(&self, added: i64) -> Usage {
+        let used = Amount::from_micros(self.used.saturating_add(added)).unwrap_or(Amount::MAX);
+        let resets_at = match self.decay {
+            Decay::Stepwise(live) if added > 0 => self.stamp.plus_millis(live.length),
+            _ => self.resets_at,
+        };
+        Usage { used, resets_at, stamp: self.stamp }
+    }
+
+    /// The earliest moment, of those at which the counter goes down, when `holds` is true of what is left.
+    fn when(&self, holds: impl Fn(i64) -> bool) -> Option<Timestamp> {
+        match self.decay {
+            Decay::AtOnce => holds(0).then_some(self.resets_at),
+            Decay::Stepwise(live) => {
+                let mut left = self.used;
+                live.iter().find_map(|charge| {
+                    left = left.saturating_sub(charge.micros);
+                    let at = charge.at.saturating_add(live.length);
+                    holds(left).then(|| Timestamp::from_millis(at))
+                })
+            }
+        }
+    }
+}
+
+/// The bounds of the batch that refuse it, in ascending order of `order`. `seen` has one for each slot.
+pub(super) fn judge(batch: &Batch<'_>, seen: &[Seen<'_>]) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for (index, (slot, seen)) in batch.slots.iter().zip(seen).enumerate() {
+        refusals.extend(slot_refusal(index, slot, seen));
+    }
+    for (index, guard) in batch.guards.iter().enumerate() {
+        if let Some(retry_at) = guard_refusal(guard, seen) {
+            refusals.push(Refusal { bound: Bound::Guard(index), order: guard.order, retry_at });
+        }
+    }
+    // Stable: of equal orders, which evaluation does not make, slots stay first.
+    refusals.sort_by_key(|refusal| refusal.order);
+    refusals
+}
+
+/// Whether the slot's own bounds refuse. A maximum hides a full counter: it is the tighter of the two, and where it
+/// refuses it never holds again before the other does.
+pub(super) fn slot_refusal(index: usize, slot: &Slot<'_>, seen: &Seen<'_>) -> Option<Refusal> {
+    slot.charge?;
+    let Seen { standing, added } = seen;
+    let fits = |used: i64, max: Amount| used.checked_add(*added).is_some_and(|sum| sum <= max.as_micros());
+    let (bound, retry_at) = if slot.max < Amount::MAX && !fits(standing.used, slot.max) {
+        (Bound::Max(index), standing.when(|used| fits(used, slot.max)))
+    } else if !fits(standing.used, Amount::MAX) {
+        (Bound::Full(index), standing.when(|used| fits(used, Amount::MAX)))
+    } else if let Decay::Stepwise(live) = standing.decay
+        && *added > 0
+        && live.is_full(standing.stamp)
+    {
+        (Bound::Full(index), live.first_expiry())
+    } else {
+        return None;
+    };
+    Some(Refusal { bound, order: slot.order, retry_at })
+}
+
+/// `Some` if the guard refuses, with the moment when it would hold. A test that names no slot is decided against the
+/// call.
+fn guard_refusal(guard: &Guard<'_>, seen: &[Seen<'_>]) -> Option<Option<Timestamp>> {
+    let of = |test: &Test<'_>| seen.get(test.slot);
+    let holds = |test: &Test<'_>, seen: &Seen<'_>, used: i64| {
+        Amount::from_micros(used.saturating_add(seen.added)).is_some_and(|used| test.holds(used))
+    };
+    match guard.mode {
+        GuardMode::RequireAll => {
+            let mut refuses = false;
+            let mut retry_at = Some(Timestamp::MIN);
+            for test in &guard.tests {
+                let seen = of(test);
+                if seen.is_some_and(|seen| holds(test, seen, seen.standing.used)) {
+                    continue;
+                }
+                refuses = true;
+                let at = seen.and_then(|seen| seen.standing.when(|used| holds(test, seen, used)));
+                retry_at = retry_at.zip(at).map(|(one, other)| one.max(other));
+            }
+            refuses.then_some(retry_at)
+        }
+        GuardMode::RefuseAll => {
+            let refuses = guard
+                .tests
+                .iter()
+                .all(|test| of(test).is_none_or(|seen| holds(test, seen, seen.standing.used)));
+            refuses.then(|| {
+                let ends =
+                    |test| of(test).and_then(|seen| seen.standing.when(|used| !holds(test, seen, used)));
+                guard.tests.iter().filter_map(ends).min()
+            })
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The in-memory store: counters of this process, exact under any number of threads (spec 8).
+//!
+//! In: a batch and the caller's time. Out: its outcome. Every slot lives in one of [`SHARDS`] shards behind a mutex; a
+//! batch holds the locks of all its shards from the first read to the last write, so no other batch sees it half done.
+//! Must not do I/O, start threads or read a clock; what has expired is dropped by the calls themselves.
+//!
+//! Locks are taken in ascending order of the shard, each once, and the approvals' lock after them: no two batches can
+//! wait for each other.
+
+mod approvals;
+mod fixed;
+mod judge;
+mod shard;
+mod sliding;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use foldhash::quality::RandomState;
+use smallvec::{SmallVec, smallvec};
+
+use self::approvals::Approvals;
+use self::judge::{Seen, judge};
+use self::shard::{Shard, hash_key};
+use super::{Batch, Outcome, Refund, Slot, Store, StoreError, Usage, Verdict};
+use crate::amount::Amount;
+use crate::time::Timestamp;
+
+/// Number of shards, a power of two. With 64, two of eight busy threads rarely meet at one lock.
+const SHARDS: usize = 64;
+
+/// Counters in the memory of this process: nothing outlives it, and nothing live is ever evicted.
+///
+/// Share it between threads behind an [`Arc`](std::sync::Arc). Memory follows the counters that are live: one of a
+/// million identities in a fixed window costs less than 100 bytes and its key.
+pub struct MemoryStore {
+    seed: RandomState,
+    shards: Box<[Padded]>,
+    approvals: Mutex<Approvals>,
+}
+
+/// A shard on cache lines of its own, so that threads at neighbouring shards do not slow each other.
+#[repr(align(128))]
+struct Padded(Mutex<Shard>);
+
+/// Whether a batch is taken or only asked about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Intent {
+    Take,
+    Ask,
+}
+
+/// Where a slot of a batch lives, and what the batch adds there.
+struct Place {
+    hash: u64,
+    /// Which of the held locks is its shard's.
+    held: usize,
+    added: i64,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        let seed = RandomState::default();
+        let shards = (0..SHARDS).map(|_| Padded(Mutex::new(Shard::new(seed.clone())))).collect();
+        Self { seed, shards, approvals: Mutex::default() }
+    }
+
+    /// The usual call: one charge and no condition. One lock, and no allocation where the counter is live.
+    fn take_one(&self, slot: &Slot<'_>, charge: Amount, now: Timestamp) -> Outcome {
+        let (counter, scope, charge) = (slot.counter, slot.scope.as_bytes(), charge.as_micros());
+        let hash = hash_key(&self.seed, counter.id, scope);
+        let mut shard = self.lock(shard_of(hash));
+        shard.tidy(now);
+        if let Some(usage) = shard.charge_within(counter, hash, scope, now, charge, slot.max) {
+            return Outcome { verdict: Verdict::Reserved, usage: smallvec![usage], now };
+        }
+        let standing = shard.standing(counter, hash, scope, now);
+        let refusal = judge::slot_refusal(0, slot, &Seen { standing, added: charge });
+        let usage = standing.usage(if refusal.is_none() { charge } else { 0 });
+        let verdict = match refusal {
+            Some(refusal) => Verdict::Refused(vec![refusal]),
+            None => {
+                shard.charge(counter, hash, scope, usage.stamp, charge);
+                Verdict::Reserved
+            }
+        };
+        drop(shard);
+        Outcome { verdict, usage: smallvec![usage], now }
+    }
+
+    /// Any batch: locks its shards, judges all bounds, and applies all charges or none.
+    fn decide(&self, batch: &Batch<'_>, now: Timestamp, intent: Intent) -> Outcome {
+        let (places, mut held) = self.hold(batch);
+        if intent == Intent::Take {
+            held.iter_mut().for_each(|shard| shard.tidy(now));
+        }
+        let mut seen: SmallVec<[Seen<'_>; 2]> = SmallVec::with_capacity(places.len());
+        for (slot, place) in batch.slots.iter().zip(&places) {
+            let shard = at_held(&held, place);
+            let standing = shard.standing(slot.counter, place.hash, slot.scope.as_bytes(), now);
+            seen.push(Seen { standing, added: place.added });
+        }
+        let refusals = judge(batch, &seen);
+        let verdict = if !refusals.is_empty() {
+            Verdict::Refused(refusals)
+        } else if self.approve(batch, now, intent) {
+            Verdict::Reserved
+        } else {
+            Verdict::ApprovalSpent
+        };
+        let taken = verdict == Verdict::Reserved;
+        let usage: SmallVec<[Usage; 2]> =
+            seen.iter().map(|seen| seen.standing.usage(if taken { seen.added } else { 0 })).collect();
+        drop(seen);
+        if taken && intent == Intent::Take {
+            for ((slot, place), usage) in batch.slots.iter().zip(&places).zip(&usage) {
+                if let Some(charge) = slot.charge {
+                    let shard = at_held_mut(&mut held, place);
+                    let scope = slot.scope.as_bytes();
+                    shard.charge(slot.counter, place.hash, scope, usage.stamp, charge.as_micros());
+                }
+            }
+        }
+        Outcome { verdict, usage, now }
+    }
+
+    /// Locks every shard that the batch touches, in ascending order and each once.
+    fn hold(&self, batch: &Batch<'_>) -> (SmallVec<[Place; 2]>, SmallVec<[MutexGuard<'_, Shard>; 2]>) {
+        let mut slots: SmallVec<[(usize, u64, usize); 4]> = SmallVec::with_capacity(batch.slots.len());
+        let mut places: SmallVec<[Place; 2]> = SmallVec::with_capacity(batch.slots.len());
+        for (index, slot) in batch.slots.iter().enumerate() {
+            let hash = hash_key(&self.seed, slot.counter.id, slot.scope.as_bytes());
+            let added = slot.charge.unwrap_or_default().as_micros();
+            slots.push((shard_of(hash), hash, index));
+            places.push(Place { hash, held: 0, added });
+        }
+        slots.sort_unstable();
+        let mut held: SmallVec<[MutexGuard<'_, Shard>; 2]> = SmallVec::new();
+        let mut last = None;
+        for (shard, _, index) in &slots {
+            if last != Some(*shard) {
+                held.push(self.lock(*shard));
+                last = Some(*shard);
+            }
+            if let Some(place) = places.get_mut(*index) {
+                place.held = held.len().saturating_sub(1);
+            }
+        }
+        merge_repeated(batch, &slots, &mut places);
+        (places, held)
+    }
+
+    /// Spends the approval of the batch, if it names one; false if it was spent before.
+    fn approve(&self, batch: &Batch<'_>, now: Timestamp, intent: Intent) -> bool {
+        let Some(id) = batch.approval.as_deref() else { return true };
+        let mut approvals = self.approvals.lock().unwrap_or_else(PoisonError::into_inner);
+        match intent {
+            Intent::Take => approvals.spend(id, now),
+            Intent::Ask => !approvals.is_spent(id),
+        }
+    }
+
+    /// Locks a shard. A lock that is poisoned is taken all the same: a shard never panics between two writes that
+    /// belong together, so what it holds is whole, and refusing for ever after would help nobody.
+    #[expect(clippy::indexing_slicing, reason = "masked to the number of shards")]
+    fn lock(&self, shard: usize) -> MutexGuard<'_, Shard> {
+        self.shards[shard & (SHARDS - 1)].0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The shard of a key. A table within it uses the lowest and the highest seven bits of the hash; these are others, or
+/// every table would be crowded in a 64th of its buckets.
+fn shard_of(hash: u64) -> usize {
+    (hash >> 48) as usize & (SHARDS - 1)
+}
+
+/// A batch must not name a counter twice for one scope value. One that does all the same is judged with its charges
+/// added together, so that the maximum holds. `slots` is sorted, which puts equal keys side by side.
+fn merge_repeated(batch: &Batch<'_>, slots: &[(usize, u64, usize)], places: &mut [Place]) {
+    let same =
+        |left: &(usize, u64, usize), right: &(usize, u64, usize)| {
+            left.1 == right.1
+                && batch.slots.get(left.2).zip(batch.slots.get(right.2)).is_some_and(|(left, right)| {
+                    left.counter.id == right.counter.id && left.scope == right.scope
+                })
+        };
+    for run in slots.chunk_by(same).filter(|run| run.len() > 1) {
+        let added = |(_, _, index): &(usize, u64, usize)| places.get(*index).map_or(0, |place| place.added);
+        let total = run.iter().map(added).fold(0, i64::saturating_add);
+        for (_, _, index) in run {
+            if let Some(place) = places.get_mut(*index) {
+                place.added = total;
+            }
+        }
+    }
+}
+
+#[expect(clippy::indexing_slicing, reason = "`hold` made the index of the lock that it pushed")]
+fn at_held<'h>(held: &'h [MutexGuard<'_, Shard>], place: &Place) -> &'h Shard {
+    &held[place.held]
+}
+
+#[expect(clippy::indexing_slicing, reason = "`hold` made the index of the lock that it pushed")]
+fn at_held_mut<'h>(held: &'h mut [MutexGuard<'_, Shard>], place: &Place) -> &'h mut Shard {
+    &mut held[place.held]
+}
+
+impl Store for MemoryStore {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        if let [slot] = batch.slots.as_slice()
+            && let Some(charge) = slot.charge
+            && batch.guards.is_empty()
+            && batch.approval.is_none()
+        {
+            return Ok(self.take_one(slot, charge, now));
+        }
+        Ok(self.decide(batch, now, Intent::Take))
+    }
+
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        Ok(self.decide(batch, now, Intent::Ask))
+    }
+
+    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
+        for refund in refunds {
+            let scope = refund.scope.as_bytes();
+            let hash = hash_key(&self.seed, refund.counter.id, scope);
+            let amount = refund.amount.as_micros();
+            self.lock(shard_of(hash)).refund(refund.counter.id, hash, scope, refund.stamp, amount, now);
+        }
+        Ok(())
+    }
+
+    fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
+        let mut dropped = 0_usize;
+        for shard in 0..SHARDS {
+            dropped = dropped.saturating_add(self.lock(shard).purge(now));
+        }
+        self.approvals.lock().unwrap_or_else(PoisonError::into_inner).purge(now);
+        Ok(dropped)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Names no counter and no scope value, and waits for no lock.
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,310 @@
+//! One shard: a table of rows for each counter that is live in it, and the schedule by which they are swept.
+//!
+//! In: a counter, a scope value and its hash. Out: how it stands. Must be called under the shard's lock, and must not
+//! drop anything that a call at the current time could see (trap 28).
+//!
+//! Sweeping is paid for by calls: a table is swept when the schedule says that rows of it have expired, and each row
+//! that a sweep leaves was charged since the sweep before.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::quality::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+use super::fixed::FixedRows;
+use super::judge::Standing;
+use super::sliding::SlidingRows;
+use crate::amount::Amount;
+use crate::store::{Counter, CounterId, Usage};
+use crate::time::Timestamp;
+use crate::window::Algorithm;
+
+/// Tables by counter.
+pub(super) struct Shard {
+    seed: RandomState,
+    tables: HashTable<Table>,
+    /// When to sweep which table, in milliseconds, the next one on top. An entry that is not the table's own `sweep_at`
+    /// is out of date and skipped.
+    schedule: BinaryHeap<Reverse<(i64, CounterId)>>,
+    /// The latest floor of a table that was dropped: earlier times are read as this one.
+    floor: Timestamp,
+}
+
+struct Table {
+    id: CounterId,
+    /// In milliseconds; beyond [`Timestamp::MAX`] means never.
+    sweep_at: i64,
+    rows: Rows,
+}
+
+/// By algorithm, so that a fixed row carries nothing that it does not need.
+enum Rows {
+    Fixed(FixedRows),
+    Sliding(SlidingRows),
+}
+
+impl Shard {
+    pub(super) fn new(seed: RandomState) -> Self {
+        Self { seed, tables: HashTable::new(), schedule: BinaryHeap::new(), floor: Timestamp::MIN }
+    }
+
+    /// How the counter stands at `now`.
+    pub(super) fn standing(
+        &self,
+        counter: &Counter,
+        hash: u64,
+        scope: &[u8],
+        now: Timestamp,
+    ) -> Standing<'_> {
+        let now = now.max(self.floor);
+        match self.tables.find(table_hash(counter.id), |table| table.id == counter.id) {
+            Some(Table { rows: Rows::Fixed(rows), .. }) => rows.standing(hash, scope, now),
+            Some(Table { rows: Rows::Sliding(rows), .. }) => rows.standing(hash, scope, now),
+            None if is_sliding(counter) => SlidingRows::unused(counter.window, now),
+            None => FixedRows::unused(counter.window, now),
+        }
+    }
+
+    /// Charges a fixed counter that is live and stays within `max`. `None` has changed nothing.
+    pub(super) fn charge_within(
+        &mut self,
+        counter: &Counter,
+        hash: u64,
+        scope: &[u8],
+        now: Timestamp,
+        micros: i64,
+        max: Amount,
+    ) -> Option<Usage> {
+        let now = now.max(self.floor);
+        match self.tables.find_mut(table_hash(counter.id), |table| table.id == counter.id)? {
+            Table { rows: Rows::Fixed(rows), .. } => rows.charge_within(hash, scope, now, micros, max),
+            Table { rows: Rows::Sliding(_), .. } => None,
+        }
+    }
+
+    /// Adds to the counter. `stamp` is the one that [`Self::standing`] gave under the same lock. A charge of zero
+    /// leaves no trace: no bound depends on it.
+    pub(super) fn charge(
+        &mut self,
+        counter: &Counter,
+        hash: u64,
+        scope: &[u8],
+        stamp: Timestamp,
+        micros: i64,
+    ) {
+        if micros <= 0 {
+            return;
+        }
+        let id = counter.id;
+        let rehash = |scope: &[u8]| hash_key(&self.seed, id, scope);
+        let entry = self.tables.entry(table_hash(id), |table| table.id == id, |table| table_hash(table.id));
+        let table = match entry {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(Table::new(counter)).into_mut(),
+        };
+        let is_new = match &mut table.rows {
+            Rows::Fixed(rows) => rows.charge(hash, scope, stamp, micros, rehash),
+            Rows::Sliding(rows) => rows.charge(hash, scope, stamp, micros, rehash),
+        };
+        if is_new {
+            let expiry = table.rows.expiry(stamp).as_millis();
+            if expiry < table.sweep_at {
+                table.sweep_at = expiry;
+                self.schedule.push(Reverse((expiry, id)));
+            }
+        }
+    }
+
+    /// Takes back from what was charged with this stamp.
+    pub(super) fn refund(
+        &mut self,
+        id: CounterId,
+        hash: u64,
+        scope: &[u8],
+        stamp: Timestamp,
+        micros: i64,
+        now: Timestamp,
+    ) {
+        let now = now.max(self.floor);
+        match self.tables.find_mut(table_hash(id), |table| table.id == id) {
+            Some(Table { rows: Rows::Fixed(rows), .. }) => rows.refund(hash, scope, stamp, micros),
+            Some(Table { rows: Rows::Sliding(rows), .. }) => rows.refund(hash, scope, stamp, micros, now),
+            None => {}
+        }
+    }
+
+    /// Sweeps the tables whose time has come.
+    #[inline]
+    pub(super) fn tidy(&mut self, now: Timestamp) {
+        if self.schedule.peek().is_some_and(|Reverse((at, _))| *at <= now.as_millis()) {
+            self.sweep_due(now);
+        }
+    }
+
+    #[cold]
+    fn sweep_due(&mut self, now: Timestamp) {
+        while let Some(Reverse((at, id))) = self.schedule.peek().copied()
+            && at <= now.as_millis()
+        {
+            self.schedule.pop();
+            let Ok(mut entry) = self.tables.find_entry(table_hash(id), |table| table.id == id) else {
+                continue;
+            };
+            let table = entry.get_mut();
+            if table.sweep_at != at {
+                continue;
+            }
+            let before = table.rows.len();
+            if before == 0 {
+                // Empty since the sweep before. Its floor must live on; by waiting, it has become an old one, so that
+                // it does not hold up other counters while clocks differ.
+                self.floor = self.floor.max(table.rows.floor());
+                entry.remove();
+                continue;
+            }
+            table.rows.sweep(now);
+            // Keep room for as many as there were: the next window will likely see them again.
+            if table.rows.capacity() > before.saturating_mul(4).max(16) {
+                let seed = &self.seed;
+                table.rows.shrink_to(before, |scope| hash_key(seed, id, scope));
+            }
+            // Later than now even at the end of time, or this loop would not end.
+            let next = table.rows.next_sweep(now).as_millis().max(now.as_millis().saturating_add(1));
+            table.sweep_at = next;
+            self.schedule.push(Reverse((next, id)));
+        }
+    }
+
+    /// Sweeps every table and gives memory back; returns how many rows were dropped.
+    pub(super) fn purge(&mut self, now: Timestamp) -> usize {
+        let Self { seed, tables, schedule, floor } = self;
+        let mut dropped = 0_usize;
+        tables.retain(|table| {
+            let before = table.rows.len();
+            if before == 0 {
+                *floor = (*floor).max(table.rows.floor());
+                return false;
+            }
+            table.rows.sweep(now);
+            dropped = dropped.saturating_add(before.saturating_sub(table.rows.len()));
+            let id = table.id;
+            table.rows.shrink_to(0, |scope| hash_key(seed, id, scope));
+            true
+        });
+        if tables.is_empty() {
+            schedule.clear();
+        }
+        tables.shrink_to(0, |table| table_hash(table.id));
+        schedule.shrink_to(tables.len());
+        dropped
+    }
+}
+
+impl Table {
+    fn new(counter: &Counter) -> Self {
+        let rows = if is_sliding(counter) {
+            Rows::Sliding(SlidingRows::new(counter.window))
+        } else {
+            Rows::Fixed(FixedRows::new(counter.window))
+        };
+        Self { id: counter.id, sweep_at: i64::MAX, rows }
+    }
+}
+
+impl Rows {
+    fn sweep(&mut self, now: Timestamp) {
+        match self {
+            Self::Fixed(rows) => rows.sweep(now),
+            Self::Sliding(rows) => rows.sweep(now),
+        }
+    }
+
+    fn next_sweep(&self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Fixed(rows) => rows.next_sweep(now),
+            Self::Sliding(rows) => rows.next_sweep(now),
+        }
+    }
+
+    fn expiry(&self, stamp: Timestamp) -> Timestamp {
+        match self {
+            Self::Fixed(rows) => rows.expiry(stamp),
+            Self::Sliding(rows) => rows.expiry(stamp),
+        }
+    }
+
+    fn shrink_to(&mut self, len: usize, rehash: impl Fn(&[u8]) -> u64) {
+        match self {
+            Self::Fixed(rows) => rows.shrink_to(len, rehash),
+            Self::Sliding(rows) => rows.shrink_to(len, rehash),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Fixed(rows) => rows.len(),
+            Self::Sliding(rows) => rows.len(),
+        }
+    }
+
+    fn capacity(&self) -> usize {
+        match self {
+            Self::Fixed(rows) => rows.capacity(),
+            Self::Sliding(rows) => rows.capacity(),
+        }
+    }
+
+    fn floor(&self) -> Timestamp {
+        match self {
+            Self::Fixed(rows) => rows.floor(),
+            Self::Sliding(rows) => rows.floor(),
+        }
+    }
+}
+
+/// The hash of a counter's key: made once for each slot, and used for the shard and for the row within its table.
+pub(super) fn hash_key(seed: &RandomState, id: CounterId, scope: &[u8]) -> u64 {
+    let mut hasher = seed.build_hasher();
+    hasher.write_u64(table_hash(id));
+    hasher.write(scope);
+    hasher.finish()
+}
+
+/// An id is evenly distributed already.
+fn table_hash(id: CounterId) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = id.0;
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// An algorithm that this store does not know would have to be exact, and a log is.
+fn is_sliding(counter: &Counter) -> bool {
+    !matches!(counter.algorithm, Algorithm::Fixed)
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "an overflow fails the test")]
+impl Shard {
+    /// The time as which an earlier one is read for this counter.
+    pub(super) fn floor(&self, id: CounterId) -> Timestamp {
+        let table = self.tables.find(table_hash(id), |table| table.id == id);
+        table.map_or(self.floor, |table| self.floor.max(table.rows.floor()))
+    }
+
+    /// How many tables, rows and scheduled sweeps it holds.
+    pub(super) fn sizes(&self) -> (usize, usize, usize) {
+        (self.tables.len(), self.tables.iter().map(|table| table.rows.len()).sum(), self.schedule.len())
+    }
+
+    /// Bytes that its fixed rows take, keys included, as the system's allocator rounds them.
+    pub(super) fn bytes(&self) -> usize {
+        let fixed = self.tables.iter().filter_map(|table| match &table.rows {
+            Rows::Fixed(rows) => Some(rows.sizes()),
+            Rows::Sliding(_) => None,
+        });
+        let chunk = |bytes: usize| if bytes == 0 { 0 } else { (bytes + 8).next_multiple_of(16).max(32) };
+        fixed.map(|(table, keys)| chunk(table) + keys.map(chunk).sum::<usize>()).sum()
+    }
+}

@@ -1,0 +1,193 @@
+//! The counters of one declaration that count over the interval that ends now, one row for each scope value.
+//!
+//! In: a scope value with its hash, and a time. Out: how the counter stands. Each row keeps a log of its charges, so
+//! that the sum over any half-open interval of the window's length is exact (spec 8.3). Must not keep more than
+//! [`SLIDING_CHARGES`](crate::ceilings::SLIDING_CHARGES) live ones; the judge refuses before that.
+
+use std::collections::VecDeque;
+
+use hashbrown::HashTable;
+
+use super::judge::{Charge, Decay, Live, Standing};
+use crate::time::Timestamp;
+use crate::window::Window;
+
+/// The rows.
+pub(super) struct SlidingRows {
+    /// For how long a charge is live, in milliseconds.
+    length: i64,
+    rows: HashTable<Row>,
+    /// No charge that would be live at this time or later was ever dropped by a sweep; earlier times are read as this
+    /// one.
+    floor: Timestamp,
+}
+
+struct Row {
+    scope: Box<[u8]>,
+    /// Times strictly ascend. Only the last entry may be zero, after a refund: its time must stay, because what it
+    /// pushed out is gone.
+    charges: VecDeque<Charge>,
+    /// Of all entries, expired ones included; at most [`i64::MAX`], because a charge first drops what has expired.
+    sum: i64,
+}
+
+impl SlidingRows {
+    pub(super) fn new(window: Window) -> Self {
+        Self { length: length(window), rows: HashTable::new(), floor: Timestamp::MIN }
+    }
+
+    /// How a counter stands that nobody has charged.
+    pub(super) fn unused(window: Window, now: Timestamp) -> Standing<'static> {
+        unused(length(window), now)
+    }
+
+    pub(super) fn standing(&self, hash: u64, scope: &[u8], now: Timestamp) -> Standing<'_> {
+        let now = now.max(self.floor);
+        match self.rows.find(hash, |row| *row.scope == *scope) {
+            Some(row) => row.standing(self.length, now),
+            None => unused(self.length, now),
+        }
+    }
+
+    /// Charges at the time `stamp`, as [`Self::standing`] said it; true if that made a row.
+    pub(super) fn charge(
+        &mut self,
+        hash: u64,
+        scope: &[u8],
+        stamp: Timestamp,
+        micros: i64,
+        rehash: impl Fn(&[u8]) -> u64,
+    ) -> bool {
+        let charge = Charge { at: stamp.as_millis(), micros };
+        if let Some(row) = self.rows.find_mut(hash, |row| *row.scope == *scope) {
+            row.push(charge, self.length);
+            return false;
+        }
+        let row = Row { scope: scope.into(), charges: VecDeque::from([charge]), sum: micros };
+        self.rows.insert_unique(hash, row, |row| rehash(&row.scope));
+        true
+    }
+
+    /// Takes back from the charge at the time `stamp`, if that is live.
+    pub(super) fn refund(&mut self, hash: u64, scope: &[u8], stamp: Timestamp, micros: i64, now: Timestamp) {
+        let now = now.max(self.floor);
+        let length = self.length;
+        if let Some(row) = self.rows.find_mut(hash, |row| *row.scope == *scope)
+            && stamp.as_millis() > row.time(now).as_millis().saturating_sub(length)
+        {
+            row.take_back(stamp.as_millis(), micros);
+        }
+    }
+
+    /// Drops what has expired: whole rows, and the expired charges of the others.
+    pub(super) fn sweep(&mut self, now: Timestamp) {
+        let length = self.length;
+        // By `now` and not by the time of each row: one that a fast clock charged must not hurry the others.
+        let cut = now.max(self.floor).as_millis().saturating_sub(length);
+        let mut latest = None;
+        self.rows.retain(|row| {
+            latest = latest.max(row.drop_expired(cut));
+            if row.charges.capacity() > row.charges.len().saturating_mul(4).max(16) {
+                row.charges.shrink_to(row.charges.len().saturating_mul(2));
+            }
+            !row.charges.is_empty()
+        });
+        if let Some(latest) = latest {
+            self.floor = self.floor.max(Timestamp::from_millis(latest.saturating_add(length)));
+        }
+    }
+
+    /// When a row that was charged at `stamp` can be dropped.
+    pub(super) fn expiry(&self, stamp: Timestamp) -> Timestamp {
+        stamp.plus_millis(self.length)
+    }
+
+    /// When to sweep again after a sweep at `now`. A whole length later, every row that is still live was charged in
+    /// between: the sweep looks at no more rows than calls have paid for.
+    pub(super) fn next_sweep(&self, now: Timestamp) -> Timestamp {
+        self.expiry(now)
+    }
+
+    pub(super) fn shrink_to(&mut self, rows: usize, rehash: impl Fn(&[u8]) -> u64) {
+        self.rows.shrink_to(rows, |row| rehash(&row.scope));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.rows.capacity()
+    }
+
+    pub(super) fn floor(&self) -> Timestamp {
+        self.floor
+    }
+}
+
+impl Row {
+    /// The time at which a call with this clock is decided: never before the latest charge.
+    fn time(&self, now: Timestamp) -> Timestamp {
+        self.charges.back().map_or(now, |last| now.max(Timestamp::from_millis(last.at)))
+    }
+
+    fn standing(&self, length: i64, now: Timestamp) -> Standing<'_> {
+        let now = self.time(now);
+        let cut = now.as_millis().saturating_sub(length);
+        // Reading drops nothing: a call that is refused, or whose clock runs ahead, must leave no trace.
+        let mut used = self.sum;
+        let mut expired = 0_usize;
+        for charge in self.charges.iter().take_while(|charge| charge.at <= cut) {
+            used = used.saturating_sub(charge.micros);
+            expired = expired.saturating_add(1);
+        }
+        let live = self.charges.range(expired.min(self.charges.len())..);
+        let last = live.rev().find(|charge| charge.micros > 0);
+        let resets_at = last.map_or(now, |charge| Timestamp::from_millis(charge.at.saturating_add(length)));
+        let decay = Decay::Stepwise(Live { charges: Some(&self.charges), expired, length });
+        Standing { used, stamp: now, resets_at, decay }
+    }
+
+    fn push(&mut self, charge: Charge, length: i64) {
+        self.drop_expired(charge.at.saturating_sub(length));
+        self.sum = self.sum.saturating_add(charge.micros);
+        match self.charges.back_mut() {
+            Some(last) if last.at == charge.at => last.micros = last.micros.saturating_add(charge.micros),
+            Some(last) if last.micros == 0 => *last = charge,
+            _ => self.charges.push_back(charge),
+        }
+    }
+
+    /// Drops the charges up to and including `cut`; returns the time of the latest that it dropped.
+    fn drop_expired(&mut self, cut: i64) -> Option<i64> {
+        let mut latest = None;
+        while let Some(charge) = self.charges.front().copied().filter(|charge| charge.at <= cut) {
+            self.charges.pop_front();
+            self.sum = self.sum.saturating_sub(charge.micros);
+            latest = Some(charge.at);
+        }
+        latest
+    }
+
+    fn take_back(&mut self, at: i64, micros: i64) {
+        let Ok(index) = self.charges.binary_search_by_key(&at, |charge| charge.at) else { return };
+        let Some(charge) = self.charges.get_mut(index) else { return };
+        let taken = micros.min(charge.micros);
+        charge.micros = charge.micros.saturating_sub(taken);
+        self.sum = self.sum.saturating_sub(taken);
+        let is_last = index.saturating_add(1) == self.charges.len();
+        if !is_last && self.charges.get(index).is_some_and(|charge| charge.micros == 0) {
+            self.charges.remove(index);
+        }
+    }
+}
+
+fn unused(length: i64, now: Timestamp) -> Standing<'static> {
+    let decay = Decay::Stepwise(Live { charges: None, expired: 0, length });
+    Standing { used: 0, stamp: now, resets_at: now, decay }
+}
+
+/// A validated policy has no sliding month; one that is built by hand counts over the longest.
+fn length(window: Window) -> i64 {
+    window.seconds().unwrap_or(31 * 86_400).max(1).saturating_mul(1_000)
+}

@@ -1,0 +1,345 @@
+//! Counters: the batch of charges that a call needs, and the stores that take it, all or none (spec 8).
+//!
+//! In: a [`Batch`] that evaluation prepared. Out: an [`Outcome`]. A store keeps numbers; it knows no policy, reads no
+//! arguments, and decides nothing but whether every bound of the batch holds.
+
+mod memory;
+mod remote;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use smallvec::SmallVec;
+
+pub use memory::MemoryStore;
+pub use remote::{Answer, AsyncStore, AsyncTransport, Protocol, Question, Remote, StoreFuture, Transport};
+
+use crate::amount::Amount;
+use crate::time::Timestamp;
+use crate::window::{Algorithm, Window};
+
+/// A counter as the policy declares it. Its [`Counter::id`] is the same for the same declaration in every version of
+/// a policy and in every process, so counters outlive a reload (spec 8.6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counter {
+    pub(crate) id: CounterId,
+    pub(crate) owner: Owner,
+    pub(crate) name: Box<str>,
+    pub(crate) window: Window,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) scope: Box<str>,
+}
+
+/// Which entry of the policy a counter belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Owner {
+    /// The entry of `tools` with this key: a tool's name, a glob, or `*`.
+    Tool(Box<str>),
+    /// `all_tools`.
+    AllTools,
+}
+
+/// The first 16 bytes of the SHA-256 of a counter's encoded declaration (owner, name, window, algorithm, scope).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CounterId(pub(crate) [u8; 16]);
+
+impl CounterId {
+    /// The bytes; evenly distributed, so that they need no further hashing.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl Counter {
+    /// Declares a counter. `scope` is the canonical name of what it counts by, such as `global` or `grant`.
+    pub fn new(owner: Owner, name: &str, window: Window, algorithm: Algorithm, scope: &str) -> Self {
+        use sha2::{Digest, Sha256};
+        // Every part is preceded by its length, so no two declarations have one encoding (spec 8.6, trap 27).
+        let mut hash = Sha256::new();
+        let mut part = |bytes: &[u8]| {
+            hash.update((bytes.len() as u64).to_be_bytes());
+            hash.update(bytes);
+        };
+        match &owner {
+            Owner::Tool(key) => {
+                part(b"tool");
+                part(key.as_bytes());
+            }
+            Owner::AllTools => part(b"all_tools"),
+        }
+        part(name.as_bytes());
+        part(window.to_string().as_bytes());
+        part(algorithm.name().as_bytes());
+        part(scope.as_bytes());
+        let digest = hash.finalize();
+        let mut id = [0; 16];
+        for (to, from) in id.iter_mut().zip(digest) {
+            *to = from;
+        }
+        Self { id: CounterId(id), owner, name: name.into(), window, algorithm, scope: scope.into() }
+    }
+
+    /// The stable id.
+    pub fn id(&self) -> CounterId {
+        self.id
+    }
+
+    /// The entry that declares it.
+    pub fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// Its name within the entry.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The window it counts over.
+    pub fn window(&self) -> Window {
+        self.window
+    }
+
+    /// How it forgets.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// What it counts by, by its canonical name.
+    pub fn scope(&self) -> &str {
+        &self.scope
+    }
+}
+
+impl Algorithm {
+    /// `fixed` or `sliding`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Sliding => "sliding",
+        }
+    }
+}
+
+/// For whom a counter counts: the encoded scope value, at most a few KiB. Equal values have equal bytes and different
+/// ones different bytes, over all types and sources (spec 9.3).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct ScopeValue(pub(crate) SmallVec<[u8; 40]>);
+
+impl ScopeValue {
+    /// The encoded bytes; empty for `global`.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&[u8]> for ScopeValue {
+    fn from(bytes: &[u8]) -> Self {
+        Self(SmallVec::from_slice(bytes))
+    }
+}
+
+impl fmt::Debug for ScopeValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", String::from_utf8_lossy(&self.0))
+    }
+}
+
+/// One counter that a batch charges or reads, for one scope value. A batch names each (counter, scope value) once.
+#[derive(Debug, Clone)]
+pub struct Slot<'p> {
+    /// The counter.
+    pub counter: &'p Counter,
+    /// For whom.
+    pub scope: ScopeValue,
+    /// What the call adds to it; `None` where the batch only reads it. A charge of zero is a charge.
+    pub charge: Option<Amount>,
+    /// What the counter may hold after the charge; [`Amount::MAX`] where the policy gives no maximum. Not checked for a
+    /// slot without charge.
+    pub max: Amount,
+    /// Position in the order in which bounds are reported.
+    pub order: u32,
+}
+
+/// A condition on counters, to be decided inside the atomic step.
+#[derive(Debug, Clone)]
+pub struct Guard<'p> {
+    /// What the tests mean together.
+    pub mode: GuardMode,
+    /// Never empty.
+    pub tests: SmallVec<[Test<'p>; 1]>,
+    /// Position in the order in which bounds are reported.
+    pub order: u32,
+}
+
+/// What the tests of a guard mean together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GuardMode {
+    /// The batch is refused unless every test holds.
+    RequireAll,
+    /// The batch is refused if every test holds.
+    RefuseAll,
+}
+
+/// A test of one counter: whether what it holds, with the charge of this batch added, lies in one of `ranges`.
+#[derive(Debug, Clone)]
+pub struct Test<'p> {
+    /// Index into [`Batch::slots`].
+    pub slot: usize,
+    /// Inclusive ranges in units of 10^-6, ascending and disjoint. May be empty: then the test never holds.
+    pub ranges: &'p [(i64, i64)],
+}
+
+impl Test<'_> {
+    /// Whether `used` lies in one of the ranges.
+    pub fn holds(&self, used: Amount) -> bool {
+        let used = used.as_micros();
+        self.ranges.iter().any(|(low, high)| *low <= used && used <= *high)
+    }
+}
+
+/// The charges and conditions of one call: taken all or none, in one atomic step.
+#[derive(Debug, Clone, Default)]
+pub struct Batch<'p> {
+    /// Every counter that is charged or read.
+    pub slots: SmallVec<[Slot<'p>; 2]>,
+    /// The conditions on them.
+    pub guards: SmallVec<[Guard<'p>; 1]>,
+    /// The approval that the batch spends: refused if its id was spent before.
+    pub approval: Option<Cow<'p, str>>,
+}
+
+/// What a store says of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Whether the batch was taken.
+    pub verdict: Verdict,
+    /// One for each slot, in order.
+    pub usage: SmallVec<[Usage; 2]>,
+    /// The time by which the store decided: its own clock's, where it has one.
+    pub now: Timestamp,
+}
+
+/// Whether a batch was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// All charges stand.
+    Reserved,
+    /// Nothing was charged: these bounds refused, in ascending order of `order`. Never empty.
+    Refused(Vec<Refusal>),
+    /// Nothing was charged: the approval was spent before. Only reported when no bound refuses.
+    ApprovalSpent,
+}
+
+/// A bound that refused a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which bound.
+    pub bound: Bound,
+    /// Its [`Slot::order`] or [`Guard::order`].
+    pub order: u32,
+    /// When this bound would hold if nothing else happened; `None` if waiting alone does not help.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// Which bound of a batch refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// The maximum of the slot with this index.
+    Max(usize),
+    /// The guard with this index.
+    Guard(usize),
+    /// The slot with this index cannot hold another charge: its sum would exceed [`Amount::MAX`], or its sliding
+    /// window holds [`crate::ceilings::SLIDING_CHARGES`] live charges.
+    Full(usize),
+}
+
+/// The state of one slot's counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// What it holds: with the charge if the batch was taken, else as it stands.
+    pub used: Amount,
+    /// When it will hold nothing if nothing else happens: the end of the window, or for a sliding window the moment
+    /// when its last live charge expires (with nothing in it: now).
+    pub resets_at: Timestamp,
+    /// What a refund must name: the start of the window that was charged, or the time of the charge in a sliding one.
+    pub stamp: Timestamp,
+}
+
+/// A charge to take back, whole or in part.
+#[derive(Debug, Clone, Copy)]
+pub struct Refund<'r> {
+    /// The counter.
+    pub counter: &'r Counter,
+    /// For whom it was charged.
+    pub scope: &'r ScopeValue,
+    /// [`Usage::stamp`] of the charge. Another window is never touched.
+    pub stamp: Timestamp,
+    /// How much, at most what was charged.
+    pub amount: Amount,
+}
+
+/// Why a store could not answer. Carries no connection string and no values.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct StoreError {
+    message: String,
+    transient: bool,
+}
+
+impl StoreError {
+    /// A failure that the same call may not meet again: a time-out, a lost connection, a busy file.
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self { message: message.into(), transient: true }
+    }
+
+    /// A failure that will repeat until somebody acts: a wrong password, a file that is not ours.
+    pub fn permanent(message: impl Into<String>) -> Self {
+        Self { message: message.into(), transient: false }
+    }
+
+    /// Whether a later call may succeed by itself.
+    pub fn is_transient(&self) -> bool {
+        self.transient
+    }
+}
+
+/// Where counters live.
+///
+/// # Atomicity
+/// [`Store::reserve`] takes a batch all or none, in one step that no other batch on the same counters can observe half
+/// done, in this process or another: never more than a maximum, and never a refusal while there is room (spec 8.1).
+///
+/// # Time
+/// `now` is the caller's clock. A store with a clock of its own ignores it. Time may run backwards between calls: a
+/// counter that has moved on to a newer window stays in it (spec 8.4).
+///
+/// # Threads
+/// Called from many threads at once. Must not call back into the engine.
+pub trait Store: Send + Sync {
+    /// Takes the batch if every bound holds, else changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be told whether the batch was taken; the engine then denies the call.
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError>;
+
+    /// What [`Store::reserve`] would answer now, but changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the counters cannot be read.
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError>;
+
+    /// Takes charges back, each only from the window that was charged; what has passed is left alone. The caller sees to
+    /// it that a charge is refunded at most once.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the counters cannot be reached. The refund may or may not have happened; it must not be
+    /// repeated.
+    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError>;
+
+    /// Forgets what no call can see any more at `now`; returns how many counters were dropped. Nothing live is touched.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the counters cannot be reached.
+    fn purge(&self, now: Timestamp) -> Result<usize, StoreError>;
+}

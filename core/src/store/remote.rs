@@ -1,0 +1,165 @@
+//! Stores behind a wire: the batch becomes a request and the reply an outcome as pure code, once; thin transports, blocking
+//! or not, carry them.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use super::{Batch, Outcome, Refund, Store, StoreError};
+use crate::time::Timestamp;
+
+/// A future that a store returns.
+pub type StoreFuture<'f, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'f>>;
+
+/// The same duties as [`Store`], without blocking. Object-safe.
+pub trait AsyncStore: Send + Sync {
+    /// [`Store::reserve`].
+    fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome>;
+
+    /// [`Store::peek`].
+    fn peek<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome>;
+
+    /// [`Store::refund`].
+    fn refund<'f>(&'f self, refunds: &'f [Refund<'_>], now: Timestamp) -> StoreFuture<'f, ()>;
+
+    /// [`Store::purge`].
+    fn purge<'f>(&'f self, now: Timestamp) -> StoreFuture<'f, usize>;
+}
+
+/// What a store is asked.
+#[derive(Debug, Clone, Copy)]
+pub enum Question<'q, 'p> {
+    /// [`Store::reserve`].
+    Reserve(&'q Batch<'p>),
+    /// [`Store::peek`].
+    Peek(&'q Batch<'p>),
+    /// [`Store::refund`].
+    Refund(&'q [Refund<'p>]),
+    /// [`Store::purge`].
+    Purge,
+}
+
+/// What a store says of a [`Question`], kind for kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// To [`Question::Reserve`] and [`Question::Peek`].
+    Outcome(Outcome),
+    /// To [`Question::Refund`].
+    Refunded,
+    /// To [`Question::Purge`].
+    Purged(usize),
+}
+
+/// How one kind of store writes questions and reads replies: pure, without I/O, and so the same for every transport.
+pub trait Protocol: Send + Sync {
+    /// What goes over the wire.
+    type Request: Send;
+    /// What comes back.
+    type Reply: Send;
+
+    /// Writes a question.
+    ///
+    /// # Errors
+    /// [`StoreError`] where this store cannot ask that.
+    fn request(&self, question: Question<'_, '_>, now: Timestamp) -> Result<Self::Request, StoreError>;
+
+    /// Reads the reply to a question.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the reply is an error, or does not fit the question.
+    fn answer(&self, question: Question<'_, '_>, reply: Self::Reply) -> Result<Answer, StoreError>;
+}
+
+/// Carries requests and blocks until the reply is there. Keeps time-outs, connections and retries to itself.
+pub trait Transport<P: Protocol>: Send + Sync {
+    /// One round trip.
+    ///
+    /// # Errors
+    /// [`StoreError`] where no reply came. A request that may have been acted upon must not be sent again.
+    fn carry(&self, request: P::Request) -> Result<P::Reply, StoreError>;
+}
+
+/// Carries requests without blocking.
+pub trait AsyncTransport<P: Protocol>: Send + Sync {
+    /// One round trip; errors as in [`Transport::carry`].
+    fn carry(&self, request: P::Request) -> StoreFuture<'_, P::Reply>;
+}
+
+/// A store made of a protocol and a transport: a [`Store`] if the transport blocks, an [`AsyncStore`] if it does not.
+#[derive(Debug, Clone)]
+pub struct Remote<P, T> {
+    protocol: P,
+    transport: T,
+}
+
+impl<P: Protocol, T> Remote<P, T> {
+    /// The store that speaks `protocol` over `transport`.
+    pub fn new(protocol: P, transport: T) -> Self {
+        Self { protocol, transport }
+    }
+}
+
+impl<P: Protocol, T: Transport<P>> Remote<P, T> {
+    fn ask(&self, question: Question<'_, '_>, now: Timestamp) -> Result<Answer, StoreError> {
+        let reply = self.transport.carry(self.protocol.request(question, now)?)?;
+        self.protocol.answer(question, reply)
+    }
+}
+
+impl<P: Protocol, T: AsyncTransport<P>> Remote<P, T> {
+    async fn ask_async(&self, question: Question<'_, '_>, now: Timestamp) -> Result<Answer, StoreError> {
+        let reply = self.transport.carry(self.protocol.request(question, now)?).await?;
+        self.protocol.answer(question, reply)
+    }
+}
+
+fn mismatch() -> StoreError {
+    StoreError::permanent("the store's reply does not fit the request")
+}
+
+fn outcome(answer: Answer) -> Result<Outcome, StoreError> {
+    if let Answer::Outcome(outcome) = answer { Ok(outcome) } else { Err(mismatch()) }
+}
+
+fn refunded(answer: Answer) -> Result<(), StoreError> {
+    if answer == Answer::Refunded { Ok(()) } else { Err(mismatch()) }
+}
+
+fn purged(answer: Answer) -> Result<usize, StoreError> {
+    if let Answer::Purged(count) = answer { Ok(count) } else { Err(mismatch()) }
+}
+
+impl<P: Protocol, T: Transport<P>> Store for Remote<P, T> {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        outcome(self.ask(Question::Reserve(batch), now)?)
+    }
+
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        outcome(self.ask(Question::Peek(batch), now)?)
+    }
+
+    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
+        refunded(self.ask(Question::Refund(refunds), now)?)
+    }
+
+    fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
+        purged(self.ask(Question::Purge, now)?)
+    }
+}
+
+impl<P: Protocol, T: AsyncTransport<P>> AsyncStore for Remote<P, T> {
+    fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
+        Box::pin(async move { outcome(self.ask_async(Question::Reserve(batch), now).await?) })
+    }
+
+    fn peek<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
+        Box::pin(async move { outcome(self.ask_async(Question::Peek(batch), now).await?) })
+    }
+
+    fn refund<'f>(&'f self, refunds: &'f [Refund<'_>], now: Timestamp) -> StoreFuture<'f, ()> {
+        Box::pin(async move { refunded(self.ask_async(Question::Refund(refunds), now).await?) })
+    }
+
+    fn purge<'f>(&'f self, now: Timestamp) -> StoreFuture<'f, usize> {
+        Box::pin(async move { purged(self.ask_async(Question::Purge, now).await?) })
+    }
+}

@@ -1,0 +1,156 @@
+//! What the YAML loader says.
+//!
+//! In: granit-parser's errors, and pieces of the author's text. Out: messages, help and pointers of bounded length.
+//! It must not let one long key or text multiply into every diagnostic.
+
+use granit_parser::{ErrorKind, ScanError};
+
+use crate::ceilings::DOCUMENT_DEPTH;
+use crate::diagnostic::Span;
+
+/// Bytes of a JSON Pointer in a diagnostic. Sane keys, 64 levels deep, fit; beyond it the nearest ancestor is named.
+const POINTER_BYTES: usize = 4_096;
+/// Code points of the author's text in a message.
+const EXCERPT_CHARS: usize = 60;
+
+/// One error of the text itself.
+pub(super) struct Problem {
+    pub(super) code: &'static str,
+    pub(super) span: Span,
+    pub(super) message: String,
+    pub(super) help: Option<String>,
+}
+
+/// The author's text on one line, cut where it is long.
+pub(super) fn excerpt(text: &str) -> String {
+    let mut excerpt = String::new();
+    for (count, char) in text.chars().enumerate() {
+        if count >= EXCERPT_CHARS {
+            excerpt.push('…');
+            break;
+        }
+        if char.is_control() {
+            excerpt.extend(char.escape_default());
+        } else {
+            excerpt.push(char);
+        }
+    }
+    excerpt
+}
+
+/// Appends one segment to a JSON Pointer (RFC 6901). False where it does not fit.
+pub(super) fn push_segment(pointer: &mut String, segment: &str) -> bool {
+    if pointer.len().saturating_add(segment.len()) >= POINTER_BYTES {
+        return false;
+    }
+    pointer.push('/');
+    for char in segment.chars() {
+        match char {
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            char => pointer.push(char),
+        }
+    }
+    true
+}
+
+/// More levels than [`DOCUMENT_DEPTH`].
+pub(super) fn too_deep(span: Span) -> Problem {
+    Problem {
+        code: "too_deep",
+        span,
+        message: format!("the document is nested more than {DOCUMENT_DEPTH} levels deep"),
+        help: Some("flatten the document".to_owned()),
+    }
+}
+
+/// Says what granit-parser found wrong, in the words of somebody who writes a policy.
+pub(super) fn syntax_error(text: &str, error: &ScanError) -> Problem {
+    let start = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
+    let rest = text.get(start..).unwrap_or_default();
+    let span = Span::new(start, start.saturating_add(rest.chars().next().map_or(0, char::len_utf8)));
+    if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
+        return too_deep(span);
+    }
+    let (message, help) = describe(rest, error.kind());
+    let line_start =
+        text.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |at| at.saturating_add(1));
+    let line = text.get(line_start..).unwrap_or_default();
+    let indent_end = line.find(|char| char != ' ' && char != '\t').unwrap_or(line.len());
+    let tab_indents = line.get(..indent_end).is_some_and(|indent| indent.contains('\t'));
+    let help = if tab_indents { Some("indent with spaces: YAML takes no tabs there") } else { help };
+    Problem { code: "syntax", span, message, help: help.map(str::to_owned) }
+}
+
+/// `rest` is the document from the error on.
+fn describe(rest: &str, kind: &ErrorKind) -> (String, Option<&'static str>) {
+    let quote_star = "quote text that begins with `*` or `&`: in YAML these name aliases and anchors";
+    let word = rest.split(char::is_whitespace).next().unwrap_or_default();
+    match kind {
+        ErrorKind::UnknownAnchor => {
+            (format!("the alias `{}` names no anchor", excerpt(word)), Some(quote_star))
+        }
+        ErrorKind::MissingAnchorOrAliasName => {
+            ("an alias or anchor without a name".to_owned(), Some(quote_star))
+        }
+        ErrorKind::UnclosedFlowCollection { open } => (format!("`{open}` is never closed"), None),
+        ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
+            (format!("`{open}` is closed by `{close}`"), None)
+        }
+        ErrorKind::MisplacedFlowCollectionEnd => (
+            format!("`{}` closes nothing", excerpt(rest.get(..1).unwrap_or_default())),
+            Some("quote it if it is text"),
+        ),
+        ErrorKind::UnexpectedEofFlowSequence => ("`[` is never closed".to_owned(), None),
+        ErrorKind::UnexpectedEofFlowMapping | ErrorKind::UnexpectedEofImplicitFlowMapping => {
+            ("`{` is never closed".to_owned(), None)
+        }
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => (
+            "quoted text is not closed, or goes on in a line that is not indented".to_owned(),
+            Some("close the quote, and indent each further line of the text"),
+        ),
+        ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar => (
+            "text goes on behind its closing quote".to_owned(),
+            Some("quote the whole text; in single quotes write `''` for a quote, in double quotes `\\\"`"),
+        ),
+        ErrorKind::UnknownQuotedScalarEscape => (
+            "unknown escape in double-quoted text".to_owned(),
+            Some("double the backslash, or use single quotes, in which it stands for itself"),
+        ),
+        ErrorKind::UnexpectedCharacter { character } if character.is_control() => (
+            format!("unexpected character U+{:04X}", u32::from(*character)),
+            Some("remove it, or escape it in double quotes"),
+        ),
+        ErrorKind::UnexpectedCharacter { character } => {
+            (format!("plain text cannot begin with `{character}`"), Some("quote the text"))
+        }
+        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => (
+            "a `:` makes no key here".to_owned(),
+            Some("check the indentation, and quote text that contains `: `"),
+        ),
+        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => (
+            "a key without `:`, or a key of more than one line".to_owned(),
+            Some("write `key: value` with a space behind the `:`"),
+        ),
+        ErrorKind::ExpectedBlockMappingKey => (
+            "expected a key of the mapping here".to_owned(),
+            Some("check the indentation: the keys of a mapping begin in the same column"),
+        ),
+        ErrorKind::ExpectedBlockSequenceEntry => (
+            "expected `- ` here".to_owned(),
+            Some("check the indentation: the items of a list begin in the same column"),
+        ),
+        ErrorKind::InvalidIndentation => ("the indentation fits no line above".to_owned(), None),
+        ErrorKind::TabNotAllowed
+        | ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabAtBlockScalarStart
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabInPlainScalar => {
+            ("a tab is not allowed here".to_owned(), Some("indent with spaces: YAML takes no tabs there"))
+        }
+        ErrorKind::UndeclaredTagHandle => {
+            ("a tag of an unknown kind".to_owned(), Some("remove the tag; quote text that begins with `!`"))
+        }
+        other => (other.to_string(), None),
+    }
+}

@@ -1,0 +1,110 @@
+//! How core sees arguments and identities: borrowed JSON-like values, read in place.
+//!
+//! In: any host value (`serde_json::Value`, raw JSON text, a Python or JS object). Out: its kind, members and
+//! elements, one step at a time. A view never converts, copies or decides: types are strict (spec 5.2), and only
+//! what a tool's paths name is touched.
+
+mod value;
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+
+use crate::number::Number;
+
+/// What a value is, with the content of a scalar (spec 5.2).
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Kind<'v> {
+    /// JSON `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number, exact.
+    Number(Number<'v>),
+    /// Text. Borrowed unless the host had to unescape or convert it.
+    String(Cow<'v, str>),
+    /// A list; see [`View::elements`].
+    Array,
+    /// A mapping with string keys; see [`View::member`].
+    Object,
+    /// Something that JSON has no type for (NaN, an infinity, a host's date): of no type, so every test on it is
+    /// unknown, and it has no canonical form.
+    Foreign,
+}
+
+/// Why a value could not be read. The call is denied with `invalid_args` (spec 3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unreadable {
+    /// A string holds half of a UTF-16 surrogate pair.
+    #[error("a string holds a lone surrogate")]
+    LoneSurrogate,
+    /// A mapping has a key that is not a string.
+    #[error("a mapping has a key that is not a string")]
+    KeyNotString,
+    /// The host cannot read the value without running code (a getter, a proxy, an overriding subclass), or failed to.
+    #[error("a value cannot be read in place")]
+    Host,
+    /// Nested deeper than [`crate::ceilings::ARGUMENT_DEPTH`].
+    #[error("the arguments are nested too deeply")]
+    TooDeep,
+    /// The checks would need more than [`crate::ceilings::CALL_STEPS`] steps.
+    #[error("the arguments are too large to check")]
+    TooLarge,
+    /// A value on the way is no JSON value, so it has no canonical form.
+    #[error("a value is no JSON value")]
+    Foreign,
+}
+
+/// A borrowed JSON-like value.
+///
+/// Implementations must look up own members only (no prototypes, no attributes, no defaults) and must not run code of
+/// the caller. Reading the same value twice during one evaluation must give the same answer.
+///
+/// ```
+/// use callgate::{Kind, View};
+/// let value = serde_json::json!({"amount": 4200});
+/// let amount = (&value).member("amount")?.unwrap();
+/// assert!(matches!(amount.kind()?, Kind::Number(_)));
+/// # Ok::<(), callgate::Unreadable>(())
+/// ```
+pub trait View: Sized {
+    /// What this value is.
+    ///
+    /// # Errors
+    /// [`Unreadable`] where the host cannot say without running code, or a string is not Unicode text.
+    fn kind(&self) -> Result<Kind<'_>, Unreadable>;
+
+    /// The member `name` of an object by exact code points, `None` where there is none. Only called on
+    /// [`Kind::Object`].
+    ///
+    /// # Errors
+    /// [`Unreadable`] where the host cannot read the member in place.
+    fn member(&self, name: &str) -> Result<Option<Self>, Unreadable>;
+
+    /// The element at `index` of an array, `None` past its end. Only called on [`Kind::Array`].
+    ///
+    /// # Errors
+    /// [`Unreadable`] where the host cannot read the element in place.
+    fn element(&self, index: usize) -> Result<Option<Self>, Unreadable>;
+
+    /// Number of elements of an array or of members of an object; 0 for anything else.
+    fn len(&self) -> usize;
+
+    /// Whether [`View::len`] is 0.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Each element of an array in order, until `each` breaks.
+    ///
+    /// # Errors
+    /// [`Unreadable`] where the host cannot read an element in place.
+    fn elements(&self, each: impl FnMut(Self) -> ControlFlow<()>) -> Result<(), Unreadable>;
+
+    /// Each member of an object in the host's order, until `each` breaks.
+    ///
+    /// # Errors
+    /// [`Unreadable`] where the host cannot read a member in place, or a key is not a string.
+    fn members(&self, each: impl FnMut(&str, Self) -> ControlFlow<()>) -> Result<(), Unreadable>;
+}

@@ -1,0 +1,296 @@
+//! Decision cases: policies, scripted time, calls and what must be decided.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use callgate::{
+    Amount, Approval, Call, Decision, Engine, Identity, Kind, ManualClock, MemoryStore, Policy, RawJson,
+    Reservation, Timestamp, View,
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A file of cases.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// What the file is about.
+    pub about: String,
+    /// Its cases.
+    pub cases: Vec<Case>,
+}
+
+/// A policy and the calls made under it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// Unique within the file.
+    pub name: String,
+    /// Clauses of the language that it proves.
+    pub clauses: Vec<String>,
+    /// Traps that it shows to be ruled out.
+    #[serde(default)]
+    pub traps: Vec<u32>,
+    policy: Option<Vec<String>>,
+    policy_file: Option<String>,
+    /// The calls.
+    pub steps: Vec<Step>,
+}
+
+/// One call and what must be decided.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    at: Option<String>,
+    tool: String,
+    args: Option<String>,
+    identity: Option<String>,
+    raw_only: Option<String>,
+    #[serde(default)]
+    repeat: Option<u32>,
+    approve: Option<Approve>,
+    finish: Option<Finish>,
+    finish_of: Option<usize>,
+    reload: Option<Vec<String>>,
+    expect: BTreeMap<String, Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Approve {
+    id: String,
+    key: Option<String>,
+    key_of: Option<usize>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Finish {
+    Release,
+    Settle(String),
+}
+
+/// How the arguments reach the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As raw JSON text.
+    Raw,
+    /// As host values.
+    Value,
+}
+
+const START: &str = "2026-11-21T10:00:00.000Z";
+
+/// Milliseconds since the epoch of an RFC 3339 time in UTC.
+pub fn timestamp(text: &str) -> Timestamp {
+    let number = |range: std::ops::Range<usize>| -> i64 {
+        text.get(range).and_then(|part| part.parse().ok()).unwrap_or_else(|| panic!("no time: {text}"))
+    };
+    assert!(text.ends_with('Z'), "no UTC time: {text}");
+    let (year, month, day) = (number(0..4), number(5..7), number(8..10));
+    // Days from 0000-03-01, by the length of the months that went before.
+    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719_468;
+    let seconds = days * 86_400 + number(11..13) * 3_600 + number(14..16) * 60 + number(17..19);
+    let millis = text.get(20..23).map_or(0, |part| part.parse().unwrap());
+    Timestamp::from_millis(seconds * 1_000 + millis)
+}
+
+fn load(case: &Case) -> Policy {
+    let text = match (&case.policy, &case.policy_file) {
+        (Some(lines), None) => lines.join("\n"),
+        (None, Some(file)) => {
+            let path = crate::project().join("spec/policies").join(file);
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        }
+        _ => panic!("{}: give `policy` or `policy_file`", case.name),
+    };
+    text.parse().unwrap_or_else(|error| panic!("{}: the policy does not load:\n{error}\n{text}", case.name))
+}
+
+impl Case {
+    /// The policy's text, where the case has one of its own.
+    pub fn policy_text(&self) -> Option<String> {
+        self.policy.as_ref().map(|lines| lines.join("\n"))
+    }
+
+    /// Runs the case; returns the decisions' JSON, or what differs.
+    pub fn run(&self, form: Form) -> Result<Vec<String>, Vec<String>> {
+        let clock = Arc::new(ManualClock::new(timestamp(START)));
+        let engine =
+            Engine::builder(load(self)).clock(clock.clone()).store(Arc::new(MemoryStore::new())).build();
+        let mut decisions: Vec<String> = Vec::new();
+        let mut reservations: Vec<Option<Reservation>> = Vec::new();
+        let mut differences = Vec::new();
+        for (index, step) in self.steps.iter().enumerate() {
+            if let Some(at) = &step.at {
+                clock.set(timestamp(at));
+            }
+            if let Some(lines) = &step.reload {
+                engine.replace(
+                    lines.join("\n").parse().unwrap_or_else(|error| panic!("{}: {error}", self.name)),
+                );
+            }
+            if let (Some(of), Some(finish)) = (step.finish_of, &step.finish) {
+                finish.apply(&engine, reservations[of].take());
+            }
+            let mut note = |difference: String| differences.push(format!("step {index}: {difference}"));
+            let mut last = None;
+            for turn in 0..step.repeat.unwrap_or(1) {
+                let form = if step.raw_only.is_some() { Form::Raw } else { form };
+                let decision = step.decide(&engine, form, &decisions);
+                if turn + 1 < step.repeat.unwrap_or(1) && !decision.allowed() {
+                    note(format!("turn {turn} of {:?} was not allowed: {decision:?}", step.repeat));
+                }
+                last = Some(decision);
+            }
+            let mut decision = last.expect("at least one turn");
+            let json = decision.to_json();
+            for difference in compare(&step.expect, &serde_json::from_str(&json).unwrap()) {
+                note(format!("{difference}\n      in {json}"));
+            }
+            decisions.push(json);
+            reservations.push(decision.take_reservation());
+            if let (None, Some(finish)) = (step.finish_of, &step.finish) {
+                let reservation = reservations[index].take();
+                if reservation.is_none() {
+                    note("there is no reservation to finish".to_owned());
+                }
+                finish.apply(&engine, reservation);
+            }
+        }
+        if differences.is_empty() { Ok(decisions) } else { Err(differences) }
+    }
+}
+
+impl Finish {
+    /// A second finish of the same reservation does nothing: it was taken.
+    fn apply(&self, engine: &Engine, reservation: Option<Reservation>) {
+        let Some(reservation) = reservation else { return };
+        match self {
+            Self::Release => engine.release(reservation).unwrap(),
+            Self::Settle(actual) => {
+                let actual = serde_json::from_str::<Value>(actual).unwrap();
+                let micros = (actual.as_f64().unwrap() * 1e6).round() as i64;
+                engine.settle(reservation, Amount::from_micros(micros).unwrap()).unwrap();
+            }
+        }
+    }
+}
+
+impl Step {
+    fn decide(&self, engine: &Engine, form: Form, before: &[String]) -> Decision<'static> {
+        let Some(approve) = &self.approve else { return self.call(engine, form, None) };
+        let key = match (&approve.key, approve.key_of) {
+            (Some(key), None) => key.clone(),
+            (None, Some(step)) => {
+                let before: Value = serde_json::from_str(&before[step]).unwrap();
+                before["approval_key"].as_str().expect("that step asked for approval").to_owned()
+            }
+            // The key of this very call; where it needs none, any will do.
+            _ => self.call(engine, form, None).approval_key().unwrap_or("ak1:none").to_owned(),
+        };
+        self.call(engine, form, Some(Approval::new(&key, &approve.id)))
+    }
+
+    fn call(&self, engine: &Engine, form: Form, approval: Option<Approval<'_>>) -> Decision<'static> {
+        match form {
+            Form::Raw => {
+                let raw = self.identity.as_deref().map(|text| RawJson::parse(text).unwrap());
+                let identity = raw.as_ref().map(RawJson::root);
+                let id = identity.as_ref().and_then(string_of);
+                let identity = match (&id, identity) {
+                    (Some(id), _) => Identity::Id(id.as_str()),
+                    (None, Some(claims)) => Identity::claims(claims),
+                    (None, None) => Identity::Absent,
+                };
+                let call = Call::new(&self.tool, self.args.as_deref().unwrap_or("{}")).identity(identity);
+                engine.decide_json(&approved(call, approval)).into_owned()
+            }
+            Form::Value => {
+                let value = |text: &String| {
+                    let mut reader = serde_json::Deserializer::from_str(text);
+                    reader.disable_recursion_limit();
+                    Value::deserialize(&mut reader)
+                        .unwrap_or_else(|error| panic!("{error}: mark it raw_only: {text}"))
+                };
+                let (args, identity) = (self.args.as_ref().map(value), self.identity.as_ref().map(value));
+                let identity = match &identity {
+                    None => Identity::Absent,
+                    Some(Value::String(id)) => Identity::Id(id.as_str()),
+                    Some(claims) => Identity::claims(claims),
+                };
+                let call = match &args {
+                    Some(args) => Call::new(&self.tool, args),
+                    None => Call::without_args(&self.tool),
+                };
+                engine.decide(&approved(call.identity(identity), approval)).into_owned()
+            }
+        }
+    }
+}
+
+fn approved<'c, A, I>(call: Call<'c, A, I>, approval: Option<Approval<'c>>) -> Call<'c, A, I> {
+    match approval {
+        Some(approval) => call.approved(approval),
+        None => call,
+    }
+}
+
+fn string_of(view: &impl View) -> Option<String> {
+    match view.kind() {
+        Ok(Kind::String(text)) => Some(text.into_owned()),
+        _ => None,
+    }
+}
+
+fn compare(expect: &BTreeMap<String, Value>, decision: &Value) -> Vec<String> {
+    assert!(
+        expect.contains_key("effect") && expect.contains_key("code"),
+        "a step must expect effect and code"
+    );
+    let mut differences = Vec::new();
+    let mut check = |what: &str, wanted: &Value, found: &Value| {
+        if wanted != found {
+            differences.push(format!("{what}: expected {wanted}, found {found}"));
+        }
+    };
+    for (field, wanted) in expect {
+        match field.as_str() {
+            "rule" => check(field, wanted, decision["rule"].get("pointer").unwrap_or(&Value::Null)),
+            "rule_name" => check(field, wanted, decision["rule"].get("name").unwrap_or(&Value::Null)),
+            "line" => check(field, wanted, decision["rule"].get("line").unwrap_or(&Value::Null)),
+            "counters" => {
+                let (wanted, found) = (wanted.as_array().unwrap(), decision["counters"].as_array().unwrap());
+                check("number of counters", &wanted.len().into(), &found.len().into());
+                for (index, (wanted, found)) in wanted.iter().zip(found).enumerate() {
+                    for (field, wanted) in wanted.as_object().unwrap() {
+                        let found =
+                            found.get(field).unwrap_or_else(|| panic!("no field {field} in counters"));
+                        check(&format!("counters[{index}].{field}"), wanted, found);
+                    }
+                }
+            }
+            "effect" | "code" | "message" | "retry_after" | "tool" => check(field, wanted, &decision[field]),
+            other => panic!("unknown expectation {other}"),
+        }
+    }
+    differences
+}
+
+/// All files of decision cases.
+pub fn files() -> Vec<(String, File)> {
+    let parse = |(name, text): (String, String)| {
+        let file = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        (name, file)
+    };
+    crate::case_files("decisions").into_iter().map(parse).collect()
+}
+
+/// A manual clock at the time at which every case starts.
+pub fn start_clock() -> Arc<ManualClock> {
+    let clock = ManualClock::new(timestamp(START));
+    clock.advance(Duration::ZERO);
+    Arc::new(clock)
+}

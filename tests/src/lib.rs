@@ -1,0 +1,28 @@
+//! The cases of `spec/cases`, loaded and run: what every language must decide alike.
+
+pub mod decisions;
+pub mod invalid;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The project's folder.
+pub fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The JSON files of a folder under `spec/cases`, sorted by name, with their texts.
+pub fn case_files(folder: &str) -> Vec<(String, String)> {
+    let folder = project().join("spec/cases").join(folder);
+    let read = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<_> = read
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| {
+            (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(&path).unwrap())
+        })
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "no cases in {}", folder.display());
+    files
+}

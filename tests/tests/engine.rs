@@ -1,0 +1,328 @@
+//! What the engine promises beyond single decisions: reload, failing stores, reservations, stores behind a wire.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Waker};
+
+use callgate::*;
+use serde_json::json;
+
+fn policy(text: &str) -> Policy {
+    text.parse().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn limited(max: u32) -> Policy {
+    policy(&format!(
+        "{{version: '1', default: deny, tools: {{t: {{limits: [{{counter: n, window: hour, max: {max}, increment_from: args.n}}]}}, free: {{}}}}}}"
+    ))
+}
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(Timestamp::from_millis(1_763_719_200_000)))
+}
+
+/// Answers nothing, or nonsense.
+struct Broken;
+
+impl Store for Broken {
+    fn reserve(&self, _batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        if now.as_millis() % 2 == 0 {
+            Err(StoreError::transient("the line is dead"))
+        } else {
+            Ok(Outcome { verdict: Verdict::Reserved, usage: Default::default(), now })
+        }
+    }
+
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        self.reserve(batch, now)
+    }
+
+    fn refund(&self, _refunds: &[Refund<'_>], _now: Timestamp) -> Result<(), StoreError> {
+        Err(StoreError::transient("the line is dead"))
+    }
+
+    fn purge(&self, _now: Timestamp) -> Result<usize, StoreError> {
+        Err(StoreError::transient("the line is dead"))
+    }
+}
+
+/// Trap 29, clause 8.11. An answer that does not fit the question lets nothing through either.
+#[test]
+fn a_store_that_fails_denies_unless_the_host_says_otherwise() {
+    let clock = clock();
+    let build = |choice| {
+        Engine::builder(limited(5))
+            .store(Arc::new(Broken))
+            .clock(clock.clone())
+            .on_store_error(choice)
+            .build()
+    };
+    let denying = build(OnStoreError::Deny);
+    for millis in 0..2 {
+        clock.set(Timestamp::from_millis(1_763_719_200_000 + millis));
+        let decision = denying.evaluate("t", &json!({"n": 1}), &Identity::absent());
+        assert_eq!((decision.effect(), decision.code()), (Effect::Deny, Code::StoreUnavailable));
+        assert!(denying.evaluate("free", &json!({}), &Identity::absent()).allowed(), "no counter, no store");
+    }
+    clock.set(Timestamp::from_millis(1_763_719_200_000));
+    let allowing = build(OnStoreError::Allow);
+    let mut decision = allowing.evaluate("t", &json!({"n": 1}), &Identity::absent());
+    assert_eq!((decision.effect(), decision.code()), (Effect::Allow, Code::StoreUnavailable));
+    assert!(decision.take_reservation().is_none(), "nothing was charged");
+    assert_eq!(allowing.evaluate("t", &json!({"n": -1}), &Identity::absent()).code(), Code::InvalidAmount);
+}
+
+/// Trap 31: a reservation is the call's own; no id can be mixed up.
+#[test]
+fn each_reservation_takes_back_its_own_charge_once() {
+    let engine = Engine::builder(limited(10)).clock(clock()).build();
+    let mut first = engine.evaluate("t", &json!({"n": 3}), &Identity::absent());
+    let mut second = engine.evaluate("t", &json!({"n": 5}), &Identity::absent());
+    engine.release(first.take_reservation().unwrap()).unwrap();
+    assert!(first.take_reservation().is_none());
+    let used = |engine: &Engine| {
+        let explanation = engine.explain(&Call::new("t", &json!({"n": 0})));
+        let used = explanation.decision.counters().next().unwrap().used();
+        used.to_string()
+    };
+    assert_eq!(used(&engine), "5");
+    let larger = engine.settle(second.take_reservation().unwrap(), Amount::from_whole(6).unwrap());
+    assert!(matches!(larger, Err(SettleError::Larger { .. })), "{larger:?}");
+    assert_eq!(used(&engine), "5");
+    let mut third = engine.evaluate("t", &json!({"n": 4}), &Identity::absent());
+    engine.settle(third.take_reservation().unwrap(), Amount::from_micros(500_000).unwrap()).unwrap();
+    assert_eq!(used(&engine), "5.5");
+    let mut none = engine.evaluate("free", &json!({}), &Identity::absent());
+    assert!(none.take_reservation().is_none());
+}
+
+/// Traps 30 and 32: one policy decides a call, whole; counters go on over a reload.
+#[test]
+fn a_reload_changes_calls_from_one_policy_to_the_other() {
+    let a = policy(
+        "{version: '1', default: deny, tools: {t: {deny_if: [{conditions: [], name: a, on_deny: a}]}}}",
+    );
+    let b = policy(
+        "{version: '1', default: deny, tools: {t: {deny_if: [{conditions: [], name: b, on_deny: b}]}}}",
+    );
+    let engine = Engine::new(a.clone());
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for turn in 0..2_000 {
+                engine.replace(if turn % 2 == 0 { b.clone() } else { a.clone() });
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+        while !stop.load(Ordering::Relaxed) {
+            let decision = engine.evaluate("t", &json!({}), &Identity::absent());
+            let digest = if *decision.policy().digest() == *a.digest() { "a" } else { "b" };
+            assert_eq!(decision.message().as_deref(), Some(digest));
+            assert_eq!(decision.rule().unwrap().name(), Some(digest));
+        }
+    });
+    let engine = Engine::builder(limited(1)).clock(clock()).build();
+    assert!(engine.evaluate("t", &json!({"n": 1}), &Identity::absent()).allowed());
+    assert_eq!(engine.evaluate("t", &json!({"n": 1}), &Identity::absent()).code(), Code::LimitExceeded);
+    engine.replace(limited(2));
+    assert!(engine.evaluate("t", &json!({"n": 1}), &Identity::absent()).allowed());
+}
+
+/// Traps 35 and 36.
+#[test]
+fn results_and_records_are_what_clients_and_logs_need() {
+    let engine = Engine::new(policy("{version: '1', default: deny, tools: {}}"));
+    let args = json!({"zeta": 1, "alpha": "secret value", "n": 9_007_199_254_740_993_u64});
+    let call = Call::new("x", &args).identity(Identity::new("alice"));
+    let decision = engine.decide(&call);
+    assert_eq!(
+        decision.to_mcp_result().unwrap(),
+        r#"{"content":[{"type":"text","text":"Tool \"x\" is not permitted by policy"}],"isError":true}"#
+    );
+    let record = decision.audit(&call, ArgsHash::Sha256).to_json();
+    assert!(
+        record.contains(r#""identity":"alice","args":{"keys":["alpha","n","zeta"],"hash":"sha256:"#),
+        "{record}"
+    );
+    assert!(!record.contains("secret value"));
+    let other = json!({"zeta": 1, "alpha": "secret value", "n": 9_007_199_254_740_992_u64});
+    let other = Call::new("x", &other);
+    assert_ne!(
+        decision.audit(&call, ArgsHash::Sha256).hash(),
+        decision.audit(&other, ArgsHash::Sha256).hash()
+    );
+}
+
+#[test]
+fn explain_charges_nothing_and_tells_every_check() {
+    let engine = Engine::builder(policy(
+        "{version: '1', default: deny, tools: {t: {require: [{any: [{path: args.a, op: eq, value: 1}, {not: {path: args.b, op: exists, value: true}}]}], rules: [{rate_limit: 1/hour}]}}}",
+    ))
+    .clock(clock())
+    .build();
+    let args = json!({"a": "1", "b": null});
+    for _ in 0..3 {
+        let explanation = engine.explain(&Call::new("t", &args));
+        assert!(explanation.decision.allowed());
+        let item = &explanation.checks[0];
+        assert_eq!((item.pointer.as_str(), item.outcome.as_str()), ("/tools/t/require/0", "passes"));
+        let any = &item.checks[0];
+        assert_eq!((any.what.as_str(), any.outcome.as_str()), ("any", "holds"));
+        assert_eq!(any.checks[0].pointer, "/tools/t/require/0/any/0");
+        assert_eq!((any.checks[0].what.as_str(), any.checks[0].outcome.as_str()), ("args.a eq 1", "unknown"));
+        assert_eq!(any.checks[0].why.as_deref(), Some("the value is of another type"));
+        assert_eq!((any.checks[1].what.as_str(), any.checks[1].outcome.as_str()), ("not", "holds"));
+        assert_eq!(any.checks[1].checks[0].pointer, "/tools/t/require/0/any/1/not");
+        assert!(
+            explanation.checks.iter().any(|check| check.what == "counter t._rate_hour"),
+            "{explanation:?}"
+        );
+    }
+    assert!(engine.evaluate("t", &args, &Identity::absent()).allowed());
+    let explanation = engine.explain(&Call::new("t", &args));
+    assert_eq!(explanation.decision.code(), Code::LimitExceeded);
+    let bound = explanation.checks.last().unwrap();
+    assert_eq!((bound.pointer.as_str(), bound.outcome.as_str()), ("/tools/t/rules/0", "denies"));
+}
+
+/// A protocol over a real wire: a thread that owns the counters and is asked over channels. The request is the question
+/// itself, flattened; what matters is that both transports share every line of it.
+struct Wire;
+
+enum Request {
+    Reserve(Vec<OwnedSlot>, Timestamp),
+    Purge(Timestamp),
+}
+
+struct OwnedSlot {
+    counter: Counter,
+    scope: ScopeValue,
+    charge: Option<Amount>,
+    max: Amount,
+}
+
+impl Protocol for Wire {
+    type Request = Request;
+    type Reply = Result<Answer, StoreError>;
+
+    fn request(&self, question: Question<'_, '_>, now: Timestamp) -> Result<Request, StoreError> {
+        match question {
+            Question::Reserve(batch) => Ok(Request::Reserve(
+                batch
+                    .slots
+                    .iter()
+                    .map(|slot| OwnedSlot {
+                        counter: slot.counter.clone(),
+                        scope: slot.scope.clone(),
+                        charge: slot.charge,
+                        max: slot.max,
+                    })
+                    .collect(),
+                now,
+            )),
+            Question::Purge => Ok(Request::Purge(now)),
+            _ => Err(StoreError::permanent("not spoken here")),
+        }
+    }
+
+    fn answer(&self, _question: Question<'_, '_>, reply: Self::Reply) -> Result<Answer, StoreError> {
+        reply
+    }
+}
+
+type Message = (Request, mpsc::Sender<Result<Answer, StoreError>>);
+
+struct Line(Mutex<mpsc::Sender<Message>>);
+
+impl Line {
+    fn open() -> Self {
+        let (sender, receiver) = mpsc::channel::<Message>();
+        std::thread::spawn(move || {
+            let store = MemoryStore::new();
+            for (request, reply) in receiver {
+                let answer = match request {
+                    Request::Reserve(slots, now) => {
+                        let mut batch = Batch::default();
+                        for slot in &slots {
+                            let scope = slot.scope.clone();
+                            batch.slots.push(Slot {
+                                counter: &slot.counter,
+                                scope,
+                                charge: slot.charge,
+                                max: slot.max,
+                                order: 0,
+                            });
+                        }
+                        store.reserve(&batch, now).map(Answer::Outcome)
+                    }
+                    Request::Purge(now) => store.purge(now).map(Answer::Purged),
+                };
+                let _ = reply.send(answer);
+            }
+        });
+        Self(Mutex::new(sender))
+    }
+
+    fn send(&self, request: Request) -> mpsc::Receiver<Result<Answer, StoreError>> {
+        let (sender, receiver) = mpsc::channel();
+        self.0.lock().unwrap().send((request, sender)).unwrap();
+        receiver
+    }
+}
+
+impl Transport<Wire> for Line {
+    fn carry(&self, request: Request) -> Result<Result<Answer, StoreError>, StoreError> {
+        self.send(request).recv().map_err(|_| StoreError::transient("the line is dead"))
+    }
+}
+
+/// The same line, polled.
+struct AsyncLine(Line);
+
+impl AsyncTransport<Wire> for AsyncLine {
+    fn carry(&self, request: Request) -> StoreFuture<'_, Result<Answer, StoreError>> {
+        let receiver = self.0.send(request);
+        Box::pin(std::future::poll_fn(move |context| match receiver.try_recv() {
+            Ok(reply) => Poll::Ready(Ok(reply)),
+            Err(mpsc::TryRecvError::Empty) => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Err(mpsc::TryRecvError::Disconnected) => {
+                Poll::Ready(Err(StoreError::transient("the line is dead")))
+            }
+        }))
+    }
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_store_behind_a_wire_decides_alike_blocking_or_not() {
+    let clock = clock();
+    let blocking = Engine::builder(limited(3))
+        .store(Arc::new(Remote::new(Wire, Line::open())))
+        .clock(clock.clone())
+        .build();
+    let remote = Remote::new(Wire, AsyncLine(Line::open()));
+    let polled = Engine::builder(limited(3)).clock(clock).build();
+    for n in [1, 1, 2, 1, 0] {
+        let args = json!({"n": n});
+        let call = Call::new("t", &args);
+        let decision = block_on(polled.decide_with(&call, &remote));
+        assert_eq!(blocking.decide(&call).to_json(), decision.to_json());
+    }
+    let unspoken = blocking.explain(&Call::new("t", &json!({"n": 1})));
+    assert_eq!(unspoken.decision.code(), Code::StoreUnavailable);
+}
