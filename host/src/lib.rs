@@ -1,1 +1,29 @@
-//! host
+//! What callgate's command line and language packages share, and core must not do: opening a counter store by its URL,
+//! and reading and watching policy files.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use callgate::Engine;
+//! use callgate_host::{StoreOptions, load_policy, open_store, watch_engine};
+//!
+//! let options = StoreOptions::new();
+//! let engine = Engine::builder(load_policy("policy.yaml")?)
+//!     .store(open_store("memory", &options)?)
+//!     .on_store_error(options.on_error())
+//!     .build();
+//! let engine = Arc::new(engine);
+//! let _watcher = watch_engine(engine.clone(), "policy.yaml", |error| eprintln!("{error}"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Holds no policy logic: what a policy means, and what becomes of a call, is core's alone.
+
+#![forbid(unsafe_code)]
+
+mod open;
+mod policy_file;
+mod watch;
+
+pub use open::{MissingStore, OpenError, StoreOptions, UnknownUrl, open_store};
+pub use policy_file::{InvalidPolicy, LoadError, PolicyFile, ReadError, load_policy};
+pub use watch::{PolicyWatcher, WatchOptions, watch_engine};

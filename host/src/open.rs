@@ -1,0 +1,221 @@
+//! Stores by URL.
+//!
+//! In: a URL and the options of a host. Out: a store, or why there is none. Must never repeat a URL: it may hold a
+//! password, and errors end in logs (trap 34). Not even `Debug` of an error may.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callgate::{MemoryStore, OnStoreError, Store};
+
+/// Prefix of all counters in a store that several programs share, unless the host names another.
+const NAMESPACE: &str = "callgate";
+/// How long a call waits for its counters. A tool call takes longer than this; a store that does is down.
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How a host wants its counters kept: the one place for all of it, typed, so that nothing can be misspelt into another
+/// meaning (traps 3 and 29).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreOptions {
+    namespace: String,
+    timeout: Duration,
+    on_error: OnStoreError,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self { namespace: NAMESPACE.to_owned(), timeout: TIMEOUT, on_error: OnStoreError::Deny }
+    }
+}
+
+impl StoreOptions {
+    /// Namespace `callgate`, one second, and denial where the store fails.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Counters of another namespace are other counters: one for each server that shares a store (trap 27).
+    #[must_use]
+    pub fn with_namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// How long a call waits for a store before it counts as failed.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// What becomes of a call when the store fails. A choice of the engine's: hand it to
+    /// [`EngineBuilder::on_store_error`](callgate::EngineBuilder::on_store_error).
+    #[must_use]
+    pub fn with_on_error(mut self, on_error: OnStoreError) -> Self {
+        self.on_error = on_error;
+        self
+    }
+
+    /// The namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The time-out.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// What becomes of a call when the store fails.
+    pub fn on_error(&self) -> OnStoreError {
+        self.on_error
+    }
+}
+
+/// Why there is no store. Never holds the URL.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The URL names a kind of store that this build leaves out.
+    #[error(transparent)]
+    Missing(#[from] MissingStore),
+    /// The URL has no form that is known.
+    #[error(transparent)]
+    Unknown(#[from] UnknownUrl),
+}
+
+/// A kind of store that exists, but not in this build.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this build has no store for `{scheme}://` URLs; it has `memory`")]
+pub struct MissingStore {
+    scheme: &'static str,
+}
+
+impl MissingStore {
+    /// The URL's scheme, such as `redis`.
+    pub fn scheme(&self) -> &'static str {
+        self.scheme
+    }
+}
+
+/// A URL that names no store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the store URL has no known form: use `memory`, `sqlite://path`, `redis://host:port`, `rediss://host:port` or \
+     `redis+cluster://host:port,host:port`"
+)]
+pub struct UnknownUrl {
+    // Nothing of the URL: whatever stands before a colon may be a user's name or a password.
+    _private: (),
+}
+
+/// What a URL names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Memory,
+    Sqlite,
+    Redis,
+    RedisTls,
+    RedisCluster,
+}
+
+impl Kind {
+    fn of(url: &str) -> Option<Self> {
+        if url == "memory" {
+            return Some(Self::Memory);
+        }
+        // Schemes compare without case (RFC 3986, 3.1).
+        match url.split_once("://")?.0.to_ascii_lowercase().as_str() {
+            "sqlite" => Some(Self::Sqlite),
+            "redis" => Some(Self::Redis),
+            "rediss" => Some(Self::RedisTls),
+            "redis+cluster" => Some(Self::RedisCluster),
+            _ => None,
+        }
+    }
+}
+
+/// Opens the counters that a URL names: `memory`, for those of this process.
+///
+/// # Errors
+/// [`OpenError`]: a store that this build leaves out, or a URL that names none. No error repeats the URL.
+pub fn open_store(url: &str, _options: &StoreOptions) -> Result<Arc<dyn Store>, OpenError> {
+    let scheme = match Kind::of(url).ok_or(UnknownUrl { _private: () })? {
+        Kind::Memory => return Ok(Arc::new(MemoryStore::new())),
+        Kind::Sqlite => "sqlite",
+        Kind::Redis => "redis",
+        Kind::RedisTls => "rediss",
+        Kind::RedisCluster => "redis+cluster",
+    };
+    Err(MissingStore { scheme }.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(url: &str) -> OpenError {
+        match open_store(url, &StoreOptions::new()) {
+            Ok(_) => panic!("{url} opened"),
+            Err(error) => error,
+        }
+    }
+
+    #[test]
+    fn memory_counts() {
+        let store = open_store("memory", &StoreOptions::new()).unwrap();
+        let policy = callgate::Policy::from_yaml(
+            "version: \"1\"\ndefault: deny\ntools: {t: {limits: [{counter: c, window: day, max: 1}]}}",
+        );
+        let engine = callgate::Engine::builder(policy.unwrap()).store(store).build();
+        let call = callgate::Call::without_args("t");
+        assert!(engine.decide(&call).allowed());
+        assert!(!engine.decide(&call).allowed());
+    }
+
+    #[test]
+    fn what_this_build_leaves_out_is_named() {
+        for (url, scheme) in [
+            ("sqlite:///var/lib/counters.db", "sqlite"),
+            ("redis://localhost:6379", "redis"),
+            ("REDISS://localhost", "rediss"),
+            ("redis+cluster://a:1,b:2", "redis+cluster"),
+        ] {
+            let OpenError::Missing(missing) = error(url) else { panic!("{url}") };
+            assert_eq!(missing.scheme(), scheme);
+            assert!(missing.to_string().contains(&format!("`{scheme}://`")), "{missing}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_the_known_forms() {
+        for url in ["", "Memory", "memory ", "postgres://x", "redis:localhost", "localhost:6379", "://"] {
+            let error = error(url);
+            assert!(matches!(error, OpenError::Unknown(_)), "{url}");
+            for form in ["memory", "sqlite://", "redis://", "rediss://", "redis+cluster://"] {
+                assert!(error.to_string().contains(form), "{error}");
+            }
+        }
+    }
+
+    /// Trap 34.
+    #[test]
+    fn no_error_repeats_a_password_or_a_user() {
+        for url in [
+            "redis://alice:hunter2@db.internal:6379/0",
+            "rediss://:hunter2@db.internal",
+            "redis+cluster://alice:hunter2@a:1,b:2",
+            "sqlite://alice:hunter2@x",
+            "postgres://alice:hunter2@db.internal",
+            "alice:hunter2@db.internal",
+            "hunter2://alice@db.internal",
+            "redis:/alice:hunter2@db.internal",
+        ] {
+            let error = error(url);
+            let shown = format!("{error} {error:?} {:?}", std::error::Error::source(&error));
+            for secret in ["alice", "hunter2", "internal"] {
+                assert!(!shown.contains(secret), "{url} gave {shown}");
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Policy files.
+//!
+//! In: a path. Out: the policy, or why there is none, with the path in front. Must not read more than a policy may have,
+//! whatever the file says of its size.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use callgate::ceilings::DOCUMENT_BYTES;
+use callgate::{Diagnostic, Format, Policy, PolicyError, Severity};
+
+/// The text of a policy and where it comes from: for a host that shows places in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyFile {
+    path: PathBuf,
+    text: String,
+}
+
+/// A policy file that gives no policy.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The file has no text.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The text is no policy.
+    #[error(transparent)]
+    Policy(#[from] InvalidPolicy),
+}
+
+impl LoadError {
+    /// The file, as it was named.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Read(error) => &error.path,
+            Self::Policy(error) => &error.path,
+        }
+    }
+}
+
+/// A policy file that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source}", path.display())]
+pub struct ReadError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl ReadError {
+    /// What kept it from being read. A file that is no UTF-8 is `InvalidData`, one above the ceiling `FileTooLarge`.
+    pub fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
+}
+
+/// A policy file that does not load, with every reason.
+///
+/// Shows one error a paragraph, warnings left out: `policy.yaml:3:5: error[unknown_field]: …`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidPolicy {
+    path: PathBuf,
+    error: PolicyError,
+}
+
+impl InvalidPolicy {
+    /// Errors and warnings, in document order.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        self.error.diagnostics()
+    }
+
+    /// The same without the path.
+    pub fn policy_error(&self) -> &PolicyError {
+        &self.error
+    }
+}
+
+impl fmt::Display for InvalidPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let errors = self.diagnostics().iter().filter(|diagnostic| diagnostic.severity() == Severity::Error);
+        for (index, diagnostic) in errors.enumerate() {
+            let separator = if index > 0 { "\n" } else { "" };
+            write!(f, "{separator}{}:{diagnostic}", self.path.display())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for InvalidPolicy {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl PolicyFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`ReadError`] where it cannot be opened or read, is larger than a policy may be, or is not UTF-8.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, ReadError> {
+        let path = path.as_ref();
+        let file = File::open(path).and_then(|file| {
+            // A file knows its size; what does not (a pipe, a device) is cut off while it is read.
+            let size = file.metadata()?.len();
+            if size > DOCUMENT_BYTES as u64 { Err(too_large()) } else { Ok(file) }
+        });
+        let text = file.and_then(read_text);
+        Self::of(path, text)
+    }
+
+    /// Reads a policy from anything, called `name`.
+    ///
+    /// # Errors
+    /// [`ReadError`], as for [`PolicyFile::read`].
+    pub fn from_reader(name: impl AsRef<Path>, reader: impl Read) -> Result<Self, ReadError> {
+        Self::of(name.as_ref(), read_text(reader))
+    }
+
+    fn of(path: &Path, text: io::Result<String>) -> Result<Self, ReadError> {
+        let path = path.to_owned();
+        match text {
+            Ok(text) => Ok(Self { path, text }),
+            Err(source) => Err(ReadError { path, source }),
+        }
+    }
+
+    /// The path, as it was named.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// How the text is written, by the file's extension: `.json`, `.yaml` or `.yml`, else by the text itself.
+    pub fn format(&self) -> Format {
+        let extension = self.path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        match extension.to_ascii_lowercase().as_str() {
+            "json" => Format::Json,
+            "yaml" | "yml" => Format::Yaml,
+            _ => Format::Detect,
+        }
+    }
+
+    /// The policy.
+    ///
+    /// # Errors
+    /// [`InvalidPolicy`] with everything that is wrong in the text.
+    pub fn compile(&self) -> Result<Policy, InvalidPolicy> {
+        Policy::from_text(&self.text, self.format())
+            .map_err(|error| InvalidPolicy { path: self.path.clone(), error })
+    }
+}
+
+/// Reads and compiles a policy file. The extension tells its format: `.json`, `.yaml`, `.yml`; any other file is JSON if
+/// it looks like JSON, else YAML.
+///
+/// # Errors
+/// [`LoadError`] where the file cannot be read, or is no policy.
+pub fn load_policy(path: impl AsRef<Path>) -> Result<Policy, LoadError> {
+    Ok(PolicyFile::read(path)?.compile()?)
+}
+
+fn read_text(reader: impl Read) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    // One byte more than the ceiling tells a text that is larger from one that is just as large.
+    reader.take((DOCUMENT_BYTES as u64).saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() > DOCUMENT_BYTES {
+        return Err(too_large());
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-8 text: invalid byte at offset {at}"))
+    })
+}
+
+fn too_large() -> io::Error {
+    let message = format!("larger than a policy may be ({DOCUMENT_BYTES} bytes)");
+    io::Error::new(io::ErrorKind::FileTooLarge, message)
+}
