@@ -91,7 +91,7 @@ pub(super) fn presentation(
     let name = reader.text(name);
     let (on_deny, reason) = (reader.text(on_deny), reader.text(reason));
     let line = reader.diagnostics.lines().line(node.span.start);
-    Rule { name, pointer: reader.pointer().into(), line, on_deny: on_deny.or(reason) }
+    Rule { name, pointer: reader.pointer().into(), line, on_deny: on_deny.or(reason), span: node.span }
 }
 
 fn read_item(reader: &mut Reader<'_, '_>, node: &Node<'_>, place: Place) -> Option<Step> {
@@ -106,7 +106,8 @@ fn read_item(reader: &mut Reader<'_, '_>, node: &Node<'_>, place: Place) -> Opti
             return None;
         }
         let line = reader.diagnostics.lines().line(node.span.start);
-        let rule = Rule { name: None, pointer: reader.pointer().into(), line, on_deny: None };
+        let rule =
+            Rule { name: None, pointer: reader.pointer().into(), line, on_deny: None, span: node.span };
         conditions::read_clause(reader, node, None, true, &mut clauses, &mut states);
         return Some(Step { rule, place, approves: false, conditions: clauses, states, charge: None });
     }

@@ -55,6 +55,7 @@ pub(crate) struct Rule {
     pub(crate) name: Option<Box<str>>,
     pub(crate) pointer: Box<str>,
     pub(crate) line: u32,
+    pub(crate) span: Span,
     pub(crate) on_deny: Option<Box<str>>,
 }
 

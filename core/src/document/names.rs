@@ -52,7 +52,8 @@ pub(super) fn read_hide(reader: &mut Reader<'_, '_>, node: &Node<'_>, document: 
                 reader.error("duplicate_item", item.span, message, "remove one of them");
                 return;
             }
-            let rule = Rule { name: None, pointer: reader.pointer().into(), line, on_deny: None };
+            let rule =
+                Rule { name: None, pointer: reader.pointer().into(), line, on_deny: None, span: item.span };
             document.hide.push((name.into(), rule));
         });
     }

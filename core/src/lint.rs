@@ -1,0 +1,255 @@
+//! Lints a policy against the tools of a server (spec 12.2): what can never match, and what can never be there.
+//!
+//! In: the policy's text and the server's `tools/list`. Out: warnings. Decides nothing about calls.
+
+use std::ops::ControlFlow;
+
+use crate::condition::Condition;
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::document::{self, Charge, Document, Entry};
+use crate::glob::Glob;
+use crate::path::{Path, Root, Segment};
+use crate::policy::{Format, PolicyError, parse};
+use crate::store::Owner;
+use crate::suggest::nearest;
+use crate::view::{Kind, View};
+
+/// A tool that a server offers: its name and its arguments' JSON Schema, if it has one.
+struct Tool<V> {
+    name: String,
+    schema: Option<V>,
+}
+
+/// Warns of names in a policy that match none of a server's tools (`unmatched_entry`), and of `args` paths that the input
+/// schemas of the matched tools cannot have (`unknown_argument`): a condition on such a path decides every call alike.
+///
+/// `tools` is the result of `tools/list`, or its list of tools: `[{"name": …, "inputSchema": {…}}]`.
+///
+/// # Errors
+/// [`PolicyError`] where the policy does not load.
+pub fn lint<V: View>(text: &str, format: Format, tools: &V) -> Result<Vec<Diagnostic>, PolicyError> {
+    crate::policy::Policy::from_text(text, format)?;
+    let tools = offered(tools);
+    let mut unread = Diagnostics::new(text);
+    let Some(node) = parse(text, format, &mut unread) else { return Ok(Vec::new()) };
+    let document = document::read(&node, &mut unread);
+    let mut diagnostics = Diagnostics::new(text);
+    for entry in &document.entries {
+        let matched: Vec<&Tool<V>> = tools.iter().filter(|tool| applies(&entry.owner, &tool.name)).collect();
+        if let (Owner::Tool(key), true) = (&entry.owner, matched.is_empty()) {
+            let pointer = format!("/tools/{}", key.replace('~', "~0").replace('/', "~1"));
+            unmatched(key, entry.span, pointer, &tools, &mut diagnostics);
+        }
+        check_arguments(entry, &document, &matched, &mut diagnostics);
+    }
+    for (name, rule) in &document.hide {
+        if !tools.iter().any(|tool| names(name, &tool.name)) {
+            unmatched(name, rule.span, rule.pointer.to_string(), &tools, &mut diagnostics);
+        }
+    }
+    Ok(diagnostics.finish())
+}
+
+fn names(name: &str, tool: &str) -> bool {
+    match Glob::is_glob(name) {
+        true => Glob::parse(name).is_ok_and(|glob| glob.matches(tool)),
+        false => name == tool,
+    }
+}
+
+fn applies(owner: &Owner, tool: &str) -> bool {
+    match owner {
+        Owner::AllTools => true,
+        Owner::Tool(key) => names(key, tool),
+    }
+}
+
+fn unmatched<V>(
+    name: &str,
+    span: Span,
+    pointer: String,
+    tools: &[Tool<V>],
+    diagnostics: &mut Diagnostics<'_>,
+) {
+    let help = match nearest(name, tools.iter().map(|tool| tool.name.as_str())) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("the server offers {} tools, none of which this names", tools.len()),
+    };
+    let message = format!("`{name}` matches no tool of the server");
+    diagnostics.warning("unmatched_entry", span, pointer, message, Some(help));
+}
+
+/// The tools in a `tools/list` result; what has no name is left out.
+fn offered<V: View>(list: &V) -> Vec<Tool<V>> {
+    let mut tools = Vec::new();
+    let mut read = |list: &V| {
+        let _ = list.elements(|tool| {
+            if let (Ok(Kind::Object), Ok(Some(name))) = (tool.kind(), tool.member("name"))
+                && let Ok(Kind::String(name)) = name.kind()
+            {
+                let schema = tool.member("inputSchema").ok().flatten();
+                tools.push(Tool { name: name.into_owned(), schema });
+            }
+            ControlFlow::Continue(())
+        });
+    };
+    match list.kind() {
+        Ok(Kind::Array) => read(list),
+        Ok(Kind::Object) => {
+            if let Ok(Some(list)) = list.member("tools") {
+                read(&list);
+            }
+        }
+        _ => {}
+    }
+    tools
+}
+
+fn check_arguments<V: View>(
+    entry: &Entry,
+    document: &Document,
+    tools: &[&Tool<V>],
+    diagnostics: &mut Diagnostics<'_>,
+) {
+    if tools.is_empty() {
+        return;
+    }
+    let mut check = |path: &Path, span: Span, pointer: &str| {
+        if path.root == Root::Args
+            && !tools
+                .iter()
+                .any(|tool| tool.schema.as_ref().is_none_or(|schema| may_have(schema, &path.segments)))
+        {
+            let known: Vec<String> = tools.iter().flat_map(|tool| arguments(tool)).collect();
+            let first = match path.segments.first() {
+                Some(Segment::Name(name) | Segment::Quoted(name)) => name,
+                _ => "",
+            };
+            let help = match nearest(first, known.iter().map(String::as_str)) {
+                Some(near) if near != first => format!("did you mean `args.{near}`?"),
+                _ => format!(
+                    "arguments that the tools take: {}",
+                    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+                ),
+            };
+            let message = format!("no tool that this applies to has an argument `{path}`");
+            diagnostics.warning("unknown_argument", span, pointer, message, Some(help));
+        }
+    };
+    for step in &entry.steps {
+        for clause in &step.conditions {
+            each_path(&clause.condition, &mut |path| check(path, step.rule.span, &step.rule.pointer));
+        }
+        let declared = step.charge.and_then(|charge| document.declared.get(charge as usize));
+        if let Some(Charge::From(path)) = declared.map(|declared| &declared.amount) {
+            check(path, step.rule.span, &step.rule.pointer);
+        }
+    }
+}
+
+/// Recursion is as deep as the condition, which the document's depth bounds.
+fn each_path(condition: &Condition, see: &mut impl FnMut(&Path)) {
+    match condition {
+        Condition::Test(test) => see(&test.path),
+        Condition::Any(conditions) | Condition::All(conditions) => {
+            conditions.iter().for_each(|condition| each_path(condition, see));
+        }
+        Condition::Not(condition) => each_path(condition, see),
+    }
+}
+
+fn arguments<V: View>(tool: &Tool<V>) -> Vec<String> {
+    let mut names = Vec::new();
+    if let Some(properties) = tool.schema.as_ref().and_then(|schema| member(schema, "properties")) {
+        let _ = properties.members(|name, _| {
+            names.push(name.to_owned());
+            ControlFlow::Continue(())
+        });
+    }
+    names
+}
+
+/// Whether a schema leaves room for a path. Follows `properties` and `items`; anything else may be anything. Recursion is
+/// as deep as the path.
+fn may_have<V: View>(schema: &V, segments: &[Segment]) -> bool {
+    let Some((segment, rest)) = segments.split_first() else { return true };
+    match segment {
+        Segment::Name(name) | Segment::Quoted(name) => {
+            let open = ["$ref", "allOf", "anyOf", "oneOf", "patternProperties"];
+            let Some(properties) = member(schema, "properties") else { return true };
+            if open.iter().any(|key| member(schema, key).is_some()) {
+                return true;
+            }
+            match member(&properties, name) {
+                Some(next) => may_have(&next, rest),
+                // A schema that lists its properties and says nothing of others means these, to its reader.
+                None => member(schema, "additionalProperties").is_some_and(|more| is_open(&more)),
+            }
+        }
+        Segment::Index(_) | Segment::Each => match member(schema, "items") {
+            Some(next) => may_have(&next, rest),
+            None => true,
+        },
+    }
+}
+
+fn is_open<V: View>(more: &V) -> bool {
+    !matches!(more.kind(), Ok(Kind::Bool(false)))
+}
+
+fn member<V: View>(value: &V, name: &str) -> Option<V> {
+    match value.kind() {
+        Ok(Kind::Object) => value.member(name).ok().flatten(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Trap 8: a rule on a field that can never be there, and an entry for a tool that does not exist.
+    #[test]
+    fn warns_of_what_can_never_match() {
+        let tools = json!({"tools": [
+            {"name": "create_charge", "inputSchema": {"type": "object", "properties": {
+                "amount": {"type": "number"},
+                "items": {"type": "array", "items": {"type": "object", "properties": {"price": {}}}},
+                "open": {"type": "object"}}}},
+            {"name": "free_form"},
+        ]});
+        let text = "version: \"1\"
+default: deny
+hide: [secret_tool]
+tools:
+  create_charge:
+    require:
+      - {path: args.ammount, op: lte, value: 5}
+      - {path: args.amount, op: lte, value: 5}
+      - {path: 'args.items[*].price', op: lte, value: 5}
+      - {path: 'args.items[*].prize', op: lte, value: 5}
+      - {path: args.open.anything, op: eq, value: 5}
+    limits: [{counter: n, window: day, max: 5, increment_from: args.total}]
+  create_charges: {}
+  'free_*': {require: [{path: args.whatever, op: eq, value: 1}]}
+";
+        let found = lint(text, Format::Yaml, &&tools).unwrap();
+        let found: Vec<_> = found.iter().map(|found| (found.code(), found.pointer(), found.line())).collect();
+        assert_eq!(
+            found,
+            [
+                ("unmatched_entry", "/hide/0", 3),
+                ("unknown_argument", "/tools/create_charge/require/0", 7),
+                ("unknown_argument", "/tools/create_charge/require/3", 10),
+                ("unknown_argument", "/tools/create_charge/limits/0", 12),
+                ("unmatched_entry", "/tools/create_charges", 13),
+            ]
+        );
+        let help =
+            |index: usize| lint(text, Format::Yaml, &&tools).unwrap()[index].help().unwrap().to_owned();
+        assert_eq!(help(1), "did you mean `args.amount`?");
+        assert_eq!(help(4), "did you mean `create_charge`?");
+        assert!(lint("tools: [", Format::Yaml, &&tools).is_err());
+    }
+}
