@@ -7,14 +7,17 @@ pub const DOCUMENT_BYTES: usize = 32 << 20;
 pub const DOCUMENT_DEPTH: usize = 64;
 /// Nodes that YAML aliases may add to a document by repeating what they name, in total: bounds an alias bomb.
 pub const ALIAS_NODES: usize = 100_000;
+/// Nodes of a document. A document of one-letter tokens has as many as a third of its bytes, and each takes 100 bytes.
+pub const DOCUMENT_NODES: usize = 4_000_000;
 /// Diagnostics reported for one document; the rest is counted only. Bounds memory, and nobody reads more.
 pub const DIAGNOSTICS: usize = 1_000;
 /// Bytes of one condition path.
 pub const PATH_BYTES: usize = 1_024;
 /// Segments of one condition path. Arguments are at most [`ARGUMENT_DEPTH`] deep, so a longer path can match nothing.
 pub const PATH_SEGMENTS: usize = 64;
-/// Bytes of the compiled form of one regular expression, as the `regex` crate's `size_limit` counts them.
-pub const REGEX_BYTES: usize = 256 << 10;
+/// Bytes of the compiled form of one regular expression, as the `regex` crate's `size_limit` counts them. `^.{1,256}$`
+/// takes half of it, because `.` is any character of Unicode.
+pub const REGEX_BYTES: usize = 1 << 20;
 /// Levels of nesting in one regular expression.
 pub const REGEX_DEPTH: u32 = 64;
 /// Bytes of one regular expression's text.
@@ -32,7 +35,7 @@ pub const ARGUMENT_BYTES: usize = 4 << 20;
 /// other languages stop near here too.
 pub const ARGUMENT_DEPTH: usize = 128;
 /// Steps that the checks of one call may take: one for each condition, element and member visited, one for each
-/// 16 bytes of a string compared, and for a regular expression one for each byte times its weight. Keeps one
+/// 16 bytes of a string compared, and for a regular expression two for each byte times its weight. Keeps one
 /// evaluation within milliseconds whatever the arguments are.
 pub const CALL_STEPS: u64 = 1_000_000;
 /// Bytes of a scope value. It becomes part of a counter's key.

@@ -4,6 +4,7 @@
 //! pattern is. The `regex` crate runs them; what it reads differently from RE2 is rewritten, or refused where RE2
 //! has no such thing. It must not accept a pattern that means something else to other readers of RE2.
 
+mod cost;
 mod dialect;
 #[cfg(test)]
 mod tests;
@@ -67,7 +68,9 @@ impl Pattern {
                 help: "use smaller repetition counts, and `[a-z]` or `\\w` instead of Unicode classes"
                     .to_owned(),
             })?;
-        Ok(Self { text: text.into(), regex, weight: weight(&hir).max(1) })
+        // Half, because a search keeps its starts and its bookkeeping there too.
+        let weight = if cost::is_cheap(&hir, STATES_BYTES / 2) { 1 } else { states(&hir).max(2) };
+        Ok(Self { text: text.into(), regex, weight })
     }
 
     /// Whether some part of `text` matches.
@@ -80,19 +83,22 @@ impl Pattern {
         &self.text
     }
 
-    /// The steps (spec 11) that a search of a text of `length` bytes takes.
+    /// The steps (spec 11) that searching a text of `length` bytes takes: with twice the bytes, an ordinary pattern
+    /// may look at half a megabyte in one call, and the heaviest stays within milliseconds.
     pub(crate) fn steps(&self, length: usize) -> u64 {
-        (length as u64).saturating_mul(self.weight()).div_ceil(16)
+        (length as u64).saturating_mul(2).saturating_mul(self.weight)
     }
 
-    /// How many places of the pattern a search may be at, at once: what one byte of a text costs at worst.
+    /// What one byte of a text costs at worst: 1 where each byte takes one look-up whatever the text is, else the
+    /// places of the pattern, because a search may be at all of them at once. A unit is at most 20 ns, 2 ns as a rule.
+    #[cfg(test)]
     pub(crate) fn weight(&self) -> u64 {
         self.weight
     }
 }
 
-/// States of the pattern, repetition written out. Recursion ends at [`REWRITTEN_DEPTH`].
-fn weight(hir: &Hir) -> u64 {
+/// Places of the pattern, repetition written out. Recursion ends at [`REWRITTEN_DEPTH`].
+fn states(hir: &Hir) -> u64 {
     match hir.kind() {
         HirKind::Empty => 0,
         HirKind::Look(_) => 1,
@@ -102,14 +108,14 @@ fn weight(hir: &Hir) -> u64 {
         HirKind::Class(Class::Unicode(class)) => {
             length(class.ranges().last().map_or(1, |range| range.end().len_utf8()))
         }
-        HirKind::Capture(capture) => weight(&capture.sub),
+        HirKind::Capture(capture) => states(&capture.sub),
         HirKind::Repetition(repetition) => {
             let copies = repetition.max.unwrap_or_else(|| repetition.min.saturating_add(1));
-            weight(&repetition.sub).saturating_add(1).saturating_mul(u64::from(copies))
+            states(&repetition.sub).saturating_add(1).saturating_mul(u64::from(copies))
         }
-        HirKind::Concat(parts) => parts.iter().map(weight).fold(0, u64::saturating_add),
+        HirKind::Concat(parts) => parts.iter().map(states).fold(0, u64::saturating_add),
         HirKind::Alternation(parts) => {
-            parts.iter().map(weight).fold(length(parts.len()), u64::saturating_add)
+            parts.iter().map(states).fold(length(parts.len()), u64::saturating_add)
         }
     }
 }

@@ -115,6 +115,11 @@ impl<'t> RawJson<'t> {
         !self.nodes.spilled()
     }
 
+    /// How many nodes it has, keys among them.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// The whole value.
     pub fn root(&self) -> RawView<'_> {
         RawView::new(self, 0)

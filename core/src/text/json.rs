@@ -9,8 +9,8 @@ mod syntax;
 mod tests;
 
 use super::{Content, Key, Node};
-use crate::ceilings::{DIAGNOSTICS, DOCUMENT_BYTES, DOCUMENT_DEPTH, NAME_BYTES};
-use crate::diagnostic::Diagnostics;
+use crate::ceilings::{DIAGNOSTICS, DOCUMENT_BYTES, DOCUMENT_DEPTH, DOCUMENT_NODES, NAME_BYTES};
+use crate::diagnostic::{Diagnostics, Span};
 use crate::raw::{Duplicate, Limits, NodeKind, RawJson, RawView};
 
 const LIMITS: Limits = Limits { bytes: DOCUMENT_BYTES, depth: DOCUMENT_DEPTH };
@@ -25,6 +25,17 @@ pub(crate) fn parse_json<'t>(text: &'t str, diagnostics: &mut Diagnostics<'_>) -
         Ok(raw) => {
             if !duplicates.is_empty() {
                 report_duplicates(&raw, duplicates, diagnostics);
+            }
+            if raw.len() > DOCUMENT_NODES {
+                let message = format!("the document has more than {DOCUMENT_NODES} nodes");
+                diagnostics.error(
+                    "too_large",
+                    Span::default(),
+                    "",
+                    message,
+                    Some("split the policy".to_owned()),
+                );
+                return None;
             }
             Some(build(&raw, raw.root()))
         }

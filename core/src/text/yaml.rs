@@ -21,7 +21,7 @@ use self::anchors::{Anchors, Place, Refusal};
 use self::message::{excerpt, push_segment};
 use self::scalar::{Plain, resolve};
 use super::{Content, Key, Node};
-use crate::ceilings::{DIAGNOSTICS, DOCUMENT_DEPTH};
+use crate::ceilings::{DIAGNOSTICS, DOCUMENT_DEPTH, DOCUMENT_NODES};
 use crate::diagnostic::{Diagnostics, Span};
 
 /// Keys of one mapping that are compared pairwise; beyond it they are hashed. Nearly all mappings stay below.
@@ -91,6 +91,8 @@ struct Loader<'t, 'd, 'l> {
     diagnostics: &'d mut Diagnostics<'l>,
     errors: usize,
     documents: usize,
+    /// Nodes and keys seen so far.
+    count: usize,
     root: Option<Node<'t>>,
     /// Where the last token ended.
     end: u32,
@@ -109,6 +111,7 @@ impl<'t, 'd, 'l> Loader<'t, 'd, 'l> {
             diagnostics,
             errors: 0,
             documents: 0,
+            count: 0,
             root: None,
             end: 0,
             frames: Vec::new(),
@@ -121,6 +124,13 @@ impl<'t, 'd, 'l> Loader<'t, 'd, 'l> {
 
     fn event(&mut self, event: Event<'t>, at: &granit_parser::Span) -> Result<(), Stop> {
         let span = bytes(at);
+        self.count = self.count.saturating_add(1);
+        // A node has at most two events.
+        if self.count > DOCUMENT_NODES.saturating_mul(2) {
+            let message = format!("the document has more than {DOCUMENT_NODES} nodes");
+            self.diagnostics.error("too_large", span, "", message, Some("split the policy".into()));
+            return Err(Stop);
+        }
         match event {
             Event::DocumentStart(..) => self.document(span),
             Event::Scalar(text, style, anchor, tag) => {

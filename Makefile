@@ -1,0 +1,25 @@
+# The two commands of the README are `make demo` and `make test`; each sets up whatever it needs.
+.DEFAULT_GOAL := help
+export CARGO_TERM_COLOR ?= auto
+
+.PHONY: help demo test proof bench
+
+help: ## Show the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: ## Run agents' calls against the policies of spec/policies and show what is decided
+	@demo/run.sh
+
+test: ## Format, lint, docs, and every test
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	cargo test --workspace --locked
+	demo/run.sh > /dev/null
+	tests/package.sh
+
+proof: ## Slower checks: licences and sources of dependencies, line coverage of core
+	tests/proof.sh
+
+bench: ## Measure callgate against a hand-written function, in one run
+	cargo bench -p callgate-benches --locked

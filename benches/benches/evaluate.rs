@@ -1,0 +1,72 @@
+//! Evaluation against a hand-written function, in one run: `cargo bench -p callgate-benches`.
+
+use std::hint::black_box;
+
+use callgate::{Call, Engine, Identity, Policy};
+use callgate_benches::{by_hand, charge, payment_policy};
+use criterion::{Criterion, criterion_group, criterion_main};
+use serde_json::{Value, json};
+
+fn evaluate(criterion: &mut Criterion) {
+    let policy = payment_policy();
+    let engine = Engine::new(policy.clone());
+    let allowed = charge();
+    let mut refused = charge();
+    refused["amount"] = json!(99_999);
+    let empty = json!({});
+    let calls: [(&str, &str, &Value); 5] = [
+        ("allowed charge", "create_charge", &allowed),
+        ("denied by argument", "create_charge", &refused),
+        ("denied by name", "delete_customer", &empty),
+        ("plain allow", "list_7", &empty),
+        ("not listed", "drop_table", &empty),
+    ];
+    for (name, tool, args) in calls {
+        let mut group = criterion.benchmark_group(name);
+        group.bench_function("by hand", |bencher| {
+            bencher.iter(|| by_hand(black_box(tool), black_box(args)).is_ok())
+        });
+        group.bench_function("Policy::evaluate", |bencher| {
+            bencher.iter(|| {
+                let call = Call::new(black_box(tool), black_box(args)).identity(Identity::new("alice"));
+                policy.evaluate(&call).decided().is_some_and(|decision| decision.allowed())
+            });
+        });
+        group.bench_function("Engine::evaluate", |bencher| {
+            let alice = Identity::new("alice");
+            bencher.iter(|| engine.evaluate(black_box(tool), black_box(args), &alice).allowed());
+        });
+        let text = args.to_string();
+        group.bench_function("Policy::evaluate_json", |bencher| {
+            bencher.iter(|| {
+                let call = Call::new(black_box(tool), black_box(text.as_str()));
+                policy.evaluate_json(&call).decided().is_some_and(|decision| decision.allowed())
+            });
+        });
+        group.bench_function("serde_json::from_str alone", |bencher| {
+            bencher.iter(|| serde_json::from_str::<Value>(black_box(&text)).is_ok());
+        });
+        group.finish();
+    }
+}
+
+fn limits(criterion: &mut Criterion) {
+    let text = "{version: '1', default: deny, tools: {t: {limits: [{counter: n, window: minute, max: 1000000000000, scope: identity}]}}}";
+    let engine = Engine::new(Policy::from_yaml(text).expect("the policy loads"));
+    let names: Vec<String> = (0..10_000).map(|n| format!("agent-{n}")).collect();
+    let empty = json!({});
+    let mut next = 0_usize;
+    criterion.bench_function("one limit, 10,000 identities", |bencher| {
+        bencher.iter(|| {
+            next = (next + 7_919) % names.len();
+            engine.evaluate("t", &empty, &Identity::new(&names[next])).allowed()
+        });
+    });
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(50).measurement_time(std::time::Duration::from_secs(2));
+    targets = evaluate, limits
+}
+criterion_main!(benches);

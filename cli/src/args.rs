@@ -1,0 +1,178 @@
+//! The command line: what may be asked, and the help that says so with examples.
+
+use std::path::PathBuf;
+
+use callgate::Timestamp;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::moment;
+
+/// Checks policies for MCP tool calls, decides calls by them, and explains the decisions.
+#[derive(Debug, Parser)]
+#[command(
+    name = "callgate",
+    version,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  callgate check policy.yaml
+  callgate eval --policy policy.yaml --tool create_charge --args '{\"amount\": 4200}' --identity alice
+  callgate explain --policy policy.yaml --tool create_charge --args '{\"amount\": 4200}' --identity alice
+
+`callgate help COMMAND` has more examples for each command."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Find what is wrong in policy files
+    #[command(after_help = "\
+Examples:
+  callgate check policy.yaml
+  callgate check --deny-warnings policies/*.yaml
+  callgate check --format sarif policy.yaml > callgate.sarif
+  generate-policy | callgate check -
+
+Exit status: 0 if every policy loads, 1 if one has errors (or warnings, with --deny-warnings), 2 if a file cannot be read.")]
+    Check(CheckArgs),
+    /// Decide calls by a policy
+    #[command(after_help = "\
+Examples:
+  callgate eval --policy policy.yaml --tool create_charge --args '{\"amount\": 4200}' --identity alice
+  callgate eval --policy policy.yaml --tool create_charge --args @call.json --identity '{\"id\": \"alice\", \"grant\": \"g-7\"}'
+  callgate eval --policy policy.yaml --calls calls.jsonl --format table --summary
+  tail -f calls.jsonl | callgate eval --policy policy.yaml --calls - --format json
+
+A line of --calls is one JSON object: {\"tool\": \"create_charge\", \"args\": {\"amount\": 4200}, \"identity\": \"alice\",
+\"at\": \"2026-11-21T10:00:00Z\"}. All but `tool` may be left out. Counters are kept in memory, from the first line to the last;
+`at` sets the clock, which then stands still until the next `at`; without any it is the machine's.
+
+Exit status of one call: 0 allowed, 1 denied or to be approved, 2 error. Of --calls: 0 if every line was decided, else 2.")]
+    Eval(EvalArgs),
+    /// Show every check that leads to a decision
+    #[command(after_help = "\
+Examples:
+  callgate explain --policy policy.yaml --tool create_charge --args '{\"amount\": 4200}' --identity alice
+  callgate explain --policy policy.yaml --tool create_charge --args @call.json --format json
+
+Counters are empty, and nothing is charged. Exit status: 0 if the call is explained, 2 on an error.")]
+    Explain(ExplainArgs),
+    /// Print the JSON Schema of policies, for editors
+    #[command(after_help = "\
+Examples:
+  callgate schema > policy.schema.json
+
+With this first line, editors that speak YAML's language server check a policy while it is written:
+  # yaml-language-server: $schema=policy.schema.json")]
+    Schema,
+    /// Print a completion script for a shell
+    #[command(after_help = "\
+Examples:
+  callgate completions bash > ~/.local/share/bash-completion/completions/callgate
+  callgate completions zsh > \"${fpath[1]}/_callgate\"
+  callgate completions fish > ~/.config/fish/completions/callgate.fish")]
+    Completions(CompletionsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Policy files; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// How findings are shown
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: CheckFormat,
+    /// Warnings count as errors
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// Excerpts with help
+    #[default]
+    Human,
+    /// One JSON object
+    Json,
+    /// SARIF 2.1.0, for code hosts
+    Sarif,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalArgs {
+    /// The policy file
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+    /// The tool that is called
+    #[arg(long, value_name = "NAME", required_unless_present = "calls", conflicts_with = "calls")]
+    pub(crate) tool: Option<String>,
+    #[command(flatten)]
+    pub(crate) call: CallArgs,
+    /// Calls as JSON lines; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["args", "identity"])]
+    pub(crate) calls: Option<PathBuf>,
+    /// How decisions are shown
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: EvalFormat,
+    /// Count decisions by effect, code, tool and rule at the end (on standard error with --format json)
+    #[arg(long)]
+    pub(crate) summary: bool,
+}
+
+/// What a call is beside its tool.
+#[derive(Debug, Args)]
+pub(crate) struct CallArgs {
+    /// The arguments, a JSON object; `@FILE` reads them from a file, `-` from standard input
+    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
+    pub(crate) args: Option<String>,
+    /// Who calls: an id, or claims as a JSON object
+    #[arg(long, value_name = "ID|JSON")]
+    pub(crate) identity: Option<String>,
+    /// When, as RFC 3339; the present if left out
+    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    pub(crate) at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EvalFormat {
+    /// A block for each decision
+    #[default]
+    Human,
+    /// A decision's JSON on a line each
+    Json,
+    /// A row for each decision, one for any number of the same in a row
+    Table,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The policy file
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+    /// The tool that is called
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tool: String,
+    #[command(flatten)]
+    pub(crate) call: CallArgs,
+    /// How the checks are shown
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: ExplainFormat,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum ExplainFormat {
+    /// A tree
+    #[default]
+    Human,
+    /// One JSON object
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}

@@ -1,0 +1,90 @@
+//! `callgate check`: what is wrong in policy files.
+
+mod human;
+mod json;
+mod sarif;
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use callgate::{Diagnostic, Severity};
+use callgate_host::{PolicyFile, ReadError};
+
+use super::output;
+use crate::args::{CheckArgs, CheckFormat};
+use crate::failure::{FAILED, Outcome};
+
+/// Exit status where a policy does not load.
+const REFUSED: u8 = 1;
+/// What standard input is called in reports.
+const STDIN: &str = "<stdin>";
+
+/// A file that was looked at.
+struct Checked {
+    path: String,
+    /// The file, or why it cannot be read.
+    file: Result<PolicyFile, ReadError>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// What all files come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Totals {
+    errors: usize,
+    warnings: usize,
+    unreadable: usize,
+}
+
+impl Checked {
+    fn new(path: &Path) -> Self {
+        let (path, file) = if path == Path::new("-") {
+            (STDIN.to_owned(), PolicyFile::from_reader(STDIN, io::stdin().lock()))
+        } else {
+            (path.display().to_string(), PolicyFile::read(path))
+        };
+        let diagnostics = match file.as_ref().map(PolicyFile::compile) {
+            Ok(Ok(policy)) => policy.warnings().to_vec(),
+            Ok(Err(invalid)) => invalid.diagnostics().to_vec(),
+            Err(_) => Vec::new(),
+        };
+        Self { path, file, diagnostics }
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity() == severity).count()
+    }
+}
+
+impl Totals {
+    fn of(files: &[Checked]) -> Self {
+        let sum = |severity| files.iter().map(|checked| checked.count(severity)).sum();
+        Self {
+            errors: sum(Severity::Error),
+            warnings: sum(Severity::Warning),
+            unreadable: files.iter().filter(|checked| checked.file.is_err()).count(),
+        }
+    }
+
+    fn exit_code(self, deny_warnings: bool) -> u8 {
+        match self {
+            Self { unreadable: 1.., .. } => FAILED,
+            Self { errors: 1.., .. } => REFUSED,
+            Self { warnings: 1.., .. } if deny_warnings => REFUSED,
+            _ => 0,
+        }
+    }
+}
+
+pub(crate) fn run(args: &CheckArgs) -> Outcome {
+    let files: Vec<Checked> = args.files.iter().map(|path| Checked::new(path)).collect();
+    let totals = Totals::of(&files);
+    let mut out = output();
+    match args.format {
+        CheckFormat::Human => human::write(&mut out, &files, totals)?,
+        CheckFormat::Json => json::write(&mut out, &files, totals)?,
+        CheckFormat::Sarif => sarif::write(&mut out, &files)?,
+    }
+    out.flush()?;
+    Ok(ExitCode::from(totals.exit_code(args.deny_warnings)))
+}

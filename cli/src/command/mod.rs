@@ -1,0 +1,14 @@
+//! One module for each command.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod eval;
+pub(crate) mod explain;
+pub(crate) mod schema;
+
+use std::io::{self, BufWriter, StdoutLock};
+
+/// Standard output, buffered. Must be flushed, or what fails then is not noticed.
+fn output() -> BufWriter<StdoutLock<'static>> {
+    BufWriter::with_capacity(64 << 10, io::stdout().lock())
+}

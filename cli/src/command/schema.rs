@@ -1,0 +1,17 @@
+//! `callgate schema`: the JSON Schema of policies.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use super::output;
+use crate::failure::Outcome;
+
+/// The one of `spec/`, by a link: a package may hold no file from outside of its directory.
+const SCHEMA: &str = include_str!("../../policy.schema.json");
+
+pub(crate) fn run() -> Outcome {
+    let mut out = output();
+    out.write_all(SCHEMA.as_bytes())?;
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,149 @@
+//! Diagnostics as annotated excerpts of the policy's text.
+//!
+//! In: a policy file and its diagnostics. Out: text for people. Must not take time by the size of the document for each
+//! diagnostic: only the line that is meant is looked at, and of a very long line only a part.
+
+use std::io;
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use callgate::{Diagnostic, Severity};
+use callgate_host::PolicyFile;
+
+use crate::terminal::{colours, shown};
+
+/// Bytes shown on either side of the place that is meant. More fits no terminal.
+const AROUND: usize = 100;
+
+/// Renders excerpts, in colours or not.
+pub(crate) struct Excerpts {
+    renderer: Renderer,
+}
+
+impl Excerpts {
+    pub(crate) fn new(coloured: bool) -> Self {
+        Self { renderer: if coloured { Renderer::styled() } else { Renderer::plain() } }
+    }
+
+    pub(crate) fn for_stderr() -> Self {
+        Self::new(colours(&io::stderr()))
+    }
+
+    /// The errors among some diagnostics, each with an empty line after it.
+    pub(crate) fn errors(&self, file: &PolicyFile, diagnostics: &[Diagnostic]) -> String {
+        let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity() == Severity::Error);
+        errors.map(|diagnostic| self.excerpt(file, diagnostic)).collect()
+    }
+
+    /// One diagnostic, with an empty line after it.
+    pub(crate) fn excerpt(&self, file: &PolicyFile, diagnostic: &Diagnostic) -> String {
+        let level = match diagnostic.severity() {
+            Severity::Warning => Level::WARNING,
+            _ => Level::ERROR,
+        };
+        let path = file.path().display().to_string();
+        let path = shown(&path);
+        let (line, column) = (diagnostic.line() as usize, diagnostic.column() as usize);
+        let mut group =
+            Group::with_title(level.primary_title(shown(diagnostic.message())).id(diagnostic.code()));
+        let part = part_of(file.text(), diagnostic.byte_range());
+        let snippet = part.map(|part| {
+            (
+                part.cut,
+                Snippet::source(part.text)
+                    .line_start(line)
+                    .annotation(AnnotationKind::Primary.span(part.place)),
+            )
+        });
+        group = match snippet {
+            // The renderer counts the column itself, from the beginning of what it is given.
+            Some((false, snippet)) => group.element(snippet.path(path)),
+            Some((true, snippet)) => {
+                group.element(Origin::path(path).line(line).char_column(column)).element(snippet)
+            }
+            None => group.element(Origin::path(path).line(line).char_column(column)),
+        };
+        if !diagnostic.pointer().is_empty() {
+            group = group.element(Level::NOTE.message(format!("at {}", shown(diagnostic.pointer()))));
+        }
+        if let Some(help) = diagnostic.help() {
+            group = group.element(Level::HELP.message(shown(help)));
+        }
+        let mut text = self.renderer.render(&[group]);
+        text.push_str("\n\n");
+        text
+    }
+}
+
+/// What is shown of a line.
+#[derive(Debug, PartialEq, Eq)]
+struct Part<'t> {
+    text: &'t str,
+    /// Where the place that is meant lies in it.
+    place: Range<usize>,
+    /// Whether the line begins earlier.
+    cut: bool,
+}
+
+/// The part of the first line of `place` that is worth showing. `None` where there is nothing to show: an empty document,
+/// or one that ends too early.
+fn part_of(text: &str, place: Range<usize>) -> Option<Part<'_>> {
+    let start = boundary(text, place.start);
+    // Only what may be shown is searched for the ends of the line: a line may be as long as the document.
+    let from = boundary(text, start.saturating_sub(AROUND));
+    let line_start = text.get(from..start)?.rfind('\n').map(|at| from.saturating_add(at).saturating_add(1));
+    let cut = line_start.is_none() && from > 0;
+    let from = line_start.unwrap_or(from);
+    let to = boundary(text, start.saturating_add(2 * AROUND));
+    let to = text.get(start..to)?.find(['\n', '\r']).map_or(to, |at| start.saturating_add(at));
+    let text = text.get(from..to).filter(|part| !part.trim().is_empty())?;
+    let end = boundary(text, place.end.saturating_sub(from));
+    let start = start.saturating_sub(from);
+    Some(Part { text, place: start..end.max(start), cut })
+}
+
+/// The last boundary between characters that is not behind `offset`.
+fn boundary(text: &str, offset: usize) -> usize {
+    let offset = offset.min(text.len());
+    (0..4).map(|back| offset.saturating_sub(back)).find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, place: Range<usize>) -> Option<(&str, &str)> {
+        part_of(text, place).map(|part| (part.text, part.text.get(part.place).unwrap()))
+    }
+
+    #[test]
+    fn shows_the_first_line_that_is_meant() {
+        assert_eq!(check("a: 1\nbé: 2\nc: 3\n", 5..8), Some(("bé: 2", "bé")));
+        assert_eq!(check("a: 1\nb: 2\nc: 3\n", 8..14), Some(("b: 2", "2")), "not more than a line");
+        assert_eq!(check("a: 1\r\nb: 2\r\n", 0..9), Some(("a: 1", "a: 1")));
+        assert_eq!(check("a: 1", 4..4), Some(("a: 1", "")));
+    }
+
+    #[test]
+    fn survives_any_place() {
+        let text = "é: \u{1f600}\n\n";
+        for start in 0..12 {
+            for end in 0..12 {
+                let _ = check(text, start..end);
+            }
+        }
+        assert_eq!(check("", 0..0), None);
+        assert_eq!(check("a: 1\n\n", usize::MAX - 1..usize::MAX), None);
+    }
+
+    /// Trap 5: a policy of one line of 20 MiB.
+    #[test]
+    fn shows_a_part_of_a_long_line() {
+        let text =
+            format!("{{\"a\": \"{}\", \"defualt\": \"{}\"}}", "x".repeat(20 << 20), "é".repeat(20 << 20));
+        let at = text.find("defualt").unwrap();
+        let (part, place) = check(&text, at..at + 7).unwrap();
+        assert!(part.len() <= 3 * AROUND);
+        assert_eq!(place, "defualt");
+    }
+}

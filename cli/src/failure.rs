@@ -1,0 +1,75 @@
+//! How a command fails: a message for people on standard error, and exit status 2.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use callgate_host::ReadError;
+
+use crate::terminal::shown;
+
+/// The command could not do what it was asked.
+pub(crate) const FAILED: u8 = 2;
+
+/// Why a command gave up.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Something that its user can mend.
+    Told { message: String, help: Option<&'static str> },
+    /// A report that is ready to be shown.
+    Rendered(String),
+    /// Its output goes nowhere.
+    Output(io::Error),
+}
+
+pub(crate) type Outcome = Result<ExitCode, Failure>;
+
+impl Failure {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self::Told { message: message.into(), help: None }
+    }
+
+    pub(crate) fn with_help(message: impl Into<String>, help: &'static str) -> Self {
+        Self::Told { message: message.into(), help: Some(help) }
+    }
+
+    /// A file other than a policy that cannot be opened or read.
+    pub(crate) fn reading(path: &Path, error: &io::Error) -> Self {
+        Self::new(format!("{}: {error}", path.display()))
+    }
+
+    /// Shows the failure and gives the exit status.
+    pub(crate) fn report(self) -> ExitCode {
+        match self {
+            // Who reads our output has seen enough, as `head` has.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+            Self::Output(error) => tell("error", &format!("cannot write the output: {error}"), None),
+            Self::Told { message, help } => tell("error", &message, help),
+            Self::Rendered(text) => {
+                let _ = io::stderr().lock().write_all(text.as_bytes());
+            }
+        }
+        ExitCode::from(FAILED)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// Writes `error: …` and `help: …` to standard error. That nobody reads it is no reason to fail.
+pub(crate) fn tell(level: &str, message: &str, help: Option<&str>) {
+    let mut stderr = io::stderr().lock();
+    let _ = writeln!(stderr, "{level}: {}", shown(message));
+    if let Some(help) = help {
+        let _ = writeln!(stderr, "help: {help}");
+    }
+}

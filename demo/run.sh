@@ -1,0 +1,27 @@
+#!/bin/sh
+# Lets a runaway agent loose on each policy of spec/policies/ and shows what callgate made of it.
+#
+#   demo/run.sh              all of them
+#   demo/run.sh payments     one
+#
+# The output is the same on every run: the times of the calls are part of the scripts in demo/agents/. CALLGATE names a
+# binary to use instead of building one.
+set -eu
+cd "$(dirname "$0")/.."
+
+if [ -z "${CALLGATE:-}" ]; then
+    cargo build --quiet --package callgate-cli
+    CALLGATE=${CARGO_TARGET_DIR:-target}/debug/callgate
+fi
+
+if [ $# -eq 0 ]; then
+    set -- seed-create-access-key seed-create-user seed-create-token-with-iam seed-described code-host payments
+fi
+
+for name in "$@"; do
+    policy=spec/policies/$name.yaml
+    [ -f "$policy" ] || policy=spec/policies/$name.json
+    printf '\n== %s\n' "$policy"
+    sed -n 's/^# /   /p' "demo/agents/$name.txt"
+    awk -f demo/expand.awk "demo/agents/$name.txt" | "$CALLGATE" eval --policy "$policy" --calls - --format table
+done
