@@ -25,7 +25,7 @@ pub enum Evaluation<'d> {
 pub struct Pending<'d> {
     policy: &'d Policy,
     tool: &'d str,
-    prepared: Prepared<'d>,
+    prepared: Box<Prepared<'d>>,
 }
 
 /// What to do with a call when the store does not answer (spec 8.11).

@@ -1,9 +1,5 @@
 //! What evaluation found, before it is put together with the policy and the call that it is about.
 
-use std::borrow::Cow;
-
-use smallvec::SmallVec;
-
 use crate::amount::Amount;
 use crate::store::ScopeValue;
 use crate::time::Timestamp;
@@ -94,7 +90,8 @@ pub(crate) struct Ruling {
     pub(crate) code: Code,
     pub(crate) rule: Option<u32>,
     pub(crate) detail: Detail,
-    pub(crate) counters: SmallVec<[Counted; 1]>,
+    /// Empty, and so not allocated, unless a store was asked.
+    pub(crate) counters: Vec<Counted>,
     pub(crate) retry_after: Option<u64>,
     pub(crate) approval_key: Option<Box<str>>,
 }
@@ -104,7 +101,7 @@ pub(crate) struct Ruling {
 pub(crate) enum Detail {
     None,
     /// Why arguments are not valid.
-    Args(Cow<'static, str>),
+    Args(Box<str>),
     /// The declared counter that the message speaks of.
     Declared(u32),
 }
@@ -128,7 +125,7 @@ impl Ruling {
             code,
             rule,
             detail: Detail::None,
-            counters: SmallVec::new(),
+            counters: Vec::new(),
             retry_after: None,
             approval_key: None,
         }
@@ -143,7 +140,7 @@ impl Ruling {
         self
     }
 
-    pub(crate) fn invalid_args(why: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn invalid_args(why: impl Into<Box<str>>) -> Self {
         let mut ruling = Self::deny(Code::InvalidArgs, None);
         ruling.detail = Detail::Args(why.into());
         ruling

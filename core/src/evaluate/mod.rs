@@ -22,7 +22,8 @@ use crate::view::{Kind, Unreadable, View};
 /// What evaluation comes to.
 pub(crate) enum Evaluated<'p> {
     Decided(Ruling),
-    Pending(Prepared<'p>),
+    /// Boxed, so that decisions without counters do not pay for moving it.
+    Pending(Box<Prepared<'p>>),
 }
 
 /// A call whose arguments, if they were raw text, have been read.
@@ -38,7 +39,6 @@ pub(crate) type Counting<'p> = SmallVec<[&'p Step; 4]>;
 
 impl Compiled {
     /// Decides what can be decided without looking at the arguments (spec 3.6).
-    #[expect(clippy::result_large_err, reason = "a box would be the only allocation of a denial by name")]
     pub(crate) fn admit(&self, tool: &str) -> Result<Matched<'_>, Ruling> {
         let Some(matched) = self.matched(tool) else { return Err(Ruling::deny(Code::InvalidTool, None)) };
         if matched.hidden.is_some() {
@@ -70,6 +70,7 @@ impl Compiled {
     }
 
     /// Decides a call that was admitted.
+    #[inline]
     pub(crate) fn check<A: View, I: View, S: Sink>(
         &self,
         matched: &Matched<'_>,
@@ -103,12 +104,12 @@ impl Compiled {
     ) -> Result<Evaluated<'_>, Unreadable> {
         let mut counting = Counting::new();
         let mut approver = None;
-        for entry in matched.entries() {
-            let Some(entry) = self.entries.get(entry as usize) else { continue };
+        for entry in matched.entries().into_iter().flatten() {
+            let Some(entry) = self.entries.get(*entry as usize) else { continue };
             for step in &entry.steps {
-                let (outcome, ruling) = self.stateless(step, facts, sink)?;
-                if let Some(ruling) = ruling {
-                    return Ok(Evaluated::Decided(ruling));
+                let (outcome, denial) = self.stateless(step, facts, sink)?;
+                if let Some(code) = denial {
+                    return Ok(Evaluated::Decided(Ruling::deny(code, Some(step.rule))));
                 }
                 if step.approves && outcome != Outcome::Fails && approver.is_none() {
                     approver = Some(step.rule);
@@ -120,10 +121,23 @@ impl Compiled {
                 }
             }
         }
-        let mut prepared = Prepared::default();
-        if !counting.is_empty()
-            && let Some(ruling) = self.prepare(&counting, facts, &mut prepared)?
-        {
+        if counting.is_empty() && approver.is_none() {
+            return Ok(Evaluated::Decided(Ruling::new(Effect::Allow, Code::Allowed, None)));
+        }
+        self.ask(&counting, approver, facts, approval)
+    }
+
+    /// What is left once no stateless rule is against the call: charges, then approval (spec 6.5, 6.6).
+    #[inline(never)]
+    fn ask<'p, A: View, I: View>(
+        &'p self,
+        counting: &Counting<'p>,
+        approver: Option<u32>,
+        facts: &Facts<'_, A, I>,
+        approval: Option<Approval<'_>>,
+    ) -> Result<Evaluated<'p>, Unreadable> {
+        let mut prepared = Box::<Prepared<'_>>::default();
+        if let Some(ruling) = self.prepare(counting, facts, &mut prepared)? {
             return Ok(Evaluated::Decided(ruling));
         }
         if let Some(rule) = approver {
@@ -137,20 +151,16 @@ impl Compiled {
                 }
             }
         }
-        Ok(if prepared.is_empty() {
-            Evaluated::Decided(Ruling::new(Effect::Allow, Code::Allowed, None))
-        } else {
-            Evaluated::Pending(prepared)
-        })
+        Ok(Evaluated::Pending(prepared))
     }
 
-    /// The outcome of a step's stateless conditions, and the denial that follows from it, if one does (spec 6.3).
+    /// The outcome of a step's stateless conditions, and the code of the denial that follows, if one does (spec 6.3).
     fn stateless<A: View, I: View, S: Sink>(
         &self,
         step: &Step,
         facts: &Facts<'_, A, I>,
         sink: &mut S,
-    ) -> Result<(Outcome, Option<Ruling>), Unreadable> {
+    ) -> Result<(Outcome, Option<Code>), Unreadable> {
         sink.open(At::Root(self.rule(step.rule).map_or("", |rule| &rule.pointer)), || self.describe(step));
         let mut whole = Outcome::Holds;
         for clause in &step.conditions {
@@ -178,7 +188,7 @@ impl Compiled {
             (None, Place::Block, _) => "acts if its counters say so",
         };
         sink.close(text, None);
-        Ok((whole, code.map(|code| Ruling::deny(code, Some(step.rule)))))
+        Ok((whole, code))
     }
 
     fn describe(&self, step: &Step) -> String {

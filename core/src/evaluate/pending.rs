@@ -35,12 +35,8 @@ impl Prepared<'_> {
         self.approval = Some((rule, key.into()));
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.batch.slots.is_empty() && self.batch.approval.is_none()
-    }
-
     /// What the store's answer means for the call.
-    pub(crate) fn rule(self, policy: &Compiled, outcome: &Outcome) -> Ruling {
+    pub(crate) fn rule(self: Box<Self>, policy: &Compiled, outcome: &Outcome) -> Ruling {
         // An answer that does not fit the question decides nothing, so nothing gets through.
         if outcome.usage.len() != self.batch.slots.len() {
             return Ruling::deny(Code::StoreUnavailable, None);
@@ -61,7 +57,9 @@ impl Prepared<'_> {
             },
         };
         let taken = outcome.verdict == Verdict::Reserved;
-        for ((slot, declared), usage) in self.batch.slots.into_iter().zip(self.declared).zip(&outcome.usage) {
+        let Self { batch, declared, .. } = *self;
+        ruling.counters.reserve_exact(declared.len());
+        for ((slot, declared), usage) in batch.slots.into_iter().zip(declared).zip(&outcome.usage) {
             ruling.counters.push(Counted {
                 declared,
                 scope: slot.scope,

@@ -124,12 +124,12 @@ enum Globs<'p> {
 }
 
 impl Matched<'_> {
-    pub(crate) fn entries(&self) -> impl Iterator<Item = u32> {
+    pub(crate) fn entries(&self) -> [&[u32]; 3] {
         let globs = match &self.globs {
             Globs::Known(globs) => globs,
             Globs::Found(globs) => globs.as_slice(),
         };
-        self.exact.iter().chain(globs).chain(self.everywhere).copied()
+        [self.exact.as_slice(), globs, self.everywhere]
     }
 }
 
