@@ -33,6 +33,7 @@ pub(crate) enum Command {
 Examples:
   callgate check policy.yaml
   callgate check --deny-warnings policies/*.yaml
+  callgate check --tools tools.json policy.yaml
   callgate check --format sarif policy.yaml > callgate.sarif
   generate-policy | callgate check -
 
@@ -88,6 +89,9 @@ pub(crate) struct CheckArgs {
     /// Warnings count as errors
     #[arg(long)]
     pub(crate) deny_warnings: bool,
+    /// The server's `tools/list`, as JSON: warns of entries that match none of its tools and of arguments that none has
+    #[arg(long, value_name = "TOOLS.json")]
+    pub(crate) tools: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]

@@ -149,3 +149,26 @@ fn a_policy_of_one_long_line_is_shown_in_parts() {
     assert!(run.out.lines().all(|line| line.len() < 2_000));
     assert!(run.out.contains("unknown_field"));
 }
+
+/// Trap 8: a rule on an argument that no tool has is told from the server's own list.
+#[test]
+fn a_servers_tools_show_what_can_never_match() {
+    let policy = file(
+        "check-tools.yaml",
+        "version: \"1\"\ndefault: deny\ntools:\n  pay: {require: [{path: args.ammount, op: lte, value: 5}]}\n  pya: {}\n",
+    );
+    let tools = file(
+        "check-tools.json",
+        r#"{"tools": [{"name": "pay", "inputSchema": {"type": "object", "properties": {"amount": {}}}}]}"#,
+    );
+    assert_eq!(callgate(&["check", &policy]).status, 0);
+    let run = callgate(&["check", "--tools", &tools, "--deny-warnings", "--format", "json", &policy]);
+    assert_eq!(run.status, 1);
+    for part in ["unknown_argument", "did you mean `args.amount`?", "unmatched_entry", "did you mean `pay`?"]
+    {
+        assert!(run.out.contains(part), "{part}: {}", run.out);
+    }
+    let broken = callgate(&["check", "--tools", &policy, &policy]);
+    assert_eq!(broken.status, 2);
+    assert!(broken.err.contains("tools/list"), "{}", broken.err);
+}

@@ -34,6 +34,7 @@ const LIMIT_FIELDS: [&str; 10] = [
     "reason",
 ];
 const WINDOWS: &str = "windows: minute, hour, day, week, month, a number of seconds, or 90s, 15m, 6h, 7d";
+const WINDOW_NAMES: [&str; 5] = ["minute", "hour", "day", "week", "month"];
 const SCOPES: [&str; 4] = ["global", "grant", "session", "identity"];
 
 pub(super) fn read_limit(
@@ -123,7 +124,13 @@ fn rate_text(reader: &mut Reader<'_, '_>, node: &Node<'_>, text: &str) -> Option
         Some((count, Window::parse(window)?, window.into()))
     });
     if parsed.is_none() {
-        reader.error("invalid_rate_limit", node.span, format!("`{}` is no rate", shown(text)), RATE);
+        let near =
+            text.split_once('/').and_then(|(count, window)| Some((count, nearest(window, WINDOW_NAMES)?)));
+        let help = match near {
+            Some((count, window)) => format!("did you mean `{}/{window}`?", shown(count)),
+            None => RATE.to_owned(),
+        };
+        reader.error("invalid_rate_limit", node.span, format!("`{}` is no rate", shown(text)), help);
     }
     parsed
 }
@@ -307,8 +314,7 @@ fn read_window(
             Content::String(text) | Content::Number(text) => shown(text),
             _ => "it".into(),
         };
-        let names = ["minute", "hour", "day", "week", "month"];
-        let help = match nearest(&shown_text, names) {
+        let help = match nearest(&shown_text, WINDOW_NAMES) {
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("{WINDOWS}; at most 366 days"),
         };

@@ -4,19 +4,22 @@ mod human;
 mod json;
 mod sarif;
 
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use callgate::{Diagnostic, Severity};
+use callgate::{Diagnostic, RawJson, Severity};
 use callgate_host::{PolicyFile, ReadError};
 
 use super::output;
 use crate::args::{CheckArgs, CheckFormat};
-use crate::failure::{FAILED, Outcome};
+use crate::failure::{FAILED, Failure, Outcome};
 
 /// Exit status where a policy does not load.
 const REFUSED: u8 = 1;
+const TOOLS_HELP: &str =
+    "give the result of `tools/list` as JSON: `{\"tools\": [{\"name\": …, \"inputSchema\": {…}}]}`";
 /// What standard input is called in reports.
 const STDIN: &str = "<stdin>";
 
@@ -37,17 +40,23 @@ struct Totals {
 }
 
 impl Checked {
-    fn new(path: &Path) -> Self {
+    fn new(path: &Path, tools: Option<&RawJson<'_>>) -> Self {
         let (path, file) = if path == Path::new("-") {
             (STDIN.to_owned(), PolicyFile::from_reader(STDIN, io::stdin().lock()))
         } else {
             (path.display().to_string(), PolicyFile::read(path))
         };
-        let diagnostics = match file.as_ref().map(PolicyFile::compile) {
+        let mut diagnostics = match file.as_ref().map(PolicyFile::compile) {
             Ok(Ok(policy)) => policy.warnings().to_vec(),
             Ok(Err(invalid)) => invalid.diagnostics().to_vec(),
             Err(_) => Vec::new(),
         };
+        if let (Ok(file), Some(tools)) = (&file, tools) {
+            // A policy that does not load has its errors already.
+            let found = callgate::lint(file.text(), file.format(), &tools.root()).unwrap_or_default();
+            diagnostics.extend(found);
+            diagnostics.sort_by_key(|diagnostic| diagnostic.byte_range().start);
+        }
         Self { path, file, diagnostics }
     }
 
@@ -77,7 +86,18 @@ impl Totals {
 }
 
 pub(crate) fn run(args: &CheckArgs) -> Outcome {
-    let files: Vec<Checked> = args.files.iter().map(|path| Checked::new(path)).collect();
+    let listed = match &args.tools {
+        Some(path) => Some((path, fs::read_to_string(path).map_err(|error| Failure::reading(path, &error))?)),
+        None => None,
+    };
+    let tools = match &listed {
+        Some((path, text)) => {
+            let failed = |error| Failure::with_help(format!("{}: {error}", path.display()), TOOLS_HELP);
+            Some(RawJson::parse(text).map_err(failed)?)
+        }
+        None => None,
+    };
+    let files: Vec<Checked> = args.files.iter().map(|path| Checked::new(path, tools.as_ref())).collect();
     let totals = Totals::of(&files);
     let mut out = output();
     match args.format {
