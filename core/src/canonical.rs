@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::ceilings::ARGUMENT_DEPTH;
+use crate::ceilings::{ARGUMENT_BYTES, ARGUMENT_DEPTH};
 use crate::identity::Identity;
 use crate::view::{Kind, Unreadable, View};
 
@@ -41,6 +41,10 @@ fn write_value<V: View>(value: &V, depth: usize, out: &mut String) -> Result<(),
     if depth > ARGUMENT_DEPTH {
         return Err(Unreadable::TooDeep);
     }
+    // `1e308` has 309 digits here, so a short text can have a long canonical form.
+    if out.len() > ARGUMENT_BYTES {
+        return Err(Unreadable::TooLarge);
+    }
     let deeper = depth.saturating_add(1);
     // Writing to a String cannot fail.
     match value.kind()? {
@@ -74,13 +78,19 @@ fn write_value<V: View>(value: &V, depth: usize, out: &mut String) -> Result<(),
             out.push(']');
         }
         Kind::Object => {
-            let mut members = Vec::with_capacity(value.len());
+            let mut members = Vec::new();
+            let mut length = out.len();
             let mut failure = None;
             value.members(|name, member| {
                 let mut text = String::new();
                 match write_value(&member, deeper, &mut text) {
                     Ok(()) => {
+                        length = length.saturating_add(name.len()).saturating_add(text.len());
                         members.push((name.to_owned(), text));
+                        if length > ARGUMENT_BYTES {
+                            failure = Some(Unreadable::TooLarge);
+                            return ControlFlow::Break(());
+                        }
                         ControlFlow::Continue(())
                     }
                     Err(unreadable) => {
@@ -203,6 +213,16 @@ mod tests {
             canonical(&&value).unwrap(),
             "{\"\":true,\"a\":\"\\u0001\\\"é\",\"b\":[1.5,1000,9007199254740993],\"é\":null}"
         );
+    }
+
+    #[test]
+    fn a_canonical_form_is_bounded() {
+        for value in
+            [json!(vec![1e308; 20_000]), json!({"a": "x".repeat(5 << 20)}), json!([["x".repeat(5 << 20)], 1])]
+        {
+            assert_eq!(canonical(&&value), Err(Unreadable::TooLarge));
+        }
+        assert!(canonical(&&json!("x".repeat(3 << 20))).is_ok());
     }
 
     /// Trap 35: numbers above 2^53 that a double cannot tell apart have different hashes.

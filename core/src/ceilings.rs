@@ -29,7 +29,7 @@ pub const GLOB_ALTERNATIVES: usize = 256;
 /// Pairs of an exact tool entry and a glob entry that matches it, over a whole policy: bounds the merge at compile time.
 pub const MERGED_ENTRIES: usize = 4_000_000;
 
-/// Bytes of raw JSON arguments. The MCP SDKs stop at about 4 MB themselves.
+/// Bytes of raw JSON arguments, and of the canonical form of any. The MCP SDKs stop at about 4 MB themselves.
 pub const ARGUMENT_BYTES: usize = 4 << 20;
 /// Levels of nesting in arguments, wherever core walks them whole; the arguments themselves are the first. Parsers of
 /// other languages stop near here too.

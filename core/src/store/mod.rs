@@ -343,3 +343,24 @@ pub trait Store: Send + Sync {
     /// [`StoreError`] where the counters cannot be reached.
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counters go on after an update (`spec/versioning.md`): these ids are stored, so they never change.
+    #[test]
+    fn counter_ids_are_stable_and_tell_declarations_apart() {
+        let tool = |key: &str, name: &str| {
+            Counter::new(Owner::Tool(key.into()), name, Window::Day, Algorithm::Fixed, "grant").id()
+        };
+        assert_eq!(
+            crate::canonical::hex(tool("create_charge", "spend").as_bytes()),
+            "ebe5464eaa5329a39f07ee38fa42e86c"
+        );
+        // Trap 27: what joins to the same text is not the same counter.
+        assert_ne!(tool("a", "b.c"), tool("a.b", "c"));
+        let all = Counter::new(Owner::AllTools, "n", Window::Day, Algorithm::Fixed, "grant").id();
+        assert_ne!(all, tool("all_tools", "n"));
+    }
+}
