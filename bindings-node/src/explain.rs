@@ -1,0 +1,57 @@
+//! Explanations: the decision that would be made, with every check that leads to it.
+//!
+//! In: core's checks. Out: the same as plain objects. Charges nothing.
+
+use callgate::{Check as Made, Engine, View};
+use napi_derive::napi;
+
+use crate::clock;
+use crate::decide::{Args, Given, call};
+
+/// One check that an evaluation makes.
+#[napi(object, object_from_js = false)]
+pub struct Check {
+    /// JSON Pointer to its place in the policy; empty where it has none.
+    pub pointer: String,
+    /// What is checked, for people: not stable.
+    pub what: String,
+    /// What comes of it: `holds`, `fails`, `unknown`, `passes`, `denies`, …
+    pub outcome: String,
+    /// Why, where there is more to say. Carries no argument values.
+    pub why: Option<String>,
+    /// The checks that it consists of.
+    pub checks: Vec<Check>,
+}
+
+/// A decision that would be made, and why.
+#[napi(object, object_from_js = false)]
+pub struct Explained {
+    /// The decision's JSON.
+    pub json: String,
+    /// The checks, in the order in which they are made.
+    pub checks: Vec<Check>,
+}
+
+/// Recursion is bounded by the nesting of a policy.
+impl From<Made> for Check {
+    fn from(made: Made) -> Self {
+        let checks = made.checks.into_iter().map(Self::from).collect();
+        Self { pointer: made.pointer, what: made.what, outcome: made.outcome, why: made.why, checks }
+    }
+}
+
+/// What the engine would decide now.
+pub(crate) fn explain<A: View, I: View>(engine: &Engine, given: Given<'_, A, I>) -> Explained {
+    let Given { tool, args, identity, approval, now, .. } = given;
+    let explanation = clock::at(now, || match args {
+        Args::Value(args) => {
+            let explanation = engine.explain(&call(tool, args, identity, approval));
+            (explanation.decision.to_json(), explanation.checks)
+        }
+        Args::Raw(text) => {
+            let explanation = engine.explain_json(&call(tool, text, identity, approval));
+            (explanation.decision.to_json(), explanation.checks)
+        }
+    });
+    Explained { json: explanation.0, checks: explanation.1.into_iter().map(Check::from).collect() }
+}

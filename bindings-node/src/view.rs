@@ -1,0 +1,231 @@
+//! JS values as core sees them (spec 3.4).
+//!
+//! In: a JS value and the probe, functions that the TypeScript half took from the JS engine before any other code could
+//! change them. Out: kinds, own members and elements, one step at a time. Must not run code of the caller: no getters, no
+//! proxy traps, no prototypes, no `toJSON`; what would need that is unreadable.
+
+use std::borrow::Cow;
+use std::cell::{Cell, OnceCell};
+use std::ops::ControlFlow;
+
+use callgate::ceilings::ARGUMENT_BYTES;
+use callgate::{Kind, Number, Unreadable, View};
+use napi::bindgen_prelude::{FnArgs, FromNapiValue, Function, JsObjectValue, Object, ValidateNapiValue};
+use napi::{Env, JsString, JsStringUtf16, JsValue, Unknown, ValueType};
+
+/// How the probe classifies an object. The same numbers stand in `ts/probe.ts`.
+const OBJECT: u32 = 0;
+const ARRAY: u32 = 1;
+const FOREIGN: u32 = 2;
+
+type Probing<'e, R> = Function<'e, FnArgs<(Unknown<'e>,)>, R>;
+type Stepping<'e, K> = Function<'e, FnArgs<(Unknown<'e>, K)>, Unknown<'e>>;
+
+/// What reading one call's values takes.
+pub(crate) struct Host<'e> {
+    env: Env,
+    probe: Object<'e>,
+    kind: OnceCell<Probing<'e, u32>>,
+    member: OnceCell<Stepping<'e, String>>,
+    element: OnceCell<Stepping<'e, u32>>,
+    /// How much may still be visited. Text of the ceiling's length has fewer elements; without this, a value that
+    /// contains itself twice would be read 2^128 times.
+    budget: Cell<usize>,
+}
+
+/// A borrowed JS value; or none, because what should be one cannot be read.
+#[derive(Clone, Copy)]
+pub(crate) struct JsView<'h, 'e> {
+    value: Result<Unknown<'e>, Unreadable>,
+    host: &'h Host<'e>,
+}
+
+impl<'e> Host<'e> {
+    pub(crate) fn new(env: Env, probe: Object<'e>) -> Self {
+        Self {
+            env,
+            probe,
+            kind: OnceCell::new(),
+            member: OnceCell::new(),
+            element: OnceCell::new(),
+            budget: Cell::new(ARGUMENT_BYTES),
+        }
+    }
+
+    pub(crate) fn view<'h>(&'h self, value: Unknown<'e>) -> JsView<'h, 'e> {
+        JsView { value: Ok(value), host: self }
+    }
+
+    /// A value that cannot be read: the call is denied where it is met.
+    pub(crate) fn unreadable<'h>(&'h self, why: Unreadable) -> JsView<'h, 'e> {
+        JsView { value: Err(why), host: self }
+    }
+
+    fn spend(&self, units: usize) -> Result<(), Unreadable> {
+        let left = self.budget.get().checked_sub(units).ok_or(Unreadable::TooLarge)?;
+        self.budget.set(left);
+        Ok(())
+    }
+
+    fn function<F: FromNapiValue + ValidateNapiValue>(&self, name: &str) -> Result<F, Unreadable> {
+        self.probe.get_named_property(name).map_err(host)
+    }
+
+    fn kind_of(&self, value: Unknown<'e>) -> Result<u32, Unreadable> {
+        let kind = match self.kind.get() {
+            Some(kind) => kind,
+            None => {
+                let function = self.function("kind")?;
+                self.kind.get_or_init(|| function)
+            }
+        };
+        kind.call(FnArgs::from((value,))).map_err(host)
+    }
+
+    fn member_of(&self, value: Unknown<'e>, name: &str) -> Result<Unknown<'e>, Unreadable> {
+        let member = match self.member.get() {
+            Some(member) => member,
+            None => {
+                let function = self.function("member")?;
+                self.member.get_or_init(|| function)
+            }
+        };
+        member.call(FnArgs::from((value, name.to_owned()))).map_err(host)
+    }
+
+    fn element_of(&self, value: Unknown<'e>, index: usize) -> Result<Unknown<'e>, Unreadable> {
+        let element = match self.element.get() {
+            Some(element) => element,
+            None => {
+                let function = self.function("element")?;
+                self.element.get_or_init(|| function)
+            }
+        };
+        let index = u32::try_from(index).map_err(|_| Unreadable::TooLarge)?;
+        element.call(FnArgs::from((value, index))).map_err(host)
+    }
+
+    /// Own members in order, name and value by turns; without those that are `undefined`.
+    fn members_of(&self, value: Unknown<'e>) -> Result<Object<'e>, Unreadable> {
+        let members: Probing<'e, Object<'e>> = self.function("members")?;
+        members.call(FnArgs::from((value,))).map_err(host)
+    }
+
+    /// The literal of a BigInt of any length.
+    fn literal_of(&self, value: Unknown<'e>) -> Result<String, Unreadable> {
+        let literal: Probing<'e, JsString<'e>> = self.function("literal")?;
+        let text = text_of(literal.call(FnArgs::from((value,))).map_err(host)?)?;
+        if text.is_empty() { Err(Unreadable::TooLarge) } else { Ok(text) }
+    }
+
+    /// Whether a symbol is the probe's mark for a getter or a proxy.
+    fn is_unreadable(&self, symbol: Unknown<'e>) -> bool {
+        let mark = self.probe.get_named_property::<Unknown<'_>>("unreadable");
+        // If it cannot be told, it is no value that could be read.
+        mark.and_then(|mark| self.env.strict_equals(mark, symbol)).unwrap_or(true)
+    }
+}
+
+/// Whatever Node answers instead of a value: it cannot be read.
+fn host(_: napi::Error) -> Unreadable {
+    Unreadable::Host
+}
+
+/// A JS string as text; a lone surrogate has none.
+pub(crate) fn text_of(text: JsString<'_>) -> Result<String, Unreadable> {
+    String::from_utf16(units(&text.into_utf16().map_err(host)?)).map_err(|_| Unreadable::LoneSurrogate)
+}
+
+/// A JS string as text to show, with U+FFFD for every lone surrogate.
+pub(crate) fn shown(text: JsString<'_>) -> napi::Result<String> {
+    Ok(String::from_utf16_lossy(units(&text.into_utf16()?)))
+}
+
+/// The code units without the NUL that napi leaves at their end.
+fn units<'t>(text: &'t JsStringUtf16<'_>) -> &'t [u16] {
+    text.as_slice().split_last().map_or(&[], |(_, units)| units)
+}
+
+impl View for JsView<'_, '_> {
+    fn kind(&self) -> Result<Kind<'_>, Unreadable> {
+        let value = self.value?;
+        Ok(match value.get_type().map_err(host)? {
+            // An element that is undefined or missing is null, as JSON writes it; such members were left out before.
+            ValueType::Undefined | ValueType::Null => Kind::Null,
+            ValueType::Boolean => Kind::Bool(value.coerce_to_bool().map_err(host)?),
+            ValueType::Number => {
+                let number = value.coerce_to_number().and_then(|number| number.get_double()).map_err(host)?;
+                Number::from_f64(number).map_or(Kind::Foreign, Kind::Number)
+            }
+            ValueType::BigInt => {
+                let literal = self.host.literal_of(value)?;
+                Number::from_literal(&literal)
+                    .map_or(Kind::Foreign, |number| Kind::Number(number.into_owned()))
+            }
+            ValueType::String => {
+                let text = text_of(value.coerce_to_string().map_err(host)?)?;
+                self.host.spend(text.len() / 16)?;
+                Kind::String(Cow::Owned(text))
+            }
+            ValueType::Object => match self.host.kind_of(value)? {
+                OBJECT => Kind::Object,
+                ARRAY => Kind::Array,
+                FOREIGN => Kind::Foreign,
+                _ => return Err(Unreadable::Host),
+            },
+            ValueType::Symbol if self.host.is_unreadable(value) => return Err(Unreadable::Host),
+            _ => Kind::Foreign,
+        })
+    }
+
+    fn member(&self, name: &str) -> Result<Option<Self>, Unreadable> {
+        let member = self.host.member_of(self.value?, name)?;
+        let absent = member.get_type().map_err(host)? == ValueType::Undefined;
+        Ok(if absent { None } else { Some(self.host.view(member)) })
+    }
+
+    fn element(&self, index: usize) -> Result<Option<Self>, Unreadable> {
+        if index >= self.len() {
+            return Ok(None);
+        }
+        Ok(Some(self.host.view(self.host.element_of(self.value?, index)?)))
+    }
+
+    fn len(&self) -> usize {
+        let Ok(value) = self.value else { return 0 };
+        let length = match self.host.kind_of(value) {
+            Ok(ARRAY) => value.coerce_to_object().and_then(|array| array.get_array_length()),
+            Ok(OBJECT) => match self.host.members_of(value) {
+                Ok(members) => members.get_array_length().map(|length| length / 2),
+                Err(_) => Ok(0),
+            },
+            _ => Ok(0),
+        };
+        length.unwrap_or(0) as usize
+    }
+
+    fn elements(&self, mut each: impl FnMut(Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
+        for index in 0..self.len() {
+            self.host.spend(1)?;
+            let element = self.host.element_of(self.value?, index)?;
+            if each(self.host.view(element)).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn members(&self, mut each: impl FnMut(&str, Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
+        let members = self.host.members_of(self.value?)?;
+        let length = members.get_array_length().map_err(host)?;
+        for (name, value) in (0..length).step_by(2).zip((1..length).step_by(2)) {
+            self.host.spend(1)?;
+            let name = text_of(members.get_element::<JsString<'_>>(name).map_err(host)?)?;
+            let value = members.get_element::<Unknown<'_>>(value).map_err(host)?;
+            if each(&name, self.host.view(value)).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,53 @@
+// The shared cases, as data.
+
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+
+/** The project's root, where `spec/` is: tests run from the package's folder. */
+export const PROJECT = join(process.cwd(), "..");
+
+export interface Step {
+  at?: string;
+  tool: string;
+  args?: string;
+  identity?: string;
+  raw_only?: string;
+  repeat?: number;
+  approve?: { id: string; key?: string; key_of?: number };
+  finish?: "release" | { settle: string };
+  finish_of?: number;
+  reload?: string[];
+  expect: Record<string, unknown>;
+}
+
+export interface Case {
+  name: string;
+  policy?: string[];
+  policy_file?: string;
+  steps: Step[];
+}
+
+export interface Invalid {
+  name: string;
+  policy?: string[];
+  generate?: { repeat: string; times: number; before?: string; after?: string };
+  warnings?: boolean;
+  expect: { code: string; severity: string; line: number; column?: number; pointer?: string; help?: string; message?: string }[];
+}
+
+function files<T>(folder: string): [string, T[]][] {
+  const path = join(PROJECT, "spec/cases", folder);
+  const names = readdirSync(path).filter((name) => name.endsWith(".json")).sort();
+  return names.map((name) => {
+    const file = JSON.parse(readFileSync(join(path, name), "utf8")) as T[] | { cases: T[] };
+    return [name, Array.isArray(file) ? file : file.cases];
+  });
+}
+
+export const decisions = () => files<Case>("decisions");
+export const invalid = () => files<Invalid>("invalid");
+
+export function policyOf(given: { policy?: string[]; policy_file?: string }): string {
+  if (given.policy) return given.policy.join("\n");
+  return readFileSync(join(PROJECT, "spec/policies", given.policy_file ?? ""), "utf8");
+}

@@ -1,0 +1,207 @@
+// Every case of `spec/cases`, from raw text, from host values and on another thread; and the decisions, byte by byte,
+// beside Rust's.
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { Engine, Policy, PolicyError, type Diagnostic } from "callgate";
+import { hostValue } from "./host-value.mjs";
+import { type Case, PROJECT, type Step, decisions, invalid, policyOf } from "./cases.mjs";
+
+const require = createRequire(join(process.cwd(), "package.json"));
+const START = "2026-11-21T10:00:00.000Z";
+type Form = "raw" | "value" | "thread";
+
+/** Steps that JS cannot express, with the reason. */
+const INEXPRESSIBLE: Record<string, string> = {
+  "raw.json|the text null is no identity": "an identity that is null is an absent one in JS, and no identity is raw text",
+};
+
+interface Finishable {
+  release(): void | Promise<void>;
+  settle(actual: string): void | Promise<void>;
+}
+interface Decided {
+  json: string;
+  reservation: Finishable | null;
+}
+type Approved = { key: string; id: string } | undefined;
+interface Under {
+  decide(step: Step, form: Form, approved: Approved): Promise<Decided>;
+  replace(text: string): void;
+}
+
+const parsed = (text: string | undefined): unknown => (text === undefined ? undefined : hostValue(text).value);
+
+/** Whether a step is decided from raw text: where a host value is another one. A BigInt holds what a double changes. */
+function isRaw(step: Step, form: Form): boolean {
+  if (form === "raw") return true;
+  if (step.raw_only === undefined) return false;
+  return !(step.raw_only.includes("double") && hostValue(step.args ?? "{}").exact);
+}
+
+function publicEngine(text: string, clock: () => number): Under {
+  const engine = Engine.fromString(text, { clock });
+  return {
+    replace: (next) => engine.replace(Policy.fromString(next)),
+    decide: async (step, form, approved) => {
+      const identity = parsed(step.identity) as object;
+      if (isRaw(step, form)) return engine.evaluateJson(step.tool, step.args ?? "{}", identity, approved);
+      return engine.evaluate(step.tool, parsed(step.args), identity, approved);
+    },
+  };
+}
+
+/** The way that stores take which wait: the arguments are read whole, and decided on another thread. */
+function threadEngine(text: string, clock: () => number): Under {
+  const native = require("./native.js") as typeof import("../native.js");
+  const { probe } = require("./dist/probe.js") as { probe: object };
+  const load = (policy: string) => native.NativePolicy.compile(policy).policy ?? assert.fail("the policy does not load");
+  const engine = native.NativeEngine.open(load(text), { store: "memory", allowOnStoreError: false, hashArgs: false });
+  return {
+    replace: (next) => engine.replace(load(next)),
+    decide: async (step, form, approved) => {
+      const raw = isRaw(step, form);
+      const args = raw ? (step.args ?? "{}") : (parsed(step.args) ?? {});
+      const asked: import("../native.js").Asked = {
+        probe, tool: step.tool, args, raw, identity: parsed(step.identity) ?? null, audit: false, now: clock(),
+      };
+      if (approved) Object.assign(asked, { approvalKey: approved.key, approvalId: approved.id });
+      const { json, reservation } = await engine.evaluateAsync(asked);
+      if (!reservation) return { json, reservation: null };
+      return {
+        json,
+        reservation: {
+          release: async () => assert.equal(await reservation.releaseAsync(clock()), null),
+          settle: async (actual) => assert.equal(await reservation.settleAsync(actual, clock()), null),
+        },
+      };
+    },
+  };
+}
+
+async function run(given: Case, form: Form): Promise<string[]> {
+  let now = Date.parse(START);
+  const under = (form === "thread" ? threadEngine : publicEngine)(policyOf(given), () => now);
+  const made: string[] = [];
+  const open: (Finishable | null)[] = [];
+  const finish = async (step: Step, reservation: Finishable | null | undefined) => {
+    // A second finish of the same reservation does nothing: it was taken.
+    if (!reservation) return;
+    if (step.finish === "release") await reservation.release();
+    else if (step.finish) await reservation.settle(step.finish.settle);
+  };
+  for (const [index, step] of given.steps.entries()) {
+    if (step.at) now = Date.parse(step.at);
+    if (step.reload) under.replace(step.reload.join("\n"));
+    if (step.finish_of !== undefined) {
+      await finish(step, open[step.finish_of]);
+      open[step.finish_of] = null;
+    }
+    const approved = async (): Promise<Approved> => {
+      if (!step.approve) return undefined;
+      const { id, key, key_of: of } = step.approve;
+      if (key !== undefined) return { id, key };
+      const before = of === undefined ? (await under.decide(step, form, undefined)).json : made[of];
+      return { id, key: (JSON.parse(before ?? "{}") as { approval_key: string | null }).approval_key ?? "ak1:none" };
+    };
+    let decision: Decided | undefined;
+    for (let turn = 1; turn <= (step.repeat ?? 1); turn += 1) {
+      decision = await under.decide(step, form, await approved());
+      if (turn < (step.repeat ?? 1)) assert.equal(JSON.parse(decision.json).effect, "allow", `step ${index}, turn ${turn}`);
+    }
+    assert.ok(decision);
+    compare(step.expect, JSON.parse(decision.json), `step ${index}: ${decision.json}`);
+    made.push(decision.json);
+    open.push(decision.reservation);
+    if (step.finish !== undefined && step.finish_of === undefined) {
+      assert.ok(decision.reservation, `step ${index}: there is no reservation to finish`);
+      await finish(step, decision.reservation);
+      open[index] = null;
+    }
+  }
+  return made;
+}
+
+function compare(expect: Record<string, unknown>, decision: Record<string, unknown>, what: string): void {
+  assert.ok("effect" in expect && "code" in expect, "a step must expect effect and code");
+  const rule = decision["rule"] as { pointer: string; name: string | null; line: number } | null;
+  for (const [field, wanted] of Object.entries(expect)) {
+    if (field === "rule") assert.deepEqual(rule?.pointer ?? null, wanted, what);
+    else if (field === "rule_name") assert.deepEqual(rule?.name ?? null, wanted, what);
+    else if (field === "line") assert.deepEqual(rule?.line ?? null, wanted, what);
+    else if (field === "counters") {
+      const [all, found] = [wanted as object[], decision["counters"] as Record<string, unknown>[]];
+      assert.equal(found.length, all.length, what);
+      for (const [index, one] of all.entries()) {
+        for (const [name, value] of Object.entries(one)) assert.deepEqual(found[index]?.[name], value, `${what} ${name}`);
+      }
+    } else {
+      assert.ok(field in decision, `unknown expectation ${field}`);
+      assert.deepEqual(decision[field], wanted, what);
+    }
+  }
+}
+
+describe("decisions", () => {
+  const lines: string[] = [];
+  const rust = new Map<string, string>();
+  for (const line of readFileSync(".work/decisions-rust.jsonl", "utf8").trim().split("\n")) {
+    const { file, case: name, step, form, decision } = JSON.parse(line);
+    rust.set(JSON.stringify([file, name, step, form]), decision);
+  }
+  let compared = 0;
+  for (const [file, cases] of decisions()) {
+    for (const given of cases) {
+      for (const form of ["raw", "value", "thread"] as const) {
+        const skip = INEXPRESSIBLE[`${file}|${given.name}`] ?? false;
+        test(`${file}: ${given.name} (${form})`, { skip }, async () => {
+          for (const [step, decision] of (await run(given, form)).entries()) {
+            const like = form === "thread" ? "value" : form;
+            assert.equal(decision, rust.get(JSON.stringify([file, given.name, step, like])), "not what Rust writes");
+            if (form === "thread") continue;
+            compared += 1;
+            lines.push(JSON.stringify({ file, case: given.name, step, form, decision }));
+          }
+        });
+      }
+    }
+  }
+  after(() => {
+    const missing = 2 * Object.keys(INEXPRESSIBLE).length;
+    assert.equal(compared + missing, rust.size, "every decision that Rust makes was made here");
+    mkdirSync(join(PROJECT, "target"), { recursive: true });
+    writeFileSync(join(PROJECT, "target/decisions-node.jsonl"), `${lines.join("\n")}\n`);
+  });
+});
+
+describe("invalid documents", () => {
+  for (const [file, cases] of invalid()) {
+    for (const given of cases) {
+      test(`${file}: ${given.name}`, () => {
+        const { repeat, times, before = "", after: rest = "" } = given.generate ?? { repeat: "", times: 0 };
+        const text = given.policy?.join("\n") ?? `${before}${repeat.repeat(times)}${rest}`;
+        let found: readonly Diagnostic[];
+        try {
+          found = Policy.fromString(text).warnings;
+        } catch (error) {
+          assert.ok(error instanceof PolicyError);
+          found = error.diagnostics;
+        }
+        const shown = found.filter(({ severity }) => given.warnings === true || severity === "error");
+        assert.equal(shown.length, given.expect.length, shown.join("\n"));
+        for (const [index, { help, message, ...exact }] of given.expect.entries()) {
+          const diagnostic = shown[index];
+          assert.ok(diagnostic);
+          for (const [name, wanted] of Object.entries(exact)) {
+            assert.deepEqual(diagnostic[name as keyof Diagnostic], wanted, `${name} of ${diagnostic}`);
+          }
+          if (help !== undefined) assert.ok(diagnostic.help?.includes(help), String(diagnostic));
+          if (message !== undefined) assert.ok(diagnostic.message.includes(message), String(diagnostic));
+        }
+      });
+    }
+  }
+});

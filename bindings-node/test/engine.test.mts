@@ -1,0 +1,260 @@
+// The engine's surface: errors, reservations, approvals, audit records, explanations, reloading.
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test, type TestContext } from "node:test";
+import * as callgate from "callgate";
+import {
+  type AuditRecord, CallgateError, Engine, type EngineOptions, Policy, PolicyError, PolicyFileError, ReservationError, StoreError,
+} from "callgate";
+
+const POLICY = `version: "1"
+default: deny
+hide: ["admin_*"]
+tools:
+  buy:
+    limits: [{counter: spend, window: day, max: 100, increment_from: args.amount}]
+  ask:
+    rules: [{name: large, action: require_approval, conditions: [{path: args.amount, op: gt, value: 5}]}]
+  list: {}
+`;
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), "callgate-"));
+  t.after(() => rmSync(path, { recursive: true }));
+  return path;
+}
+
+test("both entry points are one module", () => {
+  const required = createRequire(join(process.cwd(), "package.json"))("callgate") as typeof callgate;
+  const ways = ["default", "module.exports", "__esModule"];
+  assert.deepEqual(Object.keys(callgate).filter((name) => !ways.includes(name)).sort(), Object.keys(required).sort());
+  assert.equal(required.Engine, Engine);
+  assert.ok(required.Engine.fromString(POLICY) instanceof Engine);
+});
+
+describe("errors", () => {
+  test("of a policy name file, line and column", (t) => {
+    const path = join(folder(t), "policy.yaml");
+    writeFileSync(path, `version: "1"\ndefault: deny\ntools:\n  t: {require: [{path: args.a, op: eqq, value: 1}]}\n  u: 5\n`);
+    assert.throws(() => Engine.fromFile(path), (error: unknown) => {
+      assert.ok(error instanceof PolicyError && error instanceof CallgateError && error instanceof Error);
+      assert.equal(error.name, "PolicyError");
+      assert.equal(error.code, "invalid_operator");
+      assert.deepEqual([error.file, error.line, error.column], [path, 4, 36]);
+      assert.ok(error.message.startsWith(`${path}:4:36: error[invalid_operator]: `), error.message);
+      assert.ok(error.message.includes(`\n${path}:5:6: error[wrong_type]: `), error.message);
+      assert.equal(error.diagnostics.length, 2);
+      assert.equal(error.diagnostics[0]?.pointer, "/tools/t/require/0/op");
+      return true;
+    });
+    assert.throws(() => Engine.fromString("tools: 5"), { name: "PolicyError", file: null, line: 1, column: 8, message: /^1:8: error/ });
+  });
+
+  test("of a file that cannot be read", (t) => {
+    const path = join(folder(t), "none.yaml");
+    assert.throws(() => Engine.fromFile(path), (error: unknown) => {
+      assert.ok(error instanceof PolicyFileError);
+      assert.deepEqual([error.code, error.file], ["unreadable_file", path]);
+      assert.ok(error.message.startsWith(`${path}: `), error.message);
+      return true;
+    });
+  });
+
+  test("of a store never name its URL", () => {
+    for (const [store, code] of [["hunter2://x", "store_url"], ["", "store_url"]] as const) {
+      assert.throws(() => Engine.fromString(POLICY, { store }), (error: unknown) => {
+        assert.ok(error instanceof StoreError);
+        assert.deepEqual([error.code, error.transient], [code, false]);
+        assert.ok(!`${error.message}${error.stack}`.includes("hunter2"));
+        return true;
+      });
+    }
+  });
+
+  test("of options that are not known", () => {
+    const wrong = (options: object, message: RegExp) =>
+      assert.throws(() => Engine.fromString(POLICY, options as EngineOptions), { name: "TypeError", message });
+    wrong({ onStoreEror: "allow" }, /unknown option `onStoreEror`/);
+    wrong({ onStoreError: "alow" }, /`onStoreError` is one of deny, allow/);
+    wrong({ onStoreError: true }, /`onStoreError` is a string/);
+    wrong({ argsHash: "md5" }, /`argsHash`/);
+    wrong({ watch: true }, /`watch` is one of Engine.fromFile/);
+    wrong({ storeTimeoutMs: NaN }, /milliseconds/);
+    wrong({ clock: 5 }, /`clock` is a function/);
+    assert.throws(() => new Engine({} as Policy), TypeError);
+  });
+
+  test("of calls that are none", () => {
+    const engine = Engine.fromString(POLICY);
+    assert.throws(() => engine.evaluate(undefined as unknown as string), TypeError);
+    assert.throws(() => engine.evaluateJson("list", {} as string), TypeError);
+    assert.throws(() => engine.evaluate("list", {}, null, { key: "k" } as callgate.Approval), TypeError);
+    const broken = Engine.fromString(POLICY, { clock: () => NaN });
+    assert.throws(() => broken.evaluate("list"), TypeError);
+  });
+});
+
+test("warnings, digest and visibility", () => {
+  const policy = Policy.fromString(`tools: {}\nhide: ["admin_*"]`);
+  assert.deepEqual(policy.warnings.map(({ code }) => code), ["missing_version", "missing_default"]);
+  const engine = new Engine(policy);
+  assert.match(policy.digest, /^sha256:[0-9a-f]{64}$/);
+  assert.equal(engine.evaluate("x").policy, policy.digest);
+  assert.equal(engine.visible("admin_x"), false);
+  assert.equal(engine.visible("x"), true);
+  const tools = [{ name: "admin_a", n: 1 }, { name: "b", n: 2 }];
+  assert.deepEqual(engine.filterTools(tools), [tools[1]]);
+});
+
+test("a decision is its JSON", () => {
+  const decision = Engine.fromString(POLICY, { clock: () => 0 }).evaluate("buy", { amount: 1.5 });
+  assert.equal(JSON.stringify(decision), decision.json);
+  assert.equal(`${decision}`, decision.json);
+  assert.ok(decision.allowed);
+  assert.equal(decision.toMcpResult(), null);
+  const [counter] = decision.counters;
+  assert.deepEqual(counter, {
+    entry: "buy", counter: "spend", scope: "global", window: "day", charged: "1.5", used: "1.5", max: "100",
+    resetsAt: new Date(86_400_000),
+  });
+  const denied = Engine.fromString(POLICY).evaluate("buy", { amount: 101 });
+  assert.deepEqual(denied.toMcpResult(), { content: [{ type: "text", text: denied.message }], isError: true });
+  assert.equal(denied.reservation, null);
+  assert.deepEqual(denied.rule, { name: null, pointer: "/tools/buy/limits/0", line: 6 });
+});
+
+test("reservations are finished once", async () => {
+  const engine = Engine.fromString(POLICY, { clock: () => 0 });
+  const used = () => engine.explain("buy", { amount: 0 }).decision.counters[0]?.used;
+  const buy = (amount: number) => engine.evaluate("buy", { amount }).reservation ?? assert.fail("nothing was charged");
+  const released = buy(60);
+  released.release();
+  assert.equal(used(), "0");
+  const again = { name: "ReservationError", code: "finished" };
+  assert.throws(() => released.release(), again);
+  assert.throws(() => released.settle(1), again);
+  await assert.rejects(released.releaseAsync(), again);
+  const settled = buy(60);
+  assert.throws(() => settled.settle(-1), { code: "invalid_amount" });
+  assert.throws(() => settled.settle("a"), ReservationError);
+  settled.settle("59.000001");
+  assert.equal(used(), "59.000001");
+  await buy(40).settleAsync(1n);
+  assert.equal(used(), "60.000001");
+  await buy(39).releaseAsync();
+  assert.equal(used(), "60.000001");
+  assert.throws(() => buy(1).settle(2), { code: "larger" });
+  await assert.rejects(buy(1).settleAsync(2), { code: "larger" });
+  const counted = Engine.fromString(`version: "1"\ndefault: allow\nall_tools: {rules: [{rate_limit: 5/hour}]}`);
+  assert.throws(() => counted.evaluate("x").reservation?.settle(0), { code: "nothing_to_settle" });
+});
+
+test("approvals let one call through", async () => {
+  const engine = Engine.fromString(POLICY);
+  const asked = engine.evaluate("ask", { amount: 6 });
+  assert.equal(asked.effect, "require_approval");
+  const approved = { key: asked.approvalKey ?? "", id: "a-1" };
+  assert.equal(engine.evaluate("ask", { amount: 7 }, null, approved).code, "approval_required");
+  assert.equal((await engine.evaluateAsync("ask", { amount: 6 }, null, approved)).code, "allowed");
+  assert.equal(engine.evaluateJson("ask", `{"amount": 6}`, null, approved).code, "approval_spent");
+});
+
+test("explanations charge nothing", () => {
+  const engine = Engine.fromString(POLICY);
+  const { decision, checks } = engine.explain("buy", { amount: 100 });
+  assert.ok(decision.allowed);
+  assert.equal(decision.reservation, null);
+  assert.equal(checks[0]?.pointer, "/tools/buy/limits/0");
+  assert.ok(engine.explainJson("buy", `{"amount": 100}`).decision.allowed);
+  assert.ok(engine.evaluate("buy", { amount: 100 }).allowed);
+});
+
+test("audit records name arguments, never values", async () => {
+  const heard: [AuditRecord, string][] = [];
+  const options: EngineOptions = { onDecision: (record, decision) => heard.push([record, decision.json]) };
+  const engine = Engine.fromString(POLICY, options);
+  engine.evaluate("list", { b: "secret", a: 1 }, { id: "alice", token: "secret" });
+  await engine.evaluateJsonAsync("list", `{"b": "secret", "a": 1}`, "alice");
+  engine.evaluateJson("list", `{"secret`, "alice");
+  assert.equal(heard.length, 3);
+  assert.deepEqual(heard.map(([record]) => record.args.keys), [["a", "b"], ["a", "b"], []]);
+  assert.deepEqual(heard.map(([record]) => record.identity), ["alice", "alice", "alice"]);
+  assert.ok(heard.every(([record, json]) => JSON.stringify(record.decision) === json && record.args.hash === null));
+  assert.ok(!JSON.stringify(heard.slice(0, 2)).includes("secret"));
+
+  const hashes: (string | null)[] = [];
+  const hashing = (argsHash: NonNullable<EngineOptions["argsHash"]>) => {
+    const one = Engine.fromString(POLICY, { argsHash, onDecision: ({ args }) => hashes.push(args.hash) });
+    one.evaluate("list", { a: 1 });
+    one.evaluateJson("list", `{"a": 1.0}`);
+  };
+  hashing("sha256");
+  hashing({ hmacSha256: Buffer.from("key") });
+  assert.equal(hashes[0], "sha256:015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862");
+  assert.equal(hashes[1], hashes[0]);
+  assert.match(hashes[2] ?? "", /^hmac-sha256:/);
+  assert.equal(hashes[3], hashes[2]);
+
+  const failing = Engine.fromString(POLICY, { onDecision: () => { throw new RangeError("no room"); } });
+  assert.throws(() => failing.evaluate("list"), RangeError);
+  await assert.rejects(failing.evaluateAsync("list"), RangeError);
+});
+
+test("the arguments of an asynchronous call are those of its moment", async () => {
+  const args = { amount: 60 };
+  const engine = Engine.fromString(POLICY);
+  const deciding = engine.evaluateAsync("buy", args);
+  args.amount = 1;
+  assert.equal((await deciding).counters[0]?.used, "60");
+});
+
+test("a policy is replaced, and counters go on", () => {
+  const engine = Engine.fromString(POLICY);
+  engine.evaluate("buy", { amount: 60 });
+  engine.replace(Policy.fromString(POLICY.replace("max: 100", "max: 200")));
+  assert.equal(engine.evaluate("buy", { amount: 100 }).counters[0]?.used, "160");
+});
+
+test("a watched file is put in force, and a broken one is reported", async (t) => {
+  const path = join(folder(t), "policy.yaml");
+  const write = (text: string) => {
+    writeFileSync(`${path}.new`, text);
+    renameSync(`${path}.new`, path);
+  };
+  write(POLICY);
+  let hear: (change: Policy | CallgateError) => void = () => {};
+  const next = () => new Promise<Policy | CallgateError>((resolve) => (hear = resolve));
+  const engine = Engine.fromFile(path, { watch: { intervalMs: 10 }, onReload: (change) => hear(change), onReloadError: (error) => hear(error) });
+  // The watcher does not keep the process alive, but this test must live until it reports.
+  const alive = setInterval(() => {}, 1_000);
+  t.after(() => clearInterval(alive));
+  t.after(() => engine.close());
+  const first = engine.policy.digest;
+  let change = next();
+  write("tools: 5");
+  const error = await change;
+  assert.ok(error instanceof PolicyError);
+  assert.ok(error.message.startsWith(`${path}:1:8: error[wrong_type]`), error.message);
+  assert.equal(engine.policy.digest, first);
+  change = next();
+  write(`version: "1"\ndefault: allow\n`);
+  const policy = await change;
+  assert.ok(policy instanceof Policy);
+  assert.equal(engine.policy.digest, policy.digest);
+  assert.ok(engine.evaluate("anything").allowed);
+});
+
+test("a watching engine lets its process end", async (t) => {
+  const path = join(folder(t), "policy.yaml");
+  writeFileSync(path, POLICY);
+  const { execFile } = await import("node:child_process");
+  const code = `require("callgate").Engine.fromFile(${JSON.stringify(path)}, { watch: true }); console.log("done")`;
+  const output = await new Promise<string>((resolve, reject) =>
+    execFile(process.execPath, ["-e", code], { timeout: 20_000 }, (error, out) => (error ? reject(error) : resolve(out))),
+  );
+  assert.equal(output.trim(), "done");
+});

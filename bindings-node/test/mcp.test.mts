@@ -1,0 +1,313 @@
+// The guard between the official SDK's clients and servers, in one process: `McpServer` and `Server` of
+// `@modelcontextprotocol/sdk`, and those of `@modelcontextprotocol/server`.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
+import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
+import { Server } from "@modelcontextprotocol/sdk/server/index.js";
+import { CallToolRequestSchema, ListToolsRequestSchema, type JSONRPCMessage, McpError } from "@modelcontextprotocol/sdk/types.js";
+import { McpServer as McpServer2 } from "@modelcontextprotocol/server";
+import { Engine } from "callgate";
+import { type AuthInfo, guard, guardTransport, type GuardOptions } from "callgate/mcp";
+import { z } from "zod";
+
+const POLICY = `
+version: "1"
+default: deny
+hide: [secret]
+tools:
+  echo: {deny_if: [{conditions: [{path: args.text, op: eq, value: bad}], on_deny: Not that}]}
+  fail: {rules: [{rate_limit: 2/hour}]}
+  error: {limits: [{counter: n, window: day, max: 1}]}
+  slow: {limits: [{counter: n, window: day, max: 1}]}
+  ask: {rules: [{name: large, action: require_approval}]}
+  mine: {require: [{path: identity.id, op: eq, value: alice}]}
+`;
+const TOOLS = ["echo", "fail", "error", "slow", "ask", "mine", "secret", "unlisted"];
+
+interface Peer {
+  client: Client;
+  engine: Engine;
+  /** Names of the tools whose handlers ran. */
+  ran: string[];
+  /** The server's end, to send it messages as any client might. */
+  wire: InMemoryTransport;
+  /** The client's end. */
+  near: InMemoryTransport;
+  errors: unknown[];
+}
+
+type Slow = () => Promise<void>;
+type Make = (ran: string[], slow: Slow) => { connect(transport: InMemoryTransport): Promise<void> };
+
+function handle(ran: string[], name: string, slow: Slow, text: unknown) {
+  ran.push(name);
+  if (name === "error") throw new McpError(-32050, "upstream is down");
+  const content = [{ type: "text" as const, text: `${name} ${text ?? ""}`.trim() }];
+  if (name === "slow") return slow().then(() => ({ content }));
+  return name === "fail" ? { content, isError: true } : { content };
+}
+
+const low: Make = (ran, slow) => {
+  const server = new Server({ name: "low", version: "1" }, { capabilities: { tools: {} } });
+  server.setRequestHandler(ListToolsRequestSchema, () => ({
+    tools: TOOLS.map((name) => ({ name, inputSchema: { type: "object" as const } })),
+  }));
+  server.setRequestHandler(CallToolRequestSchema, ({ params }) => handle(ran, params.name, slow, params.arguments?.["text"]));
+  return server;
+};
+
+const high: Make = (ran, slow) => {
+  const server = new McpServer({ name: "high", version: "1" });
+  for (const name of TOOLS) {
+    server.registerTool(name, { inputSchema: { text: z.string().optional() } }, ({ text }) => handle(ran, name, slow, text));
+  }
+  return server;
+};
+
+const second: Make = (ran, slow) => {
+  const server = new McpServer2({ name: "second", version: "1" });
+  for (const name of TOOLS) {
+    server.registerTool(name, { inputSchema: z.object({ text: z.string().optional() }) }, ({ text }) => handle(ran, name, slow, text));
+  }
+  return server as unknown as ReturnType<Make>;
+};
+
+async function peer(make: Make, options: GuardOptions = {}, slow: Slow = () => Promise.resolve(), policy = POLICY): Promise<Peer> {
+  const ran: string[] = [];
+  const errors: unknown[] = [];
+  const engine = Engine.fromString(policy);
+  const [near, wire] = InMemoryTransport.createLinkedPair();
+  const server = make(ran, slow);
+  guard(server, engine, { onError: (error) => errors.push(error), ...options });
+  await server.connect(wire);
+  const client = new Client({ name: "test", version: "1" });
+  await client.connect(near);
+  return { client, engine, ran, wire, near, errors };
+}
+
+const call = (client: Client, name: string, args?: Record<string, unknown>) =>
+  client.callTool(args === undefined ? { name } : { name, arguments: args }) as Promise<{
+    content: { type: string; text: string }[];
+    isError?: boolean;
+    _meta?: Record<string, unknown>;
+  }>;
+
+for (const [what, make] of [["Server", low], ["McpServer", high], ["McpServer of @modelcontextprotocol/server", second]] as const) {
+  describe(what, () => {
+    test("filters the list", async () => {
+      const { client } = await peer(make);
+      assert.deepEqual((await client.listTools()).tools.map(({ name }) => name), TOOLS.filter((name) => name !== "secret"));
+    });
+
+    test("lets through what the policy allows, and nothing else", async () => {
+      const { client, ran } = await peer(make);
+      assert.deepEqual((await call(client, "echo", { text: "hi" })).content, [{ type: "text", text: "echo hi" }]);
+      assert.deepEqual(ran, ["echo"]);
+      const denied = await call(client, "echo", { text: "bad" });
+      assert.deepEqual(denied, { content: [{ type: "text", text: "Not that" }], isError: true });
+      for (const [name, message] of [["secret", "hidden"], ["unlisted", "not permitted"], ["nowhere", "not permitted"]] as const) {
+        const answer = await call(client, name, {});
+        assert.equal(answer.isError, true);
+        assert.match(answer.content[0]?.text ?? "", new RegExp(message));
+      }
+      assert.deepEqual(ran, ["echo"], "no handler of a denied call ran");
+    });
+
+    test("keeps the charge of a result that is an error", async () => {
+      const { client, ran } = await peer(make);
+      for (let n = 0; n < 2; n += 1) assert.equal((await call(client, "fail")).content[0]?.text, "fail");
+      const limited = await call(client, "fail");
+      assert.deepEqual([limited.isError, limited.content[0]?.text], [true, "Rate limit of 2 per hour reached. Try again later."]);
+      assert.deepEqual(ran, ["fail", "fail"]);
+    });
+
+    test("asks for approval, or answers with its key", async () => {
+      const { client, ran, engine } = await peer(make);
+      const asked = await call(client, "ask", { text: "x" });
+      const key = engine.evaluate("ask", { text: "x" }).approvalKey;
+      const text = `Rule "large" needs approval\nApproval key: ${key}`;
+      assert.deepEqual(asked, { content: [{ type: "text", text }], isError: true, _meta: { "callgate/approval_key": key } });
+      assert.deepEqual(ran, []);
+      const granting = await peer(make, {
+        onApproval: async ({ tool, arguments: args, decision, signal }) => {
+          assert.deepEqual([tool, args, decision.code, signal.aborted], ["ask", { text: "x" }, "approval_required", false]);
+          return "approval-1";
+        },
+      });
+      assert.equal((await call(granting.client, "ask", { text: "x" })).content[0]?.text, "ask x");
+      assert.match((await call(granting.client, "ask", { text: "x" })).content[0]?.text ?? "", /already used/);
+      assert.deepEqual(granting.ran, ["ask"]);
+      for (const answer of [null, undefined, false]) {
+        const refusing = await peer(make, { onApproval: () => answer });
+        assert.equal((await call(refusing.client, "ask", { text: "x" })).isError, true);
+        assert.deepEqual(refusing.ran, []);
+      }
+      const simple = await peer(make, { onApproval: () => true });
+      for (let n = 0; n < 2; n += 1) assert.equal((await call(simple.client, "ask")).content[0]?.text, "ask");
+    });
+  });
+}
+
+describe("the guard", () => {
+  test("releases where the server answers with a JSON-RPC error", async () => {
+    const { client, ran } = await peer(low);
+    for (let n = 0; n < 3; n += 1) await assert.rejects(call(client, "error"), { code: -32050 });
+    assert.deepEqual(ran, ["error", "error", "error"], "each had its charge given back");
+  });
+
+  test("keeps the charge where a further server timed out or went away", async () => {
+    for (const error of [new McpError(-32001, "Request timed out"), new McpError(-32000, "Connection closed")]) {
+      const { client } = await peer(low, {}, () => Promise.reject(error));
+      await assert.rejects(call(client, "slow"), { code: error.code });
+      assert.match((await call(client, "slow")).content[0]?.text ?? "", /Rate limit of 1 per day/);
+    }
+  });
+
+  test("takes identities from verified tokens or a callback, never from the client", async () => {
+    const authInfo: AuthInfo = { token: "t", clientId: "c", scopes: [], extra: { sub: "alice" } };
+    const claimed = { method: "tools/call", params: { name: "mine", arguments: { identity: "alice" }, _meta: { identity: "alice", client_id: "alice" } } };
+    const nobody = await peer(low);
+    const answer = (await nobody.client.request(claimed, z.any())) as { isError?: boolean };
+    assert.equal(answer.isError, true);
+    const verified = await peer(low);
+    const send = verified.near.send.bind(verified.near);
+    verified.near.send = (message, options) => send(message, { ...options, authInfo } as never);
+    assert.equal((await call(verified.client, "mine")).content[0]?.text, "mine");
+    const called = await peer(low, { identity: async ({ tool }) => (tool === "mine" ? "alice" : null) });
+    assert.equal((await call(called.client, "mine")).content[0]?.text, "mine");
+    const id = (info: AuthInfo) => {
+      let seen: unknown;
+      const engine = Engine.fromString(POLICY);
+      const evaluate = engine.evaluateAsync.bind(engine);
+      engine.evaluateAsync = (tool, args, identity) => {
+        seen = identity;
+        return evaluate(tool, args, identity);
+      };
+      const [near, wire] = InMemoryTransport.createLinkedPair();
+      guardTransport(wire, engine);
+      wire.onmessage = () => {};
+      const message = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "mine" } } as const;
+      return near.start().then(() => wire.start()).then(() => near.send(message, { authInfo: info } as never)).then(() => new Promise(setImmediate)).then(() => seen);
+    };
+    assert.deepEqual(await id({ token: "t", clientId: "c", scopes: ["s"], extra: { id: "mallory", email: "e" } }), {
+      email: "e", id: "c", client_id: "c", scopes: ["s"],
+    });
+  });
+
+  test("refuses what names no tool, and arguments that are no object", async () => {
+    const { client, ran } = await peer(low);
+    const raw = (params: unknown) => client.request({ method: "tools/call", params: params as never }, z.any());
+    for (const params of [undefined, {}, { name: 5 }, { name: ["echo"] }]) {
+      await assert.rejects(raw(params), { code: -32602 });
+    }
+    for (const args of [[], "x", 5, null, true]) {
+      const answer = (await raw({ name: "echo", arguments: args })) as { isError?: boolean; content: { text: string }[] };
+      assert.deepEqual([answer.isError, answer.content[0]?.text], [true, "Arguments are not valid: they are no object"]);
+    }
+    assert.deepEqual(ran, []);
+  });
+
+  test("refuses a call where a callback throws, and says so to the host alone", async () => {
+    const { client, ran, errors } = await peer(low, {
+      identity: () => {
+        throw new Error("the directory is down: password hunter2");
+      },
+    });
+    const answer = await call(client, "echo", {});
+    assert.deepEqual([answer.isError, answer.content[0]?.text], [true, "The call could not be checked against the policy"]);
+    assert.equal(errors.length, 1);
+    assert.deepEqual(ran, []);
+  });
+
+  test("keeps the charge of a cancelled call", async () => {
+    let finish = () => {};
+    const { client, ran } = await peer(low, {}, () => new Promise<void>((resolve) => (finish = resolve)));
+    const cancel = new AbortController();
+    const started = new Promise<void>((resolve) => {
+      ran.push = (...names) => {
+        resolve();
+        return Array.prototype.push.apply(ran, names);
+      };
+    });
+    const slow = client.callTool({ name: "slow" }, undefined, { signal: cancel.signal });
+    await started;
+    assert.deepEqual([...ran], ["slow"]);
+    cancel.abort("enough");
+    await assert.rejects(slow);
+    finish();
+    assert.match((await call(client, "slow")).content[0]?.text ?? "", /Rate limit of 1 per day/);
+  });
+
+  test("does not pass on a call that was cancelled while it waited for approval", async () => {
+    let approve: (id: string) => void = () => {};
+    let waiting: () => void = () => {};
+    const asked = new Promise<void>((resolve) => (waiting = resolve));
+    const { client, ran, engine } = await peer(low, {
+      onApproval: ({ signal }) => {
+        waiting();
+        return new Promise((resolve) => {
+          approve = resolve;
+          signal.addEventListener("abort", () => resolve("approval-1"));
+        });
+      },
+    });
+    const cancel = new AbortController();
+    const asking = client.callTool({ name: "ask", arguments: {} }, undefined, { signal: cancel.signal });
+    await asked;
+    cancel.abort("enough");
+    await assert.rejects(asking);
+    approve("approval-1");
+    await client.listTools();
+    assert.deepEqual(ran, []);
+    const key = engine.evaluate("ask", {}).approvalKey ?? "";
+    assert.ok(engine.evaluate("ask", {}, null, { key, id: "approval-1" }).allowed, "the approval was not spent");
+  });
+
+  test("releases nothing where a client uses an id twice", async () => {
+    const policy = POLICY.replace("max: 1}", "max: 2}");
+    const { ran, near, client, engine } = await peer(low, {}, undefined, policy);
+    const answered = new Promise<void>((resolve) => {
+      const seen: unknown[] = [];
+      near.onmessage = (message: JSONRPCMessage) => {
+        seen.push(message);
+        if (seen.length === 2) resolve();
+      };
+    });
+    const message = { jsonrpc: "2.0", id: 77, method: "tools/call", params: { name: "error", arguments: {} } } as const;
+    await Promise.all([near.send(message), near.send(message), answered]);
+    assert.deepEqual(ran, ["error", "error"]);
+    assert.equal(engine.explain("error").decision.code, "limit_exceeded");
+    void client;
+  });
+
+  test("works beside receivers that were there before, and decides once", async () => {
+    const engine = Engine.fromString(POLICY);
+    const [near, wire] = InMemoryTransport.createLinkedPair();
+    const ran: string[] = [];
+    const logged: string[] = [];
+    wire.onmessage = (message: JSONRPCMessage) => void ("method" in message && logged.push(message.method));
+    const server = low(ran, () => Promise.resolve());
+    guard(server, engine);
+    await server.connect(wire);
+    const client = new Client({ name: "test", version: "1" });
+    await client.connect(near);
+    await call(client, "fail");
+    assert.match((await call(client, "secret")).content[0]?.text ?? "", /hidden/);
+    assert.deepEqual(logged, ["initialize", "notifications/initialized", "tools/call"]);
+    assert.equal(engine.explain("fail").decision.counters[0]?.used, "2", "charged once, and once more here");
+  });
+
+  test("is not put on twice, or too late", async () => {
+    const engine = Engine.fromString(POLICY);
+    const server = new Server({ name: "low", version: "1" }, { capabilities: {} });
+    assert.equal(guard(server, engine), server);
+    assert.throws(() => guard(server, engine), /guarded already/);
+    const late = new McpServer({ name: "high", version: "1" });
+    await late.connect(InMemoryTransport.createLinkedPair()[1]);
+    assert.throws(() => guard(late, engine), /before it is connected/);
+    assert.throws(() => guard({} as Server, engine), /takes an McpServer or a Server/);
+  });
+});

@@ -1,0 +1,179 @@
+// Values that only JS has: what is read, what is of no type, what is refused; and that nothing of the caller's runs.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { runInNewContext } from "node:vm";
+import { type Decision, Engine, Policy } from "callgate";
+
+const POLICY = `
+version: "1"
+default: deny
+tools:
+  pay: {require: [{path: args.amount, op: lte, value: 5}]}
+  free: {deny_if: [{path: args.amount, op: gt, value: 5}]}
+  has: {require: [{path: args.amount, op: exists, value: true}]}
+  lacks: {require: [{path: args.amount, op: exists, value: false}]}
+  all: {require: [{path: "args.items[*]", op: eq, value: 1}]}
+  text: {require: [{path: args.text, op: eq, value: "é𝒳"}]}
+  nested: {require: [{path: args.a.b, op: eq, value: 1}]}
+  ask: {rules: [{action: require_approval}]}
+  who: {require: [{path: identity.id, op: eq, value: alice}]}
+`;
+const engine = Engine.fromString(POLICY);
+const code = (tool: string, args?: unknown, identity?: string | object | null) => engine.evaluate(tool, args, identity).code;
+
+/** Fails the test if anything of it runs. */
+const trap = new Proxy(
+  {},
+  { get: (_target, name) => () => assert.fail(`the trap ${String(name)} ran`) },
+) as ProxyHandler<object>;
+const trapped = (target: object) => new Proxy(target, trap);
+
+test("numbers are exact", () => {
+  for (const amount of [5, 5n, -0, 4.999999, -1e308, -(2n ** 200n), Number.MIN_VALUE]) assert.equal(code("pay", { amount }), "allowed");
+  for (const amount of [5.0000001, 2 ** 53, 2n ** 64n, 10n ** 5000n, 1e308]) {
+    assert.equal(code("pay", { amount }), "condition_failed", String(amount));
+  }
+  for (const amount of [NaN, Infinity, -Infinity]) {
+    assert.equal(code("pay", { amount }), "condition_failed", "it has no type");
+    assert.equal(code("free", { amount }), "denied", "what is unknown does not pass a block");
+    assert.equal(code("has", { amount }), "allowed");
+  }
+  const exact = Engine.fromString(
+    `{"version": "1", "default": "deny", "tools": {"t": {"require": [{"path": "args.n", "op": "eq", "value": 9007199254740993}]}}}`,
+  );
+  assert.equal(exact.evaluate("t", { n: 9007199254740993n }).code, "allowed");
+  assert.equal(exact.evaluate("t", { n: 9007199254740992n }).code, "condition_failed");
+  assert.equal(exact.evaluate("t", { n: 9007199254740992 }).code, "condition_failed");
+});
+
+test("an integer of more digits than raw arguments may have is too large", () => {
+  assert.equal(code("pay", { amount: 1n << 20_000_000n }), "invalid_args");
+});
+
+test("types never coerce", () => {
+  for (const amount of ["1", true, null, [1], { valueOf: () => 1 }, new Number(1), [], ""]) {
+    assert.equal(code("pay", { amount }), "condition_failed");
+  }
+});
+
+test("what JSON has no type for is of no type", () => {
+  class Money {
+    amount = 1;
+  }
+  for (const amount of [() => 1, Symbol("1"), new Date(1), new Map([["b", 1]]), new Set([1]), new Money(), /1/, Buffer.of(1), new Number(1)]) {
+    assert.equal(code("pay", { amount }), "condition_failed");
+    assert.equal(code("free", { amount }), "denied");
+    assert.equal(code("has", { amount }), "allowed");
+    assert.equal(code("nested", { a: amount }), "condition_failed");
+  }
+  for (const args of [new Money(), new Map([["amount", 1]]), new Date(), () => 1, Symbol("x"), "{}", 1, 1n, true, [1]]) {
+    assert.equal(code("pay", args), "invalid_args");
+  }
+});
+
+test("undefined is absent", () => {
+  assert.equal(code("lacks"), "allowed");
+  assert.equal(code("lacks", undefined), "allowed");
+  assert.equal(code("lacks", null), "allowed");
+  assert.equal(code("lacks", { amount: undefined }), "allowed");
+  assert.equal(code("lacks", { amount: null }), "allowed");
+  assert.equal(code("who", {}, null), "condition_failed");
+  assert.equal(code("all", { items: [] }), "allowed");
+  assert.equal(code("all", { items: [1, undefined] }), "condition_failed", "an undefined element is null, as in JSON");
+  assert.equal(code("all", { items: [1, , 1] }), "condition_failed");
+  const key = (args: object) => engine.evaluate("ask", args).approvalKey;
+  assert.equal(key({ a: 1, b: undefined }), key({ a: 1 }));
+  assert.equal(key({ a: [undefined] }), key({ a: [null] }));
+});
+
+test("own members only", () => {
+  const polluted = Object.prototype as { amount?: unknown };
+  polluted.amount = 1;
+  try {
+    assert.equal(code("has", {}), "condition_failed");
+    assert.equal(code("lacks", {}), "allowed");
+  } finally {
+    delete polluted.amount;
+  }
+  assert.equal(code("has", Object.create({ amount: 1 })), "invalid_args", "an instance of something is no plain object");
+  assert.equal(code("has", Object.assign(Object.create(null), { amount: 1 })), "allowed");
+  assert.equal(code("has", runInNewContext("({amount: 1})")), "allowed", "an object of another realm");
+  const constructor = Policy.fromString(
+    `{"version": "1", "default": "deny", "tools": {"t": {"require": [{"path": "args.constructor", "op": "exists", "value": false}, {"path": "args.__proto__", "op": "exists", "value": false}]}}}`,
+  );
+  const own = new Engine(constructor);
+  assert.equal(own.evaluate("t", {}).code, "allowed");
+  assert.equal(own.evaluate("t", JSON.parse(`{"__proto__": 1}`)).code, "condition_failed");
+});
+
+test("getters and proxies are refused where a check meets them, and never run", () => {
+  const getter = () => Object.defineProperty({}, "amount", { enumerable: true, get: () => assert.fail("the getter ran") });
+  assert.equal(code("pay", getter()), "invalid_args");
+  assert.equal(code("pay", trapped({ amount: 1 })), "invalid_args");
+  assert.equal(code("nested", { a: trapped({ b: 1 }) }), "invalid_args");
+  assert.equal(code("all", { items: trapped([1]) }), "invalid_args");
+  assert.equal(code("all", { items: Object.defineProperty([1], 0, { get: () => assert.fail("the getter ran") }) }), "invalid_args");
+  assert.equal(code("pay", Object.setPrototypeOf({ amount: 1 }, trapped({}))), "invalid_args");
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  assert.equal(code("pay", proxy), "invalid_args");
+  assert.equal(code("who", {}, trapped({ id: "alice" })), "invalid_identity");
+  assert.equal(code("who", {}, Object.defineProperty({}, "id", { get: () => assert.fail("the getter ran") })), "invalid_args");
+  // Where no check looks, nothing is read.
+  assert.equal(code("pay", { amount: 1, other: getter(), more: trapped({}) }), "allowed");
+  // An approval is over all of the call.
+  assert.equal(code("ask", { other: getter() }), "invalid_args");
+  assert.equal(code("ask", { other: trapped({}) }), "invalid_args");
+  assert.equal(code("pay", { amount: 1, toJSON: () => assert.fail("toJSON ran") }), "allowed");
+});
+
+test("lone surrogates are refused where a check meets them", () => {
+  assert.equal(code("text", { text: "é𝒳" }), "allowed");
+  assert.equal(code("text", { text: "é\ud835" }), "invalid_args");
+  assert.equal(code("text", { text: "é𝒳", other: "\udcb3" }), "allowed");
+  assert.equal(code("ask", { "\ud835": 1 }), "invalid_args");
+  assert.equal(code("who", {}, "\ud835"), "invalid_identity");
+  assert.equal(code("who", {}, { id: "\ud835" }), "invalid_args");
+  assert.equal(engine.evaluateJson("pay", `{"amount": 1, "x": "\ud835"}`).code, "invalid_args");
+  assert.equal(code("p\ud835y"), "not_listed");
+  const open = Engine.fromString(`version: "1"\ndefault: allow\nhide: ["h?"]`);
+  assert.equal(open.evaluate("\ud835").code, "invalid_args");
+  assert.equal(open.evaluate("h\ud835").code, "hidden");
+});
+
+test("cycles and endless arrays end", () => {
+  const cycle: Record<string, unknown> = { amount: 1 };
+  cycle["left"] = cycle["right"] = [cycle, cycle];
+  assert.equal(code("pay", cycle), "allowed");
+  assert.equal(code("ask", cycle), "invalid_args");
+  assert.equal(code("all", { items: new Array(4_000_000_000) }), "invalid_args", "more than can be checked");
+  assert.equal(code("ask", { items: new Array(4_000_000_000) }), "invalid_args");
+});
+
+test("strings with NUL and of every length arrive whole", () => {
+  const eq = (value: string) => {
+    const policy = { version: "1", default: "deny", tools: { t: { require: [{ path: "args.s", op: "eq", value }] } } };
+    return (s: string): Decision => Engine.fromString(JSON.stringify(policy)).evaluate("t", { s });
+  };
+  for (const text of ["", "\0", "a\0b", "x".repeat(100_000), "𝒳".repeat(999)]) {
+    assert.equal(eq(text)(text).code, "allowed");
+    assert.equal(eq(text)(`${text}\0`).code, "condition_failed");
+  }
+});
+
+test("functions of the language that were replaced are not used", () => {
+  const saved = { getOwnPropertyDescriptor: Object.getOwnPropertyDescriptor, isArray: Array.isArray, ownKeys: Reflect.ownKeys };
+  const fail = () => assert.fail("a replaced function ran");
+  Object.getOwnPropertyDescriptor = fail;
+  Array.isArray = fail as never;
+  Reflect.ownKeys = fail;
+  try {
+    assert.equal(code("all", { items: [1] }), "allowed");
+    assert.equal(code("ask", { items: [1] }), "approval_required");
+  } finally {
+    Object.assign(Object, { getOwnPropertyDescriptor: saved.getOwnPropertyDescriptor });
+    Array.isArray = saved.isArray;
+    Reflect.ownKeys = saved.ownKeys;
+  }
+});

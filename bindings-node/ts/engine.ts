@@ -1,0 +1,297 @@
+// The engine: a policy, a store and a clock, put together.
+//
+// In: calls in JS terms. Out: decisions. Must not decide anything: what a policy means is core's alone. Arguments that
+// cannot be read are denied (`invalid_args`), never thrown.
+
+import * as native from "../native.js";
+import { Decision, type DecisionJson, type Host, decision, now } from "./decision.js";
+import { type CallgateError, throwing } from "./errors.js";
+import { type NamedTool, Policy, failed } from "./policy.js";
+import { probe } from "./probe.js";
+
+/**
+ * Who calls, as the host has verified it: an id, an object of claims (`id`, `grant`, `session`, `roles`, …), or nothing.
+ * Never something that the agent or its client can set.
+ */
+export type Identity = string | object | null | undefined;
+
+/** An approval that the host holds for a call (clause 7.2). */
+export interface Approval {
+  /** The `approvalKey` of the decision that asked. */
+  readonly key: string;
+  /** The approval's own id, 1 to 256 bytes, never used for another. */
+  readonly id: string;
+}
+
+/** What to log of a call (clause 10.8). Holds no argument values. */
+export interface AuditRecord {
+  readonly decision: DecisionJson;
+  /** The identity's id, or null. */
+  readonly identity: string | null;
+  readonly args: {
+    /** The names of the arguments, sorted. */
+    readonly keys: readonly string[];
+    /** `sha256:…` or `hmac-sha256:…`, or null. */
+    readonly hash: string | null;
+  };
+}
+
+/** One check that an evaluation makes. */
+export interface Check {
+  /** JSON Pointer to its place in the policy; empty where it has none. */
+  readonly pointer: string;
+  /** What is checked, for people: not stable. */
+  readonly what: string;
+  /** What comes of it: `holds`, `fails`, `unknown`, `passes`, `denies`, … */
+  readonly outcome: string;
+  /** Why, where there is more to say. Carries no argument values. */
+  readonly why?: string;
+  /** The checks that it consists of. */
+  readonly checks: readonly Check[];
+}
+
+/** A decision that would be made, with every check that leads to it. */
+export interface Explanation {
+  readonly decision: Decision;
+  /** In the order in which they are made; those after a settling one are not made. */
+  readonly checks: readonly Check[];
+}
+
+/** How an engine is put together. A name that is not listed here is an error. */
+export interface EngineOptions {
+  /** `memory` (the default): counters of this process. Else a store's URL, such as `redis://localhost:6379`. */
+  readonly store?: string;
+  /** Prefix of the counters in a store that several servers share. */
+  readonly storeNamespace?: string;
+  /** How long a call waits for its store, in milliseconds. */
+  readonly storeTimeoutMs?: number;
+  /** What becomes of a call when the store fails: `deny` (the default), or `allow`, which voids every limit meanwhile. */
+  readonly onStoreError?: "deny" | "allow";
+  /** Milliseconds since the epoch; the machine's clock unless given. For tests, and for replaying a log. */
+  readonly clock?: () => number;
+  /**
+   * Hears of every decision, before `evaluate` returns it. What it throws, `evaluate` throws: no call runs that could not
+   * be recorded; its charges stand.
+   */
+  readonly onDecision?: (record: AuditRecord, decision: Decision) => void;
+  /** How audit records identify arguments: `none` (the default), `sha256`, or an HMAC under a key of the host's. */
+  readonly argsHash?: "none" | "sha256" | { readonly hmacSha256: Uint8Array };
+}
+
+/** How an engine is put together from a file. */
+export interface FileOptions extends EngineOptions {
+  /** Puts every new text of the file in force that is a policy, without a restart. Looked at once a second unless told otherwise. */
+  readonly watch?: boolean | { readonly intervalMs: number };
+  /** Hears of every policy that was put in force by watching. */
+  readonly onReload?: (policy: Policy) => void;
+  /** Hears of texts that are no policy; the old one stays in force. A process warning unless given. */
+  readonly onReloadError?: (error: CallgateError) => void;
+}
+
+const OPTIONS: Record<keyof FileOptions, "string" | "number" | "function" | null> = {
+  store: "string",
+  storeNamespace: "string",
+  storeTimeoutMs: "number",
+  onStoreError: "string",
+  clock: "function",
+  onDecision: "function",
+  argsHash: null,
+  watch: null,
+  onReload: "function",
+  onReloadError: "function",
+};
+const FILE_ONLY: readonly string[] = ["watch", "onReload", "onReloadError"];
+const NO_ARGS = Object.freeze({});
+
+/**
+ * Decides calls: evaluates the policy and charges the counters.
+ *
+ * Counters in memory are those of one engine in one process: workers of a cluster count each for themselves. Give them a
+ * shared store if a limit is to hold over all of them.
+ */
+export class Engine {
+  readonly #native: native.NativeEngine;
+  readonly #host: Host;
+  readonly #onDecision: EngineOptions["onDecision"];
+
+  /**
+   * @throws {StoreError} where the store cannot be opened, {TypeError} for options that are not known.
+   */
+  constructor(policy: Policy, options: EngineOptions = {}) {
+    if (!(policy instanceof Policy)) throw new TypeError("an engine needs a Policy");
+    check(options, false);
+    const { store = "memory", onStoreError = "deny", argsHash = "none" } = options;
+    const settings: native.Settings = {
+      store,
+      allowOnStoreError: choice("onStoreError", onStoreError, ["deny", "allow"]) === "allow",
+      hashArgs: argsHash !== "none",
+    };
+    if (options.storeNamespace !== undefined) settings.namespace = options.storeNamespace;
+    if (options.storeTimeoutMs !== undefined) settings.storeTimeout = millis("storeTimeoutMs", options.storeTimeoutMs);
+    if (typeof argsHash === "object" && argsHash !== null && argsHash.hmacSha256 instanceof Uint8Array) {
+      settings.hashKey = argsHash.hmacSha256;
+    } else {
+      choice("argsHash", argsHash, ["none", "sha256"]);
+    }
+    this.#native = throwing(() => native.NativeEngine.open(policy.native, settings));
+    this.#host = { clock: options.clock, immediate: store === "memory" };
+    this.#onDecision = options.onDecision;
+  }
+
+  /**
+   * An engine for a policy's text, YAML or JSON.
+   *
+   * @throws {PolicyError} with every error in the text; and as the constructor.
+   */
+  static fromString(text: string, options: EngineOptions = {}): Engine {
+    return new Engine(Policy.fromString(text), options);
+  }
+
+  /**
+   * An engine for a policy file. With `watch`, `close` ends the watching.
+   *
+   * @throws {PolicyFileError} {PolicyError} where there is no policy; and as the constructor.
+   */
+  static fromFile(path: string, options: FileOptions = {}): Engine {
+    check(options, true);
+    const { watch = false, onReload, onReloadError = warn, ...rest } = options;
+    const engine = new Engine(Policy.fromFile(path), rest);
+    if (watch !== false) {
+      const interval = watch === true ? null : millis("watch.intervalMs", watch.intervalMs);
+      // Must not hold the engine: an engine that nobody has stops watching.
+      engine.#native.watch(path, interval, (change) => {
+        if (change.policy) onReload?.(new Policy(change.policy));
+        else onReloadError(failed(change, path));
+      });
+    }
+    return engine;
+  }
+
+  /**
+   * Decides a call and charges what it costs. Arguments are read in place: own members only, without running code.
+   * `undefined` and null mean absent, for arguments and identity.
+   */
+  evaluate(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null): Decision {
+    return this.#evaluate(this.#asked(tool, args ?? NO_ARGS, false, identity, approved));
+  }
+
+  /** `evaluate` for raw JSON text, which is checked whole (clause 3.5). Exact for numbers that JS cannot hold. */
+  evaluateJson(tool: string, text: string, identity?: Identity, approved?: Approval | null): Decision {
+    return this.#evaluate(this.#asked(tool, raw(text), true, identity, approved));
+  }
+
+  /** `evaluate` without blocking on a store that waits for a disk or a network. The arguments are read before it returns. */
+  async evaluateAsync(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null): Promise<Decision> {
+    return this.#evaluateAsync(this.#asked(tool, args ?? NO_ARGS, false, identity, approved));
+  }
+
+  /** `evaluateJson` without blocking on a store that waits for a disk or a network. */
+  async evaluateJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null): Promise<Decision> {
+    return this.#evaluateAsync(this.#asked(tool, raw(text), true, identity, approved));
+  }
+
+  /** What would be decided now, and every check that leads to it. Charges nothing. */
+  explain(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null): Explanation {
+    return this.#explain(this.#asked(tool, args ?? NO_ARGS, false, identity, approved));
+  }
+
+  /** `explain` for raw JSON text. */
+  explainJson(tool: string, text: string, identity?: Identity, approved?: Approval | null): Explanation {
+    return this.#explain(this.#asked(tool, raw(text), true, identity, approved));
+  }
+
+  /** The policy in force. */
+  get policy(): Policy {
+    return new Policy(this.#native.policy);
+  }
+
+  /** Puts another policy in force, for every call from here on. Counters go on (clause 8.6). */
+  replace(policy: Policy): void {
+    if (!(policy instanceof Policy)) throw new TypeError("an engine needs a Policy");
+    this.#native.replace(policy.native);
+  }
+
+  /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
+  visible(tool: string): boolean {
+    return this.policy.visible(tool);
+  }
+
+  /** The tools that a client may see, in their order; all by one policy (clause 10.9). */
+  filterTools<T extends NamedTool>(tools: readonly T[]): T[] {
+    return this.policy.filterTools(tools);
+  }
+
+  /** Ends the watching of the policy file. The engine goes on with the policy that it has. */
+  close(): void {
+    this.#native.unwatch();
+  }
+
+  #asked(tool: string, args: unknown, isRaw: boolean, identity: Identity, approved?: Approval | null): native.Asked {
+    if (typeof tool !== "string") throw new TypeError("a tool's name is a string");
+    const audit = this.#onDecision !== undefined;
+    const asked: native.Asked = { probe, tool, args, raw: isRaw, identity: identity ?? null, audit };
+    if (approved !== undefined && approved !== null) {
+      const { key, id } = approved;
+      if (typeof key !== "string" || typeof id !== "string") throw new TypeError("an approval has a key and an id");
+      asked.approvalKey = key;
+      asked.approvalId = id;
+    }
+    const shown = now(this.#host);
+    if (shown !== null) asked.now = shown;
+    return asked;
+  }
+
+  #evaluate(asked: native.Asked): Decision {
+    return this.#decided(throwing(() => this.#native.evaluate(asked)));
+  }
+
+  async #evaluateAsync(asked: native.Asked): Promise<Decision> {
+    if (this.#host.immediate) return this.#evaluate(asked);
+    return this.#decided(await throwing(() => this.#native.evaluateAsync(asked)));
+  }
+
+  #decided(answer: native.Answer): Decision {
+    const made = decision(answer, this.#host);
+    if (this.#onDecision !== undefined && typeof answer.audit === "string") {
+      this.#onDecision(JSON.parse(answer.audit) as AuditRecord, made);
+    }
+    return made;
+  }
+
+  #explain(asked: native.Asked): Explanation {
+    const { json, checks } = throwing(() => this.#native.explain(asked));
+    return { decision: new Decision(json, null), checks };
+  }
+}
+
+function raw(text: string): string {
+  if (typeof text !== "string") throw new TypeError("raw arguments are a string of JSON");
+  return text;
+}
+
+function warn(error: CallgateError): void {
+  process.emitWarning(`the policy in force stays: ${error.message}`, { type: "CallgateWarning", code: error.code });
+}
+
+function check(options: FileOptions, file: boolean): void {
+  if (typeof options !== "object" || options === null) throw new TypeError("options are an object");
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(OPTIONS, name)) throw new TypeError(`unknown option \`${name}\``);
+    if (!file && FILE_ONLY.includes(name)) throw new TypeError(`the option \`${name}\` is one of Engine.fromFile`);
+    const type = OPTIONS[name as keyof FileOptions];
+    if (type !== null && value !== undefined && typeof value !== type) {
+      throw new TypeError(`the option \`${name}\` is a ${type}`);
+    }
+  }
+}
+
+function choice<T>(name: string, value: T, known: readonly string[]): T {
+  if (typeof value === "string" && known.includes(value)) return value;
+  throw new TypeError(`the option \`${name}\` is one of ${known.join(", ")}`);
+}
+
+function millis(name: string, value: unknown): number {
+  if (typeof value === "number" && value > 0 && Number.isFinite(value)) return value;
+  throw new TypeError(`the option \`${name}\` is a positive number of milliseconds`);
+}
+

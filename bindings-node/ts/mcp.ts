@@ -1,0 +1,121 @@
+// Enforcement for MCP servers of the official SDK, in one line.
+//
+// In: a server (`McpServer` or the low-level `Server`) or a transport, and an engine. Out: the same, guarded: every
+// `tools/call` is decided before the server sees it, `tools/list` shows only what the policy does not hide, and nothing
+// else is touched. Works on messages, so that no handler, however it was registered, is reached past it. Must not take an
+// identity from anything that the client can set.
+
+import type { Decision } from "./decision.js";
+import type { Engine, Identity } from "./engine.js";
+import { Guard } from "./mcp-guard.js";
+
+/** What the transport knows of a message besides its text, as the SDK passes it on. */
+export interface MessageExtra {
+  /** What the server's own verification of the access token gave. */
+  readonly authInfo?: AuthInfo | undefined;
+  readonly [name: string]: unknown;
+}
+
+/** A verified access token, as the SDK describes it. */
+export interface AuthInfo {
+  readonly token: string;
+  readonly clientId: string;
+  readonly scopes: readonly string[];
+  readonly extra?: Readonly<Record<string, unknown>> | undefined;
+  readonly [name: string]: unknown;
+}
+
+/** A call of a tool, as its message has it. */
+export interface CallContext {
+  readonly tool: string;
+  /** As the client sent them. */
+  readonly arguments: unknown;
+  /** What the transport verified; undefined over stdio and without authentication. */
+  readonly authInfo: AuthInfo | undefined;
+  /** The session that the server gave the client, where the transport has sessions. A client may open many. */
+  readonly sessionId: string | undefined;
+  /** All that the transport passed on. Headers in it are the client's own words. */
+  readonly extra: MessageExtra | undefined;
+}
+
+/** A call that needs approval. */
+export interface ApprovalRequest extends CallContext {
+  readonly decision: Decision;
+  readonly identity: Identity;
+  /** Aborted when the client gives up. */
+  readonly signal: AbortSignal;
+}
+
+/** An approval's own id, true for an approval without one, or a refusal. */
+export type ApprovalAnswer = string | boolean | null | undefined;
+
+/** How a server is guarded. */
+export interface GuardOptions {
+  /**
+   * Who calls. Unless given: from a verified access token, `id` (its subject, else the client's id), `client_id`, `scopes`
+   * and the verifier's other claims; without one nobody is known, and limits by session count for all clients together.
+   */
+  readonly identity?: (call: CallContext) => Identity | Promise<Identity>;
+  /**
+   * Asks for approval of a call. Gives the approval's own id (1 to 256 bytes, never used before), or true if it has none;
+   * anything else refuses. Unless given, such calls are answered with an error that carries the approval key.
+   */
+  readonly onApproval?: (request: ApprovalRequest) => ApprovalAnswer | Promise<ApprovalAnswer>;
+  /** Hears of what a callback threw, and of reservations that could not be released. The call was refused, or stays charged. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** What a transport of the SDK has. */
+export interface McpTransport {
+  send(message: never, options?: never): Promise<void>;
+  onmessage?: ((message: never, extra?: never) => void) | undefined;
+  onclose?: (() => void) | undefined;
+  sessionId?: string | undefined;
+}
+
+/** A low-level `Server`. */
+export interface McpProtocol {
+  connect(transport: never): Promise<void>;
+}
+
+/** An `McpServer`, or a low-level `Server`. */
+export type Guardable = McpProtocol | { readonly server: McpProtocol };
+
+/**
+ * Guards a server of `@modelcontextprotocol/sdk`, before it is connected:
+ *
+ * ```ts
+ * guard(server, Engine.fromFile("policy.yaml"))
+ * ```
+ *
+ * A call that the policy does not allow is answered with `isError: true` and the policy's message; its handler is not
+ * reached. A charge is released only if the server answers with a JSON-RPC error: an `isError` result, a cancellation or a
+ * lost connection keeps it.
+ *
+ * @returns the same server.
+ */
+export function guard<S extends Guardable>(server: S, engine: Engine, options: GuardOptions = {}): S {
+  const protocol = ("server" in server ? server.server : server) as { connect(transport: McpTransport): Promise<void> };
+  if (typeof protocol.connect !== "function") throw new TypeError("guard takes an McpServer or a Server");
+  if (guarded.has(protocol)) throw new TypeError("this server is guarded already");
+  if ("transport" in protocol && protocol.transport) throw new TypeError("guard a server before it is connected");
+  guarded.add(protocol);
+  const connect = protocol.connect.bind(protocol);
+  protocol.connect = (transport) => connect(guardTransport(transport, engine, options));
+  return server;
+}
+
+/**
+ * Guards a transport, for a gateway that passes messages on: set `onmessage` afterwards, as always.
+ *
+ * @returns the same transport.
+ */
+export function guardTransport<T extends McpTransport>(transport: T, engine: Engine, options: GuardOptions = {}): T {
+  if (guarded.has(transport)) throw new TypeError("this transport is guarded already");
+  guarded.add(transport);
+  new Guard(transport, engine, options);
+  return transport;
+}
+
+/** What is guarded already: two guards would charge every call twice. */
+const guarded = new WeakSet<object>();

@@ -1,0 +1,76 @@
+// Compiled policies.
+//
+// In: a text or a file. Out: a policy, or a typed error with every diagnostic.
+
+import * as native from "../native.js";
+import { type CallgateError, Diagnostic, PolicyError, PolicyFileError } from "./errors.js";
+
+/** What `filterTools` needs of a tool. */
+export interface NamedTool {
+  readonly name: string;
+}
+
+/** A compiled policy: immutable, and cheap to share. */
+export class Policy {
+  /** @internal */
+  readonly native: native.NativePolicy;
+
+  /** @internal */
+  constructor(compiled: native.NativePolicy) {
+    this.native = compiled;
+  }
+
+  /**
+   * Compiles a text, YAML or JSON (clause 1.1 of the language).
+   *
+   * @throws {PolicyError} with every error in the text.
+   */
+  static fromString(text: string): Policy {
+    if (typeof text !== "string") throw new TypeError("a policy is a string");
+    return loaded(native.NativePolicy.compile(text), null);
+  }
+
+  /**
+   * Reads and compiles a file. `.json`, `.yaml` and `.yml` tell its format; any other file is JSON if it looks like JSON.
+   *
+   * @throws {PolicyFileError} where it cannot be read, {PolicyError} where it is no policy.
+   */
+  static fromFile(path: string): Policy {
+    if (typeof path !== "string") throw new TypeError("the path of a policy is a string");
+    return loaded(native.NativePolicy.load(path), path);
+  }
+
+  /** `sha256:` and the SHA-256 of the text in hex, as decisions name their policy. */
+  get digest(): string {
+    return `sha256:${this.native.digest}`;
+  }
+
+  /** What may not mean what its author thinks. */
+  get warnings(): readonly Diagnostic[] {
+    return this.native.warnings.map((finding) => new Diagnostic(finding));
+  }
+
+  /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
+  visible(tool: string): boolean {
+    if (typeof tool !== "string") throw new TypeError("a tool's name is a string");
+    return this.native.visible([tool])[0] === true;
+  }
+
+  /** The tools that a client may see, in their order (clause 10.9). */
+  filterTools<T extends NamedTool>(tools: readonly T[]): T[] {
+    const visible = this.native.visible(tools.map((tool) => String(tool.name)));
+    return tools.filter((_, index) => visible[index] === true);
+  }
+}
+
+/** @internal The policy of what was loaded. */
+export function loaded(result: native.Loaded, file: string | null): Policy {
+  if (result.policy) return new Policy(result.policy);
+  throw failed(result, file);
+}
+
+/** @internal Why nothing was loaded. */
+export function failed(result: native.Loaded, file: string | null): CallgateError {
+  if (typeof result.unreadable === "string") return new PolicyFileError(result.unreadable, file ?? "");
+  return new PolicyError(result.findings.map((finding) => new Diagnostic(finding)), file);
+}

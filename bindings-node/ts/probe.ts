@@ -1,0 +1,70 @@
+// How the native half reads JS values (clause 3.4 of the language).
+//
+// In: a value of the host. Out: what it is, and its own members and elements. Must not run code of the caller: a getter
+// or a proxy is answered with a mark, and every function used here was taken before anybody could replace it.
+
+import { types } from "node:util";
+
+const { getOwnPropertyDescriptor, getPrototypeOf, hasOwn, prototype: objectPrototype } = Object;
+const { isArray } = Array;
+const { ownKeys } = Reflect;
+const { isProxy } = types;
+const bigIntToString = Function.prototype.call.bind(BigInt.prototype.toString) as (value: bigint) => string;
+
+/** Stands for what cannot be read without running code. Never leaves the package. */
+const unreadable = Symbol("callgate: cannot be read in place");
+
+// The same numbers stand in `src/view.rs`.
+const OBJECT = 0;
+const ARRAY = 1;
+const FOREIGN = 2;
+const UNREADABLE = 3;
+
+/** Integers of more digits than raw arguments may have bytes (4 MiB) are too large; 2^14000000 has slightly more. */
+const LARGEST_BITS = 14_000_000n;
+let largest: bigint | undefined;
+
+function kind(value: object): number {
+  if (isProxy(value)) return UNREADABLE;
+  if (isArray(value)) return ARRAY;
+  const parent: unknown = getPrototypeOf(value);
+  if (parent === null || parent === objectPrototype) return OBJECT;
+  // An object of another realm (`vm`, a worker's message): its prototype is that realm's, which has none itself.
+  // Everything else (a Date, a Map, an instance of a class) is of no JSON type.
+  if (isProxy(parent)) return UNREADABLE;
+  return getPrototypeOf(parent) === null ? OBJECT : FOREIGN;
+}
+
+function own(value: object, key: string | number): unknown {
+  try {
+    const descriptor = getOwnPropertyDescriptor(value, key);
+    if (descriptor === undefined) return undefined;
+    return hasOwn(descriptor, "value") ? descriptor.value : unreadable;
+  } catch {
+    return unreadable;
+  }
+}
+
+function members(value: object): unknown[] {
+  const found: unknown[] = [];
+  for (const key of ownKeys(value)) {
+    if (typeof key !== "string") continue;
+    const member = own(value, key);
+    // As JSON drops it.
+    if (member === undefined) continue;
+    found[found.length] = key;
+    found[found.length] = member;
+  }
+  return found;
+}
+
+function literal(value: bigint): string {
+  if (value > 0xffff_ffff_ffff_ffffn || value < -0xffff_ffff_ffff_ffffn) {
+    largest ??= 1n << LARGEST_BITS;
+    if (value > largest || value < -largest) return "";
+  }
+  return bigIntToString(value);
+}
+
+/** @internal */
+export const probe = { kind, member: own, element: own, members, literal, unreadable } as const;
