@@ -1,0 +1,58 @@
+"""A policy engine for MCP tool calls, decided in-process.
+
+A policy, in YAML or JSON, says which tools may be called, with which arguments, how often, for whom, and which calls need
+a human's approval::
+
+    import callgate
+
+    engine = callgate.Engine.from_file("policy.yaml")
+    decision = engine.evaluate("create_charge", {"amount": 4200}, identity="alice")
+    if not decision.allowed:
+        raise PermissionError(decision.message)
+
+Adapters enforce it on real servers in one line: `callgate.fastmcp` and `callgate.mcp`.
+"""
+
+from callgate._errors import (
+    CallgateError,
+    PolicyError,
+    ReservationError,
+    SettleError,
+    StoreError,
+    StoreURLError,
+)
+from callgate._native import (
+    AuditRecord,
+    Check,
+    CounterUse,
+    Decision,
+    Diagnostic,
+    Engine,
+    Explanation,
+    ManualClock,
+    Policy,
+    Reservation,
+    Rule,
+)
+from callgate._values import Approval
+
+__all__ = [
+    "Approval",
+    "AuditRecord",
+    "CallgateError",
+    "Check",
+    "CounterUse",
+    "Decision",
+    "Diagnostic",
+    "Engine",
+    "Explanation",
+    "ManualClock",
+    "Policy",
+    "PolicyError",
+    "Reservation",
+    "ReservationError",
+    "Rule",
+    "SettleError",
+    "StoreError",
+    "StoreURLError",
+]

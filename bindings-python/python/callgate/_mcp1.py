@@ -1,0 +1,68 @@
+"""`callgate.mcp` for 1.x of the SDK: the low-level server's table of request handlers, watched over.
+
+Written against `Any`: the types of the installed SDK are those of one major version.
+"""
+
+from __future__ import annotations
+
+from collections import UserDict
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from typing import Any
+
+from callgate._enforcement import Enforcement, Refused, run
+
+Handler = Callable[[Any], Awaitable[Any]]
+
+
+def guard(server: Any, enforcement: Enforcement) -> None:
+    """Wraps the handlers that the server has, and those that it will be given."""
+    guarded = _Handlers(server, enforcement)
+    guarded.update(server.request_handlers)
+    server.request_handlers = guarded
+
+
+class _Handlers(UserDict[Any, Handler]):
+    """The table `request_handlers`: whoever puts a handler in gets it wrapped, before or after the guard.
+
+    No `dict`, whose `update` and `setdefault` would pass `__setitem__` by.
+    """
+
+    def __init__(self, server: Any, enforcement: Enforcement) -> None:
+        self._types: Any = import_module("mcp.types")
+        self._server = server
+        self._enforcement = enforcement
+        super().__init__()
+
+    def __setitem__(self, request: Any, handler: Handler) -> None:
+        if request is self._types.ListToolsRequest:
+            handler = self._listing(handler)
+        elif request is self._types.CallToolRequest:
+            handler = self._calling(handler)
+        super().__setitem__(request, handler)
+
+    def _listing(self, handler: Handler) -> Handler:
+        async def list_tools(request: Any) -> Any:
+            answer = await handler(request)
+            listed = getattr(answer, "root", None)
+            if not isinstance(listed, self._types.ListToolsResult):
+                return answer
+            engine = self._enforcement.engine
+            visible = engine.filter_tools(listed.tools, name=lambda tool: str(tool.name))
+            return self._types.ServerResult(listed.model_copy(update={"tools": visible}))
+
+        return list_tools
+
+    def _calling(self, handler: Handler) -> Handler:
+        async def call_tool(request: Any) -> Any:
+            context = self._server.request_context
+            call = request.params
+            answer = await self._enforcement.admit(call.name, call.arguments, context)
+            if isinstance(answer, Refused):
+                return self._types.ServerResult(self._types.CallToolResult.model_validate(answer.result))
+            result = await run(answer, lambda: handler(request))
+            if isinstance(result, self._types.ErrorData):
+                await answer.release()
+            return result
+
+        return call_tool

@@ -1,0 +1,75 @@
+"""`callgate.mcp` for 2.x of the SDK: a middleware of the low-level server, which sees every request as it came.
+
+Written against `Any`: the types of the installed SDK are those of one major version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from typing import Any
+
+from callgate._enforcement import Enforcement, Permitted, Refused, run
+
+CallNext = Callable[[Any], Awaitable[Any]]
+
+
+def guard(server: Any, enforcement: Enforcement) -> None:
+    """Appends the middleware: the last one is next to the handlers."""
+    server.middleware.append(_Guard(server, enforcement))
+
+
+class _Guard:
+    def __init__(self, server: Any, enforcement: Enforcement) -> None:
+        self._server = server
+        self._enforcement = enforcement
+        self._modern = import_module("mcp_types.version").MODERN_PROTOCOL_VERSIONS
+        self._server_info_key = import_module("mcp_types").SERVER_INFO_META_KEY
+        self._model = import_module("pydantic").BaseModel
+
+    async def __call__(self, context: Any, call_next: CallNext) -> Any:
+        if context.method == "tools/list":
+            return self._visible(await call_next(context))
+        if context.method == "tools/call":
+            return await self._call(context, call_next)
+        return await call_next(context)
+
+    def _visible(self, result: Any) -> Any:
+        """The list without what the policy hides."""
+        listed = self._wire(result)
+        tools = listed.get("tools")
+        if not isinstance(tools, list):
+            return result
+        # What has no name to be judged by cannot be called either.
+        named = [tool for tool in tools if isinstance(tool, dict) and isinstance(tool.get("name"), str)]
+        return {**listed, "tools": self._enforcement.engine.filter_tools(named)}
+
+    async def _call(self, context: Any, call_next: CallNext) -> Any:
+        params = context.params or {}
+        name = params.get("name")
+        if not isinstance(name, str):
+            # No call at all: the SDK refuses it before any handler.
+            return await call_next(context)
+        answer = await self._enforcement.admit(name, params.get("arguments"), context)
+        if isinstance(answer, Refused):
+            return self._envelope(answer.result, context.protocol_version)
+        return await self._run(answer, context, call_next)
+
+    async def _run(self, answer: Permitted, context: Any, call_next: CallNext) -> Any:
+        result = await run(answer, lambda: call_next(context))
+        if isinstance(result, import_module("mcp_types").ErrorData):
+            await answer.release()
+        return result
+
+    def _envelope(self, result: dict[str, Any], version: str) -> dict[str, Any]:
+        """What the SDK adds to every result of a handler; a middleware's own it leaves alone."""
+        if version not in self._modern:
+            return result
+        meta = {**result.get("_meta", {}), self._server_info_key: self._server.server_info_stamp}
+        return {**result, "resultType": "complete", "_meta": meta}
+
+    def _wire(self, result: Any) -> dict[str, Any]:
+        if isinstance(result, self._model):
+            dumped: dict[str, Any] = result.model_dump(by_alias=True, mode="json", exclude_none=True)
+            return dumped
+        return result if isinstance(result, dict) else {}

@@ -1,0 +1,452 @@
+# Types of the native half. Checked against it by stubtest; what is public is re-exported by `callgate`.
+
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import datetime
+from decimal import Decimal
+from os import PathLike
+from typing import Any, Literal, TypeVar, final
+
+_T = TypeVar("_T")
+_Effect = Literal["allow", "deny", "require_approval"]
+_Code = Literal[
+    "allowed",
+    "approval_required",
+    "approval_spent",
+    "condition_failed",
+    "denied",
+    "hidden",
+    "identity_required",
+    "invalid_amount",
+    "invalid_args",
+    "invalid_identity",
+    "invalid_tool",
+    "limit_exceeded",
+    "not_listed",
+    "store_unavailable",
+]
+# Seconds since 1970-01-01 UTC.
+_Clock = ManualClock | Callable[[], float]
+# What `args` may be; anything else denies (`invalid_args`).
+_Args = object
+# A string is `{"id": ...}`; a mapping has `id`, `grant`, `session`, `roles` and any claims; anything else denies.
+_Identity = object
+
+__all__ = [
+    "AuditRecord",
+    "Check",
+    "CounterUse",
+    "Decision",
+    "Diagnostic",
+    "Engine",
+    "Explanation",
+    "ManualClock",
+    "PendingCall",
+    "Policy",
+    "Reservation",
+    "Rule",
+]
+
+@final
+class Engine:
+    """Decides calls: evaluates the policy and charges the counters (spec 6, 8).
+
+    Safe to share between threads. The policy can be replaced while calls are being decided; each call is decided by one
+    policy, whole.
+
+    `store` is `"memory"`, or a URL: `sqlite:///path`, `redis://host:port`. `namespace` keeps the counters of servers that
+    share a store apart; `timeout` is in seconds. A store that fails denies, unless `fail_open` is true. `clock` is a
+    `ManualClock`, or a callable that returns seconds since 1970 as `time.time` does; what it raises, `evaluate` raises.
+
+    `on_decision` is called with an `AuditRecord` after each decision, on the thread that decided. What it raises is
+    logged and changes nothing. `audit_hash` asks for a digest of the arguments in each record: `"sha256"`, or the
+    bytes of a key for HMAC-SHA-256.
+
+    Raises `StoreURLError` for a URL of no known form.
+    """
+
+    def __new__(
+        cls,
+        policy: Policy,
+        *,
+        store: str = "memory",
+        namespace: str | None = None,
+        timeout: float | None = None,
+        fail_open: bool = False,
+        clock: _Clock | None = None,
+        on_decision: Callable[[AuditRecord], object] | None = None,
+        audit_hash: Literal["sha256"] | bytes | None = None,
+    ) -> Engine: ...
+    @staticmethod
+    def from_str(
+        text: str,
+        *,
+        store: str = "memory",
+        namespace: str | None = None,
+        timeout: float | None = None,
+        fail_open: bool = False,
+        clock: _Clock | None = None,
+        on_decision: Callable[[AuditRecord], object] | None = None,
+        audit_hash: Literal["sha256"] | bytes | None = None,
+    ) -> Engine:
+        """An engine for a policy written in YAML or JSON. Raises `PolicyError` with everything that is wrong."""
+
+    @staticmethod
+    def from_file(
+        path: str | PathLike[str],
+        *,
+        watch: bool | float | None = None,
+        on_reload: Callable[[Policy | Exception], object] | None = None,
+        store: str = "memory",
+        namespace: str | None = None,
+        timeout: float | None = None,
+        fail_open: bool = False,
+        clock: _Clock | None = None,
+        on_decision: Callable[[AuditRecord], object] | None = None,
+        audit_hash: Literal["sha256"] | bytes | None = None,
+    ) -> Engine:
+        """An engine for a policy file. Raises `PolicyError`, or `OSError` where the file cannot be read.
+
+        With `watch` (true, or the interval in seconds), every later version of the file comes into force by itself,
+        until `close`; one that does not load leaves the old one in force. `on_reload` is called on the watcher's
+        thread with the new policy or the exception.
+        """
+
+    def evaluate(
+        self,
+        tool: str,
+        args: _Args = None,
+        identity: _Identity = None,
+        approved: tuple[str, str] | None = None,
+    ) -> Decision:
+        """Decides a call and charges what it costs (spec 6).
+
+        `args` is read in place: `dict`, `list`, `tuple`, `str`, `int` of any size, `float`, `bool`, `None`, and other
+        mappings and sequences; any other object is a wrong type. `None` is absent. `identity` must be what the
+        host has verified. `approved` is an `Approval`: the key of the decision that asked for it, and its own id.
+        """
+
+    def evaluate_async(
+        self,
+        tool: str,
+        args: _Args = None,
+        identity: _Identity = None,
+        approved: tuple[str, str] | None = None,
+    ) -> Coroutine[Any, Any, Decision]:
+        """`evaluate` without blocking the event loop: in-memory counters decide at once, others on a worker thread."""
+
+    def evaluate_json(
+        self,
+        tool: str,
+        text: str,
+        identity: _Identity = None,
+        approved: tuple[str, str] | None = None,
+    ) -> Decision:
+        """Decides a call whose arguments are raw JSON text, which is checked whole before any rule acts (spec 3.5)."""
+
+    def explain(
+        self,
+        tool: str,
+        args: _Args = None,
+        identity: _Identity = None,
+        approved: tuple[str, str] | None = None,
+    ) -> Explanation:
+        """What the engine would decide now, with every check that leads to it. Charges nothing."""
+
+    def explain_json(
+        self,
+        tool: str,
+        text: str,
+        identity: _Identity = None,
+        approved: tuple[str, str] | None = None,
+    ) -> Explanation:
+        """`explain` for arguments that are raw JSON text."""
+
+    def visible(self, tool: str) -> bool:
+        """Whether a client may see the tool in `tools/list`: only `hide` hides (spec 10.9)."""
+
+    def filter_tools(self, tools: Iterable[_T], *, name: Callable[[_T], str] | None = None) -> list[_T]:
+        """Drops what `hide` names from a list of tools; all by one policy (spec 10.9).
+
+        A string is its own name, a mapping has a `"name"`, anything else a `name`, unless `name` tells it.
+        """
+
+    def replace(self, policy: Policy) -> None:
+        """Puts another policy in force, for every call from here on. Counters go on (spec 8.6)."""
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+
+    def close(self) -> None:
+        """Stops watching the policy file. Calls are decided as before."""
+
+    def _after_fork(self) -> None: ...
+    def _noop(
+        self,
+        tool: str,
+        args: _Args = None,
+        identity: _Identity = None,
+        approved: tuple[str, str] | None = None,
+    ) -> None: ...
+    def _begin(
+        self,
+        tool: str,
+        args: _Args = None,
+        identity: _Identity = None,
+        approved: tuple[str, str] | None = None,
+    ) -> Decision | PendingCall: ...
+
+@final
+class Policy:
+    """A compiled policy: immutable, safe to share between threads and engines."""
+
+    @staticmethod
+    def from_str(text: str, *, format: Literal["detect", "yaml", "json"] = "detect") -> Policy:
+        """Compiles a policy. Raises `PolicyError` with everything that is wrong."""
+
+    @staticmethod
+    def from_file(path: str | PathLike[str]) -> Policy:
+        """Reads and compiles a policy file. Raises `PolicyError`, or `OSError` where it cannot be read."""
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What may not mean what its author thinks (spec 12)."""
+
+    @property
+    def digest(self) -> str:
+        """`sha256:` and the SHA-256 of the policy's text in hexadecimal."""
+
+    def visible(self, tool: str) -> bool:
+        """Whether a client may see the tool in `tools/list` (spec 10.9)."""
+
+    def filter_tools(self, tools: Iterable[_T], *, name: Callable[[_T], str] | None = None) -> list[_T]:
+        """Drops what `hide` names from a list of tools (spec 10.9)."""
+
+@final
+class Diagnostic:
+    """One finding in a policy document (spec 12). `str()` shows it with its place and help."""
+
+    @property
+    def severity(self) -> Literal["error", "warning"]: ...
+    @property
+    def code(self) -> str:
+        """The stable code, such as `unknown_field`."""
+
+    @property
+    def message(self) -> str:
+        """What is wrong: one sentence."""
+
+    @property
+    def help(self) -> str | None:
+        """What to do about it, where there is something to say."""
+
+    @property
+    def pointer(self) -> str:
+        """JSON Pointer to the place in the document; empty for the whole document."""
+
+    @property
+    def line(self) -> int:
+        """From 1."""
+
+    @property
+    def column(self) -> int:
+        """From 1, in code points."""
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The range of bytes in the UTF-8 text."""
+
+    @property
+    def text(self) -> str:
+        """All of it as one text."""
+
+@final
+class Decision:
+    """A decision about one call (spec 10). True if the call may run. Holds no arguments."""
+
+    @property
+    def effect(self) -> _Effect: ...
+    @property
+    def allowed(self) -> bool:
+        """Whether the call may run now."""
+
+    @property
+    def code(self) -> _Code:
+        """Why: stable over versions (spec 10.2)."""
+
+    @property
+    def tool(self) -> str: ...
+    @property
+    def message(self) -> str | None:
+        """What to tell the agent; `None` when the call is allowed (spec 10.5)."""
+
+    @property
+    def rule(self) -> Rule | None:
+        """The rule or item that decided, if one did."""
+
+    @property
+    def counters(self) -> tuple[CounterUse, ...]:
+        """Every counter that the decision asked the store about (spec 10.4)."""
+
+    @property
+    def retry_after(self) -> int | None:
+        """Whole seconds after which the call may pass if nothing else happens; `None` if waiting does not help."""
+
+    @property
+    def approval_key(self) -> str | None:
+        """What an approval of this call must name; `None` unless the effect is `require_approval` (spec 7.1)."""
+
+    @property
+    def policy(self) -> str:
+        """Digest of the policy that decided."""
+
+    @property
+    def reservation(self) -> Reservation | None:
+        """The charges of an allowed call; `None` if nothing was charged."""
+
+    def to_json(self) -> str:
+        """The decision as JSON, the same in every language (spec 10.3)."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as Python values; amounts are strings."""
+
+    def to_mcp_result(self) -> dict[str, Any] | None:
+        """The MCP tool result that tells the agent; `None` when the call is allowed (spec 10.6)."""
+
+    def __bool__(self) -> bool: ...
+
+@final
+class Rule:
+    """The rule or item that a decision reports."""
+
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def pointer(self) -> str:
+        """JSON Pointer into the policy, such as `/tools/create_charge/rules/0`."""
+
+    @property
+    def line(self) -> int:
+        """Line in the policy's text, from 1."""
+
+@final
+class CounterUse:
+    """A counter of a decision (spec 10.4). Amounts are exact."""
+
+    @property
+    def entry(self) -> str | None:
+        """The key of the entry in `tools`; `None` for `all_tools`."""
+
+    @property
+    def counter(self) -> str: ...
+    @property
+    def scope(self) -> str: ...
+    @property
+    def window(self) -> str:
+        """As the policy writes it."""
+
+    @property
+    def charged(self) -> Decimal | None:
+        """What was charged; `None` if it was only read, or the call was refused."""
+
+    @property
+    def used(self) -> Decimal:
+        """What it holds: with the charge if it was taken, else as it stands."""
+
+    @property
+    def max(self) -> Decimal | None: ...
+    @property
+    def resets_at(self) -> datetime:
+        """When it holds nothing any more if nothing else happens; in UTC."""
+
+@final
+class Reservation:
+    """The charges of an allowed call, to be finished at most once (spec 8.10). Unfinished, they stand."""
+
+    def release(self) -> None:
+        """Takes all charges back: the upstream call failed.
+
+        Raises `ReservationError` if it was finished before, `StoreError` where the store could not be reached.
+        """
+
+    def settle(self, actual: int | float | str | Decimal) -> None:
+        """Makes every charge that came from `increment_from` smaller, to what the call really cost.
+
+        Raises `SettleError` for a larger amount or nothing to settle, `ValueError` for no amount, and as `release` does.
+        """
+
+    @property
+    def open(self) -> bool:
+        """Whether it can still be finished."""
+
+@final
+class AuditRecord:
+    """What to log of a call (spec 10.8). Never holds argument values."""
+
+    @property
+    def decision(self) -> Decision: ...
+    @property
+    def identity(self) -> str | None:
+        """The identity's id, if it has one."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The names of the arguments, sorted."""
+
+    @property
+    def hash(self) -> str | None:
+        """The digest of the arguments, if the engine was told to make it."""
+
+    def to_json(self) -> str:
+        """The record as JSON, the same in every language."""
+
+@final
+class Explanation:
+    """What the engine would decide, and why. `str()` shows the checks as a tree."""
+
+    @property
+    def decision(self) -> Decision:
+        """Nothing was charged."""
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """In the order in which they were made; those after a settling one were not made."""
+
+@final
+class Check:
+    """One check of an evaluation. Carries no argument values."""
+
+    @property
+    def pointer(self) -> str:
+        """JSON Pointer to its place in the policy."""
+
+    @property
+    def what(self) -> str:
+        """What was checked, for people: not stable."""
+
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def why(self) -> str | None: ...
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """The checks that it consisted of."""
+
+@final
+class ManualClock:
+    """A clock that stands still until it is told to move, in seconds since 1970-01-01 UTC: for tests."""
+
+    def __new__(cls, now: float | None = None) -> ManualClock: ...
+    def set(self, now: float) -> None:
+        """Shows `now` from here on; may go backwards."""
+
+    def advance(self, seconds: float) -> None:
+        """Moves forward by so many seconds; backwards if negative."""
+
+    def now(self) -> float: ...
+
+@final
+class PendingCall:
+    """A call that waits for its counters. Not public."""
+
+    def decide(self) -> Decision: ...

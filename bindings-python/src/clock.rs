@@ -1,0 +1,110 @@
+//! Clocks: the machine's, one that stands still, and any callable.
+//!
+//! In: what a host passes as `clock`. Out: a core clock. A callable that fails must not be taken for a time: its error is
+//! kept, and raised to the caller of `evaluate` instead of a decision.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use callgate::{Clock, SystemClock, Timestamp};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+/// Milliseconds of a second.
+const MILLIS: f64 = 1000.0;
+
+thread_local! {
+    /// What the clock raised while this thread decided a call.
+    static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
+}
+
+/// A clock that stands still until it is told to move, in seconds since 1970-01-01 UTC: for tests.
+#[pyclass(module = "callgate", frozen)]
+pub(crate) struct ManualClock(Arc<callgate::ManualClock>);
+
+/// A callable that returns seconds since 1970-01-01 UTC, as `time.time` does.
+struct CalledClock(Py<PyAny>);
+
+/// The engine's clock, and whether it can raise.
+pub(crate) struct ChosenClock {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) raises: bool,
+}
+
+impl ChosenClock {
+    pub(crate) fn new(clock: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let Some(clock) = clock else { return Ok(Self { clock: Arc::new(SystemClock), raises: false }) };
+        if let Ok(manual) = clock.cast::<ManualClock>() {
+            return Ok(Self { clock: manual.get().0.clone(), raises: false });
+        }
+        if !clock.is_callable() {
+            let message = "clock must be a ManualClock, or a callable that returns seconds";
+            return Err(PyTypeError::new_err(message));
+        }
+        Ok(Self { clock: Arc::new(CalledClock(clock.clone().unbind())), raises: true })
+    }
+
+    /// What the clock raised on this thread since it was asked last.
+    pub(crate) fn check(&self) -> PyResult<()> {
+        if !self.raises {
+            return Ok(());
+        }
+        RAISED.with_borrow_mut(Option::take).map_or(Ok(()), Err)
+    }
+}
+
+impl Clock for CalledClock {
+    fn now(&self) -> Timestamp {
+        let now = Python::attach(|py| timestamp(&self.0.bind(py).call0()?));
+        now.unwrap_or_else(|error| {
+            RAISED.set(Some(error));
+            SystemClock.now()
+        })
+    }
+}
+
+/// Seconds, whole or not, as a point in time: to the nearest millisecond.
+fn timestamp(seconds: &Bound<'_, PyAny>) -> PyResult<Timestamp> {
+    millis(seconds).map(Timestamp::from_millis)
+}
+
+fn millis(seconds: &Bound<'_, PyAny>) -> PyResult<i64> {
+    let seconds: f64 = seconds.extract()?;
+    if !seconds.is_finite() {
+        return Err(PyValueError::new_err("a time must be finite"));
+    }
+    // A cast saturates, and every timestamp is clamped to its range.
+    Ok((seconds * MILLIS).round() as i64)
+}
+
+#[pymethods]
+impl ManualClock {
+    /// A clock that shows `now`.
+    #[new]
+    #[pyo3(signature = (now = None))]
+    fn new(now: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let now = now.map_or(Ok(Timestamp::MIN), timestamp)?;
+        Ok(Self(Arc::new(callgate::ManualClock::new(now))))
+    }
+
+    /// Shows `now` from here on; may go backwards.
+    fn set(&self, now: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.0.set(timestamp(now)?);
+        Ok(())
+    }
+
+    /// Moves forward by so many seconds; backwards if negative.
+    fn advance(&self, seconds: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.0.set(self.0.now().plus_millis(millis(seconds)?));
+        Ok(())
+    }
+
+    /// The time that it shows, in seconds.
+    fn now(&self) -> f64 {
+        self.0.now().as_millis() as f64 / MILLIS
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<ManualClock {}>", self.0.now())
+    }
+}

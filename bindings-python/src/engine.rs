@@ -1,0 +1,375 @@
+//! The engine as Python sees it.
+//!
+//! In: calls made of Python objects. Out: decisions. The GIL is held while arguments are read, so that no other thread can
+//! change them meanwhile, and while in-memory counters are asked; it is released around compiling and other stores.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use callgate::{Call, Identity, OnStoreError, RawJson, View};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyList;
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::audit::About;
+use crate::call::{Approved, Caller};
+use crate::decision::Decision;
+use crate::explanation::Explanation;
+use crate::options::{Options, Parts};
+use crate::pending::{Held, Owned, PendingCall, approved as with_approval};
+use crate::policy::{self, Policy};
+use crate::view::{Budget, PyView};
+use crate::watch::{Plan, Watch};
+
+/// Text that no parser takes, for arguments that are no Unicode text themselves: core says why.
+const LONE_SURROGATE: &str = "\"\\ud800\"";
+
+/// Decides calls: evaluates the policy and charges the counters. Safe to share between threads.
+#[pyclass(module = "callgate", frozen, weakref)]
+pub(crate) struct Engine {
+    parts: Parts,
+    watch: Mutex<Option<Watch>>,
+}
+
+impl Engine {
+    fn new(parts: Parts) -> Self {
+        Self { parts, watch: Mutex::new(None) }
+    }
+
+    pub(crate) fn core(&self) -> &Arc<callgate::Engine> {
+        &self.parts.core
+    }
+
+    pub(crate) fn on_store_error(&self) -> OnStoreError {
+        self.parts.on_store_error
+    }
+
+    fn decide<A: View, I: View>(&self, py: Python<'_>, call: &Call<'_, A, I>) -> PyResult<Py<Decision>> {
+        let decision = self.parts.core.decide(call);
+        let about = self.about(&decision, call);
+        self.finish(py, decision.into_owned(), about)
+    }
+
+    /// What the record says of the call, if a record is to be made.
+    fn about<A: View, I: View>(
+        &self,
+        decision: &callgate::Decision<'_>,
+        call: &Call<'_, A, I>,
+    ) -> Option<About> {
+        let observer = &self.parts.observer;
+        observer.listens().then(|| About::new(decision, call, &observer.hash))
+    }
+
+    /// Makes the decision a Python object and tells of it.
+    pub(crate) fn finish(
+        &self,
+        py: Python<'_>,
+        decision: callgate::Decision<'static>,
+        about: Option<About>,
+    ) -> PyResult<Py<Decision>> {
+        self.parts.clock.check()?;
+        let decision = Bound::new(py, Decision::new(py, &self.parts.core, decision)?)?;
+        self.parts.observer.tell(&decision, about)?;
+        Ok(decision.unbind())
+    }
+
+    fn explained(&self, py: Python<'_>, found: callgate::Explanation<'_>) -> PyResult<Explanation> {
+        self.parts.clock.check()?;
+        let decision = Py::new(py, Decision::uncharged(found.decision.into_owned()))?;
+        Explanation::new(py, decision, found.checks)
+    }
+}
+
+#[pymethods]
+impl Engine {
+    #[new]
+    #[pyo3(signature = (policy, *, store = "memory", namespace = None, timeout = None, fail_open = false, clock = None, on_decision = None, audit_hash = None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn py_new(
+        py: Python<'_>,
+        policy: &Bound<'_, Policy>,
+        store: &str,
+        namespace: Option<&str>,
+        timeout: Option<f64>,
+        fail_open: bool,
+        clock: Option<&Bound<'_, PyAny>>,
+        on_decision: Option<&Bound<'_, PyAny>>,
+        audit_hash: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let options = Options { store, namespace, timeout, fail_open, clock, on_decision, audit_hash };
+        Ok(Self::new(options.build(py, policy.get().0.clone())?))
+    }
+
+    /// An engine for a policy written in YAML or JSON.
+    #[staticmethod]
+    #[pyo3(signature = (text, *, store = "memory", namespace = None, timeout = None, fail_open = false, clock = None, on_decision = None, audit_hash = None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn from_str(
+        py: Python<'_>,
+        text: &str,
+        store: &str,
+        namespace: Option<&str>,
+        timeout: Option<f64>,
+        fail_open: bool,
+        clock: Option<&Bound<'_, PyAny>>,
+        on_decision: Option<&Bound<'_, PyAny>>,
+        audit_hash: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let options = Options { store, namespace, timeout, fail_open, clock, on_decision, audit_hash };
+        Ok(Self::new(options.build(py, policy::from_text(py, text, "detect")?)?))
+    }
+
+    /// An engine for a policy file, and for its later versions if it is watched.
+    #[staticmethod]
+    #[pyo3(signature = (path, *, watch = None, on_reload = None, store = "memory", namespace = None, timeout = None, fail_open = false, clock = None, on_decision = None, audit_hash = None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn from_file(
+        py: Python<'_>,
+        path: PathBuf,
+        watch: Option<&Bound<'_, PyAny>>,
+        on_reload: Option<&Bound<'_, PyAny>>,
+        store: &str,
+        namespace: Option<&str>,
+        timeout: Option<f64>,
+        fail_open: bool,
+        clock: Option<&Bound<'_, PyAny>>,
+        on_decision: Option<&Bound<'_, PyAny>>,
+        audit_hash: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Self>> {
+        static WATCHED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let options = Options { store, namespace, timeout, fail_open, clock, on_decision, audit_hash };
+        let plan = match watch {
+            Some(watch) => Plan::new(path.clone(), watch, on_reload)?,
+            None => None,
+        };
+        let parts = options.build(py, policy::from_file(py, &path)?)?;
+        let engine = Py::new(py, Self::new(parts))?;
+        if let Some(plan) = plan {
+            let watch = plan.start(&engine.get().parts.core)?;
+            *engine.get().watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(watch);
+            WATCHED.import(py, "callgate._forking", "watched")?.call1((&engine,))?;
+        }
+        Ok(engine)
+    }
+
+    /// Decides a call and charges what it costs.
+    #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
+    fn evaluate<'py>(
+        &self,
+        py: Python<'py>,
+        tool: &str,
+        args: Option<&Bound<'py, PyAny>>,
+        identity: Option<&Bound<'py, PyAny>>,
+        approved: Option<Approved>,
+    ) -> PyResult<Py<Decision>> {
+        let budget = Budget::new();
+        let caller = Caller::new(identity);
+        let identity = caller.identity(&budget);
+        match args {
+            Some(args) => {
+                let call = Call::new(tool, PyView::new(args.clone(), &budget)).identity(identity);
+                self.decide(py, &with_approval(call, approved.as_ref()))
+            }
+            None => {
+                let call = Call::without_args(tool).identity(identity);
+                self.decide(py, &with_approval(call, approved.as_ref()))
+            }
+        }
+    }
+
+    /// Decides a call whose arguments are raw JSON text, which is checked whole.
+    #[pyo3(signature = (tool, text, identity = None, approved = None))]
+    fn evaluate_json<'py>(
+        &self,
+        py: Python<'py>,
+        tool: &str,
+        text: &Bound<'py, pyo3::types::PyString>,
+        identity: Option<&Bound<'py, PyAny>>,
+        approved: Option<Approved>,
+    ) -> PyResult<Py<Decision>> {
+        let budget = Budget::new();
+        let caller = Caller::new(identity);
+        let text = text.to_str().unwrap_or(LONE_SURROGATE);
+        let call = Call::new(tool, text).identity(caller.identity(&budget));
+        let decision = self.parts.core.decide_json(&with_approval(call, approved.as_ref()));
+        let about = if self.parts.observer.listens() {
+            let identity = caller.identity(&budget);
+            match RawJson::parse(text) {
+                Ok(raw) => self.about(&decision, &Call::new(tool, raw.root()).identity(identity)),
+                // No object, so it has no keys and no hash.
+                Err(_) => {
+                    self.about(&decision, &Call::new(tool, &serde_json::Value::Null).identity(identity))
+                }
+            }
+        } else {
+            None
+        };
+        self.finish(py, decision.into_owned(), about)
+    }
+
+    /// Does nothing, with the signature of `evaluate`: what a call across the border costs by itself. For `bench.py`.
+    #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
+    fn _noop<'py>(
+        &self,
+        tool: &str,
+        args: Option<&Bound<'py, PyAny>>,
+        identity: Option<&Bound<'py, PyAny>>,
+        approved: Option<Approved>,
+    ) {
+        let _ = (tool, args, identity, approved);
+    }
+
+    /// The first half of `evaluate_async`: a decision, or what waits for the store.
+    #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
+    fn _begin<'py>(
+        slf: &Bound<'py, Self>,
+        tool: &str,
+        args: Option<&Bound<'py, PyAny>>,
+        identity: Option<&Bound<'py, PyAny>>,
+        approved: Option<Approved>,
+    ) -> PyResult<Py<PyAny>> {
+        let (py, engine) = (slf.py(), slf.get());
+        if engine.parts.in_memory {
+            return engine.evaluate(py, tool, args, identity, approved).map(Py::into_any);
+        }
+        let budget = Budget::new();
+        let caller = Caller::new(identity);
+        let id = match caller.identity(&budget) {
+            Identity::Id(id) => Some(id.to_owned()),
+            _ => None,
+        };
+        let policy = engine.parts.core.policy();
+        let held =
+            Held::evaluate(Owned { policy, tool: tool.to_owned(), id, approved }, args, identity, &budget);
+        // A record needs a decision to be made about; what it says of the call is the same for any.
+        let record = |decision: &callgate::Decision<'_>| match args {
+            Some(args) => {
+                let args = PyView::new(args.clone(), &budget);
+                engine.about(decision, &Call::new(tool, args).identity(caller.identity(&budget)))
+            }
+            None => engine.about(decision, &Call::without_args(tool).identity(caller.identity(&budget))),
+        };
+        match held {
+            Err(decision) => {
+                let about = record(&decision);
+                engine.finish(py, *decision, about).map(Py::into_any)
+            }
+            Ok(held) => {
+                let about = if engine.parts.observer.listens() {
+                    // Arguments that are no object are always decided without counters.
+                    let policy = engine.parts.core.policy();
+                    let any = policy.evaluate(&Call::new("", &serde_json::Value::Null)).decided();
+                    any.and_then(|decision| record(&decision))
+                } else {
+                    None
+                };
+                Ok(Py::new(py, PendingCall::new(slf.clone().unbind(), held, about))?.into_any())
+            }
+        }
+    }
+
+    /// Decides a call without blocking the event loop. In-memory counters decide at once; others on a worker thread.
+    #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
+    fn evaluate_async<'py>(
+        slf: &Bound<'py, Self>,
+        tool: &Bound<'py, PyAny>,
+        args: Option<&Bound<'py, PyAny>>,
+        identity: Option<&Bound<'py, PyAny>>,
+        approved: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        static EVALUATE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let evaluate = EVALUATE.import(slf.py(), "callgate._awaiting", "evaluate")?;
+        evaluate.call1((slf, tool, args, identity, approved))
+    }
+
+    /// What the engine would decide now, with every check that leads to it. Charges nothing.
+    #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
+    fn explain<'py>(
+        &self,
+        py: Python<'py>,
+        tool: &str,
+        args: Option<&Bound<'py, PyAny>>,
+        identity: Option<&Bound<'py, PyAny>>,
+        approved: Option<Approved>,
+    ) -> PyResult<Explanation> {
+        let budget = Budget::new();
+        let caller = Caller::new(identity);
+        let identity = caller.identity(&budget);
+        match args {
+            Some(args) => {
+                let call = Call::new(tool, PyView::new(args.clone(), &budget)).identity(identity);
+                self.explained(py, self.parts.core.explain(&with_approval(call, approved.as_ref())))
+            }
+            None => {
+                let call = Call::without_args(tool).identity(identity);
+                self.explained(py, self.parts.core.explain(&with_approval(call, approved.as_ref())))
+            }
+        }
+    }
+
+    /// `explain` for arguments that are raw JSON text.
+    #[pyo3(signature = (tool, text, identity = None, approved = None))]
+    fn explain_json<'py>(
+        &self,
+        py: Python<'py>,
+        tool: &str,
+        text: &Bound<'py, pyo3::types::PyString>,
+        identity: Option<&Bound<'py, PyAny>>,
+        approved: Option<Approved>,
+    ) -> PyResult<Explanation> {
+        let budget = Budget::new();
+        let caller = Caller::new(identity);
+        let text = text.to_str().unwrap_or(LONE_SURROGATE);
+        let call = Call::new(tool, text).identity(caller.identity(&budget));
+        self.explained(py, self.parts.core.explain_json(&with_approval(call, approved.as_ref())))
+    }
+
+    /// Whether a client may see the tool in `tools/list`.
+    fn visible(&self, tool: &str) -> bool {
+        self.parts.core.visible(tool)
+    }
+
+    /// Drops what `hide` names from a list of tools; all by one policy.
+    #[pyo3(signature = (tools, *, name = None))]
+    fn filter_tools<'py>(
+        &self,
+        tools: &Bound<'py, PyAny>,
+        name: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        policy::filter_tools(&self.parts.core.policy(), tools, name)
+    }
+
+    /// Puts another policy in force, for every call from here on. Counters go on.
+    fn replace(&self, policy: &Bound<'_, Policy>) {
+        self.parts.core.replace(policy.get().0.clone());
+    }
+
+    /// The policy in force.
+    #[getter]
+    fn policy(&self) -> Policy {
+        Policy(self.parts.core.policy())
+    }
+
+    /// Stops watching the policy file. Calls are decided as before.
+    fn close(&self) {
+        let watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(watch);
+    }
+
+    /// Watches again in a forked process. Called by `callgate._forking`.
+    fn _after_fork(&self) -> PyResult<()> {
+        match self.watch.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(watch) => watch.after_fork(&self.parts.core),
+            None => Ok(()),
+        }
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Engine {}>", policy::digest(&self.parts.core.policy()))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.parts.observer.on_decision)
+    }
+}

@@ -1,0 +1,45 @@
+//! The native half of the Python package `callgate`.
+//!
+//! In: Python objects. Out: the core's answers as Python objects, and its errors as Python exceptions. Must not decide
+//! anything about a call: conversion and error mapping only.
+
+mod audit;
+mod call;
+mod clock;
+mod decision;
+mod engine;
+mod error;
+mod explanation;
+mod integer;
+mod observe;
+mod options;
+mod pending;
+mod policy;
+mod reservation;
+mod shape;
+mod store;
+mod view;
+mod watch;
+
+use pyo3::prelude::*;
+
+/// The extension module `callgate._native`; the package `callgate` re-exports what is public.
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::audit::AuditRecord;
+    #[pymodule_export]
+    use crate::clock::ManualClock;
+    #[pymodule_export]
+    use crate::decision::{CounterUse, Decision, Rule};
+    #[pymodule_export]
+    use crate::engine::Engine;
+    #[pymodule_export]
+    use crate::explanation::{Check, Explanation};
+    #[pymodule_export]
+    use crate::pending::PendingCall;
+    #[pymodule_export]
+    use crate::policy::{Diagnostic, Policy};
+    #[pymodule_export]
+    use crate::reservation::Reservation;
+}

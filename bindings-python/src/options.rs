@@ -1,0 +1,67 @@
+//! The options of an engine.
+//!
+//! In: the keyword arguments of its constructors. Out: an engine of the core and what belongs to it. Must not take a
+//! misspelt option for another choice: options are typed (traps 3 and 29).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callgate::OnStoreError;
+use callgate_host::StoreOptions;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::clock::ChosenClock;
+use crate::error;
+use crate::observe::Observer;
+use crate::store;
+
+/// The longest time-out of a store in seconds.
+const LONGEST: f64 = 86_400.0;
+
+/// The keyword arguments that all constructors share.
+pub(crate) struct Options<'a, 'py> {
+    pub(crate) store: &'a str,
+    pub(crate) namespace: Option<&'a str>,
+    pub(crate) timeout: Option<f64>,
+    pub(crate) fail_open: bool,
+    pub(crate) clock: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) on_decision: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) audit_hash: Option<&'a Bound<'py, PyAny>>,
+}
+
+/// What an engine consists of.
+pub(crate) struct Parts {
+    pub(crate) core: Arc<callgate::Engine>,
+    /// Whether asking the store never waits.
+    pub(crate) in_memory: bool,
+    pub(crate) on_store_error: OnStoreError,
+    pub(crate) clock: ChosenClock,
+    pub(crate) observer: Observer,
+}
+
+impl Options<'_, '_> {
+    pub(crate) fn build(&self, py: Python<'_>, policy: callgate::Policy) -> PyResult<Parts> {
+        let on_store_error = if self.fail_open { OnStoreError::Allow } else { OnStoreError::Deny };
+        let mut options = StoreOptions::new().with_on_error(on_store_error);
+        if let Some(namespace) = self.namespace {
+            options = options.with_namespace(namespace);
+        }
+        if let Some(seconds) = self.timeout {
+            if !(seconds > 0.0 && seconds <= LONGEST) {
+                return Err(PyValueError::new_err("timeout must be more than 0 and at most 86400 seconds"));
+            }
+            options = options.with_timeout(Duration::from_secs_f64(seconds));
+        }
+        let clock = ChosenClock::new(self.clock)?;
+        let observer = Observer::new(self.on_decision, self.audit_hash)?;
+        let (store, in_memory) =
+            store::open(py, self.store, options).map_err(|error| error::open(py, &error))?;
+        let core = callgate::Engine::builder(policy)
+            .store(store)
+            .clock(clock.clock.clone())
+            .on_store_error(on_store_error)
+            .build();
+        Ok(Parts { core: Arc::new(core), in_memory, on_store_error, clock, observer })
+    }
+}

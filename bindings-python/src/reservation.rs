@@ -1,0 +1,82 @@
+//! Reservations: the charges of an allowed call, in the host's hands.
+//!
+//! In: what the core reserved. Out: a release or a settlement, at most once.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use callgate::{Amount, Number};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyFloat, PyInt, PyString};
+
+use crate::error;
+use crate::integer;
+
+/// The charges of an allowed call. Dropped, they stand.
+#[pyclass(module = "callgate", frozen)]
+pub(crate) struct Reservation {
+    engine: Arc<callgate::Engine>,
+    held: Mutex<Option<callgate::Reservation>>,
+}
+
+impl Reservation {
+    pub(crate) fn new(engine: Arc<callgate::Engine>, held: callgate::Reservation) -> Self {
+        Self { engine, held: Mutex::new(Some(held)) }
+    }
+
+    fn take(&self, py: Python<'_>) -> PyResult<callgate::Reservation> {
+        let taken = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        taken.ok_or_else(|| error::finished(py))
+    }
+}
+
+#[pymethods]
+impl Reservation {
+    /// Takes all charges back: the upstream call failed.
+    fn release(&self, py: Python<'_>) -> PyResult<()> {
+        let held = self.take(py)?;
+        self.engine.release(held).map_err(|error| error::store(py, &error))
+    }
+
+    /// Makes every charge that came from `increment_from` smaller, to what the call really cost.
+    fn settle(&self, py: Python<'_>, actual: &Bound<'_, PyAny>) -> PyResult<()> {
+        // Before the reservation is taken: a bad amount spends nothing.
+        let actual = amount(actual)?;
+        let held = self.take(py)?;
+        self.engine.settle(held, actual).map_err(|error| error::settle(py, &error))
+    }
+
+    /// Whether it can still be released or settled.
+    #[getter]
+    fn open(&self) -> bool {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn __repr__(&self) -> &'static str {
+        if self.open() { "<Reservation open>" } else { "<Reservation finished>" }
+    }
+}
+
+/// An exact amount: an `int`, a `float` by its shortest decimal, a `Decimal` or a string of digits.
+fn amount(value: &Bound<'_, PyAny>) -> PyResult<Amount> {
+    let number = if value.is_instance_of::<PyBool>() {
+        None
+    } else if let Ok(whole) = value.cast::<PyInt>() {
+        integer::number(whole).ok()
+    } else if let Ok(float) = value.cast::<PyFloat>() {
+        Number::from_f64(float.value())
+    } else if let Ok(text) = value.cast::<PyString>() {
+        Number::from_literal(text.to_str()?).map(Number::into_owned)
+    } else if is_decimal(value)? {
+        Number::from_literal(value.str()?.to_str()?).map(Number::into_owned)
+    } else {
+        return Err(PyTypeError::new_err("an amount is an int, float, Decimal or str"));
+    };
+    number.and_then(|number| number.to_amount()).ok_or_else(|| {
+        PyValueError::new_err("an amount is a decimal from 0 to 9223372036854.775807, in steps of 0.000001")
+    })
+}
+
+fn is_decimal(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    value.is_instance(&value.py().import("decimal")?.getattr("Decimal")?)
+}

@@ -1,0 +1,254 @@
+//! What a Python object is to a policy.
+//!
+//! In: any object. Out: its shape, told by the builtin type that it is or extends. Must not run code of the object's class,
+//! but for mappings and sequences that are no builtins: those have no other way to be read, and are read once, whole.
+
+use std::cell::Cell;
+
+use callgate::{Number, Unreadable, ceilings};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTuple, PyType,
+};
+
+use crate::integer;
+
+/// What an object is, with what is needed to read it.
+pub(crate) enum Shape<'py> {
+    Null,
+    Bool(bool),
+    Number(Number<'static>),
+    String(Bound<'py, PyString>),
+    List(Bound<'py, PyList>),
+    Tuple(Bound<'py, PyTuple>),
+    /// With whether all its keys are known to be strings.
+    Dict(Bound<'py, PyDict>, Cell<bool>),
+    /// Of no JSON type: bytes, a date, a set, NaN.
+    Foreign,
+    Unreadable(Unreadable),
+}
+
+/// Methods that say what an object holds. A subclass of a builtin that overrides one of them may show the tool something
+/// else than what is stored, so it is not read at all.
+const READING: [&str; 24] = [
+    "__getattribute__",
+    "__class__",
+    "__eq__",
+    "__ne__",
+    "__hash__",
+    "__lt__",
+    "__le__",
+    "__gt__",
+    "__ge__",
+    "__str__",
+    "__format__",
+    "__len__",
+    "__getitem__",
+    "__iter__",
+    "__reversed__",
+    "__contains__",
+    "__missing__",
+    "__int__",
+    "__index__",
+    "__float__",
+    "__bool__",
+    "keys",
+    "values",
+    "items",
+];
+
+impl<'py> Shape<'py> {
+    /// The shape of an object.
+    pub(crate) fn of(object: Bound<'py, PyAny>) -> Self {
+        // The exact builtins first, by their frequency: no code of the caller can run for them.
+        let object = match object.cast_into_exact::<PyString>() {
+            Ok(text) => return Self::String(text),
+            Err(other) => other.into_inner(),
+        };
+        let object = match object.cast_into_exact::<PyDict>() {
+            Ok(dict) => return Self::Dict(dict, Cell::new(false)),
+            Err(other) => other.into_inner(),
+        };
+        let object = match object.cast_into_exact::<PyInt>() {
+            Ok(int) => return Self::int(&int),
+            Err(other) => other.into_inner(),
+        };
+        let object = match object.cast_into_exact::<PyList>() {
+            Ok(list) => return Self::List(list),
+            Err(other) => other.into_inner(),
+        };
+        if object.is_none() {
+            return Self::Null;
+        }
+        if let Ok(truth) = object.cast_exact::<PyBool>() {
+            return Self::Bool(truth.is_true());
+        }
+        let object = match object.cast_into_exact::<PyFloat>() {
+            Ok(float) => return Self::float(&float),
+            Err(other) => other.into_inner(),
+        };
+        match object.cast_into_exact::<PyTuple>() {
+            Ok(tuple) => Self::Tuple(tuple),
+            Err(other) => Self::other(other.into_inner()),
+        }
+    }
+
+    fn int(int: &Bound<'py, PyInt>) -> Self {
+        integer::number(int).map_or_else(Self::Unreadable, Self::Number)
+    }
+
+    fn float(float: &Bound<'py, PyFloat>) -> Self {
+        Number::from_f64(float.value()).map_or(Self::Foreign, Self::Number)
+    }
+
+    /// Anything but an exact builtin.
+    fn other(object: Bound<'py, PyAny>) -> Self {
+        let extends = object.is_instance_of::<PyDict>()
+            || object.is_instance_of::<PyList>()
+            || object.is_instance_of::<PyString>()
+            || object.is_instance_of::<PyInt>()
+            || object.is_instance_of::<PyFloat>()
+            || object.is_instance_of::<PyTuple>();
+        if extends {
+            return if is_plain(&object).unwrap_or(false) {
+                Self::extended(object)
+            } else {
+                Self::Unreadable(Unreadable::Host)
+            };
+        }
+        let binary = object.is_instance_of::<PyBytes>()
+            || object.is_instance_of::<PyByteArray>()
+            || object.is_instance_of::<PyMemoryView>();
+        if binary {
+            return Self::Foreign;
+        }
+        Self::by_protocol(&object).unwrap_or_else(|_| Self::Unreadable(Unreadable::Host))
+    }
+
+    /// An object of a subclass that changes nothing about what is stored.
+    fn extended(object: Bound<'py, PyAny>) -> Self {
+        let object = match object.cast_into::<PyDict>() {
+            Ok(dict) => return Self::Dict(dict, Cell::new(false)),
+            Err(other) => other.into_inner(),
+        };
+        let object = match object.cast_into::<PyList>() {
+            Ok(list) => return Self::List(list),
+            Err(other) => other.into_inner(),
+        };
+        let object = match object.cast_into::<PyString>() {
+            Ok(text) => return Self::String(text),
+            Err(other) => other.into_inner(),
+        };
+        if let Ok(int) = object.cast::<PyInt>() {
+            return Self::int(int);
+        }
+        if let Ok(float) = object.cast::<PyFloat>() {
+            return Self::float(float);
+        }
+        match object.cast_into::<PyTuple>() {
+            Ok(tuple) => Self::Tuple(tuple),
+            Err(_) => Self::Foreign,
+        }
+    }
+
+    /// A mapping or sequence of another kind, read whole through its protocol; foreign if it is neither.
+    fn by_protocol(object: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let py = object.py();
+        let too_large = |len: usize| u64::try_from(len).unwrap_or(u64::MAX) > ceilings::CALL_STEPS;
+        if object.is_instance(abc(py, &MAPPING, "Mapping")?)? {
+            let len = object.len()?;
+            if too_large(len) {
+                return Ok(Self::Unreadable(Unreadable::TooLarge));
+            }
+            let copy = PyDict::new(py);
+            let mut seen = 0_usize;
+            for key in object.try_iter()? {
+                let key = key?;
+                if seen >= len {
+                    // More keys than it says it has, or without end.
+                    return Ok(Self::Unreadable(Unreadable::Host));
+                }
+                seen = seen.saturating_add(1);
+                match string_key(&key)? {
+                    Ok(()) => copy.set_item(&key, object.get_item(&key)?)?,
+                    Err(unreadable) => return Ok(Self::Unreadable(unreadable)),
+                }
+            }
+            // Fewer members than keys: it has a key twice, so there is more than one way to read it.
+            let whole = copy.len() == seen && seen == len;
+            return Ok(if whole {
+                Self::Dict(copy, Cell::new(true))
+            } else {
+                Self::Unreadable(Unreadable::Host)
+            });
+        }
+        if object.is_instance(abc(py, &SEQUENCE, "Sequence")?)? {
+            let len = object.len()?;
+            if too_large(len) {
+                return Ok(Self::Unreadable(Unreadable::TooLarge));
+            }
+            let copy = PyList::empty(py);
+            for index in 0..len {
+                copy.append(object.get_item(index)?)?;
+            }
+            return Ok(Self::List(copy));
+        }
+        Ok(Self::Foreign)
+    }
+}
+
+static MAPPING: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static SEQUENCE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static ORDERED_DICT: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+fn abc<'a, 'py>(
+    py: Python<'py>,
+    cell: &'a PyOnceLock<Py<PyType>>,
+    name: &str,
+) -> PyResult<&'a Bound<'py, PyType>> {
+    cell.import(py, "collections.abc", name)
+}
+
+/// Whether the object's class overrides none of [`READING`] between itself and the builtin.
+fn is_plain(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = object.py();
+    let class = object.get_type();
+    // It overrides iteration, but to keep an order that dict keeps too.
+    if class.is(ORDERED_DICT.import(py, "collections", "OrderedDict")?) {
+        return Ok(true);
+    }
+    for base in class.mro() {
+        let base = base.cast_into::<PyType>()?;
+        let builtin = base.is(py.get_type::<PyDict>())
+            || base.is(py.get_type::<PyList>())
+            || base.is(py.get_type::<PyString>())
+            || base.is(py.get_type::<PyInt>())
+            || base.is(py.get_type::<PyFloat>())
+            || base.is(py.get_type::<PyTuple>());
+        if builtin {
+            return Ok(true);
+        }
+        let members = base.getattr(intern!(py, "__dict__"))?;
+        for name in READING {
+            if members.contains(name)? {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a key is a string whose comparison runs no code.
+pub(crate) fn string_key(key: &Bound<'_, PyAny>) -> PyResult<Result<(), Unreadable>> {
+    Ok(if key.is_exact_instance_of::<PyString>() {
+        Ok(())
+    } else if !key.is_instance_of::<PyString>() {
+        Err(Unreadable::KeyNotString)
+    } else if is_plain(key)? {
+        Ok(())
+    } else {
+        Err(Unreadable::Host)
+    })
+}

@@ -1,0 +1,85 @@
+//! Counter stores by URL, for a process that has a GIL and may fork.
+//!
+//! In: a URL. Out: a store that waits without the GIL, and that a forked process opens anew. Must never repeat the URL:
+//! it may hold a password.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use callgate::{Batch, Outcome, Refund, Store, StoreError, Timestamp};
+use callgate_host::{OpenError, StoreOptions, open_store};
+use pyo3::prelude::*;
+
+/// A store behind I/O.
+struct Waiting {
+    url: String,
+    options: StoreOptions,
+    opened: ArcSwap<Opened>,
+}
+
+/// A store and the process that opened it.
+struct Opened {
+    process: u32,
+    store: Arc<dyn Store>,
+}
+
+/// Opens the store that a URL names.
+///
+/// In-memory counters are taken as they are. They are only touched with the GIL held, never across a call into Python, so
+/// neither a callback nor another thread can come to wait for them, and no fork finds one of their locks taken.
+pub(crate) fn open(
+    py: Python<'_>,
+    url: &str,
+    options: StoreOptions,
+) -> Result<(Arc<dyn Store>, bool), OpenError> {
+    let store = py.detach(|| open_store(url, &options))?;
+    if url == "memory" {
+        return Ok((store, true));
+    }
+    let opened = ArcSwap::from_pointee(Opened { process: std::process::id(), store });
+    Ok((Arc::new(Waiting { url: url.to_owned(), options, opened }), false))
+}
+
+impl Waiting {
+    /// The store of this process.
+    fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
+        let opened = self.opened.load_full();
+        let process = std::process::id();
+        if opened.process == process {
+            return Ok(opened.store.clone());
+        }
+        // A connection that was inherited belongs to the parent: neither used here nor closed, which could end it there.
+        std::mem::forget(opened);
+        let store = open_store(&self.url, &self.options)
+            .map_err(|error| StoreError::permanent(format!("after a fork: {error}")))?;
+        self.opened.store(Arc::new(Opened { process, store: store.clone() }));
+        Ok(store)
+    }
+
+    /// Waits without the GIL: whoever holds it may be waiting for what this waits for.
+    fn without_gil<T: Send>(
+        &self,
+        wait: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
+        let waited = Python::try_attach(|py| py.detach(|| wait(&*self.store()?)));
+        waited.unwrap_or_else(|| Err(StoreError::transient("the interpreter is shutting down")))
+    }
+}
+
+impl Store for Waiting {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        self.without_gil(|store| store.reserve(batch, now))
+    }
+
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        self.without_gil(|store| store.peek(batch, now))
+    }
+
+    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
+        self.without_gil(|store| store.refund(refunds, now))
+    }
+
+    fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.without_gil(|store| store.purge(now))
+    }
+}

@@ -1,0 +1,135 @@
+//! Python objects as the core reads them: in place.
+//!
+//! In: a borrowed object and a budget. Out: a [`View`]. Must not convert what no check asks for, raise, or panic,
+//! whatever the object's class does.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::ops::ControlFlow;
+
+use callgate::{Kind, Unreadable, View};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use crate::shape::{Shape, string_key};
+
+/// Values that one evaluation may visit. Arguments from JSON text cannot have as many (4 MiB of it hold half as many), but
+/// Python objects may share parts, so that a few lists mean more elements than there are atoms.
+const VISITS: u32 = 4 << 20;
+
+/// What is left of the visits of one evaluation.
+pub(crate) struct Budget(Cell<u32>);
+
+impl Budget {
+    pub(crate) fn new() -> Self {
+        Self(Cell::new(VISITS))
+    }
+}
+
+/// A Python object, read in place.
+pub(crate) struct PyView<'b, 'py> {
+    shape: Shape<'py>,
+    budget: &'b Budget,
+}
+
+impl<'b, 'py> PyView<'b, 'py> {
+    pub(crate) fn new(object: Bound<'py, PyAny>, budget: &'b Budget) -> Self {
+        let shape = match budget.0.get().checked_sub(1) {
+            Some(left) => {
+                budget.0.set(left);
+                Shape::of(object)
+            }
+            None => Shape::Unreadable(Unreadable::TooLarge),
+        };
+        Self { shape, budget }
+    }
+}
+
+impl View for PyView<'_, '_> {
+    fn kind(&self) -> Result<Kind<'_>, Unreadable> {
+        Ok(match &self.shape {
+            Shape::Null => Kind::Null,
+            Shape::Bool(value) => Kind::Bool(*value),
+            Shape::Number(number) => Kind::Number(number.clone()),
+            // What has no UTF-8 form holds a lone surrogate.
+            Shape::String(text) => {
+                Kind::String(Cow::Borrowed(text.to_str().map_err(|_| Unreadable::LoneSurrogate)?))
+            }
+            Shape::List(_) | Shape::Tuple(_) => Kind::Array,
+            Shape::Dict(..) => Kind::Object,
+            Shape::Foreign => Kind::Foreign,
+            Shape::Unreadable(unreadable) => return Err(*unreadable),
+        })
+    }
+
+    fn member(&self, name: &str) -> Result<Option<Self>, Unreadable> {
+        let Shape::Dict(dict, checked) = &self.shape else { return Ok(None) };
+        if !checked.get() {
+            // Before the look-up: a key of another class could claim to be equal to the name.
+            check_keys(dict)?;
+            checked.set(true);
+        }
+        let value = dict.get_item(name).map_err(|_| Unreadable::Host)?;
+        Ok(value.map(|value| Self::new(value, self.budget)))
+    }
+
+    fn element(&self, index: usize) -> Result<Option<Self>, Unreadable> {
+        if index >= self.len() {
+            return Ok(None);
+        }
+        let element = match &self.shape {
+            Shape::List(list) => list.get_item(index),
+            Shape::Tuple(tuple) => tuple.get_item(index),
+            _ => return Ok(None),
+        };
+        element.map(|element| Some(Self::new(element, self.budget))).map_err(|_| Unreadable::Host)
+    }
+
+    fn len(&self) -> usize {
+        match &self.shape {
+            Shape::List(list) => list.len(),
+            Shape::Tuple(tuple) => tuple.len(),
+            Shape::Dict(dict, _) => dict.len(),
+            _ => 0,
+        }
+    }
+
+    fn elements(&self, mut each: impl FnMut(Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
+        // The length is asked for each time: code that another element runs may change the list.
+        let mut index = 0_usize;
+        while let Some(element) = self.element(index)? {
+            if each(element).is_break() {
+                break;
+            }
+            index = index.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    fn members(&self, mut each: impl FnMut(&str, Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
+        let Shape::Dict(dict, _) = &self.shape else { return Ok(()) };
+        check_keys(dict)?;
+        // A copy of the references, made before anything can change the dict.
+        let members: Vec<(Bound<'_, PyAny>, Bound<'_, PyAny>)> = dict.iter().collect();
+        for (key, value) in members {
+            let key = key.cast::<PyString>().map_err(|_| Unreadable::KeyNotString)?;
+            let name = key.to_str().map_err(|_| Unreadable::LoneSurrogate)?;
+            if each(name, Self::new(value, self.budget)).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether all keys are strings whose comparison runs no code.
+fn check_keys(dict: &Bound<'_, PyDict>) -> Result<(), Unreadable> {
+    // INVARIANT: nothing in this loop runs Python code, so the dict cannot change under it.
+    if dict.iter().all(|(key, _)| key.is_exact_instance_of::<PyString>()) {
+        return Ok(());
+    }
+    for key in dict.keys() {
+        string_key(&key).map_err(|_| Unreadable::Host)??;
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! Watching the policy file of an engine.
+//!
+//! In: an engine and a path. Out: the engine with every new policy of the file in force. Must not wait for the watcher's
+//! thread with the GIL held, which that thread may be waiting for; and must not touch a thread that a fork left behind.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use callgate_host::{PolicyWatcher, WatchOptions};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBool;
+
+use crate::error;
+use crate::observe::tell_of_reload;
+use crate::policy::Policy;
+
+/// The longest interval: a day.
+const LONGEST: f64 = 86_400.0;
+
+/// What to watch, and whom to tell.
+pub(crate) struct Plan {
+    pub(crate) path: PathBuf,
+    interval: Option<Duration>,
+    on_reload: Option<Arc<Py<PyAny>>>,
+}
+
+/// A watcher and the process that its thread runs in.
+pub(crate) struct Watch {
+    plan: Plan,
+    process: u32,
+    watcher: Option<PolicyWatcher>,
+}
+
+impl Plan {
+    /// `watch` is whether to watch, or how often in seconds.
+    pub(crate) fn new(
+        path: PathBuf,
+        watch: &Bound<'_, PyAny>,
+        on_reload: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Option<Self>> {
+        let interval = match watch.cast::<PyBool>() {
+            Ok(watch) if !watch.is_true() => return Ok(None),
+            Ok(_) => None,
+            Err(_) => {
+                let seconds: f64 = watch
+                    .extract()
+                    .map_err(|_| PyTypeError::new_err("watch must be a bool or a number of seconds"))?;
+                if !(seconds > 0.0 && seconds <= LONGEST) {
+                    return Err(PyValueError::new_err("watch must be more than 0 and at most 86400 seconds"));
+                }
+                Some(Duration::from_secs_f64(seconds))
+            }
+        };
+        if on_reload.is_some_and(|callback| !callback.is_callable()) {
+            return Err(PyTypeError::new_err("on_reload must be callable"));
+        }
+        let on_reload = on_reload.map(|callback| Arc::new(callback.clone().unbind()));
+        Ok(Some(Self { path, interval, on_reload }))
+    }
+
+    pub(crate) fn start(self, engine: &Arc<callgate::Engine>) -> PyResult<Watch> {
+        let watcher = self.watcher(engine)?;
+        Ok(Watch { plan: self, process: std::process::id(), watcher: Some(watcher) })
+    }
+
+    fn watcher(&self, engine: &Arc<callgate::Engine>) -> PyResult<PolicyWatcher> {
+        let mut options = WatchOptions::new().with_known(engine.policy());
+        if let Some(interval) = self.interval {
+            options = options.with_interval(interval);
+        }
+        let engine = engine.clone();
+        let path = self.path.to_string_lossy().into_owned();
+        let on_reload = self.on_reload.clone();
+        let watcher = PolicyWatcher::start(&self.path, options, move |change| {
+            // In force first: a logging handler that hangs must not keep the old policy.
+            let change = change.inspect(|policy| engine.replace(policy.clone()));
+            // Nobody is left to be told when the interpreter is shutting down.
+            let _ = Python::try_attach(|py| {
+                let news = match change {
+                    Ok(policy) => Py::new(py, Policy(policy)).map(Py::into_any),
+                    Err(error) => Err(error::load(py, &error)),
+                };
+                tell_of_reload(py, &path, news, on_reload.as_deref());
+            });
+        });
+        Ok(watcher?)
+    }
+}
+
+impl Watch {
+    /// Starts again in a process that a fork made: threads do not come along.
+    pub(crate) fn after_fork(&mut self, engine: &Arc<callgate::Engine>) -> PyResult<()> {
+        if self.process == std::process::id() {
+            return Ok(());
+        }
+        // Its drop would wait for a thread that this process does not have.
+        std::mem::forget(self.watcher.take());
+        self.process = std::process::id();
+        self.watcher = Some(self.plan.watcher(engine)?);
+        Ok(())
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let Some(watcher) = self.watcher.take() else { return };
+        if self.process != std::process::id() {
+            std::mem::forget(watcher);
+            return;
+        }
+        let mut watcher = Some(watcher);
+        let dropped = Python::try_attach(|py| {
+            let watcher = watcher.take();
+            py.detach(|| drop(watcher));
+        });
+        if dropped.is_none() {
+            // The interpreter is shutting down, and the thread may never come back from waiting for it.
+            std::mem::forget(watcher);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Builds the wheel, installs it in empty environments, and runs every test of the Python package there. Sets up all it
+# needs under bindings-python/.test, which git ignores. Run from anywhere: bindings-python/test.sh
+set -euo pipefail
+cd "$(dirname "$0")"
+python=${PYTHON:-python3.11}
+work=$PWD/.test
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
+# One crate's worth of optimisation is enough for tests; releases link with LTO.
+export CARGO_PROFILE_RELEASE_LTO=off CARGO_TARGET_DIR=$PWD/target PYO3_PYTHON=$work/tools/bin/python
+mkdir -p "$work"
+
+# An environment with what a requirements file names; kept until that changes.
+environment() {
+  local name=$1; shift
+  local stamp=$work/$name/.installed
+  if [ "$(cat "$stamp" 2>/dev/null)" != "$*$(cat "${@##-*}" 2>/dev/null)" ]; then
+    rm -rf "${work:?}/$name"
+    "$python" -m venv "$work/$name"
+    if [ $# -gt 0 ]; then "$work/$name/bin/pip" install -q "$@"; fi
+    printf '%s' "$*$(cat "${@##-*}" 2>/dev/null)" >"$stamp"
+  fi
+}
+
+say() { printf '\n== python: %s\n' "$*"; }
+
+say "lint the native half"
+environment tools maturin==1.16.0
+cargo fmt --check
+PYO3_BUILD_EXTENSION_MODULE=1 cargo clippy -q --locked --release -- -D warnings
+
+say "build the wheel and the source distribution"
+rm -rf "$work/dist"
+"$work/tools/bin/maturin" build -q --release --locked --sdist -i "$work/tools/bin/python" -o "$work/dist"
+wheel=$(ls "$work"/dist/*.whl)
+case $wheel in *-cp310-abi3-*) ;; *) echo "not an abi3 wheel: $wheel" >&2; exit 1 ;; esac
+
+say "the quick start in an empty environment"
+rm -rf "$work/empty"
+"$python" -m venv "$work/empty"
+"$work/empty/bin/pip" install -q --no-index "$wheel"
+# pytest from outside: the environment holds the wheel and nothing else.
+environment mcp2 -r tests/requirements-mcp2.txt
+environment mcp1 -r tests/requirements-mcp1.txt
+QUICKSTART_PYTHON=$work/empty/bin/python "$work/mcp2/bin/python" -m pytest tests/test_readme.py
+
+for name in mcp2 mcp1; do
+  "$work/$name/bin/pip" install -q --no-index --no-deps --force-reinstall "$wheel"
+done
+
+say "types"
+mypy="$work/mcp2/bin/python -m mypy"
+(cd "$work" && $mypy --config-file ../pyproject.toml -p callgate)
+(cd "$work" && "$work/mcp2/bin/python" -m mypy.stubtest callgate --mypy-config-file ../pyproject.toml)
+$mypy ../examples/python/server.py ../examples/python/gateway.py
+MYPYPATH=tests:tests/servers $mypy tests/*.py tests/servers/{behaviour,fastmcp4,mcp2_*}.py
+
+say "conformance, values, engine"
+if [ -z "${CALLGATE_PAIRS:-}" ] || [ -z "${CALLGATE_RUST_DECISIONS:-}" ]; then
+  (cd .. && unset CARGO_TARGET_DIR && cargo build -q --release --locked -p callgate-tests --bins)
+  rust=../target/release
+  CALLGATE_PAIRS=$work/pairs.jsonl CALLGATE_RUST_DECISIONS=$work/decisions-rust.jsonl
+  "$rust/pairs" --count "${CALLGATE_PAIRS_MIN:-100000}" --seed "${CALLGATE_PAIRS_SEED:-1}" >"$CALLGATE_PAIRS"
+  "$rust/decisions" >"$CALLGATE_RUST_DECISIONS"
+fi
+mkdir -p ../target
+export CALLGATE_PAIRS CALLGATE_DECISIONS=$PWD/../target/decisions-python.jsonl
+# `-P`: what is tested is the installed wheel, not the sources beside the tests.
+"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider tests/test_{conformance,pairs,values,engine}.py
+"$work/mcp2/bin/python" tests/compare.py "$CALLGATE_DECISIONS" "$CALLGATE_RUST_DECISIONS"
+
+say "adapters and gateway, by the official SDK 2.x"
+"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,gateway}.py
+say "adapters, by the official SDK 1.x"
+"$work/mcp1/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_adapters.py

@@ -1,0 +1,402 @@
+"""The engine: errors, callbacks, logging, clocks, threads, forks, reloading."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import os
+import sys
+import threading
+import weakref
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import callgate
+import pytest
+
+POLICY = """
+version: "1"
+default: deny
+hide: [secret]
+tools:
+  pay:
+    rules: [{name: cap, conditions: [{path: args.amount, op: lte, value: 100}]}]
+    limits: [{counter: spend, window: day, max: 100, increment_from: args.amount}]
+  ask: {rules: [{action: require_approval, name: ask}]}
+  one: {limits: [{counter: n, window: day, max: 1000}]}
+"""
+NOW = 1_795_255_200.0
+
+
+def engine(**options: Any) -> callgate.Engine:
+    return callgate.Engine.from_str(POLICY, clock=callgate.ManualClock(NOW), **options)
+
+
+# Errors
+
+
+def test_policy_errors_name_file_line_and_column(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text("defualt: deny\ntools:\n  t: {rulez: []}\n")
+    with pytest.raises(callgate.PolicyError) as caught:
+        callgate.Engine.from_file(path)
+    error = caught.value
+    assert str(error) == f"{path}:1:1: unknown field `defualt` [unknown_field]"
+    assert (error.code, error.line, error.column, error.span, error.path) == ("unknown_field", 1, 1, (0, 7), str(path))
+    assert error.__notes__[0] == "help: did you mean `default`?"
+    assert error.__notes__[1].startswith(f"{path}:3:7: error[unknown_field]: unknown field `rulez`")
+    assert [one.severity for one in error.diagnostics if one.code == "missing_default"] in ([], ["warning"])
+    assert isinstance(error, ValueError) and isinstance(error, callgate.CallgateError)
+
+
+def test_files_that_cannot_be_read_are_os_errors(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        callgate.Policy.from_file(tmp_path / "none.yaml")
+    assert caught.value.filename == str(tmp_path / "none.yaml")
+    with pytest.raises(OSError, match="not UTF-8"):
+        (tmp_path / "bad.yaml").write_bytes(b"\xff")
+        callgate.Policy.from_file(str(tmp_path / "bad.yaml"))
+
+
+def test_store_urls_are_not_repeated() -> None:
+    with pytest.raises(callgate.StoreURLError) as caught:
+        engine(store="postgres://user:hunter2@host")
+    assert "hunter2" not in str(caught.value) and "user" not in repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"fail_open": "deny"}, TypeError),
+        ({"fail_mode": "open"}, TypeError),
+        ({"timeout": -1}, ValueError),
+        ({"timeout": float("nan")}, ValueError),
+        ({"clock": 5}, TypeError),
+        ({"on_decision": 5}, TypeError),
+        ({"audit_hash": "md5"}, ValueError),
+        ({"store": 5}, TypeError),
+    ],
+)
+def test_options_are_typed(options: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        callgate.Engine.from_str(POLICY, **options)
+
+
+# Decisions
+
+
+def test_decision() -> None:
+    decision = engine().evaluate("pay", {"amount": 4.5}, "alice")
+    assert decision and decision.allowed and decision.effect == "allow" and decision.message is None
+    (counter,) = decision.counters
+    assert (counter.charged, counter.used, counter.max) == (Decimal("4.5"), Decimal("4.5"), Decimal(100))
+    assert (counter.entry, counter.counter, counter.scope, counter.window) == ("pay", "spend", "global", "day")
+    assert counter.resets_at.isoformat() == "2026-11-22T00:00:00+00:00"
+    denied = engine().evaluate("pay", {"amount": 101})
+    assert not denied and denied.rule is not None and denied.rule.name == "cap" and denied.rule.line == 7
+    assert denied.to_mcp_result() == {
+        "content": [{"type": "text", "text": 'Denied by rule "cap"'}],
+        "isError": True,
+    }
+    assert denied.to_dict() == json.loads(denied.to_json())
+
+
+def test_reservations_finish_once() -> None:
+    subject = engine()
+    reservation = subject.evaluate("pay", {"amount": 100}).reservation
+    assert reservation is not None and reservation.open
+    with pytest.raises(ValueError, match="decimal"):
+        reservation.settle("1e-9")
+    with pytest.raises(TypeError):
+        reservation.settle(object())  # type: ignore[arg-type]
+    reservation.settle(Decimal("99.5"))
+    assert repr(reservation) == "<Reservation finished>"
+    with pytest.raises(callgate.ReservationError):
+        reservation.release()
+    (counter,) = subject.explain("pay", {"amount": 0.5}).decision.counters
+    assert counter.used == 100  # with what this call would add
+    larger = subject.evaluate("pay", {"amount": 0.5}).reservation
+    assert larger is not None
+    with pytest.raises(callgate.SettleError) as caught:
+        larger.settle(1)
+    assert caught.value.code == "larger"
+    assert subject.evaluate("ask").reservation is None
+
+
+def test_approval() -> None:
+    subject = engine()
+    waiting = subject.evaluate("ask", {"n": 1}, "alice")
+    assert waiting.effect == "require_approval" and waiting.approval_key is not None
+    approval = callgate.Approval(waiting.approval_key, "id-1")
+    assert subject.evaluate("ask", {"n": 2}, "alice", approval).code == "approval_required"
+    assert subject.evaluate("ask", {"n": 1}, "alice", (waiting.approval_key, "id-1")).allowed
+    assert subject.evaluate("ask", {"n": 1}, "alice", approval).code == "approval_spent"
+
+
+def test_filter_tools() -> None:
+    subject = engine()
+    assert subject.filter_tools(["pay", "secret"]) == ["pay"]
+    assert subject.filter_tools([{"name": "pay"}, {"name": "secret"}]) == [{"name": "pay"}]
+    assert subject.filter_tools([(1, "secret"), (2, "pay")], name=lambda tool: tool[1]) == [(2, "pay")]
+    assert subject.visible("pay") and not subject.visible("secret")
+    assert not subject.policy.visible("secret")
+
+
+def test_explain_charges_nothing() -> None:
+    subject = engine()
+    explanation = subject.explain("pay", {"amount": 5})
+    assert explanation.decision.allowed and explanation.decision.reservation is None
+    assert "args.amount lte 100: holds" in str(explanation)
+    assert explanation.checks[0].pointer == "/tools/pay/rules/0"
+    assert subject.evaluate("pay", {"amount": 100}).allowed
+    assert subject.explain_json("pay", "{").decision.code == "invalid_args"
+
+
+# Callbacks and logging
+
+
+def test_audit_records() -> None:
+    records: list[callgate.AuditRecord] = []
+    subject = engine(on_decision=records.append, audit_hash=b"key")
+    decision = subject.evaluate("pay", {"b": 1, "amount": 5}, {"id": "alice"})
+    subject.evaluate_json("pay", '{"amount": 5, "b": 1}', "alice")
+    subject.evaluate_json("pay", "{", "alice")
+    first, second, broken = records
+    assert first.decision is decision and first.identity == "alice" and first.keys == ("amount", "b")
+    assert first.hash == second.hash and (first.hash or "").startswith("hmac-sha256:")
+    assert json.loads(first.to_json()) == {
+        "decision": decision.to_dict(),
+        "identity": "alice",
+        "args": {"keys": ["amount", "b"], "hash": first.hash},
+    }
+    assert (broken.decision.code, broken.keys, broken.hash) == ("invalid_args", (), None)
+
+
+def test_a_callback_that_raises_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def callback(record: callgate.AuditRecord) -> None:
+        raise RuntimeError("audit log is full")
+
+    with caplog.at_level(logging.ERROR, "callgate"):
+        assert engine(on_decision=callback).evaluate("pay", {"amount": 5}).allowed
+    assert "on_decision raised" in caplog.text and "audit log is full" in caplog.text
+
+
+def test_a_callback_that_stops_the_program_does() -> None:
+    def callback(record: callgate.AuditRecord) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        engine(on_decision=callback).evaluate("pay", {"amount": 5})
+
+
+def test_a_callback_may_use_the_engine() -> None:
+    seen: list[str] = []
+
+    def callback(record: callgate.AuditRecord) -> None:
+        seen.append(record.decision.tool)
+        if record.decision.tool == "pay":
+            subject.evaluate("one")
+
+    subject = engine(on_decision=callback)
+    assert subject.evaluate("pay", {"amount": 1}).allowed
+    assert seen == ["pay", "one"]
+
+
+def test_logging(caplog: pytest.LogCaptureFixture) -> None:
+    subject = engine()
+    with caplog.at_level(logging.DEBUG, "callgate"):
+        subject.evaluate("pay", {"amount": 5})
+        subject.evaluate("pay", {"amount": 987654321})
+        subject.evaluate("x\nERROR forged")
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("DEBUG", "allow 'pay': allowed"),
+        ("INFO", "deny 'pay': condition_failed by /tools/pay/rules/0"),
+        ("INFO", "deny 'x\\nERROR forged': not_listed"),
+    ]
+    assert "987654321" not in caplog.text
+    assert caplog.records[0].__dict__["callgate"].code == "allowed"
+
+
+# Clocks
+
+
+def test_clocks() -> None:
+    clock = callgate.ManualClock(NOW)
+    subject = callgate.Engine.from_str(POLICY, clock=clock)
+    assert subject.evaluate("pay", {"amount": 100}).allowed
+    assert subject.evaluate("pay", {"amount": 1}).retry_after == 14 * 3600
+    clock.advance(14 * 3600)
+    assert clock.now() == NOW + 14 * 3600
+    assert subject.evaluate("pay", {"amount": 1}).allowed
+    times = iter([NOW, NOW + 0.25])
+    called = callgate.Engine.from_str(POLICY, clock=lambda: next(times))
+    assert called.evaluate("one").allowed
+    assert called.evaluate("secret").code == "hidden"  # asks no clock
+    assert called.evaluate("one").allowed
+
+
+@pytest.mark.parametrize("broken", [lambda: "noon", lambda: float("nan"), lambda: 1 // 0])
+def test_a_clock_that_fails_gives_no_decision(broken: Any) -> None:
+    subject = callgate.Engine.from_str(POLICY, clock=broken)
+    with pytest.raises((TypeError, ValueError, ZeroDivisionError)):
+        subject.evaluate("one")
+    assert subject.evaluate("secret").code == "hidden"
+
+
+# Async
+
+
+def test_evaluate_async() -> None:
+    subject = engine()
+
+    async def main() -> list[callgate.Decision]:
+        lazy = subject.evaluate_async("pay", {"amount": 100})
+        assert subject.evaluate("pay", {"amount": 60}).allowed  # nothing is charged before it is awaited
+        refused = await lazy
+        return [refused, *await asyncio.gather(*(subject.evaluate_async("pay", {"amount": 10}) for _ in range(6)))]
+
+    refused, *others = asyncio.run(main())
+    assert refused.code == "limit_exceeded"
+    assert [decision.allowed for decision in others] == [True] * 4 + [False] * 2
+
+
+# Threads
+
+
+def test_threads_never_exceed_a_maximum() -> None:
+    calls = 0
+
+    def callback(record: callgate.AuditRecord) -> None:
+        nonlocal calls
+        calls += 1
+
+    # A clock and a callback in Python, so that threads change in the middle of decisions.
+    subject = callgate.Engine.from_str(POLICY, clock=lambda: NOW, on_decision=callback)
+    allowed: list[bool] = []
+    start = threading.Barrier(8)
+
+    def work() -> None:
+        start.wait()
+        for turn in range(400):
+            allowed.append(subject.evaluate("one").allowed)
+            if turn % 50 == 0:
+                subject.replace(callgate.Policy.from_str(POLICY))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+            assert not thread.is_alive(), "deadlock"
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(allowed) == 3200 and sum(allowed) == 1000
+
+
+def test_an_engine_in_a_cycle_is_collected() -> None:
+    class Server:
+        def __init__(self) -> None:
+            self.engine = engine(on_decision=self.audit)
+
+        def audit(self, record: callgate.AuditRecord) -> None: ...
+
+    server = Server()
+    gone = weakref.ref(server)
+    del server
+    gc.collect()
+    assert gone() is None
+
+
+# Reloading
+
+
+def test_watching_a_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(POLICY)
+    news: list[Any] = []
+    heard = threading.Condition()
+
+    def on_reload(change: callgate.Policy | Exception) -> None:
+        with heard:
+            news.append(change)
+            heard.notify()
+
+    def wait_for(count: int) -> Any:
+        with heard:
+            assert heard.wait_for(lambda: len(news) >= count, 30)
+        return news[count - 1]
+
+    with caplog.at_level(logging.INFO, "callgate"):
+        subject = callgate.Engine.from_file(path, watch=0.05, on_reload=on_reload)
+        assert not subject.visible("secret")
+        old = subject.policy.digest
+        path.write_text("tools: [")
+        assert isinstance(wait_for(1), callgate.PolicyError)
+        assert subject.policy.digest == old and not subject.visible("secret")
+        path.write_text(POLICY.replace("hide: [secret]\n", ""))
+        changed = wait_for(2)
+        assert changed.digest == subject.policy.digest != old and subject.visible("secret")
+        subject.close()
+    assert "the old one stays in force" in caplog.text and "policy reloaded from" in caplog.text
+
+
+def test_dropping_a_watched_engine_waits_for_no_one(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(POLICY)
+    entered = threading.Event()
+
+    def on_reload(change: object) -> None:
+        entered.set()
+
+    for turn in range(5):
+        entered.clear()
+        subject = callgate.Engine.from_file(path, watch=0.01, on_reload=on_reload)
+        path.write_text(f"{POLICY}\n# {turn}\n")
+        assert entered.wait(30)
+        # The watcher's thread may want the GIL at this moment.
+        del subject
+        gc.collect()
+
+
+# Forks
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_forks(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(POLICY)
+    reader, writer = os.pipe()
+    child_pid = 0
+    heard = threading.Event()
+
+    def on_reload(change: object) -> None:
+        heard.set()
+
+    subject = callgate.Engine.from_file(path, watch=0.05, on_reload=on_reload, clock=callgate.ManualClock(NOW))
+    assert subject.evaluate("pay", {"amount": 60}).allowed
+    child_pid = os.fork()
+    if child_pid == 0:
+        try:
+            # In-memory counters are a copy: what the parent charged before counts, what it charges later does not.
+            first = subject.evaluate("pay", {"amount": 40}).allowed
+            second = subject.evaluate("pay", {"amount": 1}).allowed
+            path.write_text(POLICY.replace("hide: [secret]\n", ""))
+            reloaded = heard.wait(30) and subject.visible("secret")
+            del subject
+            os.write(writer, json.dumps([first, second, reloaded]).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as answers:
+        answer = answers.read()
+    os.waitpid(child_pid, 0)
+    assert json.loads(answer) == [True, False, True]
+    assert subject.evaluate("pay", {"amount": 40}).allowed
+    assert heard.wait(30), "the parent's own watcher goes on"
+    subject.close()

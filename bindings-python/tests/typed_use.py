@@ -1,0 +1,40 @@
+"""Uses of the package as a type checker sees them; `mypy --strict` must accept this file and find what is marked."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal, assert_type
+
+import callgate
+
+
+def audit(record: callgate.AuditRecord) -> None:
+    assert_type(record.keys, tuple[str, ...])
+
+
+engine = callgate.Engine.from_file(Path("policy.yaml"), watch=2.5, store="memory", on_decision=audit)
+decision = engine.evaluate("tool", {"a": [1, 2.0, None]}, identity={"id": "alice"})
+assert_type(decision.effect, Literal["allow", "deny", "require_approval"])
+assert_type(decision.message, str | None)
+if decision.code == "limit_exceeded":
+    assert_type(decision.retry_after, int | None)
+assert decision.code != "no_such_code"  # type: ignore[comparison-overlap]
+for counter in decision.counters:
+    assert_type(counter.used, Decimal)
+assert_type(engine.filter_tools(["a", "b"]), list[str])
+assert_type(engine.filter_tools([(1, "a")], name=lambda tool: tool[1]), list[tuple[int, str]])
+callgate.Engine(callgate.Policy.from_str(""), fail_open="yes")  # type: ignore[arg-type]
+callgate.Engine(callgate.Policy.from_str(""), clock=lambda: "noon")  # type: ignore[arg-type]
+engine.evaluate(7)  # type: ignore[arg-type]
+
+
+async def use() -> None:
+    assert_type(await engine.evaluate_async("tool"), callgate.Decision)
+
+
+try:
+    callgate.Policy.from_str("")
+except callgate.PolicyError as error:
+    assert_type(error.diagnostics, tuple[callgate.Diagnostic, ...])
+    assert_type(error.span, tuple[int, int])
