@@ -7,8 +7,9 @@ export CARGO_TERM_COLOR ?= auto
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: ## Run agents' calls against the policies of spec/policies and show what is decided
+demo: ## Run agents' calls against the policies of spec/policies, then the same calls from Python and Node
 	@demo/run.sh
+	@demo/languages.sh
 
 test: ## Format, lint, docs, and every test
 	cargo fmt --all --check
@@ -17,6 +18,8 @@ test: ## Format, lint, docs, and every test
 	cargo test --workspace --locked
 	demo/run.sh > /dev/null
 	tests/package.sh
+	bindings-python/test.sh
+	bindings-node/test.sh
 
 proof: ## Slower checks: licences and sources of dependencies, line coverage of core
 	tests/proof.sh

@@ -3,7 +3,7 @@
 # needs under bindings-python/.test, which git ignores. Run from anywhere: bindings-python/test.sh
 set -euo pipefail
 cd "$(dirname "$0")"
-python=${PYTHON:-python3.11}
+python=${PYTHON:-$(command -v python3.11 || command -v python3)}
 work=$PWD/.test
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 # One crate's worth of optimisation is enough for tests; releases link with LTO.
@@ -57,8 +57,8 @@ MYPYPATH=tests:tests/servers $mypy tests/*.py tests/servers/{behaviour,fastmcp4,
 
 say "conformance, values, engine"
 if [ -z "${CALLGATE_PAIRS:-}" ] || [ -z "${CALLGATE_RUST_DECISIONS:-}" ]; then
-  (cd .. && unset CARGO_TARGET_DIR && cargo build -q --release --locked -p callgate-tests --bins)
-  rust=../target/release
+  (cd .. && unset CARGO_TARGET_DIR && cargo build -q --locked -p callgate-tests --bins)
+  rust=${CALLGATE_TARGET:-../target}/debug
   CALLGATE_PAIRS=$work/pairs.jsonl CALLGATE_RUST_DECISIONS=$work/decisions-rust.jsonl
   "$rust/pairs" --count "${CALLGATE_PAIRS_MIN:-100000}" --seed "${CALLGATE_PAIRS_SEED:-1}" >"$CALLGATE_PAIRS"
   "$rust/decisions" >"$CALLGATE_RUST_DECISIONS"

@@ -1,10 +1,6 @@
 //! The example server in a process of its own, called over stdio by rmcp's client.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may fail by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 use std::process::{Command, Stdio};
 

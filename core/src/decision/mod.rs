@@ -87,6 +87,11 @@ impl<'d> CounterUse<'d> {
         self.counted.used
     }
 
+    /// The window as the policy writes it.
+    pub fn window(&self) -> &'d str {
+        &self.declared.window
+    }
+
     /// The maximum that the policy gives, if it gives one.
     pub fn max(&self) -> Option<Amount> {
         self.declared.max
