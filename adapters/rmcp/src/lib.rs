@@ -1,4 +1,4 @@
-//! Enforces a [callgate](callgate) policy on an MCP server built with [`rmcp`], in one line.
+//! Enforces a [callgate] policy on an MCP server built with [rmcp], in one line.
 //!
 //! In: the requests of a client. Out: those that the policy lets through, untouched, to the server; to the others, the MCP
 //! result that tells the agent why not. Holds no policy logic, and takes no identity from anything that the client sets.
