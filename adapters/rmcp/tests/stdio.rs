@@ -36,6 +36,7 @@ fn text(result: &Value) -> &str {
     result["content"][0]["text"].as_str().unwrap()
 }
 
+/// Traps 33 and 36: the list is filtered and otherwise whole, and a denial is a tool result, not a transport error.
 #[tokio::test]
 async fn the_policy_decides_before_the_handler() {
     let client = connect().await;
