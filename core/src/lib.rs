@@ -100,9 +100,9 @@ pub use number::Number;
 pub use policy::{Format, Policy, PolicyError};
 pub use raw::{RawError, RawErrorKind, RawJson, RawView};
 pub use store::{
-    Answer, AsyncStore, AsyncTransport, Batch, Bound, Counter, CounterId, Guard, GuardMode, MemoryStore,
-    Outcome, Owner, Protocol, Question, Refund, Refusal, Remote, ScopeValue, Slot, Store, StoreError,
-    StoreFuture, Test, Transport, Usage, Verdict,
+    Answer, AsyncStore, AsyncTransport, Batch, Bound, Counter, CounterId, Guard, GuardMode, Held, Inspect,
+    MemoryStore, Outcome, Owner, Protocol, Question, Refund, Refusal, Remote, ScopeValue, Slot, Store,
+    StoreError, StoreFuture, Test, Transport, Usage, Verdict,
 };
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use trace::Check;

@@ -1,6 +1,7 @@
 //! The cases of `spec/cases`, loaded and run: what every language must decide alike.
 
 pub mod decisions;
+pub mod differ;
 pub mod generate;
 pub mod invalid;
 

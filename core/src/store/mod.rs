@@ -3,6 +3,7 @@
 //! In: a [`Batch`] that evaluation prepared. Out: an [`Outcome`]. A store keeps numbers; it knows no policy, reads no
 //! arguments, and decides nothing but whether every bound of the batch holds.
 
+mod inspect;
 mod memory;
 mod remote;
 
@@ -11,6 +12,7 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
+pub use inspect::{Held, Inspect};
 pub use memory::MemoryStore;
 pub use remote::{Answer, AsyncStore, AsyncTransport, Protocol, Question, Remote, StoreFuture, Transport};
 

@@ -1,0 +1,34 @@
+//! What an operator may see and undo: the counters that a store holds (spec 8.12).
+
+use super::{Counter, CounterId, ScopeValue, StoreError};
+use crate::amount::Amount;
+use crate::time::Timestamp;
+
+/// A live counter as a store holds it, for one scope value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The counter, as the policy that charged it declared it.
+    pub counter: Counter,
+    /// For whom it counts.
+    pub scope: ScopeValue,
+    /// What it holds.
+    pub used: Amount,
+    /// When it will hold nothing if nothing else happens.
+    pub resets_at: Timestamp,
+}
+
+/// A store whose counters can be listed and reset. Not part of deciding: no engine calls it.
+pub trait Inspect: Send + Sync {
+    /// Shows every counter that holds something at `now`, in no particular order. Counters that are charged meanwhile
+    /// may be shown before or after.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the counters cannot be read; what was shown so far is true.
+    fn each(&self, now: Timestamp, show: &mut dyn FnMut(Held)) -> Result<(), StoreError>;
+
+    /// Makes a counter hold nothing; returns whether it held something. Charges made before can no longer be refunded.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be told whether the counter was reset.
+    fn reset(&self, counter: CounterId, scope: &ScopeValue, now: Timestamp) -> Result<bool, StoreError>;
+}

@@ -1,0 +1,244 @@
+//! Counters as logs of every charge (section 8): nothing is summed up, dropped or forgotten.
+
+use std::collections::BTreeSet;
+
+use crate::condition;
+use crate::decimal::LARGEST;
+use crate::json::Json;
+use crate::policy::{Charge, Counter, Item};
+
+/// Live charges that one sliding window keeps (clause 11).
+const LIVE: usize = 10_000;
+
+/// A counter of a batch.
+#[derive(Debug, Clone)]
+pub(crate) struct Slot {
+    pub(crate) counter: Counter,
+    pub(crate) scope: Vec<String>,
+    pub(crate) charge: Option<i128>,
+}
+
+/// Clause 8.1: what a call charges and what must hold.
+pub(crate) struct Batch {
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) bounds: Vec<Bound>,
+}
+
+/// One thing that must hold, and the rule that says so.
+pub(crate) struct Bound {
+    pub(crate) item: Item,
+    pub(crate) kind: Kind,
+}
+
+pub(crate) enum Kind {
+    /// The charge must fit.
+    Max(usize),
+    /// A state condition of a permit place must hold.
+    Needs(usize, Json),
+    /// The state conditions of a block place must not all hold.
+    Blocks(Vec<(usize, Json)>),
+}
+
+/// A charge that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Taken {
+    key: Vec<String>,
+    sliding: bool,
+    window: crate::time::Window,
+    /// Its place in the log; a charge of 0 has none.
+    index: Option<usize>,
+    pub(crate) amount: i128,
+    pub(crate) from_args: bool,
+}
+
+/// A charge in the log: its time, or the start of its fixed window; and what is left of it.
+#[derive(Debug, Clone)]
+struct Entry {
+    at: i64,
+    amount: i128,
+    ends_at: i64,
+}
+
+/// What a counter holds at a time.
+pub(crate) struct Standing {
+    pub(crate) used: i128,
+    pub(crate) resets_at: i64,
+    /// The time or the window that a charge would get.
+    at: i64,
+    /// Times with live charges.
+    live: usize,
+}
+
+/// Every counter's log.
+#[derive(Default)]
+pub(crate) struct Logs(Vec<(Vec<String>, Vec<Entry>)>);
+
+impl Slot {
+    /// Clause 8.6: the identity of a counter.
+    fn key(&self) -> Vec<String> {
+        let counter = &self.counter;
+        let mut key = vec![
+            format!("{:?}", counter.entry),
+            counter.name.clone(),
+            format!("{:?}", counter.window),
+            counter.sliding.to_string(),
+            format!("{:?}", counter.scope),
+        ];
+        key.extend(self.scope.clone());
+        key
+    }
+}
+
+impl Logs {
+    fn log(&self, key: &[String]) -> &[Entry] {
+        self.0.iter().find(|(of, _)| of == key).map_or(&[], |(_, log)| log)
+    }
+
+    fn log_mut(&mut self, key: &[String]) -> &mut Vec<Entry> {
+        if !self.0.iter().any(|(of, _)| of == key) {
+            self.0.push((key.to_vec(), vec![]));
+        }
+        &mut self.0.iter_mut().find(|(of, _)| of == key).expect("it was just made").1
+    }
+
+    /// How a counter stands.
+    pub(crate) fn standing(&self, slot: &Slot, now: i64) -> Standing {
+        let log = self.log(&slot.key());
+        let window = &slot.counter.window;
+        let newest = log.iter().map(|entry| entry.at).max();
+        if slot.counter.sliding {
+            // Clause 8.4: a late call counts as made at the time of the newest charge.
+            let at = newest.map_or(now, |newest| newest.max(now));
+            // Clause 8.3: the half-open interval of the window's length that ends now.
+            let live: Vec<&Entry> = log.iter().filter(|entry| entry.at > at - window.length()).collect();
+            let last = live.iter().filter(|entry| entry.amount > 0).map(|entry| entry.at).max();
+            Standing {
+                used: live.iter().map(|entry| entry.amount).sum(),
+                resets_at: last.map_or(at, |last| last + window.length()),
+                at,
+                live: live
+                    .iter()
+                    .map(|entry| entry.at)
+                    .filter(|time| *time != at)
+                    .collect::<BTreeSet<_>>()
+                    .len(),
+            }
+        } else {
+            // Clause 8.4: a late call counts in the newer window.
+            let start = newest.map_or(window.start(now), |newest| newest.max(window.start(now)));
+            Standing {
+                used: log.iter().filter(|entry| entry.at == start).map(|entry| entry.amount).sum(),
+                resets_at: window.end(start),
+                at: start,
+                live: 0,
+            }
+        }
+    }
+
+    /// Whether the clock has gone back to a time before the end of some charge's window that had ended at `latest`. The
+    /// language does not say how long a store remembers what has ended, nor what a time means that lies before it.
+    pub(crate) fn went_back(&self, latest: i64, now: i64) -> bool {
+        let ended = |entry: &Entry| (now + 1..=latest).contains(&entry.ends_at);
+        self.0.iter().any(|(_, log)| log.iter().any(ended))
+    }
+
+    /// Writes a charge down; one of 0 charges nothing, so that it makes no window newer (clause 8.4).
+    pub(crate) fn charge(&mut self, slot: &Slot, now: i64) -> Option<Taken> {
+        let amount = slot.charge?;
+        let at = self.standing(slot, now).at;
+        let window = &slot.counter.window;
+        let ends_at = if slot.counter.sliding { at + window.length() } else { window.end(at) };
+        let log = self.log_mut(&slot.key());
+        let index = (amount > 0).then_some(log.len());
+        log.extend(index.map(|_| Entry { at, amount, ends_at }));
+        Some(Taken {
+            key: slot.key(),
+            sliding: slot.counter.sliding,
+            window: slot.counter.window.clone(),
+            index,
+            amount,
+            from_args: matches!(slot.counter.charge, Charge::From(_)),
+        })
+    }
+
+    /// Clause 8.10: takes some of a charge back, only in the window that was charged.
+    pub(crate) fn refund(&mut self, taken: &Taken, amount: i128, now: i64) {
+        let log = self.log_mut(&taken.key);
+        let Some(index) = taken.index else { return };
+        let newest = log.iter().map(|entry| entry.at).max().expect("the charge itself");
+        let at = log[index].at;
+        let is_current = if taken.sliding {
+            at > newest.max(now) - taken.window.length()
+        } else {
+            at == newest.max(taken.window.start(now))
+        };
+        if is_current {
+            log[index].amount -= amount;
+        }
+    }
+
+    /// Clause 8.9: the least whole number of seconds after which every bound that refused would hold.
+    pub(crate) fn retry_after(&self, batch: &Batch, refused: &[&Bound], now: i64) -> Option<i64> {
+        // Things change only when a window ends or a charge leaves one, so only the seconds after that are tried.
+        let mut seconds = BTreeSet::new();
+        for slot in &batch.slots {
+            let mut changes = vec![self.standing(slot, now).resets_at];
+            if slot.counter.sliding {
+                let log = self.log(&slot.key());
+                changes.extend(log.iter().map(|entry| entry.at + slot.counter.window.length()));
+            }
+            let after = changes.into_iter().filter(|change| *change > now);
+            seconds.extend(after.map(|change| (change - now + 999) / 1_000));
+        }
+        seconds
+            .into_iter()
+            .find(|seconds| refused.iter().all(|bound| bound.holds(batch, self, now + seconds * 1_000)))
+    }
+}
+
+impl Bound {
+    /// Clauses 8.5 and 8.8: what a condition reads: with the charge, if the call charges the counter.
+    fn reads(batch: &Batch, slot: usize, logs: &Logs, now: i64) -> i128 {
+        let slot = &batch.slots[slot];
+        logs.standing(slot, now).used + slot.charge.unwrap_or(0)
+    }
+
+    /// Whether it lets the call through.
+    pub(crate) fn holds(&self, batch: &Batch, logs: &Logs, now: i64) -> bool {
+        match &self.kind {
+            Kind::Max(index) => {
+                let slot = &batch.slots[*index];
+                let charge = slot.charge.unwrap_or(0);
+                let full = slot.counter.sliding && charge > 0 && logs.standing(slot, now).live >= LIVE;
+                !full && Self::reads(batch, *index, logs, now) <= slot.counter.max.unwrap_or(LARGEST)
+            }
+            Kind::Needs(slot, condition) => {
+                condition::state_holds(condition, Self::reads(batch, *slot, logs, now))
+            }
+            Kind::Blocks(tests) => !tests.iter().all(|(slot, condition)| {
+                condition::state_holds(condition, Self::reads(batch, *slot, logs, now))
+            }),
+        }
+    }
+
+    /// Clause 8.8: the code of a refusal.
+    pub(crate) fn code(&self, batch: &Batch, logs: &Logs, now: i64) -> &'static str {
+        // Whether no amount from what is read upwards is admitted.
+        let is_above = |slot: usize, condition: &Json, admits: bool| {
+            let reads = Self::reads(batch, slot, logs, now).min(LARGEST);
+            let mut amounts = condition::state_borders(condition);
+            amounts.extend([reads, LARGEST]);
+            amounts.retain(|amount| (reads..=LARGEST).contains(amount));
+            !amounts.into_iter().any(|amount| condition::state_holds(condition, amount) == admits)
+        };
+        match &self.kind {
+            Kind::Max(_) => "limit_exceeded",
+            Kind::Needs(slot, condition) if is_above(*slot, condition, true) => "limit_exceeded",
+            Kind::Needs(..) => "condition_failed",
+            Kind::Blocks(tests) if tests.iter().any(|(slot, test)| is_above(*slot, test, false)) => {
+                "limit_exceeded"
+            }
+            Kind::Blocks(_) => "denied",
+        }
+    }
+}

@@ -1,0 +1,460 @@
+//! A reference interpreter of `spec/language.md`: each clause as the simplest code that says it.
+//!
+//! In: the text of a valid JSON policy, calls as raw JSON texts, and the time of each. Out: decisions. It keeps the
+//! counters itself, as a log of every charge. It shares no code with the engine, compiles nothing, and need not be fast;
+//! it does not look for invalid documents and knows no ceiling on steps.
+
+#![forbid(unsafe_code)]
+
+pub mod condition;
+pub mod decimal;
+pub mod json;
+pub mod path;
+pub mod pattern;
+pub mod policy;
+pub mod time;
+
+mod counters;
+
+use std::rc::Rc;
+
+use condition::{Outcome, Place};
+use counters::{Batch, Bound, Kind, Logs, Slot, Taken};
+use decimal::{Decimal, LARGEST, amount_text};
+use json::{Json, quoted};
+use path::Leaf;
+use policy::{Charge, Counter, Document, Item, Scope};
+
+/// A call (clause 3.1).
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'c> {
+    /// The tool's name.
+    pub tool: &'c str,
+    /// Arguments as raw JSON; absent ones are `{}` (clause 3.2).
+    pub args: Option<&'c str>,
+    /// The identity as raw JSON (clause 3.3).
+    pub identity: Option<&'c str>,
+    /// Key and id of an approval (clause 7.2).
+    pub approval: Option<(&'c str, &'c str)>,
+}
+
+/// A decision (clause 10.3).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Decision {
+    /// `allow`, `deny` or `require_approval`.
+    pub effect: &'static str,
+    /// Clause 10.2.
+    pub code: &'static str,
+    /// Clause 10.5. Why arguments are not valid is the engine's to say: then the message ends with a colon.
+    pub message: Option<String>,
+    /// The reported rule's name.
+    pub rule_name: Option<String>,
+    /// The reported rule's JSON Pointer.
+    pub rule: Option<String>,
+    /// Clause 10.4.
+    pub counters: Vec<CounterUse>,
+    /// Clause 8.9.
+    pub retry_after: Option<i64>,
+    /// Stands for the approval key: equal for two calls exactly when the engine's keys must be.
+    pub approval_key: Option<String>,
+    taken: Vec<Taken>,
+}
+
+/// A counter in a decision (clause 10.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CounterUse {
+    /// The key of its entry; none for `all_tools`.
+    pub entry: Option<String>,
+    /// Its name.
+    pub counter: String,
+    /// The kind of its scope.
+    pub scope: String,
+    /// Its window.
+    pub window: String,
+    /// What was charged.
+    pub charged: Option<String>,
+    /// What it holds.
+    pub used: String,
+    /// Its maximum.
+    pub max: Option<String>,
+    /// When it holds nothing any more.
+    pub resets_at: String,
+}
+
+/// What conditions read.
+pub struct Facts<'c> {
+    tool: Json,
+    args: &'c Json,
+    /// Clause 3.3: a string `s` means `{"id": s}`.
+    identity: Option<&'c Json>,
+}
+
+impl Facts<'_> {
+    /// Everything that a path leads to (clauses 4.1 and 9.1).
+    pub fn leaves(&self, path: &str) -> Vec<Leaf<'_>> {
+        let (root, segments) = path::read(path);
+        match root.as_str() {
+            "tool" => vec![Leaf::Value(&self.tool)],
+            "args" => path::follow(self.args, &segments),
+            "identity" => match self.identity {
+                Some(identity) => path::follow(identity, &segments),
+                None => vec![Leaf::Absent],
+            },
+            other => panic!("no root: {other}"),
+        }
+    }
+
+    /// Clause 9.3: the value of one path of a scope; none if it is missing.
+    fn scope_value(&self, path: &str) -> Option<String> {
+        match self.leaves(path)[..] {
+            [Leaf::Value(Json::String(text))] if !text.is_empty() && text.len() <= 1_024 => {
+                Some(quoted(text))
+            }
+            [Leaf::Value(Json::Number(literal))] => {
+                let number = Decimal::read(literal).filter(Decimal::is_integer)?;
+                Some(number.plain()).filter(|text| text.len() <= 1_024)
+            }
+            _ => None,
+        }
+    }
+
+    /// Clause 9.2: the value of a scope, with its source (clause 9.3); none if it is missing.
+    fn scope(&self, scope: &Scope) -> Option<Vec<String>> {
+        let of = |path: &str| self.scope_value(path).map(|value| vec![path.to_owned(), value]);
+        match scope {
+            Scope::Kind(kind) => match kind.as_str() {
+                "global" => Some(vec![]),
+                "grant" => of("identity.grant").or_else(|| of("identity.id")),
+                "session" => of("identity.session"),
+                "identity" => of("identity.id"),
+                // Clause 9.2: the shared anonymous counter.
+                "agent" => of("identity.session").or_else(|| of("identity.id")).or(Some(vec![])),
+                other => panic!("no scope: {other}"),
+            },
+            Scope::Paths(paths) => paths.iter().map(|path| self.scope_value(path)).collect(),
+        }
+    }
+
+    /// Clause 8.2: what a call charges; none if that is no amount.
+    fn amount(&self, charge: &Charge) -> Option<i128> {
+        match charge {
+            Charge::Fixed(amount) => Some(*amount),
+            Charge::From(path) => {
+                let mut sum = 0;
+                for leaf in self.leaves(path) {
+                    match leaf {
+                        Leaf::Value(Json::Number(literal)) => sum += Decimal::read(literal)?.to_amount()?,
+                        _ => return None,
+                    }
+                }
+                Some(sum).filter(|sum| *sum <= LARGEST)
+            }
+        }
+    }
+}
+
+/// Clause 10.7: the canonical form; none where a value has no type.
+pub fn canonical(value: &Json) -> Option<String> {
+    Some(match value {
+        Json::Number(literal) => Decimal::read(literal)?.plain(),
+        Json::Array(elements) => {
+            let elements: Option<Vec<_>> = elements.iter().map(canonical).collect();
+            format!("[{}]", elements?.join(","))
+        }
+        Json::Object(members) => {
+            let mut members = members.clone();
+            members.sort_by(|(one, _), (other, _)| one.chars().cmp(other.chars()));
+            let member =
+                |(key, value): &(String, Json)| Some(format!("{}:{}", quoted(key), canonical(value)?));
+            let members: Option<Vec<_>> = members.iter().map(member).collect();
+            format!("{{{}}}", members?.join(","))
+        }
+        other => other.write(),
+    })
+}
+
+/// A policy, its counters and the approvals that were spent.
+pub struct Reference {
+    text: String,
+    document: Rc<Document>,
+    logs: Logs,
+    spent: Vec<String>,
+    latest: i64,
+    went_back: bool,
+}
+
+impl Reference {
+    /// Reads a policy that is valid. An error is something that this interpreter does not know.
+    pub fn new(policy: &str) -> Result<Reference, String> {
+        let document = Document::read(policy)?;
+        for entry in &document.entries {
+            for pattern in entry.items.iter().flat_map(|item| &item.conditions).flat_map(condition::patterns)
+            {
+                pattern::Regex::read(pattern).ok_or(format!("unknown pattern {pattern}"))?;
+            }
+        }
+        Ok(Reference {
+            text: policy.to_owned(),
+            document: Rc::new(document),
+            logs: Logs::default(),
+            spent: vec![],
+            latest: i64::MIN,
+            went_back: false,
+        })
+    }
+
+    /// Puts another policy in force; counters and spent approvals stay (clause 8.6).
+    pub fn replace(&mut self, policy: &str) -> Result<(), String> {
+        let new = Reference::new(policy)?;
+        (self.text, self.document) = (new.text, new.document);
+        Ok(())
+    }
+
+    /// Whether counters were asked at a time before the end of a window that had ended before: how long an ended window is
+    /// remembered, the language leaves open.
+    pub fn went_back(&self) -> bool {
+        self.went_back
+    }
+
+    /// Clause 6.2: the steps of a decision, the first that decides wins.
+    pub fn decide(&mut self, call: &Call<'_>, now: i64) -> Decision {
+        self.latest = self.latest.max(now);
+        let tool = call.tool;
+        let deny = |code, message: String| Decision {
+            effect: "deny",
+            code,
+            message: Some(message),
+            ..Decision::default()
+        };
+        if tool.len() > 1_024 {
+            return deny("invalid_tool", "Tool name is too long".to_owned());
+        }
+        if let Some(index) = self.document.hide.iter().position(|hidden| names(hidden, tool)) {
+            let mut decision = deny("hidden", format!("Tool \"{tool}\" is hidden by policy"));
+            decision.rule = Some(format!("/hide/{index}"));
+            return decision;
+        }
+        if self.document.default_deny && !self.document.lists(tool) {
+            return deny("not_listed", format!("Tool \"{tool}\" is not permitted by policy"));
+        }
+        let invalid_args = || deny("invalid_args", "Arguments are not valid:".to_owned());
+        let Ok(args) = Json::read(call.args.unwrap_or("{}")) else { return invalid_args() };
+        if !matches!(args, Json::Object(_)) {
+            return invalid_args();
+        }
+        let identity = match call.identity.map(|text| Json::read(text).expect("an identity is JSON")) {
+            None => None,
+            Some(Json::String(id)) => Some(Json::Object(vec![("id".to_owned(), Json::String(id))])),
+            Some(claims @ Json::Object(_)) => Some(claims),
+            Some(_) => {
+                return deny("invalid_identity", "Identity is neither a string nor an object".to_owned());
+            }
+        };
+        let facts = Facts { tool: Json::String(tool.to_owned()), args: &args, identity: identity.as_ref() };
+        let document = Rc::clone(&self.document);
+        let items: Vec<&Item> = document.matching(tool).iter().flat_map(|entry| &entry.items).collect();
+
+        // Clause 6.3: the stateless pass.
+        let mut approver = None;
+        let mut counting = Vec::new();
+        for item in items {
+            let stateless: Vec<&Json> =
+                item.conditions.iter().filter(|condition| !condition::is_state(condition)).collect();
+            let has_state = stateless.len() < item.conditions.len();
+            let outcome = condition::list(&stateless, &facts, item.place);
+            match item.place {
+                Place::Permit if outcome != Outcome::Holds => return about(item, "deny", "condition_failed"),
+                Place::Permit => counting.push(item),
+                Place::Block if outcome == Outcome::Fails => {}
+                Place::Block if item.approves => approver = approver.or(Some(item)),
+                // Clause 6.4
+                Place::Block if has_state => counting.push(item),
+                Place::Block => return about(item, "deny", "denied"),
+            }
+        }
+
+        let batch = match self.batch(&counting, &facts) {
+            Ok(batch) => batch,
+            Err(denial) => return *denial,
+        };
+
+        // Clause 6.6
+        let mut approval = None;
+        if let Some(item) = approver {
+            // Clause 7.1: what the key is a digest of.
+            let identity = identity.as_ref().map_or(Some("absent".to_owned()), canonical);
+            let (Some(args), Some(identity)) = (canonical(&args), identity) else { return invalid_args() };
+            let key = [self.text.as_str(), tool, &args, &identity].map(quoted).join(",");
+            let given = call.approval.filter(|(given, id)| *given == key && (1..=256).contains(&id.len()));
+            let Some((_, id)) = given else {
+                let mut decision = about(item, "require_approval", "approval_required");
+                decision.approval_key = Some(key);
+                return decision;
+            };
+            approval = Some((item, key, id));
+        } else if batch.slots.is_empty() {
+            return Decision { effect: "allow", code: "allowed", ..Decision::default() };
+        }
+
+        self.settle_batch(&batch, approval, now)
+    }
+
+    /// Clause 6.5: each charge and each counter that is read, in order.
+    fn batch(&self, counting: &[&Item], facts: &Facts<'_>) -> Result<Batch, Box<Decision>> {
+        let mut batch = Batch { slots: vec![], bounds: vec![] };
+        for item in counting {
+            let label = label(item);
+            if let Some(counter) = &item.counter {
+                let Some(amount) = facts.amount(&counter.charge) else {
+                    let Charge::From(path) = &counter.charge else { unreachable!() };
+                    let mut denial = about(item, "deny", "invalid_amount");
+                    denial.message = Some(format!("Rule \"{label}\" needs a valid amount at {path}"));
+                    return Err(Box::new(denial));
+                };
+                let slot = slot(&mut batch, counter, facts, item)?;
+                batch.slots[slot].charge = Some(amount);
+                batch.bounds.push(Bound { item: (*item).clone(), kind: Kind::Max(slot) });
+            }
+            let mut tests = Vec::new();
+            for state in item.conditions.iter().filter(|condition| condition::is_state(condition)) {
+                let path = state.get("path").and_then(Json::text).expect("a path");
+                let slot = slot(&mut batch, self.document.counter(path), facts, item)?;
+                match item.place {
+                    Place::Permit => {
+                        let kind = Kind::Needs(slot, state.clone());
+                        batch.bounds.push(Bound { item: (*item).clone(), kind });
+                    }
+                    Place::Block => tests.push((slot, state.clone())),
+                }
+            }
+            if !tests.is_empty() {
+                // Clause 6.4: it acts when all of them hold.
+                batch.bounds.push(Bound { item: (*item).clone(), kind: Kind::Blocks(tests) });
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Clauses 6.7 and 8.1: the batch is taken whole, or a bound refuses.
+    fn settle_batch(&mut self, batch: &Batch, approval: Option<(&Item, String, &str)>, now: i64) -> Decision {
+        self.went_back |= self.logs.went_back(self.latest, now);
+        let refused: Vec<&Bound> =
+            batch.bounds.iter().filter(|bound| !bound.holds(batch, &self.logs, now)).collect();
+        let mut taken = false;
+        let mut decision = if let Some(first) = refused.first() {
+            // Clause 6.7: the first in order is the reported rule.
+            let mut decision = about(&first.item, "deny", first.code(batch, &self.logs, now));
+            if let (Kind::Max(slot), None) = (&first.kind, &first.item.on_deny)
+                && let Some(max) = batch.slots[*slot].counter.max
+            {
+                let (max, window) = (amount_text(max), &batch.slots[*slot].counter.window_text);
+                decision.message =
+                    Some(format!("Rate limit of {max} per {window} reached. Try again later."));
+            }
+            decision.retry_after = self.logs.retry_after(batch, &refused, now);
+            decision
+        } else if let Some((item, key, _)) = approval.as_ref().filter(|(_, _, id)| self.is_spent(id)) {
+            // Clause 7.3
+            let mut decision = about(item, "require_approval", "approval_spent");
+            decision.message = Some(format!("The approval for rule \"{}\" was already used", label(item)));
+            decision.approval_key = Some(key.clone());
+            decision
+        } else {
+            taken = true;
+            self.spent.extend(approval.iter().map(|(_, _, id)| (*id).to_owned()));
+            Decision { effect: "allow", code: "allowed", ..Decision::default() }
+        };
+        if taken {
+            decision.taken = batch.slots.iter().filter_map(|slot| self.logs.charge(slot, now)).collect();
+        }
+        decision.counters = batch.slots.iter().map(|slot| self.shown(slot, taken, now)).collect();
+        decision
+    }
+
+    fn is_spent(&self, id: &str) -> bool {
+        self.spent.iter().any(|spent| spent == id)
+    }
+
+    /// Clause 10.4.
+    fn shown(&self, slot: &Slot, taken: bool, now: i64) -> CounterUse {
+        let standing = self.logs.standing(slot, now);
+        CounterUse {
+            entry: slot.counter.entry.clone(),
+            counter: slot.counter.name.clone(),
+            scope: slot.counter.scope.text(),
+            window: slot.counter.window_text.clone(),
+            charged: slot.charge.filter(|_| taken).map(amount_text),
+            used: amount_text(standing.used),
+            max: slot.counter.max.map(amount_text),
+            resets_at: time::rfc3339(standing.resets_at),
+        }
+    }
+
+    /// Clause 8.10: takes all charges of an allowed call back.
+    pub fn release(&mut self, decision: &Decision, now: i64) {
+        for taken in &decision.taken {
+            self.logs.refund(taken, taken.amount, now);
+        }
+    }
+
+    /// Clause 8.10: makes the charges that came from `increment_from` smaller. Whether that could be done.
+    pub fn settle(&mut self, decision: &Decision, actual: i128, now: i64) -> bool {
+        let from: Vec<&Taken> = decision.taken.iter().filter(|taken| taken.from_args).collect();
+        if from.is_empty() || from.iter().any(|taken| actual > taken.amount) {
+            return false;
+        }
+        for taken in from {
+            self.logs.refund(taken, taken.amount - actual, now);
+        }
+        true
+    }
+}
+
+/// The slot of a counter, made on first mention (clause 10.4); clause 9.4: a missing scope denies.
+fn slot(
+    batch: &mut Batch,
+    counter: &Counter,
+    facts: &Facts<'_>,
+    item: &Item,
+) -> Result<usize, Box<Decision>> {
+    let same = |slot: &Slot| slot.counter.entry == counter.entry && slot.counter.name == counter.name;
+    if let Some(slot) = batch.slots.iter().position(same) {
+        return Ok(slot);
+    }
+    let Some(scope) = facts.scope(&counter.scope) else {
+        let mut denial = about(item, "deny", "identity_required");
+        let scope = counter.scope.text();
+        denial.message = Some(format!("Rule \"{}\" needs an identity for scope {scope}", label(item)));
+        return Err(Box::new(denial));
+    };
+    batch.slots.push(Slot { counter: counter.clone(), scope, charge: None });
+    Ok(batch.slots.len() - 1)
+}
+
+/// Clauses 2.4 and 2.7: whether a name or glob of `hide` is about a tool.
+fn names(hidden: &str, tool: &str) -> bool {
+    if pattern::is_glob(hidden) { pattern::glob_matches(hidden, tool) } else { hidden == tool }
+}
+
+/// Clause 10.5: a rule's name, else its pointer.
+fn label(item: &Item) -> &str {
+    item.name.as_deref().unwrap_or(&item.pointer)
+}
+
+/// A decision that reports a rule. Clause 10.5: `on_deny` speaks for some codes only.
+fn about(item: &Item, effect: &'static str, code: &'static str) -> Decision {
+    let speaks = matches!(code, "condition_failed" | "denied" | "limit_exceeded" | "approval_required");
+    let message = match &item.on_deny {
+        Some(text) if speaks => text.clone(),
+        _ if code == "approval_required" => format!("Rule \"{}\" needs approval", label(item)),
+        _ => format!("Denied by rule \"{}\"", label(item)),
+    };
+    Decision {
+        effect,
+        code,
+        message: Some(message),
+        rule_name: item.name.clone(),
+        rule: Some(item.pointer.clone()),
+        ..Decision::default()
+    }
+}

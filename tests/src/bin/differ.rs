@@ -1,0 +1,92 @@
+//! Decides generated cases with the engine and with the reference interpreter: `differ --cases N [--seed S]`, N being
+//! the number of calls. Prints every kind of difference once, minimised; exit code 1 if there is one.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use callgate_tests::differ::{Compared, compare, minimise, written};
+use callgate_tests::generate::Generator;
+
+/// Kinds of differences that are printed.
+const PRINTED: usize = 10;
+
+fn main() -> io::Result<ExitCode> {
+    let mut calls = 100_000_u64;
+    let mut seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_secs());
+    let mut arguments = std::env::args().skip(1);
+    while let Some(name) = arguments.next() {
+        let value = arguments.next().and_then(|value| value.parse().ok());
+        match (name.as_str(), value) {
+            ("--cases", Some(value)) => calls = value,
+            ("--seed", Some(value)) => seed = value,
+            _ => {
+                eprintln!("usage: differ [--cases N] [--seed S]");
+                return Ok(ExitCode::from(2));
+            }
+        }
+    }
+    let mut out = io::stdout().lock();
+    writeln!(out, "seed {seed}")?;
+    let mut generator = Generator::new(seed);
+    let (mut done, mut policies, mut skipped) = (0_u64, 0_u64, 0_u64);
+    let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
+    let mut codes: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut shown = Instant::now();
+    while done < calls {
+        let case = generator.case();
+        policies += 1;
+        match compare(&case) {
+            Compared::Same(decided) => {
+                done += decided.len() as u64;
+                for code in decided {
+                    *codes.entry(code).or_default() += 1;
+                }
+            }
+            Compared::Skipped(why) => {
+                skipped += 1;
+                if skipped <= 3 {
+                    writeln!(out, "skipped policy {policies}: {why}\n{}", case.policy)?;
+                }
+            }
+            Compared::Different { step, fields, engine, reference } => {
+                done += step as u64 + 1;
+                let kind = format!("{} ({} / {})", fields.join(", "), engine["code"], reference["code"]);
+                let count = kinds.entry(kind.clone()).or_default();
+                *count += 1;
+                if *count == 1 && kinds.len() <= PRINTED {
+                    let text = written(&minimise(&case), &format!("seed {seed}, policy {policies}"));
+                    if text.is_empty() {
+                        // Decided otherwise the second time: nothing to minimise.
+                        writeln!(
+                            out,
+                            "not repeatable: {case:#?}\nengine:    {engine}\nreference: {reference}"
+                        )?;
+                    } else {
+                        writeln!(out, "{text}")?;
+                    }
+                }
+            }
+        }
+        if io::stderr().is_terminal() && shown.elapsed() > Duration::from_millis(500) {
+            shown = Instant::now();
+            let found: u64 = kinds.values().sum();
+            eprint!("\r{done} of {calls} calls, {policies} policies, {found} differences");
+        }
+    }
+    if io::stderr().is_terminal() {
+        eprintln!();
+    }
+    let found: u64 = kinds.values().sum();
+    writeln!(
+        out,
+        "seed {seed}: {done} calls under {policies} policies, {skipped} skipped, {found} differences"
+    )?;
+    let codes: Vec<String> = codes.iter().map(|(code, count)| format!("{code} {count}")).collect();
+    writeln!(out, "decided alike: {}", codes.join(", "))?;
+    for (kind, count) in &kinds {
+        writeln!(out, "  {count} in {kind}")?;
+    }
+    Ok(if found + skipped == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,370 @@
+//! The engine beside the reference interpreter: the same policy and calls, and where the decisions differ.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use callgate::{
+    Amount, Approval, Call, Decision, Engine, Identity, Kind, ManualClock, MemoryStore, Policy, RawJson,
+    Reservation, Timestamp, View,
+};
+use callgate_reference::json::{Json, quoted};
+use callgate_reference::time::rfc3339;
+use callgate_reference::{Reference, decimal};
+use serde_json::{Value, json};
+
+use crate::generate::{GeneratedCase, GeneratedStep};
+
+/// What became of a case.
+#[derive(Debug, Clone)]
+pub enum Compared {
+    /// All steps were decided alike, with these codes; or all before the clock went back into a window that had ended.
+    Same(Vec<&'static str>),
+    /// The policy does not load, or the reference does not know something in it.
+    Skipped(String),
+    /// The first step that was decided differently, with what the engine and the reference say.
+    Different {
+        /// The step's index.
+        step: usize,
+        /// Names of the fields that differ.
+        fields: Vec<String>,
+        /// The engine's decision.
+        engine: Value,
+        /// The reference's.
+        reference: Value,
+    },
+}
+
+/// Decides every step of a case with both.
+pub fn compare(case: &GeneratedCase) -> Compared {
+    let policy: Policy = match case.policy.parse() {
+        Ok(policy) => policy,
+        Err(error) => return Compared::Skipped(format!("the policy does not load: {error}")),
+    };
+    let mut reference = match Reference::new(&case.policy) {
+        Ok(reference) => reference,
+        Err(error) => return Compared::Skipped(error),
+    };
+    let clock = Arc::new(ManualClock::new(Timestamp::from_millis(0)));
+    let engine = Engine::builder(policy).clock(clock.clone()).store(Arc::new(MemoryStore::new())).build();
+    let mut reservations: Vec<(Option<Reservation>, Option<callgate_reference::Decision>)> = Vec::new();
+    let mut keys: Vec<(Option<String>, Option<String>)> = Vec::new();
+    // Equal keys of the one must be equal keys of the other.
+    let mut alike: HashMap<String, String> = HashMap::new();
+    let mut codes = Vec::new();
+    for (index, step) in case.steps.iter().enumerate() {
+        clock.set(Timestamp::from_millis(step.at));
+        if let Some((of, actual)) = step.finish
+            && let Some((one, other)) = reservations.get_mut(of).map(std::mem::take)
+        {
+            let (one, other) = finish(&engine, &mut reference, one, other, actual, step.at);
+            if one != other {
+                let fields = vec!["settle".to_owned()];
+                let (engine, reference) = (json!({"settled": one}), json!({"settled": other}));
+                return Compared::Different { step: index, fields, engine, reference };
+            }
+        }
+        let (key, other_key) =
+            step.approve.as_ref().and_then(|(_, of)| keys.get(*of)).cloned().unwrap_or_default();
+        let id = step.approve.as_ref().map(|(id, _)| id.as_str());
+        let mut one = engine_decides(&engine, step, key.as_deref().zip(id));
+        let call = callgate_reference::Call {
+            tool: &step.call.tool,
+            args: Some(&step.call.args),
+            identity: step.call.identity.as_deref(),
+            approval: other_key.as_deref().zip(id),
+        };
+        let other = reference.decide(&call, step.at);
+        if reference.went_back() {
+            // The language leaves open what is remembered, so there is nothing to compare from here on.
+            break;
+        }
+        let (shown, expected) = (shown(&one.to_json()), expected(&step.call.tool, &other));
+        let mut fields: Vec<String> = Vec::new();
+        for (field, value) in expected.as_object().into_iter().flatten() {
+            if shown.get(field) != Some(value) {
+                fields.push(field.clone());
+            }
+        }
+        if let (Some(key), Some(other)) = (one.approval_key(), &other.approval_key)
+            && (alike.insert(key.to_owned(), other.clone()).is_some_and(|before| before != *other)
+                || alike.insert(other.clone(), key.to_owned()).is_some_and(|before| before != key))
+        {
+            fields.push("approval_key (equal for one of them only)".to_owned());
+        }
+        if !fields.is_empty() {
+            return Compared::Different { step: index, fields, engine: shown, reference: expected };
+        }
+        keys.push((one.approval_key().map(str::to_owned), other.approval_key.clone()));
+        codes.push(other.code);
+        reservations.push((one.take_reservation(), Some(other)));
+    }
+    Compared::Same(codes)
+}
+
+/// Whether each could finish what a step charged.
+fn finish(
+    engine: &Engine,
+    reference: &mut Reference,
+    one: Option<Reservation>,
+    other: Option<callgate_reference::Decision>,
+    actual: Option<i64>,
+    at: i64,
+) -> (bool, bool) {
+    let amount = |actual| Amount::from_micros(actual).expect("an amount of zero or more");
+    match actual {
+        None => {
+            let released = one.is_none_or(|reservation| engine.release(reservation).is_ok());
+            if let Some(decision) = &other {
+                reference.release(decision, at);
+            }
+            (released, true)
+        }
+        Some(actual) => (
+            one.is_some_and(|reservation| engine.settle(reservation, amount(actual)).is_ok()),
+            other.is_some_and(|decision| reference.settle(&decision, i128::from(actual), at)),
+        ),
+    }
+}
+
+fn engine_decides(
+    engine: &Engine,
+    step: &GeneratedStep,
+    approval: Option<(&str, &str)>,
+) -> Decision<'static> {
+    let raw = step.call.identity.as_deref().map(|text| RawJson::parse(text).expect("an identity is JSON"));
+    let view = raw.as_ref().map(RawJson::root);
+    let id = view.as_ref().and_then(|view| match view.kind() {
+        Ok(Kind::String(id)) => Some(id.into_owned()),
+        _ => None,
+    });
+    let identity = match (&id, view) {
+        (Some(id), _) => Identity::Id(id.as_str()),
+        (None, Some(claims)) => Identity::claims(claims),
+        (None, None) => Identity::Absent,
+    };
+    let mut call = Call::new(&step.call.tool, step.call.args.as_str()).identity(identity);
+    if let Some((key, id)) = approval {
+        call = call.approved(Approval::new(key, id));
+    }
+    engine.decide_json(&call).into_owned()
+}
+
+/// The engine's decision, without what the reference does not say: lines, digests, and why arguments are not valid.
+fn shown(text: &str) -> Value {
+    let mut decision: Value = serde_json::from_str(text).expect("a decision is JSON");
+    if let Some(rule) = decision["rule"].as_object_mut() {
+        rule.remove("line");
+    }
+    if decision["code"] == "invalid_args"
+        && let Some((before, _)) = decision["message"].as_str().and_then(|text| text.split_once(':'))
+    {
+        decision["message"] = format!("{before}:").into();
+    }
+    decision["approval_key"] = decision["approval_key"].is_string().into();
+    if let Some(decision) = decision.as_object_mut() {
+        decision.remove("policy");
+    }
+    decision
+}
+
+/// The reference's decision in the same form.
+fn expected(tool: &str, decision: &callgate_reference::Decision) -> Value {
+    let counter = |counter: &callgate_reference::CounterUse| {
+        json!({
+            "entry": counter.entry, "counter": counter.counter, "scope": counter.scope,
+            "window": counter.window, "charged": counter.charged, "used": counter.used, "max": counter.max,
+            "resets_at": counter.resets_at,
+        })
+    };
+    json!({
+        "effect": decision.effect, "code": decision.code, "tool": tool, "message": decision.message,
+        "rule": decision.rule.as_ref().map(|pointer| json!({"name": decision.rule_name, "pointer": pointer})),
+        "counters": decision.counters.iter().map(counter).collect::<Vec<_>>(),
+        "retry_after": decision.retry_after,
+        "approval_key": decision.approval_key.is_some(),
+    })
+}
+
+/// A smaller case that differs still, in the same fields: without steps, parts of the policy and parts of arguments that
+/// do not matter.
+pub fn minimise(case: &GeneratedCase) -> GeneratedCase {
+    let Compared::Different { fields: wanted, .. } = compare(case) else { return case.clone() };
+    let differs = |case: &GeneratedCase| matches!(compare(case), Compared::Different { fields, .. } if fields == wanted);
+    let mut best = case.clone();
+    loop {
+        let before = size(&best);
+        for index in (0..best.steps.len()).rev() {
+            let smaller = without_step(&best, index);
+            if differs(&smaller) {
+                best = smaller;
+            }
+        }
+        shrink(&best.policy.clone(), |policy| {
+            let smaller = GeneratedCase { policy, ..best.clone() };
+            let keep = differs(&smaller);
+            if keep {
+                best = smaller;
+            }
+            keep
+        });
+        for index in 0..best.steps.len() {
+            shrink(&best.steps[index].call.args.clone(), |args| {
+                let mut smaller = best.clone();
+                smaller.steps[index].call.args = args;
+                let keep = differs(&smaller);
+                if keep {
+                    best = smaller;
+                }
+                keep
+            });
+            let mut smaller = best.clone();
+            (smaller.steps[index].approve, smaller.steps[index].finish) = (None, None);
+            if differs(&smaller) {
+                best = smaller.clone();
+            }
+            smaller = best.clone();
+            smaller.steps[index].call.identity = None;
+            if differs(&smaller) {
+                best = smaller;
+            }
+        }
+        if size(&best) == before {
+            return best;
+        }
+    }
+}
+
+fn size(case: &GeneratedCase) -> usize {
+    let step = |step: &GeneratedStep| {
+        1 + step.call.args.len()
+            + step.call.identity.as_ref().map_or(0, String::len)
+            + usize::from(step.approve.is_some())
+            + usize::from(step.finish.is_some())
+    };
+    case.policy.len() + case.steps.iter().map(step).sum::<usize>()
+}
+
+fn without_step(case: &GeneratedCase, index: usize) -> GeneratedCase {
+    let mut smaller = case.clone();
+    smaller.steps.remove(index);
+    for step in &mut smaller.steps {
+        // What named the step that is gone is dropped, what named a later one moves.
+        let moved = |of: usize| (of != index).then(|| if of > index { of - 1 } else { of });
+        step.approve = step.approve.take().and_then(|(id, of)| moved(of).map(|of| (id, of)));
+        step.finish = step.finish.and_then(|(of, actual)| moved(of).map(|of| (of, actual)));
+    }
+    smaller
+}
+
+/// Offers the text without each of its elements and members in turn, and goes on with what was accepted.
+fn shrink(text: &str, mut accept: impl FnMut(String) -> bool) {
+    let Ok(mut tree) = Json::read(text) else { return };
+    let mut next = 0;
+    loop {
+        let mut smaller = tree.clone();
+        let mut left = next;
+        if !remove(&mut smaller, &mut left) {
+            return;
+        }
+        if accept(smaller.write()) {
+            tree = smaller;
+        } else {
+            next += 1;
+        }
+    }
+}
+
+/// Removes the element or member with this number, counted from the outside in.
+fn remove(tree: &mut Json, left: &mut usize) -> bool {
+    match tree {
+        Json::Array(elements) => {
+            if *left < elements.len() {
+                elements.remove(*left);
+                return true;
+            }
+            *left -= elements.len();
+            elements.iter_mut().any(|element| remove(element, left))
+        }
+        Json::Object(members) => {
+            if *left < members.len() {
+                members.remove(*left);
+                return true;
+            }
+            *left -= members.len();
+            members.iter_mut().any(|(_, value)| remove(value, left))
+        }
+        _ => false,
+    }
+}
+
+/// The case in the form of `spec/cases`, up to the step that differs, which expects what the reference says.
+pub fn written(case: &GeneratedCase, name: &str) -> String {
+    let Compared::Different { step: last, engine, reference, fields } = compare(case) else {
+        return String::new();
+    };
+    let mut steps = Vec::new();
+    for (index, step) in case.steps.iter().enumerate().take(last + 1) {
+        let mut text = format!(
+            "    {{\"at\": \"{}\", \"tool\": {}, \"args\": {}",
+            rfc3339(step.at),
+            quoted(&step.call.tool),
+            quoted(&step.call.args)
+        );
+        if let Some(identity) = &step.call.identity {
+            let _ = write!(text, ", \"identity\": {}", quoted(identity));
+        }
+        if step.call.raw_only {
+            text.push_str(", \"raw_only\": \"generated\"");
+        }
+        if let Some((id, of)) = &step.approve {
+            let _ = write!(text, ", \"approve\": {{\"id\": \"{id}\", \"key_of\": {of}}}");
+        }
+        match step.finish {
+            Some((of, None)) => {
+                let _ = write!(text, ", \"finish_of\": {of}, \"finish\": \"release\"");
+            }
+            Some((of, Some(actual))) => {
+                let actual = decimal::amount_text(i128::from(actual));
+                let _ = write!(text, ", \"finish_of\": {of}, \"finish\": {{\"settle\": \"{actual}\"}}");
+            }
+            None => {}
+        }
+        if index == last {
+            let mut expect = reference.clone();
+            expect["rule"] = expect["rule"].get("pointer").cloned().unwrap_or(Value::Null);
+            if let Some(expect) = expect.as_object_mut() {
+                expect.remove("approval_key");
+            }
+            let _ = write!(text, ",\n     \"expect\": {expect}}}");
+        } else {
+            let decision = decided(case, index);
+            let _ = write!(
+                text,
+                ", \"expect\": {{\"effect\": {}, \"code\": {}}}}}",
+                decision["effect"], decision["code"]
+            );
+        }
+        steps.push(text);
+    }
+    format!(
+        "  {{\"name\": {}, \"clauses\": [],\n   \"policy\": [{}],\n   \"steps\": [\n{}\n   ]}}\ndiffer in {}\nengine:    {engine}\nreference: {reference}\n",
+        quoted(name),
+        quoted(&case.policy),
+        steps.join(",\n"),
+        fields.join(", "),
+    )
+}
+
+/// What both say of a step before the one that differs.
+fn decided(case: &GeneratedCase, index: usize) -> Value {
+    let policy = case.policy.parse().expect("it was parsed before");
+    let clock = Arc::new(ManualClock::new(Timestamp::from_millis(0)));
+    let engine: Engine = Engine::builder(policy).clock(clock.clone()).build();
+    let mut decision = Value::Null;
+    for step in case.steps.iter().take(index + 1) {
+        clock.set(Timestamp::from_millis(step.at));
+        decision = shown(&engine_decides(&engine, step, None).to_json());
+    }
+    decision
+}

@@ -1,0 +1,210 @@
+//! The engine and the reference interpreter decide alike: generated cases, and the cases of `spec/cases`.
+
+use callgate_reference::json::Json;
+use callgate_tests::differ::{Compared, compare, written};
+use callgate_tests::generate::{GeneratedCall, GeneratedCase, GeneratedStep, Generator};
+use callgate_tests::{case_files, project};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+/// Calls of the generated comparison: a few seconds without optimisation. `differ` makes more.
+const CALLS: usize = 20_000;
+/// The seed of the generated calls.
+const SEED: u64 = 11;
+
+#[test]
+fn the_engine_and_the_reference_decide_generated_cases_alike() {
+    let mut generator = Generator::new(SEED);
+    let mut done = 0;
+    let mut codes = std::collections::BTreeSet::new();
+    while done < CALLS {
+        let case = generator.case();
+        match compare(&case) {
+            Compared::Same(decided) => {
+                done += decided.len();
+                codes.extend(decided);
+            }
+            Compared::Skipped(why) => panic!("{why}\n{}", case.policy),
+            Compared::Different { .. } => {
+                panic!("{}", written(&callgate_tests::differ::minimise(&case), "found"));
+            }
+        }
+    }
+    // A generator that only ever denied early would prove nothing.
+    for code in [
+        "allowed",
+        "approval_required",
+        "approval_spent",
+        "condition_failed",
+        "denied",
+        "hidden",
+        "identity_required",
+        "invalid_amount",
+        "invalid_args",
+        "invalid_identity",
+        "limit_exceeded",
+        "not_listed",
+    ] {
+        assert!(codes.contains(code), "no generated call was decided with {code}");
+    }
+}
+
+/// The cases were written by hand from the language, so this checks the reference as much as the engine.
+#[test]
+fn the_reference_decides_the_cases_of_the_language() {
+    let (mut compared, mut left) = (0, Vec::new());
+    let mut different = Vec::new();
+    for (file, text) in case_files("decisions") {
+        let cases: Value = serde_json::from_str(&text).unwrap();
+        for case in cases["cases"].as_array().unwrap() {
+            let name = format!("{file}: {}", case["name"]);
+            let Some(case) = as_generated(case) else {
+                left.push(name);
+                continue;
+            };
+            match compare(&case) {
+                Compared::Same(_) => compared += 1,
+                Compared::Skipped(why) => left.push(format!("{name}: {why}")),
+                Compared::Different { .. } => different.push(written(&case, &name)),
+            }
+        }
+    }
+    assert!(different.is_empty(), "{} differ:\n{}", different.len(), different.join("\n"));
+    assert!(compared >= 850, "only {compared} cases were compared; left out:\n{}", left.join("\n"));
+}
+
+/// A case of `spec/cases` with its policy as JSON; none for what a generated case cannot say (`reload`,
+/// approvals with a key of their own).
+fn as_generated(case: &Value) -> Option<GeneratedCase> {
+    let text = match case["policy_file"].as_str() {
+        Some(file) => std::fs::read_to_string(project().join("spec/policies").join(file)).unwrap(),
+        None => {
+            let lines: Vec<&str> = case["policy"].as_array()?.iter().filter_map(Value::as_str).collect();
+            lines.join("\n")
+        }
+    };
+    let policy = if text.trim_start().starts_with('{') && serde_json::from_str::<Value>(&text).is_ok() {
+        text
+    } else {
+        // A number that this reading of the text changes would make another policy.
+        if text.split(|c: char| !c.is_ascii_digit() && c != '.').any(|digits| digits.len() > 15) {
+            return None;
+        }
+        json_in_order(&text)?
+    };
+    let mut at = callgate_tests::generate::START;
+    let mut steps: Vec<GeneratedStep> = Vec::new();
+    for step in case["steps"].as_array()? {
+        if step.get("reload").is_some() {
+            return None;
+        }
+        if let Some(time) = step["at"].as_str() {
+            at = callgate_tests::decisions::timestamp(time).as_millis();
+        }
+        let index = steps.len();
+        let call = GeneratedCall {
+            tool: step["tool"].as_str()?.to_owned(),
+            args: step["args"].as_str().unwrap_or("{}").to_owned(),
+            identity: step["identity"].as_str().map(str::to_owned),
+            raw_only: step.get("raw_only").is_some(),
+        };
+        let approve = match step.get("approve") {
+            None => None,
+            Some(approve) => Some((approve["id"].as_str()?.to_owned(), approve["key_of"].as_u64()? as usize)),
+        };
+        let finish = |of: usize| {
+            let actual = match &step["finish"] {
+                Value::Object(settle) => {
+                    let amount: f64 = settle["settle"].as_str().unwrap().parse().unwrap();
+                    Some((amount * 1e6).round() as i64)
+                }
+                _ => None,
+            };
+            Some((of, actual))
+        };
+        let before = step["finish_of"].as_u64().and_then(|of| finish(of as usize));
+        for _ in 0..step["repeat"].as_u64().unwrap_or(1) {
+            let (call, approve) = (call.clone(), approve.clone());
+            steps.push(GeneratedStep { at, call, approve, finish: before });
+        }
+        // Steps that are named by number must keep their numbers.
+        if steps.len() > index + 1 && case.to_string().contains("_of\"") {
+            return None;
+        }
+        if step.get("finish").is_some() && before.is_none() {
+            // What is finished after the step is finished before a call that touches nothing.
+            let of = steps.len() - 1;
+            let call = GeneratedCall { tool: "no such tool".to_owned(), ..call };
+            if case.to_string().contains("_of\"") {
+                return None;
+            }
+            steps.push(GeneratedStep { at, call, approve: None, finish: finish(of) });
+        }
+    }
+    Some(GeneratedCase { policy, steps })
+}
+
+/// A YAML document as JSON text whose members keep their order, which matters (clause 6.1).
+fn json_in_order(text: &str) -> Option<String> {
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let ordered: Ordered = serde_saphyr::from_str_with_options(text, options).ok()?;
+    Some(ordered.0.write())
+}
+
+struct Ordered(Json);
+
+impl<'de> Deserialize<'de> for Ordered {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reading)
+    }
+}
+
+struct Reading;
+
+impl<'de> Visitor<'de> for Reading {
+    type Value = Ordered;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Ordered, E> {
+        Ok(Ordered(Json::Null))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Ordered, E> {
+        Ok(Ordered(Json::Bool(value)))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Ordered, E> {
+        Ok(Ordered(Json::Number(value.to_string())))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Ordered, E> {
+        Ok(Ordered(Json::Number(value.to_string())))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Ordered, E> {
+        Ok(Ordered(Json::Number(value.to_string())))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Ordered, E> {
+        Ok(Ordered(Json::String(value.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Ordered, A::Error> {
+        let mut all = Vec::new();
+        while let Some(Ordered(element)) = elements.next_element()? {
+            all.push(element);
+        }
+        Ok(Ordered(Json::Array(all)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Ordered, A::Error> {
+        let mut all = Vec::new();
+        while let Some((key, Ordered(value))) = members.next_entry::<String, Ordered>()? {
+            all.push((key, value));
+        }
+        Ok(Ordered(Json::Object(all)))
+    }
+}
