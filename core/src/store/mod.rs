@@ -218,7 +218,7 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// One for each slot, in order.
     pub usage: SmallVec<[Usage; 2]>,
-    /// The time by which the store decided: its own clock's, where it has one.
+    /// What the caller gave as the time, or what the store's own clock showed, where it has one.
     pub now: Timestamp,
 }
 
@@ -240,7 +240,8 @@ pub struct Refusal {
     pub bound: Bound,
     /// Its [`Slot::order`] or [`Guard::order`].
     pub order: u32,
-    /// When this bound would hold if nothing else happened; `None` if waiting alone does not help.
+    /// From when on this bound would hold for good if nothing else happened; `None` if waiting alone does not help
+    /// (spec 8.9).
     pub retry_at: Option<Timestamp>,
 }
 
@@ -313,8 +314,8 @@ impl StoreError {
 /// done, in this process or another: never more than a maximum, and never a refusal while there is room (spec 8.1).
 ///
 /// # Time
-/// `now` is the caller's clock. A store with a clock of its own ignores it. Time may run backwards between calls: a
-/// counter that has moved on to a newer window stays in it (spec 8.4).
+/// `now` is the caller's clock. A store with a clock of its own ignores it. It may run backwards between calls: a batch
+/// whose time is behind the latest that the store has decided one at is decided as at that time (spec 8.4).
 ///
 /// # Threads
 /// Called from many threads at once. Must not call back into the engine.

@@ -56,7 +56,6 @@ pub(crate) struct Taken {
 struct Entry {
     at: i64,
     amount: i128,
-    ends_at: i64,
 }
 
 /// What a counter holds at a time.
@@ -71,7 +70,11 @@ pub(crate) struct Standing {
 
 /// Every counter's log.
 #[derive(Default)]
-pub(crate) struct Logs(Vec<(Vec<String>, Vec<Entry>)>);
+pub(crate) struct Logs {
+    logs: Vec<(Vec<String>, Vec<Entry>)>,
+    /// Clause 8.4: the latest time at which a batch was decided.
+    latest: i64,
+}
 
 impl Slot {
     /// Clause 8.6: the identity of a counter.
@@ -91,24 +94,28 @@ impl Slot {
 
 impl Logs {
     fn log(&self, key: &[String]) -> &[Entry] {
-        self.0.iter().find(|(of, _)| of == key).map_or(&[], |(_, log)| log)
+        self.logs.iter().find(|(of, _)| of == key).map_or(&[], |(_, log)| log)
     }
 
     fn log_mut(&mut self, key: &[String]) -> &mut Vec<Entry> {
-        if !self.0.iter().any(|(of, _)| of == key) {
-            self.0.push((key.to_vec(), vec![]));
+        if !self.logs.iter().any(|(of, _)| of == key) {
+            self.logs.push((key.to_vec(), vec![]));
         }
-        &mut self.0.iter_mut().find(|(of, _)| of == key).expect("it was just made").1
+        &mut self.logs.iter_mut().find(|(of, _)| of == key).expect("it was just made").1
+    }
+
+    /// Notes that a batch is decided.
+    pub(crate) fn decide_at(&mut self, now: i64) {
+        self.latest = self.latest.max(now);
     }
 
     /// How a counter stands.
     pub(crate) fn standing(&self, slot: &Slot, now: i64) -> Standing {
         let log = self.log(&slot.key());
         let window = &slot.counter.window;
-        let newest = log.iter().map(|entry| entry.at).max();
+        // Clause 8.4: time does not run back.
+        let at = now.max(self.latest);
         if slot.counter.sliding {
-            // Clause 8.4: a late call counts as made at the time of the newest charge.
-            let at = newest.map_or(now, |newest| newest.max(now));
             // Clause 8.3: the half-open interval of the window's length that ends now.
             let live: Vec<&Entry> = log.iter().filter(|entry| entry.at > at - window.length()).collect();
             let last = live.iter().filter(|entry| entry.amount > 0).map(|entry| entry.at).max();
@@ -124,8 +131,7 @@ impl Logs {
                     .len(),
             }
         } else {
-            // Clause 8.4: a late call counts in the newer window.
-            let start = newest.map_or(window.start(now), |newest| newest.max(window.start(now)));
+            let start = window.start(at);
             Standing {
                 used: log.iter().filter(|entry| entry.at == start).map(|entry| entry.amount).sum(),
                 resets_at: window.end(start),
@@ -135,22 +141,13 @@ impl Logs {
         }
     }
 
-    /// Whether the clock has gone back to a time before the end of some charge's window that had ended at `latest`. The
-    /// language does not say how long a store remembers what has ended, nor what a time means that lies before it.
-    pub(crate) fn went_back(&self, latest: i64, now: i64) -> bool {
-        let ended = |entry: &Entry| (now + 1..=latest).contains(&entry.ends_at);
-        self.0.iter().any(|(_, log)| log.iter().any(ended))
-    }
-
-    /// Writes a charge down; one of 0 charges nothing, so that it makes no window newer (clause 8.4).
+    /// Writes a charge down; one of 0 leaves no trace (clause 8.2).
     pub(crate) fn charge(&mut self, slot: &Slot, now: i64) -> Option<Taken> {
         let amount = slot.charge?;
         let at = self.standing(slot, now).at;
-        let window = &slot.counter.window;
-        let ends_at = if slot.counter.sliding { at + window.length() } else { window.end(at) };
         let log = self.log_mut(&slot.key());
         let index = (amount > 0).then_some(log.len());
-        log.extend(index.map(|_| Entry { at, amount, ends_at }));
+        log.extend(index.map(|_| Entry { at, amount }));
         Some(Taken {
             key: slot.key(),
             sliding: slot.counter.sliding,
@@ -163,37 +160,42 @@ impl Logs {
 
     /// Clause 8.10: takes some of a charge back, only in the window that was charged.
     pub(crate) fn refund(&mut self, taken: &Taken, amount: i128, now: i64) {
+        let now = now.max(self.latest);
         let log = self.log_mut(&taken.key);
         let Some(index) = taken.index else { return };
-        let newest = log.iter().map(|entry| entry.at).max().expect("the charge itself");
         let at = log[index].at;
-        let is_current = if taken.sliding {
-            at > newest.max(now) - taken.window.length()
-        } else {
-            at == newest.max(taken.window.start(now))
-        };
+        let is_current =
+            if taken.sliding { at > now - taken.window.length() } else { at == taken.window.start(now) };
         if is_current {
             log[index].amount -= amount;
         }
     }
 
-    /// Clause 8.9: the least whole number of seconds after which every bound that refused would hold.
+    /// Clause 8.9: the least whole number of seconds from which on every bound that refused would hold for good.
     pub(crate) fn retry_after(&self, batch: &Batch, refused: &[&Bound], now: i64) -> Option<i64> {
-        // Things change only when a window ends or a charge leaves one, so only the seconds after that are tried.
-        let mut seconds = BTreeSet::new();
+        let moments: Option<Vec<i64>> =
+            refused.iter().map(|bound| bound.holds_for_good(batch, self, now)).collect();
+        moments?.into_iter().max().map(|moment| (moment - now + 999) / 1_000)
+    }
+
+    /// When something changes: a window ends, or a charge leaves one.
+    fn changes(&self, batch: &Batch, now: i64) -> BTreeSet<i64> {
+        let mut changes = BTreeSet::new();
         for slot in &batch.slots {
-            let mut changes = vec![self.standing(slot, now).resets_at];
+            changes.insert(self.standing(slot, now).resets_at);
             if slot.counter.sliding {
                 let log = self.log(&slot.key());
                 changes.extend(log.iter().map(|entry| entry.at + slot.counter.window.length()));
             }
-            let after = changes.into_iter().filter(|change| *change > now);
-            seconds.extend(after.map(|change| (change - now + 999) / 1_000));
         }
-        seconds
-            .into_iter()
-            .find(|seconds| refused.iter().all(|bound| bound.holds(batch, self, now + seconds * 1_000)))
+        changes.retain(|change| *change > now);
+        changes
     }
+}
+
+/// The earliest of these moments from which on something is true at all of them.
+fn for_good(moments: &BTreeSet<i64>, is_true: impl Fn(i64) -> bool) -> Option<i64> {
+    moments.iter().copied().find(|from| moments.range(from..).all(|moment| is_true(*moment)))
 }
 
 impl Bound {
@@ -218,6 +220,22 @@ impl Bound {
             Kind::Blocks(tests) => !tests.iter().all(|(slot, condition)| {
                 condition::state_holds(condition, Self::reads(batch, *slot, logs, now))
             }),
+        }
+    }
+
+    /// Clause 8.9: from when on it holds for good.
+    fn holds_for_good(&self, batch: &Batch, logs: &Logs, now: i64) -> Option<i64> {
+        let moments = logs.changes(batch, now);
+        match &self.kind {
+            Kind::Blocks(tests) => {
+                let fails_for_good = |(slot, condition): &(usize, Json)| {
+                    for_good(&moments, |moment| {
+                        !condition::state_holds(condition, Self::reads(batch, *slot, logs, moment))
+                    })
+                };
+                tests.iter().filter_map(fails_for_good).min()
+            }
+            _ => for_good(&moments, |moment| self.holds(batch, logs, moment)),
         }
     }
 

@@ -179,8 +179,6 @@ pub struct Reference {
     document: Rc<Document>,
     logs: Logs,
     spent: Vec<String>,
-    latest: i64,
-    went_back: bool,
 }
 
 impl Reference {
@@ -198,8 +196,6 @@ impl Reference {
             document: Rc::new(document),
             logs: Logs::default(),
             spent: vec![],
-            latest: i64::MIN,
-            went_back: false,
         })
     }
 
@@ -210,15 +206,8 @@ impl Reference {
         Ok(())
     }
 
-    /// Whether counters were asked at a time before the end of a window that had ended before: how long an ended window is
-    /// remembered, the language leaves open.
-    pub fn went_back(&self) -> bool {
-        self.went_back
-    }
-
     /// Clause 6.2: the steps of a decision, the first that decides wins.
     pub fn decide(&mut self, call: &Call<'_>, now: i64) -> Decision {
-        self.latest = self.latest.max(now);
         let tool = call.tool;
         let deny = |code, message: String| Decision {
             effect: "deny",
@@ -337,7 +326,7 @@ impl Reference {
 
     /// Clauses 6.7 and 8.1: the batch is taken whole, or a bound refuses.
     fn settle_batch(&mut self, batch: &Batch, approval: Option<(&Item, String, &str)>, now: i64) -> Decision {
-        self.went_back |= self.logs.went_back(self.latest, now);
+        self.logs.decide_at(now);
         let refused: Vec<&Bound> =
             batch.bounds.iter().filter(|bound| !bound.holds(batch, &self.logs, now)).collect();
         let mut taken = false;

@@ -1,9 +1,6 @@
 //! The counters of one declaration that count from the start of a fixed window, one row for each scope value.
 //!
-//! In: a scope value with its hash, and a time. Out: how the counter stands. Must not count into an older window than
-//! the row's own: a clock that runs behind never resets a newer window (spec 8.4, trap 25).
-
-use std::cmp::Ordering;
+//! In: a scope value with its hash, and a time, which never runs back. Out: how the counter stands.
 
 use hashbrown::HashTable;
 
@@ -19,9 +16,6 @@ pub(super) struct FixedRows {
     /// Start and end of the window that was charged last: a month takes longer to compute than to charge.
     recent: (Timestamp, Timestamp),
     rows: HashTable<Row>,
-    /// No row of a window that ended after this was ever dropped; earlier times are read as this one. Else a row that
-    /// was dropped could come back, empty, under a clock that runs behind.
-    floor: Timestamp,
 }
 
 struct Row {
@@ -34,12 +28,7 @@ struct Row {
 
 impl FixedRows {
     pub(super) fn new(window: Window) -> Self {
-        Self {
-            window,
-            recent: (Timestamp::MIN, Timestamp::MIN),
-            rows: HashTable::new(),
-            floor: Timestamp::MIN,
-        }
+        Self { window, recent: (Timestamp::MIN, Timestamp::MIN), rows: HashTable::new() }
     }
 
     /// How a counter stands that nobody has charged.
@@ -49,13 +38,9 @@ impl FixedRows {
     }
 
     pub(super) fn standing(&self, hash: u64, scope: &[u8], now: Timestamp) -> Standing<'static> {
-        let unused = Self::unused(self.window, now.max(self.floor));
+        let unused = Self::unused(self.window, now);
         match self.rows.find(hash, |row| *row.scope == *scope) {
             Some(row) if row.start == unused.stamp => Standing { used: row.used, ..unused },
-            Some(row) if row.start > unused.stamp => {
-                let resets_at = self.window.end(row.start);
-                Standing { used: row.used, stamp: row.start, resets_at, decay: Decay::AtOnce }
-            }
             _ => unused,
         }
     }
@@ -73,18 +58,13 @@ impl FixedRows {
         if micros <= 0 {
             return None;
         }
-        let now = now.max(self.floor);
         if now < self.recent.0 || now >= self.recent.1 {
             let start = self.window.start(now);
             self.recent = (start, self.window.end(start));
         }
         let (start, resets_at) = self.recent;
         let row = self.rows.find_mut(hash, |row| *row.scope == *scope)?;
-        let held = match row.start.cmp(&start) {
-            Ordering::Less => 0,
-            Ordering::Equal => row.used,
-            Ordering::Greater => return None,
-        };
+        let held = if row.start == start { row.used } else { 0 };
         let used = Amount::from_micros(held.checked_add(micros)?).filter(|used| *used <= max)?;
         (row.start, row.used) = (start, used.as_micros());
         Some(Usage { used, resets_at, stamp: start })
@@ -111,9 +91,10 @@ impl FixedRows {
         false
     }
 
-    /// Takes back from the window that starts at `stamp`, if the row still counts that one (trap 24).
-    pub(super) fn refund(&mut self, hash: u64, scope: &[u8], stamp: Timestamp, micros: i64) {
-        if let Some(row) = self.rows.find_mut(hash, |row| *row.scope == *scope)
+    /// Takes back from the window that starts at `stamp`, if that has not ended (trap 24).
+    pub(super) fn refund(&mut self, hash: u64, scope: &[u8], stamp: Timestamp, micros: i64, now: Timestamp) {
+        if self.window.start(now) == stamp
+            && let Some(row) = self.rows.find_mut(hash, |row| *row.scope == *scope)
             && row.start == stamp
         {
             row.used = row.used.saturating_sub(micros).max(0);
@@ -123,17 +104,8 @@ impl FixedRows {
     /// Drops the rows whose window has ended. At the first call of a new window that is all of them, so a row is
     /// looked at once in its life.
     pub(super) fn sweep(&mut self, now: Timestamp) {
-        let current = self.window.start(now.max(self.floor));
-        let mut latest = None;
-        self.rows.retain(|row| {
-            if row.start < current {
-                latest = latest.max(Some(row.start));
-            }
-            row.start >= current
-        });
-        if let Some(latest) = latest {
-            self.floor = self.floor.max(self.window.end(latest));
-        }
+        let current = self.window.start(now);
+        self.rows.retain(|row| row.start >= current);
     }
 
     /// When a row that was charged at `stamp` can be dropped.
@@ -157,10 +129,6 @@ impl FixedRows {
 
     pub(super) fn capacity(&self) -> usize {
         self.rows.capacity()
-    }
-
-    pub(super) fn floor(&self) -> Timestamp {
-        self.floor
     }
 
     /// Bytes of the table, and the length of each key.

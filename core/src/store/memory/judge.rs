@@ -57,21 +57,20 @@ pub(super) struct Seen<'s> {
     pub(super) added: i64,
 }
 
-impl Live<'_> {
-    fn iter(&self) -> impl Iterator<Item = &Charge> {
-        self.charges.into_iter().flat_map(|charges| charges.range(self.expired.min(charges.len())..))
+impl<'s> Live<'s> {
+    fn iter(self) -> impl Iterator<Item = &'s Charge> {
+        self.charges.into_iter().flat_map(move |charges| charges.range(self.expired.min(charges.len())..))
     }
 
     /// Whether a charge at `at` needs an entry that the log has no place for.
-    fn is_full(&self, at: Timestamp) -> bool {
+    fn is_full(self, at: Timestamp) -> bool {
         let Some(charges) = self.charges else { return false };
-        // It joins an entry of the same time, and takes the place of one that was refunded whole.
-        let joins = charges.back().is_some_and(|last| last.at == at.as_millis() || last.micros == 0);
+        let joins = charges.back().is_some_and(|last| last.at == at.as_millis());
         !joins && charges.len().saturating_sub(self.expired) >= SLIDING_CHARGES
     }
 
     /// When the oldest live charge expires.
-    fn first_expiry(&self) -> Option<Timestamp> {
+    fn first_expiry(self) -> Option<Timestamp> {
         self.iter().next().map(|charge| Timestamp::from_millis(charge.at.saturating_add(self.length)))
     }
 }
@@ -87,19 +86,33 @@ impl Standing<'_> {
         Usage { used, resets_at, stamp: self.stamp }
     }
 
-    /// The earliest moment, of those at which the counter goes down, when `holds` is true of what is left.
-    fn when(&self, holds: impl Fn(i64) -> bool) -> Option<Timestamp> {
-        match self.decay {
-            Decay::AtOnce => holds(0).then_some(self.resets_at),
-            Decay::Stepwise(live) => {
-                let mut left = self.used;
-                live.iter().find_map(|charge| {
-                    left = left.saturating_sub(charge.micros);
-                    let at = charge.at.saturating_add(live.length);
-                    holds(left).then(|| Timestamp::from_millis(at))
-                })
-            }
-        }
+    /// The moments at which the counter goes down, each with what is left then.
+    fn steps(&self) -> impl Iterator<Item = (Timestamp, i64)> {
+        let (at_once, live) = match self.decay {
+            Decay::AtOnce => (Some((self.resets_at, 0)), None),
+            Decay::Stepwise(live) => (None, Some(live)),
+        };
+        let mut left = self.used;
+        let stepwise = live.into_iter().flat_map(|live| {
+            live.iter().map(move |charge| (charge.at.saturating_add(live.length), charge.micros))
+        });
+        at_once.into_iter().chain(stepwise.map(move |(at, micros)| {
+            left = left.saturating_sub(micros);
+            (Timestamp::from_millis(at), left)
+        }))
+    }
+
+    /// The earliest moment from which on `fits` is true of what is left. It must be true of everything below what it is
+    /// true of.
+    fn when_down(&self, fits: impl Fn(i64) -> bool) -> Option<Timestamp> {
+        self.steps().find(|(_, left)| fits(*left)).map(|(at, _)| at)
+    }
+
+    /// The earliest moment from which on `holds` is true of what is left, for good: the beginning of time if it always is.
+    fn when_for_good(&self, holds: impl Fn(i64) -> bool) -> Option<Timestamp> {
+        let now = (Timestamp::MIN, self.used);
+        let steps = std::iter::once(now).chain(self.steps());
+        steps.fold(None, |since, (at, left)| holds(left).then(|| since.unwrap_or(at)))
     }
 }
 
@@ -126,9 +139,9 @@ pub(super) fn slot_refusal(index: usize, slot: &Slot<'_>, seen: &Seen<'_>) -> Op
     let Seen { standing, added } = seen;
     let fits = |used: i64, max: Amount| used.checked_add(*added).is_some_and(|sum| sum <= max.as_micros());
     let (bound, retry_at) = if slot.max < Amount::MAX && !fits(standing.used, slot.max) {
-        (Bound::Max(index), standing.when(|used| fits(used, slot.max)))
+        (Bound::Max(index), standing.when_down(|used| fits(used, slot.max)))
     } else if !fits(standing.used, Amount::MAX) {
-        (Bound::Full(index), standing.when(|used| fits(used, Amount::MAX)))
+        (Bound::Full(index), standing.when_down(|used| fits(used, Amount::MAX)))
     } else if let Decay::Stepwise(live) = standing.decay
         && *added > 0
         && live.is_full(standing.stamp)
@@ -140,7 +153,7 @@ pub(super) fn slot_refusal(index: usize, slot: &Slot<'_>, seen: &Seen<'_>) -> Op
     Some(Refusal { bound, order: slot.order, retry_at })
 }
 
-/// `Some` if the guard refuses, with the moment when it would hold. A test that names no slot is decided against the
+/// `Some` if the guard refuses, with the moment from which on it would hold for good. A test that names no slot is decided against the
 /// call.
 fn guard_refusal(guard: &Guard<'_>, seen: &[Seen<'_>]) -> Option<Option<Timestamp>> {
     let of = |test: &Test<'_>| seen.get(test.slot);
@@ -153,11 +166,8 @@ fn guard_refusal(guard: &Guard<'_>, seen: &[Seen<'_>]) -> Option<Option<Timestam
             let mut retry_at = Some(Timestamp::MIN);
             for test in &guard.tests {
                 let seen = of(test);
-                if seen.is_some_and(|seen| holds(test, seen, seen.standing.used)) {
-                    continue;
-                }
-                refuses = true;
-                let at = seen.and_then(|seen| seen.standing.when(|used| holds(test, seen, used)));
+                refuses |= !seen.is_some_and(|seen| holds(test, seen, seen.standing.used));
+                let at = seen.and_then(|seen| seen.standing.when_for_good(|used| holds(test, seen, used)));
                 retry_at = retry_at.zip(at).map(|(one, other)| one.max(other));
             }
             refuses.then_some(retry_at)
@@ -168,8 +178,9 @@ fn guard_refusal(guard: &Guard<'_>, seen: &[Seen<'_>]) -> Option<Option<Timestam
                 .iter()
                 .all(|test| of(test).is_none_or(|seen| holds(test, seen, seen.standing.used)));
             refuses.then(|| {
-                let ends =
-                    |test| of(test).and_then(|seen| seen.standing.when(|used| !holds(test, seen, used)));
+                let ends = |test| {
+                    of(test).and_then(|seen| seen.standing.when_for_good(|used| !holds(test, seen, used)))
+                };
                 guard.tests.iter().filter_map(ends).min()
             })
         }

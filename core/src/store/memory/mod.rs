@@ -2,7 +2,8 @@
 //!
 //! In: a batch and the caller's time. Out: its outcome. Every slot lives in one of [`SHARDS`] shards behind a mutex; a
 //! batch holds the locks of all its shards from the first read to the last write, so no other batch sees it half done.
-//! Must not do I/O, start threads or read a clock; what has expired is dropped by the calls themselves.
+//! Must not do I/O, start threads or read a clock; what has expired is dropped by the calls themselves. Time does not
+//! run back in it, so no call can see that something was dropped, nor when (spec 8.4).
 //!
 //! Locks are taken in ascending order of the shard, each once, and the approvals' lock after them: no two batches can
 //! wait for each other.
@@ -17,6 +18,7 @@ mod sliding;
 mod tests;
 
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use foldhash::quality::RandomState;
@@ -36,8 +38,13 @@ const SHARDS: usize = 64;
 ///
 /// Share it between threads behind an [`Arc`](std::sync::Arc). Memory follows the counters that are live: one of a
 /// million identities in a fixed window costs less than 100 bytes and its key.
+///
+/// Its time is the latest that it was given: a clock that once jumped far ahead keeps every counter in the window that it
+/// showed then until time has caught up, or the process ends.
 pub struct MemoryStore {
     seed: RandomState,
+    /// The latest time at which a batch was decided or counters were purged, in milliseconds.
+    latest: AtomicI64,
     shards: Box<[Padded]>,
     approvals: Mutex<Approvals>,
 }
@@ -66,17 +73,32 @@ impl MemoryStore {
     pub fn new() -> Self {
         let seed = RandomState::default();
         let shards = (0..SHARDS).map(|_| Padded(Mutex::new(Shard::new(seed.clone())))).collect();
-        Self { seed, shards, approvals: Mutex::default() }
+        Self { seed, latest: AtomicI64::new(0), shards, approvals: Mutex::default() }
+    }
+
+    /// Moves the time of the store on. To be called before the locks are taken.
+    fn advance(&self, now: Timestamp) {
+        if now.as_millis() > self.latest.load(Ordering::Relaxed) {
+            self.latest.fetch_max(now.as_millis(), Ordering::Relaxed);
+        }
+    }
+
+    /// The time as which `now` is read. To be called under the locks: whoever swept these shards moved the time on before
+    /// it took the lock, so what it dropped has ended by the time that is read here.
+    fn time(&self, now: Timestamp) -> Timestamp {
+        now.max(Timestamp::from_millis(self.latest.load(Ordering::Relaxed)))
     }
 
     /// The usual call: one charge and no condition. One lock, and no allocation where the counter is live.
-    fn take_one(&self, slot: &Slot<'_>, charge: Amount, now: Timestamp) -> Outcome {
+    fn take_one(&self, slot: &Slot<'_>, charge: Amount, given: Timestamp) -> Outcome {
         let (counter, scope, charge) = (slot.counter, slot.scope.as_bytes(), charge.as_micros());
         let hash = hash_key(&self.seed, counter.id, scope);
+        self.advance(given);
         let mut shard = self.lock(shard_of(hash));
+        let now = self.time(given);
         shard.tidy(now);
         if let Some(usage) = shard.charge_within(counter, hash, scope, now, charge, slot.max) {
-            return Outcome { verdict: Verdict::Reserved, usage: smallvec![usage], now };
+            return Outcome { verdict: Verdict::Reserved, usage: smallvec![usage], now: given };
         }
         let standing = shard.standing(counter, hash, scope, now);
         let refusal = judge::slot_refusal(0, slot, &Seen { standing, added: charge });
@@ -89,12 +111,16 @@ impl MemoryStore {
             }
         };
         drop(shard);
-        Outcome { verdict, usage: smallvec![usage], now }
+        Outcome { verdict, usage: smallvec![usage], now: given }
     }
 
     /// Any batch: locks its shards, judges all bounds, and applies all charges or none.
-    fn decide(&self, batch: &Batch<'_>, now: Timestamp, intent: Intent) -> Outcome {
+    fn decide(&self, batch: &Batch<'_>, given: Timestamp, intent: Intent) -> Outcome {
+        if intent == Intent::Take {
+            self.advance(given);
+        }
         let (places, mut held) = self.hold(batch);
+        let now = self.time(given);
         if intent == Intent::Take {
             held.iter_mut().for_each(|shard| shard.tidy(now));
         }
@@ -125,7 +151,7 @@ impl MemoryStore {
                 }
             }
         }
-        Outcome { verdict, usage, now }
+        Outcome { verdict, usage, now: given }
     }
 
     /// Locks every shard that the batch touches, in ascending order and each once.
@@ -230,16 +256,20 @@ impl Store for MemoryStore {
             let scope = refund.scope.as_bytes();
             let hash = hash_key(&self.seed, refund.counter.id, scope);
             let amount = refund.amount.as_micros();
-            self.lock(shard_of(hash)).refund(refund.counter.id, hash, scope, refund.stamp, amount, now);
+            let mut shard = self.lock(shard_of(hash));
+            shard.refund(refund.counter.id, hash, scope, refund.stamp, amount, self.time(now));
         }
         Ok(())
     }
 
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.advance(now);
         let mut dropped = 0_usize;
         for shard in 0..SHARDS {
-            dropped = dropped.saturating_add(self.lock(shard).purge(now));
+            let mut shard = self.lock(shard);
+            dropped = dropped.saturating_add(shard.purge(self.time(now)));
         }
+        let now = self.time(now);
         self.approvals.lock().unwrap_or_else(PoisonError::into_inner).purge(now);
         Ok(dropped)
     }

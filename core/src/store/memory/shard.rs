@@ -1,7 +1,7 @@
 //! One shard: a table of rows for each counter that is live in it, and the schedule by which they are swept.
 //!
-//! In: a counter, a scope value and its hash. Out: how it stands. Must be called under the shard's lock, and must not
-//! drop anything that a call at the current time could see (trap 28).
+//! In: a counter, a scope value and its hash, and a time, which never runs back. Out: how it stands. Must be called under
+//! the shard's lock, and must not drop anything that a call at the current time could see (trap 28).
 //!
 //! Sweeping is paid for by calls: a table is swept when the schedule says that rows of it have expired, and each row
 //! that a sweep leaves was charged since the sweep before.
@@ -29,8 +29,6 @@ pub(super) struct Shard {
     /// When to sweep which table, in milliseconds, the next one on top. An entry that is not the table's own `sweep_at`
     /// is out of date and skipped.
     schedule: BinaryHeap<Reverse<(i64, CounterId)>>,
-    /// The latest floor of a table that was dropped: earlier times are read as this one.
-    floor: Timestamp,
 }
 
 struct Table {
@@ -48,7 +46,7 @@ enum Rows {
 
 impl Shard {
     pub(super) fn new(seed: RandomState) -> Self {
-        Self { seed, tables: HashTable::new(), schedule: BinaryHeap::new(), floor: Timestamp::MIN }
+        Self { seed, tables: HashTable::new(), schedule: BinaryHeap::new() }
     }
 
     /// How the counter stands at `now`.
@@ -59,7 +57,6 @@ impl Shard {
         scope: &[u8],
         now: Timestamp,
     ) -> Standing<'_> {
-        let now = now.max(self.floor);
         match self.tables.find(table_hash(counter.id), |table| table.id == counter.id) {
             Some(Table { rows: Rows::Fixed(rows), .. }) => rows.standing(hash, scope, now),
             Some(Table { rows: Rows::Sliding(rows), .. }) => rows.standing(hash, scope, now),
@@ -78,7 +75,6 @@ impl Shard {
         micros: i64,
         max: Amount,
     ) -> Option<Usage> {
-        let now = now.max(self.floor);
         match self.tables.find_mut(table_hash(counter.id), |table| table.id == counter.id)? {
             Table { rows: Rows::Fixed(rows), .. } => rows.charge_within(hash, scope, now, micros, max),
             Table { rows: Rows::Sliding(_), .. } => None,
@@ -128,9 +124,8 @@ impl Shard {
         micros: i64,
         now: Timestamp,
     ) {
-        let now = now.max(self.floor);
         match self.tables.find_mut(table_hash(id), |table| table.id == id) {
-            Some(Table { rows: Rows::Fixed(rows), .. }) => rows.refund(hash, scope, stamp, micros),
+            Some(Table { rows: Rows::Fixed(rows), .. }) => rows.refund(hash, scope, stamp, micros, now),
             Some(Table { rows: Rows::Sliding(rows), .. }) => rows.refund(hash, scope, stamp, micros, now),
             None => {}
         }
@@ -159,9 +154,7 @@ impl Shard {
             }
             let before = table.rows.len();
             if before == 0 {
-                // Empty since the sweep before. Its floor must live on; by waiting, it has become an old one, so that
-                // it does not hold up other counters while clocks differ.
-                self.floor = self.floor.max(table.rows.floor());
+                // Empty since the sweep before: nobody will miss it.
                 entry.remove();
                 continue;
             }
@@ -180,19 +173,15 @@ impl Shard {
 
     /// Sweeps every table and gives memory back; returns how many rows were dropped.
     pub(super) fn purge(&mut self, now: Timestamp) -> usize {
-        let Self { seed, tables, schedule, floor } = self;
+        let Self { seed, tables, schedule } = self;
         let mut dropped = 0_usize;
         tables.retain(|table| {
             let before = table.rows.len();
-            if before == 0 {
-                *floor = (*floor).max(table.rows.floor());
-                return false;
-            }
             table.rows.sweep(now);
             dropped = dropped.saturating_add(before.saturating_sub(table.rows.len()));
             let id = table.id;
             table.rows.shrink_to(0, |scope| hash_key(seed, id, scope));
-            true
+            table.rows.len() > 0
         });
         if tables.is_empty() {
             schedule.clear();
@@ -256,13 +245,6 @@ impl Rows {
             Self::Sliding(rows) => rows.capacity(),
         }
     }
-
-    fn floor(&self) -> Timestamp {
-        match self {
-            Self::Fixed(rows) => rows.floor(),
-            Self::Sliding(rows) => rows.floor(),
-        }
-    }
 }
 
 /// The hash of a counter's key: made once for each slot, and used for the shard and for the row within its table.
@@ -287,12 +269,6 @@ fn is_sliding(counter: &Counter) -> bool {
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "an overflow fails the test")]
 impl Shard {
-    /// The time as which an earlier one is read for this counter.
-    pub(super) fn floor(&self, id: CounterId) -> Timestamp {
-        let table = self.tables.find(table_hash(id), |table| table.id == id);
-        table.map_or(self.floor, |table| self.floor.max(table.rows.floor()))
-    }
-
     /// How many tables, rows and scheduled sweeps it holds.
     pub(super) fn sizes(&self) -> (usize, usize, usize) {
         (self.tables.len(), self.tables.iter().map(|table| table.rows.len()).sum(), self.schedule.len())

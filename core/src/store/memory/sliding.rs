@@ -1,8 +1,8 @@
 //! The counters of one declaration that count over the interval that ends now, one row for each scope value.
 //!
-//! In: a scope value with its hash, and a time. Out: how the counter stands. Each row keeps a log of its charges, so
-//! that the sum over any half-open interval of the window's length is exact (spec 8.3). Must not keep more than
-//! [`SLIDING_CHARGES`](crate::ceilings::SLIDING_CHARGES) live ones; the judge refuses before that.
+//! In: a scope value with its hash, and a time, which never runs back. Out: how the counter stands. Each row keeps a log
+//! of its charges, so that the sum over any half-open interval of the window's length is exact (spec 8.3). Must not keep
+//! more than [`SLIDING_CHARGES`](crate::ceilings::SLIDING_CHARGES) live ones; the judge refuses before that.
 
 use std::collections::VecDeque;
 
@@ -17,15 +17,11 @@ pub(super) struct SlidingRows {
     /// For how long a charge is live, in milliseconds.
     length: i64,
     rows: HashTable<Row>,
-    /// No charge that would be live at this time or later was ever dropped by a sweep; earlier times are read as this
-    /// one.
-    floor: Timestamp,
 }
 
 struct Row {
     scope: Box<[u8]>,
-    /// Times strictly ascend. Only the last entry may be zero, after a refund: its time must stay, because what it
-    /// pushed out is gone.
+    /// Times strictly ascend, and no entry is zero.
     charges: VecDeque<Charge>,
     /// Of all entries, expired ones included; at most [`i64::MAX`], because a charge first drops what has expired.
     sum: i64,
@@ -33,7 +29,7 @@ struct Row {
 
 impl SlidingRows {
     pub(super) fn new(window: Window) -> Self {
-        Self { length: length(window), rows: HashTable::new(), floor: Timestamp::MIN }
+        Self { length: length(window), rows: HashTable::new() }
     }
 
     /// How a counter stands that nobody has charged.
@@ -42,7 +38,6 @@ impl SlidingRows {
     }
 
     pub(super) fn standing(&self, hash: u64, scope: &[u8], now: Timestamp) -> Standing<'_> {
-        let now = now.max(self.floor);
         match self.rows.find(hash, |row| *row.scope == *scope) {
             Some(row) => row.standing(self.length, now),
             None => unused(self.length, now),
@@ -70,10 +65,9 @@ impl SlidingRows {
 
     /// Takes back from the charge at the time `stamp`, if that is live.
     pub(super) fn refund(&mut self, hash: u64, scope: &[u8], stamp: Timestamp, micros: i64, now: Timestamp) {
-        let now = now.max(self.floor);
-        let length = self.length;
+        let cut = now.as_millis().saturating_sub(self.length);
         if let Some(row) = self.rows.find_mut(hash, |row| *row.scope == *scope)
-            && stamp.as_millis() > row.time(now).as_millis().saturating_sub(length)
+            && stamp.as_millis() > cut
         {
             row.take_back(stamp.as_millis(), micros);
         }
@@ -81,20 +75,14 @@ impl SlidingRows {
 
     /// Drops what has expired: whole rows, and the expired charges of the others.
     pub(super) fn sweep(&mut self, now: Timestamp) {
-        let length = self.length;
-        // By `now` and not by the time of each row: one that a fast clock charged must not hurry the others.
-        let cut = now.max(self.floor).as_millis().saturating_sub(length);
-        let mut latest = None;
+        let cut = now.as_millis().saturating_sub(self.length);
         self.rows.retain(|row| {
-            latest = latest.max(row.drop_expired(cut));
+            row.drop_expired(cut);
             if row.charges.capacity() > row.charges.len().saturating_mul(4).max(16) {
                 row.charges.shrink_to(row.charges.len().saturating_mul(2));
             }
             !row.charges.is_empty()
         });
-        if let Some(latest) = latest {
-            self.floor = self.floor.max(Timestamp::from_millis(latest.saturating_add(length)));
-        }
     }
 
     /// When a row that was charged at `stamp` can be dropped.
@@ -119,30 +107,19 @@ impl SlidingRows {
     pub(super) fn capacity(&self) -> usize {
         self.rows.capacity()
     }
-
-    pub(super) fn floor(&self) -> Timestamp {
-        self.floor
-    }
 }
 
 impl Row {
-    /// The time at which a call with this clock is decided: never before the latest charge.
-    fn time(&self, now: Timestamp) -> Timestamp {
-        self.charges.back().map_or(now, |last| now.max(Timestamp::from_millis(last.at)))
-    }
-
     fn standing(&self, length: i64, now: Timestamp) -> Standing<'_> {
-        let now = self.time(now);
         let cut = now.as_millis().saturating_sub(length);
-        // Reading drops nothing: a call that is refused, or whose clock runs ahead, must leave no trace.
+        // Reading drops nothing: asking must leave no trace.
         let mut used = self.sum;
         let mut expired = 0_usize;
         for charge in self.charges.iter().take_while(|charge| charge.at <= cut) {
             used = used.saturating_sub(charge.micros);
             expired = expired.saturating_add(1);
         }
-        let live = self.charges.range(expired.min(self.charges.len())..);
-        let last = live.rev().find(|charge| charge.micros > 0);
+        let last = self.charges.back().filter(|charge| charge.at > cut);
         let resets_at = last.map_or(now, |charge| Timestamp::from_millis(charge.at.saturating_add(length)));
         let decay = Decay::Stepwise(Live { charges: Some(&self.charges), expired, length });
         Standing { used, stamp: now, resets_at, decay }
@@ -153,20 +130,16 @@ impl Row {
         self.sum = self.sum.saturating_add(charge.micros);
         match self.charges.back_mut() {
             Some(last) if last.at == charge.at => last.micros = last.micros.saturating_add(charge.micros),
-            Some(last) if last.micros == 0 => *last = charge,
             _ => self.charges.push_back(charge),
         }
     }
 
-    /// Drops the charges up to and including `cut`; returns the time of the latest that it dropped.
-    fn drop_expired(&mut self, cut: i64) -> Option<i64> {
-        let mut latest = None;
+    /// Drops the charges up to and including `cut`.
+    fn drop_expired(&mut self, cut: i64) {
         while let Some(charge) = self.charges.front().copied().filter(|charge| charge.at <= cut) {
             self.charges.pop_front();
             self.sum = self.sum.saturating_sub(charge.micros);
-            latest = Some(charge.at);
         }
-        latest
     }
 
     fn take_back(&mut self, at: i64, micros: i64) {
@@ -175,8 +148,7 @@ impl Row {
         let taken = micros.min(charge.micros);
         charge.micros = charge.micros.saturating_sub(taken);
         self.sum = self.sum.saturating_sub(taken);
-        let is_last = index.saturating_add(1) == self.charges.len();
-        if !is_last && self.charges.get(index).is_some_and(|charge| charge.micros == 0) {
+        if charge.micros == 0 {
             self.charges.remove(index);
         }
     }

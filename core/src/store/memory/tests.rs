@@ -156,13 +156,17 @@ fn guards_read_with_the_charge_added() {
     let one = [(1, 1)];
     let outcome = run(GuardMode::RefuseAll, &[(0, &more_than_five), (1, &one)], 0, 0);
     assert_eq!(outcome.verdict, Verdict::Reserved);
-    // Sliding steps: three charges of one, at 10, 20 and 30.
+    // Sliding steps: three charges of one, at 10, 20 and 30. What holds only for a while is no time to wait for.
     for now in [10, 20, 30] {
         assert!(take(&store, &other, 1, 9, now).0);
     }
-    assert_eq!(refused(&run(GuardMode::RequireAll, &[(1, &one)], 0, 30)), Some(60_020));
-    let nothing = [(0, 0)];
-    assert_eq!(refused(&run(GuardMode::RequireAll, &[(1, &one), (1, &nothing)], 0, 30)), Some(60_030));
+    let at_most_one = [(0, 1)];
+    let (some, not_two) = ([(1, 9)], [(0, 1), (3, 9)]);
+    assert_eq!(refused(&run(GuardMode::RequireAll, &[(1, &at_most_one)], 0, 30)), Some(60_020));
+    assert_eq!(refused(&run(GuardMode::RequireAll, &[(1, &one)], 0, 30)), None);
+    assert_eq!(refused(&run(GuardMode::RequireAll, &[(1, &at_most_one), (1, &unused)], 0, 30)), Some(60_030));
+    assert_eq!(refused(&run(GuardMode::RequireAll, &[(1, &at_most_one), (1, &some)], 0, 30)), None);
+    assert_eq!(refused(&run(GuardMode::RefuseAll, &[(1, &not_two)], 0, 30)), None);
     assert_eq!(refused(&run(GuardMode::RefuseAll, &[(1, &[(2, 3)])], 0, 30)), Some(60_020));
     assert_eq!(refused(&run(GuardMode::RefuseAll, &[(1, &[(0, 9)])], 0, 30)), None);
     // A test that names no slot refuses.
@@ -214,37 +218,36 @@ fn exact_over_the_whole_range() {
 #[test]
 fn a_refund_touches_only_what_was_charged() {
     // Trap 24: yesterday's late failures refunded today's quota.
-    let store = MemoryStore::new();
-    let refund = |counter: &Counter, stamp: i64, amount: i64, now: i64| {
+    let mut store = MemoryStore::new();
+    let refund = |store: &MemoryStore, counter: &Counter, stamp: i64, amount: i64, now: i64| {
         let who = scope("a");
         let refund = Refund { counter, scope: &who, stamp: at(stamp), amount: micros(amount) };
         store.refund(&[refund], at(now)).unwrap();
-        used(&store, counter, "a", now)
+        used(store, counter, "a", now)
     };
     let day = fixed(Window::Day);
     take(&store, &day, 5, 9, 0);
     take(&store, &day, 3, 9, DAY);
-    assert_eq!(refund(&day, 0, 5, DAY), 3);
-    assert_eq!(refund(&day, 2 * DAY, 3, DAY), 3);
-    assert_eq!(refund(&day, DAY, 1, DAY), 2);
-    assert_eq!(refund(&day, DAY, i64::MAX, DAY), 0);
+    assert_eq!(refund(&store, &day, 0, 5, DAY), 3);
+    assert_eq!(refund(&store, &day, 2 * DAY, 3, DAY), 3);
+    assert_eq!(refund(&store, &day, DAY, 1, DAY), 2);
+    assert_eq!(refund(&store, &day, DAY, i64::MAX, DAY), 0);
+    store = MemoryStore::new();
     let minute = sliding(60);
     for now in [10, 20, 30] {
         take(&store, &minute, 2, 9, now);
     }
-    assert_eq!(refund(&minute, 15, 2, 30), 6);
-    assert_eq!(refund(&minute, 20, 1, 30), 5);
-    assert_eq!(refund(&minute, 20, 9, 30), 4);
-    assert_eq!(refund(&minute, 30, 2, 30), 2);
-    // The last charge's time stays, or a clock behind would count into an interval whose charges are gone.
-    assert_eq!(store.peek(&batch([slot(&minute, "a", None, 0)]), at(0)).unwrap().usage[0].stamp, at(30));
+    assert_eq!(refund(&store, &minute, 15, 2, 30), 6);
+    assert_eq!(refund(&store, &minute, 20, 1, 30), 5);
+    assert_eq!(refund(&store, &minute, 20, 9, 30), 4);
+    assert_eq!(refund(&store, &minute, 30, 2, 30), 2);
     assert_eq!(
         store.peek(&batch([slot(&minute, "a", None, 0)]), at(0)).unwrap().usage[0].resets_at,
         at(60_010)
     );
     take(&store, &minute, 3, 9, 40);
-    assert_eq!(refund(&minute, 10, 2, 60_010), 3);
-    assert_eq!(refund(&minute, 40, 3, 60_010), 0);
+    assert_eq!(refund(&store, &minute, 10, 2, 60_010), 3);
+    assert_eq!(refund(&store, &minute, 40, 3, 60_010), 0);
 }
 
 #[test]
@@ -264,12 +267,12 @@ fn a_sliding_log_has_a_ceiling() {
     for now in 1..=ceiling {
         assert!(take(&store, &counter, 1, i64::MAX, now).0);
     }
+    // The same time needs no room, and one more is there as soon as the oldest charge has expired.
+    assert_eq!(take(&store, &counter, 1, i64::MAX, ceiling), (true, ceiling + 1));
     let outcome = store.reserve(&batch([slot(&counter, "a", Some(1), i64::MAX)]), at(ceiling + 1)).unwrap();
     let full = Refusal { bound: Bound::Full(0), order: 0, retry_at: Some(at(60_001)) };
     assert_eq!(refusals(&outcome), [full]);
-    assert_eq!(take(&store, &counter, 0, i64::MAX, ceiling + 1), (true, ceiling));
-    // The same time needs no room, and one more is there as soon as the oldest charge has expired.
-    assert_eq!(take(&store, &counter, 1, i64::MAX, ceiling), (true, ceiling + 1));
+    assert_eq!(take(&store, &counter, 0, i64::MAX, ceiling + 1), (true, ceiling + 1));
     assert!(!take(&store, &counter, 1, i64::MAX, 60_000).0);
     assert_eq!(take(&store, &counter, 1, i64::MAX, 60_001), (true, ceiling + 1));
 }

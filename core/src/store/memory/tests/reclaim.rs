@@ -57,33 +57,32 @@ fn a_clock_that_runs_behind_does_not_revive_what_was_swept() {
 }
 
 #[test]
-fn a_wild_clock_does_not_carry_other_counters_away() {
-    let (store, counter) = (MemoryStore::new(), fixed(Window::Minute));
-    for who in 0..1_000 {
-        store.reserve(&batch([slot(&counter, &format!("{who}"), Some(1), 1)]), at(0)).unwrap();
+fn time_stands_still_until_a_wild_clock_is_caught_up_with() {
+    for counter in [fixed(Window::Minute), sliding(60)] {
+        let store = MemoryStore::new();
+        let year = 366 * DAY;
+        assert_eq!(take(&store, &counter, 1, 2, year), (true, 1));
+        // For every counter alike, one that was never charged included, and asking shows it.
+        let other = batch([slot(&counter, "other", Some(1), 1)]);
+        for (now, verdict) in [(0, Verdict::Reserved), (60_000, Verdict::Reserved)] {
+            assert_eq!(store.peek(&other, at(now)).unwrap().verdict, verdict);
+            assert_eq!(store.peek(&other, at(now)).unwrap().usage[0].stamp, at(year));
+        }
+        assert_eq!(take(&store, &counter, 1, 2, 0), (true, 2));
+        let refused = store.reserve(&batch([slot(&counter, "a", Some(1), 2)]), at(60_000)).unwrap();
+        assert_eq!((refused.now, refusals(&refused)[0].retry_at), (at(60_000), Some(at(year + 60_000))));
+        assert_eq!(take(&store, &counter, 1, 2, year + 60_000), (true, 1));
     }
-    assert_eq!(store.purge(Timestamp::MAX), Ok(1_000));
-    // All that is lost is the minute whose rows were dropped.
-    assert_eq!(take(&store, &counter, 1, 1, 60_000), (true, 1));
-    assert_eq!(take(&store, &counter, 1, 1, 60_000), (false, 1));
-    assert_eq!(take(&store, &counter, 1, 1, 120_000), (true, 1));
 }
 
 #[test]
-fn a_wild_clock_does_not_stop_the_sweeps() {
-    for counter in [fixed(Window::Minute), sliding(60)] {
-        let store = MemoryStore::new();
-        let rows = || (0..SHARDS).map(|shard| store.lock(shard).sizes().1).sum::<usize>();
-        for (round, now) in [Timestamp::MAX, at(0), at(120_000), at(240_000)].into_iter().enumerate() {
-            for who in 0..1_000 {
-                let who = format!("{round} {who}");
-                store.reserve(&batch([slot(&counter, &who, Some(1), 1)]), now).unwrap();
-            }
-        }
-        // The rows of the wild clock, which no other has reached, and those of the last round.
-        // A shard that the last round happens to miss keeps its rows of the round before.
-        assert!((2_000..2_100).contains(&rows()), "{} rows", rows());
-    }
+fn asking_and_taking_back_do_not_move_time_on() {
+    let (store, counter, who) = (MemoryStore::new(), fixed(Window::Minute), scope("a"));
+    assert_eq!(take(&store, &counter, 1, 2, 0), (true, 1));
+    assert_eq!(used(&store, &counter, "a", DAY), 0);
+    let refund = Refund { counter: &counter, scope: &who, stamp: at(0), amount: micros(1) };
+    store.refund(&[refund], at(DAY)).unwrap();
+    assert_eq!(take(&store, &counter, 1, 2, 0), (true, 2));
 }
 
 #[test]
@@ -122,7 +121,7 @@ fn nothing_live_is_dropped_and_nothing_dead_is_kept() {
 }
 
 #[test]
-fn a_table_that_stays_empty_goes_and_its_floor_stays() {
+fn a_table_that_stays_empty_goes() {
     let (store, counter) = (MemoryStore::new(), fixed(Window::Minute));
     let hash = hash_key(&store.seed, counter.id, b"a");
     assert!(take(&store, &counter, 1, 1, 0).0);
@@ -133,10 +132,6 @@ fn a_table_that_stays_empty_goes_and_its_floor_stays() {
     assert_eq!(shard.sizes(), (1, 0, 1));
     shard.tidy(at(120_000));
     assert_eq!(shard.sizes(), (0, 0, 0));
-    assert_eq!(shard.floor(counter.id), at(60_000));
-    drop(shard);
-    let outcome = store.reserve(&batch([slot(&counter, "a", Some(1), 1)]), at(0)).unwrap();
-    assert_eq!(outcome.usage[0].stamp, at(60_000));
 }
 
 #[test]
