@@ -216,7 +216,9 @@ impl Engine {
         };
         // What a peek found was not charged.
         let mut ruling: Ruling = ruling;
-        ruling.counters.iter_mut().for_each(|counted| counted.charged = None);
+        if !ruling.counters().is_empty() {
+            ruling.more_mut().counters.iter_mut().for_each(|counted| counted.charged = None);
+        }
         Explanation { decision: Decision::sharing(policy, tool, ruling), checks: recorder.finish() }
     }
 

@@ -1,9 +1,10 @@
 //! The sans-I/O face: `policy.evaluate(&call)` gives a decision, or the batch that a store must take first (spec 6).
 
 use crate::call::Call;
+use crate::condition::Facts;
 use crate::decision::{Code, Decision, Effect, Ruling};
-use crate::evaluate::{Evaluated, Given, Prepared};
-use crate::policy::Policy;
+use crate::evaluate::{Evaluated, Prepared};
+use crate::policy::{Found, Policy};
 use crate::raw::RawJson;
 use crate::store::{Batch, Outcome};
 use crate::trace::{Check, Recorder, Silent, Sink};
@@ -118,8 +119,9 @@ impl crate::policy::Compiled {
         call: &Call<'_, &str, I>,
         sink: &mut S,
     ) -> Evaluated<'_> {
-        let matched = match self.admit(call.tool) {
-            Ok(matched) => matched,
+        let mut found = Found::new();
+        let entries = match self.admit(call.tool, &mut found) {
+            Ok(entries) => entries,
             Err(ruling) => return Evaluated::Decided(ruling),
         };
         let raw = match call.args.map(RawJson::parse).transpose() {
@@ -127,8 +129,7 @@ impl crate::policy::Compiled {
             Err(error) => return Evaluated::Decided(Ruling::invalid_args(error.to_string())),
         };
         let args = raw.as_ref().map(RawJson::root);
-        let given =
-            Given { tool: call.tool, args: args.as_ref(), identity: &call.identity, approval: call.approval };
-        self.check(&matched, &given, sink)
+        let facts = Facts::new(call.tool, args.as_ref(), &call.identity);
+        self.check(entries, &facts, call.approval, sink)
     }
 }

@@ -99,10 +99,15 @@ impl<'a> Number<'a> {
     }
 
     /// Compares the exact values. Takes time linear in the digits.
+    #[inline]
     pub fn compare(&self, other: &Number<'_>) -> Ordering {
         if let (Repr::Int(left), Repr::Int(right)) = (&self.0, &other.0) {
             return left.cmp(right);
         }
+        self.compare_digits(other)
+    }
+
+    fn compare_digits(&self, other: &Number<'_>) -> Ordering {
         let (left, right) = (self.signum(), other.signum());
         if left != right || left == 0 {
             return left.cmp(&right);

@@ -46,7 +46,21 @@ impl Condition {
     ///
     /// `quantifier` is what `[*]` means here: the place's own, swapped by every `not` around. Recursion is as deep as
     /// the condition, which the document's depth bounds.
+    #[inline]
     pub(crate) fn evaluate<A: View, I: View, S: Sink>(
+        &self,
+        facts: &Facts<'_, A, I>,
+        place: Place,
+        quantifier: Quantifier,
+        sink: &mut S,
+    ) -> Result<Outcome, Unreadable> {
+        match self {
+            Self::Test(test) => test.evaluate(facts, place, quantifier, sink),
+            combined => combined.evaluate_combined(facts, place, quantifier, sink),
+        }
+    }
+
+    fn evaluate_combined<A: View, I: View, S: Sink>(
         &self,
         facts: &Facts<'_, A, I>,
         place: Place,
@@ -98,6 +112,7 @@ fn combine<A: View, I: View, S: Sink>(
 }
 
 impl Test {
+    #[inline(always)]
     fn evaluate<A: View, I: View, S: Sink>(
         &self,
         facts: &Facts<'_, A, I>,
@@ -112,12 +127,11 @@ impl Test {
             quantifier,
             steps: &facts.steps,
             whole: quantifier.of_none(),
-            seen: false,
-            why: None,
+            why: Why::NoElement,
         };
         facts.reach(&self.path, &mut verdict)?;
         sink.open(Step::Here, || self.to_string());
-        sink.close(verdict.whole.name(), verdict.reason());
+        sink.close(verdict.whole.name(), verdict.why.text());
         Ok(verdict.whole)
     }
 }
@@ -129,35 +143,51 @@ struct Verdict<'t> {
     quantifier: Quantifier,
     steps: &'t Steps,
     whole: Outcome,
-    seen: bool,
-    why: Option<&'static str>,
+    why: Why,
 }
 
-impl Verdict<'_> {
-    fn reason(&self) -> Option<&'static str> {
-        if self.seen { self.why } else { Some("there is no element") }
+/// What a trace says beyond the outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    NoElement,
+    Decided,
+    Absent,
+    WrongStep,
+    WrongType,
+}
+
+impl Why {
+    fn text(self) -> Option<&'static str> {
+        match self {
+            Self::Decided => None,
+            Self::NoElement => Some("there is no element"),
+            Self::Absent => Some("the path is absent"),
+            Self::WrongStep => Some("the path steps into a value of another type"),
+            Self::WrongType => Some("the value is of another type"),
+        }
     }
 }
 
 impl Visitor for Verdict<'_> {
+    #[inline]
     fn leaf<V: View>(&mut self, leaf: Leaf<'_, V>) -> Result<ControlFlow<()>, Unreadable> {
-        self.seen = true;
         let (outcome, why) = match (leaf, &self.test.operator) {
-            (Leaf::Absent, Operator::Exists(wanted)) => ((!*wanted).into(), Some("the path is absent")),
+            (Leaf::Absent, Operator::Exists(wanted)) => ((!*wanted).into(), Why::Absent),
             (Leaf::Absent, _) => match self.place {
-                Place::Permit => (Outcome::Unknown, Some("the path is absent")),
-                Place::Block => (Outcome::Fails, Some("the path is absent")),
+                Place::Permit => (Outcome::Unknown, Why::Absent),
+                Place::Block => (Outcome::Fails, Why::Absent),
             },
-            (Leaf::WrongType, _) => (Outcome::Unknown, Some("the path steps into a value of another type")),
+            (Leaf::WrongType, _) => (Outcome::Unknown, Why::WrongStep),
             (Leaf::Value(value), operator) => match operator.test(value, self.steps)? {
-                Outcome::Unknown => (Outcome::Unknown, Some("the value is of another type")),
-                decided => (decided, None),
+                Outcome::Unknown => (Outcome::Unknown, Why::WrongType),
+                decided => (decided, Why::Decided),
             },
         };
         let outcome = if self.test.negated { !outcome } else { outcome };
         let before = self.whole;
-        self.whole = self.quantifier.with(before, outcome);
-        if self.whole != before || self.why.is_none() {
+        // Of one value alone, as nearly all paths name, the whole is its outcome.
+        self.whole = if self.why == Why::NoElement { outcome } else { self.quantifier.with(before, outcome) };
+        if self.whole != before || matches!(self.why, Why::NoElement | Why::Decided) {
             self.why = why;
         }
         Ok(if self.whole == self.quantifier.settled_by() {

@@ -101,8 +101,47 @@ pub(crate) struct List {
 /// A few strings are compared one by one, which is faster than hashing.
 #[derive(Debug, Clone)]
 enum Strings {
-    Few(Box<[Box<str>]>),
+    Few(Box<[Headed]>),
     Many(HashSet<Box<str>, foldhash::fast::RandomState>),
+}
+
+/// A string with its [`head`], which tells it from most others without a look at the text.
+#[derive(Debug, Clone)]
+struct Headed {
+    head: u64,
+    text: Box<str>,
+}
+
+/// The first eight bytes, zeros behind those that are not there.
+#[inline]
+fn head(text: &str) -> u64 {
+    match text.as_bytes().first_chunk() {
+        Some(first) => u64::from_le_bytes(*first),
+        None => text.bytes().rev().fold(0, |head, byte| (head << 8) | u64::from(byte)),
+    }
+}
+
+impl Strings {
+    #[inline]
+    fn has(&self, text: &str) -> bool {
+        match self {
+            Self::Few(few) => {
+                let head = head(text);
+                let is = |member: &Headed| {
+                    // A text of up to eight bytes is its head and its length.
+                    member.head == head
+                        && member.text.len() == text.len()
+                        && (text.len() <= 8 || *member.text == *text)
+                };
+                few.iter().any(is)
+            }
+            Self::Many(many) => many.contains(text),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Few(few) if few.is_empty())
+    }
 }
 
 const FEW: usize = 8;
@@ -146,7 +185,7 @@ impl List {
         numbers.sort_by(Number::compare);
         list.numbers = numbers.into();
         list.strings = if strings.len() <= FEW {
-            Strings::Few(strings.into())
+            Strings::Few(strings.into_iter().map(|text| Headed { head: head(&text), text }).collect())
         } else {
             Strings::Many(strings.into_iter().collect())
         };
@@ -175,10 +214,7 @@ impl List {
             }
             Kind::String(text) => {
                 steps.take_text(&text)?;
-                match &self.strings {
-                    Strings::Few(few) => among(few.iter().any(|member| **member == *text), !few.is_empty()),
-                    Strings::Many(many) => among(many.contains(&*text), true),
-                }
+                among(self.strings.has(&text), !self.strings.is_empty())
             }
             Kind::Array => Self::any_equal(&self.arrays, value, steps)?,
             Kind::Object => Self::any_equal(&self.objects, value, steps)?,

@@ -57,6 +57,7 @@ pub(crate) enum Order {
 }
 
 impl Order {
+    #[inline]
     fn admits(self, ordering: Ordering) -> bool {
         match self {
             Self::Less => ordering == Ordering::Less,
@@ -141,6 +142,7 @@ impl Operator {
     }
 
     /// What the operator says of a value that is there.
+    #[inline]
     pub(crate) fn test<V: View>(&self, value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
         match self {
             Self::Equal(operand) => return operand.equals(value, steps),

@@ -15,6 +15,7 @@ pub enum Outcome {
 }
 
 impl From<bool> for Outcome {
+    #[inline]
     fn from(holds: bool) -> Self {
         if holds { Self::Holds } else { Self::Fails }
     }
@@ -23,6 +24,7 @@ impl From<bool> for Outcome {
 impl Not for Outcome {
     type Output = Self;
 
+    #[inline]
     fn not(self) -> Self {
         match self {
             Self::Holds => Self::Fails,
@@ -64,6 +66,7 @@ impl Quantifier {
     }
 
     /// Adds one more outcome to what came before.
+    #[inline]
     pub(crate) fn with(self, before: Outcome, next: Outcome) -> Outcome {
         let settled = self.settled_by();
         if before == settled || next == settled {

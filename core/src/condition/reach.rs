@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use super::steps::Steps;
 use crate::identity::Identity;
 use crate::path::{Path, Root, Segment};
-use crate::view::{Kind, Unreadable, View};
+use crate::view::{Kind, Reached, Unreadable, View};
 
 /// What stands at the end of a path.
 pub(crate) enum Leaf<'v, V> {
@@ -26,6 +26,12 @@ pub(crate) struct Facts<'c, A, I> {
     pub(crate) steps: Steps,
 }
 
+impl<'c, A, I> Facts<'c, A, I> {
+    pub(crate) fn new(tool: &'c str, args: Option<&'c A>, identity: &'c Identity<'c, I>) -> Self {
+        Self { tool, args, identity, steps: Steps::new() }
+    }
+}
+
 /// Receives leaves of whatever type of view the root of the path has. `Break` ends the walk.
 pub(crate) trait Visitor {
     fn leaf<V: View>(&mut self, leaf: Leaf<'_, V>) -> Result<ControlFlow<()>, Unreadable>;
@@ -33,23 +39,29 @@ pub(crate) trait Visitor {
 
 impl<A: View, I: View> Facts<'_, A, I> {
     /// Shows every value that `path` names to `visitor`, in order.
+    #[inline]
     pub(crate) fn reach(&self, path: &Path, visitor: &mut impl Visitor) -> Result<(), Unreadable> {
-        // Whether the visitor broke off is its own business.
-        let _flow = match (path.root, self.args, self.identity) {
-            (Root::Args, Some(args), _) => walk(args, &path.segments, &self.steps, visitor)?,
-            (Root::Identity, _, Identity::Claims(claims)) => {
-                walk(claims, &path.segments, &self.steps, visitor)?
-            }
-            (Root::Identity, _, Identity::Id(id)) => match path.segments.split_first() {
+        if let (Root::Args, Some(args)) = (path.root, self.args) {
+            // Whether the visitor broke off is its own business.
+            let _flow = walk(args, &path.segments, &self.steps, visitor)?;
+            return Ok(());
+        }
+        self.reach_elsewhere(path, visitor)
+    }
+
+    fn reach_elsewhere(&self, path: &Path, visitor: &mut impl Visitor) -> Result<(), Unreadable> {
+        let _flow = match (path.root, self.identity) {
+            (Root::Identity, Identity::Claims(claims)) => walk(claims, &path.segments, &self.steps, visitor)?,
+            (Root::Identity, Identity::Id(id)) => match path.segments.split_first() {
                 Some((Segment::Name(name) | Segment::Quoted(name), rest)) if &**name == "id" => {
                     walk(&Text(id), rest, &self.steps, visitor)?
                 }
                 _ => in_empty_object::<A>(&path.segments, visitor)?,
             },
-            (Root::Tool, ..) => visitor.leaf(Leaf::Value(&Text(self.tool)))?,
-            (Root::Args, None, _) => in_empty_object::<A>(&path.segments, visitor)?,
+            (Root::Tool, _) => visitor.leaf(Leaf::Value(&Text(self.tool)))?,
+            (Root::Args, _) => in_empty_object::<A>(&path.segments, visitor)?,
             // State paths are compiled into tests of counters and never reached here.
-            (Root::Identity | Root::State, ..) => visitor.leaf::<A>(Leaf::Absent)?,
+            (Root::Identity | Root::State, _) => visitor.leaf::<A>(Leaf::Absent)?,
         };
         Ok(())
     }
@@ -67,6 +79,7 @@ fn in_empty_object<V: View>(
 }
 
 /// Recursion is as deep as the path has `[*]`, which its ceiling bounds.
+#[inline(always)]
 fn walk<V: View>(
     root: &V,
     segments: &[Segment],
@@ -77,21 +90,31 @@ fn walk<V: View>(
     let mut value = root;
     let mut rest = segments;
     while let Some((segment, after)) = rest.split_first() {
-        let next = match (segment, value.kind()?) {
-            (_, Kind::Null) => None,
-            (Segment::Name(name) | Segment::Quoted(name), Kind::Object) => value.member(name)?,
-            (Segment::Index(index), Kind::Array) => value.element(*index)?,
-            (Segment::Each, Kind::Array) => return each(value, after, steps, visitor),
-            _ => return visitor.leaf::<V>(Leaf::WrongType),
+        let next = match segment {
+            Segment::Name(name) | Segment::Quoted(name) => value.step(name)?,
+            Segment::Index(index) => match value.kind()? {
+                Kind::Array => value.element(*index)?.map_or(Reached::Absent, Reached::Value),
+                Kind::Null => Reached::Absent,
+                _ => Reached::WrongType,
+            },
+            Segment::Each => match value.kind()? {
+                Kind::Array => return each(value, after, steps, visitor),
+                Kind::Null => Reached::Absent,
+                _ => Reached::WrongType,
+            },
         };
-        let Some(next) = next else { return visitor.leaf::<V>(Leaf::Absent) };
-        held = next;
+        match next {
+            Reached::Value(next) => held = next,
+            Reached::Absent => return visitor.leaf::<V>(Leaf::Absent),
+            Reached::WrongType => return visitor.leaf::<V>(Leaf::WrongType),
+        }
         value = &held;
         rest = after;
     }
     visitor.leaf(Leaf::Value(value))
 }
 
+#[inline(never)]
 fn each<V: View>(
     array: &V,
     rest: &[Segment],

@@ -15,6 +15,7 @@ impl Steps {
     }
 
     /// Takes `count` steps, or refuses the call.
+    #[inline]
     pub(crate) fn take(&self, count: u64) -> Result<(), Unreadable> {
         match self.0.get().checked_sub(count) {
             Some(left) => {
@@ -26,6 +27,7 @@ impl Steps {
     }
 
     /// Takes the steps of looking at a string once.
+    #[inline]
     pub(crate) fn take_text(&self, text: &str) -> Result<(), Unreadable> {
         self.take(text.len() as u64 / 16)
     }

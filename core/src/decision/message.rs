@@ -10,7 +10,7 @@ pub(super) fn message<'d>(policy: &'d Compiled, tool: &str, ruling: &'d Ruling) 
     if ruling.effect == Effect::Allow {
         return None;
     }
-    let rule = ruling.rule.and_then(|rule| policy.rule(rule));
+    let rule = ruling.rule().and_then(|rule| policy.rule(rule));
     let speaks = matches!(
         ruling.code,
         Code::Denied | Code::ConditionFailed | Code::LimitExceeded | Code::ApprovalRequired
@@ -19,9 +19,10 @@ pub(super) fn message<'d>(policy: &'d Compiled, tool: &str, ruling: &'d Ruling) 
         return Some(Cow::Borrowed(on_deny));
     }
     let label = rule.map_or("", |rule| rule.name.as_deref().unwrap_or(&rule.pointer));
-    let declared = match ruling.detail {
-        Detail::Declared(index) => policy.declared(index),
-        Detail::None | Detail::Args(_) => None,
+    let detail = ruling.more().map(|more| &more.detail);
+    let declared = match detail {
+        Some(Detail::Declared(index)) => policy.declared(*index),
+        _ => None,
     };
     Some(Cow::Owned(match ruling.code {
         Code::Hidden => format!("Tool \"{tool}\" is hidden by policy"),
@@ -46,9 +47,9 @@ pub(super) fn message<'d>(policy: &'d Compiled, tool: &str, ruling: &'d Ruling) 
             };
             format!("Rule \"{label}\" needs a valid amount at {path}")
         }
-        Code::InvalidArgs => match &ruling.detail {
-            Detail::Args(why) => format!("Arguments are not valid: {why}"),
-            Detail::None | Detail::Declared(_) => "Arguments are not valid".to_owned(),
+        Code::InvalidArgs => match detail {
+            Some(Detail::Args(why)) => format!("Arguments are not valid: {why}"),
+            _ => "Arguments are not valid".to_owned(),
         },
         Code::InvalidIdentity => "Identity is neither a string nor an object".to_owned(),
         Code::InvalidTool => "Tool name is too long".to_owned(),

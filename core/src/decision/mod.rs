@@ -154,7 +154,7 @@ impl<'d> Decision<'d> {
 
     /// The rule or item that decided, if one did.
     pub fn rule(&self) -> Option<RuleRef<'_>> {
-        self.ruling.rule.and_then(|rule| self.compiled().rule(rule)).map(|rule| RuleRef { rule })
+        self.ruling.rule().and_then(|rule| self.compiled().rule(rule)).map(|rule| RuleRef { rule })
     }
 
     /// What to tell the agent; `None` when the call is allowed (spec 10.5).
@@ -165,19 +165,19 @@ impl<'d> Decision<'d> {
     /// Every counter that the decision asked the store about (spec 10.4).
     pub fn counters(&self) -> impl Iterator<Item = CounterUse<'_>> {
         let compiled = self.compiled();
-        self.ruling.counters.iter().filter_map(move |counted| {
+        self.ruling.counters().iter().filter_map(move |counted| {
             compiled.declared(counted.declared).map(|declared| CounterUse { declared, counted })
         })
     }
 
     /// Whole seconds after which the call may pass if nothing else happens; `None` if waiting does not help (spec 8.9).
     pub fn retry_after(&self) -> Option<u64> {
-        self.ruling.retry_after
+        self.ruling.more()?.retry_after
     }
 
     /// What an approval of this call must name; `None` unless the effect is `require_approval` (spec 7.1).
     pub fn approval_key(&self) -> Option<&str> {
-        self.ruling.approval_key.as_deref()
+        self.ruling.more()?.approval_key.as_deref()
     }
 
     /// Takes the charges of an allowed call into the caller's hands, to be released or settled with
@@ -185,11 +185,12 @@ impl<'d> Decision<'d> {
     ///
     /// Dropping the reservation leaves the charges standing (spec 8.10).
     pub fn take_reservation(&mut self) -> Option<Reservation> {
-        let charged = self.allowed() && self.ruling.counters.iter().any(|counted| counted.charged.is_some());
+        let charged =
+            self.allowed() && self.ruling.counters().iter().any(|counted| counted.charged.is_some());
         if !charged || std::mem::replace(&mut self.reservation_taken, true) {
             return None;
         }
-        Some(Reservation::new(self.policy().clone(), &self.ruling.counters))
+        Some(Reservation::new(self.policy().clone(), self.ruling.counters()))
     }
 
     /// The decision as JSON, the same in every language (spec 10.3).

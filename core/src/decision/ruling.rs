@@ -1,5 +1,9 @@
 //! What evaluation found, before it is put together with the policy and the call that it is about.
 
+use std::num::NonZeroU32;
+
+use smallvec::SmallVec;
+
 use crate::amount::Amount;
 use crate::store::ScopeValue;
 use crate::time::Timestamp;
@@ -83,22 +87,30 @@ impl Code {
     }
 }
 
-/// The core of a decision.
+/// The core of a decision: two machine words, so that it is handed on in registers.
 #[derive(Debug, Clone)]
 pub(crate) struct Ruling {
     pub(crate) effect: Effect,
     pub(crate) code: Code,
-    pub(crate) rule: Option<u32>,
+    /// Its index and one more.
+    rule: Option<NonZeroU32>,
+    /// What decisions without counters and approval do not have, so that they allocate nothing.
+    more: Option<Box<More>>,
+}
+
+/// The rest of a decision.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct More {
     pub(crate) detail: Detail,
-    /// Empty, and so not allocated, unless a store was asked.
-    pub(crate) counters: Vec<Counted>,
+    pub(crate) counters: SmallVec<[Counted; 1]>,
     pub(crate) retry_after: Option<u64>,
     pub(crate) approval_key: Option<Box<str>>,
 }
 
 /// What the message needs to know beyond the code.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) enum Detail {
+    #[default]
     None,
     /// Why arguments are not valid.
     Args(Box<str>),
@@ -120,15 +132,26 @@ pub(crate) struct Counted {
 
 impl Ruling {
     pub(crate) fn new(effect: Effect, code: Code, rule: Option<u32>) -> Self {
-        Self {
-            effect,
-            code,
-            rule,
-            detail: Detail::None,
-            counters: Vec::new(),
-            retry_after: None,
-            approval_key: None,
-        }
+        Self { effect, code, rule: rule.map(|rule| NonZeroU32::MIN.saturating_add(rule)), more: None }
+    }
+
+    /// The index of the rule that decided.
+    pub(crate) fn rule(&self) -> Option<u32> {
+        self.rule.map(|rule| rule.get().saturating_sub(1))
+    }
+
+    /// The rest, where there is any.
+    pub(crate) fn more(&self) -> Option<&More> {
+        self.more.as_deref()
+    }
+
+    /// The rest, made if there was none.
+    pub(crate) fn more_mut(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    pub(crate) fn counters(&self) -> &[Counted] {
+        self.more().map_or(&[], |more| &more.counters)
     }
 
     pub(crate) fn deny(code: Code, rule: Option<u32>) -> Self {
@@ -136,13 +159,32 @@ impl Ruling {
     }
 
     pub(crate) fn about(mut self, declared: u32) -> Self {
-        self.detail = Detail::Declared(declared);
+        self.more_mut().detail = Detail::Declared(declared);
         self
     }
 
     pub(crate) fn invalid_args(why: impl Into<Box<str>>) -> Self {
         let mut ruling = Self::deny(Code::InvalidArgs, None);
-        ruling.detail = Detail::Args(why.into());
+        ruling.more_mut().detail = Detail::Args(why.into());
         ruling
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is larger goes through memory at every call on its way.
+    #[test]
+    fn a_ruling_fits_two_words() {
+        assert_eq!(size_of::<Ruling>(), 16);
+        assert_eq!(size_of::<Result<crate::evaluate::Evaluated<'_>, crate::view::Unreadable>>(), 16);
+    }
+
+    #[test]
+    fn every_rule_index_comes_back() {
+        for rule in [None, Some(0), Some(1), Some(u32::MAX - 1)] {
+            assert_eq!(Ruling::deny(Code::Denied, rule).rule(), rule);
+        }
     }
 }

@@ -12,10 +12,10 @@ pub(crate) use pending::Prepared;
 
 use crate::call::{Approval, Call};
 use crate::canonical::approval_key;
-use crate::condition::{Facts, Outcome, Place, Quantifier, Steps};
+use crate::condition::{Facts, Outcome, Place};
 use crate::decision::{Code, Effect, Ruling};
 use crate::identity::Identity;
-use crate::policy::{Compiled, Matched, Step};
+use crate::policy::{Compiled, Found, Step};
 use crate::trace::{Sink, Step as At};
 use crate::view::{Kind, Unreadable, View};
 
@@ -26,44 +26,20 @@ pub(crate) enum Evaluated<'p> {
     Pending(Box<Prepared<'p>>),
 }
 
-/// A call whose arguments, if they were raw text, have been read.
-pub(crate) struct Given<'c, A, I> {
-    pub(crate) tool: &'c str,
-    pub(crate) args: Option<&'c A>,
-    pub(crate) identity: &'c Identity<'c, I>,
-    pub(crate) approval: Option<Approval<'c>>,
-}
-
 /// Steps that need counters, in order.
 pub(crate) type Counting<'p> = SmallVec<[&'p Step; 4]>;
 
 impl Compiled {
-    /// Decides what can be decided without looking at the arguments (spec 3.6).
-    pub(crate) fn admit(&self, tool: &str) -> Result<Matched<'_>, Ruling> {
-        let Some(matched) = self.matched(tool) else { return Err(Ruling::deny(Code::InvalidTool, None)) };
-        if matched.hidden.is_some() {
-            return Err(Ruling::deny(Code::Hidden, matched.hidden));
-        }
-        if self.default_deny && !matched.listed {
-            return Err(Ruling::deny(Code::NotListed, None));
-        }
-        Ok(matched)
-    }
-
     /// Decides a call.
     pub(crate) fn evaluate<A: View, I: View, S: Sink>(
         &self,
         call: &Call<'_, A, I>,
         sink: &mut S,
     ) -> Evaluated<'_> {
-        match self.admit(call.tool) {
-            Ok(matched) => {
-                let args = call.args.as_ref();
-                self.check(
-                    &matched,
-                    &Given { tool: call.tool, args, identity: &call.identity, approval: call.approval },
-                    sink,
-                )
+        match self.admit(call.tool, &mut Found::new()) {
+            Ok(entries) => {
+                let facts = Facts::new(call.tool, call.args.as_ref(), &call.identity);
+                self.check(entries, &facts, call.approval, sink)
             }
             Err(ruling) => Evaluated::Decided(ruling),
         }
@@ -73,23 +49,22 @@ impl Compiled {
     #[inline]
     pub(crate) fn check<A: View, I: View, S: Sink>(
         &self,
-        matched: &Matched<'_>,
-        given: &Given<'_, A, I>,
+        entries: &[u32],
+        facts: &Facts<'_, A, I>,
+        approval: Option<Approval<'_>>,
         sink: &mut S,
     ) -> Evaluated<'_> {
-        match given.args.map_or(Ok(Kind::Object), View::kind) {
+        match facts.args.map_or(Ok(Kind::Object), View::kind) {
             Ok(Kind::Object) => {}
             Ok(_) => return Evaluated::Decided(Ruling::invalid_args("they are no object")),
             Err(unreadable) => return Evaluated::Decided(Ruling::invalid_args(unreadable.to_string())),
         }
-        if let Identity::Claims(claims) = given.identity
+        if let Identity::Claims(claims) = facts.identity
             && !matches!(claims.kind(), Ok(Kind::Object))
         {
             return Evaluated::Decided(Ruling::deny(Code::InvalidIdentity, None));
         }
-        let facts =
-            Facts { tool: given.tool, args: given.args, identity: given.identity, steps: Steps::new() };
-        match self.decide(matched, &facts, given.approval, sink) {
+        match self.decide(entries, facts, approval, sink) {
             Ok(evaluated) => evaluated,
             Err(unreadable) => Evaluated::Decided(Ruling::invalid_args(unreadable.to_string())),
         }
@@ -97,14 +72,14 @@ impl Compiled {
 
     fn decide<A: View, I: View, S: Sink>(
         &self,
-        matched: &Matched<'_>,
+        entries: &[u32],
         facts: &Facts<'_, A, I>,
         approval: Option<Approval<'_>>,
         sink: &mut S,
     ) -> Result<Evaluated<'_>, Unreadable> {
         let mut counting = Counting::new();
         let mut approver = None;
-        for entry in matched.entries().into_iter().flatten() {
+        for entry in entries {
             let Some(entry) = self.entries.get(*entry as usize) else { continue };
             for step in &entry.steps {
                 let (outcome, denial) = self.stateless(step, facts, sink)?;
@@ -146,7 +121,7 @@ impl Compiled {
                 Some(approval) => prepared.approve(rule, key, approval.id),
                 None => {
                     let mut ruling = Ruling::new(Effect::RequireApproval, Code::ApprovalRequired, Some(rule));
-                    ruling.approval_key = Some(key.into());
+                    ruling.more_mut().approval_key = Some(key.into());
                     return Ok(Evaluated::Decided(ruling));
                 }
             }
@@ -167,9 +142,13 @@ impl Compiled {
             sink.enter(clause.index.map_or(At::Here, |index| At::Item("conditions", index)));
             let outcome = clause.condition.evaluate(facts, step.place, step.place.quantifier(), sink)?;
             sink.leave();
-            whole = Quantifier::All.with(whole, outcome);
-            if whole == Outcome::Fails {
-                break;
+            match outcome {
+                Outcome::Holds => {}
+                Outcome::Unknown => whole = outcome,
+                Outcome::Fails => {
+                    whole = outcome;
+                    break;
+                }
             }
         }
         let code = match step.place {

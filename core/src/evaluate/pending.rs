@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use crate::amount::Amount;
 use crate::decision::{Code, Counted, Detail, Effect, Ruling};
 use crate::policy::{Compiled, StateTest};
-use crate::store::{Batch, Bound, Guard, GuardMode, Outcome, Owner, Refusal, Verdict};
+use crate::store::{Batch, Bound, Guard, GuardMode, Outcome, Owner, Refusal, Slot, Usage, Verdict};
 use crate::trace::{Sink, Step};
 
 /// A batch with what is needed to read the answer.
@@ -46,7 +46,7 @@ impl Prepared<'_> {
             Verdict::ApprovalSpent => match &self.approval {
                 Some((rule, key)) => {
                     let mut ruling = Ruling::new(Effect::RequireApproval, Code::ApprovalSpent, Some(*rule));
-                    ruling.approval_key = Some(key.clone());
+                    ruling.more_mut().approval_key = Some(key.clone());
                     ruling
                 }
                 None => return Ruling::deny(Code::StoreUnavailable, None),
@@ -58,16 +58,18 @@ impl Prepared<'_> {
         };
         let taken = outcome.verdict == Verdict::Reserved;
         let Self { batch, declared, .. } = *self;
-        ruling.counters.reserve_exact(declared.len());
-        for ((slot, declared), usage) in batch.slots.into_iter().zip(declared).zip(&outcome.usage) {
-            ruling.counters.push(Counted {
-                declared,
-                scope: slot.scope,
-                charged: slot.charge.filter(|_| taken),
-                used: usage.used,
-                resets_at: usage.resets_at,
-                stamp: usage.stamp,
-            });
+        let counted = |((slot, declared), usage): ((Slot<'_>, u32), &Usage)| Counted {
+            declared,
+            scope: slot.scope,
+            charged: slot.charge.filter(|_| taken),
+            used: usage.used,
+            resets_at: usage.resets_at,
+            stamp: usage.stamp,
+        };
+        // A batch of an approval alone has no counters to show.
+        if !declared.is_empty() {
+            let slots = batch.slots.into_iter().zip(declared).zip(&outcome.usage);
+            ruling.more_mut().counters = slots.map(counted).collect();
         }
         ruling
     }
@@ -80,7 +82,7 @@ impl Prepared<'_> {
                 if let Some(declared) = self.declared.get(slot)
                     && policy.declared(*declared).is_some_and(|declared| declared.max.is_some())
                 {
-                    ruling.detail = Detail::Declared(*declared);
+                    ruling.more_mut().detail = Detail::Declared(*declared);
                 }
                 ruling
             }
@@ -95,9 +97,10 @@ impl Prepared<'_> {
         };
         // Every bound that refuses must hold before the call can pass; one that waiting does not help never will.
         let retry_at: Option<Vec<_>> = all.iter().map(|refusal| refusal.retry_at).collect();
-        ruling.retry_after = retry_at.and_then(|times| times.into_iter().max()).map(|time| {
+        let retry_after = retry_at.and_then(|times| times.into_iter().max()).map(|time| {
             u64::try_from(time.since(outcome.now).as_millis()).unwrap_or(u64::MAX).div_ceil(1_000)
         });
+        ruling.more_mut().retry_after = retry_after;
         ruling
     }
 

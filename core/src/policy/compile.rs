@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use super::{Compiled, Entry, StateTest, Step, Tool};
+use super::{Compiled, Entry, Found, Standing, StateTest, Step, Tool};
 use crate::canonical::sha256;
 use crate::ceilings::MERGED_ENTRIES;
 use crate::diagnostic::{Diagnostics, Span};
@@ -36,7 +36,7 @@ pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnost
             hidden_globs.extend(Glob::parse(&name));
             hidden_glob_rules.push(rule);
         } else {
-            names.insert(name, Tool { hidden: Some(rule), ..Tool::default() });
+            names.insert(name, Tool { standing: Standing::Hidden(rule), ..Tool::default() });
         }
     }
 
@@ -53,7 +53,7 @@ pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnost
                 glob_entries.push(index);
             }
             Owner::Tool(key) => {
-                names.entry(key.clone()).or_default().entry = Some(index);
+                names.entry(key.clone()).or_default().entries = [index].into();
                 spans.insert(index, entry.span);
             }
         }
@@ -92,10 +92,11 @@ pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnost
     };
     let mut merged = 0_usize;
     for (name, tool) in &mut names {
-        let found: SmallVec<[u32; 8]> = compiled.glob_entries_of(name);
-        merged = merged.saturating_add(found.len());
+        let mut entries = Found::from_slice(&tool.entries);
+        compiled.glob_entries_of(name, &mut entries);
+        merged = merged.saturating_add(entries.len().saturating_sub(tool.entries.len()));
         if merged > MERGED_ENTRIES {
-            let span = tool.entry.and_then(|entry| spans.get(&entry)).copied().unwrap_or_default();
+            let span = tool.entries.first().and_then(|entry| spans.get(entry)).copied().unwrap_or_default();
             let message =
                 format!("exact names and the globs that match them make more than {MERGED_ENTRIES} pairs");
             diagnostics.error(
@@ -107,9 +108,16 @@ pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnost
             );
             return None;
         }
-        tool.globs = found.as_slice().into();
         // The first in the document is the one reported.
-        tool.hidden = tool.hidden.into_iter().chain(compiled.hidden_by_glob(name)).min();
+        let by_name = if let Standing::Hidden(rule) = tool.standing { Some(rule) } else { None };
+        let hidden = by_name.into_iter().chain(compiled.hidden_by_glob(name)).min();
+        tool.standing = hidden.map_or_else(|| compiled.standing(&entries), Standing::Hidden);
+        entries.extend_from_slice(&compiled.everywhere);
+        // What has no rules has nothing to say.
+        entries.retain(|entry| {
+            compiled.entries.get(*entry as usize).is_some_and(|entry| !entry.steps.is_empty())
+        });
+        tool.entries = entries.as_slice().into();
     }
     compiled.names = names;
     Some(compiled)

@@ -14,6 +14,7 @@ pub use error::PolicyError;
 
 use crate::ceilings::NAME_BYTES;
 use crate::condition::Place;
+use crate::decision::{Code, Ruling};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::document::{self, Clause, Declared, Rule};
 use crate::glob::GlobIndex;
@@ -78,9 +79,19 @@ pub(crate) struct Compiled {
 /// What is known of an exact name at compile time.
 #[derive(Debug, Default)]
 struct Tool {
-    entry: Option<u32>,
-    globs: Box<[u32]>,
-    hidden: Option<u32>,
+    standing: Standing,
+    /// All entries that apply, in the order of spec 6.1.
+    entries: Box<[u32]>,
+}
+
+/// Whether a tool may be called at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Standing {
+    /// By this rule.
+    Hidden(u32),
+    #[default]
+    NotListed,
+    Open,
 }
 
 /// An entry as evaluation sees it.
@@ -109,66 +120,54 @@ pub(crate) struct StateTest {
     pub(crate) text: Box<str>,
 }
 
-/// The entries that apply to a call, in the order of spec 6.1.
-pub(crate) struct Matched<'p> {
-    pub(crate) hidden: Option<u32>,
-    pub(crate) listed: bool,
-    exact: Option<u32>,
-    globs: Globs<'p>,
-    everywhere: &'p [u32],
-}
-
-enum Globs<'p> {
-    Known(&'p [u32]),
-    Found(SmallVec<[u32; 8]>),
-}
-
-impl Matched<'_> {
-    pub(crate) fn entries(&self) -> [&[u32]; 3] {
-        let globs = match &self.globs {
-            Globs::Known(globs) => globs,
-            Globs::Found(globs) => globs.as_slice(),
-        };
-        [self.exact.as_slice(), globs, self.everywhere]
-    }
-}
+/// Entries that were found for a name that the policy does not name.
+pub(crate) type Found = SmallVec<[u32; 8]>;
 
 impl Compiled {
-    /// The entries that apply to a tool; `None` for a name above its ceiling.
-    pub(crate) fn matched(&self, tool: &str) -> Option<Matched<'_>> {
-        if let Some(known) = self.names.get(tool) {
-            return Some(Matched {
-                hidden: known.hidden,
-                listed: known.entry.is_some() || !known.globs.is_empty(),
-                exact: known.entry,
-                globs: Globs::Known(&known.globs),
-                everywhere: &self.everywhere,
-            });
+    /// The entries that apply to a tool, in the order of spec 6.1, or the denial of a tool that may not be called,
+    /// whatever its arguments (spec 3.6). `found` holds the entries of a name that the policy does not name.
+    #[inline]
+    pub(crate) fn admit<'m>(&'m self, tool: &str, found: &'m mut Found) -> Result<&'m [u32], Ruling> {
+        let standing = match self.names.get(tool) {
+            Some(Tool { standing: Standing::Open, entries }) => return Ok(entries),
+            Some(tool) => tool.standing,
+            None if tool.len() > NAME_BYTES => return Err(Ruling::deny(Code::InvalidTool, None)),
+            None => self.find(tool, found),
+        };
+        match standing {
+            Standing::Open => Ok(found),
+            Standing::Hidden(rule) => Err(Ruling::deny(Code::Hidden, Some(rule))),
+            Standing::NotListed => Err(Ruling::deny(Code::NotListed, None)),
         }
-        if tool.len() > NAME_BYTES {
-            return None;
-        }
-        let globs = self.glob_entries_of(tool);
-        Some(Matched {
-            hidden: self.hidden_by_glob(tool),
-            listed: !globs.is_empty(),
-            exact: None,
-            globs: Globs::Found(globs),
-            everywhere: &self.everywhere,
-        })
     }
 
-    fn glob_entries_of(&self, tool: &str) -> SmallVec<[u32; 8]> {
-        let mut found = SmallVec::new();
-        self.globs.matching(tool, &mut found);
-        for glob in &mut found {
+    /// What applies to a name that the policy does not name.
+    fn find(&self, tool: &str, found: &mut Found) -> Standing {
+        if let Some(rule) = self.hidden_by_glob(tool) {
+            return Standing::Hidden(rule);
+        }
+        self.glob_entries_of(tool, found);
+        let standing = self.standing(found);
+        found.extend_from_slice(&self.everywhere);
+        standing
+    }
+
+    /// Whether a tool that is not hidden may be called, by the entries that list it.
+    fn standing(&self, listed_by: &[u32]) -> Standing {
+        if self.default_deny && listed_by.is_empty() { Standing::NotListed } else { Standing::Open }
+    }
+
+    /// Appends the entry of each glob that matches, in the order of the document.
+    fn glob_entries_of(&self, tool: &str, entries: &mut Found) {
+        let start = entries.len();
+        self.globs.matching(tool, entries);
+        for glob in entries.get_mut(start..).into_iter().flatten() {
             *glob = self.glob_entries.get(*glob as usize).copied().unwrap_or(u32::MAX);
         }
-        found
     }
 
     fn hidden_by_glob(&self, tool: &str) -> Option<u32> {
-        let mut found = SmallVec::new();
+        let mut found = Found::new();
         self.hidden_globs.matching(tool, &mut found);
         found.first().and_then(|glob| self.hidden_glob_rules.get(*glob as usize).copied())
     }
@@ -233,7 +232,7 @@ impl Policy {
 
     /// Whether a client may see the tool in `tools/list`: only `hide` hides (spec 10.9).
     pub fn visible(&self, tool: &str) -> bool {
-        self.0.matched(tool).is_none_or(|matched| matched.hidden.is_none())
+        !matches!(self.0.admit(tool, &mut Found::new()), Err(ruling) if ruling.code == Code::Hidden)
     }
 
     /// Drops what `hide` names from a list of tools; `name` tells the name of each (spec 10.9).

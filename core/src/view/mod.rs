@@ -56,6 +56,17 @@ pub enum Unreadable {
     Foreign,
 }
 
+/// Where one step of a path leads (spec 4.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached<V> {
+    /// To a value, which may be null.
+    Value(V),
+    /// To nothing: there is no such member, or the value is null.
+    Absent,
+    /// Nowhere: the value is of a type that has no such parts.
+    WrongType,
+}
+
 /// A borrowed JSON-like value.
 ///
 /// Implementations must look up own members only (no prototypes, no attributes, no defaults) and must not run code of
@@ -81,6 +92,19 @@ pub trait View: Sized {
     /// # Errors
     /// [`Unreadable`] where the host cannot read the member in place.
     fn member(&self, name: &str) -> Result<Option<Self>, Unreadable>;
+
+    /// Where a path that stands at this value comes to by `.name` (spec 4.3). To be overridden only where kind and member can
+    /// be had in one go.
+    ///
+    /// # Errors
+    /// As [`View::kind`] and [`View::member`].
+    fn step(&self, name: &str) -> Result<Reached<Self>, Unreadable> {
+        Ok(match self.kind()? {
+            Kind::Object => self.member(name)?.map_or(Reached::Absent, Reached::Value),
+            Kind::Null => Reached::Absent,
+            _ => Reached::WrongType,
+        })
+    }
 
     /// The element at `index` of an array, `None` past its end. Only called on [`Kind::Array`].
     ///

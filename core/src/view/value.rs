@@ -9,21 +9,21 @@ use std::ops::ControlFlow;
 
 use serde_json::Value;
 
-use super::{Kind, Unreadable, View};
+use super::{Kind, Reached, Unreadable, View};
 use crate::number::{Number, StackText};
 
 /// Bytes of the number literals that are read without allocating; the longest of a float is 24.
 const SHORT_LITERAL: usize = 48;
 
 impl View for &Value {
+    #[inline]
     fn kind(&self) -> Result<Kind<'_>, Unreadable> {
         Ok(match self {
             Value::Null => Kind::Null,
             Value::Bool(value) => Kind::Bool(*value),
-            Value::Number(number) => match (number.as_i64(), number.as_u64()) {
-                (Some(whole), _) => Kind::Number(Number::from_i64(whole)),
-                (None, Some(whole)) => Kind::Number(Number::from(whole)),
-                (None, None) => from_display(number).map_or(Kind::Foreign, Kind::Number),
+            Value::Number(number) => match number.as_i64() {
+                Some(whole) => Kind::Number(Number::from_i64(whole)),
+                None => no_i64(number),
             },
             Value::String(text) => Kind::String(Cow::Borrowed(text)),
             Value::Array(_) => Kind::Array,
@@ -31,12 +31,23 @@ impl View for &Value {
         })
     }
 
+    #[inline]
     fn member(&self, name: &str) -> Result<Option<Self>, Unreadable> {
-        Ok(self.as_object().and_then(|members| members.get(name)))
+        Ok(self.get(name))
     }
 
+    #[inline]
+    fn step(&self, name: &str) -> Result<Reached<Self>, Unreadable> {
+        Ok(match self {
+            Value::Object(members) => members.get(name).map_or(Reached::Absent, Reached::Value),
+            Value::Null => Reached::Absent,
+            _ => Reached::WrongType,
+        })
+    }
+
+    #[inline]
     fn element(&self, index: usize) -> Result<Option<Self>, Unreadable> {
-        Ok(self.as_array().and_then(|elements| elements.get(index)))
+        Ok(self.get(index))
     }
 
     fn len(&self) -> usize {
@@ -56,6 +67,14 @@ impl View for &Value {
     fn members(&self, mut each: impl FnMut(&str, Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
         let _ = self.as_object().into_iter().flatten().try_for_each(|(name, value)| each(name, value));
         Ok(())
+    }
+}
+
+#[cold]
+fn no_i64(number: &serde_json::Number) -> Kind<'static> {
+    match number.as_u64() {
+        Some(whole) => Kind::Number(Number::from(whole)),
+        None => from_display(number).map_or(Kind::Foreign, Kind::Number),
     }
 }
 
