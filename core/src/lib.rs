@@ -102,7 +102,7 @@ pub use raw::{RawError, RawErrorKind, RawJson, RawView};
 pub use store::{
     Answer, AsyncStore, AsyncTransport, Batch, Bound, Counter, CounterId, Guard, GuardMode, Held, Inspect,
     MemoryStore, Outcome, Owner, Protocol, Question, Refund, Refusal, Remote, ScopeValue, Slot, Store,
-    StoreError, StoreFuture, Test, Transport, Usage, Verdict,
+    StoreError, StoreFuture, Test, Transport, Usage, Verdict, judge,
 };
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use trace::Check;

@@ -4,6 +4,7 @@
 //! arguments, and decides nothing but whether every bound of the batch holds.
 
 mod inspect;
+pub mod judge;
 mod memory;
 mod remote;
 
@@ -266,6 +267,7 @@ pub struct Usage {
     /// when its last live charge expires (with nothing in it: now).
     pub resets_at: Timestamp,
     /// What a refund must name: the start of the window that was charged, or the time of the charge in a sliding one.
+    /// Later after a reset ([`Inspect::reset`]), so that it tells what was charged before from what was charged after.
     pub stamp: Timestamp,
 }
 

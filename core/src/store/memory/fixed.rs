@@ -4,9 +4,9 @@
 
 use hashbrown::HashTable;
 
-use super::judge::{Decay, Standing};
 use crate::amount::Amount;
 use crate::store::Usage;
+use crate::store::judge::{Decay, Standing};
 use crate::time::Timestamp;
 use crate::window::Window;
 
@@ -20,7 +20,8 @@ pub(super) struct FixedRows {
 
 struct Row {
     scope: Box<[u8]>,
-    /// Start of the window that it counts.
+    /// Start of the window that it counts; a millisecond later for each time that it was reset in it, so that a refund
+    /// of what was charged before finds no window.
     start: Timestamp,
     /// What was charged in it, in units of 10^-6.
     used: i64,
@@ -40,7 +41,7 @@ impl FixedRows {
     pub(super) fn standing(&self, hash: u64, scope: &[u8], now: Timestamp) -> Standing<'static> {
         let unused = Self::unused(self.window, now);
         match self.rows.find(hash, |row| *row.scope == *scope) {
-            Some(row) if row.start == unused.stamp => Standing { used: row.used, ..unused },
+            Some(row) if row.start >= unused.stamp => Standing { used: row.used, stamp: row.start, ..unused },
             _ => unused,
         }
     }
@@ -64,13 +65,13 @@ impl FixedRows {
         }
         let (start, resets_at) = self.recent;
         let row = self.rows.find_mut(hash, |row| *row.scope == *scope)?;
-        let held = if row.start == start { row.used } else { 0 };
+        let (stamp, held) = if row.start >= start { (row.start, row.used) } else { (start, 0) };
         let used = Amount::from_micros(held.checked_add(micros)?).filter(|used| *used <= max)?;
-        (row.start, row.used) = (start, used.as_micros());
-        Some(Usage { used, resets_at, stamp: start })
+        (row.start, row.used) = (stamp, used.as_micros());
+        Some(Usage { used, resets_at, stamp })
     }
 
-    /// Charges the window that starts at `stamp`, as [`Self::standing`] said it; true if that made a row.
+    /// Charges the window of `stamp`, as [`Self::standing`] said it; true if that made a row.
     pub(super) fn charge(
         &mut self,
         hash: u64,
@@ -91,7 +92,7 @@ impl FixedRows {
         false
     }
 
-    /// Takes back from the window that starts at `stamp`, if that has not ended (trap 24).
+    /// Takes back from the window of `stamp`, if that has not ended (trap 24).
     pub(super) fn refund(&mut self, hash: u64, scope: &[u8], stamp: Timestamp, micros: i64, now: Timestamp) {
         if self.window.start(now) == stamp
             && let Some(row) = self.rows.find_mut(hash, |row| *row.scope == *scope)
@@ -99,6 +100,27 @@ impl FixedRows {
         {
             row.used = row.used.saturating_sub(micros).max(0);
         }
+    }
+
+    /// Forgets what was charged in the running window; whether there was something.
+    pub(super) fn reset(&mut self, hash: u64, scope: &[u8], now: Timestamp) -> bool {
+        let current = self.window.start(now);
+        match self.rows.find_mut(hash, |row| *row.scope == *scope) {
+            Some(row) if row.start >= current && row.used > 0 => {
+                let last = self.window.end(current).plus_millis(-1);
+                (row.start, row.used) = (row.start.plus_millis(1).min(last), 0);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Every row that holds something: its scope value, what it holds, and when it will hold nothing.
+    pub(super) fn held(&self, now: Timestamp) -> impl Iterator<Item = (&[u8], i64, Timestamp)> {
+        let current = self.window.start(now);
+        let resets_at = self.window.end(current);
+        let holds = move |row: &&Row| row.start >= current && row.used > 0;
+        self.rows.iter().filter(holds).map(move |row| (&*row.scope, row.used, resets_at))
     }
 
     /// Drops the rows whose window has ended. At the first call of a new window that is all of them, so a row is

@@ -10,7 +10,6 @@
 
 mod approvals;
 mod fixed;
-mod judge;
 mod shard;
 mod sliding;
 
@@ -25,9 +24,11 @@ use foldhash::quality::RandomState;
 use smallvec::{SmallVec, smallvec};
 
 use self::approvals::Approvals;
-use self::judge::{Seen, judge};
 use self::shard::{Shard, hash_key};
-use super::{Batch, Outcome, Refund, Slot, Store, StoreError, Usage, Verdict};
+use super::judge::{self, Seen, judge};
+use super::{
+    Batch, CounterId, Held, Inspect, Outcome, Refund, ScopeValue, Slot, Store, StoreError, Usage, Verdict,
+};
 use crate::amount::Amount;
 use crate::time::Timestamp;
 
@@ -76,7 +77,7 @@ impl MemoryStore {
         Self { seed, latest: AtomicI64::new(0), shards, approvals: Mutex::default() }
     }
 
-    /// Moves the time of the store on. To be called before the locks are taken.
+    /// Moves the time of the store on. To be called before the locks are taken by whoever sweeps.
     fn advance(&self, now: Timestamp) {
         if now.as_millis() > self.latest.load(Ordering::Relaxed) {
             self.latest.fetch_max(now.as_millis(), Ordering::Relaxed);
@@ -272,6 +273,32 @@ impl Store for MemoryStore {
         let now = self.time(now);
         self.approvals.lock().unwrap_or_else(PoisonError::into_inner).purge(now);
         Ok(dropped)
+    }
+}
+
+impl Inspect for MemoryStore {
+    fn each(&self, now: Timestamp, show: &mut dyn FnMut(Held)) -> Result<(), StoreError> {
+        for shard in 0..SHARDS {
+            // Shown without the lock: whoever looks may be slow, or ask for a reset.
+            let held = {
+                let shard = self.lock(shard);
+                shard.held(self.time(now))
+            };
+            held.into_iter().for_each(&mut *show);
+        }
+        Ok(())
+    }
+
+    fn reset(&self, counter: CounterId, scope: &ScopeValue, now: Timestamp) -> Result<bool, StoreError> {
+        let hash = hash_key(&self.seed, counter, scope.as_bytes());
+        let mut shard = self.lock(shard_of(hash));
+        let now = self.time(now);
+        let held = shard.reset(counter, hash, scope.as_bytes(), now);
+        if held {
+            // What is charged from here on has a later time than anything before, which a refund may still name.
+            self.advance(now.plus_millis(1));
+        }
+        Ok(held)
     }
 }
 

@@ -15,10 +15,10 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use super::fixed::FixedRows;
-use super::judge::Standing;
 use super::sliding::SlidingRows;
 use crate::amount::Amount;
-use crate::store::{Counter, CounterId, Usage};
+use crate::store::judge::Standing;
+use crate::store::{Counter, CounterId, Held, ScopeValue, Usage};
 use crate::time::Timestamp;
 use crate::window::Algorithm;
 
@@ -32,7 +32,8 @@ pub(super) struct Shard {
 }
 
 struct Table {
-    id: CounterId,
+    /// As it was declared when it was charged first.
+    counter: Counter,
     /// In milliseconds; beyond [`Timestamp::MAX`] means never.
     sweep_at: i64,
     rows: Rows,
@@ -57,7 +58,7 @@ impl Shard {
         scope: &[u8],
         now: Timestamp,
     ) -> Standing<'_> {
-        match self.tables.find(table_hash(counter.id), |table| table.id == counter.id) {
+        match self.tables.find(table_hash(counter.id), |table| table.counter.id == counter.id) {
             Some(Table { rows: Rows::Fixed(rows), .. }) => rows.standing(hash, scope, now),
             Some(Table { rows: Rows::Sliding(rows), .. }) => rows.standing(hash, scope, now),
             None if is_sliding(counter) => SlidingRows::unused(counter.window, now),
@@ -75,7 +76,7 @@ impl Shard {
         micros: i64,
         max: Amount,
     ) -> Option<Usage> {
-        match self.tables.find_mut(table_hash(counter.id), |table| table.id == counter.id)? {
+        match self.tables.find_mut(table_hash(counter.id), |table| table.counter.id == counter.id)? {
             Table { rows: Rows::Fixed(rows), .. } => rows.charge_within(hash, scope, now, micros, max),
             Table { rows: Rows::Sliding(_), .. } => None,
         }
@@ -96,7 +97,11 @@ impl Shard {
         }
         let id = counter.id;
         let rehash = |scope: &[u8]| hash_key(&self.seed, id, scope);
-        let entry = self.tables.entry(table_hash(id), |table| table.id == id, |table| table_hash(table.id));
+        let entry = self.tables.entry(
+            table_hash(id),
+            |table| table.counter.id == id,
+            |table| table_hash(table.counter.id),
+        );
         let table = match entry {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(Table::new(counter)).into_mut(),
@@ -124,11 +129,38 @@ impl Shard {
         micros: i64,
         now: Timestamp,
     ) {
-        match self.tables.find_mut(table_hash(id), |table| table.id == id) {
+        match self.tables.find_mut(table_hash(id), |table| table.counter.id == id) {
             Some(Table { rows: Rows::Fixed(rows), .. }) => rows.refund(hash, scope, stamp, micros, now),
             Some(Table { rows: Rows::Sliding(rows), .. }) => rows.refund(hash, scope, stamp, micros, now),
             None => {}
         }
+    }
+
+    /// Makes a counter hold nothing; whether it held something.
+    pub(super) fn reset(&mut self, id: CounterId, hash: u64, scope: &[u8], now: Timestamp) -> bool {
+        match self.tables.find_mut(table_hash(id), |table| table.counter.id == id) {
+            Some(Table { rows: Rows::Fixed(rows), .. }) => rows.reset(hash, scope, now),
+            Some(Table { rows: Rows::Sliding(rows), .. }) => rows.reset(hash, scope, now),
+            None => false,
+        }
+    }
+
+    /// Every counter that holds something.
+    pub(super) fn held(&self, now: Timestamp) -> Vec<Held> {
+        let mut all = Vec::new();
+        for Table { counter, rows, .. } in &self.tables {
+            let held = |(scope, used, resets_at): (&[u8], i64, Timestamp)| Held {
+                counter: counter.clone(),
+                scope: ScopeValue::from(scope),
+                used: Amount::from_micros(used).unwrap_or(Amount::MAX),
+                resets_at,
+            };
+            match rows {
+                Rows::Fixed(rows) => all.extend(rows.held(now).map(held)),
+                Rows::Sliding(rows) => all.extend(rows.held(now).map(held)),
+            }
+        }
+        all
     }
 
     /// Sweeps the tables whose time has come.
@@ -145,7 +177,7 @@ impl Shard {
             && at <= now.as_millis()
         {
             self.schedule.pop();
-            let Ok(mut entry) = self.tables.find_entry(table_hash(id), |table| table.id == id) else {
+            let Ok(mut entry) = self.tables.find_entry(table_hash(id), |table| table.counter.id == id) else {
                 continue;
             };
             let table = entry.get_mut();
@@ -179,14 +211,14 @@ impl Shard {
             let before = table.rows.len();
             table.rows.sweep(now);
             dropped = dropped.saturating_add(before.saturating_sub(table.rows.len()));
-            let id = table.id;
+            let id = table.counter.id;
             table.rows.shrink_to(0, |scope| hash_key(seed, id, scope));
             table.rows.len() > 0
         });
         if tables.is_empty() {
             schedule.clear();
         }
-        tables.shrink_to(0, |table| table_hash(table.id));
+        tables.shrink_to(0, |table| table_hash(table.counter.id));
         schedule.shrink_to(tables.len());
         dropped
     }
@@ -199,7 +231,7 @@ impl Table {
         } else {
             Rows::Fixed(FixedRows::new(counter.window))
         };
-        Self { id: counter.id, sweep_at: i64::MAX, rows }
+        Self { counter: counter.clone(), sweep_at: i64::MAX, rows }
     }
 }
 

@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 
 use hashbrown::HashTable;
 
-use super::judge::{Charge, Decay, Live, Standing};
+use crate::ceilings::SLIDING_CHARGES;
+use crate::store::judge::{Charge, Decay, Live, Standing, live_millis};
 use crate::time::Timestamp;
 use crate::window::Window;
 
@@ -29,12 +30,12 @@ struct Row {
 
 impl SlidingRows {
     pub(super) fn new(window: Window) -> Self {
-        Self { length: length(window), rows: HashTable::new() }
+        Self { length: live_millis(window), rows: HashTable::new() }
     }
 
     /// How a counter stands that nobody has charged.
     pub(super) fn unused(window: Window, now: Timestamp) -> Standing<'static> {
-        unused(length(window), now)
+        unused(live_millis(window), now)
     }
 
     pub(super) fn standing(&self, hash: u64, scope: &[u8], now: Timestamp) -> Standing<'_> {
@@ -71,6 +72,21 @@ impl SlidingRows {
         {
             row.take_back(stamp.as_millis(), micros);
         }
+    }
+
+    /// Forgets everything that was charged; whether something of it is live.
+    pub(super) fn reset(&mut self, hash: u64, scope: &[u8], now: Timestamp) -> bool {
+        let Ok(row) = self.rows.find_entry(hash, |row| *row.scope == *scope) else { return false };
+        let (row, _) = row.remove();
+        row.standing(self.length, now).used > 0
+    }
+
+    /// Every row that holds something: its scope value, what it holds, and when it will hold nothing.
+    pub(super) fn held(&self, now: Timestamp) -> impl Iterator<Item = (&[u8], i64, Timestamp)> {
+        self.rows.iter().filter_map(move |row| {
+            let standing = row.standing(self.length, now);
+            (standing.used > 0).then_some((&*row.scope, standing.used, standing.resets_at))
+        })
     }
 
     /// Drops what has expired: whole rows, and the expired charges of the others.
@@ -121,7 +137,9 @@ impl Row {
         }
         let last = self.charges.back().filter(|charge| charge.at > cut);
         let resets_at = last.map_or(now, |charge| Timestamp::from_millis(charge.at.saturating_add(length)));
-        let decay = Decay::Stepwise(Live { charges: Some(&self.charges), expired, length });
+        let joins = last.is_some_and(|charge| charge.at == now.as_millis());
+        let is_full = !joins && self.charges.len().saturating_sub(expired) >= SLIDING_CHARGES;
+        let decay = Decay::Stepwise(Live { charges: Some(&self.charges), expired, length, is_full });
         Standing { used, stamp: now, resets_at, decay }
     }
 
@@ -155,11 +173,6 @@ impl Row {
 }
 
 fn unused(length: i64, now: Timestamp) -> Standing<'static> {
-    let decay = Decay::Stepwise(Live { charges: None, expired: 0, length });
+    let decay = Decay::Stepwise(Live { charges: None, expired: 0, length, is_full: false });
     Standing { used: 0, stamp: now, resets_at: now, decay }
-}
-
-/// A validated policy has no sliding month; one that is built by hand counts over the longest.
-fn length(window: Window) -> i64 {
-    window.seconds().unwrap_or(31 * 86_400).max(1).saturating_mul(1_000)
 }

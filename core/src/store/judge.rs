@@ -1,30 +1,48 @@
-//! Whether the bounds of a batch hold, and when those that refuse would.
+//! For those who write a [`Store`](crate::Store): whether the bounds of a batch hold, and when those that refuse would.
 //!
-//! In: a batch, and how each of its counters stands. Out: the bounds that refuse. Pure: it reads what the locks of the
-//! caller hold still, and changes nothing.
+//! In: a batch, and how each of its counters stands. Out: the bounds that refuse (spec 8.8, 8.9). Pure: it reads what the
+//! locks or the transaction of the caller hold still, and changes nothing.
+//!
+//! ```
+//! use callgate::judge::{Decay, Seen, Standing, judge};
+//! use callgate::{Algorithm, Amount, Batch, Bound, Counter, Owner, ScopeValue, Slot, Timestamp, Window};
+//!
+//! let counter = Counter::new(Owner::AllTools, "calls", Window::Minute, Algorithm::Fixed, "global");
+//! let [one, five] = [1, 5].map(|whole| Amount::from_whole(whole).unwrap());
+//! let slot = Slot { counter: &counter, scope: ScopeValue::default(), charge: Some(one), max: five, order: 0 };
+//! let batch = Batch { slots: [slot].into_iter().collect(), ..Batch::default() };
+//!
+//! // What a store read: five calls in the minute that ends at 60 s.
+//! let ends = Timestamp::from_millis(60_000);
+//! let standing = Standing { used: five.as_micros(), stamp: Timestamp::MIN, resets_at: ends, decay: Decay::AtOnce };
+//! let refusals = judge(&batch, &[Seen { standing, added: one.as_micros() }]);
+//! assert_eq!(refusals[0].bound, Bound::Max(0));
+//! assert_eq!(refusals[0].retry_at, Some(ends));
+//! ```
 
-use std::collections::vec_deque;
+use std::collections::VecDeque;
 
 use crate::amount::Amount;
-use crate::ceilings::SLIDING_CHARGES;
 use crate::store::{Batch, Bound, Guard, GuardMode, Refusal, Slot, Test, Usage};
 use crate::time::Timestamp;
+use crate::window::Window;
 
 /// How one counter stands at a moment: what [`Usage`] says, and how it will go down.
-#[derive(Clone, Copy)]
-pub(super) struct Standing<'s> {
+#[derive(Debug, Clone, Copy)]
+pub struct Standing<'s> {
     /// What it holds, in units of 10^-6.
-    pub(super) used: i64,
-    /// The window or the time that a charge would get.
-    pub(super) stamp: Timestamp,
+    pub used: i64,
+    /// The window or the time that a charge would get: [`Usage::stamp`].
+    pub stamp: Timestamp,
     /// When it will hold nothing.
-    pub(super) resets_at: Timestamp,
-    pub(super) decay: Decay<'s>,
+    pub resets_at: Timestamp,
+    /// How it will go down until then.
+    pub decay: Decay<'s>,
 }
 
 /// How a counter goes down if nothing else happens.
-#[derive(Clone, Copy)]
-pub(super) enum Decay<'s> {
+#[derive(Debug, Clone, Copy)]
+pub enum Decay<'s> {
     /// To nothing, when its window ends.
     AtOnce,
     /// Charge by charge.
@@ -32,41 +50,41 @@ pub(super) enum Decay<'s> {
 }
 
 /// The live charges of a sliding window.
-#[derive(Clone, Copy)]
-pub(super) struct Live<'s> {
-    /// Oldest first; `None` where nothing was ever charged.
-    pub(super) charges: Option<&'s vec_deque::VecDeque<Charge>>,
+#[derive(Debug, Clone, Copy)]
+pub struct Live<'s> {
+    /// Oldest first, at most one for each time. What is not there cannot be waited for; [`judge`] tells *whether* a bound
+    /// refuses without any.
+    pub charges: Option<&'s VecDeque<Charge>>,
     /// How many at the front have expired.
-    pub(super) expired: usize,
+    pub expired: usize,
     /// For how long a charge is live, in milliseconds.
-    pub(super) length: i64,
+    pub length: i64,
+    /// Whether the log has no place for the entry that a charge would need: it holds
+    /// [`SLIDING_CHARGES`](crate::ceilings::SLIDING_CHARGES) live ones, none of them made at [`Standing::stamp`].
+    pub is_full: bool,
 }
 
 /// Everything that was charged to a sliding window at one time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Charge {
+pub struct Charge {
     /// Milliseconds since the epoch.
-    pub(super) at: i64,
+    pub at: i64,
     /// Units of 10^-6.
-    pub(super) micros: i64,
+    pub micros: i64,
 }
 
 /// A slot's counter, and what the batch adds to it.
-pub(super) struct Seen<'s> {
-    pub(super) standing: Standing<'s>,
-    pub(super) added: i64,
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'s> {
+    /// The counter.
+    pub standing: Standing<'s>,
+    /// In units of 10^-6; 0 where the batch only reads it.
+    pub added: i64,
 }
 
 impl<'s> Live<'s> {
     fn iter(self) -> impl Iterator<Item = &'s Charge> {
         self.charges.into_iter().flat_map(move |charges| charges.range(self.expired.min(charges.len())..))
-    }
-
-    /// Whether a charge at `at` needs an entry that the log has no place for.
-    fn is_full(self, at: Timestamp) -> bool {
-        let Some(charges) = self.charges else { return false };
-        let joins = charges.back().is_some_and(|last| last.at == at.as_millis());
-        !joins && charges.len().saturating_sub(self.expired) >= SLIDING_CHARGES
     }
 
     /// When the oldest live charge expires.
@@ -76,8 +94,8 @@ impl<'s> Live<'s> {
 }
 
 impl Standing<'_> {
-    /// What the outcome says of the counter once `added` is charged.
-    pub(super) fn usage(&self, added: i64) -> Usage {
+    /// What the outcome says of the counter once `added`, in units of 10^-6, is charged.
+    pub fn usage(&self, added: i64) -> Usage {
         let used = Amount::from_micros(self.used.saturating_add(added)).unwrap_or(Amount::MAX);
         let resets_at = match self.decay {
             Decay::Stepwise(live) if added > 0 => self.stamp.plus_millis(live.length),
@@ -116,8 +134,14 @@ impl Standing<'_> {
     }
 }
 
+/// For how long a charge to a sliding window is live, in milliseconds. A validated policy has no sliding month; one that is
+/// built by hand counts over the longest.
+pub fn live_millis(window: Window) -> i64 {
+    window.seconds().unwrap_or(31 * 86_400).max(1).saturating_mul(1_000)
+}
+
 /// The bounds of the batch that refuse it, in ascending order of `order`. `seen` has one for each slot.
-pub(super) fn judge(batch: &Batch<'_>, seen: &[Seen<'_>]) -> Vec<Refusal> {
+pub fn judge(batch: &Batch<'_>, seen: &[Seen<'_>]) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     for (index, (slot, seen)) in batch.slots.iter().zip(seen).enumerate() {
         refusals.extend(slot_refusal(index, slot, seen));
@@ -134,7 +158,7 @@ pub(super) fn judge(batch: &Batch<'_>, seen: &[Seen<'_>]) -> Vec<Refusal> {
 
 /// Whether the slot's own bounds refuse. A maximum hides a full counter: it is the tighter of the two, and where it
 /// refuses it never holds again before the other does.
-pub(super) fn slot_refusal(index: usize, slot: &Slot<'_>, seen: &Seen<'_>) -> Option<Refusal> {
+pub fn slot_refusal(index: usize, slot: &Slot<'_>, seen: &Seen<'_>) -> Option<Refusal> {
     slot.charge?;
     let Seen { standing, added } = seen;
     let fits = |used: i64, max: Amount| used.checked_add(*added).is_some_and(|sum| sum <= max.as_micros());
@@ -144,7 +168,7 @@ pub(super) fn slot_refusal(index: usize, slot: &Slot<'_>, seen: &Seen<'_>) -> Op
         (Bound::Full(index), standing.when_down(|used| fits(used, Amount::MAX)))
     } else if let Decay::Stepwise(live) = standing.decay
         && *added > 0
-        && live.is_full(standing.stamp)
+        && live.is_full
     {
         (Bound::Full(index), live.first_expiry())
     } else {
@@ -153,8 +177,8 @@ pub(super) fn slot_refusal(index: usize, slot: &Slot<'_>, seen: &Seen<'_>) -> Op
     Some(Refusal { bound, order: slot.order, retry_at })
 }
 
-/// `Some` if the guard refuses, with the moment from which on it would hold for good. A test that names no slot is decided against the
-/// call.
+/// `Some` if the guard refuses, with the moment from which on it would hold for good. A test that names no slot is
+/// decided against the call.
 fn guard_refusal(guard: &Guard<'_>, seen: &[Seen<'_>]) -> Option<Option<Timestamp>> {
     let of = |test: &Test<'_>| seen.get(test.slot);
     let holds = |test: &Test<'_>, seen: &Seen<'_>, used: i64| {
