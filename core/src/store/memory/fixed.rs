@@ -94,7 +94,7 @@ impl FixedRows {
 
     /// Takes back from the window of `stamp`, if that has not ended (trap 24).
     pub(super) fn refund(&mut self, hash: u64, scope: &[u8], stamp: Timestamp, micros: i64, now: Timestamp) {
-        if self.window.start(now) == stamp
+        if stamp >= self.window.start(now)
             && let Some(row) = self.rows.find_mut(hash, |row| *row.scope == *scope)
             && row.start == stamp
         {

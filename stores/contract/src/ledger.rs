@@ -1,0 +1,167 @@
+//! The words in which the clauses are written: counters, batches of them, and a store that was opened for one clause.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use callgate::{
+    Algorithm, Amount, Batch, Counter, Guard, GuardMode, Held, Outcome, Owner, Refund, Refusal, ScopeValue,
+    Slot, Test, Timestamp, Usage, Verdict, Window,
+};
+
+use crate::{Counters, Subject};
+
+/// 2026-11-16T00:00:00Z, the beginning of a minute, an hour, a day and a week. Times in the clauses are milliseconds from
+/// here, so that clocks can run behind it.
+pub(crate) const BASE: i64 = 1_794_787_200_000;
+pub(crate) const SECOND: i64 = 1_000;
+pub(crate) const MINUTE: i64 = 60 * SECOND;
+pub(crate) const HOUR: i64 = 60 * MINUTE;
+pub(crate) const DAY: i64 = 24 * HOUR;
+
+pub(crate) fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(BASE + millis)
+}
+
+pub(crate) fn micros(micros: i64) -> Amount {
+    Amount::from_micros(micros).unwrap()
+}
+
+pub(crate) fn scope(text: &str) -> ScopeValue {
+    ScopeValue::from(text.as_bytes())
+}
+
+pub(crate) fn counter(name: &str, window: Window, algorithm: Algorithm) -> Counter {
+    Counter::new(Owner::Tool("tool".into()), name, window, algorithm, "grant")
+}
+
+pub(crate) fn fixed(window: Window) -> Counter {
+    counter("fixed", window, Algorithm::Fixed)
+}
+
+pub(crate) fn sliding(seconds: u32) -> Counter {
+    counter("sliding", Window::Seconds(seconds), Algorithm::Sliding)
+}
+
+/// One of each algorithm, over an hour.
+pub(crate) fn both() -> [Counter; 2] {
+    [fixed(Window::Hour), sliding(3_600)]
+}
+
+/// A charge of `charge` for the scope value `a`, at most `max`.
+pub(crate) fn charge(counter: &Counter, charge: i64, max: i64) -> Slot<'_> {
+    Slot { counter, scope: scope("a"), charge: Some(micros(charge)), max: micros(max), order: 0 }
+}
+
+/// A look at the counter for the scope value `a`.
+pub(crate) fn read(counter: &Counter) -> Slot<'_> {
+    Slot { charge: None, ..charge(counter, 0, 0) }
+}
+
+pub(crate) fn batch<'p>(slots: impl IntoIterator<Item = Slot<'p>>) -> Batch<'p> {
+    Batch { slots: slots.into_iter().collect(), ..Batch::default() }
+}
+
+/// The batch with a condition: `tests` are (slot, ranges).
+pub(crate) fn guarded<'p>(
+    slots: impl IntoIterator<Item = Slot<'p>>,
+    mode: GuardMode,
+    tests: &[(usize, &'p [(i64, i64)])],
+) -> Batch<'p> {
+    let tests = tests.iter().map(|(slot, ranges)| Test { slot: *slot, ranges }).collect();
+    let mut batch = batch(slots);
+    batch.guards.push(Guard { mode, tests, order: 9 });
+    batch
+}
+
+/// Whether the batch was taken.
+pub(crate) fn taken(outcome: &Outcome) -> bool {
+    outcome.verdict == Verdict::Reserved
+}
+
+/// The bounds that refused.
+pub(crate) fn refusals(outcome: &Outcome) -> &[Refusal] {
+    match &outcome.verdict {
+        Verdict::Refused(refusals) => refusals,
+        other => panic!("not refused, but {other:?}"),
+    }
+}
+
+/// When the only bound that refused holds for good, in milliseconds from [`BASE`].
+pub(crate) fn retry_at(outcome: &Outcome) -> Option<i64> {
+    let [refusal] = refusals(outcome) else { panic!("not one bound refused, but {outcome:?}") };
+    refusal.retry_at.map(|at| at.as_millis() - BASE)
+}
+
+/// A name that was never used for counters.
+pub(crate) fn fresh_name() -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    format!("contract-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A store that was opened for one clause. Times are milliseconds from [`BASE`].
+pub(crate) struct Ledger(Box<dyn Counters>);
+
+impl Ledger {
+    /// New and empty.
+    pub(crate) fn open(subject: &dyn Subject) -> Self {
+        Self(subject.open(&fresh_name()))
+    }
+
+    pub(crate) fn store(&self) -> &dyn Counters {
+        &*self.0
+    }
+
+    pub(crate) fn reserve(&self, batch: &Batch<'_>, now: i64) -> Outcome {
+        self.0.reserve(batch, at(now)).unwrap()
+    }
+
+    pub(crate) fn peek(&self, batch: &Batch<'_>, now: i64) -> Outcome {
+        self.0.peek(batch, at(now)).unwrap()
+    }
+
+    /// Charges the scope value `a` of one counter, without a condition.
+    pub(crate) fn charge(&self, counter: &Counter, amount: i64, max: i64, now: i64) -> Outcome {
+        self.reserve(&batch([charge(counter, amount, max)]), now)
+    }
+
+    /// The same, where it must pass; what the counter then holds.
+    pub(crate) fn charged(&self, counter: &Counter, amount: i64, now: i64) -> Usage {
+        let outcome = self.charge(counter, amount, i64::MAX, now);
+        assert!(taken(&outcome), "a charge within its maximum was refused: {outcome:?}");
+        outcome.usage[0]
+    }
+
+    /// How the counter stands for the scope value `a`.
+    pub(crate) fn usage(&self, counter: &Counter, now: i64) -> Usage {
+        let outcome = self.peek(&batch([read(counter)]), now);
+        assert!(taken(&outcome), "a look was refused: {outcome:?}");
+        outcome.usage[0]
+    }
+
+    /// What the counter holds for the scope value `a`.
+    pub(crate) fn used(&self, counter: &Counter, now: i64) -> i64 {
+        self.usage(counter, now).used.as_micros()
+    }
+
+    /// Takes back for the scope value `a`.
+    pub(crate) fn refund(&self, counter: &Counter, stamp: Timestamp, amount: i64, now: i64) {
+        let refund = Refund { counter, scope: &scope("a"), stamp, amount: micros(amount) };
+        self.0.refund(&[refund], at(now)).unwrap();
+    }
+
+    pub(crate) fn purge(&self, now: i64) -> usize {
+        self.0.purge(at(now)).unwrap()
+    }
+
+    /// Every counter that holds something, by scope value and name.
+    pub(crate) fn held(&self, now: i64) -> Vec<Held> {
+        let mut all = Vec::new();
+        self.0.each(at(now), &mut |held| all.push(held)).unwrap();
+        all.sort_by(|one, other| (&one.scope, one.counter.name()).cmp(&(&other.scope, other.counter.name())));
+        all
+    }
+
+    /// Resets the scope value `a`.
+    pub(crate) fn reset(&self, counter: &Counter, now: i64) -> bool {
+        self.0.reset(counter.id(), &scope("a"), at(now)).unwrap()
+    }
+}

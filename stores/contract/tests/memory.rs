@@ -1,0 +1,21 @@
+//! The in-memory store keeps the contract.
+
+use callgate::MemoryStore;
+use callgate_store_contract::{Counters, Subject, TimeKept, check};
+
+struct Memory;
+
+impl Subject for Memory {
+    fn open(&self, _name: &str) -> Box<dyn Counters> {
+        Box::new(MemoryStore::new())
+    }
+
+    fn time_kept(&self) -> TimeKept {
+        TimeKept::Store
+    }
+}
+
+#[test]
+fn the_in_memory_store_keeps_the_contract() {
+    check(&Memory);
+}
