@@ -65,8 +65,8 @@ fn a_refund_does_not_give_an_approval_back(subject: &dyn Subject) {
 
 fn approvals_with_different_ids_are_different(subject: &dyn Subject) {
     let ledger = Ledger::open(subject);
-    let long = "x".repeat(256);
-    for id in ["a", "A", "a ", "a\0", "é", "e\u{301}", "1", "'", &long, &long[1..]] {
+    let [long, shorter] = [256, 255].map(|length| "x".repeat(length));
+    for id in ["a", "A", "a ", "a\0", "é", "e\u{301}", "1", "'", &long, &shorter] {
         assert!(taken(&ledger.reserve(&approved(id, batch([])), 0)), "{id:?}");
     }
     assert!(!taken(&ledger.reserve(&approved("é", batch([])), 1)));

@@ -44,7 +44,7 @@ fn a_condition_reads_other_counters_as_they_stand(subject: &dyn Subject) {
 
 fn both_modes_mean_what_they_say(subject: &dyn Subject) {
     let [one, other] = both();
-    let (low, high): (&[(i64, i64)], &[(i64, i64)]) = (&[(0, 9)], &[(10, i64::MAX)]);
+    let (low, high) = ([(0, 9)], [(10, i64::MAX)]);
     for (first, second, require, refuse) in [
         (low, low, true, false),
         (low, high, false, true),
@@ -54,7 +54,7 @@ fn both_modes_mean_what_they_say(subject: &dyn Subject) {
         for (mode, expected) in [(GuardMode::RequireAll, require), (GuardMode::RefuseAll, refuse)] {
             let ledger = Ledger::open(subject);
             let slots = [charge(&one, 1, i64::MAX), charge(&other, 1, i64::MAX)];
-            let batch = guarded(slots, mode, &[(0, first), (1, second)]);
+            let batch = guarded(slots, mode, &[(0, &first), (1, &second)]);
             assert_eq!(taken(&ledger.peek(&batch, 0)), expected);
             assert_eq!(taken(&ledger.reserve(&batch, 0)), expected);
             let held = i64::from(expected);

@@ -1,0 +1,41 @@
+//! SQLite's errors as those of a store.
+//!
+//! In: an error of the library. Out: what failed, by a fixed text: SQLite's own may hold the path, and errors end in logs
+//! (trap 34).
+
+use callgate::StoreError;
+use rusqlite::{Error, ErrorCode};
+
+/// Whether another connection was in the way: the same attempt may succeed a moment later.
+pub(crate) fn is_busy(error: &Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+/// What a caller is told.
+pub(crate) fn store_error(error: &Error) -> StoreError {
+    let transient = |message| StoreError::transient(format!("the SQLite store {message}"));
+    let permanent = |message| StoreError::permanent(format!("the SQLite store {message}"));
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            transient("is busy: other processes kept it locked for longer than the time-out")
+        }
+        Some(ErrorCode::DiskFull) => transient("cannot be written: the disk is full"),
+        Some(ErrorCode::ReadOnly) => {
+            permanent("cannot be written: the file or its directory may only be read")
+        }
+        Some(ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied) => {
+            permanent("cannot be opened: permission denied")
+        }
+        Some(ErrorCode::CannotOpen) => {
+            transient("cannot be opened: does its directory exist, and may it be written?")
+        }
+        Some(ErrorCode::NotADatabase) => permanent("cannot be opened: the file is no SQLite database"),
+        Some(ErrorCode::DatabaseCorrupt) => permanent("is damaged: move the file away, or restore it"),
+        Some(ErrorCode::SystemIoFailure) => transient("cannot be read or written: input/output error"),
+        Some(ErrorCode::OutOfMemory) => transient("is out of memory"),
+        _ => {
+            let code = error.sqlite_error().map_or(0, |error| error.extended_code);
+            permanent(&format!("failed with SQLite's code {code}"))
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What a caller wants done, borrowed from the caller or owned by the queue.
+//!
+//! In: the arguments of a store's methods. Out: the same for whoever executes them, on whatever thread.
+
+use std::borrow::Cow;
+
+use callgate::{
+    Amount, Batch, Counter, CounterId, Guard, GuardMode, Outcome, Refund, ScopeValue, Slot, Test, Timestamp,
+};
+
+/// Something to do in a transaction, and the caller's time.
+#[derive(Clone, Copy)]
+pub(crate) enum Job<'j, 'p> {
+    Reserve(&'j Batch<'p>, Timestamp),
+    Peek(&'j Batch<'p>, Timestamp),
+    Refund(&'j [Refund<'j>]),
+    Reset(CounterId, &'j ScopeValue, Timestamp),
+    /// Forgets some of what has ended.
+    Sweep(Timestamp),
+}
+
+/// What came of a job, kind for kind.
+pub(crate) enum Answer {
+    Outcome(Outcome),
+    Refunded,
+    /// Whether the counter held something.
+    Reset(bool),
+    /// How many counters were forgotten, and whether that were all.
+    Swept {
+        counters: usize,
+        is_done: bool,
+    },
+}
+
+/// A job that waits for another thread to execute it.
+pub(crate) enum OwnedJob {
+    Reserve(OwnedBatch, Timestamp),
+    Peek(OwnedBatch, Timestamp),
+    Refund(Vec<OwnedRefund>),
+    Reset(CounterId, ScopeValue, Timestamp),
+    Sweep(Timestamp),
+}
+
+pub(crate) struct OwnedBatch {
+    slots: Vec<OwnedSlot>,
+    guards: Vec<OwnedGuard>,
+    approval: Option<String>,
+}
+
+struct OwnedSlot {
+    counter: Counter,
+    scope: ScopeValue,
+    charge: Option<Amount>,
+    max: Amount,
+    order: u32,
+}
+
+struct OwnedGuard {
+    mode: GuardMode,
+    tests: Vec<(usize, Vec<(i64, i64)>)>,
+    order: u32,
+}
+
+pub(crate) struct OwnedRefund {
+    counter: Counter,
+    scope: ScopeValue,
+    stamp: Timestamp,
+    amount: Amount,
+}
+
+impl Job<'_, '_> {
+    pub(crate) fn to_owned(self) -> OwnedJob {
+        match self {
+            Self::Reserve(batch, now) => OwnedJob::Reserve(OwnedBatch::of(batch), now),
+            Self::Peek(batch, now) => OwnedJob::Peek(OwnedBatch::of(batch), now),
+            Self::Refund(refunds) => OwnedJob::Refund(refunds.iter().map(OwnedRefund::of).collect()),
+            Self::Reset(counter, scope, now) => OwnedJob::Reset(counter, scope.clone(), now),
+            Self::Sweep(now) => OwnedJob::Sweep(now),
+        }
+    }
+}
+
+impl OwnedJob {
+    /// Lends the job to `run`.
+    pub(crate) fn lend<T>(&self, run: impl FnOnce(Job<'_, '_>) -> T) -> T {
+        match self {
+            Self::Reserve(batch, now) => run(Job::Reserve(&batch.lend(), *now)),
+            Self::Peek(batch, now) => run(Job::Peek(&batch.lend(), *now)),
+            Self::Refund(refunds) => {
+                let refunds: Vec<_> = refunds.iter().map(OwnedRefund::lend).collect();
+                run(Job::Refund(&refunds))
+            }
+            Self::Reset(counter, scope, now) => run(Job::Reset(*counter, scope, *now)),
+            Self::Sweep(now) => run(Job::Sweep(*now)),
+        }
+    }
+}
+
+impl OwnedBatch {
+    fn of(batch: &Batch<'_>) -> Self {
+        let slot = |slot: &Slot<'_>| OwnedSlot {
+            counter: slot.counter.clone(),
+            scope: slot.scope.clone(),
+            charge: slot.charge,
+            max: slot.max,
+            order: slot.order,
+        };
+        let guard = |guard: &Guard<'_>| OwnedGuard {
+            mode: guard.mode,
+            tests: guard.tests.iter().map(|test| (test.slot, test.ranges.to_vec())).collect(),
+            order: guard.order,
+        };
+        Self {
+            slots: batch.slots.iter().map(slot).collect(),
+            guards: batch.guards.iter().map(guard).collect(),
+            approval: batch.approval.as_deref().map(str::to_owned),
+        }
+    }
+
+    fn lend(&self) -> Batch<'_> {
+        let slots = self.slots.iter().map(|slot| Slot {
+            counter: &slot.counter,
+            scope: slot.scope.clone(),
+            charge: slot.charge,
+            max: slot.max,
+            order: slot.order,
+        });
+        let guards = self.guards.iter().map(|guard| Guard {
+            mode: guard.mode,
+            tests: guard.tests.iter().map(|(slot, ranges)| Test { slot: *slot, ranges }).collect(),
+            order: guard.order,
+        });
+        let approval = self.approval.as_deref().map(Cow::Borrowed);
+        Batch { slots: slots.collect(), guards: guards.collect(), approval }
+    }
+}
+
+impl OwnedRefund {
+    fn of(refund: &Refund<'_>) -> Self {
+        let Refund { counter, scope, stamp, amount } = *refund;
+        Self { counter: counter.clone(), scope: scope.clone(), stamp, amount }
+    }
+
+    fn lend(&self) -> Refund<'_> {
+        Refund { counter: &self.counter, scope: &self.scope, stamp: self.stamp, amount: self.amount }
+    }
+}

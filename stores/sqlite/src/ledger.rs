@@ -1,0 +1,195 @@
+//! The open file: transactions, and the jobs within them.
+//!
+//! In: jobs. Out: answers, which are true once the transaction is committed. A batch is read and judged before anything of
+//! it is written, so a refused one has nothing to undo. Must hold the file's write lock from the first read on, or another
+//! process could charge in between.
+
+use std::time::Duration;
+
+use callgate::judge::{Seen, judge};
+use callgate::{Amount, Batch, Outcome, Slot, StoreError, Timestamp, Verdict};
+use rusqlite::{Connection, Result};
+use smallvec::SmallVec;
+
+use crate::approval;
+use crate::counter::{self, Found};
+use crate::error::{is_busy, store_error};
+use crate::forget::{Forgotten, forget};
+use crate::job::{Answer, Job};
+use crate::pause::Pauses;
+use crate::rows::Key;
+
+/// Rows that a transaction forgets for each row that it may have added, and beside them: so there is never long a backlog,
+/// and no caller pays for much.
+const FORGET_EACH: usize = 2;
+const FORGET_MORE: usize = 8;
+/// How long to wait before looking again for what has ended, in milliseconds, once there is nothing.
+const LOOK_AGAIN: i64 = 1_000;
+/// Rows that one step of a purge forgets.
+const PURGE_STEP: usize = 256;
+
+/// A connection to the file.
+pub(crate) struct Ledger {
+    connection: Connection,
+    /// The number of the namespace.
+    space: i64,
+    timeout: Duration,
+    /// When to look for what has ended.
+    look_at: Timestamp,
+    /// Rows that the transaction may have added.
+    added: usize,
+    /// The latest time of a job in the transaction.
+    now: Timestamp,
+}
+
+impl Ledger {
+    pub(crate) fn new(connection: Connection, space: i64, timeout: Duration) -> Self {
+        Self { connection, space, timeout, look_at: Timestamp::MIN, added: 0, now: Timestamp::MIN }
+    }
+
+    /// Begins a transaction, with the file's write lock.
+    pub(crate) fn begin(&mut self) -> std::result::Result<(), StoreError> {
+        let mut pauses = Pauses::new(self.timeout);
+        loop {
+            match self.run("BEGIN IMMEDIATE") {
+                Ok(()) => break,
+                Err(error) if is_busy(&error) && pauses.pause() => {}
+                Err(error) => return Err(store_error(&error)),
+            }
+        }
+        (self.added, self.now) = (0, Timestamp::MIN);
+        Ok(())
+    }
+
+    /// Does a job within the transaction.
+    pub(crate) fn execute(&mut self, job: Job<'_, '_>) -> std::result::Result<Answer, StoreError> {
+        self.done(job).map_err(|error| store_error(&error))
+    }
+
+    /// Forgets some of what has ended, if it is time to, and makes the transaction lasting.
+    pub(crate) fn commit(&mut self) -> std::result::Result<(), StoreError> {
+        self.tidy().and_then(|()| self.run("COMMIT")).map_err(|error| store_error(&error))
+    }
+
+    fn run(&self, statement: &str) -> Result<()> {
+        self.connection.prepare_cached(statement)?.execute([])?;
+        Ok(())
+    }
+
+    fn done(&mut self, job: Job<'_, '_>) -> Result<Answer> {
+        match job {
+            Job::Reserve(batch, now) => self.reserve(batch, now).map(Answer::Outcome),
+            Job::Peek(batch, now) => Ok(Answer::Outcome(self.judged(batch, now)?.outcome)),
+            Job::Refund(refunds) => {
+                refunds
+                    .iter()
+                    .try_for_each(|refund| counter::refund(&self.connection, self.space, refund))?;
+                Ok(Answer::Refunded)
+            }
+            Job::Reset(id, scope, now) => {
+                let key = Key { space: self.space, id: id.as_bytes(), scope: scope.as_bytes() };
+                counter::reset(&self.connection, &key, now).map(Answer::Reset)
+            }
+            Job::Sweep(now) => {
+                let Forgotten { counters, rows } = forget(&self.connection, now, PURGE_STEP)?;
+                Ok(Answer::Swept { counters, is_done: rows < PURGE_STEP })
+            }
+        }
+    }
+
+    fn reserve(&mut self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome> {
+        let Judged { outcome, slots } = self.judged(batch, now)?;
+        self.now = self.now.max(now);
+        if outcome.verdict != Verdict::Reserved {
+            return Ok(outcome);
+        }
+        for (slot, Looked { found, added, is_first }) in batch.slots.iter().zip(&slots) {
+            // A charge of zero leaves no trace (spec 8.2).
+            if *added > 0 && *is_first {
+                found.charge(&self.connection, self.space, slot, *added)?;
+                self.added = self.added.saturating_add(2);
+            }
+        }
+        if let Some(id) = batch.approval.as_deref() {
+            approval::spend(&self.connection, self.space, id, now)?;
+        }
+        Ok(outcome)
+    }
+
+    /// Whether the batch passes, and what was found.
+    fn judged(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Judged> {
+        let (connection, space) = (&self.connection, self.space);
+        let mut slots: SmallVec<[Looked; 2]> = SmallVec::with_capacity(batch.slots.len());
+        for (index, slot) in batch.slots.iter().enumerate() {
+            let found = Found::read(connection, space, slot, now)?;
+            let (added, is_first) = added(batch, index, slot);
+            slots.push(Looked { found, added, is_first });
+        }
+        let mut refusals = judge(batch, &seen(&slots));
+        if !refusals.is_empty() {
+            // When they hold again takes the charges of sliding windows, which a batch that passes has no need to read.
+            for (index, (slot, looked)) in batch.slots.iter().zip(&mut slots).enumerate() {
+                let is_tested =
+                    batch.guards.iter().flat_map(|guard| &guard.tests).any(|test| test.slot == index);
+                let enough =
+                    if is_tested { i64::MAX } else { looked.found.excess(slot, looked.added).max(1) };
+                looked.found.read_charges(connection, space, slot, enough)?;
+            }
+            refusals = judge(batch, &seen(&slots));
+        }
+        let verdict = if !refusals.is_empty() {
+            Verdict::Refused(refusals)
+        } else if let Some(id) = batch.approval.as_deref()
+            && approval::is_spent(connection, space, id)?
+        {
+            Verdict::ApprovalSpent
+        } else {
+            Verdict::Reserved
+        };
+        let taken = verdict == Verdict::Reserved;
+        let usage =
+            seen(&slots).iter().map(|seen| seen.standing.usage(if taken { seen.added } else { 0 })).collect();
+        Ok(Judged { outcome: Outcome { verdict, usage, now }, slots })
+    }
+
+    fn tidy(&mut self) -> Result<()> {
+        // A clock may run back, but not hold this up for ever.
+        let is_due = self.now >= self.look_at || self.now.plus_millis(LOOK_AGAIN) < self.look_at;
+        if self.added == 0 || !is_due {
+            return Ok(());
+        }
+        let limit = self.added.saturating_mul(FORGET_EACH).saturating_add(FORGET_MORE);
+        let Forgotten { rows, .. } = forget(&self.connection, self.now, limit)?;
+        self.look_at = if rows < limit { self.now.plus_millis(LOOK_AGAIN) } else { self.now };
+        Ok(())
+    }
+}
+
+/// A batch that was judged.
+struct Judged {
+    outcome: Outcome,
+    slots: SmallVec<[Looked; 2]>,
+}
+
+/// One slot of it.
+struct Looked {
+    found: Found,
+    /// What the batch adds to the counter, in units of 10^-6.
+    added: i64,
+    /// Whether no slot before names the same counter.
+    is_first: bool,
+}
+
+fn seen(slots: &[Looked]) -> SmallVec<[Seen<'_>; 2]> {
+    slots.iter().map(|Looked { found, added, .. }| found.seen(*added)).collect()
+}
+
+/// What the batch adds to the slot's counter, and whether the slot is the first that names it. A batch must not name a
+/// counter twice for one scope value; one that does all the same is judged with its charges added together, so that the
+/// maximum holds.
+fn added(batch: &Batch<'_>, index: usize, slot: &Slot<'_>) -> (i64, bool) {
+    let same = |other: &Slot<'_>| other.counter.id() == slot.counter.id() && other.scope == slot.scope;
+    let charges = batch.slots.iter().filter(|other| same(other)).filter_map(|other| other.charge);
+    let added = charges.map(Amount::as_micros).fold(0, i64::saturating_add);
+    (added, !batch.slots.iter().take(index).any(same))
+}

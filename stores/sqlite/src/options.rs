@@ -1,0 +1,60 @@
+//! What a host chooses when it opens a file.
+
+use std::time::Duration;
+
+/// How a file of counters is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqliteOptions {
+    pub(crate) namespace: String,
+    pub(crate) timeout: Duration,
+    pub(crate) durability: Durability,
+}
+
+/// What a committed charge survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// That the process is killed. When the machine loses power, the last commits may be undone; the file stays whole.
+    /// SQLite's `synchronous=NORMAL`.
+    #[default]
+    Process,
+    /// That the machine loses power, too: each commit waits for the disk. SQLite's `synchronous=FULL`.
+    Power,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            namespace: "callgate".to_owned(),
+            timeout: Duration::from_secs(1),
+            durability: Durability::default(),
+        }
+    }
+}
+
+impl SqliteOptions {
+    /// Namespace `callgate`, one second, [`Durability::Process`].
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Counters of another namespace are other counters: one for each server that shares the file (spec 8.6).
+    #[must_use]
+    pub fn with_namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// How long a transaction waits while other processes write.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// What a committed charge survives.
+    #[must_use]
+    pub fn with_durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+}

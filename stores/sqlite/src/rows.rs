@@ -1,0 +1,197 @@
+//! The statements on the rows of one counter.
+//!
+//! In: where its rows are, and numbers. Out: rows. What the columns mean stands at the tables, in `file.rs`.
+
+use std::collections::VecDeque;
+
+use callgate::judge::Charge;
+use callgate::{Algorithm, Counter, Owner, Timestamp, Window};
+use rusqlite::{Connection, OptionalExtension as _, Result, Row as SqlRow, params};
+
+/// Where a counter's rows are.
+#[derive(Clone, Copy)]
+pub(crate) struct Key<'k> {
+    pub(crate) space: i64,
+    pub(crate) id: &'k [u8; 16],
+    pub(crate) scope: &'k [u8],
+}
+
+/// A row of `counters`.
+pub(crate) struct Row {
+    pub(crate) stamp: Timestamp,
+    pub(crate) ends: Timestamp,
+    /// In units of 10^-6.
+    pub(crate) used: i64,
+    pub(crate) entries: i64,
+}
+
+impl Key<'_> {
+    pub(crate) fn row(&self, connection: &Connection) -> Result<Option<Row>> {
+        let mut select = connection.prepare_cached(
+            "SELECT stamp, ends, used, entries FROM counters WHERE space = ?1 AND id = ?2 AND scope = ?3",
+        )?;
+        select
+            .query_row(params![self.space, self.id, self.scope], |row| {
+                Ok(Row { stamp: time(row, 0)?, ends: time(row, 1)?, used: row.get(2)?, entries: row.get(3)? })
+            })
+            .optional()
+    }
+
+    /// Writes the whole row.
+    pub(crate) fn put(&self, connection: &Connection, row: &Row) -> Result<()> {
+        let mut put = connection.prepare_cached(
+            "INSERT INTO counters (space, id, scope, stamp, ends, used, entries) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT DO UPDATE SET
+                stamp = excluded.stamp, ends = excluded.ends, used = excluded.used, entries = excluded.entries",
+        )?;
+        let Row { stamp, ends, used, entries } = row;
+        let (stamp, ends) = (stamp.as_millis(), ends.as_millis());
+        put.execute(params![self.space, self.id, self.scope, stamp, ends, used, entries])?;
+        Ok(())
+    }
+
+    /// Adds to what the row holds: the usual charge. It changes one page, because no index has the column.
+    pub(crate) fn add(&self, connection: &Connection, micros: i64) -> Result<()> {
+        let mut add = connection.prepare_cached(
+            "UPDATE counters SET used = used + ?4 WHERE space = ?1 AND id = ?2 AND scope = ?3",
+        )?;
+        add.execute(params![self.space, self.id, self.scope, micros])?;
+        Ok(())
+    }
+
+    /// Takes from what the row holds, if it has this stamp.
+    pub(crate) fn take_back(&self, connection: &Connection, stamp: Timestamp, micros: i64) -> Result<()> {
+        let mut take = connection.prepare_cached(
+            "UPDATE counters SET used = max(used - ?5, 0)
+             WHERE space = ?1 AND id = ?2 AND scope = ?3 AND stamp = ?4",
+        )?;
+        take.execute(params![self.space, self.id, self.scope, stamp.as_millis(), micros])?;
+        Ok(())
+    }
+
+    /// How many charges were made up to and including `cut`, and their sum.
+    pub(crate) fn expired(&self, connection: &Connection, cut: i64) -> Result<(i64, i64)> {
+        let mut select = connection.prepare_cached(
+            "SELECT count(*), coalesce(sum(micros), 0) FROM charges
+             WHERE space = ?1 AND id = ?2 AND scope = ?3 AND stamp <= ?4",
+        )?;
+        select.query_row(params![self.space, self.id, self.scope, cut], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// The charges made after `cut`, oldest first, until they come to `enough` together.
+    pub(crate) fn live(&self, connection: &Connection, cut: i64, enough: i64) -> Result<VecDeque<Charge>> {
+        let mut select = connection.prepare_cached(
+            "SELECT stamp, micros FROM charges WHERE space = ?1 AND id = ?2 AND scope = ?3 AND stamp > ?4
+             ORDER BY stamp",
+        )?;
+        let mut rows = select.query(params![self.space, self.id, self.scope, cut])?;
+        let (mut live, mut sum) = (VecDeque::new(), 0_i64);
+        while sum < enough
+            && let Some(row) = rows.next()?
+        {
+            let charge = Charge { at: row.get(0)?, micros: row.get(1)? };
+            sum = sum.saturating_add(charge.micros);
+            live.push_back(charge);
+        }
+        Ok(live)
+    }
+
+    /// What was charged at this time.
+    pub(crate) fn charged(&self, connection: &Connection, stamp: Timestamp) -> Result<Option<i64>> {
+        let mut select = connection.prepare_cached(
+            "SELECT micros FROM charges WHERE space = ?1 AND id = ?2 AND scope = ?3 AND stamp = ?4",
+        )?;
+        let key = params![self.space, self.id, self.scope, stamp.as_millis()];
+        select.query_row(key, |row| row.get(0)).optional()
+    }
+
+    /// The time of the newest charge.
+    pub(crate) fn newest(&self, connection: &Connection) -> Result<Option<Timestamp>> {
+        let mut select = connection
+            .prepare_cached("SELECT max(stamp) FROM charges WHERE space = ?1 AND id = ?2 AND scope = ?3")?;
+        let newest = |row: &SqlRow<'_>| row.get::<_, Option<i64>>(0);
+        Ok(select.query_row(params![self.space, self.id, self.scope], newest)?.map(Timestamp::from_millis))
+    }
+
+    /// Adds to what was charged at this time.
+    pub(crate) fn append(&self, connection: &Connection, stamp: Timestamp, micros: i64) -> Result<()> {
+        let mut append = connection.prepare_cached(
+            "INSERT INTO charges (space, id, scope, stamp, micros) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO UPDATE SET micros = micros + excluded.micros",
+        )?;
+        append.execute(params![self.space, self.id, self.scope, stamp.as_millis(), micros])?;
+        Ok(())
+    }
+
+    /// Drops what was charged at this time.
+    pub(crate) fn drop_at(&self, connection: &Connection, stamp: Timestamp) -> Result<()> {
+        let mut delete = connection.prepare_cached(
+            "DELETE FROM charges WHERE space = ?1 AND id = ?2 AND scope = ?3 AND stamp = ?4",
+        )?;
+        delete.execute(params![self.space, self.id, self.scope, stamp.as_millis()])?;
+        Ok(())
+    }
+
+    /// Drops what was charged up to and including `cut`.
+    pub(crate) fn drop_until(&self, connection: &Connection, cut: i64) -> Result<()> {
+        let mut delete = connection.prepare_cached(
+            "DELETE FROM charges WHERE space = ?1 AND id = ?2 AND scope = ?3 AND stamp <= ?4",
+        )?;
+        delete.execute(params![self.space, self.id, self.scope, cut])?;
+        Ok(())
+    }
+
+    /// The time of the charge that `skipped` others precede.
+    pub(crate) fn nth(&self, connection: &Connection, skipped: i64) -> Result<Option<i64>> {
+        let mut select = connection.prepare_cached(
+            "SELECT stamp FROM charges WHERE space = ?1 AND id = ?2 AND scope = ?3 ORDER BY stamp LIMIT 1 OFFSET ?4",
+        )?;
+        select.query_row(params![self.space, self.id, self.scope, skipped], |row| row.get(0)).optional()
+    }
+
+    /// Drops the row; its charges went before.
+    pub(crate) fn drop(&self, connection: &Connection) -> Result<()> {
+        let mut delete =
+            connection.prepare_cached("DELETE FROM counters WHERE space = ?1 AND id = ?2 AND scope = ?3")?;
+        delete.execute(params![self.space, self.id, self.scope])?;
+        Ok(())
+    }
+
+    /// The counter, as it was declared.
+    pub(crate) fn declared(&self, connection: &Connection) -> Result<Option<Counter>> {
+        let mut select = connection
+            .prepare_cached("SELECT tool, name, window, algorithm, scope FROM declarations WHERE id = ?1")?;
+        Ok(select.query_row([self.id], declared).optional()?.flatten())
+    }
+}
+
+/// Writes down what the counter is, so that it can be listed.
+pub(crate) fn declare(connection: &Connection, counter: &Counter) -> Result<()> {
+    let mut insert = connection.prepare_cached(
+        "INSERT OR IGNORE INTO declarations (id, tool, name, window, algorithm, scope)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    let tool = match counter.owner() {
+        Owner::Tool(key) => Some(&**key),
+        _ => None,
+    };
+    let (window, algorithm) = (counter.window().to_string(), counter.algorithm().name());
+    let id = counter.id();
+    insert.execute(params![id.as_bytes(), tool, counter.name(), window, algorithm, counter.scope()])?;
+    Ok(())
+}
+
+/// Reads a counter from the columns `tool, name, window, algorithm, scope`; none where this version does not know them.
+pub(crate) fn declared(row: &SqlRow<'_>) -> Result<Option<Counter>> {
+    let (tool, name): (Option<String>, String) = (row.get(0)?, row.get(1)?);
+    let (window, algorithm, scope): (String, String, String) = (row.get(2)?, row.get(3)?, row.get(4)?);
+    let owner = tool.map_or(Owner::AllTools, |key| Owner::Tool(key.into()));
+    let algorithm =
+        [Algorithm::Fixed, Algorithm::Sliding].into_iter().find(|known| known.name() == algorithm);
+    let known = Window::parse(&window).zip(algorithm);
+    Ok(known.map(|(window, algorithm)| Counter::new(owner, &name, window, algorithm, &scope)))
+}
+
+pub(crate) fn time(row: &SqlRow<'_>, column: usize) -> Result<Timestamp> {
+    Ok(Timestamp::from_millis(row.get(column)?))
+}

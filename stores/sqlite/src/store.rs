@@ -1,0 +1,88 @@
+//! The store: the methods that core calls, as jobs.
+
+use std::fmt;
+use std::path::Path;
+
+use callgate::{Batch, CounterId, Held, Inspect, Outcome, Refund, ScopeValue, Store, StoreError, Timestamp};
+
+use crate::error::store_error;
+use crate::file::File;
+use crate::job::{Answer, Job};
+use crate::listing::list;
+use crate::options::SqliteOptions;
+use crate::turns::Turns;
+
+/// Counters in a SQLite file. Share one between threads behind an [`Arc`](std::sync::Arc): their calls are committed together.
+pub struct SqliteStore {
+    turns: Turns,
+}
+
+impl SqliteStore {
+    /// Opens a file of counters, and makes it if it is not there, so that only its owner may read it. Its directory must be
+    /// there. A relative path starts from the directory that is current now.
+    ///
+    /// # Errors
+    /// [`StoreError`], without the path: the file cannot be opened, belongs to another program, or was made by a newer version.
+    pub fn open(path: impl AsRef<Path>, options: &SqliteOptions) -> Result<Self, StoreError> {
+        Ok(Self { turns: Turns::open(File::new(path.as_ref(), options)?)? })
+    }
+}
+
+impl Store for SqliteStore {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        outcome(self.turns.take(Job::Reserve(batch, now))?)
+    }
+
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        outcome(self.turns.take(Job::Peek(batch, now))?)
+    }
+
+    fn refund(&self, refunds: &[Refund<'_>], _now: Timestamp) -> Result<(), StoreError> {
+        self.turns.take(Job::Refund(refunds)).map(|_| ())
+    }
+
+    /// Goes in steps, each a transaction of its own, so that calls pass in between.
+    fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
+        let mut dropped = 0_usize;
+        loop {
+            let Answer::Swept { counters, is_done } = self.turns.take(Job::Sweep(now))? else {
+                return Err(mismatch());
+            };
+            dropped = dropped.saturating_add(counters);
+            if is_done {
+                return Ok(dropped);
+            }
+        }
+    }
+}
+
+impl Inspect for SqliteStore {
+    /// Reads the file as it is at one moment, beside the calls.
+    fn each(&self, now: Timestamp, show: &mut dyn FnMut(Held)) -> Result<(), StoreError> {
+        let (connection, space) = self.turns.file().connection()?;
+        list(&connection, space, now, show).map_err(|error| store_error(&error))
+    }
+
+    fn reset(&self, counter: CounterId, scope: &ScopeValue, now: Timestamp) -> Result<bool, StoreError> {
+        match self.turns.take(Job::Reset(counter, scope, now))? {
+            Answer::Reset(held) => Ok(held),
+            _ => Err(mismatch()),
+        }
+    }
+}
+
+fn outcome(answer: Answer) -> Result<Outcome, StoreError> {
+    if let Answer::Outcome(outcome) = answer { Ok(outcome) } else { Err(mismatch()) }
+}
+
+/// Each job has its own kind of answer, so this is never seen.
+fn mismatch() -> StoreError {
+    StoreError::permanent("the SQLite store gave an answer of another kind")
+}
+
+/// Does not name the file.
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").finish_non_exhaustive()
+    }
+}
