@@ -1,0 +1,85 @@
+//! Values, and conditions on arguments and identities.
+
+use super::Generator;
+use super::alphabet::{PATHS, RAW_NUMBERS, SCALARS};
+
+impl Generator {
+    pub(super) fn value(&mut self, depth: usize) -> String {
+        match self.below(10) {
+            0 if depth > 0 => {
+                let items: Vec<String> = (0..self.below(4)).map(|_| self.value(depth - 1)).collect();
+                format!("[{}]", items.join(","))
+            }
+            1 if depth > 0 => format!("{{\"x\":{}}}", self.value(depth - 1)),
+            _ => self.pick(&SCALARS).to_owned(),
+        }
+    }
+
+    /// A value of an argument; a number that only raw text can hold where `raw` says so.
+    pub(super) fn argument(&mut self, depth: usize, raw: bool) -> String {
+        if raw && self.chance(40) { self.pick(&RAW_NUMBERS).to_owned() } else { self.value(depth) }
+    }
+
+    pub(super) fn list(&mut self) -> String {
+        let items: Vec<String> = (0..1 + self.below(4)).map(|_| self.value(1)).collect();
+        format!("[{}]", items.join(","))
+    }
+
+    fn test(&mut self) -> String {
+        let (op, value) = match self.below(12) {
+            0 => ("eq", self.value(2)),
+            1 => ("neq", self.value(2)),
+            2 => ("in", self.list()),
+            3 => ("not_in", self.list()),
+            4 | 5 => (
+                self.pick(&["lt", "lte", "gt", "gte"]),
+                self.pick(&["5", "5.0", "10.5", "0.1", "9007199254740993", "-1", "0", "0.000001", "1e300"])
+                    .to_owned(),
+            ),
+            6 => {
+                let patterns = [
+                    r#""^a""#,
+                    r#""\\d""#,
+                    r#""b$""#,
+                    r#""(?i)ALICE""#,
+                    r#""^(a|ab)+$""#,
+                    r#""^[^a-c]""#,
+                    r#""\\bb?a""#,
+                    r#""^\\w*$""#,
+                    r#""^.{1,2}$""#,
+                    r#""""#,
+                    r#""(?m)a$""#,
+                    r#""^/srv/(data|x{2,})(/.*)?$""#,
+                ];
+                (self.pick(&["regex", "not_regex"]), self.pick(&patterns).to_owned())
+            }
+            7 => (self.pick(&["contains", "not_contains"]), self.value(1)),
+            8 => ("exists", self.pick(&["true", "false"]).to_owned()),
+            9 => (
+                self.pick(&["starts_with", "ends_with"]),
+                self.pick(&["\"a\"", "\"\"", "\"é\"", "\"/srv/data\""]).to_owned(),
+            ),
+            10 => ("subset_of", self.list()),
+            _ => {
+                let directory = self.pick(&["/srv/data", "/srv/data/", "/srv/./x/../data", "/"]);
+                ("within", format!("\"{directory}\""))
+            }
+        };
+        let path = self.pick(&PATHS).replace('"', "\\\"");
+        format!("{{\"path\":\"{path}\",\"op\":\"{op}\",\"value\":{value}}}")
+    }
+
+    pub(super) fn condition(&mut self, depth: usize) -> String {
+        match self.below(8) {
+            0 if depth > 0 => format!("{{\"any\":{}}}", self.conditions(depth - 1)),
+            1 if depth > 0 => format!("{{\"all\":{}}}", self.conditions(depth - 1)),
+            2 if depth > 0 => format!("{{\"not\":{}}}", self.condition(depth - 1)),
+            _ => self.test(),
+        }
+    }
+
+    pub(super) fn conditions(&mut self, depth: usize) -> String {
+        let items: Vec<String> = (0..1 + self.below(2)).map(|_| self.condition(depth)).collect();
+        format!("[{}]", items.join(","))
+    }
+}

@@ -1,0 +1,98 @@
+//! Declarations of counters, and conditions on them.
+
+use super::Generator;
+
+impl Generator {
+    pub(super) fn scope(&mut self) -> &'static str {
+        if self.counts && self.chance(60) {
+            return self.pick(&["", ",\"scope\":\"global\"", ",\"scope\":[\"tool\"]"]);
+        }
+        self.pick(&[
+            "",
+            "",
+            ",\"scope\":\"global\"",
+            ",\"scope\":\"identity\"",
+            ",\"scope\":\"grant\"",
+            ",\"scope\":\"session\"",
+            ",\"scope\":[\"args.b\",\"tool\"]",
+            ",\"scope\":[\"identity.level\"]",
+        ])
+    }
+
+    /// What a counter charges.
+    pub(super) fn increment(&mut self) -> &'static str {
+        if self.counts && self.chance(60) {
+            return self.pick(&["", ",\"increment\":0.5", ",\"increment\":3"]);
+        }
+        self.pick(&[
+            "",
+            "",
+            ",\"increment\":2.5",
+            ",\"increment\":0",
+            ",\"increment_from\":\"args.a\"",
+            ",\"increment_from\":\"args.a\"",
+            ",\"increment_from\":\"args.list[*]\"",
+            ",\"increment\":2,\"increment_from\":\"args.items[*].x\"",
+        ])
+    }
+
+    /// A window and an algorithm that go together.
+    pub(super) fn window(&mut self) -> &'static str {
+        self.pick(&[
+            "\"hour\"",
+            "\"day\"",
+            "\"week\"",
+            "\"month\"",
+            "60",
+            "\"90s\"",
+            "\"15m\"",
+            "\"7d\"",
+            "\"minute\",\"algorithm\":\"sliding\"",
+            "\"hour\",\"algorithm\":\"sliding\"",
+            "2,\"algorithm\":\"sliding\"",
+            "3,\"algorithm\":\"sliding\"",
+            "\"60s\",\"algorithm\":\"sliding\"",
+            "\"minute\",\"algorithm\":\"fixed\"",
+        ])
+    }
+
+    /// A condition on a counter.
+    pub(super) fn state(&mut self, path: &str) -> String {
+        let op = self.pick(&["lt", "lte", "lte", "gt", "gte", "eq", "neq", "in", "not_in"]);
+        let number = |own: &mut Self| {
+            own.pick(&["0", "1", "2", "3", "4", "5", "6", "2.5", "5.0000001", "-1", "10.5", "1e30"])
+                .to_owned()
+        };
+        let value = if op.ends_with("in") {
+            let members: Vec<String> = (0..1 + self.below(4)).map(|_| number(self)).collect();
+            format!("[{}]", members.join(","))
+        } else {
+            number(self)
+        };
+        format!("{{\"path\":\"{path}\",\"op\":\"{op}\",\"value\":{value}}}")
+    }
+
+    /// Conditions, now and then with one on a counter among them.
+    pub(super) fn mixed(&mut self, depth: usize, declared: &[String]) -> String {
+        let mut items: Vec<String> = Vec::new();
+        let stateless = if self.counts { 10 } else { 60 };
+        if declared.is_empty() || self.chance(stateless) {
+            items.push(self.condition(depth));
+        }
+        while !declared.is_empty() && items.len() < 3 && (items.is_empty() || self.chance(35)) {
+            let path = declared[self.below(declared.len())].clone();
+            items.push(self.state(&path));
+        }
+        format!("[{}]", items.join(","))
+    }
+
+    /// The path of a counter, as it stands in a JSON string.
+    pub(super) fn state_path(&mut self, key: Option<&str>, name: &str) -> String {
+        match key {
+            None => format!("state._global.{name}"),
+            Some("*") if self.chance(50) => format!("state._global.{name}"),
+            Some(key) if !key.contains('[') && self.chance(50) => format!("state.{key}.{name}"),
+            Some(key) => format!("state[\\\"{key}\\\"].{name}"),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Random policies, and calls that aim at their boundaries.
+//!
+//! In: a seed, or bytes that a fuzzer makes. Out: policies that load, calls, and cases of both. The same seed gives the
+//! same sequence everywhere. Must not know what the decisions are.
+
+mod alphabet;
+mod call;
+mod choice;
+mod condition;
+mod counter;
+mod policy;
+
+use std::collections::VecDeque;
+
+/// Makes policies and calls by choosing again and again.
+#[derive(Debug, Clone)]
+pub struct Generator {
+    /// Choices that are given, first to last.
+    given: VecDeque<u8>,
+    /// Where the random choices stand that follow.
+    state: u64,
+    /// Whether the policy is mostly about counters, so that calls get as far as those.
+    counts: bool,
+}
+
+/// A generated call, as raw JSON texts.
+#[derive(Debug, Clone)]
+pub struct GeneratedCall {
+    /// The tool's name.
+    pub tool: String,
+    /// The arguments' text.
+    pub args: String,
+    /// The identity's text, if there is one.
+    pub identity: Option<String>,
+    /// Whether a host value may differ from the text: broken text, duplicate keys, numbers that a double changes.
+    pub raw_only: bool,
+}
+
+/// A call of a [`GeneratedCase`], and what goes on around it.
+#[derive(Debug, Clone)]
+pub struct GeneratedStep {
+    /// Milliseconds since the epoch.
+    pub at: i64,
+    /// The call.
+    pub call: GeneratedCall,
+    /// The id of an approval, and the step whose approval key it carries.
+    pub approve: Option<(String, usize)>,
+    /// Before the call: the step whose reservation is released, or settled to this amount in steps of 0.000001.
+    pub finish: Option<(usize, Option<i64>)>,
+}
+
+/// A policy and calls under it, one after the other.
+#[derive(Debug, Clone)]
+pub struct GeneratedCase {
+    /// The policy, as JSON text.
+    pub policy: String,
+    /// The calls.
+    pub steps: Vec<GeneratedStep>,
+}
+
+/// The time of the first call: 2026-11-21T10:00:00.000Z.
+pub const START: i64 = 1_795_255_200_000;

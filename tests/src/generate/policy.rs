@@ -1,0 +1,176 @@
+//! Whole policies.
+
+use super::Generator;
+use super::alphabet::ENTRIES;
+
+impl Generator {
+    /// A policy, as JSON text. It loads.
+    pub fn policy(&mut self) -> String {
+        self.counts = self.chance(60);
+        let mut entries = Vec::new();
+        let mut declared = Vec::new();
+        for key in ENTRIES {
+            if self.chance(35) {
+                entries.push(format!("\"{key}\":{}", self.entry(Some(key), &mut declared)));
+            }
+        }
+        if self.chance(30) && entries.len() > 1 {
+            entries.rotate_left(1);
+        }
+        let hide = self.pick(&[
+            "",
+            "",
+            "\"hide\":[\"refund\"],",
+            "\"hide\":[\"read.*\",\"pay_all\"],",
+            "\"hide\":[\"*[ ]\",\"[!a-z]*\"],",
+        ]);
+        let default = if self.counts { "allow" } else { self.pick(&["allow", "deny"]) };
+        let all = if self.chance(30) {
+            format!("\"all_tools\":{},", self.entry(None, &mut declared))
+        } else {
+            String::new()
+        };
+        format!(
+            "{{\"version\":\"1\",\"default\":\"{default}\",{hide}{all}\"tools\":{{{}}}}}",
+            entries.join(",")
+        )
+    }
+
+    /// A policy of a few counters that two tools charge and read, and nothing else: its bounds meet often.
+    pub(super) fn meeting_policy(&mut self) -> String {
+        let keys = ["pay", "refund"];
+        let mut declared = Vec::new();
+        let mut limits = [String::new(), String::new()];
+        for (key, limits) in keys.iter().zip(&mut limits) {
+            let counters: Vec<String> = (0..1 + self.below(2))
+                .map(|number| {
+                    declared.push(format!("state.{key}.n{number}"));
+                    let window = self.pick(&[
+                        "\"minute\"",
+                        "\"90s\"",
+                        "\"hour\"",
+                        "2,\"algorithm\":\"sliding\"",
+                        "\"minute\",\"algorithm\":\"sliding\"",
+                        "\"90s\",\"algorithm\":\"sliding\"",
+                    ]);
+                    let increment =
+                        self.pick(&["", "", ",\"increment\":2", ",\"increment_from\":\"args.a\""]);
+                    let max = self.pick(&["2", "4", "9"]);
+                    format!("{{\"counter\":\"n{number}\",\"window\":{window},\"max\":{max}{increment}}}")
+                })
+                .collect();
+            *limits = counters.join(",");
+        }
+        let entries: Vec<String> = keys
+            .iter()
+            .zip(&limits)
+            .map(|(key, limits)| {
+                let mut items = vec![format!("\"limits\":[{limits}]")];
+                for field in ["require", "deny_if"] {
+                    if self.chance(50) {
+                        let path = declared[self.below(declared.len())].clone();
+                        let mut conditions = vec![self.state(&path)];
+                        if self.chance(30) {
+                            let path = declared[self.below(declared.len())].clone();
+                            conditions.push(self.state(&path));
+                        }
+                        items.push(format!("\"{field}\":[{{\"conditions\":[{}]}}]", conditions.join(",")));
+                    }
+                }
+                let turn = self.below(items.len());
+                items.rotate_left(turn);
+                format!("\"{key}\":{{{}}}", items.join(","))
+            })
+            .collect();
+        // A tool that only reads.
+        let path = declared[self.below(declared.len())].clone();
+        let field = self.pick(&["require", "deny_if"]);
+        let read = format!("\"pa\":{{\"{field}\":[{}]}}", self.state(&path));
+        format!("{{\"version\":\"1\",\"default\":\"deny\",\"tools\":{{{},{read}}}}}", entries.join(","))
+    }
+
+    /// An entry; `declared` are the paths of the counters that conditions may read.
+    fn entry(&mut self, key: Option<&str>, declared: &mut Vec<String>) -> String {
+        let mut rules = Vec::new();
+        let mut limits = Vec::new();
+        let mut items: Vec<String> = Vec::new();
+        let prefix = if key.is_none() { "all" } else { "" };
+        // A window's rate is declared once in an entry.
+        let mut rates = vec!["hour", "minute", "90s", "day"];
+        for number in 0..self.below(4) {
+            let name = if self.chance(30) { format!("\"name\":\"rule {number}\",") } else { String::new() };
+            let kind = if self.counts { [1, 2, 3, 4, 0, 3][self.below(6)] } else { self.below(8) };
+            let rule = match kind {
+                1 if self.counts && self.chance(60) => "\"action\":\"require_approval\"".to_owned(),
+                0 => format!("\"action\":\"deny\",\"conditions\":{}", self.mixed(2, declared)),
+                1 => format!("\"action\":\"require_approval\",\"conditions\":{}", self.conditions(1)),
+                2 if !rates.is_empty() => {
+                    let window = rates.swap_remove(self.below(rates.len()));
+                    let (max, scope) = (1 + self.below(4), self.scope());
+                    let sliding = if self.chance(30) { ",\"algorithm\":\"sliding\"" } else { "" };
+                    if self.chance(30) {
+                        format!("\"rate_limit\":{{\"max\":{max},\"window\":\"{window}\"}}{scope}{sliding}")
+                    } else {
+                        format!("\"rate_limit\":\"{max}/{window}\"{scope}{sliding}")
+                    }
+                }
+                3 | 4 => {
+                    let counter = format!("{prefix}s{number}");
+                    let own = self.state_path(key, &counter);
+                    declared.push(own.clone());
+                    let conditions = match self.below(4) {
+                        0 => String::new(),
+                        1 => format!("\"conditions\":{},", self.mixed(1, declared)),
+                        _ => format!("\"conditions\":[{}],", self.state(&own)),
+                    };
+                    let (window, scope, increment) = (self.window(), self.scope(), self.increment());
+                    format!(
+                        "{conditions}\"state\":{{\"counter\":\"{counter}\",\"window\":{window}{scope}{increment}}}"
+                    )
+                }
+                _ => {
+                    let action = if self.chance(20) { "\"action\":\"allow\"," } else { "" };
+                    format!("{action}\"conditions\":{}", self.mixed(2, declared))
+                }
+            };
+            let says = if self.chance(15) { ",\"on_deny\":\"not so\"" } else { "" };
+            rules.push(format!("{{{name}{rule}{says}}}"));
+        }
+        for number in 0..self.below(3) {
+            let counter = format!("{prefix}l{number}");
+            let max = self.pick(&["0", "1", "2", "5", "10.5", "9223372036854.775807"]);
+            let (window, scope, increment) = (self.window(), self.scope(), self.increment());
+            limits.push(format!(
+                "{{\"counter\":\"{counter}\",\"window\":{window},\"max\":{max}{scope}{increment}}}"
+            ));
+            let path = self.state_path(key, &counter);
+            declared.push(path);
+        }
+        let items_percent = if self.counts { 12 } else { 35 };
+        if self.chance(items_percent) {
+            let item = if declared.is_empty() || self.chance(60) {
+                self.condition(2)
+            } else {
+                format!("{{\"conditions\":{}}}", self.mixed(1, declared))
+            };
+            items.push(format!("\"require\":[{item}]"));
+        }
+        if !rules.is_empty() {
+            items.push(format!("\"rules\":[{}]", rules.join(",")));
+        }
+        if self.chance(items_percent) {
+            let item = match self.below(3) {
+                0 => self.condition(2),
+                _ => format!("{{\"conditions\":{},\"on_deny\":\"no\"}}", self.mixed(2, declared)),
+            };
+            items.push(format!("\"deny_if\":[{item}]"));
+        }
+        if !limits.is_empty() {
+            items.push(format!("\"limits\":[{}]", limits.join(",")));
+        }
+        if items.len() > 1 && self.chance(30) {
+            items.rotate_left(1);
+        }
+        format!("{{{}}}", items.join(","))
+    }
+}
