@@ -100,6 +100,22 @@ impl<R: Read> Lines<R> {
     }
 }
 
+/// Reads the lines of a stream as `callgate eval --calls` does: each call's tool and the text of its arguments, or what is
+/// wrong with its line, with the line's number, from 1. Blank lines are left out.
+///
+/// # Errors
+/// Whatever the reader says.
+pub fn read_calls(calls: impl Read, mut each: impl FnMut(u64, Result<(&str, &str), &str>)) -> io::Result<()> {
+    let mut lines = Lines::new(calls);
+    while lines.advance()? {
+        match lines.call() {
+            Ok(call) => each(lines.number(), Ok((&call.tool, &call.args))),
+            Err(error) => each(lines.number(), Err(&error.message)),
+        }
+    }
+    Ok(())
+}
+
 /// A line. Nothing is ignored: an argument under a misspelt name would be missed by every rule (trap 1).
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

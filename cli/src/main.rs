@@ -1,34 +1,9 @@
-//! `callgate`: the tool for those who write policies and those who run them.
-//!
-//! In: a command line, policy files, calls. Out: findings, decisions, explanations. Does nothing that the library cannot
-//! do: every decision is core's.
+//! The binary `callgate`.
 
 #![forbid(unsafe_code)]
 
-mod args;
-mod call;
-mod command;
-mod excerpt;
-mod failure;
-mod lines;
-mod moment;
-mod session;
-mod show;
-mod terminal;
-
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
-use args::{Cli, Command};
-
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
-        Command::Check(args) => command::check::run(&args),
-        Command::Eval(args) => command::eval::run(&args),
-        Command::Explain(args) => command::explain::run(&args),
-        Command::Schema => command::schema::run(),
-        Command::Completions(args) => command::completions::run(&args),
-    };
-    result.unwrap_or_else(|failure| failure.report())
+    callgate_cli::run()
 }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callgate::{
-    Amount, Approval, Call, Decision, Engine, Identity, Kind, ManualClock, MemoryStore, Policy, RawJson,
-    Reservation, Timestamp, View,
+    Amount, Approval, Call, Decision, Engine, Identity, ManualClock, MemoryStore, Policy, Reservation,
+    Timestamp,
 };
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::caller::Caller;
 
 /// A file of cases.
 #[derive(Debug, Deserialize)]
@@ -43,9 +45,9 @@ pub struct Case {
 #[serde(deny_unknown_fields)]
 pub struct Step {
     at: Option<String>,
-    tool: String,
-    args: Option<String>,
-    identity: Option<String>,
+    pub(crate) tool: String,
+    pub(crate) args: Option<String>,
+    pub(crate) identity: Option<String>,
     raw_only: Option<String>,
     #[serde(default)]
     repeat: Option<u32>,
@@ -97,29 +99,35 @@ pub fn timestamp(text: &str) -> Timestamp {
     Timestamp::from_millis(seconds * 1_000 + millis)
 }
 
-fn load(case: &Case) -> Policy {
-    let text = match (&case.policy, &case.policy_file) {
-        (Some(lines), None) => lines.join("\n"),
-        (None, Some(file)) => {
-            let path = crate::project().join("spec/policies").join(file);
-            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-        }
-        _ => panic!("{}: give `policy` or `policy_file`", case.name),
-    };
-    text.parse().unwrap_or_else(|error| panic!("{}: the policy does not load:\n{error}\n{text}", case.name))
-}
-
 impl Case {
     /// The policy's text, where the case has one of its own.
     pub fn policy_text(&self) -> Option<String> {
         self.policy.as_ref().map(|lines| lines.join("\n"))
     }
 
+    /// The policy's text.
+    pub fn text(&self) -> String {
+        match (&self.policy, &self.policy_file) {
+            (Some(lines), None) => lines.join("\n"),
+            (None, Some(file)) => {
+                let path = crate::project().join("spec/policies").join(file);
+                std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+            }
+            _ => panic!("{}: give `policy` or `policy_file`", self.name),
+        }
+    }
+
+    fn load(&self) -> Policy {
+        let text = self.text();
+        text.parse()
+            .unwrap_or_else(|error| panic!("{}: the policy does not load:\n{error}\n{text}", self.name))
+    }
+
     /// Runs the case; returns the decisions' JSON, or what differs.
     pub fn run(&self, form: Form) -> Result<Vec<String>, Vec<String>> {
         let clock = Arc::new(ManualClock::new(timestamp(START)));
         let engine =
-            Engine::builder(load(self)).clock(clock.clone()).store(Arc::new(MemoryStore::new())).build();
+            Engine::builder(self.load()).clock(clock.clone()).store(Arc::new(MemoryStore::new())).build();
         let mut decisions: Vec<String> = Vec::new();
         let mut reservations: Vec<Option<Reservation>> = Vec::new();
         let mut differences = Vec::new();
@@ -197,15 +205,9 @@ impl Step {
     fn call(&self, engine: &Engine, form: Form, approval: Option<Approval<'_>>) -> Decision<'static> {
         match form {
             Form::Raw => {
-                let raw = self.identity.as_deref().map(|text| RawJson::parse(text).unwrap());
-                let identity = raw.as_ref().map(RawJson::root);
-                let id = identity.as_ref().and_then(string_of);
-                let identity = match (&id, identity) {
-                    (Some(id), _) => Identity::Id(id.as_str()),
-                    (None, Some(claims)) => Identity::claims(claims),
-                    (None, None) => Identity::Absent,
-                };
-                let call = Call::new(&self.tool, self.args.as_deref().unwrap_or("{}")).identity(identity);
+                let caller = Caller::read(self.identity.as_deref()).unwrap();
+                let args = self.args.as_deref().unwrap_or("{}");
+                let call = Call::new(&self.tool, args).identity(caller.identity());
                 engine.decide_json(&approved(call, approval)).into_owned()
             }
             Form::Value => {
@@ -235,13 +237,6 @@ fn approved<'c, A, I>(call: Call<'c, A, I>, approval: Option<Approval<'c>>) -> C
     match approval {
         Some(approval) => call.approved(approval),
         None => call,
-    }
-}
-
-fn string_of(view: &impl View) -> Option<String> {
-    match view.kind() {
-        Ok(Kind::String(text)) => Some(text.into_owned()),
-        _ => None,
     }
 }
 

@@ -5,14 +5,14 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use callgate::{
-    Amount, Approval, Call, Decision, Engine, Identity, Kind, ManualClock, MemoryStore, Policy, RawJson,
-    Reservation, Timestamp, View,
+    Amount, Approval, Call, Decision, Engine, ManualClock, MemoryStore, Policy, Reservation, Timestamp,
 };
 use callgate_reference::json::{Json, quoted};
 use callgate_reference::time::rfc3339;
 use callgate_reference::{Reference, decimal};
 use serde_json::{Value, json};
 
+use crate::caller::Caller;
 use crate::generate::{GeneratedCase, GeneratedStep};
 
 /// What became of a case.
@@ -128,18 +128,8 @@ fn engine_decides(
     step: &GeneratedStep,
     approval: Option<(&str, &str)>,
 ) -> Decision<'static> {
-    let raw = step.call.identity.as_deref().map(|text| RawJson::parse(text).expect("an identity is JSON"));
-    let view = raw.as_ref().map(RawJson::root);
-    let id = view.as_ref().and_then(|view| match view.kind() {
-        Ok(Kind::String(id)) => Some(id.into_owned()),
-        _ => None,
-    });
-    let identity = match (&id, view) {
-        (Some(id), _) => Identity::Id(id.as_str()),
-        (None, Some(claims)) => Identity::claims(claims),
-        (None, None) => Identity::Absent,
-    };
-    let mut call = Call::new(&step.call.tool, step.call.args.as_str()).identity(identity);
+    let caller = Caller::read(step.call.identity.as_deref()).expect("an identity is JSON");
+    let mut call = Call::new(&step.call.tool, step.call.args.as_str()).identity(caller.identity());
     if let Some((key, id)) = approval {
         call = call.approved(Approval::new(key, id));
     }

@@ -1,9 +1,11 @@
 //! The cases of `spec/cases`, loaded and run: what every language must decide alike.
 
+pub mod caller;
 pub mod decisions;
 pub mod differ;
 pub mod generate;
 pub mod invalid;
+pub mod property;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,8 @@
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
-use callgate::{Call, Engine, Identity, Kind, ManualClock, RawJson, Timestamp, View};
+use callgate::{Call, Engine, ManualClock, Timestamp};
+use callgate_tests::caller::Caller;
 use callgate_tests::generate::Generator;
 use serde_json::{Value, json};
 
@@ -37,19 +38,10 @@ fn main() -> io::Result<()> {
         let mut calls = Vec::new();
         for _ in 0..20.min(count - done) {
             let call = generator.call();
-            let raw = call.identity.as_deref().map(|text| RawJson::parse(text).expect("an identity is JSON"));
-            let view = raw.as_ref().map(RawJson::root);
-            let id = view.as_ref().and_then(|view| match view.kind() {
-                Ok(Kind::String(id)) => Some(id.into_owned()),
-                _ => None,
-            });
-            let identity = match (&id, view) {
-                (Some(id), _) => Identity::Id(id.as_str()),
-                (None, Some(claims)) => Identity::claims(claims),
-                (None, None) => Identity::Absent,
-            };
-            let decision =
-                engine.decide_json(&Call::new(&call.tool, call.args.as_str()).identity(identity)).to_json();
+            let caller = Caller::read(call.identity.as_deref()).expect("an identity is JSON");
+            let decision = engine
+                .decide_json(&Call::new(&call.tool, call.args.as_str()).identity(caller.identity()))
+                .to_json();
             calls.push(json!({
                 "tool": call.tool, "args": call.args, "identity": call.identity, "raw_only": call.raw_only,
                 "decision": decision,

@@ -39,7 +39,7 @@ pub(super) fn report(text: &str, error: RawError, diagnostics: &mut Diagnostics<
         ),
         RawErrorKind::TooDeep => (
             "too_deep",
-            format!("the document is nested deeper than {DOCUMENT_DEPTH} levels"),
+            format!("the document is nested more than {DOCUMENT_DEPTH} levels deep"),
             Some("flatten it: conditions in a list are already joined by `all`"),
         ),
         RawErrorKind::TooLong => (

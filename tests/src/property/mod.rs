@@ -1,0 +1,35 @@
+//! What must be true of any input: the checks that fuzzing runs on inputs of its own making, and tests on known ones.
+//!
+//! In: any text or bytes. Out: nothing, or a panic that says what does not hold. Must not judge what the language means;
+//! that is the cases' and the reference's.
+
+mod arguments;
+mod call;
+mod diagnostics;
+mod forms;
+mod generated;
+mod oracle;
+mod policy;
+pub mod seeds;
+mod stream;
+
+pub use arguments::arguments_are_read_as_another_parser_reads_them;
+pub use call::a_call_is_decided_one_way;
+pub use forms::yaml_and_json_mean_the_same;
+pub use generated::the_reference_decides_alike;
+pub use policy::{any_text_loads_or_says_why, json_loads_or_says_why, yaml_loads_or_says_why};
+pub use stream::a_stream_is_read_line_by_line;
+
+/// Panics where a text has not a property.
+pub type OfText = fn(&str);
+
+/// The properties of texts, by the names of their fuzz targets.
+pub const OF_TEXT: [(&str, OfText); 7] = [
+    ("parse_yaml", yaml_loads_or_says_why),
+    ("parse_json", json_loads_or_says_why),
+    ("compile", any_text_loads_or_says_why),
+    ("forms", yaml_and_json_mean_the_same),
+    ("arguments", arguments_are_read_as_another_parser_reads_them),
+    ("call", a_call_is_decided_one_way),
+    ("stream", a_stream_is_read_line_by_line),
+];

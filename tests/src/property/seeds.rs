@@ -1,0 +1,76 @@
+//! Inputs to begin with: what `spec/` holds, in the form that each property takes.
+
+use super::call::BETWEEN;
+use crate::generate::Generator;
+use crate::{decisions, invalid};
+
+/// Bytes beyond which an input says nothing more than a shorter one.
+const LONGEST: usize = 64 << 10;
+
+/// Every policy text of the cases, valid and invalid.
+fn policies() -> Vec<String> {
+    let valid = decisions::files().into_iter().flat_map(|(_, file)| file.cases);
+    let invalid = invalid::files().into_iter().flat_map(|(_, cases)| cases);
+    let mut texts: Vec<String> =
+        valid.map(|case| case.text()).chain(invalid.map(|case| case.text())).collect();
+    texts.retain(|text| text.len() <= LONGEST);
+    texts
+}
+
+/// Generated policies, in JSON.
+fn generated() -> impl Iterator<Item = String> {
+    (0..200).map(|seed| Generator::new(seed).policy())
+}
+
+/// A text of each call of the cases.
+fn calls(write: impl Fn(&decisions::Case, &decisions::Step) -> String) -> Vec<String> {
+    let cases = decisions::files().into_iter().flat_map(|(_, file)| file.cases);
+    let mut texts: Vec<String> =
+        cases.flat_map(|case| case.steps.iter().map(|step| write(&case, step)).collect::<Vec<_>>()).collect();
+    texts.sort();
+    texts.dedup();
+    texts.retain(|text| text.len() <= LONGEST);
+    texts
+}
+
+/// The inputs of a property of texts, by its name in [`super::OF_TEXT`].
+pub fn texts(property: &str) -> Vec<String> {
+    match property {
+        "parse_yaml" | "compile" => policies(),
+        "parse_json" | "forms" => policies()
+            .into_iter()
+            .filter(|text| text.trim_start().starts_with('{'))
+            .chain(generated())
+            .collect(),
+        "arguments" => {
+            let mut texts = calls(|_, step| step.args.clone().unwrap_or_default());
+            texts.extend(calls(|_, step| step.identity.clone().unwrap_or_default()));
+            texts
+        }
+        "call" => calls(|case, step| {
+            let mut parts = vec![case.text(), step.tool.clone(), step.args.clone().unwrap_or_default()];
+            parts.extend(step.identity.clone());
+            parts.join(BETWEEN)
+        }),
+        "stream" => calls(|_, step| {
+            let field = |name: &str, text: &Option<String>| {
+                text.as_ref().map_or(String::new(), |text| format!(", \"{name}\": {text}"))
+            };
+            let tool = callgate_reference::json::quoted(&step.tool);
+            let (args, identity) = (field("args", &step.args), field("identity", &step.identity));
+            format!(
+                "{{\"tool\": {tool}{args}{identity}}}\n{{\"tool\": \"t\", \"at\": \"2026-11-21T10:00:00Z\"}}\n"
+            )
+        }),
+        other => panic!("no property {other}"),
+    }
+}
+
+/// Choices for [`super::the_reference_decides_alike`].
+pub fn choices() -> Vec<Vec<u8>> {
+    let one = |seed| {
+        let mut generator = Generator::new(seed);
+        (0..64 + 8 * seed).map(|_| generator.below(256) as u8).collect()
+    };
+    (0..64).map(one).collect()
+}
