@@ -21,6 +21,9 @@ impl<'py> Caller<'py> {
     /// `None` is absent.
     pub(crate) fn new(identity: Option<&Bound<'py, PyAny>>) -> Self {
         let Some(identity) = identity else { return Self::Absent };
+        if let Ok(text) = identity.cast_exact::<PyString>() {
+            return Self::Text(text.clone());
+        }
         match Shape::of(identity.clone()) {
             Shape::String(text) => Self::Text(text),
             _ => Self::Other(identity.clone()),

@@ -11,6 +11,7 @@ use callgate::{Kind, Unreadable, View};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use crate::names;
 use crate::shape::{Shape, string_key};
 
 /// Values that one evaluation may visit. Arguments from JSON text cannot have as many (4 MiB of it hold half as many), but
@@ -69,7 +70,7 @@ impl View for PyView<'_, '_> {
             check_keys(dict)?;
             checked.set(true);
         }
-        let value = dict.get_item(name).map_err(|_| Unreadable::Host)?;
+        let value = dict.get_item(names::python_string(dict.py(), name)).map_err(|_| Unreadable::Host)?;
         Ok(value.map(|value| Self::new(value, self.budget)))
     }
 

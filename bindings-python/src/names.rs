@@ -1,0 +1,36 @@
+//! The member names that policies ask for, as Python strings that are made once.
+//!
+//! In: a name from a policy's path. Out: the same name as an interned `str`. Must not keep what an agent sends: names come
+//! from policies alone, and the table has a fixed size.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyString;
+
+/// Slots of the table: more names than the policies of one process ask for, in 16 KiB.
+const SLOTS: usize = 1 << 10;
+/// Slots that are tried for a name before it is made for the one look-up.
+const PROBES: usize = 8;
+
+/// For the life of the process, as interned strings are. A slot is written once, so reading it takes no lock.
+static TABLE: [PyOnceLock<Py<PyString>>; SLOTS] = [const { PyOnceLock::new() }; SLOTS];
+
+/// The name as a Python string. A new one only where the table has no room for it.
+pub(crate) fn python_string<'py>(py: Python<'py>, name: &str) -> Bound<'py, PyString> {
+    let start = place(name.as_bytes());
+    for slot in TABLE.iter().cycle().skip(start).take(PROBES) {
+        let held = slot.get_or_init(py, || PyString::intern(py, name).unbind()).bind(py);
+        if held.to_str().is_ok_and(|held| held == name) {
+            return held.clone();
+        }
+    }
+    PyString::new(py, name)
+}
+
+/// Where the search for a name begins. Told by its length and three of its bytes: names are short and few, and hashing
+/// them whole would take longer than the look-ups that this spares.
+fn place(name: &[u8]) -> usize {
+    let byte = |index: usize| name.get(index).map_or(0, |byte| usize::from(*byte));
+    let (middle, last) = (byte(name.len() >> 1), byte(name.len().saturating_sub(1)));
+    (name.len() ^ (byte(0) << 1) ^ (middle << 3) ^ (last << 2)) % SLOTS
+}
