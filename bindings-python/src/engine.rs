@@ -208,7 +208,8 @@ impl Engine {
         self.finish(py, decision.into_owned(), about)
     }
 
-    /// Does nothing, with the signature of `evaluate`: what a call across the border costs by itself. For `bench.py`.
+    /// Does nothing, with the signature of `evaluate`: what a call across the border costs by itself.
+    #[cfg(feature = "bench")]
     #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
     fn _noop<'py>(
         &self,

@@ -181,13 +181,6 @@ class Engine:
         """Stops watching the policy file. Calls are decided as before."""
 
     def _after_fork(self) -> None: ...
-    def _noop(
-        self,
-        tool: str,
-        args: _Args = None,
-        identity: _Identity = None,
-        approved: tuple[str, str] | None = None,
-    ) -> None: ...
     def _begin(
         self,
         tool: str,
