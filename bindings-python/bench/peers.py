@@ -37,31 +37,38 @@ class Verdict:
         self.reason = reason
 
 
-def by_hand(tool: str, args: dict[str, Any], identity: str | None = None) -> Verdict:
-    """The policy of `evaluate.py` as a server's author would write it, without its limits."""
+def refusal(tool: str, args: dict[str, Any], identity: str | None = None) -> str | None:
+    """The policy of `evaluate.py` as a server's author would write it, without its limits: why not, if not."""
     if tool == "create_charge":
         amount = args.get("amount")
         if type(amount) is not int or amount > LARGEST:
-            return Verdict(False, "the charge is too large")
+            return "the charge is too large"
         if args.get("currency") not in CURRENCIES:
-            return Verdict(False, "the currency is not taken")
-        return Verdict(True, None)
+            return "the currency is not taken"
+        return None
     if tool == "create_refund":
         amount = args.get("amount")
         if type(amount) is not int or amount > 10_000:
-            return Verdict(False, "the refund is too large")
-        return Verdict(True, None)
+            return "the refund is too large"
+        return None
     if tool == "delete_customer":
-        return Verdict(False, "customers are never deleted")
+        return "customers are never deleted"
     if tool.startswith("list_") and tool[5:].isdigit() and int(tool[5:]) < 17:
-        return Verdict(True, None)
-    return Verdict(False, "the tool is not listed")
+        return None
+    return "the tool is not listed"
+
+
+def by_hand(tool: str, args: dict[str, Any], identity: str | None = None) -> Verdict:
+    """The same with an object returned."""
+    reason = refusal(tool, args, identity)
+    return Verdict(reason is None, reason)
 
 
 def peers() -> list[Peer]:
-    """The function written by hand first."""
+    """The functions written by hand first."""
     return [
-        Peer("a Python function by hand", "by_hand('create_charge', args, 'alice').allowed", {"by_hand": by_hand}),
+        Peer("a Python function by hand", "refusal('create_charge', args, 'alice') is None", {"refusal": refusal}),
+        Peer("the same, returns an object", "by_hand('create_charge', args, 'alice').allowed", {"by_hand": by_hand}),
         _jsonschema(),
         _cel(),
         _cedar(),

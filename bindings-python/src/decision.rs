@@ -15,7 +15,10 @@ use crate::reservation::Reservation;
 #[pyclass(module = "callgate", frozen)]
 pub(crate) struct Decision {
     inner: callgate::Decision<'static>,
-    reservation: Option<Py<Reservation>>,
+    /// What finishes the reservation; only a decision that asked a store can have one.
+    engine: Option<Arc<callgate::Engine>>,
+    /// Made when it is asked for, once: every reader gets the same, which can be finished once.
+    reservation: PyOnceLock<Option<Py<Reservation>>>,
 }
 
 /// The rule or item that a decision reports.
@@ -40,22 +43,15 @@ pub(crate) struct CounterUse {
 }
 
 impl Decision {
-    /// Takes the reservation into the decision's hands, where there is one.
-    pub(crate) fn new(
-        py: Python<'_>,
-        engine: &Arc<callgate::Engine>,
-        mut inner: callgate::Decision<'static>,
-    ) -> PyResult<Self> {
-        let reservation = match inner.take_reservation() {
-            Some(held) => Some(Py::new(py, Reservation::new(engine.clone(), held))?),
-            None => None,
-        };
-        Ok(Self { inner, reservation })
+    /// A decision of `engine`.
+    pub(crate) fn new(engine: &Arc<callgate::Engine>, inner: callgate::Decision<'static>) -> Self {
+        let engine = inner.counters().next().map(|_| engine.clone());
+        Self { inner, engine, reservation: PyOnceLock::new() }
     }
 
     /// A decision that charged nothing, whatever it says.
     pub(crate) fn uncharged(inner: callgate::Decision<'static>) -> Self {
-        Self { inner, reservation: None }
+        Self { inner, engine: None, reservation: PyOnceLock::new() }
     }
 
     pub(crate) fn inner(&self) -> &callgate::Decision<'static> {
@@ -160,8 +156,13 @@ impl Decision {
 
     /// The charges of an allowed call, to be released or settled; `None` if nothing was charged.
     #[getter]
-    fn reservation(&self, py: Python<'_>) -> Option<Py<Reservation>> {
-        self.reservation.as_ref().map(|reservation| reservation.clone_ref(py))
+    fn reservation(&self, py: Python<'_>) -> PyResult<Option<Py<Reservation>>> {
+        let reservation = self.reservation.get_or_try_init(py, || {
+            let Some(engine) = &self.engine else { return Ok(None) };
+            let held = self.inner.clone().take_reservation();
+            held.map(|held| Py::new(py, Reservation::new(engine.clone(), held))).transpose()
+        })?;
+        Ok(reservation.as_ref().map(|reservation| reservation.clone_ref(py)))
     }
 
     /// The decision as JSON, the same in every language.

@@ -69,7 +69,7 @@ impl Engine {
         about: Option<About>,
     ) -> PyResult<Py<Decision>> {
         self.parts.clock.check()?;
-        let decision = Bound::new(py, Decision::new(py, &self.parts.core, decision)?)?;
+        let decision = Bound::new(py, Decision::new(&self.parts.core, decision))?;
         self.parts.observer.tell(&decision, about)?;
         Ok(decision.unbind())
     }

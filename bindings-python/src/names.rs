@@ -7,21 +7,28 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
-/// Slots of the table: more names than the policies of one process ask for, in 16 KiB.
+/// Slots of the table: more names than the policies of one process ask for, in 32 KiB.
 const SLOTS: usize = 1 << 10;
 /// Slots that are tried for a name before it is made for the one look-up.
 const PROBES: usize = 8;
 
 /// For the life of the process, as interned strings are. A slot is written once, so reading it takes no lock.
-static TABLE: [PyOnceLock<Py<PyString>>; SLOTS] = [const { PyOnceLock::new() }; SLOTS];
+static TABLE: [PyOnceLock<Name>; SLOTS] = [const { PyOnceLock::new() }; SLOTS];
+
+struct Name {
+    text: Box<str>,
+    string: Py<PyString>,
+}
 
 /// The name as a Python string. A new one only where the table has no room for it.
 pub(crate) fn python_string<'py>(py: Python<'py>, name: &str) -> Bound<'py, PyString> {
     let start = place(name.as_bytes());
-    for slot in TABLE.iter().cycle().skip(start).take(PROBES) {
-        let held = slot.get_or_init(py, || PyString::intern(py, name).unbind()).bind(py);
-        if held.to_str().is_ok_and(|held| held == name) {
-            return held.clone();
+    for probe in 0..PROBES {
+        let Some(slot) = TABLE.get(start.wrapping_add(probe) % SLOTS) else { break };
+        let held =
+            slot.get_or_init(py, || Name { text: name.into(), string: PyString::intern(py, name).unbind() });
+        if *held.text == *name {
+            return held.string.bind(py).clone();
         }
     }
     PyString::new(py, name)
