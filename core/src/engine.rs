@@ -9,7 +9,7 @@ use crate::amount::Amount;
 use crate::call::Call;
 use crate::decision::{Decision, Reservation, Ruling, SettleError};
 use crate::evaluate::Evaluated;
-use crate::evaluation::OnStoreError;
+use crate::evaluation::{Evaluation, OnStoreError};
 use crate::identity::Identity;
 use crate::policy::{Compiled, Policy};
 use crate::store::{AsyncStore, MemoryStore, Outcome, Store, StoreError};
@@ -164,6 +164,23 @@ impl Engine {
             },
         };
         Decision::sharing(policy, tool, ruling)
+    }
+
+    /// Charges what an evaluation costs. [`Policy::evaluate`] and this are [`Engine::decide`] in two steps, for a caller that
+    /// holds on to a policy; [`Engine::is_in_force`] tells whether it is the right one.
+    pub fn complete<'d>(&self, evaluation: Evaluation<'d>) -> Decision<'d> {
+        match evaluation {
+            Evaluation::Decided(decision) => decision,
+            Evaluation::Pending(pending) => match self.reserve(pending.batch()) {
+                Ok(outcome) => pending.resolve(&outcome),
+                Err(_) => pending.unanswered(self.on_store_error),
+            },
+        }
+    }
+
+    /// Whether calls are decided by this very policy now; one that was compiled from the same text is another.
+    pub fn is_in_force(&self, policy: &Policy) -> bool {
+        Arc::ptr_eq(&self.policy.load(), &policy.0)
     }
 
     /// Decides a call as [`Engine::decide`] does, but charges `store` without blocking. The engine's own store is not used.

@@ -97,7 +97,7 @@ pub use evaluation::{Evaluation, OnStoreError, Pending};
 pub use identity::Identity;
 pub use lint::lint;
 pub use number::Number;
-pub use policy::{Format, Policy, PolicyError};
+pub use policy::{Format, Policy, PolicyError, Reads};
 pub use raw::{RawError, RawErrorKind, RawJson, RawView};
 pub use store::{
     Answer, AsyncStore, AsyncTransport, Batch, Bound, Counter, CounterId, Guard, GuardMode, Held, Inspect,

@@ -58,6 +58,16 @@ impl Scope {
         Self::First { name: "agent", sources, or_shared: true }
     }
 
+    /// The paths that it may look at.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let (sources, paths) = match self {
+            Self::Global => (&[][..], &[][..]),
+            Self::First { sources, .. } => (&**sources, &[][..]),
+            Self::Each(paths) => (&[][..], &**paths),
+        };
+        sources.iter().map(|(_, path)| path).chain(paths)
+    }
+
     /// The encoded scope value of a call; `None` where it is missing (spec 9.4).
     ///
     /// Each part is its source, its type, its length and its text, so no two values have one encoding (spec 8.6).

@@ -3,6 +3,7 @@
 mod audit;
 mod json;
 mod message;
+mod packed;
 mod reservation;
 mod ruling;
 

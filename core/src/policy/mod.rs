@@ -2,6 +2,7 @@
 
 mod compile;
 mod error;
+mod reads;
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,6 +12,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 pub use error::PolicyError;
+pub use reads::Reads;
 
 use crate::ceilings::NAME_BYTES;
 use crate::condition::Place;

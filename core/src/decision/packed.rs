@@ -1,0 +1,273 @@
+//! A decision as bytes, for hosts that hold it outside of Rust.
+//!
+//! In: a decision, or the bytes of one with the policy and the tool that it was about. Out: the bytes, or the decision.
+//! The bytes are for the same build of this library, not for storage. Must not trust them: what is no decision is none.
+
+use super::ruling::{Code, Effect, More};
+use super::{Counted, Decision, Detail, Ruling};
+use crate::amount::Amount;
+use crate::policy::Policy;
+use crate::store::ScopeValue;
+use crate::time::Timestamp;
+
+const EFFECTS: [Effect; 3] = [Effect::Allow, Effect::Deny, Effect::RequireApproval];
+const CODES: [Code; 14] = [
+    Code::Allowed,
+    Code::Hidden,
+    Code::NotListed,
+    Code::Denied,
+    Code::ConditionFailed,
+    Code::LimitExceeded,
+    Code::ApprovalRequired,
+    Code::ApprovalSpent,
+    Code::IdentityRequired,
+    Code::InvalidAmount,
+    Code::InvalidArgs,
+    Code::InvalidIdentity,
+    Code::InvalidTool,
+    Code::StoreUnavailable,
+];
+
+// Which parts follow the first byte. Absent ones take no room, so that the commonest decision is one byte.
+const RULE: u8 = 1;
+const ARGS: u8 = 1 << 1;
+const DECLARED: u8 = 1 << 2;
+const RETRY_AFTER: u8 = 1 << 3;
+const APPROVAL_KEY: u8 = 1 << 4;
+const COUNTERS: u8 = 1 << 5;
+
+impl Decision<'_> {
+    /// Appends the decision as bytes, without its policy and its tool; [`Policy::unpack`] reads them. The first byte is 16
+    /// times the effect plus the code, each counted from 0 as [`Effect`] and [`Code`] list them; an allowed call that no
+    /// counter was asked about has no other.
+    ///
+    /// Every decision that is read back has the reservation of this one: at most one of them may be finished.
+    pub fn pack(&self, out: &mut Vec<u8>) {
+        let ruling = &self.ruling;
+        out.push(((ruling.effect as u8) << 4) | ruling.code as u8);
+        let none = More::default();
+        let More { detail, counters, retry_after, approval_key } = ruling.more().unwrap_or(&none);
+        let rule = ruling.rule();
+        let flags = flag(RULE, rule.is_some())
+            | flag(ARGS, matches!(detail, Detail::Args(_)))
+            | flag(DECLARED, matches!(detail, Detail::Declared(_)))
+            | flag(RETRY_AFTER, retry_after.is_some())
+            | flag(APPROVAL_KEY, approval_key.is_some())
+            | flag(COUNTERS, !counters.is_empty());
+        if flags == 0 {
+            return;
+        }
+        out.push(flags);
+        if let Some(rule) = rule {
+            out.extend(rule.to_le_bytes());
+        }
+        match detail {
+            Detail::None => {}
+            Detail::Args(why) => bytes(out, why.as_bytes()),
+            Detail::Declared(declared) => out.extend(declared.to_le_bytes()),
+        }
+        if let Some(seconds) = retry_after {
+            out.extend(seconds.to_le_bytes());
+        }
+        if let Some(key) = approval_key {
+            bytes(out, key.as_bytes());
+        }
+        for Counted { declared, scope, charged, used, resets_at, stamp } in counters {
+            out.extend(declared.to_le_bytes());
+            // No amount is negative.
+            out.extend(charged.map_or(-1, Amount::as_micros).to_le_bytes());
+            out.extend(used.as_micros().to_le_bytes());
+            out.extend(resets_at.as_millis().to_le_bytes());
+            out.extend(stamp.as_millis().to_le_bytes());
+            bytes(out, scope.as_bytes());
+        }
+    }
+}
+
+impl Policy {
+    /// The decision of this policy about `tool` that [`Decision::pack`] made bytes of; `None` for anything else.
+    pub fn unpack<'d>(&'d self, tool: &'d str, packed: &[u8]) -> Option<Decision<'d>> {
+        let mut rest = Rest(packed);
+        let [first] = rest.array()?;
+        let effect = *EFFECTS.get(usize::from(first >> 4))?;
+        let code = *CODES.get(usize::from(first & 15))?;
+        let flags = if rest.is_empty() { 0 } else { rest.array::<1>().map(|[flags]| flags)? };
+        let has = |flag| flags & flag != 0;
+        let rule = if has(RULE) { Some(rest.u32()?) } else { None };
+        let mut ruling = Ruling::new(effect, code, rule);
+        if has(ARGS) {
+            ruling.more_mut().detail = Detail::Args(rest.text()?.into());
+        } else if has(DECLARED) {
+            ruling.more_mut().detail = Detail::Declared(rest.u32()?);
+        }
+        if has(RETRY_AFTER) {
+            ruling.more_mut().retry_after = Some(u64::from_le_bytes(rest.array()?));
+        }
+        if has(APPROVAL_KEY) {
+            ruling.more_mut().approval_key = Some(rest.text()?.into());
+        }
+        while has(COUNTERS) && !rest.is_empty() {
+            ruling.more_mut().counters.push(Counted {
+                declared: rest.u32()?,
+                charged: Amount::from_micros(rest.i64()?),
+                used: Amount::from_micros(rest.i64()?)?,
+                resets_at: Timestamp::from_millis(rest.i64()?),
+                stamp: Timestamp::from_millis(rest.i64()?),
+                scope: ScopeValue::from(rest.bytes()?),
+            });
+        }
+        rest.is_empty().then(|| Decision::borrowing(self, tool, ruling))
+    }
+}
+
+fn flag(flag: u8, set: bool) -> u8 {
+    if set { flag } else { 0 }
+}
+
+/// Bytes after their length. Nothing in a decision is as long as 4 GiB; what were would be read as no decision.
+fn bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
+    out.extend_from_slice(bytes);
+}
+
+/// What is not read yet.
+struct Rest<'b>(&'b [u8]);
+
+impl<'b> Rest<'b> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, tail) = self.0.split_first_chunk()?;
+        self.0 = tail;
+        Some(*head)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    fn i64(&mut self) -> Option<i64> {
+        self.array().map(i64::from_le_bytes)
+    }
+
+    fn bytes(&mut self) -> Option<&'b [u8]> {
+        let length = self.u32()? as usize;
+        let (head, tail) = self.0.split_at_checked(length)?;
+        self.0 = tail;
+        Some(head)
+    }
+
+    fn text(&mut self) -> Option<&'b str> {
+        std::str::from_utf8(self.bytes()?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Approval, Call, Engine, Identity};
+    use serde_json::{Value, json};
+
+    const POLICY: &str = "
+version: \"1\"
+default: deny
+hide: [hidden]
+tools:
+  free: {}
+  pay:
+    limits: [{counter: spend, window: day, max: 9, increment_from: args.amount, scope: identity}]
+    require: [{path: args.amount, op: lte, value: 8}]
+  ask: {rules: [{action: require_approval}]}
+";
+
+    /// A decision of every shape: with and without rule, detail, counters, retry_after and approval key.
+    fn decisions(engine: &Engine) -> Vec<Decision<'_>> {
+        let alice: Identity<'_> = Identity::new("alice");
+        let evaluate = |tool, args: &Value| engine.evaluate(tool, args, &alice);
+        let mut made = vec![
+            evaluate("free", &json!({})),
+            evaluate("free", &json!([])),
+            evaluate("hidden", &json!({})),
+            evaluate("other", &json!({})),
+            evaluate("pay", &json!({"amount": 9})),
+            evaluate("pay", &json!({})),
+            evaluate("pay", &json!({"amount": 5.5})),
+            evaluate("pay", &json!({"amount": 5.5})),
+            engine.evaluate("pay", &json!({"amount": 1}), &Identity::<&Value>::Absent),
+            evaluate("ask", &json!({})),
+        ];
+        let key = made.last().unwrap().approval_key().unwrap().to_owned();
+        let args = json!({});
+        for _ in 0..2 {
+            let call = Call::new("ask", &args).identity(alice).approved(Approval::new(&key, "a-1"));
+            made.push(engine.decide(&call).into_owned());
+        }
+        made
+    }
+
+    #[test]
+    fn every_decision_comes_back_as_it_was() {
+        let engine = Engine::new(POLICY.parse().unwrap());
+        let policy = engine.policy();
+        let mut codes = Vec::new();
+        for mut decision in decisions(&engine) {
+            let mut packed = Vec::new();
+            decision.pack(&mut packed);
+            assert_eq!(packed.first(), Some(&(decision.effect() as u8 * 16 + decision.code() as u8)));
+            let tool = decision.tool().to_owned();
+            let mut read = policy.unpack(&tool, &packed).unwrap();
+            assert_eq!(read.to_json(), decision.to_json());
+            assert_eq!(read.take_reservation().is_some(), decision.take_reservation().is_some());
+            for end in 1..packed.len() {
+                assert_ne!(policy.unpack("t", &packed[..end]).map(|cut| cut.to_json()), Some(read.to_json()));
+            }
+            codes.push(decision.code());
+        }
+        codes.dedup();
+        assert_eq!(codes.len(), 11, "{codes:?}");
+        assert_eq!(engine.evaluate("free", &json!({}), &Identity::new("a")).packed_len(), 1);
+    }
+
+    #[test]
+    fn the_reservation_of_a_read_decision_takes_the_charges_back() {
+        let engine = Engine::new(POLICY.parse().unwrap());
+        let policy = engine.policy();
+        let pay = || engine.evaluate("pay", &json!({"amount": 8}), &Identity::new("alice"));
+        let mut packed = Vec::new();
+        pay().pack(&mut packed);
+        assert_eq!(pay().code(), Code::LimitExceeded);
+        let reservation = policy.unpack("pay", &packed).unwrap().take_reservation().unwrap();
+        engine.release(reservation).unwrap();
+        assert!(pay().allowed());
+    }
+
+    #[test]
+    fn codes_and_effects_count_as_they_are_listed() {
+        assert!(EFFECTS.iter().enumerate().all(|(index, effect)| *effect as usize == index));
+        assert!(CODES.iter().enumerate().all(|(index, code)| *code as usize == index));
+    }
+
+    #[test]
+    fn what_is_no_decision_is_none() {
+        let policy: Policy = POLICY.parse().unwrap();
+        for bytes in
+            [&[][..], &[0x30], &[0x0f], &[0, 1], &[0, 1, 0, 0, 0], &[0, 0, 0], &[0, ARGS, 1, 0, 0, 0, 0xff]]
+        {
+            assert!(policy.unpack("free", bytes).is_none(), "{bytes:?}");
+        }
+        assert!(
+            policy.unpack("free", &[0, RULE, 255, 255, 255, 255]).unwrap().rule().is_none(),
+            "no such rule"
+        );
+    }
+
+    impl Decision<'_> {
+        fn packed_len(&self) -> usize {
+            let mut packed = Vec::new();
+            self.pack(&mut packed);
+            packed.len()
+        }
+    }
+}

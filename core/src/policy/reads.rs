@@ -1,0 +1,132 @@
+//! What the checks of a tool may read: for hosts that fetch many values at once more cheaply than one by one.
+//!
+//! In: the compiled policy and a tool's name. Out: the names that lead to each value. Must not be needed for a right
+//! decision: evaluation reads through [`View`](crate::View) whatever it needs, named here or not.
+
+use super::{Compiled, Found, Policy};
+use crate::condition::Condition;
+use crate::document::Charge;
+use crate::path::{Path, Root, Segment};
+
+/// The values that deciding a call of one tool may read, each by the names that lead to it.
+///
+/// A path that goes on with `[3]` or `[*]` ends before it. Approvals and audit records read arguments whole; that is not
+/// named here.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reads<'p> {
+    args: Vec<Vec<&'p str>>,
+    identity: Vec<Vec<&'p str>>,
+}
+
+impl<'p> Reads<'p> {
+    /// What may be read of the arguments, in the order of the checks.
+    pub fn args(&self) -> &[Vec<&'p str>] {
+        &self.args
+    }
+
+    /// What may be read of the identity's claims, in the order of the checks.
+    pub fn identity(&self) -> &[Vec<&'p str>] {
+        &self.identity
+    }
+
+    fn path(&mut self, path: &'p Path) {
+        let paths = match path.root {
+            Root::Args => &mut self.args,
+            Root::Identity => &mut self.identity,
+            Root::State | Root::Tool => return,
+        };
+        let name = |segment: &'p Segment| match segment {
+            Segment::Name(name) | Segment::Quoted(name) => Some(&**name),
+            Segment::Index(_) | Segment::Each => None,
+        };
+        let names: Vec<_> = path.segments.iter().map_while(name).collect();
+        if !names.is_empty() && !paths.contains(&names) {
+            paths.push(names);
+        }
+    }
+
+    /// Recursion is as deep as the condition, which the document's depth bounds.
+    fn condition(&mut self, condition: &'p Condition) {
+        match condition {
+            Condition::Test(test) => self.path(&test.path),
+            Condition::Any(conditions) | Condition::All(conditions) => {
+                conditions.iter().for_each(|condition| self.condition(condition));
+            }
+            Condition::Not(condition) => self.condition(condition),
+        }
+    }
+}
+
+impl Policy {
+    /// What the checks of `tool` may read of a call. A hint for hosts that fetch values ahead.
+    ///
+    /// ```
+    /// let policy = callgate::Policy::from_yaml("
+    /// version: \"1\"
+    /// default: deny
+    /// tools:
+    ///   pay: {require: [{path: \"args.items[*].price\", op: lte, value: 5}, {path: args.to.iban, op: exists, value: true}]}
+    /// ")?;
+    /// assert_eq!(policy.reads("pay").args(), [vec!["items"], vec!["to", "iban"]]);
+    /// # Ok::<(), callgate::PolicyError>(())
+    /// ```
+    pub fn reads(&self, tool: &str) -> Reads<'_> {
+        self.0.reads(tool)
+    }
+}
+
+impl Compiled {
+    fn reads(&self, tool: &str) -> Reads<'_> {
+        let mut reads = Reads::default();
+        let mut found = Found::new();
+        for entry in self.admit(tool, &mut found).unwrap_or_default() {
+            let steps = self.entries.get(*entry as usize).map_or(&[][..], |entry| &entry.steps);
+            for step in steps {
+                step.conditions.iter().for_each(|clause| reads.condition(&clause.condition));
+                let tested = step.states.iter().map(|state| state.declared);
+                for declared in step.charge.into_iter().chain(tested).filter_map(|index| self.declared(index))
+                {
+                    if let (Charge::From(path), Some(_)) = (&declared.amount, step.charge) {
+                        reads.path(path);
+                    }
+                    declared.scope.paths().for_each(|path| reads.path(path));
+                }
+            }
+        }
+        reads
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_what_every_kind_of_check_reads() {
+        let policy = Policy::from_yaml(
+            "
+version: \"1\"
+default: deny
+hide: [hidden]
+all_tools: {deny_if: [{not: {any: [{path: identity.roles, op: contains, value: a}, {path: args.a, op: eq, value: 1}]}}]}
+tools:
+  pay:
+    limits:
+      - {counter: spend, window: day, max: 9, increment_from: args.amount, scope: identity}
+    rules:
+      - {action: evaluate, conditions: [{path: args.a.b, op: eq, value: 1}, {path: args.a, op: eq, value: 1}]}
+      - {rate_limit: 1/day}
+  hidden: {require: [{path: args.x, op: eq, value: 1}]}
+",
+        )
+        .unwrap();
+        let mut args = policy.reads("pay").args().to_vec();
+        args.sort();
+        assert_eq!(args, [vec!["a"], vec!["a", "b"], vec!["amount"]]);
+        let mut identity = policy.reads("pay").identity().to_vec();
+        identity.sort();
+        assert_eq!(identity, [vec!["id"], vec!["roles"], vec!["session"]]);
+        assert_eq!(policy.reads("hidden"), Reads::default(), "it is decided by its name");
+        assert_eq!(policy.reads("other"), Reads::default());
+    }
+}
