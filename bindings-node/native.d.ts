@@ -13,12 +13,8 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare class NativeEngine {
   /** An engine with a policy and the settings of a host. */
   static open(policy: Policy, settings: Settings): NativeEngine
-  /** Decides a call and charges what it costs. */
-  evaluate(asked: Asked): Answer
-  /** `evaluate` on another thread. The arguments are read whole before it returns. */
-  evaluateAsync(asked: Asked): Promise<Answer>
-  /** What would be decided now, and why. Charges nothing. */
-  explain(asked: Asked): Explained
+  /** The plan of a tool's calls, under the policy in force. */
+  plan(tool: string): Plan
   /** The policy in force. */
   get policy(): Policy
   /** Puts another policy in force. */
@@ -29,6 +25,33 @@ export declare class NativeEngine {
   unwatch(): void
 }
 export type Engine = NativeEngine
+
+/** A tool's plan, in the hands of JS. */
+export declare class NativePlan {
+  /** What the checks read: the TypeScript half fetches it, and gives it to `decider` after arguments and identity. */
+  get steps(): Array<Step>
+  /** The function that decides a call and charges what it costs: null once another policy is in force. */
+  decider(): (probe: object, now: number, kinds: number, ...values: unknown[]) => string | null
+  /** Decides a call of any form and charges what it costs: null once another policy is in force. */
+  evaluate(asked: Asked): Answer | null
+  /** `evaluate` on another thread. The arguments are read whole before it returns. */
+  evaluateAsync(asked: Asked): Promise<Answer> | null
+  /** What would be decided now, and why: null once another policy is in force. Charges nothing. */
+  explain(asked: Asked): Explained | null
+  /** The JSON of a decision (spec 10.3). */
+  json(packed: string): string
+  /** Whether a decision charged anything. */
+  charged(packed: string): boolean
+  /** Takes all charges of a decision back. */
+  release(packed: string, now?: number | undefined | null): void
+  /** Makes the charges of a decision that came from `increment_from` smaller. */
+  settle(packed: string, actual: string, now?: number | undefined | null): void
+  /** `release` on another thread. */
+  releaseAsync(packed: string, now?: number | undefined | null): Promise<[code: string, message: string] | null>
+  /** `settle` on another thread. */
+  settleAsync(packed: string, actual: string, now?: number | undefined | null): Promise<[code: string, message: string] | null>
+}
+export type Plan = NativePlan
 
 /** A compiled policy. */
 export declare class NativePolicy {
@@ -45,25 +68,10 @@ export declare class NativePolicy {
 }
 export type Policy = NativePolicy
 
-/** The charges of one allowed call. */
-export declare class NativeReservation {
-  /** Takes all charges back. */
-  release(now?: number | undefined | null): void
-  /** Makes the charges that came from `increment_from` smaller. */
-  settle(actual: string, now?: number | undefined | null): void
-  /** `release` on another thread. */
-  releaseAsync(now?: number | undefined | null): Promise<[code: string, message: string] | null>
-  /** `settle` on another thread. */
-  settleAsync(actual: string, now?: number | undefined | null): Promise<[code: string, message: string] | null>
-}
-export type Reservation = NativeReservation
-
 /** A decision as it crosses the border. */
 export interface Answer {
-  /** The decision's JSON (spec 10.3). */
-  json: string
-  /** The charges, if there were any. */
-  reservation?: Reservation
+  /** The decision, for the plan that made it to read. */
+  packed: string
   /** The audit record's JSON (spec 10.8), if one was asked for. */
   audit?: string
 }
@@ -72,8 +80,6 @@ export interface Answer {
 export interface Asked {
   /** The functions that read values. */
   probe: object
-  /** The tool's name. */
-  tool: string
   /** The arguments as a value, or as raw JSON text. */
   args: unknown
   /** Whether `args` is raw JSON text. */
@@ -104,10 +110,13 @@ export interface Check {
   checks: Array<Check>
 }
 
+/** Whether a text is an amount, before anything is finished with it. */
+export declare function checkAmount(literal: string): void
+
 /** A decision that would be made, and why. */
 export interface Explained {
-  /** The decision's JSON. */
-  json: string
+  /** The decision, for the plan that made it to read. */
+  packed: string
   /** The checks, in the order in which they are made. */
   checks: Array<Check>
 }
@@ -158,4 +167,12 @@ export interface Settings {
   hashArgs: boolean
   /** The key of those hashes; without one they are plain SHA-256. */
   hashKey?: Uint8Array
+}
+
+/** A name that leads to a value which the tool's checks may read. */
+export interface Step {
+  /** The node that the member belongs to: 0 for the arguments, 1 for the identity, else the place of a step in the list. */
+  parent: number
+  /** The member's name. */
+  name: string
 }

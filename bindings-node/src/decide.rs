@@ -1,16 +1,14 @@
 //! One decision, whatever the form of the arguments and on whatever thread.
 //!
-//! In: an engine and a call. Out: the decision's JSON, its charges and the audit record if one is wanted. Must not know
-//! JS.
+//! In: a plan and a call. Out: the decision as bytes, and the audit record if one is wanted. Must not know JS.
 
 use std::sync::Arc;
 
-use callgate::{
-    Approval, ArgsHash, Call, Decision, Engine, Identity, RawJson, Reservation as Charges, Unreadable, View,
-};
+use callgate::{Approval, ArgsHash, Call, Identity, RawJson, Unreadable, View};
 
 use crate::clock;
-use crate::reservation::Reservation;
+use crate::plan::Planned;
+use crate::raw::Bytes;
 use crate::snapshot::Snapshot;
 
 /// How audit records identify arguments (spec 10.8).
@@ -40,7 +38,6 @@ pub(crate) enum Args<'a, A> {
 
 /// A call to decide.
 pub(crate) struct Given<'a, A, I> {
-    pub(crate) tool: &'a str,
     pub(crate) args: Args<'a, A>,
     pub(crate) identity: Identity<'a, I>,
     pub(crate) approval: Option<Approval<'a>>,
@@ -50,44 +47,25 @@ pub(crate) struct Given<'a, A, I> {
     pub(crate) audit: Option<Hash>,
 }
 
-/// What the TypeScript half makes a `Decision` from.
-pub struct Decided {
-    json: String,
-    charges: Option<Charges>,
-    audit: Option<String>,
-}
-
 /// A decision as it crosses the border.
 #[napi_derive::napi(object, object_from_js = false)]
 pub struct Answer {
-    /// The decision's JSON (spec 10.3).
-    pub json: String,
-    /// The charges, if there were any.
-    pub reservation: Option<Reservation>,
+    /// The decision, for the plan that made it to read.
+    #[napi(ts_type = "string")]
+    pub packed: Bytes,
     /// The audit record's JSON (spec 10.8), if one was asked for.
     pub audit: Option<String>,
 }
 
-impl Decided {
-    fn new(mut decision: Decision<'_>, audit: Option<String>) -> Self {
-        Self { json: decision.to_json(), charges: decision.take_reservation(), audit }
-    }
-
-    /// Puts the engine beside the charges, for their release.
-    pub(crate) fn answer(self, engine: &Arc<Engine>) -> Answer {
-        let reservation = self.charges.map(|charges| Reservation::new(engine.clone(), charges));
-        Answer { json: self.json, reservation, audit: self.audit }
-    }
-}
-
-/// Decides a call and charges what it costs.
-pub(crate) fn decide<A: View + Clone, I: View + Clone>(engine: &Engine, given: Given<'_, A, I>) -> Decided {
-    let Given { tool, args, identity, approval, now, audit } = given;
-    let decision = clock::at(now, || match &args {
-        Args::Value(args) => {
-            engine.decide(&call(tool, args.clone(), identity.clone(), approval)).into_owned()
-        }
-        Args::Raw(text) => engine.decide_json(&call(tool, *text, identity.clone(), approval)).into_owned(),
+/// Decides a call by the plan's policy and charges what it costs.
+pub(crate) fn decide<A: View + Clone, I: View + Clone>(plan: &Planned, given: Given<'_, A, I>) -> Answer {
+    let Given { args, identity, approval, now, audit } = given;
+    let tool = &*plan.tool;
+    let decision = clock::at(now, || {
+        plan.engine.complete(match &args {
+            Args::Value(args) => plan.policy.evaluate(&call(tool, args.clone(), identity.clone(), approval)),
+            Args::Raw(text) => plan.policy.evaluate_json(&call(tool, *text, identity.clone(), approval)),
+        })
     });
     let record = audit.map(|hash| match args {
         Args::Value(args) => decision.audit(&call(tool, args, identity, approval), hash.choice()),
@@ -100,7 +78,9 @@ pub(crate) fn decide<A: View + Clone, I: View + Clone>(engine: &Engine, given: G
             }
         },
     });
-    Decided::new(decision, record.map(|record| record.to_json()))
+    let mut packed = Vec::new();
+    decision.pack(&mut packed);
+    Answer { packed: Bytes(packed), audit: record.map(|record| record.to_json()) }
 }
 
 /// A call, with its approval if it has one.

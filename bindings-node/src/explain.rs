@@ -2,11 +2,13 @@
 //!
 //! In: core's checks. Out: the same as plain objects. Charges nothing.
 
-use callgate::{Check as Made, Engine, View};
+use callgate::{Check as Made, Explanation, View};
 use napi_derive::napi;
 
 use crate::clock;
 use crate::decide::{Args, Given, call};
+use crate::plan::Planned;
+use crate::raw::Bytes;
 
 /// One check that an evaluation makes.
 #[napi(object, object_from_js = false)]
@@ -26,8 +28,9 @@ pub struct Check {
 /// A decision that would be made, and why.
 #[napi(object, object_from_js = false)]
 pub struct Explained {
-    /// The decision's JSON.
-    pub json: String,
+    /// The decision, for the plan that made it to read.
+    #[napi(ts_type = "string")]
+    pub packed: Bytes,
     /// The checks, in the order in which they are made.
     pub checks: Vec<Check>,
 }
@@ -41,17 +44,13 @@ impl From<Made> for Check {
 }
 
 /// What the engine would decide now.
-pub(crate) fn explain<A: View, I: View>(engine: &Engine, given: Given<'_, A, I>) -> Explained {
-    let Given { tool, args, identity, approval, now, .. } = given;
-    let explanation = clock::at(now, || match args {
-        Args::Value(args) => {
-            let explanation = engine.explain(&call(tool, args, identity, approval));
-            (explanation.decision.to_json(), explanation.checks)
-        }
-        Args::Raw(text) => {
-            let explanation = engine.explain_json(&call(tool, text, identity, approval));
-            (explanation.decision.to_json(), explanation.checks)
-        }
+pub(crate) fn explain<A: View, I: View>(plan: &Planned, given: Given<'_, A, I>) -> Explained {
+    let Given { args, identity, approval, now, .. } = given;
+    let Explanation { decision, checks } = clock::at(now, || match args {
+        Args::Value(args) => plan.engine.explain(&call(&plan.tool, args, identity, approval)),
+        Args::Raw(text) => plan.engine.explain_json(&call(&plan.tool, text, identity, approval)),
     });
-    Explained { json: explanation.0, checks: explanation.1.into_iter().map(Check::from).collect() }
+    let mut packed = Vec::new();
+    decision.pack(&mut packed);
+    Explained { packed: Bytes(packed), checks: checks.into_iter().map(Check::from).collect() }
 }

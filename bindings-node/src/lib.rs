@@ -1,16 +1,20 @@
 //! The native half of the npm package `callgate`.
 //!
-//! In: JS values, read in place. Out: what core decides, as JSON text and a few plain values. Must not decide anything:
+//! In: JS values, read in place. Out: what core decides, as short strings that core can read again. Must not decide anything:
 //! it converts, calls core and maps errors; the TypeScript half in `ts/` gives it the shape that JS users know.
 
 #![deny(unsafe_code)]
 
+mod asked;
 mod clock;
 mod decide;
 mod engine;
 mod explain;
+mod names;
 mod pending;
+mod plan;
 mod policy;
+mod raw;
 mod reservation;
 mod snapshot;
 mod view;

@@ -2,12 +2,11 @@
 //!
 //! In: a call that was read whole. Out: the decision, to the thread of JS. Must not touch JS while it computes.
 
-use std::sync::Arc;
-
-use callgate::{Approval, Engine, Identity};
+use callgate::{Approval, Identity};
 use napi::{Env, Task};
 
-use crate::decide::{Answer, Args, Decided, Given, Hash, decide};
+use crate::decide::{Answer, Args, Given, Hash, decide};
+use crate::plan::Planned;
 use crate::snapshot::Snapshot;
 
 /// Arguments that live on their own.
@@ -25,8 +24,7 @@ pub(crate) enum OwnedIdentity {
 
 /// A decision that waits for its store.
 pub struct Pending {
-    pub(crate) engine: Arc<Engine>,
-    pub(crate) tool: String,
+    pub(crate) plan: Planned,
     pub(crate) args: OwnedArgs,
     pub(crate) identity: OwnedIdentity,
     /// Key and id.
@@ -36,12 +34,11 @@ pub struct Pending {
 }
 
 impl Task for Pending {
-    type Output = Decided;
+    type Output = Answer;
     type JsValue = Answer;
 
-    fn compute(&mut self) -> napi::Result<Decided> {
+    fn compute(&mut self) -> napi::Result<Answer> {
         let given = Given {
-            tool: &self.tool,
             args: match &self.args {
                 OwnedArgs::Value(value) => Args::Value(value),
                 OwnedArgs::Raw(text) => Args::Raw(text),
@@ -56,11 +53,11 @@ impl Task for Pending {
             audit: self.audit.clone(),
         };
         // A panic here would end the process: the thread is not one of Rust's.
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decide(&self.engine, given)))
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decide(&self.plan, given)))
             .map_err(|_| napi::Error::from_reason("the decision could not be made"))
     }
 
-    fn resolve(&mut self, _env: Env, decided: Decided) -> napi::Result<Answer> {
-        Ok(decided.answer(&self.engine))
+    fn resolve(&mut self, _env: Env, answer: Answer) -> napi::Result<Answer> {
+        Ok(answer)
     }
 }

@@ -1,12 +1,11 @@
 //! Reservations: the charges of an allowed call, in the host's hands (spec 8.10).
 //!
-//! In: release or settle. Out: nothing, or an error with a code. At most once: a second try is an error, also from
-//! another place.
+//! In: the charges and how to finish them. Out: nothing, or an error with a code. That they are finished at most once is the
+//! TypeScript half's to see to: it holds them.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use callgate::{Amount, Engine, Number, Reservation as Charges, SettleError, StoreError};
-use napi::bindgen_prelude::AsyncTask;
 use napi::{Env, Error, Task};
 use napi_derive::napi;
 
@@ -15,15 +14,8 @@ use crate::clock;
 /// An error whose status is the code that JS shows.
 pub(crate) type Failure = Error<String>;
 
-/// The charges of one allowed call.
-#[napi(js_name = "NativeReservation")]
-pub struct Reservation {
-    engine: Arc<Engine>,
-    charges: Mutex<Option<Charges>>,
-}
-
 /// How to finish.
-enum Finish {
+pub(crate) enum Finish {
     Release,
     Settle(Amount),
 }
@@ -36,13 +28,24 @@ fn store_failure(error: &StoreError) -> Failure {
     failure(if error.is_transient() { "store_transient" } else { "store_permanent" }, error)
 }
 
+/// Whether a text is an amount, before anything is finished with it.
+#[napi(catch_unwind)]
+pub(crate) fn check_amount(literal: String) -> Result<(), Failure> {
+    amount(&literal).map(|_| ())
+}
+
 /// An amount as JS writes numbers, `5` or `1e-6`.
-fn amount(literal: &str) -> Result<Amount, Failure> {
+pub(crate) fn amount(literal: &str) -> Result<Amount, Failure> {
     let amount = Number::from_literal(literal).and_then(|number| number.to_amount());
     amount.ok_or_else(|| failure("invalid_amount", "an amount is a decimal, 0 or more, in steps of 0.000001"))
 }
 
-fn finish(engine: &Engine, charges: Charges, how: &Finish, now: Option<f64>) -> Result<(), Failure> {
+pub(crate) fn finish(
+    engine: &Engine,
+    charges: Charges,
+    how: &Finish,
+    now: Option<f64>,
+) -> Result<(), Failure> {
     clock::at(now, || match how {
         Finish::Release => engine.release(charges).map_err(|error| store_failure(&error)),
         Finish::Settle(actual) => engine.settle(charges, *actual).map_err(|error| match &error {
@@ -54,56 +57,18 @@ fn finish(engine: &Engine, charges: Charges, how: &Finish, now: Option<f64>) -> 
     })
 }
 
-impl Reservation {
-    pub(crate) fn new(engine: Arc<Engine>, charges: Charges) -> Self {
-        Self { engine, charges: Mutex::new(Some(charges)) }
-    }
-
-    fn take(&self) -> Result<Charges, Failure> {
-        let mut charges = self.charges.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        charges.take().ok_or_else(|| failure("finished", "this reservation was released or settled before"))
-    }
-
-    fn task(&self, how: Finish, now: Option<f64>) -> Result<AsyncTask<Finishing>, Failure> {
-        let charges = Some(self.take()?);
-        Ok(AsyncTask::new(Finishing { engine: self.engine.clone(), charges, how, now }))
-    }
-}
-
-#[napi]
-impl Reservation {
-    /// Takes all charges back.
-    #[napi(catch_unwind)]
-    pub fn release(&self, now: Option<f64>) -> Result<(), Failure> {
-        finish(&self.engine, self.take()?, &Finish::Release, now)
-    }
-
-    /// Makes the charges that came from `increment_from` smaller.
-    #[napi(catch_unwind)]
-    pub fn settle(&self, actual: String, now: Option<f64>) -> Result<(), Failure> {
-        let actual = amount(&actual)?;
-        finish(&self.engine, self.take()?, &Finish::Settle(actual), now)
-    }
-
-    /// `release` on another thread.
-    #[napi(catch_unwind, ts_return_type = "Promise<[code: string, message: string] | null>")]
-    pub fn release_async(&self, now: Option<f64>) -> Result<AsyncTask<Finishing>, Failure> {
-        self.task(Finish::Release, now)
-    }
-
-    /// `settle` on another thread.
-    #[napi(catch_unwind, ts_return_type = "Promise<[code: string, message: string] | null>")]
-    pub fn settle_async(&self, actual: String, now: Option<f64>) -> Result<AsyncTask<Finishing>, Failure> {
-        self.task(Finish::Settle(amount(&actual)?), now)
-    }
-}
-
 /// A finish that waits for its store on another thread.
 pub struct Finishing {
     engine: Arc<Engine>,
     charges: Option<Charges>,
     how: Finish,
     now: Option<f64>,
+}
+
+impl Finishing {
+    pub(crate) fn new(engine: Arc<Engine>, charges: Charges, how: Finish, now: Option<f64>) -> Self {
+        Self { engine, charges: Some(charges), how, now }
+    }
 }
 
 impl Task for Finishing {

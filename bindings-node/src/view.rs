@@ -13,10 +13,13 @@ use callgate::{Kind, Number, Unreadable, View};
 use napi::bindgen_prelude::{FnArgs, FromNapiValue, Function, JsObjectValue, Object, ValidateNapiValue};
 use napi::{Env, JsString, JsStringUtf16, JsValue, Unknown, ValueType};
 
+use crate::names::Fetched;
+
 /// How the probe classifies an object. The same numbers stand in `ts/probe.ts`.
-const OBJECT: u32 = 0;
-const ARRAY: u32 = 1;
-const FOREIGN: u32 = 2;
+const FOREIGN: u32 = 0;
+const OBJECT: u32 = 1;
+const ARRAY: u32 = 2;
+const UNREADABLE: u32 = 3;
 
 type Probing<'e, R> = Function<'e, FnArgs<(Unknown<'e>,)>, R>;
 type Stepping<'e, K> = Function<'e, FnArgs<(Unknown<'e>, K)>, Unknown<'e>>;
@@ -31,12 +34,16 @@ pub(crate) struct Host<'e> {
     /// How much may still be visited. Text of the ceiling's length has fewer elements; without this, a value that
     /// contains itself twice would be read 2^128 times.
     budget: Cell<usize>,
+    /// What the TypeScript half has read already.
+    fetched: Option<Fetched<'e>>,
 }
 
 /// A borrowed JS value; or none, because what should be one cannot be read.
 #[derive(Clone, Copy)]
 pub(crate) struct JsView<'h, 'e> {
     value: Result<Unknown<'e>, Unreadable>,
+    /// Its node among the names that were fetched, if it has one.
+    node: Option<usize>,
     host: &'h Host<'e>,
 }
 
@@ -49,16 +56,22 @@ impl<'e> Host<'e> {
             member: OnceCell::new(),
             element: OnceCell::new(),
             budget: Cell::new(ARGUMENT_BYTES),
+            fetched: None,
         }
     }
 
-    pub(crate) fn view<'h>(&'h self, value: Unknown<'e>) -> JsView<'h, 'e> {
-        JsView { value: Ok(value), host: self }
+    /// The same, where values were fetched already.
+    pub(crate) fn with_fetched(self, fetched: Fetched<'e>) -> Self {
+        Self { fetched: Some(fetched), ..self }
     }
 
-    /// A value that cannot be read: the call is denied where it is met.
-    pub(crate) fn unreadable<'h>(&'h self, why: Unreadable) -> JsView<'h, 'e> {
-        JsView { value: Err(why), host: self }
+    pub(crate) fn view<'h>(&'h self, value: Unknown<'e>) -> JsView<'h, 'e> {
+        JsView { value: Ok(value), node: None, host: self }
+    }
+
+    /// The value of a node that stands for itself.
+    pub(crate) fn root<'h>(&'h self, value: Unknown<'e>, node: usize) -> JsView<'h, 'e> {
+        JsView { value: Ok(value), node: Some(node), host: self }
     }
 
     fn spend(&self, units: usize) -> Result<(), Unreadable> {
@@ -131,8 +144,47 @@ fn host(_: napi::Error) -> Unreadable {
     Unreadable::Host
 }
 
+impl<'h, 'e> JsView<'h, 'e> {
+    /// What stands in place of this value if it cannot be read: the call is denied where it is met.
+    pub(crate) fn unreadable(self, why: Unreadable) -> Self {
+        Self { value: Err(why), node: None, host: self.host }
+    }
+
+    pub(crate) fn type_of(&self) -> napi::Result<ValueType> {
+        self.value.map_or(Ok(ValueType::Unknown), |value| value.get_type())
+    }
+
+    /// The text of a value that is a string.
+    pub(crate) fn text(&self) -> Result<String, Unreadable> {
+        text_of(JsString::from_unknown(self.value?).map_err(host)?)
+    }
+
+    /// What the probe says of an object; 0 where it was found to be none, `None` where that is not known.
+    fn fetched_kind(&self) -> Option<u32> {
+        self.host.fetched.as_ref().zip(self.node).map(|(fetched, node)| fetched.kind(node))
+    }
+
+    fn object_kind(&self, value: Unknown<'e>) -> Result<u32, Unreadable> {
+        self.fetched_kind().map_or_else(|| self.host.kind_of(value), Ok)
+    }
+
+    /// A member, `undefined` where there is none.
+    fn own(&self, name: &str) -> Result<Self, Unreadable> {
+        let fetched = self.host.fetched.as_ref().zip(self.node);
+        match fetched.and_then(|(fetched, node)| fetched.member(node, name)) {
+            Some((node, value)) => Ok(self.host.root(value, node)),
+            None => Ok(self.host.view(self.host.member_of(self.value?, name)?)),
+        }
+    }
+}
+
 /// A JS string as text; a lone surrogate has none.
 pub(crate) fn text_of(text: JsString<'_>) -> Result<String, Unreadable> {
+    let lossy = String::from_unknown(text.to_unknown()).map_err(host)?;
+    // Node writes U+FFFD for half of a pair. Where there is one, it may also be what the text says.
+    if !lossy.contains(char::REPLACEMENT_CHARACTER) {
+        return Ok(lossy);
+    }
     String::from_utf16(units(&text.into_utf16().map_err(host)?)).map_err(|_| Unreadable::LoneSurrogate)
 }
 
@@ -149,12 +201,18 @@ fn units<'t>(text: &'t JsStringUtf16<'_>) -> &'t [u16] {
 impl View for JsView<'_, '_> {
     fn kind(&self) -> Result<Kind<'_>, Unreadable> {
         let value = self.value?;
+        match self.fetched_kind() {
+            Some(OBJECT) => return Ok(Kind::Object),
+            Some(ARRAY) => return Ok(Kind::Array),
+            Some(UNREADABLE) => return Err(Unreadable::Host),
+            _ => {}
+        }
         Ok(match value.get_type().map_err(host)? {
             // An element that is undefined or missing is null, as JSON writes it; such members were left out before.
             ValueType::Undefined | ValueType::Null => Kind::Null,
-            ValueType::Boolean => Kind::Bool(value.coerce_to_bool().map_err(host)?),
+            ValueType::Boolean => Kind::Bool(bool::from_unknown(value).map_err(host)?),
             ValueType::Number => {
-                let number = value.coerce_to_number().and_then(|number| number.get_double()).map_err(host)?;
+                let number = f64::from_unknown(value).map_err(host)?;
                 Number::from_f64(number).map_or(Kind::Foreign, Kind::Number)
             }
             ValueType::BigInt => {
@@ -163,11 +221,11 @@ impl View for JsView<'_, '_> {
                     .map_or(Kind::Foreign, |number| Kind::Number(number.into_owned()))
             }
             ValueType::String => {
-                let text = text_of(value.coerce_to_string().map_err(host)?)?;
+                let text = self.text()?;
                 self.host.spend(text.len() / 16)?;
                 Kind::String(Cow::Owned(text))
             }
-            ValueType::Object => match self.host.kind_of(value)? {
+            ValueType::Object => match self.object_kind(value)? {
                 OBJECT => Kind::Object,
                 ARRAY => Kind::Array,
                 FOREIGN => Kind::Foreign,
@@ -179,9 +237,10 @@ impl View for JsView<'_, '_> {
     }
 
     fn member(&self, name: &str) -> Result<Option<Self>, Unreadable> {
-        let member = self.host.member_of(self.value?, name)?;
-        let absent = member.get_type().map_err(host)? == ValueType::Undefined;
-        Ok(if absent { None } else { Some(self.host.view(member)) })
+        let member = self.own(name)?;
+        let absent = member.value?.get_type().map_err(host)? == ValueType::Undefined
+            && member.fetched_kind() != Some(UNREADABLE);
+        Ok(if absent { None } else { Some(member) })
     }
 
     fn element(&self, index: usize) -> Result<Option<Self>, Unreadable> {
@@ -193,7 +252,7 @@ impl View for JsView<'_, '_> {
 
     fn len(&self) -> usize {
         let Ok(value) = self.value else { return 0 };
-        let length = match self.host.kind_of(value) {
+        let length = match self.object_kind(value) {
             Ok(ARRAY) => value.coerce_to_object().and_then(|array| array.get_array_length()),
             Ok(OBJECT) => match self.host.members_of(value) {
                 Ok(members) => members.get_array_length().map(|length| length / 2),

@@ -48,8 +48,13 @@ function publicEngine(text: string, clock: () => number): Under {
     replace: (next) => engine.replace(Policy.fromString(next)),
     decide: async (step, form, approved) => {
       const identity = parsed(step.identity) as object;
-      if (isRaw(step, form)) return engine.evaluateJson(step.tool, step.args ?? "{}", identity, approved);
-      return engine.evaluate(step.tool, parsed(step.args), identity, approved);
+      const decision = isRaw(step, form)
+        ? engine.evaluateJson(step.tool, step.args ?? "{}", identity, approved)
+        : engine.evaluate(step.tool, parsed(step.args), identity, approved);
+      // These two are read without the JSON.
+      const { effect, code } = decision.toJSON();
+      assert.deepEqual([decision.effect, decision.code, decision.allowed], [effect, code, effect === "allow"]);
+      return decision;
     },
   };
 }
@@ -66,18 +71,16 @@ function threadEngine(text: string, clock: () => number): Under {
       const raw = isRaw(step, form);
       const args = raw ? (step.args ?? "{}") : (parsed(step.args) ?? {});
       const asked: import("../native.js").Asked = {
-        probe, tool: step.tool, args, raw, identity: parsed(step.identity) ?? null, audit: false, now: clock(),
+        probe, args, raw, identity: parsed(step.identity) ?? null, audit: false, now: clock(),
       };
       if (approved) Object.assign(asked, { approvalKey: approved.key, approvalId: approved.id });
-      const { json, reservation } = await engine.evaluateAsync(asked);
-      if (!reservation) return { json, reservation: null };
-      return {
-        json,
-        reservation: {
-          release: async () => assert.equal(await reservation.releaseAsync(clock()), null),
-          settle: async (actual) => assert.equal(await reservation.settleAsync(actual, clock()), null),
-        },
+      const plan = engine.plan(step.tool);
+      const { packed } = await (plan.evaluateAsync(asked) ?? assert.fail("its policy is in force"));
+      const reservation = {
+        release: async () => assert.equal(await plan.releaseAsync(packed, clock()), null),
+        settle: async (actual: string) => assert.equal(await plan.settleAsync(packed, actual, clock()), null),
       };
+      return { json: plan.json(packed), reservation: plan.charged(packed) ? reservation : null };
     },
   };
 }

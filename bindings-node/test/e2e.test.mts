@@ -74,6 +74,36 @@ describe("the example server", () => {
   });
 });
 
+test("a server whose host approves calls", async (t) => {
+  const path = join(APP, "approving.mjs");
+  writeFileSync(
+    path,
+    `import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
+import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
+import { Engine } from "callgate";
+import { guard } from "callgate/mcp";
+import { z } from "zod";
+
+const policy = '{"version": "1", "default": "deny", "tools": {"pay": {"rules": [{"name": "all", "action": "require_approval"}]}}}';
+const server = new McpServer({ name: "pay", version: "1" });
+server.registerTool("pay", { inputSchema: { amount: z.number() } }, ({ amount }) => ({ content: [{ type: "text", text: "paid " + amount }] }));
+guard(server, Engine.fromString(policy), {
+  onApproval: async ({ tool, arguments: { amount }, decision }) => {
+    if (tool !== "pay" || decision.code !== "approval_required") throw new Error("not the call");
+    return amount < 10 ? "approval-1" : null;
+  },
+});
+await server.connect(new StdioServerTransport());
+`,
+  );
+  const client = await connect(t, [path]);
+  const pay = (amount: number) => call(client, "pay", { amount });
+  assert.equal((await pay(5)).content[0]?.text, "paid 5");
+  assert.match((await pay(6)).content[0]?.text ?? "", /^The approval for rule "all" was already used\n/);
+  const asked = await pay(50);
+  refused(asked, `Rule "all" needs approval\nApproval key: ${asked._meta?.["callgate/approval_key"]}`);
+});
+
 describe("@modelcontextprotocol/server-filesystem behind the gateway", () => {
   test("allows, denies and hides", async (t) => {
     const root = temporary(t);

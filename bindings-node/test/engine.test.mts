@@ -219,6 +219,33 @@ test("a policy is replaced, and counters go on", () => {
   assert.equal(engine.evaluate("buy", { amount: 100 }).counters[0]?.used, "160");
 });
 
+test("a decision stays that of the policy that made it", () => {
+  const engine = Engine.fromString(POLICY);
+  const [before, free] = [engine.evaluate("buy", { amount: 60 }), engine.evaluate("list")];
+  const old = engine.policy.digest;
+  engine.replace(Policy.fromString(POLICY.replace("max: 100", "max: 50").replace("args.amount", "args.price")));
+  const after = engine.evaluate("buy", { amount: 60 });
+  assert.equal(after.code, "invalid_amount", "the new policy reads another argument");
+  assert.equal(engine.evaluate("buy", { price: 1 }).code, "limit_exceeded");
+  assert.deepEqual([before.policy, free.policy], [old, old]);
+  assert.notEqual(after.policy, old);
+  assert.equal(before.counters[0]?.used, "60");
+  before.reservation?.release();
+  assert.equal(engine.evaluate("buy", { price: 50 }).counters[0]?.used, "50");
+});
+
+test("any number of tools, of any name, is decided", () => {
+  const engine = Engine.fromString(`version: "1"\ndefault: deny\ntools: {"t*": {require: [{path: args.n, op: eq, value: 1}]}}`);
+  const names = Array.from({ length: 2_500 }, (_, n) => `t${n}`).concat("t".repeat(300), "t".repeat(1_024));
+  for (let turn = 0; turn < 2; turn += 1) {
+    for (const name of names) {
+      const [allowed, denied] = [engine.evaluate(name, { n: 1 }), engine.evaluate(name, { n: 2 })];
+      assert.deepEqual([allowed.code, allowed.tool, denied.code], ["allowed", name, "condition_failed"]);
+    }
+  }
+  assert.equal(engine.evaluate("t".repeat(1_025), { n: 1 }).code, "invalid_tool");
+});
+
 test("a watched file is put in force, and a broken one is reported", async (t) => {
   const path = join(folder(t), "policy.yaml");
   const write = (text: string) => {

@@ -142,6 +142,31 @@ test("lone surrogates are refused where a check meets them", () => {
   assert.equal(open.evaluate("h\ud835").code, "hidden");
 });
 
+test("any number of paths, of any depth, is read", () => {
+  const paths = ["a", "a.b", "a.b.c", "a.c", "list", ...Array.from({ length: 30 }, (_, n) => `n${n}`)];
+  const require = paths.map((path) => ({ path: `args.${path}`, op: "exists", value: true }));
+  const claims = [{ path: "identity.role.name", op: "eq", value: "admin" }, { path: "args.list[*].x.y", op: "eq", value: 1 }];
+  const policy = { version: "1", default: "deny", tools: { t: { require: [...require, ...claims] } } };
+  const many = Engine.fromString(JSON.stringify(policy));
+  const flat = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`n${n}`, 0]));
+  const args = () => ({ ...flat, a: { b: { c: 0 }, c: "" }, list: [{ x: { y: 1 } }, { x: { y: 1n } }] });
+  const admin = { role: { name: "admin" } };
+  assert.equal(many.evaluate("t", args(), admin).code, "allowed");
+  assert.equal(many.evaluate("t", { ...args(), n29: undefined }, admin).rule?.pointer, "/tools/t/require/34");
+  assert.equal(many.evaluate("t", { ...args(), a: { b: [], c: 1 } }, admin).rule?.pointer, "/tools/t/require/2");
+  assert.equal(many.evaluate("t", { ...args(), a: 5 }, admin).rule?.pointer, "/tools/t/require/1");
+  assert.equal(many.evaluate("t", { ...args(), list: [{ x: trapped({ y: 1 }) }] }, admin).code, "invalid_args");
+  assert.equal(many.evaluate("t", args(), { role: trapped(admin.role) }).code, "invalid_args");
+  assert.equal(many.evaluate("t", args(), { role: "admin" }).rule?.pointer, "/tools/t/require/35");
+  assert.equal(many.evaluate("t", args(), "admin").rule?.pointer, "/tools/t/require/35");
+});
+
+test("U+FFFD is text like any other", () => {
+  assert.equal(code("text", { text: "\ufffd" }), "condition_failed");
+  assert.equal(code("text", { text: "\ufffd\ud835" }), "invalid_args");
+  assert.equal(code("who", {}, "\ufffd"), "condition_failed");
+});
+
 test("cycles and endless arrays end", () => {
   const cycle: Record<string, unknown> = { amount: 1 };
   cycle["left"] = cycle["right"] = [cycle, cycle];

@@ -1,10 +1,12 @@
 // Decisions and reservations.
 //
-// In: an answer of the native half. Out: the decision in JS terms, and its charges in the host's hands. The text of a
-// decision is the same in every language (clause 10.3 of the language); it is kept as it came.
+// In: a packed decision of the native half, which only core can read, but for its first character. Out: the decision in JS
+// terms, and its charges in the host's hands. Nothing native belongs to one decision, so none needs a finalizer; its text,
+// the same in every language (clause 10.3 of the language), is made when it is asked for.
 
-import type { Answer, NativeReservation } from "../native.js";
-import { throwing, typed } from "./errors.js";
+import { checkAmount, type NativePlan } from "../native.js";
+import { ReservationError, throwing, typed } from "./errors.js";
+import type { Plan } from "./plan.js";
 
 /** What is to happen with a call. */
 export type Effect = "allow" | "deny" | "require_approval";
@@ -85,18 +87,53 @@ export interface McpResult {
   isError: true;
 }
 
+// As core counts them: the first character of a packed decision is 16 times the effect, plus the code.
+const EFFECTS: readonly Effect[] = ["allow", "deny", "require_approval"];
+const CODES: readonly Code[] = [
+  "allowed",
+  "hidden",
+  "not_listed",
+  "denied",
+  "condition_failed",
+  "limit_exceeded",
+  "approval_required",
+  "approval_spent",
+  "identity_required",
+  "invalid_amount",
+  "invalid_args",
+  "invalid_identity",
+  "invalid_tool",
+  "store_unavailable",
+];
+
 /** A decision about one call. Nothing of the call's arguments is in it. */
 export class Decision {
-  /** The decision's JSON, byte for byte the same in every language. */
-  readonly json: string;
-  /** The charges of an allowed call, to be released or settled; null if nothing was charged. */
-  readonly reservation: Reservation | null;
+  readonly #packed: string;
+  readonly #plan: Plan;
+  readonly #host: Host;
+  #json: string | undefined;
   #fields: DecisionJson | undefined;
+  #reservation: Reservation | null | undefined;
 
   /** @internal */
-  constructor(json: string, reservation: Reservation | null) {
-    this.json = json;
-    this.reservation = reservation;
+  constructor(packed: string, plan: Plan, host: Host) {
+    this.#packed = packed;
+    this.#plan = plan;
+    this.#host = host;
+  }
+
+  /** The decision's JSON, byte for byte the same in every language. */
+  get json(): string {
+    return (this.#json ??= throwing(() => this.#plan.native.json(this.#packed)));
+  }
+
+  /** The charges of an allowed call, to be released or settled; null if nothing was charged. */
+  get reservation(): Reservation | null {
+    if (this.#reservation === undefined) {
+      const charged = this.allowed && throwing(() => this.#plan.native.charged(this.#packed));
+      this.#reservation = charged ? new Reservation(this.#packed, this.#plan.native, this.#host) : null;
+    }
+    return this.#reservation;
   }
 
   /** The decision as plain data; what `JSON.stringify` writes. */
@@ -111,12 +148,12 @@ export class Decision {
 
   /** What is to happen with the call. */
   get effect(): Effect {
-    return this.toJSON().effect;
+    return EFFECTS[this.#packed.charCodeAt(0) >> 4] as Effect;
   }
 
   /** Why. */
   get code(): Code {
-    return this.toJSON().code;
+    return CODES[this.#packed.charCodeAt(0) & 15] as Code;
   }
 
   /** The tool that was called. */
@@ -169,12 +206,15 @@ export class Decision {
  * The charges of one allowed call (clause 8.10). To be finished at most once; if it never is, the charges stand.
  */
 export class Reservation {
-  readonly #native: NativeReservation;
+  readonly #packed: string;
+  readonly #native: NativePlan;
   readonly #host: Host;
+  #finished = false;
 
   /** @internal */
-  constructor(reservation: NativeReservation, host: Host) {
-    this.#native = reservation;
+  constructor(packed: string, native: NativePlan, host: Host) {
+    this.#packed = packed;
+    this.#native = native;
     this.#host = host;
   }
 
@@ -184,7 +224,8 @@ export class Reservation {
    * @throws {ReservationError} if it was finished before, {StoreError} if the store was not reached; do not repeat then.
    */
   release(): void {
-    throwing(() => this.#native.release(now(this.#host)));
+    const at = this.#finish();
+    throwing(() => this.#native.release(this.#packed, at));
   }
 
   /**
@@ -194,20 +235,40 @@ export class Reservation {
    * @throws {ReservationError} for a larger amount, nothing to settle, or a second finish; {StoreError} as for `release`.
    */
   settle(actual: number | bigint | string): void {
-    throwing(() => this.#native.settle(String(actual), now(this.#host)));
+    const amount = checked(actual);
+    const at = this.#finish();
+    throwing(() => this.#native.settle(this.#packed, amount, at));
   }
 
   /** `release`, without blocking on a store that waits for a disk or a network. */
   async releaseAsync(): Promise<void> {
     if (this.#host.immediate) return this.release();
-    finished(await throwing(() => this.#native.releaseAsync(now(this.#host))));
+    const at = this.#finish();
+    finished(await throwing(() => this.#native.releaseAsync(this.#packed, at)));
   }
 
   /** `settle`, without blocking on a store that waits for a disk or a network. */
   async settleAsync(actual: number | bigint | string): Promise<void> {
     if (this.#host.immediate) return this.settle(actual);
-    finished(await throwing(() => this.#native.settleAsync(String(actual), now(this.#host))));
+    const amount = checked(actual);
+    const at = this.#finish();
+    finished(await throwing(() => this.#native.settleAsync(this.#packed, amount, at)));
   }
+
+  /** Takes the charges, once, and gives the time at which they are finished. */
+  #finish(): number | null {
+    if (this.#finished) throw new ReservationError("finished", "this reservation was released or settled before");
+    const at = now(this.#host);
+    this.#finished = true;
+    return at;
+  }
+}
+
+/** The text of an amount. One that is none finishes nothing. */
+function checked(actual: number | bigint | string): string {
+  const amount = String(actual);
+  throwing(() => checkAmount(amount));
+  return amount;
 }
 
 /** @internal What an engine and its reservations share. */
@@ -225,12 +286,6 @@ export function now({ clock }: Host): number | null {
     throw new TypeError("a clock returns milliseconds since the epoch");
   }
   return millis;
-}
-
-/** @internal The decision of an answer. */
-export function decision(answer: Answer, host: Host): Decision {
-  const reservation = answer.reservation ? new Reservation(answer.reservation, host) : null;
-  return new Decision(answer.json, reservation);
 }
 
 function finished(failure: [code: string, message: string] | null): void {

@@ -4,8 +4,9 @@
 // cannot be read are denied (`invalid_args`), never thrown.
 
 import * as native from "../native.js";
-import { Decision, type DecisionJson, type Host, decision, now } from "./decision.js";
+import { Decision, type DecisionJson, type Host, now } from "./decision.js";
 import { type CallgateError, throwing } from "./errors.js";
+import { type Plan, Plans } from "./plan.js";
 import { type NamedTool, Policy, failed } from "./policy.js";
 import { probe } from "./probe.js";
 
@@ -111,6 +112,7 @@ const NO_ARGS = Object.freeze({});
  */
 export class Engine {
   readonly #native: native.NativeEngine;
+  readonly #plans: Plans;
   readonly #host: Host;
   readonly #onDecision: EngineOptions["onDecision"];
 
@@ -134,6 +136,7 @@ export class Engine {
       choice("argsHash", argsHash, ["none", "sha256"]);
     }
     this.#native = throwing(() => native.NativeEngine.open(policy.native, settings));
+    this.#plans = new Plans(this.#native);
     this.#host = { clock: options.clock, immediate: store === "memory" };
     this.#onDecision = options.onDecision;
   }
@@ -172,32 +175,39 @@ export class Engine {
    * `undefined` and null mean absent, for arguments and identity.
    */
   evaluate(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null): Decision {
-    return this.#evaluate(this.#asked(tool, args ?? NO_ARGS, false, identity, approved));
+    if (this.#onDecision !== undefined || (approved !== undefined && approved !== null)) {
+      return this.#evaluate(tool, this.#asked(args ?? NO_ARGS, false, identity, approved));
+    }
+    const at = now(this.#host) ?? NaN;
+    const decide = (plan: Plan) => plan.decide(args ?? NO_ARGS, identity, at);
+    return new Decision(...this.#plans.with(tool, decide), this.#host);
   }
 
   /** `evaluate` for raw JSON text, which is checked whole (clause 3.5). Exact for numbers that JS cannot hold. */
   evaluateJson(tool: string, text: string, identity?: Identity, approved?: Approval | null): Decision {
-    return this.#evaluate(this.#asked(tool, raw(text), true, identity, approved));
+    return this.#evaluate(tool, this.#asked(raw(text), true, identity, approved));
   }
 
   /** `evaluate` without blocking on a store that waits for a disk or a network. The arguments are read before it returns. */
   async evaluateAsync(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null): Promise<Decision> {
-    return this.#evaluateAsync(this.#asked(tool, args ?? NO_ARGS, false, identity, approved));
+    if (this.#host.immediate) return this.evaluate(tool, args, identity, approved);
+    return this.#evaluateAsync(tool, this.#asked(args ?? NO_ARGS, false, identity, approved));
   }
 
   /** `evaluateJson` without blocking on a store that waits for a disk or a network. */
   async evaluateJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null): Promise<Decision> {
-    return this.#evaluateAsync(this.#asked(tool, raw(text), true, identity, approved));
+    if (this.#host.immediate) return this.evaluateJson(tool, text, identity, approved);
+    return this.#evaluateAsync(tool, this.#asked(raw(text), true, identity, approved));
   }
 
   /** What would be decided now, and every check that leads to it. Charges nothing. */
   explain(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null): Explanation {
-    return this.#explain(this.#asked(tool, args ?? NO_ARGS, false, identity, approved));
+    return this.#explain(tool, this.#asked(args ?? NO_ARGS, false, identity, approved));
   }
 
   /** `explain` for raw JSON text. */
   explainJson(tool: string, text: string, identity?: Identity, approved?: Approval | null): Explanation {
-    return this.#explain(this.#asked(tool, raw(text), true, identity, approved));
+    return this.#explain(tool, this.#asked(raw(text), true, identity, approved));
   }
 
   /** The policy in force. */
@@ -226,10 +236,9 @@ export class Engine {
     this.#native.unwatch();
   }
 
-  #asked(tool: string, args: unknown, isRaw: boolean, identity: Identity, approved?: Approval | null): native.Asked {
-    if (typeof tool !== "string") throw new TypeError("a tool's name is a string");
+  #asked(args: unknown, isRaw: boolean, identity: Identity, approved?: Approval | null): native.Asked {
     const audit = this.#onDecision !== undefined;
-    const asked: native.Asked = { probe, tool, args, raw: isRaw, identity: identity ?? null, audit };
+    const asked: native.Asked = { probe, args, raw: isRaw, identity: identity ?? null, audit };
     if (approved !== undefined && approved !== null) {
       const { key, id } = approved;
       if (typeof key !== "string" || typeof id !== "string") throw new TypeError("an approval has a key and an id");
@@ -241,26 +250,26 @@ export class Engine {
     return asked;
   }
 
-  #evaluate(asked: native.Asked): Decision {
-    return this.#decided(throwing(() => this.#native.evaluate(asked)));
+  #evaluate(tool: string, asked: native.Asked): Decision {
+    return this.#decided(...this.#plans.with(tool, (plan) => throwing(() => plan.native.evaluate(asked))));
   }
 
-  async #evaluateAsync(asked: native.Asked): Promise<Decision> {
-    if (this.#host.immediate) return this.#evaluate(asked);
-    return this.#decided(await throwing(() => this.#native.evaluateAsync(asked)));
+  async #evaluateAsync(tool: string, asked: native.Asked): Promise<Decision> {
+    const [answer, plan] = this.#plans.with(tool, (plan) => throwing(() => plan.native.evaluateAsync(asked)));
+    return this.#decided(await answer, plan);
   }
 
-  #decided(answer: native.Answer): Decision {
-    const made = decision(answer, this.#host);
+  #decided(answer: native.Answer, plan: Plan): Decision {
+    const made = new Decision(answer.packed, plan, this.#host);
     if (this.#onDecision !== undefined && typeof answer.audit === "string") {
       this.#onDecision(JSON.parse(answer.audit) as AuditRecord, made);
     }
     return made;
   }
 
-  #explain(asked: native.Asked): Explanation {
-    const { json, checks } = throwing(() => this.#native.explain(asked));
-    return { decision: new Decision(json, null), checks };
+  #explain(tool: string, asked: native.Asked): Explanation {
+    const [explained, plan] = this.#plans.with(tool, (plan) => throwing(() => plan.native.explain(asked)));
+    return { decision: new Decision(explained.packed, plan, this.#host), checks: explained.checks };
   }
 }
 

@@ -133,7 +133,12 @@ export function throwing<R>(work: () => R): R {
   try {
     return work();
   } catch (error) {
-    const { code, message } = error as { code?: unknown; message?: unknown };
-    throw typed(String(code), String(message));
+    throw typedFrom(error);
   }
+}
+
+/** @internal The typed error for what the native half threw. */
+export function typedFrom(error: unknown): Error {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return typed(String(code), String(message));
 }

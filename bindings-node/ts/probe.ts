@@ -12,13 +12,13 @@ const { isProxy } = types;
 const bigIntToString = Function.prototype.call.bind(BigInt.prototype.toString) as (value: bigint) => string;
 
 /** Stands for what cannot be read without running code. Never leaves the package. */
-const unreadable = Symbol("callgate: cannot be read in place");
+export const unreadable = Symbol("callgate: cannot be read in place");
 
 // The same numbers stand in `src/view.rs`.
-const OBJECT = 0;
-const ARRAY = 1;
-const FOREIGN = 2;
-const UNREADABLE = 3;
+const FOREIGN = 0;
+export const OBJECT = 1;
+const ARRAY = 2;
+export const UNREADABLE = 3;
 
 /** Integers of more digits than raw arguments may have bytes (4 MiB) are too large; 2^14000000 has slightly more. */
 const LARGEST_BITS = 14_000_000n;
@@ -35,7 +35,12 @@ function kind(value: object): number {
   return getPrototypeOf(parent) === null ? OBJECT : FOREIGN;
 }
 
-function own(value: object, key: string | number): unknown {
+/** The kind of a value that may be no object: those have none. */
+export function kindOf(value: unknown): number {
+  return typeof value === "object" && value !== null ? kind(value) : FOREIGN;
+}
+
+export function own(value: object, key: string | number): unknown {
   try {
     const descriptor = getOwnPropertyDescriptor(value, key);
     if (descriptor === undefined) return undefined;

@@ -63,9 +63,9 @@ export interface McpResult {
 export declare class Decision {
     #private;
     /** The decision's JSON, byte for byte the same in every language. */
-    readonly json: string;
+    get json(): string;
     /** The charges of an allowed call, to be released or settled; null if nothing was charged. */
-    readonly reservation: Reservation | null;
+    get reservation(): Reservation | null;
     /** The decision as plain data; what `JSON.stringify` writes. */
     toJSON(): DecisionJson;
     /** Whether the call may run now. */

@@ -1,0 +1,130 @@
+//! Calls in JS terms.
+//!
+//! In: what the TypeScript half asks. Out: the same as core takes it, read in place, or read whole for another thread. What
+//! cannot be read stays so, for core to deny.
+
+use callgate::{Approval, Identity};
+use napi::bindgen_prelude::Object;
+use napi::{Unknown, ValueType};
+use napi_derive::napi;
+
+use crate::decide::{Args, Given, Hash};
+use crate::pending::{OwnedArgs, OwnedIdentity, Pending};
+use crate::plan::Planned;
+use crate::snapshot::Snapshot;
+use crate::view::{Host, JsView};
+
+/// A call in JS terms.
+#[napi(object, object_to_js = false)]
+pub struct Asked<'e> {
+    /// The functions that read values.
+    pub probe: Object<'e>,
+    /// The arguments as a value, or as raw JSON text.
+    pub args: Unknown<'e>,
+    /// Whether `args` is raw JSON text.
+    pub raw: bool,
+    /// A string, an object, or nothing.
+    pub identity: Unknown<'e>,
+    /// The approval's key.
+    pub approval_key: Option<String>,
+    /// The approval's own id.
+    pub approval_id: Option<String>,
+    /// What the host's clock shows, in milliseconds since the epoch.
+    pub now: Option<f64>,
+    /// Whether an audit record is wanted.
+    pub audit: bool,
+}
+
+/// A call whose text was read.
+pub(crate) struct Read<'h, 'e> {
+    args: ReadArgs<'h, 'e>,
+    identity: ReadIdentity<'h, 'e>,
+    approval: Option<(String, String)>,
+    now: Option<f64>,
+}
+
+enum ReadArgs<'h, 'e> {
+    Value(JsView<'h, 'e>),
+    Raw(String),
+}
+
+enum ReadIdentity<'h, 'e> {
+    Absent,
+    Id(String),
+    Claims(JsView<'h, 'e>),
+}
+
+impl<'h, 'e> ReadIdentity<'h, 'e> {
+    fn new(identity: JsView<'h, 'e>) -> napi::Result<Self> {
+        Ok(match identity.type_of()? {
+            ValueType::Undefined | ValueType::Null => Self::Absent,
+            ValueType::String => match identity.text() {
+                Ok(id) => Self::Id(id),
+                Err(why) => Self::Claims(identity.unreadable(why)),
+            },
+            _ => Self::Claims(identity),
+        })
+    }
+}
+
+impl<'h, 'e> Read<'h, 'e> {
+    /// A call as it was asked.
+    pub(crate) fn asked(plan: &Planned, host: &'h Host<'e>, asked: Asked<'e>) -> napi::Result<Self> {
+        let args = plan.judged(host.view(asked.args));
+        let args = match asked.raw.then(|| args.text()) {
+            None => ReadArgs::Value(args),
+            Some(Ok(text)) => ReadArgs::Raw(text),
+            // Half of a surrogate pair is no text, raw or not.
+            Some(Err(why)) => ReadArgs::Value(args.unreadable(why)),
+        };
+        let identity = ReadIdentity::new(host.view(asked.identity))?;
+        let approval = asked.approval_key.zip(asked.approval_id);
+        Ok(Self { args, identity, approval, now: asked.now })
+    }
+
+    /// A call without an approval.
+    pub(crate) fn plain(
+        args: JsView<'h, 'e>,
+        identity: JsView<'h, 'e>,
+        now: Option<f64>,
+    ) -> napi::Result<Self> {
+        let identity = ReadIdentity::new(identity)?;
+        Ok(Self { args: ReadArgs::Value(args), identity, approval: None, now })
+    }
+
+    pub(crate) fn given(&self, audit: Option<Hash>) -> Given<'_, JsView<'h, 'e>, JsView<'h, 'e>> {
+        Given {
+            args: match &self.args {
+                ReadArgs::Value(value) => Args::Value(*value),
+                ReadArgs::Raw(text) => Args::Raw(text),
+            },
+            identity: match &self.identity {
+                ReadIdentity::Absent => Identity::Absent,
+                ReadIdentity::Id(id) => Identity::Id(id),
+                ReadIdentity::Claims(claims) => Identity::Claims(*claims),
+            },
+            approval: self.approval.as_ref().map(|(key, id)| Approval::new(key, id)),
+            now: self.now,
+            audit,
+        }
+    }
+
+    /// The call on its own, read whole.
+    pub(crate) fn pending(self, plan: Planned, audit: Option<Hash>) -> Pending {
+        Pending {
+            plan,
+            args: match self.args {
+                ReadArgs::Value(value) => OwnedArgs::Value(Snapshot::of(&value)),
+                ReadArgs::Raw(text) => OwnedArgs::Raw(text),
+            },
+            identity: match self.identity {
+                ReadIdentity::Absent => OwnedIdentity::Absent,
+                ReadIdentity::Id(id) => OwnedIdentity::Id(id),
+                ReadIdentity::Claims(claims) => OwnedIdentity::Claims(Snapshot::of(&claims)),
+            },
+            approval: self.approval,
+            now: self.now,
+            audit,
+        }
+    }
+}

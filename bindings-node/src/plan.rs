@@ -1,0 +1,217 @@
+//! Plans: what is known of a tool's calls before they are made.
+//!
+//! In: a tool's name, under the policy in force. Out: a function that decides its calls, and everything that can be asked of
+//! their decisions afterwards. Once another policy is in force, it answers with nothing instead, and JS makes a new plan:
+//! each call is decided by one policy, whole.
+
+use std::sync::Arc;
+
+use callgate::{Decision, Engine, Policy, Unreadable};
+use napi::bindgen_prelude::{AsyncTask, FromNapiValue, Object};
+use napi::{Env, JsString, Unknown};
+use napi_derive::napi;
+
+use crate::asked::{Asked, Read};
+use crate::decide::{Answer, Hash, decide};
+use crate::explain::{Explained, explain};
+use crate::names::{ARGS, Fetched, IDENTITY, NODES, Names};
+use crate::pending::Pending;
+use crate::raw::{self, Bytes};
+use crate::reservation::{Failure, Finish, Finishing, amount, failure, finish};
+use crate::view::{Host, JsView, shown, text_of};
+
+/// A tool's plan, in the hands of JS.
+#[napi(js_name = "NativePlan")]
+pub struct Plan {
+    plan: Planned,
+    names: Arc<Names>,
+}
+
+/// A tool under a policy, in an engine.
+#[derive(Clone)]
+pub(crate) struct Planned {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) policy: Policy,
+    pub(crate) tool: Arc<str>,
+    hash: Hash,
+    is_text: bool,
+}
+
+/// A name that leads to a value which the tool's checks may read.
+#[napi(object, object_from_js = false)]
+pub struct Step {
+    /// The node that the member belongs to: 0 for the arguments, 1 for the identity, else the place of a step in the list.
+    pub parent: u32,
+    /// The member's name.
+    pub name: String,
+}
+
+impl Planned {
+    pub(crate) fn new(engine: Arc<Engine>, hash: Hash, tool: JsString<'_>) -> napi::Result<Self> {
+        let (tool, is_text) = match text_of(tool) {
+            Ok(text) => (text, true),
+            Err(_) => (shown(tool)?, false),
+        };
+        let policy = engine.policy();
+        Ok(Self { engine, policy, tool: tool.into(), hash, is_text })
+    }
+
+    /// Arguments of a call of this tool. A name that is no text can be in no policy: the call is denied by what stands in its
+    /// place, whatever its arguments are.
+    pub(crate) fn judged<'h, 'e>(&self, args: JsView<'h, 'e>) -> JsView<'h, 'e> {
+        if self.is_text { args } else { args.unreadable(Unreadable::LoneSurrogate) }
+    }
+
+    fn is_in_force(&self) -> bool {
+        self.engine.is_in_force(&self.policy)
+    }
+
+    fn audit(&self, wanted: bool) -> Option<Hash> {
+        wanted.then(|| self.hash.clone())
+    }
+
+    fn unpack(&self, Bytes(packed): &Bytes) -> Result<Decision<'_>, Failure> {
+        let decision = self.policy.unpack(&self.tool, packed);
+        decision.ok_or_else(|| failure("internal", "a decision of another package's build"))
+    }
+
+    fn charges(&self, packed: &Bytes) -> Result<callgate::Reservation, Failure> {
+        let charges = self.unpack(packed)?.take_reservation();
+        charges.ok_or_else(|| failure("finished", "nothing was charged"))
+    }
+}
+
+impl Plan {
+    pub(crate) fn new(plan: Planned) -> Self {
+        let names = Arc::new(Names::of(&plan.policy, &plan.tool));
+        Self { plan, names }
+    }
+}
+
+/// Decides one call: the probe, what the clock shows (NaN for the machine's), the kinds of the values, and the values.
+fn call(plan: &Planned, names: &Names, env: &Env, given: &[Unknown<'_>]) -> napi::Result<Option<Bytes>> {
+    let missing = || napi::Error::from_reason("a call has a probe, a time, kinds, arguments and an identity");
+    let [probe, now, kinds, values @ ..] = given else { return Err(missing()) };
+    let (Some(args), Some(identity)) = (values.get(ARGS), values.get(IDENTITY)) else {
+        return Err(missing());
+    };
+    if !plan.is_in_force() {
+        return Ok(None);
+    }
+    let now = f64::from_unknown(*now)?;
+    let fetched = Fetched { names, kinds: u32::from_unknown(*kinds)?, values };
+    let host = Host::new(*env, Object::from_unknown(*probe)?).with_fetched(fetched);
+    let args = plan.judged(host.root(*args, ARGS));
+    let read = Read::plain(args, host.root(*identity, IDENTITY), (!now.is_nan()).then_some(now))?;
+    Ok(Some(decide(plan, read.given(None)).packed))
+}
+
+#[napi]
+impl Plan {
+    /// What the checks read: the TypeScript half fetches it, and gives it to `decider` after arguments and identity.
+    #[napi(getter, catch_unwind)]
+    pub fn steps(&self) -> Vec<Step> {
+        let named = self.names.nodes().skip(IDENTITY + 1);
+        named.map(|node| Step { parent: node.parent as u32, name: node.name.clone() }).collect()
+    }
+
+    /// The function that decides a call and charges what it costs: null once another policy is in force.
+    #[napi(
+        catch_unwind,
+        ts_return_type = "(probe: object, now: number, kinds: number, ...values: unknown[]) => string | null"
+    )]
+    pub fn decider<'e>(&self, env: &'e Env) -> napi::Result<Unknown<'e>> {
+        const { assert!(NODES + 3 == raw::ARGUMENTS) };
+        let (plan, names) = (self.plan.clone(), self.names.clone());
+        raw::function(env, "decide", move |env, given| call(&plan, &names, env, given))
+    }
+
+    /// Decides a call of any form and charges what it costs: null once another policy is in force.
+    #[napi(catch_unwind, ts_return_type = "Answer | null")]
+    pub fn evaluate(&self, env: Env, asked: Asked<'_>) -> napi::Result<Option<Answer>> {
+        if !self.plan.is_in_force() {
+            return Ok(None);
+        }
+        let audit = self.plan.audit(asked.audit);
+        let host = Host::new(env, asked.probe);
+        let read = Read::asked(&self.plan, &host, asked)?;
+        Ok(Some(decide(&self.plan, read.given(audit))))
+    }
+
+    /// `evaluate` on another thread. The arguments are read whole before it returns.
+    #[napi(catch_unwind, ts_return_type = "Promise<Answer> | null")]
+    pub fn evaluate_async(&self, env: Env, asked: Asked<'_>) -> napi::Result<Option<AsyncTask<Pending>>> {
+        if !self.plan.is_in_force() {
+            return Ok(None);
+        }
+        let audit = self.plan.audit(asked.audit);
+        let host = Host::new(env, asked.probe);
+        let read = Read::asked(&self.plan, &host, asked)?;
+        Ok(Some(AsyncTask::new(read.pending(self.plan.clone(), audit))))
+    }
+
+    /// What would be decided now, and why: null once another policy is in force. Charges nothing.
+    #[napi(catch_unwind, ts_return_type = "Explained | null")]
+    pub fn explain(&self, env: Env, asked: Asked<'_>) -> napi::Result<Option<Explained>> {
+        let host = Host::new(env, asked.probe);
+        let read = Read::asked(&self.plan, &host, asked)?;
+        let explained = explain(&self.plan, read.given(None));
+        Ok(self.plan.is_in_force().then_some(explained))
+    }
+
+    /// The JSON of a decision (spec 10.3).
+    #[napi(catch_unwind)]
+    pub fn json(&self, #[napi(ts_arg_type = "string")] packed: Bytes) -> Result<String, Failure> {
+        Ok(self.plan.unpack(&packed)?.to_json())
+    }
+
+    /// Whether a decision charged anything.
+    #[napi(catch_unwind)]
+    pub fn charged(&self, #[napi(ts_arg_type = "string")] packed: Bytes) -> Result<bool, Failure> {
+        Ok(self.plan.unpack(&packed)?.take_reservation().is_some())
+    }
+
+    /// Takes all charges of a decision back.
+    #[napi(catch_unwind)]
+    pub fn release(
+        &self,
+        #[napi(ts_arg_type = "string")] packed: Bytes,
+        now: Option<f64>,
+    ) -> Result<(), Failure> {
+        finish(&self.plan.engine, self.plan.charges(&packed)?, &Finish::Release, now)
+    }
+
+    /// Makes the charges of a decision that came from `increment_from` smaller.
+    #[napi(catch_unwind)]
+    pub fn settle(
+        &self,
+        #[napi(ts_arg_type = "string")] packed: Bytes,
+        actual: String,
+        now: Option<f64>,
+    ) -> Result<(), Failure> {
+        finish(&self.plan.engine, self.plan.charges(&packed)?, &Finish::Settle(amount(&actual)?), now)
+    }
+
+    /// `release` on another thread.
+    #[napi(catch_unwind, ts_return_type = "Promise<[code: string, message: string] | null>")]
+    pub fn release_async(
+        &self,
+        #[napi(ts_arg_type = "string")] packed: Bytes,
+        now: Option<f64>,
+    ) -> Result<AsyncTask<Finishing>, Failure> {
+        let charges = self.plan.charges(&packed)?;
+        Ok(AsyncTask::new(Finishing::new(self.plan.engine.clone(), charges, Finish::Release, now)))
+    }
+
+    /// `settle` on another thread.
+    #[napi(catch_unwind, ts_return_type = "Promise<[code: string, message: string] | null>")]
+    pub fn settle_async(
+        &self,
+        #[napi(ts_arg_type = "string")] packed: Bytes,
+        actual: String,
+        now: Option<f64>,
+    ) -> Result<AsyncTask<Finishing>, Failure> {
+        let (charges, how) = (self.plan.charges(&packed)?, Finish::Settle(amount(&actual)?));
+        Ok(AsyncTask::new(Finishing::new(self.plan.engine.clone(), charges, how, now)))
+    }
+}
