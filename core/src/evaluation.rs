@@ -124,11 +124,13 @@ impl crate::policy::Compiled {
             Ok(entries) => entries,
             Err(ruling) => return Evaluated::Decided(ruling),
         };
-        let raw = match call.args.map(RawJson::parse).transpose() {
-            Ok(raw) => raw,
-            Err(error) => return Evaluated::Decided(Ruling::invalid_args(error.to_string())),
+        // Looked at where it was made: it is large.
+        let parsed = call.args.map(RawJson::parse);
+        let args = match &parsed {
+            None => None,
+            Some(Ok(raw)) => Some(raw.root()),
+            Some(Err(error)) => return Evaluated::Decided(Ruling::invalid_args(error.to_string())),
         };
-        let args = raw.as_ref().map(RawJson::root);
         let facts = Facts::new(call.tool, args.as_ref(), &call.identity);
         self.check(entries, &facts, call.approval, sink)
     }

@@ -96,11 +96,6 @@ pub(super) fn unescape(content: &str, escaped: bool) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// Whether a validated string means `name`.
-pub(super) fn means(content: &str, escaped: bool, name: &str) -> bool {
-    if escaped { unescaped(content).eq(name.chars()) } else { content == name }
-}
-
 /// The characters of a validated string, escapes undone.
 pub(super) fn unescaped(content: &str) -> Unescaped<'_> {
     Unescaped(content.chars())

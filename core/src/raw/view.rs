@@ -7,11 +7,11 @@ use std::borrow::Cow;
 use std::iter::FusedIterator;
 use std::ops::ControlFlow;
 
-use super::string;
 use super::tape::{NodeKind, RawJson, TapeNode};
+use super::{keys, string};
 use crate::diagnostic::Span;
 use crate::number::Number;
-use crate::view::{Kind, Unreadable, View};
+use crate::view::{Kind, Reached, Unreadable, View};
 
 /// A value of a validated text. Two words, cheap to copy.
 #[derive(Debug, Clone, Copy)]
@@ -145,11 +145,23 @@ impl View for RawView<'_> {
     }
 
     fn member(&self, name: &str) -> Result<Option<Self>, Unreadable> {
+        let fingerprint = keys::fingerprint(name.as_bytes());
         let means = |key: RawView<'_>| {
             let node = key.node();
-            string::means(self.raw.content(node), node.kind == NodeKind::Escaped, name)
+            match node.kind {
+                NodeKind::Escaped => string::unescaped(self.raw.content(node)).eq(name.chars()),
+                _ => node.count == fingerprint && self.raw.content(node) == name,
+            }
         };
         Ok(self.entries().find(|(key, _)| means(*key)).map(|(_, value)| value))
+    }
+
+    fn step(&self, name: &str) -> Result<Reached<Self>, Unreadable> {
+        Ok(match self.node_kind() {
+            NodeKind::Object => self.member(name)?.map_or(Reached::Absent, Reached::Value),
+            NodeKind::Null => Reached::Absent,
+            _ => Reached::WrongType,
+        })
     }
 
     fn element(&self, index: usize) -> Result<Option<Self>, Unreadable> {
