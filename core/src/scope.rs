@@ -143,9 +143,9 @@ impl Part<'_> {
         if text.is_empty() || text.len() > SCOPE_BYTES {
             return;
         }
-        self.encoded.extend_from_slice(&[self.tag, kind]);
         // At most SCOPE_BYTES, so two bytes hold the length.
-        self.encoded.extend_from_slice(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
+        let [high, low] = u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes();
+        self.encoded.extend_from_slice(&[self.tag, kind, high, low]);
         self.encoded.extend_from_slice(text.as_bytes());
         self.found = true;
     }
