@@ -42,6 +42,8 @@ export declare class NativePlan {
   json(packed: string): string
   /** Whether a decision charged anything. */
   charged(packed: string): boolean
+  /** Whether a text is an amount: an error if not, before anything is finished with it. */
+  static checkAmount(literal: string): void
   /** Takes all charges of a decision back. */
   release(packed: string, now?: number | undefined | null): void
   /** Makes the charges of a decision that came from `increment_from` smaller. */
@@ -109,9 +111,6 @@ export interface Check {
   /** The checks that it consists of. */
   checks: Array<Check>
 }
-
-/** Whether a text is an amount, before anything is finished with it. */
-export declare function checkAmount(literal: string): void
 
 /** A decision that would be made, and why. */
 export interface Explained {

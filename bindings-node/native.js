@@ -841,4 +841,3 @@ module.exports.NativePlan = nativeBinding.NativePlan
 module.exports.Plan = nativeBinding.Plan
 module.exports.NativePolicy = nativeBinding.NativePolicy
 module.exports.Policy = nativeBinding.Policy
-module.exports.checkAmount = nativeBinding.checkAmount

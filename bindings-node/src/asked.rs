@@ -4,7 +4,6 @@
 //! cannot be read stays so, for core to deny.
 
 use callgate::{Approval, Identity};
-use napi::bindgen_prelude::Object;
 use napi::{Unknown, ValueType};
 use napi_derive::napi;
 
@@ -18,7 +17,8 @@ use crate::view::{Host, JsView};
 #[napi(object, object_to_js = false)]
 pub struct Asked<'e> {
     /// The functions that read values.
-    pub probe: Object<'e>,
+    #[napi(ts_type = "object")]
+    pub probe: Unknown<'e>,
     /// The arguments as a value, or as raw JSON text.
     pub args: Unknown<'e>,
     /// Whether `args` is raw JSON text.
@@ -48,14 +48,15 @@ enum ReadArgs<'h, 'e> {
     Raw(String),
 }
 
-enum ReadIdentity<'h, 'e> {
+/// An identity whose text was read.
+pub(crate) enum ReadIdentity<'h, 'e> {
     Absent,
     Id(String),
     Claims(JsView<'h, 'e>),
 }
 
 impl<'h, 'e> ReadIdentity<'h, 'e> {
-    fn new(identity: JsView<'h, 'e>) -> napi::Result<Self> {
+    pub(crate) fn new(identity: JsView<'h, 'e>) -> napi::Result<Self> {
         Ok(match identity.type_of()? {
             ValueType::Undefined | ValueType::Null => Self::Absent,
             ValueType::String => match identity.text() {
@@ -64,6 +65,14 @@ impl<'h, 'e> ReadIdentity<'h, 'e> {
             },
             _ => Self::Claims(identity),
         })
+    }
+
+    pub(crate) fn given(&self) -> Identity<'_, JsView<'h, 'e>> {
+        match self {
+            Self::Absent => Identity::Absent,
+            Self::Id(id) => Identity::Id(id),
+            Self::Claims(claims) => Identity::Claims(*claims),
+        }
     }
 }
 
@@ -82,27 +91,13 @@ impl<'h, 'e> Read<'h, 'e> {
         Ok(Self { args, identity, approval, now: asked.now })
     }
 
-    /// A call without an approval.
-    pub(crate) fn plain(
-        args: JsView<'h, 'e>,
-        identity: JsView<'h, 'e>,
-        now: Option<f64>,
-    ) -> napi::Result<Self> {
-        let identity = ReadIdentity::new(identity)?;
-        Ok(Self { args: ReadArgs::Value(args), identity, approval: None, now })
-    }
-
     pub(crate) fn given(&self, audit: Option<Hash>) -> Given<'_, JsView<'h, 'e>, JsView<'h, 'e>> {
         Given {
             args: match &self.args {
                 ReadArgs::Value(value) => Args::Value(*value),
                 ReadArgs::Raw(text) => Args::Raw(text),
             },
-            identity: match &self.identity {
-                ReadIdentity::Absent => Identity::Absent,
-                ReadIdentity::Id(id) => Identity::Id(id),
-                ReadIdentity::Claims(claims) => Identity::Claims(*claims),
-            },
+            identity: self.identity.given(),
             approval: self.approval.as_ref().map(|(key, id)| Approval::new(key, id)),
             now: self.now,
             audit,

@@ -6,6 +6,8 @@
 use callgate::Policy;
 use napi::Unknown;
 
+use crate::raw::Arguments;
+
 /// The nodes of the arguments and of the identity themselves. The same numbers stand in `ts/plan.ts`.
 pub(crate) const ARGS: usize = 0;
 pub(crate) const IDENTITY: usize = 1;
@@ -26,8 +28,11 @@ pub(crate) struct Fetched<'e> {
     pub(crate) names: &'e Names,
     /// Two bits for each node, from the lowest: a kind of the probe, or 0 where the value is no object.
     pub(crate) kinds: u32,
-    pub(crate) values: &'e [Unknown<'e>],
+    pub(crate) given: Arguments<'e>,
 }
+
+/// What is given before the values: the probe, the time, and the kinds.
+pub(crate) const BEFORE: usize = 3;
 
 impl Names {
     /// The names that the checks of `tool` read by; the first that there is room for.
@@ -69,7 +74,12 @@ impl<'e> Fetched<'e> {
     /// The node of a member, and what stood there, if it was fetched.
     pub(crate) fn member(&self, parent: usize, name: &str) -> Option<(usize, Unknown<'e>)> {
         let node = self.names.child(parent, name)?;
-        self.values.get(node).map(|value| (node, *value))
+        self.value(node).map(|value| (node, value))
+    }
+
+    /// What stood at a node.
+    pub(crate) fn value(&self, node: usize) -> Option<Unknown<'e>> {
+        self.given.get(node.saturating_add(BEFORE))
     }
 
     /// The kind that the probe gave the value, 0 where it is no object.

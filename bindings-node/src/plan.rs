@@ -7,16 +7,16 @@
 use std::sync::Arc;
 
 use callgate::{Decision, Engine, Policy, Unreadable};
-use napi::bindgen_prelude::{AsyncTask, FromNapiValue, Object};
-use napi::{Env, JsString, Unknown};
+use napi::bindgen_prelude::{AsyncTask, FromNapiValue};
+use napi::{Env, JsString, JsValue, Unknown};
 use napi_derive::napi;
 
-use crate::asked::{Asked, Read};
-use crate::decide::{Answer, Hash, decide};
+use crate::asked::{Asked, Read, ReadIdentity};
+use crate::decide::{Answer, Args, Given, Hash, decide};
 use crate::explain::{Explained, explain};
-use crate::names::{ARGS, Fetched, IDENTITY, NODES, Names};
+use crate::names::{ARGS, BEFORE, Fetched, IDENTITY, NODES, Names};
 use crate::pending::Pending;
-use crate::raw::{self, Bytes};
+use crate::raw::{self, Arguments, Bytes};
 use crate::reservation::{Failure, Finish, Finishing, amount, failure, finish};
 use crate::view::{Host, JsView, shown, text_of};
 
@@ -48,7 +48,7 @@ pub struct Step {
 
 impl Planned {
     pub(crate) fn new(engine: Arc<Engine>, hash: Hash, tool: JsString<'_>) -> napi::Result<Self> {
-        let (tool, is_text) = match text_of(tool) {
+        let (tool, is_text) = match text_of(tool.to_unknown()) {
             Ok(text) => (text, true),
             Err(_) => (shown(tool)?, false),
         };
@@ -89,21 +89,21 @@ impl Plan {
 }
 
 /// Decides one call: the probe, what the clock shows (NaN for the machine's), the kinds of the values, and the values.
-fn call(plan: &Planned, names: &Names, env: &Env, given: &[Unknown<'_>]) -> napi::Result<Option<Bytes>> {
-    let missing = || napi::Error::from_reason("a call has a probe, a time, kinds, arguments and an identity");
-    let [probe, now, kinds, values @ ..] = given else { return Err(missing()) };
-    let (Some(args), Some(identity)) = (values.get(ARGS), values.get(IDENTITY)) else {
-        return Err(missing());
-    };
+fn call(plan: &Planned, names: &Names, given: Arguments<'_>) -> napi::Result<Option<Bytes>> {
     if !plan.is_in_force() {
         return Ok(None);
     }
-    let now = f64::from_unknown(*now)?;
-    let fetched = Fetched { names, kinds: u32::from_unknown(*kinds)?, values };
-    let host = Host::new(*env, Object::from_unknown(*probe)?).with_fetched(fetched);
-    let args = plan.judged(host.root(*args, ARGS));
-    let read = Read::plain(args, host.root(*identity, IDENTITY), (!now.is_nan()).then_some(now))?;
-    Ok(Some(decide(plan, read.given(None)).packed))
+    let missing = || napi::Error::from_reason("a call has a probe, a time, kinds, arguments and an identity");
+    let number = |index| f64::from_unknown(given.get(index).ok_or_else(missing)?);
+    let now = Some(number(1)?).filter(|now| !now.is_nan());
+    let kinds = number(2)? as u32;
+    let probe = given.get(0).ok_or_else(missing)?;
+    let host = Host::new(given.env(), probe, Some(Fetched { names, kinds, given }));
+    let (Some(args), Some(identity)) = (host.root(ARGS), host.root(IDENTITY)) else { return Err(missing()) };
+    let identity = ReadIdentity::new(identity)?;
+    let args = Args::Value(plan.judged(args));
+    let given = Given { args, identity: identity.given(), approval: None, now, audit: None };
+    Ok(Some(decide(plan, given).packed))
 }
 
 #[napi]
@@ -121,9 +121,9 @@ impl Plan {
         ts_return_type = "(probe: object, now: number, kinds: number, ...values: unknown[]) => string | null"
     )]
     pub fn decider<'e>(&self, env: &'e Env) -> napi::Result<Unknown<'e>> {
-        const { assert!(NODES + 3 == raw::ARGUMENTS) };
+        const { assert!(BEFORE + NODES == raw::ARGUMENTS) };
         let (plan, names) = (self.plan.clone(), self.names.clone());
-        raw::function(env, "decide", move |env, given| call(&plan, &names, env, given))
+        raw::function(env, "decide", move |given| call(&plan, &names, given))
     }
 
     /// Decides a call of any form and charges what it costs: null once another policy is in force.
@@ -133,7 +133,7 @@ impl Plan {
             return Ok(None);
         }
         let audit = self.plan.audit(asked.audit);
-        let host = Host::new(env, asked.probe);
+        let host = Host::new(env, asked.probe, None);
         let read = Read::asked(&self.plan, &host, asked)?;
         Ok(Some(decide(&self.plan, read.given(audit))))
     }
@@ -145,7 +145,7 @@ impl Plan {
             return Ok(None);
         }
         let audit = self.plan.audit(asked.audit);
-        let host = Host::new(env, asked.probe);
+        let host = Host::new(env, asked.probe, None);
         let read = Read::asked(&self.plan, &host, asked)?;
         Ok(Some(AsyncTask::new(read.pending(self.plan.clone(), audit))))
     }
@@ -153,7 +153,7 @@ impl Plan {
     /// What would be decided now, and why: null once another policy is in force. Charges nothing.
     #[napi(catch_unwind, ts_return_type = "Explained | null")]
     pub fn explain(&self, env: Env, asked: Asked<'_>) -> napi::Result<Option<Explained>> {
-        let host = Host::new(env, asked.probe);
+        let host = Host::new(env, asked.probe, None);
         let read = Read::asked(&self.plan, &host, asked)?;
         let explained = explain(&self.plan, read.given(None));
         Ok(self.plan.is_in_force().then_some(explained))
@@ -169,6 +169,12 @@ impl Plan {
     #[napi(catch_unwind)]
     pub fn charged(&self, #[napi(ts_arg_type = "string")] packed: Bytes) -> Result<bool, Failure> {
         Ok(self.plan.unpack(&packed)?.take_reservation().is_some())
+    }
+
+    /// Whether a text is an amount: an error if not, before anything is finished with it.
+    #[napi(catch_unwind)]
+    pub fn check_amount(literal: String) -> Result<(), Failure> {
+        amount(&literal).map(|_| ())
     }
 
     /// Takes all charges of a decision back.

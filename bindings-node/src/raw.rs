@@ -12,19 +12,41 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use napi::bindgen_prelude::{FromNapiValue, ToNapiValue};
-use napi::{Env, JsError, JsString, Unknown, check_status, sys};
+use napi::{Env, JsError, JsString, JsValue, Unknown, check_status, sys};
 
 /// Arguments that a call may have; what comes after them is not seen.
 pub(crate) const ARGUMENTS: usize = 18;
+
+/// Bytes of the texts that are read in one step.
+const SHORT_TEXT: usize = 128;
+const LONGEST_CHARACTER: usize = 4;
 
 /// Bytes as a JS string with one character for each: short ones are made faster than any object, belong to JS alone, and
 /// need no finalizer.
 pub struct Bytes(pub(crate) Vec<u8>);
 
+/// What a call was given: values that live as long as it does.
+#[derive(Clone, Copy)]
+pub(crate) struct Arguments<'e> {
+    env: sys::napi_env,
+    values: &'e [sys::napi_value],
+}
+
+impl<'e> Arguments<'e> {
+    pub(crate) fn env(&self) -> Env {
+        Env::from_raw(self.env)
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Option<Unknown<'e>> {
+        // SAFETY: only `enter` makes arguments, of an environment that is live and of values that Node gave it for `'e`.
+        self.values.get(index).map(|value| unsafe { Unknown::from_raw_unchecked(self.env, *value) })
+    }
+}
+
 /// A JS function with a body in Rust. Its arguments are at most [`ARGUMENTS`], and on the stack.
 pub(crate) fn function<'e, F>(env: &'e Env, name: &str, body: F) -> napi::Result<Unknown<'e>>
 where
-    F: Fn(&Env, &[Unknown<'_>]) -> napi::Result<Option<Bytes>> + 'static,
+    F: Fn(Arguments<'_>) -> napi::Result<Option<Bytes>> + 'static,
 {
     let data = Box::into_raw(Box::new(body));
     let mut function = ptr::null_mut();
@@ -62,7 +84,7 @@ where
 
 unsafe extern "C" fn enter<F>(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value
 where
-    F: Fn(&Env, &[Unknown<'_>]) -> napi::Result<Option<Bytes>> + 'static,
+    F: Fn(Arguments<'_>) -> napi::Result<Option<Bytes>> + 'static,
 {
     let work = || {
         let mut values = [ptr::null_mut(); ARGUMENTS];
@@ -82,10 +104,7 @@ where
         // SAFETY: `data` is the box that `function` made for this very function, which is alive, as it is being called.
         // Nothing ever makes a mutable reference to it.
         let body = unsafe { &*data.cast::<F>().cast_const() };
-        // SAFETY: Node has filled all of `values`, with `undefined` where the call had fewer.
-        let values = values.map(|value| unsafe { Unknown::from_raw_unchecked(env, value) });
-        let given = values.get(..count).unwrap_or(&values);
-        let made = body(&Env::from_raw(env), given)?;
+        let made = body(Arguments { env, values: values.get(..count).unwrap_or(&values) })?;
         // SAFETY: `env` is live, and no exception is pending: `body` would have answered with an error.
         unsafe { Option::<Bytes>::to_napi_value(env, made) }
     };
@@ -104,6 +123,30 @@ unsafe extern "C" fn free<F>(_env: sys::napi_env, data: *mut c_void, _hint: *mut
     let body = unsafe { Box::from_raw(data.cast::<F>()) };
     // What panics here has nobody to tell.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(body)));
+}
+
+/// A JS string as UTF-8, with U+FFFD for each half of a surrogate pair.
+pub(crate) fn lossy_text(value: Unknown<'_>) -> napi::Result<String> {
+    let mut short = [0_u8; SHORT_TEXT];
+    let mut written = 0;
+    let raw = value.value();
+    // SAFETY: the environment and the value are those of `value`, which is alive; `short` has room for what Node is told.
+    check_status!(unsafe {
+        sys::napi_get_value_string_utf8(
+            raw.env,
+            raw.value,
+            short.as_mut_ptr().cast(),
+            SHORT_TEXT,
+            &raw mut written,
+        )
+    })?;
+    match short.get(..written) {
+        // Node stops where no whole character has room beside the NUL, so with more room than that it was at the end.
+        Some(text) if written.saturating_add(LONGEST_CHARACTER) < SHORT_TEXT => {
+            Ok(String::from_utf8_lossy(text).into_owned())
+        }
+        _ => String::from_unknown(value),
+    }
 }
 
 impl ToNapiValue for Bytes {

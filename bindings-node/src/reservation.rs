@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use callgate::{Amount, Engine, Number, Reservation as Charges, SettleError, StoreError};
 use napi::{Env, Error, Task};
-use napi_derive::napi;
 
 use crate::clock;
 
@@ -26,12 +25,6 @@ pub(crate) fn failure(code: &str, message: impl ToString) -> Failure {
 
 fn store_failure(error: &StoreError) -> Failure {
     failure(if error.is_transient() { "store_transient" } else { "store_permanent" }, error)
-}
-
-/// Whether a text is an amount, before anything is finished with it.
-#[napi(catch_unwind)]
-pub(crate) fn check_amount(literal: String) -> Result<(), Failure> {
-    amount(&literal).map(|_| ())
 }
 
 /// An amount as JS writes numbers, `5` or `1e-6`.

@@ -14,6 +14,7 @@ use napi::bindgen_prelude::{FnArgs, FromNapiValue, Function, JsObjectValue, Obje
 use napi::{Env, JsString, JsStringUtf16, JsValue, Unknown, ValueType};
 
 use crate::names::Fetched;
+use crate::raw;
 
 /// How the probe classifies an object. The same numbers stand in `ts/probe.ts`.
 const FOREIGN: u32 = 0;
@@ -27,7 +28,7 @@ type Stepping<'e, K> = Function<'e, FnArgs<(Unknown<'e>, K)>, Unknown<'e>>;
 /// What reading one call's values takes.
 pub(crate) struct Host<'e> {
     env: Env,
-    probe: Object<'e>,
+    probe: Unknown<'e>,
     kind: OnceCell<Probing<'e, u32>>,
     member: OnceCell<Stepping<'e, String>>,
     element: OnceCell<Stepping<'e, u32>>,
@@ -42,13 +43,15 @@ pub(crate) struct Host<'e> {
 #[derive(Clone, Copy)]
 pub(crate) struct JsView<'h, 'e> {
     value: Result<Unknown<'e>, Unreadable>,
+    /// Its type, where that was asked before.
+    value_type: Option<ValueType>,
     /// Its node among the names that were fetched, if it has one.
     node: Option<usize>,
     host: &'h Host<'e>,
 }
 
 impl<'e> Host<'e> {
-    pub(crate) fn new(env: Env, probe: Object<'e>) -> Self {
+    pub(crate) fn new(env: Env, probe: Unknown<'e>, fetched: Option<Fetched<'e>>) -> Self {
         Self {
             env,
             probe,
@@ -56,22 +59,18 @@ impl<'e> Host<'e> {
             member: OnceCell::new(),
             element: OnceCell::new(),
             budget: Cell::new(ARGUMENT_BYTES),
-            fetched: None,
+            fetched,
         }
     }
 
-    /// The same, where values were fetched already.
-    pub(crate) fn with_fetched(self, fetched: Fetched<'e>) -> Self {
-        Self { fetched: Some(fetched), ..self }
-    }
-
     pub(crate) fn view<'h>(&'h self, value: Unknown<'e>) -> JsView<'h, 'e> {
-        JsView { value: Ok(value), node: None, host: self }
+        JsView { value: Ok(value), value_type: None, node: None, host: self }
     }
 
-    /// The value of a node that stands for itself.
-    pub(crate) fn root<'h>(&'h self, value: Unknown<'e>, node: usize) -> JsView<'h, 'e> {
-        JsView { value: Ok(value), node: Some(node), host: self }
+    /// What stands at a node, if values were fetched.
+    pub(crate) fn root<'h>(&'h self, node: usize) -> Option<JsView<'h, 'e>> {
+        let value = self.fetched.as_ref().and_then(|fetched| fetched.value(node))?;
+        Some(JsView { node: Some(node), ..self.view(value) })
     }
 
     fn spend(&self, units: usize) -> Result<(), Unreadable> {
@@ -80,15 +79,15 @@ impl<'e> Host<'e> {
         Ok(())
     }
 
-    fn function<F: FromNapiValue + ValidateNapiValue>(&self, name: &str) -> Result<F, Unreadable> {
-        self.probe.get_named_property(name).map_err(host)
+    fn of_probe<F: FromNapiValue + ValidateNapiValue>(&self, name: &str) -> Result<F, Unreadable> {
+        Object::from_unknown(self.probe).and_then(|probe| probe.get_named_property(name)).map_err(host)
     }
 
     fn kind_of(&self, value: Unknown<'e>) -> Result<u32, Unreadable> {
         let kind = match self.kind.get() {
             Some(kind) => kind,
             None => {
-                let function = self.function("kind")?;
+                let function = self.of_probe("kind")?;
                 self.kind.get_or_init(|| function)
             }
         };
@@ -99,7 +98,7 @@ impl<'e> Host<'e> {
         let member = match self.member.get() {
             Some(member) => member,
             None => {
-                let function = self.function("member")?;
+                let function = self.of_probe("member")?;
                 self.member.get_or_init(|| function)
             }
         };
@@ -110,7 +109,7 @@ impl<'e> Host<'e> {
         let element = match self.element.get() {
             Some(element) => element,
             None => {
-                let function = self.function("element")?;
+                let function = self.of_probe("element")?;
                 self.element.get_or_init(|| function)
             }
         };
@@ -120,22 +119,22 @@ impl<'e> Host<'e> {
 
     /// Own members in order, name and value by turns; without those that are `undefined`.
     fn members_of(&self, value: Unknown<'e>) -> Result<Object<'e>, Unreadable> {
-        let members: Probing<'e, Object<'e>> = self.function("members")?;
+        let members: Probing<'e, Object<'e>> = self.of_probe("members")?;
         members.call(FnArgs::from((value,))).map_err(host)
     }
 
     /// The literal of a BigInt of any length.
     fn literal_of(&self, value: Unknown<'e>) -> Result<String, Unreadable> {
-        let literal: Probing<'e, JsString<'e>> = self.function("literal")?;
+        let literal: Probing<'e, Unknown<'e>> = self.of_probe("literal")?;
         let text = text_of(literal.call(FnArgs::from((value,))).map_err(host)?)?;
         if text.is_empty() { Err(Unreadable::TooLarge) } else { Ok(text) }
     }
 
     /// Whether a symbol is the probe's mark for a getter or a proxy.
     fn is_unreadable(&self, symbol: Unknown<'e>) -> bool {
-        let mark = self.probe.get_named_property::<Unknown<'_>>("unreadable");
+        let mark = self.of_probe::<Unknown<'_>>("unreadable");
         // If it cannot be told, it is no value that could be read.
-        mark.and_then(|mark| self.env.strict_equals(mark, symbol)).unwrap_or(true)
+        mark.map_or(true, |mark| self.env.strict_equals(mark, symbol).unwrap_or(true))
     }
 }
 
@@ -147,16 +146,20 @@ fn host(_: napi::Error) -> Unreadable {
 impl<'h, 'e> JsView<'h, 'e> {
     /// What stands in place of this value if it cannot be read: the call is denied where it is met.
     pub(crate) fn unreadable(self, why: Unreadable) -> Self {
-        Self { value: Err(why), node: None, host: self.host }
+        Self { value: Err(why), value_type: None, node: None, host: self.host }
     }
 
     pub(crate) fn type_of(&self) -> napi::Result<ValueType> {
-        self.value.map_or(Ok(ValueType::Unknown), |value| value.get_type())
+        match (self.value_type, self.value) {
+            (Some(value_type), _) => Ok(value_type),
+            (None, Ok(value)) => value.get_type(),
+            (None, Err(_)) => Ok(ValueType::Unknown),
+        }
     }
 
     /// The text of a value that is a string.
     pub(crate) fn text(&self) -> Result<String, Unreadable> {
-        text_of(JsString::from_unknown(self.value?).map_err(host)?)
+        text_of(self.value?)
     }
 
     /// What the probe says of an object; 0 where it was found to be none, `None` where that is not known.
@@ -172,19 +175,20 @@ impl<'h, 'e> JsView<'h, 'e> {
     fn own(&self, name: &str) -> Result<Self, Unreadable> {
         let fetched = self.host.fetched.as_ref().zip(self.node);
         match fetched.and_then(|(fetched, node)| fetched.member(node, name)) {
-            Some((node, value)) => Ok(self.host.root(value, node)),
+            Some((node, value)) => Ok(Self { node: Some(node), ..self.host.view(value) }),
             None => Ok(self.host.view(self.host.member_of(self.value?, name)?)),
         }
     }
 }
 
 /// A JS string as text; a lone surrogate has none.
-pub(crate) fn text_of(text: JsString<'_>) -> Result<String, Unreadable> {
-    let lossy = String::from_unknown(text.to_unknown()).map_err(host)?;
+pub(crate) fn text_of(text: Unknown<'_>) -> Result<String, Unreadable> {
+    let lossy = raw::lossy_text(text).map_err(host)?;
     // Node writes U+FFFD for half of a pair. Where there is one, it may also be what the text says.
     if !lossy.contains(char::REPLACEMENT_CHARACTER) {
         return Ok(lossy);
     }
+    let text = JsString::from_unknown(text).map_err(host)?;
     String::from_utf16(units(&text.into_utf16().map_err(host)?)).map_err(|_| Unreadable::LoneSurrogate)
 }
 
@@ -207,7 +211,7 @@ impl View for JsView<'_, '_> {
             Some(UNREADABLE) => return Err(Unreadable::Host),
             _ => {}
         }
-        Ok(match value.get_type().map_err(host)? {
+        Ok(match self.type_of().map_err(host)? {
             // An element that is undefined or missing is null, as JSON writes it; such members were left out before.
             ValueType::Undefined | ValueType::Null => Kind::Null,
             ValueType::Boolean => Kind::Bool(bool::from_unknown(value).map_err(host)?),
@@ -238,9 +242,9 @@ impl View for JsView<'_, '_> {
 
     fn member(&self, name: &str) -> Result<Option<Self>, Unreadable> {
         let member = self.own(name)?;
-        let absent = member.value?.get_type().map_err(host)? == ValueType::Undefined
-            && member.fetched_kind() != Some(UNREADABLE);
-        Ok(if absent { None } else { Some(member) })
+        let value_type = member.type_of().map_err(host)?;
+        let absent = value_type == ValueType::Undefined && member.fetched_kind() != Some(UNREADABLE);
+        Ok(if absent { None } else { Some(Self { value_type: Some(value_type), ..member }) })
     }
 
     fn element(&self, index: usize) -> Result<Option<Self>, Unreadable> {
@@ -279,7 +283,7 @@ impl View for JsView<'_, '_> {
         let length = members.get_array_length().map_err(host)?;
         for (name, value) in (0..length).step_by(2).zip((1..length).step_by(2)) {
             self.host.spend(1)?;
-            let name = text_of(members.get_element::<JsString<'_>>(name).map_err(host)?)?;
+            let name = text_of(members.get_element::<Unknown<'_>>(name).map_err(host)?)?;
             let value = members.get_element::<Unknown<'_>>(value).map_err(host)?;
             if each(&name, self.host.view(value)).is_break() {
                 break;

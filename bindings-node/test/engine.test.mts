@@ -127,6 +127,15 @@ test("a decision is its JSON", () => {
   assert.deepEqual(denied.rule, { name: null, pointer: "/tools/buy/limits/0", line: 6 });
 });
 
+test("nobody changes what a decision tells", () => {
+  const engine = Engine.fromString(POLICY);
+  const denied = () => engine.evaluate("unlisted").toJSON() as { message: string };
+  assert.throws(() => (denied().message = "fine"), TypeError);
+  assert.equal(denied().message, `Tool "unlisted" is not permitted by policy`);
+  const { counters, rule } = engine.evaluate("buy", { amount: 101 }).toJSON();
+  assert.ok([counters, counters[0], rule].every((part) => Object.isFrozen(part)));
+});
+
 test("reservations are finished once", async () => {
   const engine = Engine.fromString(POLICY, { clock: () => 0 });
   const used = () => engine.explain("buy", { amount: 0 }).decision.counters[0]?.used;

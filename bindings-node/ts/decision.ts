@@ -4,9 +4,9 @@
 // terms, and its charges in the host's hands. Nothing native belongs to one decision, so none needs a finalizer; its text,
 // the same in every language (clause 10.3 of the language), is made when it is asked for.
 
-import { checkAmount, type NativePlan } from "../native.js";
+import { NativePlan } from "../native.js";
 import { ReservationError, throwing, typed } from "./errors.js";
-import type { Plan } from "./plan.js";
+import type { Plan, Told } from "./plan.js";
 
 /** What is to happen with a call. */
 export type Effect = "allow" | "deny" | "require_approval";
@@ -111,8 +111,7 @@ export class Decision {
   readonly #packed: string;
   readonly #plan: Plan;
   readonly #host: Host;
-  #json: string | undefined;
-  #fields: DecisionJson | undefined;
+  #told: Told | undefined;
   #reservation: Reservation | null | undefined;
 
   /** @internal */
@@ -124,21 +123,22 @@ export class Decision {
 
   /** The decision's JSON, byte for byte the same in every language. */
   get json(): string {
-    return (this.#json ??= throwing(() => this.#plan.native.json(this.#packed)));
+    return this.#tell().json;
   }
 
   /** The charges of an allowed call, to be released or settled; null if nothing was charged. */
   get reservation(): Reservation | null {
     if (this.#reservation === undefined) {
-      const charged = this.allowed && throwing(() => this.#plan.native.charged(this.#packed));
+      // An allowed call that no counter was asked about is one character.
+      const charged = this.#packed.length > 1 && throwing(() => this.#plan.native.charged(this.#packed));
       this.#reservation = charged ? new Reservation(this.#packed, this.#plan.native, this.#host) : null;
     }
     return this.#reservation;
   }
 
-  /** The decision as plain data; what `JSON.stringify` writes. */
+  /** The decision as plain data, frozen; what `JSON.stringify` writes. */
   toJSON(): DecisionJson {
-    return (this.#fields ??= JSON.parse(this.json) as DecisionJson);
+    return this.#tell().fields;
   }
 
   /** Whether the call may run now. */
@@ -199,6 +199,10 @@ export class Decision {
 
   toString(): string {
     return this.json;
+  }
+
+  #tell(): Told {
+    return (this.#told ??= this.#plan.tell(this.#packed));
   }
 }
 
@@ -267,7 +271,7 @@ export class Reservation {
 /** The text of an amount. One that is none finishes nothing. */
 function checked(actual: number | bigint | string): string {
   const amount = String(actual);
-  throwing(() => checkAmount(amount));
+  throwing(() => NativePlan.checkAmount(amount));
   return amount;
 }
 

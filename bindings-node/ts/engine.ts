@@ -179,8 +179,12 @@ export class Engine {
       return this.#evaluate(tool, this.#asked(args ?? NO_ARGS, false, identity, approved));
     }
     const at = now(this.#host) ?? NaN;
-    const decide = (plan: Plan) => plan.decide(args ?? NO_ARGS, identity, at);
-    return new Decision(...this.#plans.with(tool, decide), this.#host);
+    let plan = this.#plans.of(tool);
+    for (;;) {
+      const packed = plan.decide(args ?? NO_ARGS, identity, at);
+      if (packed !== null) return new Decision(packed, plan, this.#host);
+      plan = this.#plans.renewed(tool);
+    }
   }
 
   /** `evaluate` for raw JSON text, which is checked whole (clause 3.5). Exact for numbers that JS cannot hold. */

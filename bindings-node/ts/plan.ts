@@ -5,7 +5,8 @@
 // what is not fetched core reads itself.
 
 import type { NativeEngine, NativePlan } from "../native.js";
-import { typedFrom } from "./errors.js";
+import type { DecisionJson } from "./decision.js";
+import { throwing, typedFrom } from "./errors.js";
 import { OBJECT, UNREADABLE, kindOf, own, probe, unreadable } from "./probe.js";
 
 /** Plans that an engine keeps. Agents may name any tool, so their number is bounded. */
@@ -13,13 +14,44 @@ const KEPT = 1_000;
 /** A tool's name that is kept has at most so many code units. */
 const KEPT_NAME = 256;
 
+/** What is given before the values: the probe, the time, and the kinds. `src/names.rs` counts the same. */
+const BEFORE = 3;
+// Spreading the values would ask an iterator for each, which takes longer and anybody could replace.
+const { apply } = Reflect;
+
+/** Several decisions may have the same fields, so nobody may change them. */
+function frozen(fields: DecisionJson): DecisionJson {
+  for (const part of [fields, fields.rule, fields.counters, ...fields.counters]) Object.freeze(part);
+  return fields;
+}
+
+type Decide = ReturnType<NativePlan["decider"]>;
+
+/** Decisions of at most so many characters are kept: those that no counter has a part in, which a policy has few of. */
+const KEPT_PACKED = 16;
+
+/** @internal What there is to tell of a decision. */
+export class Told {
+  readonly json: string;
+  #fields: DecisionJson | undefined;
+
+  constructor(json: string) {
+    this.json = json;
+  }
+
+  get fields(): DecisionJson {
+    return (this.#fields ??= frozen(JSON.parse(this.json) as DecisionJson));
+  }
+}
+
 /** @internal A tool's plan under one policy. */
 export class Plan {
   readonly native: NativePlan;
-  readonly #decide: ReturnType<NativePlan["decider"]>;
+  readonly #decide: Decide;
   /** The node that a node's member belongs to, and the member's name. The first two nodes are arguments and identity. */
   readonly #parents: readonly number[];
   readonly #names: readonly string[];
+  readonly #told = new Map<string, Told>();
 
   constructor(plan: NativePlan) {
     const { steps } = plan;
@@ -29,22 +61,33 @@ export class Plan {
     this.#names = ["", "", ...steps.map(({ name }) => name)];
   }
 
+  /** What there is to tell of a decision that this plan made. */
+  tell(packed: string): Told {
+    const kept = this.#told.get(packed);
+    if (kept !== undefined) return kept;
+    const told = new Told(throwing(() => this.native.json(packed)));
+    if (packed.length <= KEPT_PACKED) this.#told.set(packed, told);
+    return told;
+  }
+
   /** Decides a call, packed; null once another policy is in force. `now` is NaN for the machine's time. */
   decide(args: unknown, identity: unknown, now: number): string | null {
-    const values = [args, identity];
+    // What is given before the values, and room for a few without the array having to grow.
+    const given: unknown[] = [probe, now, 0, args, identity, undefined, undefined, undefined, undefined];
     let kinds = kindOf(args) | (kindOf(identity) << 2);
     for (let node = 2; node < this.#names.length; node += 1) {
       const parent = this.#parents[node] as number;
       let value: unknown;
       // Two bits for each node, from the lowest. `src/names.rs` reads them.
       if (((kinds >>> (2 * parent)) & 3) === OBJECT) {
-        value = own(values[parent] as object, this.#names[node] as string);
+        value = own(given[parent + BEFORE] as object, this.#names[node] as string);
         kinds |= (value === unreadable ? UNREADABLE : kindOf(value)) << (2 * node);
       }
-      values[node] = value;
+      given[node + BEFORE] = value;
     }
+    given[BEFORE - 1] = kinds;
     try {
-      return this.#decide(probe, now, kinds, ...values);
+      return apply(this.#decide, undefined, given as Parameters<Decide>);
     } catch (error) {
       throw typedFrom(error);
     }
@@ -65,13 +108,19 @@ export class Plans {
     return this.#plans.get(tool) ?? this.#make(tool);
   }
 
-  /** What `work` makes of the tool's plan; with another plan if it makes null, because another policy is in force. */
+  /** The plan of a tool when the one before says that another policy is in force. */
+  renewed(tool: string): Plan {
+    this.#plans.clear();
+    return this.of(tool);
+  }
+
+  /** What `work` makes of the tool's plan, and the plan: another one where `work` makes null. */
   with<R>(tool: string, work: (plan: Plan) => R | null): [R, Plan] {
+    let plan = this.of(tool);
     for (;;) {
-      const plan = this.of(tool);
       const made = work(plan);
       if (made !== null) return [made, plan];
-      this.#plans.clear();
+      plan = this.renewed(tool);
     }
   }
 

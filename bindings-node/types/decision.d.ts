@@ -66,7 +66,7 @@ export declare class Decision {
     get json(): string;
     /** The charges of an allowed call, to be released or settled; null if nothing was charged. */
     get reservation(): Reservation | null;
-    /** The decision as plain data; what `JSON.stringify` writes. */
+    /** The decision as plain data, frozen; what `JSON.stringify` writes. */
     toJSON(): DecisionJson;
     /** Whether the call may run now. */
     get allowed(): boolean;
