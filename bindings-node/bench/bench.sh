@@ -12,4 +12,5 @@ case "$(uname -s)" in
     *) library=libcallgate_node_floor.so ;;
 esac
 cp "$target/release/$library" floor.node
-node bench.mjs "$@"
+# Node 20 may abort where a call of WebAssembly that V8 has inlined is deoptimised: cedar-wasm.
+node --no-turbo-inline-js-wasm-calls bench.mjs "$@"
