@@ -45,16 +45,13 @@ class Case(NamedTuple):
 
     name: str
     timer: timeit.Timer
-    calls: int
     rounds: list[float]
 
 
 def case(name: str, statement: str, names: dict[str, Any]) -> Case:
     # As local variables, which is how a server that cares holds them.
     setup = "; ".join(f"{name} = _names[{name!r}]" for name in names)
-    timer = timeit.Timer(statement, setup, globals={"_names": names})
-    warm = min(timer.repeat(5, 100)) / 100
-    return Case(name, timer, max(1, int(SLICE / warm)), [])
+    return Case(name, timeit.Timer(statement, setup, globals={"_names": names}), [])
 
 
 def ours() -> list[Case]:
@@ -92,25 +89,31 @@ def theirs(peer: Peer) -> Case:
 
 
 def measure(cases: list[Case], rounds: int) -> None:
+    calls = {case.name: max(1, int(SLICE / (min(case.timer.repeat(5, 100)) / 100))) for case in cases}
     # Seeded: two runs measure in the same order.
     order = random.Random(1)
     for _ in range(rounds):
         for case in order.sample(cases, len(cases)):
-            case.rounds.append(case.timer.timeit(case.calls) / case.calls * 1e9)
+            case.rounds.append(case.timer.timeit(calls[case.name]) / calls[case.name] * 1e9)
 
 
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--rounds", type=int, default=200)
     options.add_argument("--json", type=Path, help="where to write the result as JSON")
+    options.add_argument("--case", help="the only case to run, for instruction counts; nothing is measured")
+    options.add_argument("--calls", type=int, default=1000, help="calls of that case")
     chosen = options.parse_args()
     cases = ours() + [theirs(peer) for peer in peers()]
+    if chosen.case:
+        next(case for case in cases if case.name == chosen.case).timer.timeit(chosen.calls)
+        return
     measure(cases, chosen.rounds)
 
     floor = statistics.median(cases[0].rounds)
     rows = []
     print(f"{'ns a call, median of ' + str(chosen.rounds) + ' rounds':46} {'median':>8} {'25%':>8} {'75%':>8} {'x floor':>8}")
-    for name, _, _, found in cases:
+    for name, _, found in cases:
         low, median, high = statistics.quantiles(found, n=4)
         print(f"{name:46} {median:8.0f} {low:8.0f} {high:8.0f} {median / floor:8.1f}")
         rows.append({"name": name, "median_ns": median, "low_quartile_ns": low, "high_quartile_ns": high})

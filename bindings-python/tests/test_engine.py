@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,19 @@ def test_reservations_finish_once() -> None:
         larger.settle(1)
     assert caught.value.code == "larger"
     assert subject.evaluate("ask").reservation is None
+
+
+def test_a_decision_has_one_reservation() -> None:
+    """It is made when it is asked for; a second one would give the charges back twice."""
+    subject = engine()
+    decision = subject.evaluate("pay", {"amount": 60})
+    with ThreadPoolExecutor(8) as pool:
+        readers = list(pool.map(lambda _: decision.reservation, range(64)))
+    first = decision.reservation
+    assert first is not None and all(reader is first for reader in readers)
+    first.release()
+    assert decision.reservation is first and not first.open
+    assert subject.evaluate("pay", {"amount": 100}).allowed
 
 
 def test_approval() -> None:

@@ -300,3 +300,18 @@ def test_text_that_is_no_unicode() -> None:
         ENGINE.evaluate("\ud800")
     with pytest.raises(TypeError):
         ENGINE.evaluate(7)  # type: ignore[arg-type]
+
+
+def test_names_are_told_apart() -> None:
+    """They agree in their length and in the bytes that tell their place in the table, which has no room for so many."""
+    names = [f"m{n:05}{n % 10}s" for n in range(1000)]
+    rule = "  {0}: {{require: [{{path: args.{0}, op: eq, value: {1}}}]}}\n"
+    tools = "".join(rule.format(name, n) for n, name in enumerate(names))
+    subject = callgate.Engine.from_str(f"version: '1'\ndefault: deny\ntools:\n{tools}")
+    for n, name in enumerate(names * 2):
+        wanted = n % len(names)
+        other = names[wanted - 1]
+        assert subject.evaluate(name, {other: wanted - 1, name: wanted}).allowed
+        # Equal to the name, but another object.
+        assert subject.evaluate(name, {"".join(list(name)): wanted}).allowed
+        assert subject.evaluate(name, {other: wanted}).code == "condition_failed"
