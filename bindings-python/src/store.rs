@@ -1,7 +1,7 @@
 //! Counter stores by URL, for a process that has a GIL and may fork.
 //!
-//! In: a URL. Out: a store that waits without the GIL, and that a forked process opens anew. Must never repeat the URL:
-//! it may hold a password.
+//! In: a URL. Out: a store that waits without the GIL, and that works in a forked process. Must never repeat the URL: it may
+//! hold a password.
 
 use std::sync::Arc;
 

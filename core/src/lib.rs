@@ -100,9 +100,9 @@ pub use number::Number;
 pub use policy::{Format, Policy, PolicyError, Reads};
 pub use raw::{RawError, RawErrorKind, RawJson, RawView};
 pub use store::{
-    Answer, AsyncStore, AsyncTransport, Batch, Bound, Counter, CounterId, Guard, GuardMode, Held, Inspect,
-    MemoryStore, Outcome, Owner, Protocol, Question, Refund, Refusal, Remote, ScopeValue, Slot, Store,
-    StoreError, StoreFuture, Test, Transport, Usage, Verdict, judge,
+    Answer, AsyncStore, AsyncTransport, Batch, Bound, Counter, CounterId, Counters, Guard, GuardMode, Held,
+    Inspect, MemoryStore, Outcome, Owner, Protocol, Question, Refund, Refusal, Remote, ScopeValue, Slot,
+    Store, StoreError, StoreFuture, Test, Transport, Usage, Verdict, judge,
 };
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use trace::Check;

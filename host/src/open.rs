@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callgate::{MemoryStore, OnStoreError, Store};
+use callgate::{Counters, MemoryStore, OnStoreError, StoreError};
 
 /// Prefix of all counters in a store that several programs share, unless the host names another.
 const NAMESPACE: &str = "callgate";
@@ -82,11 +82,17 @@ pub enum OpenError {
     /// The URL has no form that is known.
     #[error(transparent)]
     Unknown(#[from] UnknownUrl),
+    /// The store that the URL names cannot be opened.
+    #[error(transparent)]
+    Failed(#[from] StoreError),
 }
+
+/// The stores of this build.
+const HERE: &str = if cfg!(feature = "sqlite") { "`memory` and `sqlite://`" } else { "`memory`" };
 
 /// A kind of store that exists, but not in this build.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("this build has no store for `{scheme}://` URLs; it has `memory`")]
+#[error("this build has no store for `{scheme}://` URLs; it has {HERE}")]
 pub struct MissingStore {
     scheme: &'static str,
 }
@@ -101,8 +107,8 @@ impl MissingStore {
 /// A URL that names no store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the store URL has no known form: use `memory`, `sqlite://path`, `redis://host:port`, `rediss://host:port` or \
-     `redis+cluster://host:port,host:port`"
+    "the store URL has no known form: use `memory`, `sqlite://path` (with `?durability=power`, if charges have to survive a \
+     power cut), `redis://host:port`, `rediss://host:port` or `redis+cluster://host:port,host:port`"
 )]
 pub struct UnknownUrl {
     // Nothing of the URL: whatever stands before a colon may be a user's name or a password.
@@ -120,34 +126,70 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(url: &str) -> Option<Self> {
+    /// The kind, and what follows the scheme.
+    fn of(url: &str) -> Option<(Self, &str)> {
         if url == "memory" {
-            return Some(Self::Memory);
+            return Some((Self::Memory, ""));
         }
+        let (scheme, rest) = url.split_once("://")?;
         // Schemes compare without case (RFC 3986, 3.1).
-        match url.split_once("://")?.0.to_ascii_lowercase().as_str() {
-            "sqlite" => Some(Self::Sqlite),
-            "redis" => Some(Self::Redis),
-            "rediss" => Some(Self::RedisTls),
-            "redis+cluster" => Some(Self::RedisCluster),
-            _ => None,
-        }
+        let kind = match scheme.to_ascii_lowercase().as_str() {
+            "sqlite" => Self::Sqlite,
+            "redis" => Self::Redis,
+            "rediss" => Self::RedisTls,
+            "redis+cluster" => Self::RedisCluster,
+            _ => return None,
+        };
+        Some((kind, rest))
     }
 }
 
-/// Opens the counters that a URL names: `memory`, for those of this process.
+/// Opens the counters that a URL names:
+///
+/// - `memory`: those of this process, empty.
+/// - `sqlite:///absolute/path` or `sqlite://path/from/the/current/directory`: a file that processes of one machine share, made
+///   if it is not there. The path is taken as it is, up to a `?`. `?durability=power` lets charges survive a power cut, too;
+///   `?durability=process`, the default, that the process is killed.
 ///
 /// # Errors
-/// [`OpenError`]: a store that this build leaves out, or a URL that names none. No error repeats the URL.
-pub fn open_store(url: &str, _options: &StoreOptions) -> Result<Arc<dyn Store>, OpenError> {
-    let scheme = match Kind::of(url).ok_or(UnknownUrl { _private: () })? {
+/// [`OpenError`]: a store that this build leaves out, a URL that names none, or a store that cannot be opened. No error
+/// repeats the URL.
+pub fn open_store(url: &str, options: &StoreOptions) -> Result<Arc<dyn Counters>, OpenError> {
+    let (kind, rest) = Kind::of(url).ok_or(UnknownUrl { _private: () })?;
+    let scheme = match kind {
         Kind::Memory => return Ok(Arc::new(MemoryStore::new())),
-        Kind::Sqlite => "sqlite",
+        Kind::Sqlite => return sqlite(rest, options),
         Kind::Redis => "redis",
         Kind::RedisTls => "rediss",
         Kind::RedisCluster => "redis+cluster",
     };
     Err(MissingStore { scheme }.into())
+}
+
+#[cfg(feature = "sqlite")]
+fn sqlite(rest: &str, options: &StoreOptions) -> Result<Arc<dyn Counters>, OpenError> {
+    use callgate_sqlite::{Durability, SqliteOptions, SqliteStore};
+
+    let (path, durability) = match rest.split_once('?') {
+        None => (rest, Durability::default()),
+        Some((path, "durability=process")) => (path, Durability::Process),
+        Some((path, "durability=power")) => (path, Durability::Power),
+        Some(_) => return Err(UnknownUrl { _private: () }.into()),
+    };
+    // What SQLite calls by this name is lost at the end of the process; whoever wants that has `memory`.
+    if path.is_empty() || path == ":memory:" {
+        return Err(UnknownUrl { _private: () }.into());
+    }
+    let options = SqliteOptions::new()
+        .with_namespace(options.namespace())
+        .with_timeout(options.timeout())
+        .with_durability(durability);
+    Ok(Arc::new(SqliteStore::open(path, &options)?))
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn sqlite(_rest: &str, _options: &StoreOptions) -> Result<Arc<dyn Counters>, OpenError> {
+    Err(MissingStore { scheme: "sqlite" }.into())
 }
 
 #[cfg(test)]
@@ -174,9 +216,34 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "sqlite")]
+    fn sqlite_is_shared_by_all_who_open_the_file() {
+        let directory = std::env::temp_dir().join(format!("callgate-open-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let url = |query: &str| format!("SQLite://{}{query}", directory.join("counters.db").display());
+        let policy = || {
+            callgate::Policy::from_yaml(
+                "version: \"1\"\ndefault: deny\ntools: {t: {limits: [{counter: c, window: month, max: 2}]}}",
+            )
+            .unwrap()
+        };
+        let options = StoreOptions::new();
+        for (query, expected) in
+            [("", true), ("?durability=power", true), ("?durability=process", false), ("", false)]
+        {
+            let store = open_store(&url(query), &options).unwrap();
+            let engine = callgate::Engine::builder(policy()).store(store).build();
+            assert_eq!(engine.decide(&callgate::Call::without_args("t")).allowed(), expected);
+        }
+        let other = open_store(&url(""), &StoreOptions::new().with_namespace("other")).unwrap();
+        let engine = callgate::Engine::builder(policy()).store(other).build();
+        assert!(engine.decide(&callgate::Call::without_args("t")).allowed(), "another namespace");
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
     fn what_this_build_leaves_out_is_named() {
         for (url, scheme) in [
-            ("sqlite:///var/lib/counters.db", "sqlite"),
             ("redis://localhost:6379", "redis"),
             ("REDISS://localhost", "rediss"),
             ("redis+cluster://a:1,b:2", "redis+cluster"),
@@ -189,7 +256,20 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused_with_the_known_forms() {
-        for url in ["", "Memory", "memory ", "postgres://x", "redis:localhost", "localhost:6379", "://"] {
+        for url in [
+            "",
+            "Memory",
+            "memory ",
+            "postgres://x",
+            "redis:localhost",
+            "localhost:6379",
+            "://",
+            "sqlite:counters.db",
+            "sqlite://",
+            "sqlite://:memory:",
+            "sqlite://counters.db?durability=Power",
+            "sqlite://counters.db?synchronous=full",
+        ] {
             let error = error(url);
             assert!(matches!(error, OpenError::Unknown(_)), "{url}");
             for form in ["memory", "sqlite://", "redis://", "rediss://", "redis+cluster://"] {
@@ -205,7 +285,8 @@ mod tests {
             "redis://alice:hunter2@db.internal:6379/0",
             "rediss://:hunter2@db.internal",
             "redis+cluster://alice:hunter2@a:1,b:2",
-            "sqlite://alice:hunter2@x",
+            "sqlite:///alice/hunter2/internal.db",
+            "sqlite://alice?hunter2=internal",
             "postgres://alice:hunter2@db.internal",
             "alice:hunter2@db.internal",
             "hunter2://alice@db.internal",

@@ -1,6 +1,6 @@
 //! What an operator may see and undo: the counters that a store holds (spec 8.12).
 
-use super::{Counter, CounterId, ScopeValue, StoreError};
+use super::{Counter, CounterId, ScopeValue, Store, StoreError};
 use crate::amount::Amount;
 use crate::time::Timestamp;
 
@@ -32,3 +32,8 @@ pub trait Inspect: Send + Sync {
     /// [`StoreError`] where it cannot be told whether the counter was reset.
     fn reset(&self, counter: CounterId, scope: &ScopeValue, now: Timestamp) -> Result<bool, StoreError>;
 }
+
+/// A store that can also be listed and reset.
+pub trait Counters: Store + Inspect {}
+
+impl<S: Store + Inspect + ?Sized> Counters for S {}

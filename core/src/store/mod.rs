@@ -13,7 +13,7 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
-pub use inspect::{Held, Inspect};
+pub use inspect::{Counters, Held, Inspect};
 pub use memory::MemoryStore;
 pub use remote::{Answer, AsyncStore, AsyncTransport, Protocol, Question, Remote, StoreFuture, Transport};
 

@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use callgate::{
-    Algorithm, Amount, Batch, Counter, Guard, GuardMode, Held, Outcome, Owner, Refund, Refusal, ScopeValue,
-    Slot, Test, Timestamp, Usage, Verdict, Window,
+    Algorithm, Amount, Batch, Counter, Counters, Guard, GuardMode, Held, Outcome, Owner, Refund, Refusal,
+    ScopeValue, Slot, Test, Timestamp, Usage, Verdict, Window,
 };
 
-use crate::{Counters, Subject};
+use crate::Subject;
 
 /// 2026-11-16T00:00:00Z, the beginning of a minute, an hour, a day and a week. Times in the clauses are milliseconds from
 /// here, so that clocks can run behind it.

@@ -60,8 +60,9 @@ mod windows;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use callgate::Counters;
 pub use processes::{PROCESSES, THREADS, check_processes};
-pub use subject::{Counters, Subject, TimeKept};
+pub use subject::{Subject, TimeKept};
 
 /// One thing that a store promises, and its test.
 #[derive(Clone, Copy)]

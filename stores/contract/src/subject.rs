@@ -1,11 +1,6 @@
 //! What a kind of store tells the tests about itself.
 
-use callgate::{Inspect, Store};
-
-/// A store that can be listed and reset.
-pub trait Counters: Store + Inspect {}
-
-impl<S: Store + Inspect + ?Sized> Counters for S {}
+use callgate::Counters;
 
 /// A kind of store under test.
 pub trait Subject: Sync {

@@ -2,10 +2,10 @@
 
 use std::sync::Barrier;
 
-use callgate::{Algorithm, Batch, Counter, Refund, Window};
+use callgate::{Algorithm, Batch, Counter, Counters, Refund, Window};
 
 use crate::ledger::*;
-use crate::{Counters, Subject, group};
+use crate::{Subject, group};
 
 group! {
     "8.1" threads_pass_exactly_the_limit_of_a_fixed_window,

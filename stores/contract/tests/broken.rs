@@ -12,7 +12,7 @@ use callgate::{
     Algorithm, Amount, Batch, Counter, CounterId, Guard, Held, Inspect, MemoryStore, Outcome, Owner, Refund,
     Refusal, ScopeValue, Slot, Store, StoreError, Test, Timestamp, Verdict,
 };
-use callgate_store_contract::{Clause, Counters, Subject, TimeKept, broken, clauses};
+use callgate_store_contract::{Clause, Counters, Subject, TimeKept, broken, check_processes, clauses};
 
 /// What is done wrongly; everything else is the in-memory store's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -374,4 +374,23 @@ fn a_check_names_what_is_broken() {
     let broken: Vec<_> = broken(&Kind(Fault::TellsItsOwnTime)).iter().map(Clause::name).collect();
     assert!(broken.contains(&"an_outcome_names_the_time_that_was_given"));
     assert!(!broken.contains(&"fractions_add_up"));
+}
+
+/// Each process that opens it has counters of its own.
+#[test]
+#[should_panic(expected = "fixed")]
+fn counters_that_processes_do_not_share_are_caught() {
+    struct Apart;
+
+    impl Subject for Apart {
+        fn open(&self, _name: &str) -> Box<dyn Counters> {
+            Box::new(MemoryStore::new())
+        }
+
+        fn time_kept(&self) -> TimeKept {
+            TimeKept::Store
+        }
+    }
+
+    check_processes(&Apart, "counters_that_processes_do_not_share_are_caught");
 }
