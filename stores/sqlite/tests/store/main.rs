@@ -1,6 +1,11 @@
 //! The store as its users meet it: the contract, files, and what happens when something fails.
 
-#![expect(clippy::unwrap_used, reason = "a test tells by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test tells by panicking")]
 
+mod charges;
 mod contract;
+mod files;
+mod full;
+mod kill;
+mod read_only;
 mod scratch;

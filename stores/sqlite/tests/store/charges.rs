@@ -1,0 +1,45 @@
+//! Charges in few words.
+
+use callgate::{
+    Algorithm, Amount, Batch, Counter, Outcome, Owner, ScopeValue, Slot, Store, StoreError, Timestamp,
+    Verdict, Window,
+};
+
+pub(crate) fn counter(name: &str, algorithm: Algorithm) -> Counter {
+    Counter::new(Owner::Tool("tool".into()), name, Window::Day, algorithm, "grant")
+}
+
+pub(crate) fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(1_794_787_200_000).plus_millis(millis)
+}
+
+/// Charges 1 for a scope value.
+pub(crate) fn charge(
+    store: &dyn Store,
+    counter: &Counter,
+    scope: &str,
+    max: i64,
+    now: i64,
+) -> Result<Outcome, StoreError> {
+    let charge = Amount::from_whole(1);
+    let slot = Slot {
+        counter,
+        scope: ScopeValue::from(scope.as_bytes()),
+        charge,
+        max: Amount::from_whole(max).unwrap(),
+        order: 0,
+    };
+    store.reserve(&Batch { slots: [slot].into_iter().collect(), ..Batch::default() }, at(now))
+}
+
+pub(crate) fn is_taken(outcome: &Outcome) -> bool {
+    outcome.verdict == Verdict::Reserved
+}
+
+/// How much was charged, in whole units.
+pub(crate) fn used(store: &dyn Store, counter: &Counter, scope: &str, now: i64) -> i64 {
+    let scope = ScopeValue::from(scope.as_bytes());
+    let slot = Slot { counter, scope, charge: None, max: Amount::MAX, order: 0 };
+    let batch = Batch { slots: [slot].into_iter().collect(), ..Batch::default() };
+    store.peek(&batch, at(now)).unwrap().usage[0].used.as_micros() / Amount::SCALE
+}
