@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test proof bench
+.PHONY: help demo test proof fuzz bench
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ test: ## Format, lint, docs, and every test
 
 proof: ## Slower checks: licences and sources of dependencies, line coverage of core
 	tests/proof.sh
+
+fuzz: ## Fuzz every target for FUZZ_SECONDS (1200) each; needs the nightly toolchain
+	fuzz/run.sh
 
 bench: ## Measure callgate against a hand-written function, in one run
 	cargo bench -p callgate-benches --locked
