@@ -24,7 +24,7 @@ test: ## Format, lint, docs, and every test
 proof: ## Slower checks: licences and sources of dependencies, line coverage of core
 	tests/proof.sh
 
-fuzz: ## Fuzz every target for FUZZ_SECONDS (1200) each; needs the nightly toolchain
+fuzz: ## Fuzz every target for FUZZ_SECONDS each, 1200 by default; needs the nightly toolchain
 	fuzz/run.sh
 
 bench: ## Measure callgate against a hand-written function, in one run

@@ -35,7 +35,7 @@ pub(super) fn check(text: &str, found: &[Diagnostic]) {
             "{diagnostic}"
         );
         assert!(codes().contains(diagnostic.code()), "{diagnostic}: not in section 12");
-        assert!(!diagnostic.message().is_empty() && !diagnostic.message().contains('\n'), "{diagnostic}");
+        assert!(!diagnostic.message().is_empty(), "{diagnostic}");
         assert!(diagnostic.pointer().is_empty() || diagnostic.pointer().starts_with('/'), "{diagnostic}");
     }
     let starts = found.iter().map(|diagnostic| diagnostic.byte_range().start);

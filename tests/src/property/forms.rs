@@ -90,10 +90,16 @@ fn scalar(text: &str) -> String {
     quoted + "\""
 }
 
-/// What is the same in both forms: all but lines, also where a message names one.
+/// What is the same in both forms: all but lines, also where a message names one, and the order of a mapping and its first
+/// key, which begin at one place in YAML only.
 fn without_places(diagnostics: &[Diagnostic]) -> Vec<(&str, &str, &str)> {
     let said = |found: &'_ Diagnostic| found.message().find(" on line ").unwrap_or(found.message().len());
-    diagnostics.iter().map(|found| (found.code(), found.pointer(), &found.message()[..said(found)])).collect()
+    let mut found: Vec<_> = diagnostics
+        .iter()
+        .map(|found| (found.code(), found.pointer(), &found.message()[..said(found)]))
+        .collect();
+    found.sort_unstable();
+    found
 }
 
 fn decide_alike(choices: &str, one: Policy, other: Policy, yaml: &str) {

@@ -42,7 +42,7 @@ pub fn a_stream_is_read_line_by_line(text: &str) {
                 let given = value.get("args").cloned().unwrap_or_else(|| Value::Object(Default::default()));
                 assert_eq!(read.ok(), Some(given));
             }
-            Err(message) => assert!(!message.is_empty() && !message.contains('\n'), "{message}"),
+            Err(message) => assert!(!message.is_empty()),
         }
     })
     .expect("bytes are readable");
