@@ -46,10 +46,12 @@ Examples:
   callgate eval --policy policy.yaml --tool create_charge --args @call.json --identity '{\"id\": \"alice\", \"grant\": \"g-7\"}'
   callgate eval --policy policy.yaml --calls calls.jsonl --format table --summary
   tail -f calls.jsonl | callgate eval --policy policy.yaml --calls - --format json
+  callgate eval --policy policy.yaml --tool create_charge --args @call.json --store sqlite:///var/lib/agent/counters.db
 
 A line of --calls is one JSON object: {\"tool\": \"create_charge\", \"args\": {\"amount\": 4200}, \"identity\": \"alice\",
 \"at\": \"2026-11-21T10:00:00Z\"}. All but `tool` may be left out. Counters are kept in memory, from the first line to the last;
-`at` sets the clock, which then stands still until the next `at`; without any it is the machine's.
+`at` sets the clock, which then stands still until the next `at`; without any it is the machine's. With --store, the
+counters of a store are charged for real.
 
 Exit status of one call: 0 allowed, 1 denied or to be approved, 2 error. Of --calls: 0 if every line was decided, else 2.")]
     Eval(EvalArgs),
@@ -61,6 +63,9 @@ Examples:
 
 Counters are empty, and nothing is charged. Exit status: 0 if the call is explained, 2 on an error.")]
     Explain(ExplainArgs),
+    /// Show and reset the counters of a store
+    #[command(subcommand)]
+    Counters(CountersCommand),
     /// Print the JSON Schema of policies, for editors
     #[command(after_help = "\
 Examples:
@@ -121,6 +126,9 @@ pub(crate) struct EvalArgs {
     /// How decisions are shown
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: EvalFormat,
+    /// Where counters are kept: `memory`, `sqlite:///path` or `sqlite://relative/path`
+    #[arg(long, value_name = "URL", default_value = "memory", hide_default_value = true)]
+    pub(crate) store: String,
     /// Count decisions by effect, code, tool and rule at the end (on standard error with --format json)
     #[arg(long)]
     pub(crate) summary: bool,
@@ -179,4 +187,78 @@ pub(crate) enum ExplainFormat {
 pub(crate) struct CompletionsArgs {
     /// The shell
     pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CountersCommand {
+    /// Show what is used, by whom, and until when
+    #[command(after_help = "\
+Examples:
+  callgate counters list --store sqlite:///var/lib/agent/counters.db
+  callgate counters list --store sqlite://counters.db --tool create_charge
+  callgate counters list --store sqlite://counters.db --format json | jq -r 'select(.used == \"5\").for'
+
+Counters that hold nothing are not shown; the order is the store's. Exit status: 0, or 2 on an error.")]
+    List(ListArgs),
+    /// Make counters hold nothing
+    #[command(after_help = "\
+Examples:
+  callgate counters reset --store sqlite://counters.db --tool create_charge
+  callgate counters reset --store sqlite://counters.db --tool create_charge --counter spend --for 'id \"alice\"'
+  callgate counters reset --store sqlite://counters.db --everything
+
+What is reset is shown as `list` shows it. What was charged before can no longer be released. Exit status: 0, or 2 on an
+error.")]
+    Reset(ResetArgs),
+}
+
+/// Which counters.
+#[derive(Debug, Args)]
+pub(crate) struct Selection {
+    /// Where they are kept: `sqlite:///path` or `sqlite://relative/path`
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: String,
+    /// Those of another namespace than `callgate`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+    /// Only those of this entry of `tools`: a tool's name, a glob, or `*`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tool: Option<String>,
+    /// Only those of `all_tools`
+    #[arg(long, conflicts_with = "tool")]
+    pub(crate) all_tools: bool,
+    /// Only those of this name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) counter: Option<String>,
+    /// Only those that count for this one, as `list` shows it: `id "alice"`
+    #[arg(long = "for", value_name = "VALUE")]
+    pub(crate) scope: Option<String>,
+    /// How counters are shown
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: CountersFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["tool", "all_tools", "everything"]))]
+pub(crate) struct ResetArgs {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// All counters of the namespace
+    #[arg(long, conflicts_with_all = ["tool", "all_tools", "counter", "scope"])]
+    pub(crate) everything: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CountersFormat {
+    /// A line for each counter
+    #[default]
+    Human,
+    /// A JSON object on a line for each counter
+    Json,
 }

@@ -4,7 +4,8 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use callgate_host::ReadError;
+use callgate::StoreError;
+use callgate_host::{OpenError, ReadError};
 
 use crate::terminal::shown;
 
@@ -61,6 +62,18 @@ impl From<io::Error> for Failure {
 
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
         Self::new(error.to_string())
     }
 }

@@ -29,6 +29,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => command::check::run(&args),
         Command::Eval(args) => command::eval::run(&args),
         Command::Explain(args) => command::explain::run(&args),
+        Command::Counters(command) => command::counters::run(&command),
         Command::Schema => command::schema::run(),
         Command::Completions(args) => command::completions::run(&args),
     };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use callgate::{Clock, Decision, Engine, Explanation, ManualClock, SystemClock, Timestamp};
-use callgate_host::PolicyFile;
+use callgate_host::{PolicyFile, StoreOptions, open_store};
 
 use crate::call::GivenCall;
 use crate::excerpt::Excerpts;
@@ -32,15 +32,16 @@ impl Clock for ReplayClock {
     }
 }
 
-/// An engine for one run, its counters in memory.
+/// An engine for one run.
 pub(crate) struct Session {
     engine: Engine,
     clock: Arc<ReplayClock>,
 }
 
 impl Session {
-    /// Loads a policy. One that does not load fails with all its errors as excerpts.
-    pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
+    /// Loads a policy, and opens the counters that a URL names. A policy that does not load fails with all its errors as
+    /// excerpts.
+    pub(crate) fn load(path: &Path, store: &str) -> Result<Self, Failure> {
         let file = PolicyFile::read(path)?;
         let policy = file.compile().map_err(|invalid| {
             let mut text = Excerpts::for_stderr().errors(&file, invalid.diagnostics());
@@ -56,9 +57,10 @@ impl Session {
                 None,
             );
         }
+        let store = open_store(store, &StoreOptions::new())?;
         let clock =
             Arc::new(ReplayClock { manual: ManualClock::new(Timestamp::MIN), set: AtomicBool::new(false) });
-        let engine = Engine::builder(policy).clock(clock.clone()).build();
+        let engine = Engine::builder(policy).store(store).clock(clock.clone()).build();
         Ok(Self { engine, clock })
     }
 

@@ -121,6 +121,43 @@ impl fmt::Display for Scope {
     }
 }
 
+/// For people, and to be typed again: `id "alice"`, `grant 7`, or the values of a list of paths, `"eu", 42`. Different values
+/// of one scope print differently. `-` where all share one counter; bytes that are no scope value are hexadecimal digits.
+impl fmt::Display for ScopeValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("-");
+        }
+        match decode(&self.0) {
+            Some(parts) => f.write_str(&parts.join(", ")),
+            None => self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
+        }
+    }
+}
+
+/// The parts of an encoded scope value, as they print.
+fn decode(mut encoded: &[u8]) -> Option<Vec<String>> {
+    let mut parts = Vec::new();
+    while let [tag, kind, high, low, rest @ ..] = encoded {
+        let (text, rest) = rest.split_at_checked(u16::from_be_bytes([*high, *low]).into())?;
+        let text = std::str::from_utf8(text).ok()?;
+        let source = match tag {
+            b'g' => "grant ",
+            b'i' => "id ",
+            b's' => "session ",
+            b'p' => "",
+            _ => return None,
+        };
+        parts.push(match kind {
+            b'n' => format!("{source}{text}"),
+            b's' => format!("{source}{}", serde_json::Value::from(text)),
+            _ => return None,
+        });
+        encoded = rest;
+    }
+    encoded.is_empty().then_some(parts)
+}
+
 fn append<A: View, I: View>(
     facts: &Facts<'_, A, I>,
     tag: u8,

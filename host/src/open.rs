@@ -20,11 +20,17 @@ pub struct StoreOptions {
     namespace: String,
     timeout: Duration,
     on_error: OnStoreError,
+    existing_only: bool,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { namespace: NAMESPACE.to_owned(), timeout: TIMEOUT, on_error: OnStoreError::Deny }
+        Self {
+            namespace: NAMESPACE.to_owned(),
+            timeout: TIMEOUT,
+            on_error: OnStoreError::Deny,
+            existing_only: false,
+        }
     }
 }
 
@@ -53,6 +59,13 @@ impl StoreOptions {
     #[must_use]
     pub fn with_on_error(mut self, on_error: OnStoreError) -> Self {
         self.on_error = on_error;
+        self
+    }
+
+    /// Opens only what is there: a file that is not is an error, and is not made.
+    #[must_use]
+    pub fn existing_only(mut self) -> Self {
+        self.existing_only = true;
         self
     }
 
@@ -180,11 +193,14 @@ fn sqlite(rest: &str, options: &StoreOptions) -> Result<Arc<dyn Counters>, OpenE
     if path.is_empty() || path == ":memory:" {
         return Err(UnknownUrl { _private: () }.into());
     }
-    let options = SqliteOptions::new()
+    let mut of_file = SqliteOptions::new()
         .with_namespace(options.namespace())
         .with_timeout(options.timeout())
         .with_durability(durability);
-    Ok(Arc::new(SqliteStore::open(path, &options)?))
+    if options.existing_only {
+        of_file = of_file.existing_only();
+    }
+    Ok(Arc::new(SqliteStore::open(path, &of_file)?))
 }
 
 #[cfg(not(feature = "sqlite"))]

@@ -19,7 +19,7 @@ use crate::terminal::{colours, grouped};
 const NOT_ALLOWED: u8 = 1;
 
 pub(crate) fn run(args: &EvalArgs) -> Outcome {
-    let session = Session::load(&args.policy)?;
+    let session = Session::load(&args.policy, &args.store)?;
     let mut out = output();
     let mut report = Report::new(args);
     let code = match (&args.calls, &args.tool) {

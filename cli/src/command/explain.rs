@@ -16,7 +16,7 @@ use crate::show::{Decided, write_decision, write_tree};
 use crate::terminal::{Paint, colours, shown};
 
 pub(crate) fn run(args: &ExplainArgs) -> Outcome {
-    let session = Session::load(&args.policy)?;
+    let session = Session::load(&args.policy, "memory")?;
     let given = GivenCall::from_arguments(&args.tool, &args.call)?;
     let explanation = session.explain(&given);
     let mut out = output();

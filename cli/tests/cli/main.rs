@@ -7,6 +7,7 @@
 )]
 
 mod check;
+mod counters;
 mod eval;
 mod explain;
 mod general;

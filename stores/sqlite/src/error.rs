@@ -27,7 +27,7 @@ pub(crate) fn store_error(error: &Error) -> StoreError {
             permanent("cannot be opened: permission denied")
         }
         Some(ErrorCode::CannotOpen) => {
-            transient("cannot be opened: does its directory exist, and may it be written?")
+            transient("cannot be opened: is the path right, and may its directory be written?")
         }
         Some(ErrorCode::NotADatabase) => permanent("cannot be opened: the file is no SQLite database"),
         Some(ErrorCode::DatabaseCorrupt) => permanent("is damaged: move the file away, or restore it"),

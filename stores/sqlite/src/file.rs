@@ -83,7 +83,9 @@ impl File {
 
     /// Opens the file for charging; makes it if it is not there.
     pub(crate) fn open(&self) -> Result<Ledger, StoreError> {
-        self.make();
+        if self.options.makes_file {
+            self.make();
+        }
         let (connection, space) = self.connection()?;
         Ok(Ledger::new(connection, space, self.options.timeout))
     }

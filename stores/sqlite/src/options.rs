@@ -8,6 +8,7 @@ pub struct SqliteOptions {
     pub(crate) namespace: String,
     pub(crate) timeout: Duration,
     pub(crate) durability: Durability,
+    pub(crate) makes_file: bool,
 }
 
 /// What a committed charge survives.
@@ -27,6 +28,7 @@ impl Default for SqliteOptions {
             namespace: "callgate".to_owned(),
             timeout: Duration::from_secs(1),
             durability: Durability::default(),
+            makes_file: true,
         }
     }
 }
@@ -55,6 +57,13 @@ impl SqliteOptions {
     #[must_use]
     pub fn with_durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
+        self
+    }
+
+    /// Opens a file that is there, and makes none: for tools, to which a path that is mistyped should be an error.
+    #[must_use]
+    pub fn existing_only(mut self) -> Self {
+        self.makes_file = false;
         self
     }
 }

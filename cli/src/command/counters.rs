@@ -1,0 +1,127 @@
+//! `callgate counters`: what a store holds, and making it hold nothing.
+//!
+//! In: a store's URL and which of its counters. Out: a line for each, as it is found: a store may have millions.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use callgate::{Clock as _, Counters, Held, Owner, SystemClock, Timestamp};
+use callgate_host::{StoreOptions, open_store};
+use serde_json::json;
+
+use super::output;
+use crate::args::{CountersCommand, CountersFormat, Selection};
+use crate::failure::{Failure, Outcome};
+use crate::terminal::shown;
+
+/// Columns of what is used: the largest amount fits.
+const USED: usize = 20;
+
+pub(crate) fn run(command: &CountersCommand) -> Outcome {
+    let mut out = output();
+    match command {
+        CountersCommand::List(args) => {
+            for_each(&args.selection, &mut out, |_, _, _| Ok(true))?;
+        }
+        CountersCommand::Reset(args) => {
+            let reset = |store: &dyn Counters, held: &Held, now| {
+                Ok(store.reset(held.counter.id(), &held.scope, now)?)
+            };
+            let count = for_each(&args.selection, &mut out, reset)?;
+            if args.selection.format == CountersFormat::Human {
+                let s = if count == 1 { "" } else { "s" };
+                writeln!(out, "{count} counter{s} reset")?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Does something to every counter of the selection, and shows those to which it was done; how many.
+fn for_each(
+    selection: &Selection,
+    out: &mut impl Write,
+    mut act: impl FnMut(&dyn Counters, &Held, Timestamp) -> Result<bool, Failure>,
+) -> Result<u64, Failure> {
+    let store = open(selection)?;
+    let now = SystemClock.now();
+    let mut count = 0_u64;
+    let mut done = Ok(());
+    store.each(now, &mut |held| {
+        // A store goes on to its end; after a failure nothing more is done.
+        if done.is_err() || !selects(selection, &held) {
+            return;
+        }
+        done = act(&*store, &held, now).and_then(|acted| {
+            if acted {
+                if count == 0 && selection.format == CountersFormat::Human {
+                    writeln!(out, "{:>USED$}  {:24}  COUNTER", "USED", "UNTIL")?;
+                }
+                count = count.saturating_add(1);
+                show(out, selection.format, &held)?;
+            }
+            Ok(())
+        });
+    })?;
+    done.map(|()| count)
+}
+
+fn open(selection: &Selection) -> Result<Arc<dyn Counters>, Failure> {
+    if selection.store == "memory" {
+        return Err(Failure::with_help(
+            "counters in memory are those of one process",
+            "name the store that other processes charge, such as `sqlite:///path`",
+        ));
+    }
+    let mut options = StoreOptions::new().existing_only();
+    if let Some(namespace) = &selection.namespace {
+        options = options.with_namespace(namespace);
+    }
+    Ok(open_store(&selection.store, &options)?)
+}
+
+fn selects(selection: &Selection, held: &Held) -> bool {
+    let is_of_entry = match held.counter.owner() {
+        Owner::Tool(key) => {
+            !selection.all_tools && selection.tool.as_ref().is_none_or(|tool| **tool == **key)
+        }
+        _ => selection.tool.is_none(),
+    };
+    is_of_entry
+        && selection.counter.as_ref().is_none_or(|name| name == held.counter.name())
+        && selection.scope.as_ref().is_none_or(|scope| *scope == held.scope.to_string())
+}
+
+fn show(out: &mut impl Write, format: CountersFormat, held: &Held) -> Result<(), Failure> {
+    let Held { counter, scope, used, resets_at } = held;
+    let tool = match counter.owner() {
+        Owner::Tool(key) => Some(&**key),
+        _ => None,
+    };
+    let (name, window) = (counter.name(), counter.window().to_string());
+    match format {
+        CountersFormat::Human => {
+            let entry = shown(tool.unwrap_or("all_tools"));
+            let (name, scope) = (shown(name), scope.to_string());
+            let (algorithm, kind) = (counter.algorithm().name(), shown(counter.scope()));
+            let who = shown(&scope);
+            writeln!(out, "{used:>USED$}  {resets_at}  {entry}.{name}, {algorithm} {window}, {kind} {who}")?;
+        }
+        CountersFormat::Json => {
+            let line = json!({
+                "tool": tool,
+                "counter": name,
+                "window": window,
+                "algorithm": counter.algorithm().name(),
+                "scope": counter.scope(),
+                "for": scope.to_string(),
+                "used": used.to_string(),
+                "resets_at": resets_at.to_string(),
+            });
+            writeln!(out, "{line}")?;
+        }
+    }
+    Ok(())
+}
