@@ -40,7 +40,7 @@ fn every_trap_is_named_by_a_test_or_a_case() {
     for (_, cases) in invalid::files() {
         found.extend(cases.iter().flat_map(|case| &case.traps).copied());
     }
-    for folder in ["core", "host", "cli", "adapters", "tests"] {
+    for folder in ["core", "host", "stores", "cli", "adapters", "tests"] {
         cited_in_sources(&project().join(folder), &mut found);
     }
     let missing: Vec<u32> = (1..=36).filter(|trap| !found.contains(trap)).collect();
