@@ -96,6 +96,16 @@ impl<P: Protocol, T> Remote<P, T> {
     pub fn new(protocol: P, transport: T) -> Self {
         Self { protocol, transport }
     }
+
+    /// What it speaks.
+    pub fn protocol(&self) -> &P {
+        &self.protocol
+    }
+
+    /// What carries it.
+    pub fn transport(&self) -> &T {
+        &self.transport
+    }
 }
 
 impl<P: Protocol, T: Transport<P>> Remote<P, T> {

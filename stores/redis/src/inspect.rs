@@ -1,0 +1,71 @@
+//! Listing and resetting counters, for operators (spec 8.12).
+//!
+//! In: a time. Out: each counter that holds something. Must not keep the server from others for long: it is asked for a few
+//! hundred keys at a time.
+
+use std::collections::HashSet;
+
+use callgate::{Amount, CounterId, Held, Inspect, ScopeValue, StoreError, Timestamp, Transport as _};
+use redis::Value;
+
+use crate::declaration;
+use crate::key::{Keys, hex};
+use crate::reply::{integer, items, mismatch, text, time};
+use crate::request::{self, micros};
+use crate::store::RedisStore;
+
+/// A counter, or only that there is one which nothing declares.
+enum Found {
+    Counter(Box<Held>),
+    Undeclared,
+}
+
+impl Inspect for RedisStore {
+    fn each(&self, now: Timestamp, show: &mut dyn FnMut(Held)) -> Result<(), StoreError> {
+        let (scripts, connections) = (self.0.protocol(), self.0.transport());
+        let mut cursor = b"0".to_vec();
+        // A scan may find a key twice while the server resizes its table.
+        let mut seen = HashSet::new();
+        let mut undeclared = false;
+        loop {
+            let reply = connections.carry(request::list(&scripts.keys, &cursor, scripts.given(now)))?;
+            let (next, rows) = items(&reply).and_then(<[Value]>::split_first).ok_or_else(mismatch)?;
+            for row in rows {
+                match found(&scripts.keys, row).ok_or_else(mismatch)? {
+                    Found::Undeclared => undeclared = true,
+                    Found::Counter(held) => {
+                        if seen.insert((held.counter.id(), held.scope.clone())) {
+                            show(*held);
+                        }
+                    }
+                }
+            }
+            cursor = text(next).ok_or_else(mismatch)?.to_owned();
+            if cursor == b"0" {
+                break;
+            }
+        }
+        if undeclared {
+            return Err(StoreError::permanent(
+                "there are counters whose declarations are missing: something else deleted a key of this namespace",
+            ));
+        }
+        Ok(())
+    }
+
+    fn reset(&self, counter: CounterId, scope: &ScopeValue, now: Timestamp) -> Result<bool, StoreError> {
+        let (scripts, connections) = (self.0.protocol(), self.0.transport());
+        let reply = connections.carry(request::reset(&scripts.keys, counter, scope, scripts.given(now)))?;
+        integer(&reply).map(|held| held != 0).ok_or_else(mismatch)
+    }
+}
+
+fn found(keys: &Keys, row: &Value) -> Option<Found> {
+    let [key, resets_at, hi, lo, declared] = items(row)? else { return None };
+    let (id, scope) = keys.parse(text(key)?)?;
+    let Some(counter) = declaration::read(text(declared)?).filter(|counter| hex(counter.id()) == *id) else {
+        return Some(Found::Undeclared);
+    };
+    let used = Amount::from_micros(micros(integer(hi)?, integer(lo)?)?)?;
+    Some(Found::Counter(Box::new(Held { counter, scope, used, resets_at: time(resets_at)? })))
+}

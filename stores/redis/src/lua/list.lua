@@ -1,0 +1,17 @@
+-- Shows counters that hold something, some of them in each call.
+--
+-- KEYS  the declarations: they name the node; the counters that are found there lie in the same slot
+-- ARGV  the time, or '' for the server's; the cursor, the pattern of keys, about how many to look at; where a key has the id
+-- Reply {the next cursor; for each counter {key, resets at, hi, lo, declaration or ''}}
+
+local now, at = read_clock(ARGV[1]), tonumber(ARGV[5])
+local page = redis.call('SCAN', ARGV[2], 'MATCH', ARGV[3], 'COUNT', ARGV[4])
+local reply = { page[1] }
+for _, key in ipairs(page[2]) do
+  local ends, hi, lo = held(key, redis.call('TYPE', key).ok, now)
+  if ends then
+    local declaration = redis.call('HGET', KEYS[1], string.sub(key, at, at + 31))
+    reply[#reply + 1] = { key, ends, hi, lo, declaration or '' }
+  end
+end
+return reply

@@ -1,0 +1,21 @@
+-- Makes a counter hold nothing. What is charged after it has another stamp than what was charged before, so that a refund
+-- of the latter finds nothing.
+--
+-- KEYS  the counter
+-- ARGV  the time, or '' for the server's
+-- Reply 1 if it held something, else 0
+
+local key, now = KEYS[1], read_clock(ARGV[1])
+local kind = redis.call('TYPE', key).ok
+if not held(key, kind, now) then return 0 end
+if kind == 'string' then
+  local stamp, ends = read_fixed(key)
+  write_fixed(key, math.min(stamp + 1, ends - 1), ends, 0, 0, 'KEEPTTL')
+else
+  local head = read_head(key)
+  local newest = math.max(now, head.newest) + 1
+  redis.call('DEL', key)
+  write_head(key, nil, newest, head.length, 0, 0)
+  redis.call('PEXPIRE', key, newest + head.length - now + GRACE)
+end
+return 1

@@ -1,0 +1,71 @@
+//! The scripts that run on the server, for format 1 of what is stored.
+//!
+//! In: which one. Out: its text, and the digest by which a server knows it. Must not change what is stored: another format
+//! gets another prefix of keys (`spec/versioning.md`).
+
+use std::sync::LazyLock;
+
+/// What a script does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Script {
+    /// Decides a batch.
+    Decide,
+    /// Takes charges back.
+    Refund,
+    /// Shows counters.
+    List,
+    /// Makes a counter hold nothing.
+    Reset,
+}
+
+/// A script's text. Each begins with what all share: a server knows no modules.
+macro_rules! text {
+    ($file:literal) => {
+        concat!(include_str!("lua/amount.lua"), include_str!("lua/counter.lua"), include_str!($file))
+    };
+}
+
+/// Digests are computed once.
+static DIGESTS: LazyLock<[redis::Script; 4]> = LazyLock::new(|| {
+    [Script::Decide, Script::Refund, Script::List, Script::Reset]
+        .map(|script| redis::Script::new(script.text()))
+});
+
+impl Script {
+    /// The text.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Decide => text!("lua/decide.lua"),
+            Self::Refund => text!("lua/refund.lua"),
+            Self::List => text!("lua/list.lua"),
+            Self::Reset => text!("lua/reset.lua"),
+        }
+    }
+
+    fn digest(self) -> &'static str {
+        let [decide, refund, list, reset] = &*DIGESTS;
+        match self {
+            Self::Decide => decide.get_hash(),
+            Self::Refund => refund.get_hash(),
+            Self::List => list.get_hash(),
+            Self::Reset => reset.get_hash(),
+        }
+    }
+
+    /// The command that runs it on `keys`; its arguments are to follow.
+    pub(crate) fn call<'k>(self, keys: impl ExactSizeIterator<Item = &'k [u8]>) -> redis::Cmd {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(self.digest()).arg(keys.len());
+        for key in keys {
+            command.arg(key);
+        }
+        command
+    }
+
+    /// The command that makes a server know it.
+    pub(crate) fn load(self) -> redis::Cmd {
+        let mut command = redis::cmd("SCRIPT");
+        command.arg("LOAD").arg(self.text());
+        command
+    }
+}

@@ -1,0 +1,65 @@
+//! The store for callers that may wait.
+//!
+//! In: options. Out: a store that has been reached, or why it cannot be. Must not hold logic of its own.
+
+use std::fmt;
+
+use callgate::{Batch, Outcome, Refund, Remote, Store, StoreError, Timestamp};
+
+use crate::blocking::Connections;
+use crate::options::RedisOptions;
+use crate::protocol::Scripts;
+
+/// Counters in Redis, for callers that may wait.
+///
+/// Share it between threads behind an [`Arc`](std::sync::Arc): each call uses a connection of its own, which is made where
+/// none is idle. A process that was forked opens another store.
+pub struct RedisStore(pub(crate) Remote<Scripts, Connections>);
+
+impl RedisStore {
+    /// Opens the counters and makes a first connection.
+    ///
+    /// # Errors
+    /// Permanent, where the options or the server have to be changed: a namespace or certificate that is none, a wrong
+    /// password, missing permissions, a server that evicts keys. Transient, where no server answers in time.
+    pub fn open(options: &RedisOptions) -> Result<Self, StoreError> {
+        let store = Self::lazy(options)?;
+        store.0.transport().check()?;
+        Ok(store)
+    }
+
+    /// Opens the counters without a connection: whether there is a server, and whether it will do, is found out by the first
+    /// call, which is denied if not.
+    ///
+    /// # Errors
+    /// Permanent, where the options have to be changed.
+    pub fn lazy(options: &RedisOptions) -> Result<Self, StoreError> {
+        Ok(Self(Remote::new(options.scripts()?, Connections::new(options)?)))
+    }
+}
+
+impl Store for RedisStore {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        self.0.reserve(batch, now)
+    }
+
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        self.0.peek(batch, now)
+    }
+
+    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
+        self.0.refund(refunds, now)
+    }
+
+    /// Drops nothing, and so returns 0: every key expires by itself.
+    fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.0.purge(now)
+    }
+}
+
+/// Shows neither addresses nor credentials.
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore").finish_non_exhaustive()
+    }
+}
