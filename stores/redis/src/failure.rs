@@ -3,8 +3,9 @@
 //! In: an error of the client library. Out: the next step, or a [`StoreError`] that says what to do. Must never repeat what
 //! the library or the server says in words: that may name users, hosts and keys (trap 34).
 
-use std::error::Error as _;
+use std::error::Error;
 use std::io;
+use std::sync::Arc;
 
 use callgate::StoreError;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
@@ -146,16 +147,17 @@ fn foreign() -> Failure {
 }
 
 fn of_io(error: &RedisError) -> Failure {
-    let kind = error.source().and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind);
+    // The library keeps its cause behind an `Arc`.
+    let cause = error.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
+    let kind = cause.and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
     let message = match kind {
         Some(io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => return timed_out(),
         Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
             "no Redis server listens at the address: start it, or correct the URL"
         }
         Some(io::ErrorKind::InvalidData) => {
-            "the TLS handshake with the Redis server failed: check its certificate, and `rediss` against its port"
+            "the TLS handshake with the Redis server failed: check its certificate, and whether its port is one for `rediss`"
         }
-        _ if error.is_timeout() => return timed_out(),
         _ => "the connection to the Redis server failed or was lost",
     };
     Failure::transient(message, true)

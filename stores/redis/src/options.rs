@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use callgate::StoreError;
-use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisError};
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisError};
 
 use crate::failure;
 use crate::key::Keys;
@@ -29,9 +29,11 @@ pub struct RedisOptions {
     namespace: String,
     timeout: Duration,
     time: TimeSource,
+    #[cfg(feature = "tls")]
     certificates: Certificates,
 }
 
+#[cfg(feature = "tls")]
 #[derive(Clone, Default)]
 struct Certificates {
     root: Option<Vec<u8>>,
@@ -64,6 +66,7 @@ impl RedisOptions {
             namespace: NAMESPACE.to_owned(),
             timeout: TIMEOUT,
             time: TimeSource::Server,
+            #[cfg(feature = "tls")]
             certificates: Certificates::default(),
         })
     }
@@ -125,15 +128,17 @@ impl RedisOptions {
         let prepared = self.servers.iter().map(|server| {
             // Fewer commands to be allowed, and to wait for.
             let settings = server.redis_settings().clone().set_skip_set_lib_name();
-            self.certificates.apply(server.clone().set_redis_settings(settings))
+            let server = server.clone().set_redis_settings(settings);
+            #[cfg(feature = "tls")]
+            let server = self.certificates.apply(server).map_err(|error| failure::of(&error).error)?;
+            Ok(server)
         });
-        let known = prepared.collect::<Result<_, _>>().map_err(|error| failure::of(&error).error)?;
-        Ok(Servers { known })
+        Ok(Servers { known: prepared.collect::<Result<_, StoreError>>()? })
     }
 }
 
+#[cfg(feature = "tls")]
 impl Certificates {
-    #[cfg(feature = "tls")]
     fn apply(&self, server: ConnectionInfo) -> Result<ConnectionInfo, RedisError> {
         if self.root.is_none() && self.client.is_none() {
             return Ok(server);
@@ -144,13 +149,7 @@ impl Certificates {
                 .map(|(client_cert, client_key)| redis::ClientTlsConfig { client_cert, client_key }),
             root_cert: self.root.clone(),
         };
-        Ok(Client::build_with_tls(server, certificates)?.get_connection_info().clone())
-    }
-
-    #[cfg(not(feature = "tls"))]
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "certificates need the feature `tls`")]
-    fn apply(&self, server: ConnectionInfo) -> Result<ConnectionInfo, RedisError> {
-        Ok(server)
+        Ok(redis::Client::build_with_tls(server, certificates)?.get_connection_info().clone())
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) enum TimeSource {
 
 /// The language of one namespace.
 #[derive(Debug, Clone)]
-pub struct Scripts {
+pub(crate) struct Scripts {
     pub(crate) keys: Keys,
     pub(crate) time: TimeSource,
 }

@@ -26,7 +26,7 @@ const MONDAY_MILLIS: i64 = 4 * DAY_MILLIS;
 
 /// What goes over the wire: a call of a script.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub(crate) struct Request {
     pub(crate) command: Cmd,
     /// To be loaded where it is missing.
     pub(crate) script: Script,
@@ -150,7 +150,6 @@ fn push_time(command: &mut Cmd, now: Given) {
     };
 }
 
-#[expect(clippy::arithmetic_side_effects, reason = "the base is not zero")]
 fn push_micros(command: &mut Cmd, micros: i64) {
     command.arg(micros / BASE).arg(micros % BASE);
 }

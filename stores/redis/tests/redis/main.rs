@@ -1,6 +1,16 @@
 //! The store against real servers: its contract, its scripts, and every fault that a network has.
 
-#![expect(clippy::arithmetic_side_effects, reason = "an overflow fails the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test tells by panicking"
+)]
 
+mod calls;
 mod contract;
+mod faults;
+mod proxy;
+mod readme;
 mod server;

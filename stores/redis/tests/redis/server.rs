@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use callgate_redis::{RedisOptions, RedisStore};
@@ -25,9 +25,17 @@ struct Running {
     pid: u32,
 }
 
-/// A port that nobody listens on. Another program may take it meanwhile; then the server does not start and the test fails.
+/// A port that nobody listens on. Not one that the system gives to clients: while the server is gone, one of those that try to
+/// reach it might get its port.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 1_000).unwrap() * 10;
+    loop {
+        let port = 12_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 impl Server {
@@ -65,7 +73,7 @@ impl Server {
         BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut pid).unwrap();
         self.running = Some(Running { keeper, pid: pid.trim().parse().unwrap() });
         let patience = Instant::now();
-        while self.ask(&["PING"]) != "PONG" {
+        while !["PONG", "NOAUTH"].iter().any(|ready| self.ask(&["PING"]).starts_with(ready)) {
             let log = || std::fs::read_to_string(self.directory.join("log")).unwrap_or_default();
             assert!(patience.elapsed() < Duration::from_secs(10), "redis-server did not start: {}", log());
             std::thread::sleep(Duration::from_millis(5));
@@ -111,6 +119,15 @@ impl Server {
     /// What it answers to a command, as redis-cli prints it.
     pub(crate) fn ask(&self, command: &[&str]) -> String {
         ask(self.port, command)
+    }
+
+    /// What the only counter of the only namespace holds, in whole units.
+    pub(crate) fn counted(&self) -> String {
+        let mut held = Vec::new();
+        callgate::Inspect::each(&self.open(), callgate::Timestamp::MIN, &mut |counter| held.push(counter))
+            .unwrap();
+        assert_eq!(held.len(), 1);
+        held[0].used.to_string()
     }
 
     pub(crate) fn connect(&self) -> redis::Connection {

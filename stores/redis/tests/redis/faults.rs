@@ -1,0 +1,198 @@
+//! What a network and a server can do: every call has its decision in time, and service resumes by itself.
+
+use std::sync::Arc;
+
+use callgate::{Batch, Code, Store as _, StoreError, Timestamp};
+use callgate_redis::{RedisOptions, RedisStore};
+
+use crate::calls::{TIMEOUT, call, engine, recovers, store};
+use crate::proxy::Proxy;
+use crate::server::Server;
+
+fn refused(options: &RedisOptions) -> StoreError {
+    RedisStore::open(options).expect_err("the store opened")
+}
+
+#[test]
+fn a_server_that_restarts_denies_for_as_long_as_it_is_gone() {
+    let mut server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let engine = engine(store(&server.options()), 2);
+    assert_eq!(call(&engine), Code::Allowed);
+    server.kill();
+    for _ in 0..3 {
+        assert_eq!(call(&engine), Code::StoreUnavailable);
+    }
+    server.resume_service();
+    // What was charged is still there.
+    assert_eq!([recovers(&engine), call(&engine)], [Code::Allowed, Code::LimitExceeded]);
+}
+
+#[test]
+fn a_frozen_server_denies_within_the_timeout() {
+    let server = Server::start();
+    let engine = engine(store(&server.options()), 1_000);
+    assert_eq!(call(&engine), Code::Allowed);
+    server.signal("STOP");
+    for _ in 0..3 {
+        assert_eq!(call(&engine), Code::StoreUnavailable);
+    }
+    server.signal("CONT");
+    assert_eq!(recovers(&engine), Code::Allowed);
+}
+
+/// Whether the charge was made is not known, so the call is denied and the charge is not made again.
+#[test]
+fn a_reply_that_is_cut_off_denies_and_is_not_asked_for_again() {
+    let server = Server::start();
+    let proxy = Proxy::to(server.port());
+    let engine = engine(store(&RedisOptions::from_url(&proxy.url()).unwrap()), 1_000);
+    assert_eq!(call(&engine), Code::Allowed);
+    for cut in 1..40 {
+        proxy.cut_after(cut);
+        assert_eq!(call(&engine), Code::StoreUnavailable, "after {cut} bytes");
+        proxy.pass();
+        assert_eq!(call(&engine), Code::Allowed);
+    }
+    // 40 that passed and 39 whose replies were lost: each was charged once.
+    assert_eq!(server.counted(), "79");
+}
+
+/// A release whose reply was lost has happened, and happens once.
+#[test]
+fn a_release_is_not_sent_again() {
+    let server = Server::start();
+    let proxy = Proxy::to(server.port());
+    let engine = engine(store(&RedisOptions::from_url(&proxy.url()).unwrap()), 9);
+    let mut decisions: Vec<_> = (0..3).map(|_| engine.decide(&callgate::Call::without_args("t"))).collect();
+    let mut reservations = decisions.iter_mut().map(|decision| decision.take_reservation().unwrap());
+    // The first one loads the script.
+    engine.release(reservations.next().unwrap()).unwrap();
+    proxy.cut_after(2);
+    assert!(engine.release(reservations.next().unwrap()).unwrap_err().is_transient());
+    proxy.pass();
+    assert_eq!(server.counted(), "1");
+}
+
+#[test]
+fn a_full_server_denies_and_charges_nothing() {
+    let server = Server::with(&["--save", "", "--maxmemory-policy", "noeviction"]);
+    let engine = engine(store(&server.options()), 3);
+    assert_eq!(call(&engine), Code::Allowed);
+    server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    for _ in 0..3 {
+        assert_eq!(call(&engine), Code::StoreUnavailable);
+    }
+    server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+    assert_eq!(
+        [call(&engine), call(&engine), call(&engine)],
+        [Code::Allowed, Code::Allowed, Code::LimitExceeded]
+    );
+}
+
+#[test]
+fn a_server_that_forgets_its_scripts_is_told_again() {
+    let server = Server::start();
+    let engine = engine(store(&server.options()), 100);
+    for _ in 0..3 {
+        assert_eq!(call(&engine), Code::Allowed);
+        server.ask(&["SCRIPT", "FLUSH"]);
+    }
+}
+
+#[test]
+fn a_server_that_evicts_is_refused() {
+    for policy in ["allkeys-lru", "volatile-ttl"] {
+        let server = Server::with(&["--save", "", "--maxmemory", "100mb", "--maxmemory-policy", policy]);
+        let error = refused(&server.options());
+        assert!(!error.is_transient());
+        assert!(error.to_string().contains("noeviction"), "{error}");
+        // A store that is opened all the same denies.
+        assert_eq!(call(&engine(store(&server.options()), 9)), Code::StoreUnavailable);
+    }
+    let server = Server::with(&["--save", "", "--maxmemory", "100mb", "--maxmemory-policy", "noeviction"]);
+    drop(server.open());
+}
+
+/// Trap 34.
+#[test]
+fn a_wrong_password_is_refused_and_not_repeated() {
+    let server = Server::with(&["--save", "", "--requirepass", "open sesame"]);
+    let at = |credentials: &str| {
+        RedisOptions::from_url(&format!("redis://{credentials}127.0.0.1:{}", server.port())).unwrap()
+    };
+    for credentials in ["", ":hunter2@", "alice:hunter2@"] {
+        let error = refused(&at(credentials));
+        assert!(!error.is_transient());
+        let shown = format!("{error} {error:?}");
+        for secret in ["hunter2", "alice", "127.0.0.1"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+    assert!(RedisStore::open(&at(":open%20sesame@")).is_ok());
+}
+
+#[test]
+fn a_server_that_is_not_there_says_what_to_do() {
+    let options =
+        RedisOptions::from_url(&format!("redis://127.0.0.1:{}", crate::server::free_port())).unwrap();
+    let error = refused(&options);
+    assert!(error.is_transient());
+    assert!(error.to_string().contains("start it"), "{error}");
+}
+
+/// The user that the README tells of can do everything, on the keys of its namespace and nowhere else.
+#[test]
+fn the_documented_permissions_are_enough() {
+    let server = Server::start();
+    let permissions = crate::readme::permissions();
+    let user: Vec<&str> = permissions.split_whitespace().collect();
+    assert_eq!(server.ask(&user), "OK");
+    let url = format!("redis://callgate:secret@127.0.0.1:{}", server.port());
+    let options = RedisOptions::from_url(&url).unwrap().with_namespace("prod");
+    let ours = Arc::new(RedisStore::open(&options).unwrap());
+    let engine = engine(ours.clone(), 2);
+    let mut first = engine.decide(&callgate::Call::without_args("t"));
+    engine.release(first.take_reservation().unwrap()).unwrap();
+    assert_eq!(call(&engine), Code::Allowed);
+    let approved = Batch { approval: Some("ticket".into()), ..Batch::default() };
+    ours.reserve(&approved, Timestamp::MIN).unwrap();
+    ours.purge(Timestamp::MIN).unwrap();
+    let mut held = Vec::new();
+    callgate::Inspect::each(&*ours, Timestamp::MIN, &mut |counter| held.push(counter)).unwrap();
+    assert_eq!(held.len(), 1);
+    assert!(callgate::Inspect::reset(&*ours, held[0].counter.id(), &held[0].scope, Timestamp::MIN).unwrap());
+    let elsewhere = RedisStore::open(&options.clone().with_namespace("other")).unwrap();
+    let error = elsewhere.reserve(&approved, Timestamp::MIN).unwrap_err();
+    assert!(!error.is_transient(), "{error}");
+}
+
+#[test]
+fn many_threads_are_answered_while_the_server_comes_and_goes() {
+    let mut server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let engine = engine(store(&server.options()), 200);
+    let allowed: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut allowed = 0;
+                    loop {
+                        match recovers(&engine) {
+                            Code::Allowed => allowed += 1,
+                            _ => return allowed,
+                        }
+                        std::thread::sleep(TIMEOUT / 100);
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..3 {
+            std::thread::sleep(TIMEOUT / 20);
+            server.kill();
+            server.resume_service();
+        }
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    // Never more than the limit. A charge whose reply was lost stands, and there is one for each thread and kill at most.
+    assert!((200 - 8 * 3..=200).contains(&allowed), "{allowed}");
+    assert_eq!(server.counted(), "200");
+}
