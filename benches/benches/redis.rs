@@ -53,7 +53,8 @@ fn engine(server: &Server, algorithm: &str, counters: usize) -> Engine {
     let limits: String = (0..counters)
         .map(|n| format!("{{counter: c{n}, window: hour, max: 9999999, algorithm: {algorithm}}}, "))
         .collect();
-    let policy = Policy::from_yaml(&format!("version: 1\ndefault: deny\ntools: {{t: {{limits: [{limits}]}}}}"));
+    let policy =
+        Policy::from_yaml(&format!("version: 1\ndefault: deny\ntools: {{t: {{limits: [{limits}]}}}}"));
     let options = RedisOptions::from_url(&server.url()).expect("the URL is one");
     let options = options.with_namespace(format!("{algorithm}-{counters}"));
     let store = RedisStore::open(&options).expect("the server answers");
@@ -89,6 +90,9 @@ fn main() {
     let floor = times[0][TURNS / 2];
     for ((name, _), times) in kinds.iter().zip(&times) {
         let [low, median, high] = [1, TURNS / 2, TURNS - 2].map(|rank| times[rank]);
-        println!("{name:16} {median:6} ns ({low} to {high}), {:.2} x the floor's rate", floor as f64 / median as f64);
+        println!(
+            "{name:16} {median:6} ns ({low} to {high}), {:.2} x the floor's rate",
+            floor as f64 / median as f64
+        );
     }
 }

@@ -10,8 +10,9 @@ use redis::Value;
 
 use crate::declaration;
 use crate::key::{Keys, hex};
+use crate::numbers::micros;
 use crate::reply::{integer, items, mismatch, text, time};
-use crate::request::{self, micros};
+use crate::request;
 use crate::store::RedisStore;
 
 /// A counter, or only that there is one which nothing declares.

@@ -5,6 +5,7 @@ mod failure;
 mod inspect;
 mod key;
 mod memory;
+mod numbers;
 mod options;
 mod protocol;
 mod reply;

@@ -9,7 +9,13 @@ use callgate::judge::{Charge, Decay, Live, Seen, Standing, judge, live_millis};
 use callgate::{Amount, Batch, Outcome, StoreError, Timestamp, Verdict};
 use redis::Value;
 
-use crate::request::{is_sliding, micros};
+use crate::numbers::Numbers;
+use crate::request::is_sliding;
+
+/// The verdicts of `lua/decide.lua`.
+const RESERVED: i64 = 0;
+const REFUSED: i64 = 1;
+const SPENT: i64 = 2;
 
 /// How one counter stood, and the oldest live charges of a log that refused.
 struct Stood {
@@ -31,10 +37,10 @@ pub(crate) fn mismatch() -> StoreError {
 }
 
 fn read(batch: &Batch<'_>, reply: &Value) -> Option<Outcome> {
-    let [verdict, now, standings] = items(reply)? else { return None };
-    let now = time(now)?;
-    let stood: Vec<Stood> = items(standings)?.iter().map(stood).collect::<Option<_>>()?;
-    if stood.len() != batch.slots.len() {
+    let mut numbers = Numbers(text(reply)?);
+    let (verdict, now) = (numbers.next()?, numbers.next_time()?);
+    let stood: Vec<Stood> = batch.slots.iter().map(|_| stood(&mut numbers)).collect::<Option<_>>()?;
+    if !numbers.is_empty() {
         return None;
     }
     let mut seen = Vec::with_capacity(stood.len());
@@ -54,10 +60,10 @@ fn read(batch: &Batch<'_>, reply: &Value) -> Option<Outcome> {
         let standing = Standing { used, stamp, resets_at, decay };
         seen.push(Seen { standing, added: slot.charge.map_or(0, Amount::as_micros) });
     }
-    let verdict = match text(verdict)? {
-        b"reserved" => Verdict::Reserved,
-        b"spent" => Verdict::ApprovalSpent,
-        b"refused" => {
+    let verdict = match verdict {
+        RESERVED => Verdict::Reserved,
+        SPENT => Verdict::ApprovalSpent,
+        REFUSED => {
             let refusals = judge(batch, &seen);
             // INVARIANT: the script refuses by the same bounds, so one of them is found.
             if refusals.is_empty() {
@@ -72,23 +78,14 @@ fn read(batch: &Batch<'_>, reply: &Value) -> Option<Outcome> {
     Some(Outcome { verdict, usage, now })
 }
 
-fn stood(value: &Value) -> Option<Stood> {
-    let (head, charges) = items(value)?.split_at_checked(5)?;
-    let [stamp, resets_at, hi, lo, full] = head else { return None };
-    Some(Stood {
-        stamp: time(stamp)?,
-        resets_at: time(resets_at)?,
-        used: micros(integer(hi)?, integer(lo)?)?,
-        is_full: integer(full)? != 0,
-        charges: charges.iter().map(charge).collect::<Option<_>>()?,
-    })
-}
-
-/// A charge as it is stored: `at hi lo`.
-fn charge(value: &Value) -> Option<Charge> {
-    let mut numbers = std::str::from_utf8(text(value)?).ok()?.split(' ').map(str::parse);
-    let mut number = || numbers.next()?.ok();
-    Some(Charge { at: number()?, micros: micros(number()?, number()?)? })
+fn stood(numbers: &mut Numbers<'_>) -> Option<Stood> {
+    let (stamp, resets_at) = (numbers.next_time()?, numbers.next_time()?);
+    let (used, is_full) = (numbers.next_micros()?, numbers.next()? != 0);
+    let mut charges = VecDeque::new();
+    for _ in 0..numbers.next()? {
+        charges.push_back(Charge { at: numbers.next()?, micros: numbers.next_micros()? });
+    }
+    Some(Stood { stamp, resets_at, used, is_full, charges })
 }
 
 pub(crate) fn items(value: &Value) -> Option<&[Value]> {
@@ -116,21 +113,10 @@ mod tests {
     use callgate::{Algorithm, Bound, Counter, Owner, Refusal, ScopeValue, Slot, Window};
 
     use super::*;
+    use crate::numbers::Packed;
 
-    fn array(items: Vec<Value>) -> Value {
-        Value::Array(items)
-    }
-
-    fn bulk(text: &str) -> Value {
-        Value::BulkString(text.into())
-    }
-
-    fn standing(numbers: [i64; 5]) -> Vec<Value> {
-        numbers.map(Value::Int).into()
-    }
-
-    fn reply(verdict: &str, standings: Vec<Value>) -> Value {
-        array(vec![bulk(verdict), Value::Int(70_000), array(standings)])
+    fn reply(numbers: &[i64]) -> Value {
+        Value::BulkString(Packed::of(numbers).as_bytes().to_vec())
     }
 
     fn counter(algorithm: Algorithm) -> Counter {
@@ -146,7 +132,7 @@ mod tests {
     #[test]
     fn a_reserved_batch_holds_its_charge() {
         let counter = counter(Algorithm::Fixed);
-        let reply = reply("reserved", vec![array(standing([60_000, 120_000, 1, 7, 0]))]);
+        let reply = reply(&[RESERVED, 70_000, 60_000, 120_000, 1, 7, 0, 0]);
         let outcome = outcome(&batch(&counter), &reply).unwrap();
         assert_eq!((outcome.verdict, outcome.now.as_millis()), (Verdict::Reserved, 70_000));
         assert_eq!(outcome.usage[0].used.as_micros(), 1_000_000_009);
@@ -155,9 +141,8 @@ mod tests {
     #[test]
     fn a_refused_batch_is_judged_by_what_the_script_saw() {
         let counter = counter(Algorithm::Sliding);
-        let mut stood = standing([70_000, 129_000, 0, 5, 0]);
-        stood.extend([bulk("65000 0 1"), bulk("66000 0 1")]);
-        let outcome = outcome(&batch(&counter), &reply("refused", vec![array(stood)])).unwrap();
+        let numbers = [REFUSED, 70_000, 70_000, 129_000, 0, 5, 0, 2, 65_000, 0, 1, 66_000, 0, 1];
+        let outcome = outcome(&batch(&counter), &reply(&numbers)).unwrap();
         let retry_at = Some(Timestamp::from_millis(126_000));
         assert_eq!(
             outcome.verdict,
@@ -169,19 +154,20 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_an_error() {
         let fixed = counter(Algorithm::Fixed);
-        let good = standing([60_000, 120_000, 0, 0, 0]);
+        let good = [RESERVED, 70_000, 60_000, 120_000, 0, 0, 0, 0];
+        assert!(outcome(&batch(&fixed), &reply(&good)).is_ok());
         for wrong in [
             Value::Nil,
             Value::Okay,
-            array(vec![]),
-            reply("reserved", vec![]),
-            reply("reserved", vec![array(good.clone()), array(good.clone())]),
-            reply("taken", vec![array(good.clone())]),
+            reply(&[]),
+            reply(&good[..7]),
+            reply(&[&good[..], &good[2..]].concat()),
+            reply(&[&[3], &good[1..]].concat()),
             // A refusal without a bound that refuses.
-            reply("refused", vec![array(good.clone())]),
-            reply("reserved", vec![array(good[..4].to_vec())]),
-            reply("reserved", vec![array(standing([60_000, 120_000, 0, -1, 0]))]),
-            reply("reserved", vec![array([good, vec![bulk("1 2")]].concat())]),
+            reply(&[&[REFUSED], &good[1..]].concat()),
+            reply(&[RESERVED, 70_000, 60_000, 120_000, 0, -1, 0, 0]),
+            reply(&[RESERVED, 70_000, 60_000, 120_000, 0, 0, 0, i64::MAX]),
+            Value::BulkString(vec![0; 63]),
         ] {
             assert!(outcome(&batch(&fixed), &wrong).is_err(), "{wrong:?}");
         }

@@ -11,16 +11,17 @@ use redis::Cmd;
 
 use crate::declaration;
 use crate::key::{Keys, hex};
+use crate::numbers::Packed;
 use crate::script::Script;
 
-/// What an amount is written in: see `lua/amount.lua`.
-const BASE: i64 = 1_000_000_000;
 /// About how many keys are looked at in one step of a listing: no caller notices the pause.
 const PAGE: usize = 200;
 const DAY_MILLIS: i64 = 86_400_000;
 /// For how long a declaration is kept after a counter of any declaration was first charged in its window. Longer than any
 /// window, so that it outlives the counters that it declares.
 const DECLARED_MILLIS: i64 = 800 * DAY_MILLIS;
+const APPROVED_MILLIS: i64 = APPROVAL_DAYS * DAY_MILLIS;
+const LIVE_CHARGES: i64 = SLIDING_CHARGES as i64;
 /// The Monday from which weeks count: 1970-01-05.
 const MONDAY_MILLIS: i64 = 4 * DAY_MILLIS;
 
@@ -58,34 +59,13 @@ pub(crate) fn decide(
     names.push(keys.declarations());
     names.extend(batch.approval.as_deref().map(|id| keys.approval(id)));
     let mut command = Script::Decide.call(names.iter().map(Vec::as_slice));
-    command.arg(match intent {
-        Intent::Take => "take",
-        Intent::Ask => "ask",
-    });
-    push_time(&mut command, now);
-    command.arg(batch.slots.len()).arg(SLIDING_CHARGES);
-    command.arg(DECLARED_MILLIS).arg(APPROVAL_DAYS.saturating_mul(DAY_MILLIS));
+    let takes = i64::from(intent == Intent::Take);
+    let header = [takes, clock(now), LIVE_CHARGES, DECLARED_MILLIS, APPROVED_MILLIS];
+    command.arg(Packed::of(&header).as_bytes()).arg(guards(batch)?.as_bytes());
     for (index, slot) in batch.slots.iter().enumerate() {
-        push_slot(&mut command, slot, floor(batch, index, slot));
-    }
-    for guard in &batch.guards {
-        command.arg(match guard.mode {
-            GuardMode::RequireAll => "require",
-            GuardMode::RefuseAll => "refuse",
-        });
-        command.arg(guard.tests.len());
-        for test in &guard.tests {
-            if test.slot >= batch.slots.len() {
-                return Err(StoreError::permanent("a condition of a batch names no slot"));
-            }
-            command.arg(test.slot.saturating_add(1));
-            let ranges = || test.ranges.iter().filter(|(low, high)| *high >= 0 && low <= high);
-            command.arg(ranges().count());
-            for (low, high) in ranges() {
-                push_micros(&mut command, (*low).max(0));
-                push_micros(&mut command, *high);
-            }
-        }
+        let counter = slot.counter;
+        command.arg(terms(slot, floor(batch, index, slot)).as_bytes());
+        command.arg(&hex(counter.id())).arg(declaration::write(counter));
     }
     Ok(Request { command, script: Script::Decide })
 }
@@ -95,10 +75,11 @@ pub(crate) fn refund(keys: &Keys, refunds: &[Refund<'_>], now: Given) -> Request
     let names: Vec<_> =
         refunds.iter().map(|refund| keys.counter(refund.counter.id(), refund.scope)).collect();
     let mut command = Script::Refund.call(names.iter().map(Vec::as_slice));
-    push_time(&mut command, now);
+    command.arg(Packed::of(&[clock(now)]).as_bytes());
     for refund in refunds {
-        command.arg(kind(refund.counter)).arg(refund.stamp.as_millis());
-        push_micros(&mut command, refund.amount.as_micros());
+        let mut numbers = Packed::of(&[i64::from(is_sliding(refund.counter)), refund.stamp.as_millis()]);
+        numbers.push_micros(refund.amount.as_micros());
+        command.arg(numbers.as_bytes());
     }
     Request { command, script: Script::Refund }
 }
@@ -106,7 +87,7 @@ pub(crate) fn refund(keys: &Keys, refunds: &[Refund<'_>], now: Given) -> Request
 /// Shows counters, from `cursor` on.
 pub(crate) fn list(keys: &Keys, cursor: &[u8], now: Given) -> Request {
     let mut command = Script::List.call([keys.declarations().as_slice()].into_iter());
-    push_time(&mut command, now);
+    command.arg(clock(now));
     command.arg(cursor).arg(keys.pattern()).arg(PAGE).arg(keys.id_position());
     Request { command, script: Script::List }
 }
@@ -114,23 +95,45 @@ pub(crate) fn list(keys: &Keys, cursor: &[u8], now: Given) -> Request {
 /// Makes a counter hold nothing.
 pub(crate) fn reset(keys: &Keys, counter: CounterId, scope: &ScopeValue, now: Given) -> Request {
     let mut command = Script::Reset.call([keys.counter(counter, scope).as_slice()].into_iter());
-    push_time(&mut command, now);
+    command.arg(clock(now));
     Request { command, script: Script::Reset }
 }
 
-fn push_slot(command: &mut Cmd, slot: &Slot<'_>, floor: i64) {
-    let counter = slot.counter;
-    let (length, offset) = lengths(counter);
-    command.arg(kind(counter)).arg(length).arg(offset);
+/// What the script has to know of a slot, but for its names.
+fn terms(slot: &Slot<'_>, floor: i64) -> Packed {
+    let (length, offset) = lengths(slot.counter);
+    let mut numbers = Packed::of(&[i64::from(is_sliding(slot.counter)), length, offset]);
     match slot.charge {
-        Some(charge) => push_micros(command, charge.as_micros()),
-        None => {
-            command.arg("").arg("");
+        Some(charge) => numbers.push_micros(charge.as_micros()),
+        None => numbers.extend(&[-1, 0]),
+    }
+    numbers.push_micros(slot.max.as_micros());
+    numbers.push_micros(floor);
+    numbers
+}
+
+/// The conditions of a batch, one after the other.
+fn guards(batch: &Batch<'_>) -> Result<Packed, StoreError> {
+    let mut numbers = Packed::default();
+    for guard in &batch.guards {
+        numbers.extend(&[i64::from(guard.mode == GuardMode::RequireAll), count(guard.tests.len())]);
+        for test in &guard.tests {
+            if test.slot >= batch.slots.len() {
+                return Err(StoreError::permanent("a condition of a batch names no slot"));
+            }
+            let ranges = || test.ranges.iter().filter(|(low, high)| *high >= 0 && low <= high);
+            numbers.extend(&[count(test.slot).saturating_add(1), count(ranges().count())]);
+            for (low, high) in ranges() {
+                numbers.push_micros((*low).max(0));
+                numbers.push_micros(*high);
+            }
         }
     }
-    push_micros(command, slot.max.as_micros());
-    push_micros(command, floor);
-    command.arg(&hex(counter.id())).arg(declaration::write(counter));
+    Ok(numbers)
+}
+
+fn count(of: usize) -> i64 {
+    i64::try_from(of).unwrap_or(i64::MAX)
 }
 
 /// At or below this, nothing that a bound says of the slot depends on what it holds: it is the lowest value at which a
@@ -143,30 +146,14 @@ fn floor(batch: &Batch<'_>, index: usize, slot: &Slot<'_>) -> i64 {
     edges.chain(max).filter(|edge| *edge >= charge).min().unwrap_or(i64::MAX)
 }
 
-fn push_time(command: &mut Cmd, now: Given) {
-    match now {
-        Some(now) => command.arg(now),
-        None => command.arg(""),
-    };
-}
-
-fn push_micros(command: &mut Cmd, micros: i64) {
-    command.arg(micros / BASE).arg(micros % BASE);
-}
-
-/// The amount of two limbs; `None` if they make none.
-pub(crate) fn micros(hi: i64, lo: i64) -> Option<i64> {
-    let in_range = hi >= 0 && (0..BASE).contains(&lo);
-    hi.checked_mul(BASE)?.checked_add(lo).filter(|_| in_range)
+/// The time as the scripts are given it.
+fn clock(now: Given) -> i64 {
+    now.unwrap_or(-1)
 }
 
 /// An algorithm that this store does not know would have to be exact, and a log is.
 pub(crate) fn is_sliding(counter: &Counter) -> bool {
     !matches!(counter.algorithm(), Algorithm::Fixed)
-}
-
-fn kind(counter: &Counter) -> &'static str {
-    if is_sliding(counter) { "sliding" } else { "fixed" }
 }
 
 /// Length of the window in milliseconds, 0 for a month of the calendar, and from where windows of that length count.
@@ -216,15 +203,5 @@ mod tests {
         let batch = Batch { slots: twice, ..Batch::default() };
         let keys = Keys::new("n").unwrap();
         assert!(!decide(&keys, &batch, Intent::Take, None).unwrap_err().is_transient());
-    }
-
-    #[test]
-    fn limbs_make_an_amount_or_none() {
-        for amount in [0, 1, BASE - 1, BASE, (1 << 53) + 1, i64::MAX] {
-            assert_eq!(micros(amount / BASE, amount % BASE), Some(amount));
-        }
-        for (hi, lo) in [(0, BASE), (-1, 0), (0, -1), (i64::MAX / BASE, BASE - 1), (i64::MAX, 0)] {
-            assert_eq!(micros(hi, lo), None);
-        }
     }
 }

@@ -18,10 +18,10 @@ pub(crate) enum Script {
     Reset,
 }
 
-/// A script's text. Each begins with what all share: a server knows no modules.
+/// A script's text. Each has what all share before it: a server knows no modules.
 macro_rules! text {
-    ($file:literal) => {
-        concat!(include_str!("lua/amount.lua"), include_str!("lua/counter.lua"), include_str!($file))
+    ($($file:literal),*) => {
+        concat!($(include_str!(concat!("lua/", $file, ".lua"))),*)
     };
 }
 
@@ -35,10 +35,10 @@ impl Script {
     /// The text.
     pub(crate) fn text(self) -> &'static str {
         match self {
-            Self::Decide => text!("lua/decide.lua"),
-            Self::Refund => text!("lua/refund.lua"),
-            Self::List => text!("lua/list.lua"),
-            Self::Reset => text!("lua/reset.lua"),
+            Self::Decide => text!("quick", "amount", "counter", "decide"),
+            Self::Refund => text!("amount", "counter", "refund"),
+            Self::List => text!("amount", "counter", "list"),
+            Self::Reset => text!("amount", "counter", "reset"),
         }
     }
 

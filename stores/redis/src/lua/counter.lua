@@ -1,26 +1,24 @@
--- Counters as they are stored, format 1. Times are milliseconds since the epoch.
+-- Counters as they are stored, format 1. Every number is a double of 8 bytes, the highest first; times are milliseconds
+-- since the epoch.
 --
--- A fixed window is a string, `stamp ends hi lo`: when the window started (a millisecond later for each time that it was
+-- A fixed window is a string, (stamp, ends, hi, lo): when the window started (a millisecond later for each time that it was
 -- reset, so that a refund of what was charged before finds nothing), when it ends, and what it holds.
 --
--- A sliding window is a sorted set. Its members are charges, `at hi lo` with the score `at`, and the head,
--- `newest length hi lo` with an infinite score: the newest time at which it was charged, for how long a charge is live,
--- and the sum of all charges in the set, expired ones included.
+-- A sliding window is a sorted set. Its members are charges, (at, hi, lo) with the score `at`, and the head, (newest, length,
+-- hi, lo) with an infinite score: the newest time at which it was charged, for how long a charge is live, and the sum of all
+-- charges in the set, expired ones included.
 --
 -- A key outlives what it holds by GRACE: time does not run back for a counter while its key is there.
 
 local GRACE = 60000
 local DAY = 86400000
 
--- The time: what the caller gives, or the server's clock if it gives none.
+-- The time: what the caller gives, or the server's clock if that is negative.
 local function read_clock(given)
-  if given ~= '' then return tonumber(given) end
+  if given >= 0 then return given end
   local clock = redis.call('TIME')
   return clock[1] * 1000 + math.floor(clock[2] / 1000)
 end
-
--- Not `%d`: that is a number of the C compiler's, which may have 32 bits.
-local THREE, FOUR = '%.0f %.0f %.0f', '%.0f %.0f %.0f %.0f'
 
 -- The first moment of the UTC month. Years are counted from March, so that a leap day is the last of its year.
 local function month_start(time)
@@ -46,27 +44,29 @@ local function window_at(time, length, offset)
 end
 
 local function read_four(value)
-  local one, two, three, four = string.match(value, '^(%d+) (%d+) (%d+) (%d+)$')
   -- What cannot be read must not pass for a counter that holds nothing.
-  if not one then error('not a counter of format 1') end
-  return tonumber(one), tonumber(two), tonumber(three), tonumber(four)
+  if #value ~= 32 then error('not a counter of format 1') end
+  return struct.unpack('>dddd', value)
 end
 
 -- A fixed window as it is stored: stamp, ends, hi, lo; nothing if it is not.
 local function read_fixed(key)
   local value = redis.call('GET', key)
-  if not value then return nil end
-  return read_four(value)
+  if value then return read_four(value) end
 end
 
 local function write_fixed(key, stamp, ends, hi, lo, ...)
-  redis.call('SET', key, string.format(FOUR, stamp, ends, hi, lo), ...)
+  redis.call('SET', key, struct.pack('>dddd', stamp, ends, hi, lo), ...)
 end
 
 -- A charge of a sliding window: at, hi, lo.
 local function read_charge(member)
-  local at, hi, lo = string.match(member, '^(%d+) (%d+) (%d+)$')
-  return tonumber(at), tonumber(hi), tonumber(lo)
+  if #member ~= 24 then error('not a charge of format 1') end
+  return struct.unpack('>ddd', member)
+end
+
+local function write_charge(key, at, hi, lo)
+  redis.call('ZADD', key, at, struct.pack('>ddd', at, hi, lo))
 end
 
 -- The head of a sliding window, and the member of the newest charge; nothing if it is not stored.
@@ -81,7 +81,7 @@ end
 
 -- Puts another head in the place of `head`. The set is never empty meanwhile, so it keeps its time to live.
 local function write_head(key, head, newest, length, hi, lo)
-  local member = string.format(FOUR, newest, length, hi, lo)
+  local member = struct.pack('>dddd', newest, length, hi, lo)
   if head and head.member == member then return end
   redis.call('ZADD', key, 'inf', member)
   if head then redis.call('ZREM', key, head.member) end
@@ -108,6 +108,9 @@ local function held(key, kind, now)
   elseif kind == 'zset' then
     local head, last = read_head(key)
     local hi, lo = live_sum(key, head, last, math.max(now, head.newest))
-    if hi > 0 or lo > 0 then return read_charge(last) + head.length, hi, lo end
+    if hi > 0 or lo > 0 then
+      local at = read_charge(last)
+      return at + head.length, hi, lo
+    end
   end
 end

@@ -1,45 +1,47 @@
 -- Decides a batch: takes it whole, or changes nothing that a call can see.
 --
 -- KEYS  one for each slot; the declarations; the approval, if the batch spends one
--- ARGV  `take` or `ask`; the time, or '' for the server's; the number of slots; the ceiling of live charges; for how long
---       declarations and approvals are kept
---       for each slot: `fixed` or `sliding`; length and offset of its window; the charge (hi lo, or '' '' where it is only
---       read); the maximum (hi lo); the floor (hi lo); the counter's id and its declaration
---       for each guard: `require` or `refuse`, the number of tests; for each test: the slot's number, the number of ranges;
---       for each range: low (hi lo), high (hi lo)
--- Reply {`reserved`, `refused` or `spent`; the time; for each slot {stamp, resets at, hi, lo, 1 if its log is full}}, all as
---       before the charge. A refused sliding slot goes on with its oldest live charges, as many as have to expire before it
---       is at its floor: below that, no bound changes its mind.
+-- ARGV  (1 to take it or 0 to ask, the time or -1 for the server's, how many live charges a log may have, for how long
+--       declarations and approvals are kept)
+--       for each guard (1 if it requires or 0 if it refuses, tests; for each test: the slot's number, ranges; for each range:
+--       low hi lo, high hi lo), all in one
+--       for each slot (1 if it slides, length and offset of its window, the charge hi lo or -1 0 where it is only read,
+--       the maximum hi lo, the floor hi lo), the counter's id, and its declaration
+-- Reply (0 reserved, 1 refused, 2 approval spent; the time; for each slot: stamp, resets at, hi, lo, 1 if its log is full,
+--       charges; for each charge: at, hi, lo), all as before the batch. A refused sliding slot has its oldest live charges, as
+--       many as have to expire before it is at its floor: below that, no bound changes its mind.
+-- What is in parentheses is doubles in one string.
 
-local taking, now = ARGV[1] == 'take', read_clock(ARGV[2])
-local count, ceiling = tonumber(ARGV[3]), tonumber(ARGV[4])
-local declared_for, approved_for = ARGV[5], ARGV[6]
-local argument = 6
+local RESERVED, REFUSED, SPENT = 0, 1, 2
+local taking, given, ceiling, declared_for, approved_for = struct.unpack('>ddddd', ARGV[1])
+local guards, now = ARGV[2], read_clock(given)
+local count = (#ARGV - 2) / 3
 
 local slots, time = {}, now
 for n = 1, count do
+  local sliding, length, offset, by_hi, by_lo, max_hi, max_lo, floor_hi, floor_lo = struct.unpack('>ddddddddd', ARGV[3 * n])
   local slot = {
     key = KEYS[n],
-    sliding = ARGV[argument + 1] == 'sliding',
-    length = tonumber(ARGV[argument + 2]),
-    offset = tonumber(ARGV[argument + 3]),
-    charges = ARGV[argument + 4] ~= '',
-    by_hi = tonumber(ARGV[argument + 4]) or 0,
-    by_lo = tonumber(ARGV[argument + 5]) or 0,
-    max_hi = tonumber(ARGV[argument + 6]),
-    max_lo = tonumber(ARGV[argument + 7]),
-    floor_hi = tonumber(ARGV[argument + 8]),
-    floor_lo = tonumber(ARGV[argument + 9]),
-    id = ARGV[argument + 10],
-    declaration = ARGV[argument + 11],
+    sliding = sliding == 1,
+    length = length,
+    offset = offset,
+    charges = by_hi >= 0,
+    by_hi = math.max(by_hi, 0),
+    by_lo = by_lo,
+    max_hi = max_hi,
+    max_lo = max_lo,
+    floor_hi = floor_hi,
+    floor_lo = floor_lo,
+    hi = 0,
+    lo = 0,
+    expired = 0,
   }
-  argument = argument + 11
   if slot.sliding then
     slot.head, slot.last = read_head(slot.key)
-    if slot.head and slot.head.newest > time then time = slot.head.newest end
+    if slot.head then time = math.max(time, slot.head.newest) end
   else
     slot.stamp, slot.ends, slot.hi, slot.lo = read_fixed(slot.key)
-    if slot.stamp and slot.stamp > time then time = slot.stamp end
+    if slot.stamp then time = math.max(time, slot.stamp) end
   end
   slots[n] = slot
 end
@@ -47,14 +49,14 @@ end
 -- How each counter stands at that time, and with the charge added.
 for _, slot in ipairs(slots) do
   if slot.sliding then
-    slot.stamp, slot.ends, slot.hi, slot.lo, slot.expired = time, time, 0, 0, 0
+    slot.stamp, slot.ends = time, time
+    local newest
     if slot.head then
       slot.hi, slot.lo, slot.expired = live_sum(slot.key, slot.head, slot.last, time)
-      local at = slot.last and read_charge(slot.last)
-      if at and at > time - slot.length then slot.ends = at + slot.length end
-      slot.joins = at == time
+      newest = slot.last and read_charge(slot.last)
+      if newest and newest > time - slot.length then slot.ends = newest + slot.length end
     end
-    slot.idle = slot.ends == time
+    slot.joins, slot.idle = newest == time, slot.ends == time
     slot.full = not slot.idle and not slot.joins and (slot.by_hi > 0 or slot.by_lo > 0)
       and redis.call('ZCARD', slot.key) - 1 - slot.expired >= ceiling
   elseif not slot.stamp or time >= slot.ends then
@@ -64,92 +66,96 @@ for _, slot in ipairs(slots) do
   slot.sum_hi, slot.sum_lo = add(slot.hi, slot.lo, slot.by_hi, slot.by_lo)
 end
 
-local function refuses(slot)
-  return slot.charges and (slot.full or not at_most(slot.sum_hi, slot.sum_lo, slot.max_hi, slot.max_lo))
-end
-
-local refused = false
+local refused, position = false, 1
 for _, slot in ipairs(slots) do
-  refused = refused or refuses(slot)
+  if slot.charges and (slot.full or not at_most(slot.sum_hi, slot.sum_lo, slot.max_hi, slot.max_lo)) then refused = true end
 end
-while ARGV[argument + 1] do
-  local mode, tests, all = ARGV[argument + 1], tonumber(ARGV[argument + 2]), true
-  argument = argument + 2
+while position <= #guards do
+  local requires, tests, of, ranges
+  requires, tests, position = struct.unpack('>dd', guards, position)
+  local all = true
   for _ = 1, tests do
-    local slot, ranges, holds = slots[tonumber(ARGV[argument + 1])], tonumber(ARGV[argument + 2]), false
-    argument = argument + 2
+    of, ranges, position = struct.unpack('>dd', guards, position)
+    local slot, holds = slots[of], false
     for _ = 1, ranges do
+      local low_hi, low_lo, high_hi, high_lo
+      low_hi, low_lo, high_hi, high_lo, position = struct.unpack('>dddd', guards, position)
       holds = holds
-        or at_most(tonumber(ARGV[argument + 1]), tonumber(ARGV[argument + 2]), slot.sum_hi, slot.sum_lo)
-          and at_most(slot.sum_hi, slot.sum_lo, tonumber(ARGV[argument + 3]), tonumber(ARGV[argument + 4]))
-      argument = argument + 4
+        or at_most(low_hi, low_lo, slot.sum_hi, slot.sum_lo) and at_most(slot.sum_hi, slot.sum_lo, high_hi, high_lo)
     end
     all = all and holds
   end
-  refused = refused or all == (mode == 'refuse')
+  if all ~= (requires == 1) then refused = true end
 end
 
-local approval = KEYS[count + 2]
-local verdict = refused and 'refused' or approval and redis.call('EXISTS', approval) == 1 and 'spent' or 'reserved'
+local approval, verdict = KEYS[count + 2], RESERVED
+if refused then
+  verdict = REFUSED
+elseif approval and redis.call('EXISTS', approval) == 1 then
+  verdict = SPENT
+end
 
--- The oldest live charges of a refused slot, after `into`.
-local function add_fading(slot, into)
-  local hi, lo, after = slot.sum_hi, slot.sum_lo, time - slot.length
-  while slot.full and #into == 5 or not at_most(hi, lo, slot.floor_hi, slot.floor_lo) do
+-- The oldest live charges of a slot down to its floor.
+local function fading(slot)
+  local hi, lo, after, members = slot.sum_hi, slot.sum_lo, time - slot.length, {}
+  while slot.full and #members == 0 or not at_most(hi, lo, slot.floor_hi, slot.floor_lo) do
     local oldest = redis.call('ZRANGEBYSCORE', slot.key, string.format('(%.0f', after), '(inf', 'LIMIT', 0, 64)
-    if #oldest == 0 then return end
+    if #oldest == 0 then break end
     for _, member in ipairs(oldest) do
       local at, by_hi, by_lo = read_charge(member)
-      hi, lo, after = hi - by_hi, lo - by_lo, at
-      if lo < 0 then hi, lo = hi - 1, lo + BASE end
-      into[#into + 1] = member
-      if at_most(hi, lo, slot.floor_hi, slot.floor_lo) then return end
+      hi, lo = subtract(hi, lo, by_hi, by_lo)
+      after = at
+      members[#members + 1] = member
+      if at_most(hi, lo, slot.floor_hi, slot.floor_lo) then break end
     end
   end
+  return members
 end
 
-local standings = {}
-for n, slot in ipairs(slots) do
-  local standing = { slot.stamp, slot.ends, slot.hi, slot.lo, slot.full and 1 or 0 }
-  if refused and slot.sliding and slot.head then add_fading(slot, standing) end
-  standings[n] = standing
+local reply = { struct.pack('>dd', verdict, now) }
+for _, slot in ipairs(slots) do
+  local members = verdict == REFUSED and slot.head and fading(slot) or {}
+  local standing = struct.pack('>dddddd', slot.stamp, slot.ends, slot.hi, slot.lo, slot.full and 1 or 0, #members)
+  reply[#reply + 1] = standing .. table.concat(members)
 end
 
 -- What has expired is dropped by whoever finds it, also by a call that is refused: each charge is read once as expired.
-local function tidy(slot, newest, hi, lo)
+local function tidy(slot, hi, lo)
   if slot.expired > 0 then redis.call('ZREMRANGEBYSCORE', slot.key, '-inf', time - slot.length) end
-  write_head(slot.key, slot.head, newest, slot.length, hi, lo)
+  write_head(slot.key, slot.head, time, slot.length, hi, lo)
 end
 
-local function charge(slot)
+local function charge(n, slot)
   if slot.sliding then
     local hi, lo = slot.by_hi, slot.by_lo
     if slot.joins then
       local _, at_hi, at_lo = read_charge(slot.last)
       hi, lo = add(hi, lo, at_hi, at_lo)
     end
-    redis.call('ZADD', slot.key, time, string.format(THREE, time, hi, lo))
+    write_charge(slot.key, time, hi, lo)
     if slot.joins then redis.call('ZREM', slot.key, slot.last) end
-    tidy(slot, time, slot.sum_hi, slot.sum_lo)
+    tidy(slot, slot.sum_hi, slot.sum_lo)
     redis.call('PEXPIRE', slot.key, time + slot.length - now + GRACE)
-  else
+  elseif slot.idle then
     write_fixed(slot.key, slot.stamp, slot.ends, slot.sum_hi, slot.sum_lo, 'PX', slot.ends - now + GRACE)
+  else
+    write_fixed(slot.key, slot.stamp, slot.ends, slot.sum_hi, slot.sum_lo, 'KEEPTTL')
   end
   if slot.idle then
-    redis.call('HSET', KEYS[count + 1], slot.id, slot.declaration)
+    redis.call('HSET', KEYS[count + 1], ARGV[3 * n + 1], ARGV[3 * n + 2])
     redis.call('PEXPIRE', KEYS[count + 1], declared_for)
   end
 end
 
-if taking then
-  if verdict == 'reserved' and approval then redis.call('SET', approval, '1', 'PX', approved_for) end
-  for _, slot in ipairs(slots) do
-    if verdict == 'reserved' and (slot.by_hi > 0 or slot.by_lo > 0) then
-      charge(slot)
-    elseif slot.sliding and slot.expired > 0 then
-      tidy(slot, time, slot.hi, slot.lo)
+if taking == 1 then
+  if verdict == RESERVED and approval then redis.call('SET', approval, '1', 'PX', approved_for) end
+  for n, slot in ipairs(slots) do
+    if verdict == RESERVED and (slot.by_hi > 0 or slot.by_lo > 0) then
+      charge(n, slot)
+    elseif slot.expired > 0 then
+      tidy(slot, slot.hi, slot.lo)
     end
   end
 end
 
-return { verdict, now, standings }
+return table.concat(reply)

@@ -1,10 +1,10 @@
 -- Shows counters that hold something, some of them in each call.
 --
 -- KEYS  the declarations: they name the node; the counters that are found there lie in the same slot
--- ARGV  the time, or '' for the server's; the cursor, the pattern of keys, about how many to look at; where a key has the id
+-- ARGV  the time, or -1 for the server's; the cursor, the pattern of keys, about how many to look at; where a key has the id
 -- Reply {the next cursor; for each counter {key, resets at, hi, lo, declaration or ''}}
 
-local now, at = read_clock(ARGV[1]), tonumber(ARGV[5])
+local now, at = read_clock(tonumber(ARGV[1])), tonumber(ARGV[5])
 local page = redis.call('SCAN', ARGV[2], 'MATCH', ARGV[3], 'COUNT', ARGV[4])
 local reply = { page[1] }
 for _, key in ipairs(page[2]) do

@@ -2,10 +2,10 @@
 -- of the latter finds nothing.
 --
 -- KEYS  the counter
--- ARGV  the time, or '' for the server's
+-- ARGV  the time, or -1 for the server's
 -- Reply 1 if it held something, else 0
 
-local key, now = KEYS[1], read_clock(ARGV[1])
+local key, now = KEYS[1], read_clock(tonumber(ARGV[1]))
 local kind = redis.call('TYPE', key).ok
 if not held(key, kind, now) then return 0 end
 if kind == 'string' then
