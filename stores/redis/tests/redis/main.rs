@@ -9,6 +9,7 @@
 )]
 
 mod calls;
+mod cluster;
 mod contract;
 mod faults;
 mod proxy;
