@@ -101,7 +101,12 @@ pub enum OpenError {
 }
 
 /// The stores of this build.
-const HERE: &str = if cfg!(feature = "sqlite") { "`memory` and `sqlite://`" } else { "`memory`" };
+const HERE: &str = match (cfg!(feature = "sqlite"), cfg!(feature = "redis")) {
+    (false, false) => "`memory`",
+    (true, false) => "`memory` and `sqlite://`",
+    (false, true) => "`memory` and `redis://`",
+    (true, true) => "`memory`, `sqlite://` and `redis://`",
+};
 
 /// A kind of store that exists, but not in this build.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -133,9 +138,8 @@ pub struct UnknownUrl {
 enum Kind {
     Memory,
     Sqlite,
-    Redis,
-    RedisTls,
-    RedisCluster,
+    /// With its scheme: a server or a cluster, with TLS or without.
+    Redis(&'static str),
 }
 
 impl Kind {
@@ -148,9 +152,10 @@ impl Kind {
         // Schemes compare without case (RFC 3986, 3.1).
         let kind = match scheme.to_ascii_lowercase().as_str() {
             "sqlite" => Self::Sqlite,
-            "redis" => Self::Redis,
-            "rediss" => Self::RedisTls,
-            "redis+cluster" => Self::RedisCluster,
+            "redis" => Self::Redis("redis"),
+            "rediss" => Self::Redis("rediss"),
+            "redis+cluster" => Self::Redis("redis+cluster"),
+            "rediss+cluster" => Self::Redis("rediss+cluster"),
             _ => return None,
         };
         Some((kind, rest))
@@ -163,19 +168,34 @@ impl Kind {
 /// - `sqlite:///absolute/path` or `sqlite://path/from/the/current/directory`: a file that processes of one machine share, made
 ///   if it is not there. The path is taken as it is, up to a `?`. `?durability=power` lets charges survive a power cut, too;
 ///   `?durability=process`, the default, that the process is killed.
+/// - `redis://user:password@host:port/database`, every part but the host optional; `rediss://…` for TLS, by the certificates
+///   that the system trusts; `redis+cluster://user:password@host:port,host:port` and `rediss+cluster://…` for a cluster, of
+///   which some nodes are named. A first connection is made, so a server that is down is an error here.
 ///
 /// # Errors
 /// [`OpenError`]: a store that this build leaves out, a URL that names none, or a store that cannot be opened. No error
 /// repeats the URL.
 pub fn open_store(url: &str, options: &StoreOptions) -> Result<Arc<dyn Counters>, OpenError> {
     let (kind, rest) = Kind::of(url).ok_or(UnknownUrl { _private: () })?;
-    let scheme = match kind {
-        Kind::Memory => return Ok(Arc::new(MemoryStore::new())),
-        Kind::Sqlite => return sqlite(rest, options),
-        Kind::Redis => "redis",
-        Kind::RedisTls => "rediss",
-        Kind::RedisCluster => "redis+cluster",
-    };
+    match kind {
+        Kind::Memory => Ok(Arc::new(MemoryStore::new())),
+        Kind::Sqlite => sqlite(rest, options),
+        Kind::Redis(scheme) => redis(scheme, rest, options),
+    }
+}
+
+#[cfg(feature = "redis")]
+fn redis(scheme: &str, rest: &str, options: &StoreOptions) -> Result<Arc<dyn Counters>, OpenError> {
+    use callgate_redis::{RedisOptions, RedisStore};
+
+    let of_server = RedisOptions::from_url(&format!("{scheme}://{rest}"))?
+        .with_namespace(options.namespace())
+        .with_timeout(options.timeout());
+    Ok(Arc::new(RedisStore::open(&of_server)?))
+}
+
+#[cfg(not(feature = "redis"))]
+fn redis(scheme: &'static str, _rest: &str, _options: &StoreOptions) -> Result<Arc<dyn Counters>, OpenError> {
     Err(MissingStore { scheme }.into())
 }
 
@@ -258,6 +278,23 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "redis")]
+    fn a_server_that_is_down_is_told_from_a_url_that_is_wrong() {
+        // A port that was free a moment ago, below those that the system gives to clients.
+        let port =
+            (20_000..30_000).find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap();
+        for (url, is_transient) in [
+            (format!("redis://127.0.0.1:{port}"), true),
+            (format!("redis+cluster://127.0.0.1:{port}"), true),
+            ("redis://localhost:port".to_owned(), false),
+        ] {
+            let OpenError::Failed(failed) = error(&url) else { panic!("{url}") };
+            assert_eq!(failed.is_transient(), is_transient, "{failed}");
+        }
+    }
+
+    #[test]
+    #[cfg(not(feature = "redis"))]
     fn what_this_build_leaves_out_is_named() {
         for (url, scheme) in [
             ("redis://localhost:6379", "redis"),

@@ -12,6 +12,9 @@ mod calls;
 mod cluster;
 mod contract;
 mod faults;
+mod host;
 mod proxy;
 mod readme;
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
