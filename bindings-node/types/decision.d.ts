@@ -1,0 +1,117 @@
+/** What is to happen with a call. */
+export type Effect = "allow" | "deny" | "require_approval";
+/** Why (clause 10.2). */
+export type Code = "allowed" | "invalid_tool" | "hidden" | "not_listed" | "invalid_args" | "invalid_identity" | "condition_failed" | "denied" | "invalid_amount" | "identity_required" | "limit_exceeded" | "store_unavailable" | "approval_required" | "approval_spent";
+/** The rule or item that a decision reports. */
+export interface RuleRef {
+    /** Its name, or null. */
+    readonly name: string | null;
+    /** JSON Pointer into the policy. */
+    readonly pointer: string;
+    /** Line in the policy's text, from 1. */
+    readonly line: number;
+}
+/** A counter of a decision, as its JSON has it (clause 10.4). Amounts are exact decimal strings. */
+export interface CounterJson {
+    readonly entry: string | null;
+    readonly counter: string;
+    readonly scope: string;
+    readonly window: string;
+    readonly charged: string | null;
+    readonly used: string;
+    readonly max: string | null;
+    readonly resets_at: string;
+}
+/** A decision's JSON (clause 10.3). */
+export interface DecisionJson {
+    readonly effect: Effect;
+    readonly code: Code;
+    readonly tool: string;
+    readonly message: string | null;
+    readonly rule: RuleRef | null;
+    readonly counters: readonly CounterJson[];
+    readonly retry_after: number | null;
+    readonly approval_key: string | null;
+    readonly policy: string;
+}
+/** A counter of a decision. Amounts are exact decimal strings. */
+export interface CounterUse {
+    /** The key in `tools`; null for `all_tools`. */
+    readonly entry: string | null;
+    readonly counter: string;
+    /** What it counts by. */
+    readonly scope: string;
+    readonly window: string;
+    /** What was charged; null if it was only read, or the call was refused. */
+    readonly charged: string | null;
+    /** What it holds: with the charge if it was taken, else as it stands. */
+    readonly used: string;
+    /** The maximum that the policy gives, or null. */
+    readonly max: string | null;
+    /** When it holds nothing any more if nothing else happens. */
+    readonly resetsAt: Date;
+}
+/** The result of a tool call that tells the agent why it may not (clause 10.6). */
+export interface McpResult {
+    content: {
+        type: "text";
+        text: string;
+    }[];
+    isError: true;
+}
+/** A decision about one call. Nothing of the call's arguments is in it. */
+export declare class Decision {
+    #private;
+    /** The decision's JSON, byte for byte the same in every language. */
+    get json(): string;
+    /** The charges of an allowed call, to be released or settled; null if nothing was charged. */
+    get reservation(): Reservation | null;
+    /** The decision as plain data, frozen; what `JSON.stringify` writes. */
+    toJSON(): DecisionJson;
+    /** Whether the call may run now. */
+    get allowed(): boolean;
+    /** What is to happen with the call. */
+    get effect(): Effect;
+    /** Why. */
+    get code(): Code;
+    /** The tool that was called. */
+    get tool(): string;
+    /** What to tell the agent; null when the call is allowed. */
+    get message(): string | null;
+    /** The rule or item that decided, if one did. */
+    get rule(): RuleRef | null;
+    /** Every counter that was asked. */
+    get counters(): CounterUse[];
+    /** Whole seconds after which the call may pass if nothing else happens; null if waiting does not help. */
+    get retryAfter(): number | null;
+    /** What an approval of this very call must name; null unless the effect is `require_approval`. */
+    get approvalKey(): string | null;
+    /** Digest of the policy that decided. */
+    get policy(): string;
+    /** The MCP tool result that tells the agent; null when the call is allowed. */
+    toMcpResult(): McpResult | null;
+    toString(): string;
+}
+/**
+ * The charges of one allowed call (clause 8.10). To be finished at most once; if it never is, the charges stand.
+ */
+export declare class Reservation {
+    #private;
+    /**
+     * Takes all charges back: the upstream call failed.
+     *
+     * @throws {ReservationError} if it was finished before, {StoreError} if the store was not reached; do not repeat then.
+     */
+    release(): void;
+    /**
+     * Makes every charge that came from `increment_from` smaller, to what the call really cost. Decimals beyond a double's
+     * precision are given as strings.
+     *
+     * @throws {ReservationError} for a larger amount, nothing to settle, or a second finish; {StoreError} as for `release`.
+     */
+    settle(actual: number | bigint | string): void;
+    /** `release`, without blocking on a store that waits for a disk or a network. */
+    releaseAsync(): Promise<void>;
+    /** `settle`, without blocking on a store that waits for a disk or a network. */
+    settleAsync(actual: number | bigint | string): Promise<void>;
+}

@@ -1,0 +1,129 @@
+import { Decision, type DecisionJson } from "./decision.js";
+import { type CallgateError } from "./errors.js";
+import { type NamedTool, Policy } from "./policy.js";
+/**
+ * Who calls, as the host has verified it: an id, an object of claims (`id`, `grant`, `session`, `roles`, …), or nothing.
+ * Never something that the agent or its client can set.
+ */
+export type Identity = string | object | null | undefined;
+/** An approval that the host holds for a call (clause 7.2). */
+export interface Approval {
+    /** The `approvalKey` of the decision that asked. */
+    readonly key: string;
+    /** The approval's own id, 1 to 256 bytes, never used for another. */
+    readonly id: string;
+}
+/** What to log of a call (clause 10.8). Holds no argument values. */
+export interface AuditRecord {
+    readonly decision: DecisionJson;
+    /** The identity's id, or null. */
+    readonly identity: string | null;
+    readonly args: {
+        /** The names of the arguments, sorted. */
+        readonly keys: readonly string[];
+        /** `sha256:…` or `hmac-sha256:…`, or null. */
+        readonly hash: string | null;
+    };
+}
+/** One check that an evaluation makes. */
+export interface Check {
+    /** JSON Pointer to its place in the policy; empty where it has none. */
+    readonly pointer: string;
+    /** What is checked, for people: not stable. */
+    readonly what: string;
+    /** What comes of it: `holds`, `fails`, `unknown`, `passes`, `denies`, … */
+    readonly outcome: string;
+    /** Why, where there is more to say. Carries no argument values. */
+    readonly why?: string;
+    /** The checks that it consists of. */
+    readonly checks: readonly Check[];
+}
+/** A decision that would be made, with every check that leads to it. */
+export interface Explanation {
+    readonly decision: Decision;
+    /** In the order in which they are made; those after a settling one are not made. */
+    readonly checks: readonly Check[];
+}
+/** How an engine is put together. A name that is not listed here is an error. */
+export interface EngineOptions {
+    /** `memory` (the default): counters of this process. Else a store's URL, such as `redis://localhost:6379`. */
+    readonly store?: string;
+    /** Prefix of the counters in a store that several servers share. */
+    readonly storeNamespace?: string;
+    /** How long a call waits for its store, in milliseconds. */
+    readonly storeTimeoutMs?: number;
+    /** What becomes of a call when the store fails: `deny` (the default), or `allow`, which voids every limit meanwhile. */
+    readonly onStoreError?: "deny" | "allow";
+    /** Milliseconds since the epoch; the machine's clock unless given. For tests, and for replaying a log. */
+    readonly clock?: () => number;
+    /**
+     * Hears of every decision, before `evaluate` returns it. What it throws, `evaluate` throws: no call runs that could not
+     * be recorded; its charges stand.
+     */
+    readonly onDecision?: (record: AuditRecord, decision: Decision) => void;
+    /** How audit records identify arguments: `none` (the default), `sha256`, or an HMAC under a key of the host's. */
+    readonly argsHash?: "none" | "sha256" | {
+        readonly hmacSha256: Uint8Array;
+    };
+}
+/** How an engine is put together from a file. */
+export interface FileOptions extends EngineOptions {
+    /** Puts every new text of the file in force that is a policy, without a restart. Looked at once a second unless told otherwise. */
+    readonly watch?: boolean | {
+        readonly intervalMs: number;
+    };
+    /** Hears of every policy that was put in force by watching. */
+    readonly onReload?: (policy: Policy) => void;
+    /** Hears of texts that are no policy; the old one stays in force. A process warning unless given. */
+    readonly onReloadError?: (error: CallgateError) => void;
+}
+/**
+ * Decides calls: evaluates the policy and charges the counters.
+ *
+ * Counters in memory are those of one engine in one process: workers of a cluster count each for themselves. Give them a
+ * shared store if a limit is to hold over all of them.
+ */
+export declare class Engine {
+    #private;
+    /**
+     * @throws {StoreError} where the store cannot be opened, {TypeError} for options that are not known.
+     */
+    constructor(policy: Policy, options?: EngineOptions);
+    /**
+     * An engine for a policy's text, YAML or JSON.
+     *
+     * @throws {PolicyError} with every error in the text; and as the constructor.
+     */
+    static fromString(text: string, options?: EngineOptions): Engine;
+    /**
+     * An engine for a policy file. With `watch`, `close` ends the watching.
+     *
+     * @throws {PolicyFileError} {PolicyError} where there is no policy; and as the constructor.
+     */
+    static fromFile(path: string, options?: FileOptions): Engine;
+    /**
+     * Decides a call and charges what it costs. Arguments are read in place: own members only, without running code.
+     * `undefined` and null mean absent, for arguments and identity.
+     */
+    evaluate(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null): Decision;
+    /** `evaluate` for raw JSON text, which is checked whole (clause 3.5). Exact for numbers that JS cannot hold. */
+    evaluateJson(tool: string, text: string, identity?: Identity, approved?: Approval | null): Decision;
+    /** `evaluate` without blocking on a store that waits for a disk or a network. The arguments are read before it returns. */
+    evaluateAsync(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null): Promise<Decision>;
+    /** `evaluateJson` without blocking on a store that waits for a disk or a network. */
+    evaluateJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null): Promise<Decision>;
+    /** What would be decided now, and every check that leads to it. Charges nothing. */
+    explain(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null): Explanation;
+    /** `explain` for raw JSON text. */
+    explainJson(tool: string, text: string, identity?: Identity, approved?: Approval | null): Explanation;
+    /** The policy in force. */
+    get policy(): Policy;
+    /** Puts another policy in force, for every call from here on. Counters go on (clause 8.6). */
+    replace(policy: Policy): void;
+    /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
+    visible(tool: string): boolean;
+    /** The tools that a client may see, in their order; all by one policy (clause 10.9). */
+    filterTools<T extends NamedTool>(tools: readonly T[]): T[];
+    /** Ends the watching of the policy file. The engine goes on with the policy that it has. */
+    close(): void;
+}

@@ -1,0 +1,87 @@
+import type { Decision } from "./decision.js";
+import type { Engine, Identity } from "./engine.js";
+/** What the transport knows of a message besides its text, as the SDK passes it on. */
+export interface MessageExtra {
+    /** What the server's own verification of the access token gave. */
+    readonly authInfo?: AuthInfo | undefined;
+    readonly [name: string]: unknown;
+}
+/** A verified access token, as the SDK describes it. */
+export interface AuthInfo {
+    readonly token: string;
+    readonly clientId: string;
+    readonly scopes: readonly string[];
+    readonly extra?: Readonly<Record<string, unknown>> | undefined;
+    readonly [name: string]: unknown;
+}
+/** A call of a tool, as its message has it. */
+export interface CallContext {
+    readonly tool: string;
+    /** As the client sent them. */
+    readonly arguments: unknown;
+    /** What the transport verified; undefined over stdio and without authentication. */
+    readonly authInfo: AuthInfo | undefined;
+    /** The session that the server gave the client, where the transport has sessions. A client may open many. */
+    readonly sessionId: string | undefined;
+    /** All that the transport passed on. Headers in it are the client's own words. */
+    readonly extra: MessageExtra | undefined;
+}
+/** A call that needs approval. */
+export interface ApprovalRequest extends CallContext {
+    readonly decision: Decision;
+    readonly identity: Identity;
+    /** Aborted when the client gives up. */
+    readonly signal: AbortSignal;
+}
+/** An approval's own id, true for an approval without one, or a refusal. */
+export type ApprovalAnswer = string | boolean | null | undefined;
+/** How a server is guarded. */
+export interface GuardOptions {
+    /**
+     * Who calls. Unless given: from a verified access token, `id` (its subject, else the client's id), `client_id`, `scopes`
+     * and the verifier's other claims; without one nobody is known, and limits by session count for all clients together.
+     */
+    readonly identity?: (call: CallContext) => Identity | Promise<Identity>;
+    /**
+     * Asks for approval of a call. Gives the approval's own id (1 to 256 bytes, never used before), or true if it has none;
+     * anything else refuses. Unless given, such calls are answered with an error that carries the approval key.
+     */
+    readonly onApproval?: (request: ApprovalRequest) => ApprovalAnswer | Promise<ApprovalAnswer>;
+    /** Hears of what a callback threw, and of reservations that could not be released. The call was refused, or stays charged. */
+    readonly onError?: (error: unknown) => void;
+}
+/** What a transport of the SDK has. */
+export interface McpTransport {
+    send(message: never, options?: never): Promise<void>;
+    onmessage?: ((message: never, extra?: never) => void) | undefined;
+    onclose?: (() => void) | undefined;
+    sessionId?: string | undefined;
+}
+/** A low-level `Server`. */
+export interface McpProtocol {
+    connect(transport: never): Promise<void>;
+}
+/** An `McpServer`, or a low-level `Server`. */
+export type Guardable = McpProtocol | {
+    readonly server: McpProtocol;
+};
+/**
+ * Guards a server of `@modelcontextprotocol/sdk`, before it is connected:
+ *
+ * ```ts
+ * guard(server, Engine.fromFile("policy.yaml"))
+ * ```
+ *
+ * A call that the policy does not allow is answered with `isError: true` and the policy's message; its handler is not
+ * reached. A charge is released only if the server answers with a JSON-RPC error: an `isError` result, a cancellation or a
+ * lost connection keeps it.
+ *
+ * @returns the same server.
+ */
+export declare function guard<S extends Guardable>(server: S, engine: Engine, options?: GuardOptions): S;
+/**
+ * Guards a transport, for a gateway that passes messages on: set `onmessage` afterwards, as always.
+ *
+ * @returns the same transport.
+ */
+export declare function guardTransport<T extends McpTransport>(transport: T, engine: Engine, options?: GuardOptions): T;

@@ -1,0 +1,28 @@
+import { Diagnostic } from "./errors.js";
+/** What `filterTools` needs of a tool. */
+export interface NamedTool {
+    readonly name: string;
+}
+/** A compiled policy: immutable, and cheap to share. */
+export declare class Policy {
+    /**
+     * Compiles a text, YAML or JSON (clause 1.1 of the language).
+     *
+     * @throws {PolicyError} with every error in the text.
+     */
+    static fromString(text: string): Policy;
+    /**
+     * Reads and compiles a file. `.json`, `.yaml` and `.yml` tell its format; any other file is JSON if it looks like JSON.
+     *
+     * @throws {PolicyFileError} where it cannot be read, {PolicyError} where it is no policy.
+     */
+    static fromFile(path: string): Policy;
+    /** `sha256:` and the SHA-256 of the text in hex, as decisions name their policy. */
+    get digest(): string;
+    /** What may not mean what its author thinks. */
+    get warnings(): readonly Diagnostic[];
+    /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
+    visible(tool: string): boolean;
+    /** The tools that a client may see, in their order (clause 10.9). */
+    filterTools<T extends NamedTool>(tools: readonly T[]): T[];
+}
