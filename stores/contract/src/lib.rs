@@ -62,6 +62,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use callgate::Counters;
 pub use processes::{PROCESSES, THREADS, check_processes};
+pub use property::check_choices;
 pub use subject::{Subject, TimeKept};
 
 /// One thing that a store promises, and its test.

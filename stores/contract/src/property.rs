@@ -72,18 +72,76 @@ enum Compare {
     Maxima,
 }
 
+/// Steps that go on in time.
+fn forward() -> impl Strategy<Value = Vec<(i64, Step)>> {
+    prop::collection::vec((pause(), step()), 1..60)
+}
+
+/// Steps that also go back.
+fn back_and_forth() -> impl Strategy<Value = Vec<(i64, Step)>> {
+    let pause = prop_oneof![2 => pause(), 1 => pause().prop_map(|by| -by)];
+    prop::collection::vec((pause, step()), 1..60)
+}
+
+/// What is compared where time goes back.
+fn comparable(subject: &dyn Subject) -> Compare {
+    match subject.time_kept() {
+        TimeKept::Store => Compare::Outcomes,
+        TimeKept::EachCounter => Compare::Maxima,
+    }
+}
+
 fn it_agrees_with_the_model_while_time_advances(subject: &dyn Subject) {
-    let steps = prop::collection::vec((pause(), step()), 1..60);
-    check(&steps, |steps| run(subject, steps, Compare::Outcomes));
+    check(&forward(), |steps| run(subject, steps, Compare::Outcomes));
 }
 
 fn it_keeps_every_maximum_when_clocks_run_back(subject: &dyn Subject) {
-    let compare = match subject.time_kept() {
-        TimeKept::Store => Compare::Outcomes,
-        TimeKept::EachCounter => Compare::Maxima,
+    check(&back_and_forth(), |steps| run(subject, steps, comparable(subject)));
+}
+
+/// Tests the store against the model in the steps that `choices` make, for a fuzzer that makes those.
+///
+/// # Panics
+/// Where the store's answers are not the model's.
+pub fn check_choices(subject: &dyn Subject, choices: &[u8]) {
+    let mut choices = choices.iter();
+    let mut below = |bound: u8| choices.next().map(|choice| i64::from(choice % bound));
+    let mut steps = Vec::new();
+    while let Some(step) = chosen(&mut below) {
+        steps.push(step);
+    }
+    run(subject, &steps, comparable(subject));
+}
+
+/// One step, like those of the strategies, from choices below a bound; `None` where they end.
+fn chosen(below: &mut impl FnMut(u8) -> Option<i64>) -> Option<(i64, Step)> {
+    let index = |choice: i64| usize::try_from(choice).unwrap_or_default();
+    let pause = match below(8)? {
+        0..3 => 0,
+        3 => below(250)? * 13,
+        4 => below(30)? * SECOND,
+        5 => below(200)? * SECOND,
+        6 => below(30)? * -SECOND,
+        _ => 1,
     };
-    let pause = prop_oneof![2 => pause(), 1 => pause().prop_map(|by| -by)];
-    check(&prop::collection::vec((pause, step()), 1..60), |steps| run(subject, steps, compare));
+    let step = match below(16)? {
+        0 => Step::Purge,
+        1..4 => Step::Refund { charge: index(below(255)?), part: 1 + below(4)? },
+        kind => {
+            let mut slots = Vec::new();
+            for _ in 0..=below(3)? {
+                let charge = below(6)?;
+                slots.push((index(below(4)?), index(below(2)?), (charge < 5).then_some(charge)));
+            }
+            let mut tests = Vec::new();
+            for _ in 0..below(3)? {
+                tests.push((index(below(4)?), below(7)?, below(4)?));
+            }
+            let guard = (!tests.is_empty()).then_some((kind % 2 == 0, tests));
+            Step::Decide { slots, guard, ask: kind == 4 }
+        }
+    };
+    Some((pause, step))
 }
 
 fn check<T: Debug>(strategy: &impl Strategy<Value = T>, run: impl Fn(&T)) {

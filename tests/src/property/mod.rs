@@ -11,6 +11,7 @@ mod generated;
 mod oracle;
 mod policy;
 pub mod seeds;
+mod store;
 mod stream;
 
 pub use arguments::arguments_are_read_as_another_parser_reads_them;
@@ -18,6 +19,7 @@ pub use call::a_call_is_decided_one_way;
 pub use forms::yaml_and_json_mean_the_same;
 pub use generated::the_reference_decides_alike;
 pub use policy::{any_text_loads_or_says_why, json_loads_or_says_why, yaml_loads_or_says_why};
+pub use store::the_store_does_what_the_model_does;
 pub use stream::a_stream_is_read_line_by_line;
 
 /// Panics where a text has not a property.
