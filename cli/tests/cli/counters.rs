@@ -38,7 +38,7 @@ fn list(url: &str, more: &[&str]) -> Vec<String> {
     assert_eq!((run.status, &*run.err), (0, ""));
     let line = |line: &str| {
         let held = json(line);
-        format!("{} {} {} {}", held["tool"], held["counter"], held["for"], held["used"])
+        ["tool", "counter", "for", "used"].map(|field| held.get(field).unwrap().to_string()).join(" ")
     };
     let mut lines: Vec<_> = run.out.lines().map(line).collect();
     lines.sort();
