@@ -1,4 +1,12 @@
-//! Counters for callgate in Redis.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+//!
+//! # How it is made
+//!
+//! In: a batch and options. Out: an outcome. `request` and `reply` are pure and say all that goes over the wire; `blocking`
+//! carries it; `lua/` is what the server runs. Must not hold policy logic, and must not judge bounds twice: the script
+//! tells whether a batch fits, and [`callgate::judge`] which bound refused and until when.
+
 mod blocking;
 mod declaration;
 mod failure;

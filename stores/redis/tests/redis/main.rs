@@ -15,6 +15,7 @@ mod faults;
 mod host;
 mod proxy;
 mod readme;
+mod scripts;
 mod server;
 #[cfg(feature = "tls")]
 mod tls;

@@ -129,10 +129,6 @@ impl Server {
         assert_eq!(held.len(), 1);
         held[0].used.to_string()
     }
-
-    pub(crate) fn connect(&self) -> redis::Connection {
-        redis::Client::open(self.url()).unwrap().get_connection().unwrap()
-    }
 }
 
 /// What the server on a port answers to a command, as redis-cli prints it.
