@@ -12,6 +12,7 @@ demo: ## Run agents' calls against the policies of spec/policies, then the same 
 	@demo/languages.sh
 
 test: ## Format, lint, docs, and every test
+	stores/redis/setup.sh
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
