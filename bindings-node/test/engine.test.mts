@@ -294,3 +294,13 @@ test("a watching engine lets its process end", async (t) => {
   );
   assert.equal(output.trim(), "done");
 });
+
+test("counters in a SQLite file are shared by all who open it", async (t) => {
+  const store = `sqlite://${join(folder(t), "counters.db")}`;
+  const open = () => Engine.fromString(POLICY, { store, clock: () => 1_800_000_000_000 });
+  const [one, other] = [open(), open()];
+  assert.ok(one.evaluate("buy", { amount: 60 }).allowed);
+  assert.equal((await other.evaluateAsync("buy", { amount: 50 })).code, "limit_exceeded");
+  assert.ok((await other.evaluateAsync("buy", { amount: 40 })).allowed);
+  assert.ok(!one.evaluate("buy", { amount: 0.000001 }).allowed);
+});

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use callgate::{Batch, Outcome, Refund, Store, StoreError, Timestamp};
-use callgate_host::{OpenError, StoreOptions, open_store};
+use callgate_host::{OpenError, StoreOptions, open_store, survives_fork};
 use pyo3::prelude::*;
 
 /// A store behind I/O.
@@ -45,7 +45,7 @@ impl Waiting {
     fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
         let opened = self.opened.load_full();
         let process = std::process::id();
-        if opened.process == process {
+        if opened.process == process || survives_fork(&self.url) {
             return Ok(opened.store.clone());
         }
         // A connection that was inherited belongs to the parent: neither used here nor closed, which could end it there.

@@ -414,3 +414,40 @@ def test_forks(tmp_path: Path) -> None:
     assert subject.evaluate("pay", {"amount": 40}).allowed
     assert heard.wait(30), "the parent's own watcher goes on"
     subject.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_sqlite_counters_are_shared_with_a_forked_process(tmp_path: Path) -> None:
+    policy = "version: '1'\ndefault: deny\ntools: {pay: {limits: [{counter: n, window: month, max: 3}]}}"
+    store = f"sqlite://{tmp_path}/counters.db"
+
+    def opened() -> callgate.Engine:
+        return callgate.Engine.from_str(policy, store=store, timeout=30, clock=callgate.ManualClock(NOW))
+
+    subject = opened()
+    assert subject.evaluate("pay").allowed
+    answer_reader, answer_writer = os.pipe()
+    closed_reader, closed_writer = os.pipe()
+    child_pid = os.fork()
+    if child_pid == 0:
+        try:
+            first = subject.evaluate("pay").allowed
+            os.write(answer_writer, b"1" if first else b"0")
+            # The parent closes the file, as the last one that had it open before the fork: the child's hold on it must be
+            # its own, or the log would be taken away under it.
+            os.read(closed_reader, 1)
+            for _ in range(2):
+                os.write(answer_writer, b"1" if subject.evaluate("pay").allowed else b"0")
+        finally:
+            os._exit(0)
+    os.close(answer_writer)
+    assert os.read(answer_reader, 1) == b"1"
+    del subject
+    gc.collect()
+    os.write(closed_writer, b"x")
+    with os.fdopen(answer_reader) as answers:
+        assert answers.read() == "10"
+    os.waitpid(child_pid, 0)
+    decision = opened().evaluate("pay")
+    assert not decision.allowed
+    assert decision.counters[0].used == 3

@@ -24,6 +24,6 @@ mod open;
 mod policy_file;
 mod watch;
 
-pub use open::{MissingStore, OpenError, StoreOptions, UnknownUrl, open_store};
+pub use open::{MissingStore, OpenError, StoreOptions, UnknownUrl, open_store, survives_fork};
 pub use policy_file::{InvalidPolicy, LoadError, PolicyFile, ReadError, load_policy};
 pub use watch::{PolicyWatcher, WatchOptions, watch_engine};

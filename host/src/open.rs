@@ -199,6 +199,14 @@ fn redis(scheme: &'static str, _rest: &str, _options: &StoreOptions) -> Result<A
     Err(MissingStore { scheme }.into())
 }
 
+/// Whether the store that a URL names goes on by itself in a process that was forked. Of any other, a connection that was
+/// inherited is the parent's: it must be neither used nor closed there, and the store has to be opened again.
+///
+/// SQLite's is the other way round: it must be closed before the file is opened again, and only the store knows how.
+pub fn survives_fork(url: &str) -> bool {
+    matches!(Kind::of(url), Some((Kind::Memory | Kind::Sqlite, _)))
+}
+
 #[cfg(feature = "sqlite")]
 fn sqlite(rest: &str, options: &StoreOptions) -> Result<Arc<dyn Counters>, OpenError> {
     use callgate_sqlite::{Durability, SqliteOptions, SqliteStore};
