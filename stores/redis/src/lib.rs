@@ -4,15 +4,19 @@
 //! # How it is made
 //!
 //! In: a batch and options. Out: an outcome. `request` and `reply` are pure and say all that goes over the wire; `blocking`
-//! carries it; `lua/` is what the server runs. Must not hold policy logic, and must not judge bounds twice: the script
+//! and `nonblocking` carry it; `lua/` is what the server runs. Must not hold policy logic, and must not judge bounds twice: the script
 //! tells whether a batch fits, and [`callgate::judge`] which bound refused and until when.
 
+#[cfg(feature = "async")]
+mod async_store;
 mod blocking;
 mod declaration;
 mod failure;
 mod inspect;
 mod key;
 mod memory;
+#[cfg(feature = "async")]
+mod nonblocking;
 mod numbers;
 mod options;
 mod protocol;
@@ -21,5 +25,7 @@ mod request;
 mod script;
 mod store;
 
+#[cfg(feature = "async")]
+pub use async_store::AsyncRedisStore;
 pub use options::RedisOptions;
 pub use store::RedisStore;

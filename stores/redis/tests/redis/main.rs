@@ -8,6 +8,7 @@
     reason = "a test tells by panicking"
 )]
 
+mod async_calls;
 mod calls;
 mod cluster;
 mod contract;
@@ -17,5 +18,4 @@ mod proxy;
 mod readme;
 mod scripts;
 mod server;
-#[cfg(feature = "tls")]
 mod tls;

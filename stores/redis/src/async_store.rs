@@ -1,0 +1,63 @@
+//! The store for callers that must not block.
+//!
+//! In: options. Out: a store that has been reached, or why it cannot be. Must not hold logic of its own.
+
+use std::fmt;
+
+use callgate::{AsyncStore, Batch, Outcome, Refund, Remote, StoreError, StoreFuture, Timestamp};
+
+use crate::nonblocking::SharedConnection;
+use crate::options::RedisOptions;
+use crate::protocol::Scripts;
+
+/// Counters in Redis, for callers that must not block: the same counters as those of [`RedisStore`](crate::RedisStore).
+///
+/// For [`Engine::decide_with`](callgate::Engine::decide_with). All calls share one connection. Its futures need a tokio
+/// runtime with time and I/O; one that is dropped may leave its charge standing, as any lost reply does.
+pub struct AsyncRedisStore(Remote<Scripts, SharedConnection>);
+
+impl AsyncRedisStore {
+    /// Opens the counters and makes the connection.
+    ///
+    /// # Errors
+    /// Those of [`RedisStore::open`](crate::RedisStore::open).
+    pub async fn open(options: &RedisOptions) -> Result<Self, StoreError> {
+        let store = Self::lazy(options)?;
+        store.0.transport().check().await?;
+        Ok(store)
+    }
+
+    /// Opens the counters without a connection: the first call makes it.
+    ///
+    /// # Errors
+    /// Those of [`RedisStore::lazy`](crate::RedisStore::lazy).
+    pub fn lazy(options: &RedisOptions) -> Result<Self, StoreError> {
+        Ok(Self(Remote::new(options.scripts()?, SharedConnection::new(options)?)))
+    }
+}
+
+impl AsyncStore for AsyncRedisStore {
+    fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
+        self.0.reserve(batch, now)
+    }
+
+    fn peek<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
+        self.0.peek(batch, now)
+    }
+
+    fn refund<'f>(&'f self, refunds: &'f [Refund<'_>], now: Timestamp) -> StoreFuture<'f, ()> {
+        self.0.refund(refunds, now)
+    }
+
+    /// Drops nothing, and so returns 0: every key expires by itself.
+    fn purge<'f>(&'f self, now: Timestamp) -> StoreFuture<'f, usize> {
+        self.0.purge(now)
+    }
+}
+
+/// Shows neither addresses nor credentials.
+impl fmt::Debug for AsyncRedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncRedisStore").finish_non_exhaustive()
+    }
+}

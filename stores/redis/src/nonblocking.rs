@@ -1,0 +1,156 @@
+//! Carries commands without blocking, all of them over one connection: many calls share it, and their replies come in turn.
+//!
+//! In: a command. Out: its reply. Needs a tokio runtime with time and I/O. Must not send a command again that may have been
+//! acted upon.
+
+use std::time::Duration;
+
+use callgate::{AsyncTransport, StoreError, StoreFuture};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionInfo, Value};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::failure::{self, Failure, Next, SENDS};
+use crate::memory;
+use crate::options::{RedisOptions, Servers, at_node};
+use crate::protocol::Scripts;
+use crate::request::Request;
+
+/// The connection to the server that has the counters.
+pub(crate) struct SharedConnection {
+    servers: Servers,
+    timeout: Duration,
+    current: Mutex<Current>,
+}
+
+#[derive(Default)]
+struct Current {
+    line: Option<Line>,
+    /// How many lines there were: tells a new one from the one that broke.
+    count: u64,
+}
+
+/// A connection, and where it leads.
+#[derive(Clone)]
+struct Line {
+    connection: MultiplexedConnection,
+    server: ConnectionInfo,
+    number: u64,
+    /// Made for one call only, whose keys are on their way to that node.
+    is_guest: bool,
+}
+
+impl Line {
+    async fn open(server: &ConnectionInfo, within: Duration) -> Result<Self, Failure> {
+        let opened = timeout(within, async {
+            let client = Client::open(server.clone())?;
+            let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+            let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+            let info: String = memory::command().query_async(&mut connection).await?;
+            Ok((connection, info))
+        });
+        let (connection, info) =
+            opened.await.map_err(|_| failure::timed_out())?.map_err(|error| failure::of(&error))?;
+        memory::check(&info).map_err(|error| Failure { error, is_broken: true })?;
+        Ok(Self { connection, server: server.clone(), number: 0, is_guest: false })
+    }
+
+    async fn send(&mut self, command: &Cmd) -> redis::RedisResult<Value> {
+        if self.is_guest {
+            redis::cmd("ASKING").exec_async(&mut self.connection).await?;
+        }
+        command.query_async(&mut self.connection).await
+    }
+}
+
+impl Current {
+    fn set(&mut self, line: Line) -> Line {
+        self.count = self.count.wrapping_add(1);
+        let line = Line { number: self.count, ..line };
+        self.line = Some(line.clone());
+        line
+    }
+}
+
+impl SharedConnection {
+    /// None yet.
+    pub(crate) fn new(options: &RedisOptions) -> Result<Self, StoreError> {
+        Ok(Self { servers: options.servers()?, timeout: options.timeout(), current: Mutex::default() })
+    }
+
+    /// Makes the connection, to see whether that can be done.
+    pub(crate) async fn check(&self) -> Result<(), StoreError> {
+        self.line().await.map(drop).map_err(|failure| failure.error)
+    }
+
+    /// The connection. Whoever finds none makes it, and the others wait for that.
+    async fn line(&self) -> Result<Line, Failure> {
+        let mut current = self.current.lock().await;
+        if let Some(line) = &current.line {
+            return Ok(line.clone());
+        }
+        let candidates = self.servers.candidates(None);
+        // One that is silent must leave time for those behind it.
+        let share = self.timeout.checked_div(u32::try_from(candidates.len()).unwrap_or(u32::MAX));
+        let mut failure = failure::timed_out();
+        for server in candidates {
+            match Line::open(server, share.unwrap_or_default()).await {
+                Ok(line) => return Ok(current.set(line)),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    async fn try_carry(&self, request: &Request, used: &mut Option<u64>) -> Result<Value, Failure> {
+        let mut line = self.line().await?;
+        for _ in 0..SENDS {
+            *used = Some(line.number);
+            let error = match line.send(&request.command).await {
+                Ok(reply) => return Ok(reply),
+                Err(error) => error,
+            };
+            match failure::next(&error) {
+                Next::Load => {
+                    line.send(&request.script.load()).await.map_err(|error| failure::of(&error))?;
+                }
+                Next::Follow(node) => {
+                    let opened = Line::open(&at_node(&line.server, &node), self.timeout).await?;
+                    line = if node.asking {
+                        Line { is_guest: true, ..opened }
+                    } else {
+                        self.current.lock().await.set(opened)
+                    };
+                }
+                Next::Fail(failure) => return Err(failure),
+            }
+        }
+        Err(failure::astray())
+    }
+
+    /// Gives a connection up that broke, unless there is another already.
+    fn forget(&self, number: u64) {
+        // Whoever holds the lock is making another.
+        if let Ok(mut current) = self.current.try_lock()
+            && current.line.as_ref().is_some_and(|line| line.number == number)
+        {
+            current.line = None;
+        }
+    }
+}
+
+impl AsyncTransport<Scripts> for SharedConnection {
+    fn carry(&self, request: Request) -> StoreFuture<'_, Value> {
+        Box::pin(async move {
+            let mut used = None;
+            let carried = timeout(self.timeout, self.try_carry(&request, &mut used)).await;
+            carried.unwrap_or_else(|_| Err(failure::timed_out())).map_err(|failure| {
+                if let Some(number) = used.filter(|_| failure.is_broken) {
+                    self.forget(number);
+                }
+                failure.error
+            })
+        })
+    }
+}

@@ -1,0 +1,150 @@
+//! The store that does not block: the same contract, and the same faults.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use callgate::{
+    AsyncStore as _, Batch, Call, Code, CounterId, Counters, Engine, Held, Inspect, Outcome, Refund,
+    ScopeValue, Store, StoreError, Timestamp,
+};
+use callgate_redis::{AsyncRedisStore, RedisOptions, RedisStore};
+use callgate_store_contract::{Subject, TimeKept, check};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::calls::TIMEOUT;
+use crate::server::Server;
+
+fn runtime() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// Waits for each call, so that the contract can be tested; lists and resets by the store that blocks.
+struct Waiting {
+    runtime: Arc<Runtime>,
+    store: AsyncRedisStore,
+    inspected: RedisStore,
+}
+
+impl Store for Waiting {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        self.runtime.block_on(self.store.reserve(batch, now))
+    }
+
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        self.runtime.block_on(self.store.peek(batch, now))
+    }
+
+    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
+        self.runtime.block_on(self.store.refund(refunds, now))
+    }
+
+    fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.runtime.block_on(self.store.purge(now))
+    }
+}
+
+impl Inspect for Waiting {
+    fn each(&self, now: Timestamp, show: &mut dyn FnMut(Held)) -> Result<(), StoreError> {
+        self.inspected.each(now, show)
+    }
+
+    fn reset(&self, counter: CounterId, scope: &ScopeValue, now: Timestamp) -> Result<bool, StoreError> {
+        self.inspected.reset(counter, scope, now)
+    }
+}
+
+struct AsyncRedis {
+    runtime: Arc<Runtime>,
+    options: RedisOptions,
+}
+
+impl Subject for AsyncRedis {
+    fn open(&self, name: &str) -> Box<dyn Counters> {
+        let options = self.options.clone().with_namespace(name).with_callers_time();
+        let store = self.runtime.block_on(AsyncRedisStore::open(&options)).unwrap();
+        Box::new(Waiting {
+            runtime: self.runtime.clone(),
+            store,
+            inspected: RedisStore::open(&options).unwrap(),
+        })
+    }
+
+    fn time_kept(&self) -> TimeKept {
+        TimeKept::EachCounter
+    }
+}
+
+#[test]
+fn it_keeps_the_contract() {
+    let server = Server::start();
+    check(&AsyncRedis { runtime: Arc::new(runtime()), options: server.options() });
+}
+
+fn engine() -> Engine {
+    let policy = "version: \"1\"\ndefault: deny\ntools: {t: {limits: [{counter: c, window: 366d, max: 50}]}}";
+    Engine::new(callgate::Policy::from_yaml(policy).unwrap())
+}
+
+async fn call(engine: &Engine, store: &AsyncRedisStore) -> Code {
+    let begun = Instant::now();
+    let code = engine.decide_with(&Call::without_args("t"), store).await.code();
+    assert!(begun.elapsed() < TIMEOUT + Duration::from_millis(1_500), "a call waited {:?}", begun.elapsed());
+    code
+}
+
+async fn recovers(engine: &Engine, store: &AsyncRedisStore) -> Code {
+    let patience = Instant::now();
+    loop {
+        let code = call(engine, store).await;
+        if code != Code::StoreUnavailable {
+            return code;
+        }
+        assert!(patience.elapsed() < Duration::from_secs(25), "the service does not resume");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[test]
+fn faults_deny_in_time_and_service_resumes() {
+    let mut server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let (engine, runtime) = (engine(), runtime());
+    let store = AsyncRedisStore::lazy(&server.options().with_timeout(TIMEOUT)).unwrap();
+    runtime.block_on(async {
+        assert_eq!(call(&engine, &store).await, Code::Allowed);
+        server.kill();
+        assert_eq!(call(&engine, &store).await, Code::StoreUnavailable);
+        server.resume_service();
+        assert_eq!(recovers(&engine, &store).await, Code::Allowed);
+        server.signal("STOP");
+        assert_eq!(call(&engine, &store).await, Code::StoreUnavailable);
+        server.signal("CONT");
+        assert_eq!(recovers(&engine, &store).await, Code::Allowed);
+        server.ask(&["SCRIPT", "FLUSH"]);
+        assert_eq!(call(&engine, &store).await, Code::Allowed);
+    });
+}
+
+/// One thread has a hundred calls under way at once, and exactly as many pass as may.
+#[test]
+fn one_thread_waits_for_many_calls() {
+    let server = Server::start();
+    let (engine, runtime) = (Arc::new(engine()), Builder::new_current_thread().enable_all().build().unwrap());
+    let store =
+        Arc::new(AsyncRedisStore::lazy(&server.options().with_timeout(Duration::from_secs(5))).unwrap());
+    let allowed = runtime.block_on(async {
+        let calls: Vec<_> = (0..100)
+            .map(|_| {
+                let (engine, store) = (engine.clone(), store.clone());
+                tokio::spawn(
+                    async move { engine.decide_with(&Call::without_args("t"), &*store).await.allowed() },
+                )
+            })
+            .collect();
+        let mut allowed = 0;
+        for call in calls {
+            allowed += usize::from(call.await.unwrap());
+        }
+        allowed
+    });
+    assert_eq!(allowed, 50);
+}
