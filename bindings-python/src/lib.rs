@@ -11,6 +11,7 @@ mod engine;
 mod error;
 mod explanation;
 mod integer;
+mod keys;
 mod names;
 mod observe;
 mod options;

@@ -11,6 +11,7 @@ use callgate::{Kind, Unreadable, View};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use crate::keys;
 use crate::names;
 use crate::shape::{Shape, string_key};
 
@@ -125,8 +126,7 @@ impl View for PyView<'_, '_> {
 
 /// Whether all keys are strings whose comparison runs no code.
 fn check_keys(dict: &Bound<'_, PyDict>) -> Result<(), Unreadable> {
-    // INVARIANT: nothing in this loop runs Python code, so the dict cannot change under it.
-    if dict.iter().all(|(key, _)| key.is_exact_instance_of::<PyString>()) {
+    if keys::are_exact_strings(dict) {
         return Ok(());
     }
     for key in dict.keys() {

@@ -1,0 +1,34 @@
+//! The keys of a dict, looked at without taking a reference to any of them.
+//!
+//! In: a dict. Out: whether all its keys are exact strings. Must not run Python code. All unsafe code of the package is here:
+//! this is done for every call, and pyo3's own iterators count a reference to each key and each value up and down.
+
+use std::ptr;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::sync::critical_section::with_critical_section;
+use pyo3::types::PyDict;
+
+/// Whether every key is a `str` and no instance of a subclass, so that comparing it runs no code of the caller.
+#[expect(
+    unsafe_code,
+    reason = "safe iterators take a reference to each key and value, which costs more than the check"
+)]
+pub(crate) fn are_exact_strings(dict: &Bound<'_, PyDict>) -> bool {
+    // Where there is no GIL, this is what keeps other threads from the dict.
+    with_critical_section(dict, || {
+        let (mut position, mut key) = (0, ptr::null_mut());
+        // SAFETY: `dict` is a live dict, `position` begins at 0 and is written by this function alone, and null stands for a
+        // part that is not asked for. Nothing between two steps can change the dict: comparing types runs no code.
+        while unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut position, &raw mut key, ptr::null_mut()) }
+            != 0
+        {
+            // SAFETY: the step succeeded, so `key` is a live object, which the unchanged dict holds.
+            if unsafe { ffi::PyUnicode_CheckExact(key) } == 0 {
+                return false;
+            }
+        }
+        true
+    })
+}
