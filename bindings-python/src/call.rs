@@ -24,7 +24,7 @@ impl<'py> Caller<'py> {
         if let Ok(text) = identity.cast_exact::<PyString>() {
             return Self::Text(text.clone());
         }
-        match Shape::of(identity.clone()) {
+        match Shape::of(identity) {
             Shape::String(text) => Self::Text(text),
             _ => Self::Other(identity.clone()),
         }
@@ -37,9 +37,9 @@ impl<'py> Caller<'py> {
             Self::Text(text) => match text.to_str() {
                 Ok(id) => Identity::Id(id),
                 // A lone surrogate: unreadable, so no identity.
-                Err(_) => Identity::Claims(PyView::new(text.clone().into_any(), budget)),
+                Err(_) => Identity::Claims(PyView::new(text, budget)),
             },
-            Self::Other(claims) => Identity::Claims(PyView::new(claims.clone(), budget)),
+            Self::Other(claims) => Identity::Claims(PyView::new(claims, budget)),
         }
     }
 }

@@ -168,7 +168,7 @@ impl Engine {
         let identity = caller.identity(&budget);
         match args {
             Some(args) => {
-                let call = Call::new(tool, PyView::new(args.clone(), &budget)).identity(identity);
+                let call = Call::new(tool, PyView::new(args, &budget)).identity(identity);
                 self.decide(py, &with_approval(call, approved.as_ref()))
             }
             None => {
@@ -246,7 +246,7 @@ impl Engine {
         // A record needs a decision to be made about; what it says of the call is the same for any.
         let record = |decision: &callgate::Decision<'_>| match args {
             Some(args) => {
-                let args = PyView::new(args.clone(), &budget);
+                let args = PyView::new(args, &budget);
                 engine.about(decision, &Call::new(tool, args).identity(caller.identity(&budget)))
             }
             None => engine.about(decision, &Call::without_args(tool).identity(caller.identity(&budget))),
@@ -299,7 +299,7 @@ impl Engine {
         let identity = caller.identity(&budget);
         match args {
             Some(args) => {
-                let call = Call::new(tool, PyView::new(args.clone(), &budget)).identity(identity);
+                let call = Call::new(tool, PyView::new(args, &budget)).identity(identity);
                 self.explained(py, self.parts.core.explain(&with_approval(call, approved.as_ref())))
             }
             None => {

@@ -59,12 +59,12 @@ impl Held {
         Self::try_new(owned, |owned| {
             let identity = match (&owned.id, claims) {
                 (Some(id), _) => Identity::Id(id.as_str()),
-                (None, Some(claims)) => Identity::Claims(PyView::new(claims.clone(), budget)),
+                (None, Some(claims)) => Identity::Claims(PyView::new(claims, budget)),
                 (None, None) => Identity::Absent,
             };
             let evaluation = match args {
                 Some(args) => {
-                    let call = Call::new(&owned.tool, PyView::new(args.clone(), budget)).identity(identity);
+                    let call = Call::new(&owned.tool, PyView::new(args, budget)).identity(identity);
                     owned.policy.evaluate(&approved(call, owned.approved.as_ref()))
                 }
                 None => {

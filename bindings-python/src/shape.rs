@@ -9,6 +9,7 @@ use callgate::{Number, Unreadable, ceilings};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::type_object::PyTypeInfo;
 use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTuple, PyType,
 };
@@ -61,38 +62,33 @@ const READING: [&str; 24] = [
 
 impl<'py> Shape<'py> {
     /// The shape of an object.
-    pub(crate) fn of(object: Bound<'py, PyAny>) -> Self {
+    pub(crate) fn of(object: &Bound<'py, PyAny>) -> Self {
         // The exact builtins first, by their frequency: no code of the caller can run for them.
-        let object = match object.cast_into_exact::<PyString>() {
-            Ok(text) => return Self::String(text),
-            Err(other) => other.into_inner(),
-        };
-        let object = match object.cast_into_exact::<PyDict>() {
-            Ok(dict) => return Self::Dict(dict, Cell::new(false)),
-            Err(other) => other.into_inner(),
-        };
-        let object = match object.cast_into_exact::<PyInt>() {
-            Ok(int) => return Self::int(&int),
-            Err(other) => other.into_inner(),
-        };
-        let object = match object.cast_into_exact::<PyList>() {
-            Ok(list) => return Self::List(list),
-            Err(other) => other.into_inner(),
-        };
+        if let Some(text) = exact::<PyString>(object) {
+            return Self::String(text.clone());
+        }
+        if let Some(int) = exact::<PyInt>(object) {
+            return Self::int(int);
+        }
+        if let Some(dict) = exact::<PyDict>(object) {
+            return Self::Dict(dict.clone(), Cell::new(false));
+        }
+        if let Some(list) = exact::<PyList>(object) {
+            return Self::List(list.clone());
+        }
         if object.is_none() {
             return Self::Null;
         }
-        if let Ok(truth) = object.cast_exact::<PyBool>() {
+        if let Some(truth) = exact::<PyBool>(object) {
             return Self::Bool(truth.is_true());
         }
-        let object = match object.cast_into_exact::<PyFloat>() {
-            Ok(float) => return Self::float(&float),
-            Err(other) => other.into_inner(),
-        };
-        match object.cast_into_exact::<PyTuple>() {
-            Ok(tuple) => Self::Tuple(tuple),
-            Err(other) => Self::other(other.into_inner()),
+        if let Some(float) = exact::<PyFloat>(object) {
+            return Self::float(float);
         }
+        if let Some(tuple) = exact::<PyTuple>(object) {
+            return Self::Tuple(tuple.clone());
+        }
+        Self::other(object)
     }
 
     fn int(int: &Bound<'py, PyInt>) -> Self {
@@ -104,7 +100,7 @@ impl<'py> Shape<'py> {
     }
 
     /// Anything but an exact builtin.
-    fn other(object: Bound<'py, PyAny>) -> Self {
+    fn other(object: &Bound<'py, PyAny>) -> Self {
         let extends = object.is_instance_of::<PyDict>()
             || object.is_instance_of::<PyList>()
             || object.is_instance_of::<PyString>()
@@ -112,7 +108,7 @@ impl<'py> Shape<'py> {
             || object.is_instance_of::<PyFloat>()
             || object.is_instance_of::<PyTuple>();
         if extends {
-            return if is_plain(&object).unwrap_or(false) {
+            return if is_plain(object).unwrap_or(false) {
                 Self::extended(object)
             } else {
                 Self::Unreadable(Unreadable::Host)
@@ -124,33 +120,27 @@ impl<'py> Shape<'py> {
         if binary {
             return Self::Foreign;
         }
-        Self::by_protocol(&object).unwrap_or_else(|_| Self::Unreadable(Unreadable::Host))
+        Self::by_protocol(object).unwrap_or_else(|_| Self::Unreadable(Unreadable::Host))
     }
 
     /// An object of a subclass that changes nothing about what is stored.
-    fn extended(object: Bound<'py, PyAny>) -> Self {
-        let object = match object.cast_into::<PyDict>() {
-            Ok(dict) => return Self::Dict(dict, Cell::new(false)),
-            Err(other) => other.into_inner(),
-        };
-        let object = match object.cast_into::<PyList>() {
-            Ok(list) => return Self::List(list),
-            Err(other) => other.into_inner(),
-        };
-        let object = match object.cast_into::<PyString>() {
-            Ok(text) => return Self::String(text),
-            Err(other) => other.into_inner(),
-        };
+    fn extended(object: &Bound<'py, PyAny>) -> Self {
+        if let Ok(dict) = object.cast::<PyDict>() {
+            return Self::Dict(dict.clone(), Cell::new(false));
+        }
+        if let Ok(list) = object.cast::<PyList>() {
+            return Self::List(list.clone());
+        }
+        if let Ok(text) = object.cast::<PyString>() {
+            return Self::String(text.clone());
+        }
         if let Ok(int) = object.cast::<PyInt>() {
             return Self::int(int);
         }
         if let Ok(float) = object.cast::<PyFloat>() {
             return Self::float(float);
         }
-        match object.cast_into::<PyTuple>() {
-            Ok(tuple) => Self::Tuple(tuple),
-            Err(_) => Self::Foreign,
-        }
+        object.cast::<PyTuple>().map_or(Self::Foreign, |tuple| Self::Tuple(tuple.clone()))
     }
 
     /// A mapping or sequence of another kind, read whole through its protocol; foreign if it is neither.
@@ -197,6 +187,11 @@ impl<'py> Shape<'py> {
         }
         Ok(Self::Foreign)
     }
+}
+
+/// The object as an instance of `T` itself. Asked before the cast, because one that fails makes an error.
+fn exact<'a, 'py, T: PyTypeInfo>(object: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, T>> {
+    if object.is_exact_instance_of::<T>() { object.cast_exact().ok() } else { None }
 }
 
 static MAPPING: PyOnceLock<Py<PyType>> = PyOnceLock::new();

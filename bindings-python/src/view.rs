@@ -35,7 +35,7 @@ pub(crate) struct PyView<'b, 'py> {
 }
 
 impl<'b, 'py> PyView<'b, 'py> {
-    pub(crate) fn new(object: Bound<'py, PyAny>, budget: &'b Budget) -> Self {
+    pub(crate) fn new(object: &Bound<'py, PyAny>, budget: &'b Budget) -> Self {
         let shape = match budget.0.get().checked_sub(1) {
             Some(left) => {
                 budget.0.set(left);
@@ -72,7 +72,7 @@ impl View for PyView<'_, '_> {
             checked.set(true);
         }
         let value = dict.get_item(names::python_string(dict.py(), name)).map_err(|_| Unreadable::Host)?;
-        Ok(value.map(|value| Self::new(value, self.budget)))
+        Ok(value.map(|value| Self::new(&value, self.budget)))
     }
 
     fn element(&self, index: usize) -> Result<Option<Self>, Unreadable> {
@@ -84,7 +84,7 @@ impl View for PyView<'_, '_> {
             Shape::Tuple(tuple) => tuple.get_item(index),
             _ => return Ok(None),
         };
-        element.map(|element| Some(Self::new(element, self.budget))).map_err(|_| Unreadable::Host)
+        element.map(|element| Some(Self::new(&element, self.budget))).map_err(|_| Unreadable::Host)
     }
 
     fn len(&self) -> usize {
@@ -116,7 +116,7 @@ impl View for PyView<'_, '_> {
         for (key, value) in members {
             let key = key.cast::<PyString>().map_err(|_| Unreadable::KeyNotString)?;
             let name = key.to_str().map_err(|_| Unreadable::LoneSurrogate)?;
-            if each(name, Self::new(value, self.budget)).is_break() {
+            if each(name, Self::new(&value, self.budget)).is_break() {
                 break;
             }
         }
