@@ -12,19 +12,22 @@ mod approvals;
 mod fixed;
 mod shard;
 mod sliding;
+mod sync;
 
 #[cfg(test)]
+#[cfg(callgate_loom)]
+mod interleavings;
+#[cfg(test)]
+#[cfg(not(callgate_loom))]
 mod tests;
 
 use std::fmt;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use foldhash::quality::RandomState;
 use smallvec::{SmallVec, smallvec};
 
 use self::approvals::Approvals;
 use self::shard::{Shard, hash_key};
+use self::sync::{AtomicI64, Mutex, MutexGuard, Ordering, PoisonError, RandomState};
 use super::judge::{self, Seen, judge};
 use super::{
     Batch, CounterId, Held, Inspect, Outcome, Refund, ScopeValue, Slot, Store, StoreError, Usage, Verdict,

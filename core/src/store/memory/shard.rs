@@ -10,12 +10,12 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::hash::{BuildHasher, Hasher};
 
-use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use super::fixed::FixedRows;
 use super::sliding::SlidingRows;
+use super::sync::RandomState;
 use crate::amount::Amount;
 use crate::store::judge::Standing;
 use crate::store::{Counter, CounterId, Held, ScopeValue, Usage};
