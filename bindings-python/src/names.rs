@@ -1,11 +1,11 @@
 //! The member names that policies ask for, as Python strings that are made once.
 //!
-//! In: a name from a policy's path. Out: the same name as an interned `str`. Must not keep what an agent sends: names come
-//! from policies alone, and the table has a fixed size.
+//! In: a dict and a name from a policy's path. Out: the value at that name, if there is one. Must not keep what an
+//! agent sends: names come from policies alone, and the table has a fixed size.
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyString;
+use pyo3::types::{PyDict, PyString};
 
 /// Slots of the table: more names than the policies of one process ask for, in 32 KiB.
 const SLOTS: usize = 1 << 10;
@@ -20,18 +20,19 @@ struct Name {
     string: Py<PyString>,
 }
 
-/// The name as a Python string. A new one only where the table has no room for it.
-pub(crate) fn python_string<'py>(py: Python<'py>, name: &str) -> Bound<'py, PyString> {
+/// The value at `name`. Makes a Python string of the name only where the table has no room for it.
+pub(crate) fn look_up<'py>(dict: &Bound<'py, PyDict>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = dict.py();
     let start = place(name.as_bytes());
     for probe in 0..PROBES {
         let Some(slot) = TABLE.get(start.wrapping_add(probe) % SLOTS) else { break };
         let held =
             slot.get_or_init(py, || Name { text: name.into(), string: PyString::intern(py, name).unbind() });
         if *held.text == *name {
-            return held.string.bind(py).clone();
+            return dict.get_item(held.string.bind(py));
         }
     }
-    PyString::new(py, name)
+    dict.get_item(name)
 }
 
 /// Where the search for a name begins. Told by its length and three of its bytes: names are short and few, and hashing

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use callgate::{Kind, Unreadable, View};
+use callgate::{Kind, Reached, Unreadable, View};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
@@ -48,6 +48,7 @@ impl<'b, 'py> PyView<'b, 'py> {
 }
 
 impl View for PyView<'_, '_> {
+    #[inline]
     fn kind(&self) -> Result<Kind<'_>, Unreadable> {
         Ok(match &self.shape {
             Shape::Null => Kind::Null,
@@ -64,6 +65,7 @@ impl View for PyView<'_, '_> {
         })
     }
 
+    #[inline]
     fn member(&self, name: &str) -> Result<Option<Self>, Unreadable> {
         let Shape::Dict(dict, checked) = &self.shape else { return Ok(None) };
         if !checked.get() {
@@ -71,8 +73,20 @@ impl View for PyView<'_, '_> {
             check_keys(dict)?;
             checked.set(true);
         }
-        let value = dict.get_item(names::python_string(dict.py(), name)).map_err(|_| Unreadable::Host)?;
+        let value = names::look_up(dict, name).map_err(|_| Unreadable::Host)?;
         Ok(value.map(|value| Self::new(&value, self.budget)))
+    }
+
+    #[inline]
+    fn step(&self, name: &str) -> Result<Reached<Self>, Unreadable> {
+        // A dict is looked into without asking what kind of value it is.
+        if let Shape::Dict(..) = self.shape {
+            return Ok(self.member(name)?.map_or(Reached::Absent, Reached::Value));
+        }
+        Ok(match self.kind()? {
+            Kind::Null => Reached::Absent,
+            _ => Reached::WrongType,
+        })
     }
 
     fn element(&self, index: usize) -> Result<Option<Self>, Unreadable> {
