@@ -22,7 +22,7 @@ test: ## Format, lint, docs, and every test
 	bindings-python/test.sh
 	bindings-node/test.sh
 
-proof: ## Slower checks: licences and sources of dependencies, line coverage of core
+proof: ## Slower checks: dependencies, oldest compiler, interleavings, coverage, mutants (tests/proof.sh NAME runs one)
 	tests/proof.sh
 
 fuzz: ## Fuzz every target for FUZZ_SECONDS each, 1200 by default; needs the nightly toolchain

@@ -1,13 +1,76 @@
 #!/usr/bin/env bash
-# The slower checks of `make proof`. Installs what is missing.
+# The slower checks of `make proof`: each one by its name, or all of them. Installs what is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-command -v cargo-deny > /dev/null || cargo install --locked cargo-deny
-cargo deny check licenses bans sources
+# Per cent of core's lines that tests reach.
+lines=98
+oldest=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
-# Debian's LLVM reads the coverage data; the setup of cargo-llvm-cov would fetch a component of its own.
-command -v cargo-llvm-cov > /dev/null || cargo install --locked cargo-llvm-cov
-llvm=$(ls -d /usr/lib/llvm-* 2> /dev/null | sort -V | tail -n 1)
-export CARGO_LLVM_COV_SETUP=no LLVM_COV="$llvm/bin/llvm-cov" LLVM_PROFDATA="$llvm/bin/llvm-profdata"
-cargo llvm-cov --package callgate --package callgate-tests --ignore-filename-regex '^(cli|host|tests|benches)/' --summary-only
+installed() {
+    command -v "$1" > /dev/null || cargo install --locked "$1"
+}
+
+# Licences, bans and sources of everything that is linked.
+dependencies() {
+    installed cargo-deny
+    cargo deny check licenses bans sources
+}
+
+# What the tests reach of core. Debian's LLVM reads the data; the set-up of cargo-llvm-cov would fetch a component of its own.
+coverage() {
+    installed cargo-llvm-cov
+    local llvm
+    llvm=$(find /usr/lib -maxdepth 1 -name 'llvm-*' | sort -V | tail -n 1)
+    CARGO_LLVM_COV_SETUP=no LLVM_COV=$llvm/bin/llvm-cov LLVM_PROFDATA=$llvm/bin/llvm-profdata \
+        cargo llvm-cov --package callgate --package callgate-tests --summary-only --fail-under-lines "$lines" \
+        --ignore-filename-regex '(^|/)(cli|host|stores|tests|benches)/|/tests(\.rs|/)|interleavings\.rs'
+}
+
+# Every order in which two threads can meet in the in-memory store.
+interleavings() {
+    RUSTFLAGS="--cfg callgate_loom" cargo test --locked --package callgate --lib --target-dir target/loom interleavings
+}
+
+# The oldest compiler that is promised, where it is installed.
+msrv() {
+    if cargo "+$oldest" --version > /dev/null 2>&1; then
+        cargo "+$oldest" check --workspace --locked --target-dir target/msrv
+    else
+        echo "skipped: the $oldest toolchain is not installed"
+    fi
+}
+
+# Undefined behaviour below core, where the nightly toolchain has miri.
+miri() {
+    if cargo +nightly miri --version > /dev/null 2>&1; then
+        cargo +nightly miri test --package callgate --lib --target-dir target/miri -- glob number raw
+    else
+        echo "skipped: the nightly toolchain has no miri"
+    fi
+}
+
+# Changes of core's interface against the newest release.
+interface() {
+    if cargo info --registry crates-io callgate > /dev/null 2>&1; then
+        installed cargo-semver-checks
+        cargo semver-checks --package callgate
+    else
+        echo "skipped: callgate is not released yet"
+    fi
+}
+
+# Mistakes put into core one at a time: a test has to fail for each. Takes hours; MUTANTS=0/100 tries a hundredth.
+mutants() {
+    installed cargo-mutants
+    cargo mutants --package callgate --test-package callgate --test-package callgate-tests --shard "${MUTANTS:-0/1}" \
+        --file 'core/src/{condition,decision,evaluate}/*.rs' --file 'core/src/store/{judge.rs,memory/*.rs}' \
+        --output target/mutants
+}
+
+checks=("$@")
+[ $# -gt 0 ] || checks=(dependencies msrv interface interleavings miri coverage mutants)
+for check in "${checks[@]}"; do
+    echo "== $check"
+    "$check"
+done
