@@ -6,6 +6,7 @@ mod charges;
 mod contract;
 mod files;
 mod full;
+mod growth;
 mod kill;
 mod read_only;
 mod scratch;

@@ -1,0 +1,76 @@
+//! The file stays small by itself: calls forget what has ended, a few rows each, and the log is taken over into the file.
+
+use std::fs;
+
+use callgate::{Algorithm, Counter, Owner, Store as _, Window};
+use rusqlite::Connection;
+
+use crate::charges::{at, charge, counter, is_taken, used};
+use crate::scratch::{Scratch, open};
+
+fn minute(algorithm: Algorithm) -> Counter {
+    Counter::new(Owner::AllTools, "minute", Window::Minute, algorithm, "grant")
+}
+
+fn rows(file: &std::path::Path, table: &str) -> i64 {
+    let connection = Connection::open(file).unwrap();
+    connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn calls_forget_what_has_ended_as_fast_as_it_is_written() {
+    for algorithm in [Algorithm::Fixed, Algorithm::Sliding] {
+        let scratch = Scratch::new(&format!("growth-{}", algorithm.name()));
+        let file = scratch.path("counters.db");
+        let (store, counter) = (open(&file), minute(algorithm));
+        // A new scope value every 20 ms for ten minutes: 3,000 live at a time, and 30,000 ever.
+        for n in 0..30_000 {
+            assert!(is_taken(&charge(&store, &counter, &n.to_string(), 1, n * 20).unwrap()));
+        }
+        let live = if algorithm == Algorithm::Fixed { 3_000 } else { 3_000 + 50 };
+        let left = rows(&file, "counters");
+        // Two windows at most: the one before may still be going, a few rows with each call.
+        assert!(left >= 3_000 && left <= 2 * live, "{left} rows are left");
+        store.purge(at(30_000 * 20 + 120_000)).unwrap();
+        assert_eq!((rows(&file, "counters"), rows(&file, "charges")), (0, 0));
+    }
+}
+
+#[test]
+fn a_long_log_is_forgotten_in_steps_and_stays_true() {
+    let scratch = Scratch::new("long-log");
+    let file = scratch.path("counters.db");
+    let (store, long, other) = (open(&file), minute(Algorithm::Sliding), counter("other", Algorithm::Fixed));
+    for n in 0..2_000 {
+        assert!(is_taken(&charge(&store, &long, "a", 2_000, n).unwrap()));
+    }
+    // Another counter's calls, once all of it has expired.
+    let later = 200_000;
+    let mut left = rows(&file, "charges");
+    for n in 0..400 {
+        assert!(is_taken(&charge(&store, &other, "a", 1_000, later + n).unwrap()));
+        if n == 20 {
+            let now = rows(&file, "charges");
+            assert!(now < left && left - now < 500, "{} of {left} rows went at once", left - now);
+            left = now;
+            // A clock that runs behind finds no room where there was none.
+            assert_eq!(used(&store, &long, "a", 1_999), left);
+            assert!(!is_taken(&charge(&store, &long, "a", left, 1_999).unwrap()));
+        }
+    }
+    assert_eq!(rows(&file, "charges"), 0);
+    // Forgotten whole, it is not counted into again.
+    assert!(charge(&store, &long, "a", 2_000, 1_999).unwrap().usage[0].stamp >= at(1_999 + 60_000));
+}
+
+#[test]
+fn the_log_does_not_grow_without_end() {
+    let scratch = Scratch::new("log");
+    let (store, counter) = (open(scratch.path("counters.db")), counter("c", Algorithm::Fixed));
+    for n in 0..10_000 {
+        charge(&store, &counter, "a", 100_000, n).unwrap();
+    }
+    // 10,000 pages would be 40 MB.
+    let log = fs::metadata(scratch.path("counters.db-wal")).unwrap().len();
+    assert!(log < 8 << 20, "the log has {log} bytes");
+}
