@@ -79,6 +79,12 @@ pub(crate) fn of(error: &RedisError) -> Failure {
     match error.kind() {
         ErrorKind::Io => of_io(error),
         ErrorKind::AuthenticationFailed => unauthorized(),
+        // The only error of its code that says nothing of the command. The server closes the connection with it.
+        ErrorKind::Server(ServerErrorKind::ResponseError)
+            if error.detail().is_some_and(|detail| detail.starts_with("max number of clients")) =>
+        {
+            Failure::transient("the Redis server has too many clients: raise `maxclients`", true)
+        }
         ErrorKind::Server(kind) => of_server(kind),
         ErrorKind::Extension => match error.code() {
             Some("OOM") => Failure::transient("the Redis server is out of memory: raise `maxmemory`", false),
@@ -200,8 +206,16 @@ mod tests {
 
     #[test]
     fn errors_know_whether_waiting_helps() {
-        for line in ["OOM x", "LOADING x", "READONLY x", "CLUSTERDOWN x", "TRYAGAIN x", "MISCONF x", "BUSY x"]
-        {
+        for line in [
+            "OOM x",
+            "LOADING x",
+            "READONLY x",
+            "CLUSTERDOWN x",
+            "TRYAGAIN x",
+            "MISCONF x",
+            "BUSY x",
+            "ERR max number of clients reached",
+        ] {
             assert!(of(&server(line)).error.is_transient(), "{line}");
         }
         for line in ["WRONGPASS x", "NOAUTH x", "NOPERM x", "WRONGTYPE x", "ERR x", "WHATEVER x"] {
