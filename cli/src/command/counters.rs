@@ -106,7 +106,7 @@ fn show(out: &mut impl Write, format: CountersFormat, held: &Held) -> Result<(),
             let entry = shown(tool.unwrap_or("all_tools"));
             let (name, scope) = (shown(name), scope.to_string());
             let (algorithm, kind) = (counter.algorithm().name(), shown(counter.scope()));
-            let who = shown(&scope);
+            let (who, used) = (shown(&scope), used.to_string());
             writeln!(out, "{used:>USED$}  {resets_at}  {entry}.{name}, {algorithm} {window}, {kind} {who}")?;
         }
         CountersFormat::Json => {

@@ -102,3 +102,13 @@ fn a_store_that_cannot_be_opened_says_why_and_is_not_made() {
         assert!(run.status == 2 && run.err.contains(reason), "{}", run.err);
     }
 }
+
+#[test]
+fn people_get_columns_that_line_up() {
+    let (_, url) = charged("columns");
+    let run = callgate(&["counters", "list", "--store", &url]);
+    let mut lines = run.out.lines();
+    let until = lines.next().unwrap().find("UNTIL").unwrap();
+    let dates: Vec<_> = lines.map(|line| line.find(" 20").map(|space| space + 1)).collect();
+    assert!(!dates.is_empty() && dates.iter().all(|date| *date == Some(until)), "{}", run.out);
+}
