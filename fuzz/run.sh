@@ -24,7 +24,7 @@ for target in "${targets[@]}"; do
         -max_total_time="$seconds" -timeout=10 -rss_limit_mb=4096 -max_len=65536 -print_final_stats=1 \
         "${dictionary[@]}"; then
         failed=1
-        echo "== $target found something. To repeat it: the newest file under fuzz/artifacts/$target, with"
+        echo "== $target failed or was interrupted. A find is the newest file under fuzz/artifacts/$target; to repeat it:"
         echo "   cargo +nightly fuzz run --fuzz-dir fuzz --sanitizer $sanitizer $target fuzz/artifacts/$target/FILE"
     fi
 done
