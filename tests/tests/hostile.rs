@@ -132,3 +132,30 @@ fn hostile_texts_and_arguments_are_bounded() {
 fn regex_policy(pattern: &str) -> String {
     format!("tools: {{t: {{deny_if: [{{path: args.x, op: regex, value: '{pattern}'}}]}}}}")
 }
+
+/// Reading a number or a text with escapes takes time by its length, and tests that name it read it again each time.
+#[test]
+fn reading_a_long_value_again_and_again_takes_steps() {
+    let number = format!("{{\"a\":{}}}", "7".repeat(4_000_000));
+    let escaped = format!("{{\"a\":\"{}\"}}", "\\u0061".repeat(600_000));
+    let neq = |count: usize, operand: &str| {
+        let tests = vec![format!("{{path: args.a, op: neq, value: {operand}}}"); count].join(", ");
+        format!("{{version: '1', default: deny, tools: {{t: {{require: [{tests}]}}}}}}")
+    };
+    let index = format!(
+        "{{version: '1', default: deny, tools: {{t: {{deny_if: [{{any: [{}]}}]}}}}}}",
+        ["{path: 'args.a[0]', op: eq, value: 1}"; 8].join(", ")
+    );
+    for (policy, args, code) in [
+        (neq(1, "7"), &number, Code::Allowed),
+        (neq(8, "7"), &number, Code::InvalidArgs),
+        (neq(8, "x"), &escaped, Code::InvalidArgs),
+        (index, &number, Code::InvalidArgs),
+    ] {
+        let policy = Policy::from_yaml(&policy).unwrap();
+        let Evaluation::Decided(decision) = policy.evaluate_json(&Call::new("t", args.as_str())) else {
+            panic!("pending under {policy:?}")
+        };
+        assert_eq!(decision.code(), code, "{:?}", decision.message());
+    }
+}

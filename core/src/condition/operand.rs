@@ -23,6 +23,7 @@ impl Operand {
     /// Whether `value` equals this operand (spec 5.7). Recursion is as deep as the operand, which the document bounds.
     pub(crate) fn equals<V: View>(&self, value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
         steps.take(1)?;
+        steps.take_value(value)?;
         Ok(match (self, value.kind()?) {
             (_, Kind::Foreign) => Outcome::Unknown,
             (Self::Null, kind) => (kind == Kind::Null).into(),
@@ -197,6 +198,7 @@ impl List {
     /// Whether `value` is a member. Only members of its type count; with none of its type, unknown (spec 5.12).
     pub(crate) fn has<V: View>(&self, value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
         steps.take(1)?;
+        steps.take_value(value)?;
         let among = |found: bool, any_of_type: bool| match (found, any_of_type) {
             (true, _) => Outcome::Holds,
             (false, true) => Outcome::Fails,

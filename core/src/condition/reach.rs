@@ -92,12 +92,12 @@ fn walk<V: View>(
     while let Some((segment, after)) = rest.split_first() {
         let next = match segment {
             Segment::Name(name) | Segment::Quoted(name) => value.step(name)?,
-            Segment::Index(index) => match value.kind()? {
+            Segment::Index(index) => match kind_of(value, steps)? {
                 Kind::Array => value.element(*index)?.map_or(Reached::Absent, Reached::Value),
                 Kind::Null => Reached::Absent,
                 _ => Reached::WrongType,
             },
-            Segment::Each => match value.kind()? {
+            Segment::Each => match kind_of(value, steps)? {
                 Kind::Array => return each(value, after, steps, visitor),
                 Kind::Null => Reached::Absent,
                 _ => Reached::WrongType,
@@ -111,7 +111,14 @@ fn walk<V: View>(
         value = &held;
         rest = after;
     }
+    steps.take_value(value)?;
     visitor.leaf(Leaf::Value(value))
+}
+
+/// What a value is that a path steps into, for the steps that reading it takes.
+fn kind_of<'v, V: View>(value: &'v V, steps: &Steps) -> Result<Kind<'v>, Unreadable> {
+    steps.take_value(value)?;
+    value.kind()
 }
 
 #[inline(never)]

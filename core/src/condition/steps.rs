@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use crate::ceilings::CALL_STEPS;
-use crate::view::Unreadable;
+use crate::view::{Unreadable, View};
 
 /// What is left of the steps of one call.
 #[derive(Debug)]
@@ -30,5 +30,11 @@ impl Steps {
     #[inline]
     pub(crate) fn take_text(&self, text: &str) -> Result<(), Unreadable> {
         self.take(text.len() as u64 / 16)
+    }
+
+    /// Takes the steps of reading a value once, whatever is then done with it.
+    #[inline]
+    pub(crate) fn take_value<V: View>(&self, value: &V) -> Result<(), Unreadable> {
+        self.take(value.weight() as u64 / 16)
     }
 }

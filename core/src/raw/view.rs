@@ -168,6 +168,14 @@ impl View for RawView<'_> {
         Ok(self.items().nth(index))
     }
 
+    fn weight(&self) -> usize {
+        let node = self.node();
+        match node.kind {
+            NodeKind::Number | NodeKind::Escaped => node.end.saturating_sub(node.start) as usize,
+            _ => 0,
+        }
+    }
+
     fn len(&self) -> usize {
         match self.node_kind() {
             NodeKind::Array | NodeKind::Object => self.node().count as usize,

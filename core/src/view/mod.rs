@@ -112,6 +112,12 @@ pub trait View: Sized {
     /// [`Unreadable`] where the host cannot read the element in place.
     fn element(&self, index: usize) -> Result<Option<Self>, Unreadable>;
 
+    /// Bytes that [`View::kind`] looks at each time: of a literal that it parses, or a text that it unescapes. 0 where it
+    /// takes the same time for any value. Steps are charged for them (spec 11).
+    fn weight(&self) -> usize {
+        0
+    }
+
     /// Number of elements of an array or of members of an object; 0 for anything else.
     fn len(&self) -> usize;
 
