@@ -2,8 +2,8 @@
 
 use std::hint::black_box;
 
-use callgate::{Call, Engine, Identity, Policy};
-use callgate_benches::{by_hand, charge, payment_policy};
+use callgate::{Call, Engine, Identity};
+use callgate_benches::{by_hand, charge, limit_policy, payment_policy};
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::{Value, json};
 
@@ -51,8 +51,7 @@ fn evaluate(criterion: &mut Criterion) {
 }
 
 fn limits(criterion: &mut Criterion) {
-    let text = "{version: '1', default: deny, tools: {t: {limits: [{counter: n, window: minute, max: 1000000000000, scope: identity}]}}}";
-    let engine = Engine::new(Policy::from_yaml(text).expect("the policy loads"));
+    let engine = Engine::new(limit_policy());
     let names: Vec<String> = (0..10_000).map(|n| format!("agent-{n}")).collect();
     let empty = json!({});
     let mut next = 0_usize;

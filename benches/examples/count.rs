@@ -2,8 +2,8 @@
 
 use std::hint::black_box;
 
-use callgate::{Call, Engine, Identity, Policy};
-use callgate_benches::{by_hand, charge, payment_policy};
+use callgate::{Call, Engine, Identity};
+use callgate_benches::{by_hand, charge, limit_policy, payment_policy};
 use serde_json::json;
 
 const ROUNDS: usize = 100_000;
@@ -11,10 +11,7 @@ const ROUNDS: usize = 100_000;
 fn main() {
     let policy = payment_policy();
     let engine = Engine::new(policy.clone());
-    let limited = Engine::new(
-        Policy::from_yaml("{version: '1', default: deny, tools: {t: {limits: [{counter: n, window: minute, max: 1000000000000, scope: identity}]}}}")
-            .expect("the policy loads"),
-    );
+    let limited = Engine::new(limit_policy());
     let (args, empty) = (charge(), json!({}));
     let text = args.to_string();
     let path = std::env::args().nth(1).unwrap_or_default();

@@ -4,8 +4,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use callgate::{Call, Engine, Identity, Policy};
-use callgate_benches::{by_hand, charge, payment_policy};
+use callgate::{Call, Engine, Identity};
+use callgate_benches::{by_hand, charge, limit_policy, payment_policy};
 use serde_json::{Value, json};
 
 type Path<'p> = (&'static str, Box<dyn Fn() -> bool + 'p>);
@@ -13,10 +13,7 @@ type Path<'p> = (&'static str, Box<dyn Fn() -> bool + 'p>);
 fn main() {
     let policy = payment_policy();
     let engine = Engine::new(policy.clone());
-    let limited = Engine::new(
-        Policy::from_yaml("{version: '1', default: deny, tools: {t: {limits: [{counter: n, window: minute, max: 1000000000000, scope: identity}]}}}")
-            .expect("the policy loads"),
-    );
+    let limited = Engine::new(limit_policy());
     let (args, empty) = (charge(), json!({}));
     let text = args.to_string();
     let alice = Identity::new("alice");

@@ -25,6 +25,13 @@ tools:
     Policy::from_yaml(&text).expect("the policy loads")
 }
 
+/// One limit for each identity on the tool `t`, which no bench reaches.
+pub fn limit_policy() -> Policy {
+    let limit = "{counter: n, window: minute, max: 1000000000000, scope: identity}";
+    let text = format!("{{version: '1', default: deny, tools: {{t: {{limits: [{limit}]}}}}}}");
+    Policy::from_yaml(&text).expect("the policy loads")
+}
+
 /// The arguments of a charge that is allowed.
 pub fn charge() -> Value {
     json!({"amount": 4200, "currency": "eur", "customer": "cus_123", "description": "order 17", "capture": true})
