@@ -77,6 +77,7 @@ mod path;
 mod pattern;
 mod policy;
 mod raw;
+mod same;
 mod scope;
 mod store;
 mod suggest;

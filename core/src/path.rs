@@ -33,6 +33,8 @@ pub(crate) enum Segment {
 pub(crate) struct Path {
     pub(crate) root: Root,
     pub(crate) segments: Box<[Segment]>,
+    /// Whether one of them is `[*]`, so that the path stands for several values.
+    pub(crate) has_each: bool,
     pub(crate) text: Box<str>,
 }
 
@@ -91,7 +93,10 @@ impl Path {
             Root::Args | Root::Identity | Root::State if segments.is_empty() => {
                 error(format!("`{text}` alone names no value"), GRAMMAR)
             }
-            _ => Ok(Self { root, segments: segments.into(), text: text.into() }),
+            _ => {
+                let has_each = segments.contains(&Segment::Each);
+                Ok(Self { root, segments: segments.into(), has_each, text: text.into() })
+            }
         }
     }
 
@@ -123,11 +128,6 @@ impl Path {
             return None;
         }
         Some((Segment::Index(digits.parse().ok()?), rest))
-    }
-
-    /// Whether the path stands for several values.
-    pub(crate) fn has_each(&self) -> bool {
-        self.segments.contains(&Segment::Each)
     }
 }
 

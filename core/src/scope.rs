@@ -31,6 +31,7 @@ fn identity_path(claim: &str) -> Path {
     Path {
         root: Root::Identity,
         segments: [Segment::Name(claim.into())].into(),
+        has_each: false,
         text: format!("identity.{claim}").into(),
     }
 }

@@ -25,15 +25,15 @@ impl fmt::Display for Test {
         match &self.operator {
             Operator::Equal(operand) => write!(f, "{} {operand}", if self.negated { "neq" } else { "eq" }),
             Operator::Member(list) => write!(f, "{not}in {list}"),
-            Operator::Ordered(order, number) => {
-                let name = match order {
+            Operator::Ordered(ordered) => {
+                let name = match ordered.order {
                     Order::Less => "lt",
                     Order::LessOrEqual => "lte",
                     Order::Greater => "gt",
                     Order::GreaterOrEqual => "gte",
                 };
                 write!(f, "{name} ")?;
-                number.write_canonical(f)
+                ordered.operand.write_canonical(f)
             }
             Operator::Matches(pattern) => write!(f, "{not}regex {}", Operand::String(pattern.text().into())),
             Operator::Contains(operand) => write!(f, "{not}contains {operand}"),

@@ -20,9 +20,9 @@ pub(crate) use outcome::{Place, Quantifier};
 pub(crate) use reach::{Facts, Leaf, Visitor};
 pub(crate) use steps::Steps;
 
-use crate::path::Path;
+use crate::path::{Path, Root};
 use crate::trace::{Sink, Step};
-use crate::view::{Unreadable, View};
+use crate::view::{Reached, Unreadable, View};
 
 /// A compiled condition.
 #[derive(Debug, Clone)]
@@ -112,7 +112,8 @@ fn combine<A: View, I: View, S: Sink>(
 }
 
 impl Test {
-    #[inline(always)]
+    /// A function of its own, so that what a check needs stays in registers.
+    #[inline(never)]
     fn evaluate<A: View, I: View, S: Sink>(
         &self,
         facts: &Facts<'_, A, I>,
@@ -121,6 +122,35 @@ impl Test {
         sink: &mut S,
     ) -> Result<Outcome, Unreadable> {
         facts.steps.take(1)?;
+        let (outcome, why) = match facts.args {
+            Some(args) if self.path.root == Root::Args && !self.path.has_each => {
+                self.find(args, place, &facts.steps)?
+            }
+            _ => self.fold(facts, place, quantifier)?,
+        };
+        sink.open(Step::Here, || self.to_string());
+        sink.close(outcome.name(), why.text());
+        Ok(outcome)
+    }
+
+    /// The outcome of the one value that the path names.
+    #[inline(always)]
+    fn find<A: View>(&self, args: &A, place: Place, steps: &Steps) -> Result<(Outcome, Why), Unreadable> {
+        match reach::find(args, &self.path.segments, steps)? {
+            Reached::Value(value) => self.of(Leaf::Value(&value), place, steps),
+            Reached::Absent => self.of(Leaf::<A>::Absent, place, steps),
+            Reached::WrongType => self.of(Leaf::<A>::WrongType, place, steps),
+        }
+    }
+
+    /// The outcome of all values that the path names.
+    #[inline(never)]
+    fn fold<A: View, I: View>(
+        &self,
+        facts: &Facts<'_, A, I>,
+        place: Place,
+        quantifier: Quantifier,
+    ) -> Result<(Outcome, Why), Unreadable> {
         let mut verdict = Verdict {
             test: self,
             place,
@@ -130,9 +160,30 @@ impl Test {
             why: Why::NoElement,
         };
         facts.reach(&self.path, &mut verdict)?;
-        sink.open(Step::Here, || self.to_string());
-        sink.close(verdict.whole.name(), verdict.why.text());
-        Ok(verdict.whole)
+        Ok((verdict.whole, verdict.why))
+    }
+
+    /// The outcome of one value.
+    #[inline(always)]
+    fn of<V: View>(
+        &self,
+        leaf: Leaf<'_, V>,
+        place: Place,
+        steps: &Steps,
+    ) -> Result<(Outcome, Why), Unreadable> {
+        let (outcome, why) = match leaf {
+            Leaf::Value(value) => match self.operator.test(value, steps)? {
+                Outcome::Unknown => (Outcome::Unknown, Why::WrongType),
+                decided => (decided, Why::Decided),
+            },
+            Leaf::WrongType => (Outcome::Unknown, Why::WrongStep),
+            Leaf::Absent => match (&self.operator, place) {
+                (Operator::Exists(wanted), _) => ((!*wanted).into(), Why::Absent),
+                (_, Place::Permit) => (Outcome::Unknown, Why::Absent),
+                (_, Place::Block) => (Outcome::Fails, Why::Absent),
+            },
+        };
+        Ok((if self.negated { !outcome } else { outcome }, why))
     }
 }
 
@@ -171,19 +222,7 @@ impl Why {
 impl Visitor for Verdict<'_> {
     #[inline]
     fn leaf<V: View>(&mut self, leaf: Leaf<'_, V>) -> Result<ControlFlow<()>, Unreadable> {
-        let (outcome, why) = match (leaf, &self.test.operator) {
-            (Leaf::Absent, Operator::Exists(wanted)) => ((!*wanted).into(), Why::Absent),
-            (Leaf::Absent, _) => match self.place {
-                Place::Permit => (Outcome::Unknown, Why::Absent),
-                Place::Block => (Outcome::Fails, Why::Absent),
-            },
-            (Leaf::WrongType, _) => (Outcome::Unknown, Why::WrongStep),
-            (Leaf::Value(value), operator) => match operator.test(value, self.steps)? {
-                Outcome::Unknown => (Outcome::Unknown, Why::WrongType),
-                decided => (decided, Why::Decided),
-            },
-        };
-        let outcome = if self.test.negated { !outcome } else { outcome };
+        let (outcome, why) = self.test.of(leaf, self.place, self.steps)?;
         let before = self.whole;
         // Of one value alone, as nearly all paths name, the whole is its outcome.
         self.whole = if self.why == Why::NoElement { outcome } else { self.quantifier.with(before, outcome) };

@@ -113,12 +113,23 @@ struct Headed {
     text: Box<str>,
 }
 
-/// The first eight bytes, zeros behind those that are not there.
+/// The first eight bytes; of a shorter text all bytes, some of them twice.
 #[inline]
 fn head(text: &str) -> u64 {
-    match text.as_bytes().first_chunk() {
-        Some(first) => u64::from_le_bytes(*first),
-        None => text.bytes().rev().fold(0, |head, byte| (head << 8) | u64::from(byte)),
+    let text = text.as_bytes();
+    let two_ends = |first: u32, last: u32| u64::from(first) | (u64::from(last) << 32);
+    if let Some(first) = text.first_chunk() {
+        return u64::from_le_bytes(*first);
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return two_ends(u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+    }
+    match (text.first_chunk(), text.last_chunk(), text.first()) {
+        (Some(first), Some(last), _) => {
+            two_ends(u16::from_le_bytes(*first).into(), u16::from_le_bytes(*last).into())
+        }
+        (.., Some(byte)) => (*byte).into(),
+        (.., None) => 0,
     }
 }
 
@@ -214,13 +225,27 @@ impl List {
                 let found = self.numbers.binary_search_by(|member| member.compare(&number)).is_ok();
                 among(found, !self.numbers.is_empty())
             }
-            Kind::String(text) => {
-                steps.take_text(&text)?;
-                among(self.strings.has(&text), !self.strings.is_empty())
-            }
+            Kind::String(text) => self.has_string(&text, steps)?,
             Kind::Array => Self::any_equal(&self.arrays, value, steps)?,
             Kind::Object => Self::any_equal(&self.objects, value, steps)?,
             Kind::Foreign => Outcome::Unknown,
+        })
+    }
+
+    /// [`List::has`] of a string, for the same steps.
+    #[inline]
+    pub(crate) fn has_text(&self, text: &str, steps: &Steps) -> Result<Outcome, Unreadable> {
+        steps.take(1)?;
+        self.has_string(text, steps)
+    }
+
+    #[inline]
+    fn has_string(&self, text: &str, steps: &Steps) -> Result<Outcome, Unreadable> {
+        steps.take_text(text)?;
+        Ok(match self.strings.has(text) {
+            true => Outcome::Holds,
+            false if self.strings.is_empty() => Outcome::Unknown,
+            false => Outcome::Fails,
         })
     }
 

@@ -36,15 +36,25 @@ pub(crate) const NAMES: [&str; 17] = [
 #[derive(Debug, Clone)]
 pub(crate) enum Operator {
     Equal(Operand),
-    Member(List),
-    Ordered(Order, Number<'static>),
+    Member(Box<List>),
+    Ordered(Box<Ordered>),
     Matches(Box<Pattern>),
     Contains(Operand),
     Exists(bool),
     StartsWith(Box<str>),
     EndsWith(Box<str>),
-    SubsetOf(List),
-    Within(Directory),
+    SubsetOf(Box<List>),
+    Within(Box<Directory>),
+}
+
+/// An order and its operand.
+#[derive(Debug, Clone)]
+pub(crate) struct Ordered {
+    pub(crate) order: Order,
+    pub(crate) operand: Number<'static>,
+    /// The whole numbers of 64 bits that it admits; from is above to where it admits none.
+    from: i64,
+    to: i64,
 }
 
 /// Which side of the operand a number must lie on.
@@ -68,6 +78,33 @@ impl Order {
     }
 }
 
+impl Ordered {
+    fn new(order: Order, operand: Number<'static>) -> Self {
+        let admits = |whole: i64| order.admits(Number::from_i64(whole).compare(&operand));
+        // What is admitted is all up to some number, or all from some number on.
+        let (from, to) = match (admits(i64::MIN), admits(i64::MAX)) {
+            (true, true) => (i64::MIN, i64::MAX),
+            (false, false) => (i64::MAX, i64::MIN),
+            (true, false) => (i64::MIN, last(admits)),
+            (false, true) => (last(|whole| !admits(whole)).saturating_add(1), i64::MAX),
+        };
+        Self { order, operand, from, to }
+    }
+
+    #[inline]
+    fn admits_whole(&self, whole: i64) -> bool {
+        self.from <= whole && whole <= self.to
+    }
+}
+
+/// The last number for which `holds` is true: it is true for the least, false for the greatest, and changes once.
+fn last(holds: impl Fn(i64) -> bool) -> i64 {
+    (0..u64::BITS).rev().fold(i64::MIN, |last, bit| match last.checked_add_unsigned(1 << bit) {
+        Some(next) if holds(next) => next,
+        _ => last,
+    })
+}
+
 /// Why an operator and an operand do not go together.
 #[derive(Debug)]
 pub(crate) struct OperatorError {
@@ -83,8 +120,8 @@ impl Operator {
             let message = format!("`{name}` needs {what} as its `value`");
             Err(OperatorError { code: "invalid_operand", message, help: None })
         };
-        let list = |operand: Operand, build: fn(List) -> Self| match operand {
-            Operand::Array(members) => Ok(build(List::new(members))),
+        let list = |operand: Operand, build: fn(Box<List>) -> Self| match operand {
+            Operand::Array(members) => Ok(build(Box::new(List::new(members)))),
             _ => wants("a list"),
         };
         let text = |operand: Operand, build: fn(Box<str>) -> Self| match operand {
@@ -92,7 +129,7 @@ impl Operator {
             _ => wants("a string"),
         };
         let ordered = |operand: Operand, order: Order| match operand {
-            Operand::Number(number) => Ok(Self::Ordered(order, number)),
+            Operand::Number(number) => Ok(Self::Ordered(Box::new(Ordered::new(order, number)))),
             _ => wants("a number"),
         };
         let pattern = |operand: Operand| match operand {
@@ -130,7 +167,7 @@ impl Operator {
             "subset_of" => positive(list(operand, Self::SubsetOf)),
             "within" => positive(match &operand {
                 Operand::String(text) => match Directory::new(text) {
-                    Some(directory) => Ok(Self::Within(directory)),
+                    Some(directory) => Ok(Self::Within(Box::new(directory))),
                     None => wants(
                         "an absolute path that begins with `/`, without `\\` and without a `..` above the root,",
                     ),
@@ -144,6 +181,25 @@ impl Operator {
     /// What the operator says of a value that is there.
     #[inline]
     pub(crate) fn test<V: View>(&self, value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
+        // What can be told at once is not told by way of its kind.
+        match self {
+            Self::Ordered(ordered) => {
+                if let Some(whole) = value.as_i64() {
+                    return Ok(ordered.admits_whole(whole).into());
+                }
+            }
+            Self::Member(list) => {
+                if let Some(text) = value.as_str() {
+                    return list.has_text(text, steps);
+                }
+            }
+            _ => {}
+        }
+        self.test_kind(value, steps)
+    }
+
+    #[inline(never)]
+    fn test_kind<V: View>(&self, value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
         match self {
             Self::Equal(operand) => return operand.equals(value, steps),
             Self::Member(list) => return list.has(value, steps),
@@ -155,8 +211,8 @@ impl Operator {
         }
         Ok(match (self, kind) {
             (Self::Exists(wanted), kind) => ((kind != Kind::Null) == *wanted).into(),
-            (Self::Ordered(order, operand), Kind::Number(number)) => {
-                order.admits(number.compare(operand)).into()
+            (Self::Ordered(ordered), Kind::Number(number)) => {
+                ordered.order.admits(number.compare(&ordered.operand)).into()
             }
             (Self::Matches(pattern), Kind::String(text)) => {
                 steps.take(pattern.steps(text.len()))?;
@@ -174,5 +230,29 @@ impl Operator {
             (Self::Within(directory), Kind::String(text)) => directory.contains(&text),
             _ => Outcome::Unknown,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The whole numbers that an order admits are the same by its range as by comparison, on both sides of every edge.
+    #[test]
+    fn a_range_admits_what_its_order_admits() {
+        let edges = [i64::MIN, i64::MIN + 1, -11, -10, -1, 0, 1, 9, 10, 11, i64::MAX - 1, i64::MAX];
+        let operands =
+            ["0", "10", "10.5", "-10.5", "1e-300", "-1e-300", "9223372036854775807", "9223372036854775807.5"];
+        let beyond = ["-9223372036854775808", "-9223372036854775808.5", "1e300", "-1e300"];
+        for text in operands.into_iter().chain(beyond) {
+            for order in [Order::Less, Order::LessOrEqual, Order::Greater, Order::GreaterOrEqual] {
+                let operand = Number::from_literal(text).unwrap().into_owned();
+                let ordered = Ordered::new(order, operand.clone());
+                for whole in edges {
+                    let by_comparison = order.admits(Number::from_i64(whole).compare(&operand));
+                    assert_eq!(ordered.admits_whole(whole), by_comparison, "{whole} {order:?} {text}");
+                }
+            }
+        }
     }
 }

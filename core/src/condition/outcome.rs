@@ -89,6 +89,15 @@ pub(crate) enum Place {
 }
 
 impl Place {
+    /// The outcome that is not against the call.
+    #[inline]
+    pub(crate) const fn passing(self) -> Outcome {
+        match self {
+            Self::Permit => Outcome::Holds,
+            Self::Block => Outcome::Fails,
+        }
+    }
+
     /// How a path with `[*]` stands for its elements before any `not` (spec 5.6).
     pub(crate) const fn quantifier(self) -> Quantifier {
         match self {

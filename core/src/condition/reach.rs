@@ -41,16 +41,12 @@ impl<A: View, I: View> Facts<'_, A, I> {
     /// Shows every value that `path` names to `visitor`, in order.
     #[inline]
     pub(crate) fn reach(&self, path: &Path, visitor: &mut impl Visitor) -> Result<(), Unreadable> {
-        if let (Root::Args, Some(args)) = (path.root, self.args) {
-            // Whether the visitor broke off is its own business.
-            let _flow = walk(args, &path.segments, &self.steps, visitor)?;
-            return Ok(());
-        }
-        self.reach_elsewhere(path, visitor)
-    }
-
-    fn reach_elsewhere(&self, path: &Path, visitor: &mut impl Visitor) -> Result<(), Unreadable> {
+        // Whether the visitor broke off is its own business.
         let _flow = match (path.root, self.identity) {
+            (Root::Args, _) => match self.args {
+                Some(args) => walk(args, &path.segments, &self.steps, visitor)?,
+                None => in_empty_object::<A>(&path.segments, visitor)?,
+            },
             (Root::Identity, Identity::Claims(claims)) => walk(claims, &path.segments, &self.steps, visitor)?,
             (Root::Identity, Identity::Id(id)) => match path.segments.split_first() {
                 Some((Segment::Name(name) | Segment::Quoted(name), rest)) if &**name == "id" => {
@@ -59,7 +55,6 @@ impl<A: View, I: View> Facts<'_, A, I> {
                 _ => in_empty_object::<A>(&path.segments, visitor)?,
             },
             (Root::Tool, _) => visitor.leaf(Leaf::Value(&Text(self.tool)))?,
-            (Root::Args, _) => in_empty_object::<A>(&path.segments, visitor)?,
             // State paths are compiled into tests of counters and never reached here.
             (Root::Identity | Root::State, _) => visitor.leaf::<A>(Leaf::Absent)?,
         };
@@ -90,20 +85,10 @@ fn walk<V: View>(
     let mut value = root;
     let mut rest = segments;
     while let Some((segment, after)) = rest.split_first() {
-        let next = match segment {
-            Segment::Name(name) | Segment::Quoted(name) => value.step(name)?,
-            Segment::Index(index) => match kind_of(value, steps)? {
-                Kind::Array => value.element(*index)?.map_or(Reached::Absent, Reached::Value),
-                Kind::Null => Reached::Absent,
-                _ => Reached::WrongType,
-            },
-            Segment::Each => match kind_of(value, steps)? {
-                Kind::Array => return each(value, after, steps, visitor),
-                Kind::Null => Reached::Absent,
-                _ => Reached::WrongType,
-            },
-        };
-        match next {
+        if matches!(segment, Segment::Each) && kind_of(value, steps)? == Kind::Array {
+            return each(value, after, steps, visitor);
+        }
+        match step(value, segment, steps)? {
             Reached::Value(next) => held = next,
             Reached::Absent => return visitor.leaf::<V>(Leaf::Absent),
             Reached::WrongType => return visitor.leaf::<V>(Leaf::WrongType),
@@ -113,6 +98,49 @@ fn walk<V: View>(
     }
     steps.take_value(value)?;
     visitor.leaf(Leaf::Value(value))
+}
+
+/// Where one segment leads. `[*]` is followed by whoever walks; where it leads to no array, it leads where an index does.
+#[inline(always)]
+fn step<V: View>(value: &V, segment: &Segment, steps: &Steps) -> Result<Reached<V>, Unreadable> {
+    let index = match segment {
+        Segment::Name(name) | Segment::Quoted(name) => return value.step(name),
+        Segment::Index(index) => Some(*index),
+        Segment::Each => None,
+    };
+    Ok(match (kind_of(value, steps)?, index) {
+        (Kind::Array, Some(index)) => value.element(index)?.map_or(Reached::Absent, Reached::Value),
+        (Kind::Null, _) => Reached::Absent,
+        _ => Reached::WrongType,
+    })
+}
+
+/// What a path without `[*]` leads to from `root`, which is at least one step away. For nearly all paths, which are not worth a
+/// visitor.
+#[inline(always)]
+pub(super) fn find<V: View>(root: &V, segments: &[Segment], steps: &Steps) -> Result<Reached<V>, Unreadable> {
+    let Some((first, rest)) = segments.split_first() else { return Ok(Reached::WrongType) };
+    let mut reached = step(root, first, steps)?;
+    if !rest.is_empty() {
+        reached = find_on(reached, rest, steps)?;
+    }
+    if let Reached::Value(value) = &reached {
+        steps.take_value(value)?;
+    }
+    Ok(reached)
+}
+
+#[inline(never)]
+fn find_on<V: View>(
+    mut reached: Reached<V>,
+    segments: &[Segment],
+    steps: &Steps,
+) -> Result<Reached<V>, Unreadable> {
+    for segment in segments {
+        let Reached::Value(value) = &reached else { break };
+        reached = step(value, segment, steps)?;
+    }
+    Ok(reached)
 }
 
 /// What a value is that a path steps into, for the steps that reading it takes.
@@ -146,6 +174,10 @@ struct Text<'t>(&'t str);
 impl View for Text<'_> {
     fn kind(&self) -> Result<Kind<'_>, Unreadable> {
         Ok(Kind::String(Cow::Borrowed(self.0)))
+    }
+
+    fn as_str(&self) -> Option<&str> {
+        Some(self.0)
     }
 
     fn member(&self, _name: &str) -> Result<Option<Self>, Unreadable> {

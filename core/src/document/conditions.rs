@@ -157,7 +157,7 @@ fn read_test(
             }
             return None;
         };
-        if path.has_each() {
+        if path.has_each {
             let message = format!("`{path}` names no counter: `[*]` reads arguments and identities");
             reader.within("path", |reader| {
                 reader.error("invalid_path", field.value.span, message, "write `state.<tool>.<counter>`");

@@ -384,7 +384,7 @@ fn read_scope(reader: &mut Reader<'_, '_>, field: Field<'_, '_>) -> Option<Scope
                         "a counter cannot count by a counter".into(),
                         "use an `identity.` or `args.` path, or `tool`",
                     ),
-                    Ok(path) if path.has_each() => {
+                    Ok(path) if path.has_each => {
                         ("a scope is one value, so `[*]` cannot stand here".into(), "name one element")
                     }
                     Ok(path) if paths.contains(&path) => {

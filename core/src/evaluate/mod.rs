@@ -17,7 +17,7 @@ use crate::decision::{Code, Effect, Ruling};
 use crate::identity::Identity;
 use crate::policy::{Compiled, Found, Step};
 use crate::trace::{Sink, Step as At};
-use crate::view::{Kind, Unreadable, View};
+use crate::view::{Unreadable, View};
 
 /// What evaluation comes to.
 pub(crate) enum Evaluated<'p> {
@@ -28,6 +28,37 @@ pub(crate) enum Evaluated<'p> {
 
 /// Steps that need counters, in order.
 pub(crate) type Counting<'p> = SmallVec<[&'p Step; 4]>;
+
+/// What the stateless conditions leave to be asked.
+#[derive(Default)]
+struct Left<'p> {
+    counting: Counting<'p>,
+    /// The first rule that wants an approval.
+    approver: Option<u32>,
+}
+
+impl<'p> Left<'p> {
+    /// Adds what a step asks for, its stateless conditions having come to `outcome`. A function of its own: most steps ask for
+    /// nothing, and it would take the registers of their loop.
+    #[inline(never)]
+    fn add(&mut self, step: &'p Step, outcome: Outcome) {
+        // A block place whose stateless conditions fail is settled: its counters need not be read (spec 6.4).
+        if step.place == Place::Block && outcome == Outcome::Fails {
+            return;
+        }
+        if step.approves && self.approver.is_none() {
+            self.approver = Some(step.rule);
+        }
+        if step.charge.is_some() || !step.states.is_empty() {
+            self.counting.push(step);
+        }
+    }
+
+    #[inline]
+    fn is_nothing(&self) -> bool {
+        self.counting.is_empty() && self.approver.is_none()
+    }
+}
 
 impl Compiled {
     /// Decides a call.
@@ -54,13 +85,13 @@ impl Compiled {
         approval: Option<Approval<'_>>,
         sink: &mut S,
     ) -> Evaluated<'_> {
-        match facts.args.map_or(Ok(Kind::Object), View::kind) {
-            Ok(Kind::Object) => {}
-            Ok(_) => return Evaluated::Decided(Ruling::invalid_args("they are no object")),
+        match facts.args.map_or(Ok(true), View::is_object) {
+            Ok(true) => {}
+            Ok(false) => return Evaluated::Decided(Ruling::invalid_args("they are no object")),
             Err(unreadable) => return Evaluated::Decided(Ruling::invalid_args(unreadable.to_string())),
         }
         if let Identity::Claims(claims) = facts.identity
-            && !matches!(claims.kind(), Ok(Kind::Object))
+            && !matches!(claims.is_object(), Ok(true))
         {
             return Evaluated::Decided(Ruling::deny(Code::InvalidIdentity, None));
         }
@@ -77,45 +108,38 @@ impl Compiled {
         approval: Option<Approval<'_>>,
         sink: &mut S,
     ) -> Result<Evaluated<'_>, Unreadable> {
-        let mut counting = Counting::new();
-        let mut approver = None;
+        let mut left = Left::default();
         for entry in entries {
             let Some(entry) = self.entries.get(*entry as usize) else { continue };
             for step in &entry.steps {
-                let (outcome, denial) = self.stateless(step, facts, sink)?;
-                if let Some(code) = denial {
-                    return Ok(Evaluated::Decided(Ruling::deny(code, Some(step.rule))));
+                let outcome = self.stateless(step, facts, sink)?;
+                if step.denies && outcome != step.place.passing() {
+                    return Ok(Evaluated::Decided(Ruling::deny(code(step.place), Some(step.rule))));
                 }
-                if step.approves && outcome != Outcome::Fails && approver.is_none() {
-                    approver = Some(step.rule);
-                }
-                // A block place whose stateless conditions fail is settled: its counters need not be read (spec 6.4).
-                let settled = step.place == Place::Block && outcome == Outcome::Fails;
-                if (step.charge.is_some() || !step.states.is_empty()) && !settled {
-                    counting.push(step);
+                if step.asks {
+                    left.add(step, outcome);
                 }
             }
         }
-        if counting.is_empty() && approver.is_none() {
+        if left.is_nothing() {
             return Ok(Evaluated::Decided(Ruling::new(Effect::Allow, Code::Allowed, None)));
         }
-        self.ask(&counting, approver, facts, approval)
+        self.ask(&left, facts, approval)
     }
 
     /// What is left once no stateless rule is against the call: charges, then approval (spec 6.5, 6.6).
     #[inline(never)]
     fn ask<'p, A: View, I: View>(
         &'p self,
-        counting: &Counting<'p>,
-        approver: Option<u32>,
+        left: &Left<'p>,
         facts: &Facts<'_, A, I>,
         approval: Option<Approval<'_>>,
     ) -> Result<Evaluated<'p>, Unreadable> {
         let mut prepared = Box::<Prepared<'_>>::default();
-        if let Some(ruling) = self.prepare(counting, facts, &mut prepared)? {
+        if let Some(ruling) = self.prepare(&left.counting, facts, &mut prepared)? {
             return Ok(Evaluated::Decided(ruling));
         }
-        if let Some(rule) = approver {
+        if let Some(rule) = left.approver {
             let key = approval_key(&self.digest, facts.tool, facts.args, facts.identity)?;
             match approval.filter(|approval| approval.is_valid() && approval.key == key) {
                 Some(approval) => prepared.approve(rule, key, approval.id),
@@ -129,13 +153,14 @@ impl Compiled {
         Ok(Evaluated::Pending(prepared))
     }
 
-    /// The outcome of a step's stateless conditions, and the code of the denial that follows, if one does (spec 6.3).
+    /// The outcome of a step's stateless conditions (spec 6.3).
+    #[inline(always)]
     fn stateless<A: View, I: View, S: Sink>(
         &self,
         step: &Step,
         facts: &Facts<'_, A, I>,
         sink: &mut S,
-    ) -> Result<(Outcome, Option<Code>), Unreadable> {
+    ) -> Result<Outcome, Unreadable> {
         sink.open(At::Root(self.rule(step.rule).map_or("", |rule| &rule.pointer)), || self.describe(step));
         let mut whole = Outcome::Holds;
         for clause in &step.conditions {
@@ -151,23 +176,17 @@ impl Compiled {
                 }
             }
         }
-        let code = match step.place {
-            Place::Permit if whole != Outcome::Holds => Some(Code::ConditionFailed),
-            Place::Block if whole != Outcome::Fails && !step.approves && step.states.is_empty() => {
-                Some(Code::Denied)
-            }
-            _ => None,
-        };
-        let text = match (code, step.place, whole) {
-            (Some(_), ..) => "denies",
-            (None, Place::Permit, _) if step.states.is_empty() && step.charge.is_none() => "passes",
-            (None, Place::Permit, _) => "counts",
-            (None, Place::Block, Outcome::Fails) => "does not act",
-            (None, Place::Block, _) if step.approves => "asks for approval",
-            (None, Place::Block, _) => "acts if its counters say so",
+        let passes = whole == step.place.passing();
+        let text = match step.place {
+            _ if step.denies && !passes => "denies",
+            Place::Permit if step.asks => "counts",
+            Place::Permit => "passes",
+            Place::Block if passes => "does not act",
+            Place::Block if step.approves => "asks for approval",
+            Place::Block => "acts if its counters say so",
         };
         sink.close(text, None);
-        Ok((whole, code))
+        Ok(whole)
     }
 
     fn describe(&self, step: &Step) -> String {
@@ -180,5 +199,13 @@ impl Compiled {
             Some(name) => format!("{what} \"{name}\""),
             None => what.to_owned(),
         }
+    }
+}
+
+/// The code of a denial by stateless conditions.
+const fn code(place: Place) -> Code {
+    match place {
+        Place::Permit => Code::ConditionFailed,
+        Place::Block => Code::Denied,
     }
 }

@@ -3,9 +3,10 @@
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use super::{Compiled, Entry, Found, Standing, StateTest, Step, Tool};
+use super::{Compiled, Entry, Found, Names, Standing, StateTest, Step, Tool};
 use crate::canonical::sha256;
 use crate::ceilings::MERGED_ENTRIES;
+use crate::condition::Place;
 use crate::diagnostic::{Diagnostics, Span};
 use crate::document::{Declared, Document, Rule, StateClause};
 use crate::glob::{Glob, GlobIndex};
@@ -61,6 +62,8 @@ pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnost
             rule: add_rule(step.rule),
             place: step.place,
             approves: step.approves,
+            denies: step.place == Place::Permit || !step.approves && step.states.is_empty(),
+            asks: step.approves || step.charge.is_some() || !step.states.is_empty(),
             conditions: step.conditions.into(),
             states: step
                 .states
@@ -79,7 +82,7 @@ pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnost
     let mut compiled = Compiled {
         digest: sha256(text.as_bytes()),
         default_deny: document.default_deny,
-        names: Map::default(),
+        names: Names::new([].into_iter()),
         entries: entries.into(),
         globs: GlobIndex::new(&globs),
         glob_entries: glob_entries.into(),
@@ -119,7 +122,7 @@ pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnost
         });
         tool.entries = entries.as_slice().into();
     }
-    compiled.names = names;
+    compiled.names = Names::new(names.into_iter());
     Some(compiled)
 }
 

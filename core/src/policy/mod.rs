@@ -2,16 +2,17 @@
 
 mod compile;
 mod error;
+mod names;
 mod reads;
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 pub use error::PolicyError;
+use names::Names;
 pub use reads::Reads;
 
 use crate::ceilings::NAME_BYTES;
@@ -63,7 +64,7 @@ pub(crate) struct Compiled {
     pub(crate) digest: [u8; 32],
     pub(crate) default_deny: bool,
     /// Every exact name in `tools` and `hide`.
-    names: HashMap<Box<str>, Tool, foldhash::fast::RandomState>,
+    names: Names<Tool>,
     pub(crate) entries: Box<[Entry]>,
     globs: GlobIndex,
     /// The entry of each glob.
@@ -96,6 +97,17 @@ enum Standing {
     Open,
 }
 
+impl Standing {
+    /// The denial of a tool that is not open.
+    #[inline]
+    fn denial(self) -> Ruling {
+        match self {
+            Self::Hidden(rule) => Ruling::deny(Code::Hidden, Some(rule)),
+            Self::NotListed | Self::Open => Ruling::deny(Code::NotListed, None),
+        }
+    }
+}
+
 /// An entry as evaluation sees it.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -108,6 +120,10 @@ pub(crate) struct Step {
     pub(crate) rule: u32,
     pub(crate) place: Place,
     pub(crate) approves: bool,
+    /// Whether its stateless conditions alone can deny.
+    pub(crate) denies: bool,
+    /// Whether it may have something to say beyond that: an approval to ask for, or counters.
+    pub(crate) asks: bool,
     pub(crate) conditions: Box<[Clause]>,
     pub(crate) states: Box<[StateTest]>,
     pub(crate) charge: Option<u32>,
@@ -128,30 +144,33 @@ pub(crate) type Found = SmallVec<[u32; 8]>;
 impl Compiled {
     /// The entries that apply to a tool, in the order of spec 6.1, or the denial of a tool that may not be called,
     /// whatever its arguments (spec 3.6). `found` holds the entries of a name that the policy does not name.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn admit<'m>(&'m self, tool: &str, found: &'m mut Found) -> Result<&'m [u32], Ruling> {
-        let standing = match self.names.get(tool) {
-            Some(Tool { standing: Standing::Open, entries }) => return Ok(entries),
-            Some(tool) => tool.standing,
-            None if tool.len() > NAME_BYTES => return Err(Ruling::deny(Code::InvalidTool, None)),
-            None => self.find(tool, found),
-        };
-        match standing {
-            Standing::Open => Ok(found),
-            Standing::Hidden(rule) => Err(Ruling::deny(Code::Hidden, Some(rule))),
-            Standing::NotListed => Err(Ruling::deny(Code::NotListed, None)),
+        let Some(known) = self.names.get(tool) else { return self.admit_unnamed(tool, found) };
+        match known.standing {
+            Standing::Open => Ok(&known.entries),
+            standing => Err(standing.denial()),
         }
     }
 
     /// What applies to a name that the policy does not name.
-    fn find(&self, tool: &str, found: &mut Found) -> Standing {
-        if let Some(rule) = self.hidden_by_glob(tool) {
-            return Standing::Hidden(rule);
+    #[inline(never)]
+    fn admit_unnamed<'m>(&'m self, tool: &str, found: &'m mut Found) -> Result<&'m [u32], Ruling> {
+        if tool.len() > NAME_BYTES {
+            return Err(Ruling::deny(Code::InvalidTool, None));
         }
-        self.glob_entries_of(tool, found);
-        let standing = self.standing(found);
+        let standing = match self.hidden_by_glob(tool) {
+            Some(rule) => Standing::Hidden(rule),
+            None => {
+                self.glob_entries_of(tool, found);
+                self.standing(found)
+            }
+        };
+        if standing != Standing::Open {
+            return Err(standing.denial());
+        }
         found.extend_from_slice(&self.everywhere);
-        standing
+        Ok(found)
     }
 
     /// Whether a tool that is not hidden may be called, by the entries that list it.
@@ -161,6 +180,9 @@ impl Compiled {
 
     /// Appends the entry of each glob that matches, in the order of the document.
     fn glob_entries_of(&self, tool: &str, entries: &mut Found) {
+        if self.glob_entries.is_empty() {
+            return;
+        }
         let start = entries.len();
         self.globs.matching(tool, entries);
         for glob in entries.get_mut(start..).into_iter().flatten() {
@@ -169,6 +191,9 @@ impl Compiled {
     }
 
     fn hidden_by_glob(&self, tool: &str) -> Option<u32> {
+        if self.hidden_glob_rules.is_empty() {
+            return None;
+        }
         let mut found = Found::new();
         self.hidden_globs.matching(tool, &mut found);
         found.first().and_then(|glob| self.hidden_glob_rules.get(*glob as usize).copied())

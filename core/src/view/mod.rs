@@ -86,12 +86,32 @@ pub trait View: Sized {
     /// [`Unreadable`] where the host cannot say without running code, or a string is not Unicode text.
     fn kind(&self) -> Result<Kind<'_>, Unreadable>;
 
+    /// Whether this value is an object. To be overridden only where that is cheaper to tell than [`View::kind`].
+    ///
+    /// # Errors
+    /// As [`View::kind`].
+    fn is_object(&self) -> Result<bool, Unreadable> {
+        Ok(matches!(self.kind()?, Kind::Object))
+    }
+
     /// The member `name` of an object by exact code points, `None` where there is none. Only called on
     /// [`Kind::Object`].
     ///
     /// # Errors
     /// [`Unreadable`] where the host cannot read the member in place.
     fn member(&self, name: &str) -> Result<Option<Self>, Unreadable>;
+
+    /// The value, if it is a whole number of 64 bits and that can be told at once; what gives `None` is asked by
+    /// [`View::kind`], which must say the same.
+    fn as_i64(&self) -> Option<i64> {
+        None
+    }
+
+    /// The value, if it is a string and its text can be had at once; what gives `None` is asked by [`View::kind`], which must
+    /// say the same.
+    fn as_str(&self) -> Option<&str> {
+        None
+    }
 
     /// Where a path that stands at this value comes to by `.name` (spec 4.3). To be overridden only where kind and member can
     /// be had in one go.

@@ -32,8 +32,23 @@ impl View for &Value {
     }
 
     #[inline]
+    fn is_object(&self) -> Result<bool, Unreadable> {
+        Ok(Value::is_object(self))
+    }
+
+    #[inline]
     fn member(&self, name: &str) -> Result<Option<Self>, Unreadable> {
         Ok(self.get(name))
+    }
+
+    #[inline]
+    fn as_i64(&self) -> Option<i64> {
+        Value::as_i64(self)
+    }
+
+    #[inline]
+    fn as_str(&self) -> Option<&str> {
+        Value::as_str(self)
     }
 
     #[inline]
