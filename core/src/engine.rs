@@ -39,7 +39,7 @@ use crate::view::View;
 /// # Ok::<(), callgate::PolicyError>(())
 /// ```
 pub struct Engine {
-    policy: ArcSwap<Compiled>,
+    policy: ArcSwap<Policy>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     on_store_error: OnStoreError,
@@ -86,7 +86,7 @@ impl EngineBuilder {
     /// The engine.
     pub fn build(self) -> Engine {
         Engine {
-            policy: ArcSwap::new(self.policy.0),
+            policy: ArcSwap::from_pointee(self.policy),
             store: self.store.unwrap_or_else(|| Arc::new(MemoryStore::new())),
             clock: self.clock,
             on_store_error: self.on_store_error,
@@ -112,12 +112,12 @@ impl Engine {
 
     /// The policy in force.
     pub fn policy(&self) -> Policy {
-        Policy(self.policy.load_full())
+        Policy::clone(&self.policy.load())
     }
 
     /// Puts another policy in force, for every call from here on. Counters go on (spec 8.6).
     pub fn replace(&self, policy: Policy) {
-        self.policy.store(policy.0);
+        self.policy.store(Arc::new(policy));
     }
 
     /// Decides a call and charges what it costs.
@@ -155,7 +155,7 @@ impl Engine {
         tool: &'t str,
         evaluate: impl FnOnce(&Compiled) -> Evaluated<'_>,
     ) -> Decision<'t> {
-        let policy = self.policy();
+        let policy = self.policy.load();
         let ruling = match evaluate(&policy.0) {
             Evaluated::Decided(ruling) => ruling,
             Evaluated::Pending(prepared) => match self.store.reserve(&prepared.batch, self.clock.now()) {
@@ -163,7 +163,7 @@ impl Engine {
                 Err(_) => self.on_store_error.ruling(),
             },
         };
-        Decision::sharing(policy, tool, ruling)
+        Decision::guarding(policy, tool, ruling)
     }
 
     /// Charges what an evaluation costs. [`Policy::evaluate`] and this are [`Engine::decide`] in two steps, for a caller that
@@ -180,7 +180,7 @@ impl Engine {
 
     /// Whether calls are decided by this very policy now; one that was compiled from the same text is another.
     pub fn is_in_force(&self, policy: &Policy) -> bool {
-        Arc::ptr_eq(&self.policy.load(), &policy.0)
+        Arc::ptr_eq(&self.policy.load().0, &policy.0)
     }
 
     /// Decides a call as [`Engine::decide`] does, but charges `store` without blocking. The engine's own store is not used.
@@ -268,7 +268,7 @@ impl Engine {
 
     /// Whether a client may see the tool in `tools/list` (spec 10.9).
     pub fn visible(&self, tool: &str) -> bool {
-        Policy(self.policy.load_full()).visible(tool)
+        self.policy.load().visible(tool)
     }
 
     /// Drops what `hide` names from a list of tools; all by one policy (spec 10.9).

@@ -132,6 +132,7 @@ impl crate::policy::Compiled {
             Some(Err(error)) => return Evaluated::Decided(Ruling::invalid_args(error.to_string())),
         };
         let facts = Facts::new(call.tool, args.as_ref(), &call.identity);
-        self.check(entries, &facts, call.approval, sink)
+        let mut pending = None;
+        Evaluated::new(self.check(entries, &facts, call.approval, sink, &mut pending), pending)
     }
 }

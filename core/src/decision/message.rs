@@ -7,12 +7,12 @@ use crate::document::Charge;
 use crate::policy::Compiled;
 
 pub(super) fn message<'d>(policy: &'d Compiled, tool: &str, ruling: &'d Ruling) -> Option<Cow<'d, str>> {
-    if ruling.effect == Effect::Allow {
+    if ruling.effect() == Effect::Allow {
         return None;
     }
     let rule = ruling.rule().and_then(|rule| policy.rule(rule));
     let speaks = matches!(
-        ruling.code,
+        ruling.code(),
         Code::Denied | Code::ConditionFailed | Code::LimitExceeded | Code::ApprovalRequired
     );
     if let Some(on_deny) = rule.and_then(|rule| rule.on_deny.as_deref()).filter(|_| speaks) {
@@ -24,7 +24,7 @@ pub(super) fn message<'d>(policy: &'d Compiled, tool: &str, ruling: &'d Ruling) 
         Some(Detail::Declared(index)) => policy.declared(*index),
         _ => None,
     };
-    Some(Cow::Owned(match ruling.code {
+    Some(Cow::Owned(match ruling.code() {
         Code::Hidden => format!("Tool \"{tool}\" is hidden by policy"),
         Code::NotListed => format!("Tool \"{tool}\" is not permitted by policy"),
         Code::Allowed | Code::Denied | Code::ConditionFailed => format!("Denied by rule \"{label}\""),

@@ -9,6 +9,9 @@ mod ruling;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::Guard;
 
 pub use audit::AuditRecord;
 pub use reservation::{Reservation, SettleError};
@@ -36,10 +39,21 @@ pub struct Decision<'d> {
 }
 
 /// The policy of a decision.
-#[derive(Clone)]
 enum Held<'d> {
     Borrowed(&'d Policy),
+    /// The one that was in force in an engine: taken and given back without a word that all threads write to.
+    Guarded(Guard<Arc<Policy>>),
     Shared(Policy),
+}
+
+impl Clone for Held<'_> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Borrowed(policy) => Self::Borrowed(policy),
+            Self::Guarded(policy) => Self::Shared(Policy::clone(policy)),
+            Self::Shared(policy) => Self::Shared(policy.clone()),
+        }
+    }
 }
 
 /// The rule or item that a decision reports (spec 10.3).
@@ -117,23 +131,27 @@ impl<'d> Decision<'d> {
         Self { policy: Held::Borrowed(policy), tool: Cow::Borrowed(tool), ruling, reservation_taken: false }
     }
 
+    pub(crate) fn guarding(policy: Guard<Arc<Policy>>, tool: &'d str, ruling: Ruling) -> Self {
+        Self { policy: Held::Guarded(policy), tool: Cow::Borrowed(tool), ruling, reservation_taken: false }
+    }
+
     pub(crate) fn sharing(policy: Policy, tool: &'d str, ruling: Ruling) -> Self {
         Self { policy: Held::Shared(policy), tool: Cow::Borrowed(tool), ruling, reservation_taken: false }
     }
 
     /// Whether the call may run now.
     pub fn allowed(&self) -> bool {
-        self.ruling.effect == Effect::Allow
+        self.ruling.effect() == Effect::Allow
     }
 
     /// What is to happen with the call.
     pub fn effect(&self) -> Effect {
-        self.ruling.effect
+        self.ruling.effect()
     }
 
     /// Why.
     pub fn code(&self) -> Code {
-        self.ruling.code
+        self.ruling.code()
     }
 
     /// The tool that was called.
@@ -145,6 +163,7 @@ impl<'d> Decision<'d> {
     pub fn policy(&self) -> &Policy {
         match &self.policy {
             Held::Borrowed(policy) => policy,
+            Held::Guarded(policy) => policy,
             Held::Shared(policy) => policy,
         }
     }
@@ -209,6 +228,7 @@ impl<'d> Decision<'d> {
         Decision {
             policy: match self.policy {
                 Held::Borrowed(policy) => Held::Shared(policy.clone()),
+                Held::Guarded(policy) => Held::Shared(Policy::clone(&policy)),
                 Held::Shared(policy) => Held::Shared(policy),
             },
             tool: Cow::Owned(self.tool.into_owned()),

@@ -11,22 +11,6 @@ use crate::store::ScopeValue;
 use crate::time::Timestamp;
 
 const EFFECTS: [Effect; 3] = [Effect::Allow, Effect::Deny, Effect::RequireApproval];
-const CODES: [Code; 14] = [
-    Code::Allowed,
-    Code::Hidden,
-    Code::NotListed,
-    Code::Denied,
-    Code::ConditionFailed,
-    Code::LimitExceeded,
-    Code::ApprovalRequired,
-    Code::ApprovalSpent,
-    Code::IdentityRequired,
-    Code::InvalidAmount,
-    Code::InvalidArgs,
-    Code::InvalidIdentity,
-    Code::InvalidTool,
-    Code::StoreUnavailable,
-];
 
 // Which parts follow the first byte. Absent ones take no room, so that the commonest decision is one byte.
 const RULE: u8 = 1;
@@ -44,7 +28,7 @@ impl Decision<'_> {
     /// Every decision that is read back has the reservation of this one: at most one of them may be finished.
     pub fn pack(&self, out: &mut Vec<u8>) {
         let ruling = &self.ruling;
-        out.push(((ruling.effect as u8) << 4) | ruling.code as u8);
+        out.push(((ruling.effect() as u8) << 4) | ruling.code() as u8);
         let none = More::default();
         let More { detail, counters, retry_after, approval_key } = ruling.more().unwrap_or(&none);
         let rule = ruling.rule();
@@ -90,7 +74,7 @@ impl Policy {
         let mut rest = Rest(packed);
         let [first] = rest.array()?;
         let effect = *EFFECTS.get(usize::from(first >> 4))?;
-        let code = *CODES.get(usize::from(first & 15))?;
+        let code = *Code::ALL.get(usize::from(first & 15))?;
         let flags = if rest.is_empty() { 0 } else { rest.array::<1>().map(|[flags]| flags)? };
         let has = |flag| flags & flag != 0;
         let rule = if has(RULE) { Some(rest.u32()?) } else { None };
@@ -246,7 +230,7 @@ tools:
     #[test]
     fn codes_and_effects_count_as_they_are_listed() {
         assert!(EFFECTS.iter().enumerate().all(|(index, effect)| *effect as usize == index));
-        assert!(CODES.iter().enumerate().all(|(index, code)| *code as usize == index));
+        assert!(Code::ALL.iter().enumerate().all(|(index, code)| *code as usize == index));
     }
 
     #[test]

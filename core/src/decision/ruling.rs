@@ -1,6 +1,6 @@
 //! What evaluation found, before it is put together with the policy and the call that it is about.
 
-use std::num::NonZeroU32;
+use std::num::NonZeroU64;
 
 use smallvec::SmallVec;
 
@@ -66,6 +66,24 @@ pub enum Code {
 }
 
 impl Code {
+    /// Every code, in the order of their numbers.
+    pub(super) const ALL: [Self; 14] = [
+        Self::Allowed,
+        Self::Hidden,
+        Self::NotListed,
+        Self::Denied,
+        Self::ConditionFailed,
+        Self::LimitExceeded,
+        Self::ApprovalRequired,
+        Self::ApprovalSpent,
+        Self::IdentityRequired,
+        Self::InvalidAmount,
+        Self::InvalidArgs,
+        Self::InvalidIdentity,
+        Self::InvalidTool,
+        Self::StoreUnavailable,
+    ];
+
     /// The code as it stands in the decision's JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -87,16 +105,22 @@ impl Code {
     }
 }
 
-/// The core of a decision: two machine words, so that it is handed on in registers.
+/// The core of a decision: two machine words, so that it is handed on in registers. As fields of their own, its parts would go
+/// through memory, where they are written one by one and read as one: a wait longer than a small evaluation.
 #[derive(Debug, Clone)]
 pub(crate) struct Ruling {
-    pub(crate) effect: Effect,
-    pub(crate) code: Code,
-    /// Its index and one more.
-    rule: Option<NonZeroU32>,
+    head: Head,
     /// What decisions without counters and approval do not have, so that they allocate nothing.
     more: Rarely<More>,
 }
+
+/// The rule's index and one more, or 0 for none; the effect and the code above it; and a bit that is always set.
+#[derive(Debug, Clone, Copy)]
+struct Head(NonZeroU64);
+
+const EFFECT: u32 = 32;
+const CODE: u32 = 40;
+const SET: NonZeroU64 = NonZeroU64::MIN.saturating_mul(NonZeroU64::new(1 << 63).expect("it is set"));
 
 /// What is mostly not there, boxed. Dropping nothing costs one comparison where the drop stands; left to the compiler, it is a call.
 #[derive(Debug, Clone)]
@@ -149,12 +173,34 @@ pub(crate) struct Counted {
 
 impl Ruling {
     pub(crate) fn new(effect: Effect, code: Code, rule: Option<u32>) -> Self {
-        Self { effect, code, rule: rule.map(|rule| NonZeroU32::MIN.saturating_add(rule)), more: Rarely(None) }
+        let rule = rule.map_or(0, |rule| rule.saturating_add(1));
+        let head = u64::from(rule) | (effect as u64) << EFFECT | (code as u64) << CODE;
+        Self { head: Head(SET | head), more: Rarely(None) }
     }
 
     /// The index of the rule that decided.
     pub(crate) fn rule(&self) -> Option<u32> {
-        self.rule.map(|rule| rule.get().saturating_sub(1))
+        (self.head.0.get() as u32).checked_sub(1)
+    }
+
+    /// What is to happen with the call.
+    #[inline]
+    pub(crate) fn effect(&self) -> Effect {
+        match (self.head.0.get() >> EFFECT) as u8 {
+            0 => Effect::Allow,
+            1 => Effect::Deny,
+            _ => Effect::RequireApproval,
+        }
+    }
+
+    /// Why.
+    #[inline]
+    pub(crate) fn code(&self) -> Code {
+        // INVARIANT: a head is made of a code, so there is one.
+        Code::ALL
+            .get(usize::from((self.head.0.get() >> CODE) as u8 & 0x7f))
+            .copied()
+            .unwrap_or(Code::InvalidArgs)
     }
 
     /// The rest, where there is any.
@@ -195,13 +241,19 @@ mod tests {
     #[test]
     fn a_ruling_fits_two_words() {
         assert_eq!(size_of::<Ruling>(), 16);
-        assert_eq!(size_of::<Result<crate::evaluate::Evaluated<'_>, crate::view::Unreadable>>(), 16);
+        assert_eq!(size_of::<Option<Ruling>>(), 16);
     }
 
     #[test]
-    fn every_rule_index_comes_back() {
+    fn every_part_comes_back() {
         for rule in [None, Some(0), Some(1), Some(u32::MAX - 1)] {
-            assert_eq!(Ruling::deny(Code::Denied, rule).rule(), rule);
+            for (at, code) in Code::ALL.into_iter().enumerate() {
+                assert_eq!(at, code as usize);
+                for effect in [Effect::Allow, Effect::Deny, Effect::RequireApproval] {
+                    let ruling = Ruling::new(effect, code, rule);
+                    assert_eq!((ruling.effect(), ruling.code(), ruling.rule()), (effect, code, rule));
+                }
+            }
         }
     }
 }

@@ -26,6 +26,19 @@ pub(crate) enum Evaluated<'p> {
     Pending(Box<Prepared<'p>>),
 }
 
+impl<'p> Evaluated<'p> {
+    /// Of a ruling, or what stands in its place.
+    #[inline(always)]
+    pub(crate) fn new(ruling: Option<Ruling>, pending: Option<Box<Prepared<'p>>>) -> Self {
+        match (ruling, pending) {
+            (Some(ruling), _) => Self::Decided(ruling),
+            (None, Some(prepared)) => Self::Pending(prepared),
+            // INVARIANT: one of the two is there. What is not decided is denied.
+            (None, None) => Self::Decided(Ruling::deny(Code::StoreUnavailable, None)),
+        }
+    }
+}
+
 /// Steps that need counters, in order.
 pub(crate) type Counting<'p> = SmallVec<[&'p Step; 4]>;
 
@@ -62,59 +75,61 @@ impl<'p> Left<'p> {
 
 impl Compiled {
     /// Decides a call.
+    #[inline]
     pub(crate) fn evaluate<A: View, I: View, S: Sink>(
         &self,
         call: &Call<'_, A, I>,
         sink: &mut S,
     ) -> Evaluated<'_> {
+        let mut pending = None;
+        Evaluated::new(self.rule_on(call, sink, &mut pending), pending)
+    }
+
+    fn rule_on<'p, A: View, I: View, S: Sink>(
+        &'p self,
+        call: &Call<'_, A, I>,
+        sink: &mut S,
+        pending: &mut Option<Box<Prepared<'p>>>,
+    ) -> Option<Ruling> {
         match self.admit(call.tool, &mut Found::new()) {
             Ok(entries) => {
                 let facts = Facts::new(call.tool, call.args.as_ref(), &call.identity);
-                self.check(entries, &facts, call.approval, sink)
+                self.check(entries, &facts, call.approval, sink, pending)
             }
-            Err(ruling) => Evaluated::Decided(ruling),
+            Err(ruling) => Some(ruling),
         }
     }
 
-    /// Decides a call that was admitted.
+    /// Decides a call that was admitted; `None` if that is pending.
     #[inline]
-    pub(crate) fn check<A: View, I: View, S: Sink>(
-        &self,
+    pub(crate) fn check<'p, A: View, I: View, S: Sink>(
+        &'p self,
         entries: &[u32],
         facts: &Facts<'_, A, I>,
         approval: Option<Approval<'_>>,
         sink: &mut S,
-    ) -> Evaluated<'_> {
+        pending: &mut Option<Box<Prepared<'p>>>,
+    ) -> Option<Ruling> {
         match facts.args.map_or(Ok(true), View::is_object) {
             Ok(true) => {}
-            Ok(false) => return Evaluated::Decided(Ruling::invalid_args("they are no object")),
-            Err(unreadable) => return Evaluated::Decided(Ruling::invalid_args(unreadable.to_string())),
+            Ok(false) => return Some(Ruling::invalid_args("they are no object")),
+            Err(why) => return Some(unreadable(why)),
         }
         if let Identity::Claims(claims) = facts.identity
             && !matches!(claims.is_object(), Ok(true))
         {
-            return Evaluated::Decided(Ruling::deny(Code::InvalidIdentity, None));
+            return Some(Ruling::deny(Code::InvalidIdentity, None));
         }
-        match self.decide(entries, facts, approval, sink) {
-            Ok(evaluated) => evaluated,
-            Err(unreadable) => Evaluated::Decided(Ruling::invalid_args(unreadable.to_string())),
-        }
-    }
-
-    fn decide<A: View, I: View, S: Sink>(
-        &self,
-        entries: &[u32],
-        facts: &Facts<'_, A, I>,
-        approval: Option<Approval<'_>>,
-        sink: &mut S,
-    ) -> Result<Evaluated<'_>, Unreadable> {
         let mut left = Left::default();
         for entry in entries {
             let Some(entry) = self.entries.get(*entry as usize) else { continue };
             for step in &entry.steps {
-                let outcome = self.stateless(step, facts, sink)?;
+                let outcome = match self.stateless(step, facts, sink) {
+                    Ok(outcome) => outcome,
+                    Err(why) => return Some(unreadable(why)),
+                };
                 if step.denies && outcome != step.place.passing() {
-                    return Ok(Evaluated::Decided(Ruling::deny(code(step.place), Some(step.rule))));
+                    return Some(Ruling::deny(code(step.place), Some(step.rule)));
                 }
                 if step.asks {
                     left.add(step, outcome);
@@ -122,9 +137,16 @@ impl Compiled {
             }
         }
         if left.is_nothing() {
-            return Ok(Evaluated::Decided(Ruling::new(Effect::Allow, Code::Allowed, None)));
+            return Some(Ruling::new(Effect::Allow, Code::Allowed, None));
         }
-        self.ask(&left, facts, approval)
+        match self.ask(&left, facts, approval) {
+            Ok(Evaluated::Decided(ruling)) => Some(ruling),
+            Ok(Evaluated::Pending(prepared)) => {
+                *pending = Some(prepared);
+                None
+            }
+            Err(why) => Some(unreadable(why)),
+        }
     }
 
     /// What is left once no stateless rule is against the call: charges, then approval (spec 6.5, 6.6).
@@ -200,6 +222,12 @@ impl Compiled {
             None => what.to_owned(),
         }
     }
+}
+
+/// What comes of a call whose arguments cannot be read.
+#[cold]
+fn unreadable(why: Unreadable) -> Ruling {
+    Ruling::invalid_args(why.to_string())
 }
 
 /// The code of a denial by stateless conditions.

@@ -259,7 +259,7 @@ impl Policy {
 
     /// Whether a client may see the tool in `tools/list`: only `hide` hides (spec 10.9).
     pub fn visible(&self, tool: &str) -> bool {
-        !matches!(self.0.admit(tool, &mut Found::new()), Err(ruling) if ruling.code == Code::Hidden)
+        !matches!(self.0.admit(tool, &mut Found::new()), Err(ruling) if ruling.code() == Code::Hidden)
     }
 
     /// Drops what `hide` names from a list of tools; `name` tells the name of each (spec 10.9).
