@@ -29,6 +29,9 @@ pub(crate) enum Step<'s> {
 
 /// Where the evaluator reports its checks.
 pub(crate) trait Sink {
+    /// Whether anybody looks at the checks.
+    const REPORTS: bool = true;
+
     /// Goes deeper in the document.
     fn enter(&mut self, step: Step<'_>);
     /// Comes back from [`Sink::enter`].
@@ -43,6 +46,8 @@ pub(crate) trait Sink {
 pub(crate) struct Silent;
 
 impl Sink for Silent {
+    const REPORTS: bool = false;
+
     #[inline(always)]
     fn enter(&mut self, _step: Step<'_>) {}
     #[inline(always)]

@@ -232,14 +232,18 @@ impl List {
         })
     }
 
-    /// [`List::has`] of a string, for the same steps.
-    #[inline]
-    pub(crate) fn has_text(&self, text: &str, steps: &Steps) -> Result<Outcome, Unreadable> {
-        steps.take(1)?;
-        self.has_string(text, steps)
+    /// Whether a short text is one of a few words; `None` where the text or the list is longer.
+    #[inline(always)]
+    pub(crate) fn has_word(&self, text: &str) -> Option<Outcome> {
+        match &self.strings {
+            Strings::Few(few) if text.len() <= 8 && !few.is_empty() => {
+                let head = head(text);
+                Some(few.iter().any(|word| word.head == head && word.text.len() == text.len()).into())
+            }
+            _ => None,
+        }
     }
 
-    #[inline]
     fn has_string(&self, text: &str, steps: &Steps) -> Result<Outcome, Unreadable> {
         steps.take_text(text)?;
         Ok(match self.strings.has(text) {
