@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use crate::amount::Amount;
 use crate::call::Call;
 use crate::decision::{Decision, Reservation, Ruling, SettleError};
-use crate::evaluate::Evaluated;
+use crate::evaluate::{Evaluated, Prepared, Then, keeping, undecided};
 use crate::evaluation::{Evaluation, OnStoreError};
 use crate::identity::Identity;
 use crate::policy::{Compiled, Policy};
@@ -142,28 +142,30 @@ impl Engine {
 
     /// Decides a call and charges what it costs.
     pub fn decide<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Decision<'t> {
-        self.settle_with(call.tool, |policy| policy.evaluate(call, &mut Silent))
+        self.settle_with(call.tool, |policy, then| policy.evaluate(call, &mut Silent, then))
     }
 
     /// Decides a call with raw JSON arguments and charges what it costs.
     pub fn decide_json<'t, I: View>(&self, call: &Call<'t, &str, I>) -> Decision<'t> {
-        self.settle_with(call.tool, |policy| policy.evaluate_json(call, &mut Silent))
+        self.settle_with(call.tool, |policy, then| policy.evaluate_json(call, &mut Silent, then))
     }
 
     fn settle_with<'t>(
         &self,
         tool: &'t str,
-        evaluate: impl FnOnce(&Compiled) -> Evaluated<'_>,
+        evaluate: impl for<'p> FnOnce(&'p Compiled, &mut Then<'_, 'p>) -> Option<Ruling>,
     ) -> Decision<'t> {
         let policy = self.policy.load();
-        let ruling = match evaluate(&policy.0) {
-            Evaluated::Decided(ruling) => ruling,
-            Evaluated::Pending(prepared) => match self.store.reserve(&prepared.batch, self.clock.now()) {
-                Ok(outcome) => prepared.rule(&policy.0, &outcome),
-                Err(_) => self.on_store_error.ruling(),
-            },
-        };
+        let mut charge = |prepared: &mut Prepared<'_>| Some(self.charge(&policy.0, prepared));
+        let ruling = evaluate(&policy.0, &mut charge).unwrap_or_else(undecided);
         Decision::guarding(policy, tool, ruling)
+    }
+
+    fn charge(&self, policy: &Compiled, prepared: &mut Prepared<'_>) -> Ruling {
+        match self.reserve(&prepared.batch) {
+            Ok(outcome) => prepared.rule(policy, &outcome),
+            Err(_) => self.on_store_error.ruling(),
+        }
     }
 
     /// Charges what an evaluation costs. [`Policy::evaluate`] and this are [`Engine::decide`] in two steps, for a caller that
@@ -190,24 +192,28 @@ impl Engine {
         store: &dyn AsyncStore,
     ) -> Decision<'t> {
         let policy = self.policy();
-        let ruling = match policy.0.evaluate(call, &mut Silent) {
+        let ruling = match keeping(|then| policy.0.evaluate(call, &mut Silent, then)) {
             Evaluated::Decided(ruling) => ruling,
-            Evaluated::Pending(prepared) => match store.reserve(&prepared.batch, self.clock.now()).await {
-                Ok(outcome) => prepared.rule(&policy.0, &outcome),
-                Err(_) => self.on_store_error.ruling(),
-            },
+            Evaluated::Pending(mut prepared) => {
+                match store.reserve(&prepared.batch, self.clock.now()).await {
+                    Ok(outcome) => prepared.rule(&policy.0, &outcome),
+                    Err(_) => self.on_store_error.ruling(),
+                }
+            }
         };
         Decision::sharing(policy, call.tool, ruling)
     }
 
     /// What the engine would decide now and every check that leads to it. Charges nothing.
     pub fn explain<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Explanation<'t> {
-        self.explain_with(call.tool, |policy, recorder| policy.evaluate(call, recorder))
+        self.explain_with(call.tool, |policy, recorder| keeping(|then| policy.evaluate(call, recorder, then)))
     }
 
     /// [`Engine::explain`] for raw JSON arguments.
     pub fn explain_json<'t, I: View>(&self, call: &Call<'t, &str, I>) -> Explanation<'t> {
-        self.explain_with(call.tool, |policy, recorder| policy.evaluate_json(call, recorder))
+        self.explain_with(call.tool, |policy, recorder| {
+            keeping(|then| policy.evaluate_json(call, recorder, then))
+        })
     }
 
     fn explain_with<'t>(
@@ -219,7 +225,7 @@ impl Engine {
         let mut recorder = Recorder::default();
         let ruling = match evaluate(&policy.0, &mut recorder) {
             Evaluated::Decided(ruling) => ruling,
-            Evaluated::Pending(prepared) => match self.store.peek(&prepared.batch, self.clock.now()) {
+            Evaluated::Pending(mut prepared) => match self.store.peek(&prepared.batch, self.clock.now()) {
                 Ok(outcome) => {
                     prepared.explain(&policy.0, &outcome, &mut recorder);
                     prepared.rule(&policy.0, &outcome)

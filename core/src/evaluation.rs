@@ -3,7 +3,7 @@
 use crate::call::Call;
 use crate::condition::Facts;
 use crate::decision::{Code, Decision, Effect, Ruling};
-use crate::evaluate::{Evaluated, Prepared};
+use crate::evaluate::{Evaluated, Prepared, Then, keeping};
 use crate::policy::{Found, Policy};
 use crate::raw::RawJson;
 use crate::store::{Batch, Outcome};
@@ -67,7 +67,7 @@ impl<'d> Pending<'d> {
     }
 
     /// The decision that follows from the store's answer.
-    pub fn resolve(self, outcome: &Outcome) -> Decision<'d> {
+    pub fn resolve(mut self, outcome: &Outcome) -> Decision<'d> {
         let ruling = self.prepared.rule(&self.policy.0, outcome);
         Decision::borrowing(self.policy, self.tool, ruling)
     }
@@ -81,27 +81,27 @@ impl<'d> Pending<'d> {
 impl Policy {
     /// Decides a call as far as that goes without counters. Pure: reads no clock, consults no store (spec 6).
     pub fn evaluate<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> Evaluation<'d> {
-        let evaluated = self.0.evaluate(call, &mut Silent);
+        let evaluated = keeping(|then| self.0.evaluate(call, &mut Silent, then));
         self.evaluation(call.tool, evaluated)
     }
 
     /// The same for arguments that are raw JSON text, checked whole before any rule acts (spec 3.5).
     pub fn evaluate_json<'d, I: View>(&'d self, call: &Call<'d, &str, I>) -> Evaluation<'d> {
-        let evaluated = self.0.evaluate_json(call, &mut Silent);
+        let evaluated = keeping(|then| self.0.evaluate_json(call, &mut Silent, then));
         self.evaluation(call.tool, evaluated)
     }
 
     /// Every check that evaluation makes for a call, its place, its outcome and why, beside what it comes to.
     pub fn explain<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> (Evaluation<'d>, Vec<Check>) {
         let mut recorder = Recorder::default();
-        let evaluated = self.0.evaluate(call, &mut recorder);
+        let evaluated = keeping(|then| self.0.evaluate(call, &mut recorder, then));
         (self.evaluation(call.tool, evaluated), recorder.finish())
     }
 
     /// [`Policy::explain`] for arguments that are raw JSON text.
     pub fn explain_json<'d, I: View>(&'d self, call: &Call<'d, &str, I>) -> (Evaluation<'d>, Vec<Check>) {
         let mut recorder = Recorder::default();
-        let evaluated = self.0.evaluate_json(call, &mut recorder);
+        let evaluated = keeping(|then| self.0.evaluate_json(call, &mut recorder, then));
         (self.evaluation(call.tool, evaluated), recorder.finish())
     }
 
@@ -114,25 +114,25 @@ impl Policy {
 }
 
 impl crate::policy::Compiled {
-    pub(crate) fn evaluate_json<I: View, S: Sink>(
-        &self,
+    pub(crate) fn evaluate_json<'p, I: View, S: Sink>(
+        &'p self,
         call: &Call<'_, &str, I>,
         sink: &mut S,
-    ) -> Evaluated<'_> {
+        then: &mut Then<'_, 'p>,
+    ) -> Option<Ruling> {
         let mut found = Found::new();
         let entries = match self.admit(call.tool, &mut found) {
             Ok(entries) => entries,
-            Err(ruling) => return Evaluated::Decided(ruling),
+            Err(ruling) => return Some(ruling),
         };
         // Looked at where it was made: it is large.
         let parsed = call.args.map(RawJson::parse);
         let args = match &parsed {
             None => None,
             Some(Ok(raw)) => Some(raw.root()),
-            Some(Err(error)) => return Evaluated::Decided(Ruling::invalid_args(error.to_string())),
+            Some(Err(error)) => return Some(Ruling::invalid_args(error.to_string())),
         };
         let facts = Facts::new(call.tool, args.as_ref(), &call.identity);
-        let mut pending = None;
-        Evaluated::new(self.check(entries, &facts, call.approval, sink, &mut pending), pending)
+        self.check(entries, &facts, call.approval, sink, then)
     }
 }

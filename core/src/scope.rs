@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use crate::ceilings::SCOPE_BYTES;
 use crate::condition::{Facts, Leaf, Visitor};
 use crate::path::{Path, Root, Segment};
-use crate::store::ScopeValue;
+use crate::store::{INLINE, ScopeValue};
 use crate::view::{Kind, Unreadable, View};
 
 /// What a counter counts by.
@@ -69,37 +69,35 @@ impl Scope {
         sources.iter().map(|(_, path)| path).chain(paths)
     }
 
-    /// The encoded scope value of a call; `None` where it is missing (spec 9.4).
+    /// Encodes the scope value of a call into `encoded`, which is empty; false where it is missing (spec 9.4).
     ///
     /// Each part is its source, its type, its length and its text, so no two values have one encoding (spec 8.6).
-    pub(crate) fn value<A: View, I: View>(
+    pub(crate) fn encode<A: View, I: View>(
         &self,
         facts: &Facts<'_, A, I>,
-    ) -> Result<Option<ScopeValue>, Unreadable> {
-        let mut encoded = ScopeValue::default();
+        encoded: &mut ScopeValue,
+    ) -> Result<bool, Unreadable> {
         match self {
             Self::Global => {}
             Self::First { sources, or_shared, .. } => {
                 let mut found = false;
                 for (tag, path) in sources {
-                    found = append(facts, *tag, path, &mut encoded)?;
+                    found = append(facts, *tag, path, encoded)?;
                     if found {
                         break;
                     }
                 }
-                if !found && !or_shared {
-                    return Ok(None);
-                }
+                return Ok(found || *or_shared);
             }
             Self::Each(paths) => {
                 for path in paths {
-                    if !append(facts, b'p', path, &mut encoded)? {
-                        return Ok(None);
+                    if !append(facts, b'p', path, encoded)? {
+                        return Ok(false);
                     }
                 }
             }
         }
-        Ok(Some(encoded))
+        Ok(true)
     }
 }
 
@@ -172,7 +170,7 @@ fn append<A: View, I: View>(
 
 struct Part<'e> {
     tag: u8,
-    encoded: &'e mut SmallVec<[u8; 40]>,
+    encoded: &'e mut SmallVec<[u8; INLINE]>,
     found: bool,
 }
 
@@ -183,9 +181,22 @@ impl Part<'_> {
         }
         // At most SCOPE_BYTES, so two bytes hold the length.
         let [high, low] = u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes();
-        self.encoded.extend_from_slice(&[self.tag, kind, high, low]);
-        self.encoded.extend_from_slice(text.as_bytes());
+        let head = [self.tag, kind, high, low];
         self.found = true;
+        // Nearly all scope values: one part that lies in place, put together there and moved in whole.
+        let mut inline = [0; INLINE];
+        let length = head.len().saturating_add(text.len());
+        if self.encoded.is_empty()
+            && let Some((to, rest)) = inline.split_first_chunk_mut()
+            && let Some(rest) = rest.get_mut(..text.len())
+        {
+            *to = head;
+            rest.copy_from_slice(text.as_bytes());
+            *self.encoded = SmallVec::from_buf_and_len(inline, length);
+            return;
+        }
+        self.encoded.extend_from_slice(&head);
+        self.encoded.extend_from_slice(text.as_bytes());
     }
 }
 

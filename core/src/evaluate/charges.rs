@@ -11,7 +11,7 @@ use crate::condition::{Facts, Leaf, Place, Visitor};
 use crate::decision::{Code, Ruling};
 use crate::document::Charge;
 use crate::policy::Compiled;
-use crate::store::{Guard, GuardMode, Slot, Test};
+use crate::store::{Guard, GuardMode, ScopeValue, Slot, Test};
 use crate::view::{Kind, Unreadable, View};
 
 impl Compiled {
@@ -86,11 +86,18 @@ impl Compiled {
             return Ok(Some(slot));
         }
         let Some(declared) = self.declared(index) else { return Ok(None) };
-        let Some(scope) = declared.scope.value(facts)? else { return Ok(None) };
-        let slot = Slot { counter: &declared.counter, scope, charge: None, max: Amount::MAX, order: 0 };
-        prepared.batch.slots.push(slot);
+        let slot = prepared.batch.slots.len();
+        prepared.batch.slots.push(Slot {
+            counter: &declared.counter,
+            scope: ScopeValue::default(),
+            charge: None,
+            max: Amount::MAX,
+            order: 0,
+        });
         prepared.declared.push(index);
-        Ok(prepared.declared.len().checked_sub(1))
+        // Encoded where it will lie. A call whose scope is missing is denied, and its batch dropped.
+        let Some(Slot { scope, .. }) = prepared.batch.slots.get_mut(slot) else { return Ok(None) };
+        Ok(declared.scope.encode(facts, scope)?.then_some(slot))
     }
 }
 

@@ -26,17 +26,29 @@ pub(crate) enum Evaluated<'p> {
     Pending(Box<Prepared<'p>>),
 }
 
-impl<'p> Evaluated<'p> {
-    /// Of a ruling, or what stands in its place.
-    #[inline(always)]
-    pub(crate) fn new(ruling: Option<Ruling>, pending: Option<Box<Prepared<'p>>>) -> Self {
-        match (ruling, pending) {
-            (Some(ruling), _) => Self::Decided(ruling),
-            (None, Some(prepared)) => Self::Pending(prepared),
-            // INVARIANT: one of the two is there. What is not decided is denied.
-            (None, None) => Self::Decided(Ruling::deny(Code::StoreUnavailable, None)),
-        }
+/// What becomes of a batch that decides a call. It lies where it was made: whoever asks a store at once needs no room on the
+/// heap, and gives the ruling; whoever keeps it gives none.
+pub(crate) type Then<'t, 'p> = dyn FnMut(&mut Prepared<'p>) -> Option<Ruling> + 't;
+
+/// Evaluates for those who ask a store later.
+#[inline(always)]
+pub(crate) fn keeping<'p>(evaluate: impl FnOnce(&mut Then<'_, 'p>) -> Option<Ruling>) -> Evaluated<'p> {
+    let mut kept = None;
+    let ruling = evaluate(&mut |prepared| {
+        kept = Some(Box::new(std::mem::take(prepared)));
+        None
+    });
+    match (ruling, kept) {
+        (Some(ruling), _) => Evaluated::Decided(ruling),
+        (None, Some(prepared)) => Evaluated::Pending(prepared),
+        (None, None) => Evaluated::Decided(undecided()),
     }
+}
+
+/// The denial where a ruling is missing, which nothing leads to.
+#[cold]
+pub(crate) fn undecided() -> Ruling {
+    Ruling::deny(Code::StoreUnavailable, None)
 }
 
 /// Steps that need counters, in order.
@@ -74,33 +86,23 @@ impl<'p> Left<'p> {
 }
 
 impl Compiled {
-    /// Decides a call.
-    #[inline]
-    pub(crate) fn evaluate<A: View, I: View, S: Sink>(
-        &self,
-        call: &Call<'_, A, I>,
-        sink: &mut S,
-    ) -> Evaluated<'_> {
-        let mut pending = None;
-        Evaluated::new(self.rule_on(call, sink, &mut pending), pending)
-    }
-
-    fn rule_on<'p, A: View, I: View, S: Sink>(
+    /// Decides a call; `None` where counters decide it and `then` keeps their batch.
+    pub(crate) fn evaluate<'p, A: View, I: View, S: Sink>(
         &'p self,
         call: &Call<'_, A, I>,
         sink: &mut S,
-        pending: &mut Option<Box<Prepared<'p>>>,
+        then: &mut Then<'_, 'p>,
     ) -> Option<Ruling> {
         match self.admit(call.tool, &mut Found::new()) {
             Ok(entries) => {
                 let facts = Facts::new(call.tool, call.args.as_ref(), &call.identity);
-                self.check(entries, &facts, call.approval, sink, pending)
+                self.check(entries, &facts, call.approval, sink, then)
             }
             Err(ruling) => Some(ruling),
         }
     }
 
-    /// Decides a call that was admitted; `None` if that is pending.
+    /// Decides a call that was admitted.
     #[inline]
     pub(crate) fn check<'p, A: View, I: View, S: Sink>(
         &'p self,
@@ -108,7 +110,7 @@ impl Compiled {
         facts: &Facts<'_, A, I>,
         approval: Option<Approval<'_>>,
         sink: &mut S,
-        pending: &mut Option<Box<Prepared<'p>>>,
+        then: &mut Then<'_, 'p>,
     ) -> Option<Ruling> {
         match facts.args.map_or(Ok(true), View::is_object) {
             Ok(true) => {}
@@ -139,14 +141,7 @@ impl Compiled {
         if left.is_nothing() {
             return Some(Ruling::new(Effect::Allow, Code::Allowed, None));
         }
-        match self.ask(&left, facts, approval) {
-            Ok(Evaluated::Decided(ruling)) => Some(ruling),
-            Ok(Evaluated::Pending(prepared)) => {
-                *pending = Some(prepared);
-                None
-            }
-            Err(why) => Some(unreadable(why)),
-        }
+        self.ask(&left, facts, approval, then).unwrap_or_else(|why| Some(unreadable(why)))
     }
 
     /// What is left once no stateless rule is against the call: charges, then approval (spec 6.5, 6.6).
@@ -156,10 +151,11 @@ impl Compiled {
         left: &Left<'p>,
         facts: &Facts<'_, A, I>,
         approval: Option<Approval<'_>>,
-    ) -> Result<Evaluated<'p>, Unreadable> {
-        let mut prepared = Box::<Prepared<'_>>::default();
+        then: &mut Then<'_, 'p>,
+    ) -> Result<Option<Ruling>, Unreadable> {
+        let mut prepared = Prepared::default();
         if let Some(ruling) = self.prepare(&left.counting, facts, &mut prepared)? {
-            return Ok(Evaluated::Decided(ruling));
+            return Ok(Some(ruling));
         }
         if let Some(rule) = left.approver {
             let key = approval_key(&self.digest, facts.tool, facts.args, facts.identity)?;
@@ -168,11 +164,11 @@ impl Compiled {
                 None => {
                     let mut ruling = Ruling::new(Effect::RequireApproval, Code::ApprovalRequired, Some(rule));
                     ruling.more_mut().approval_key = Some(key.into());
-                    return Ok(Evaluated::Decided(ruling));
+                    return Ok(Some(ruling));
                 }
             }
         }
-        Ok(Evaluated::Pending(prepared))
+        Ok(then(&mut prepared))
     }
 
     /// The outcome of a step's stateless conditions (spec 6.3).

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use crate::amount::Amount;
 use crate::decision::{Code, Counted, Detail, Effect, Ruling};
 use crate::policy::{Compiled, StateTest};
-use crate::store::{Batch, Bound, Guard, GuardMode, Outcome, Owner, Refusal, Slot, Usage, Verdict};
+use crate::store::{Batch, Bound, Guard, GuardMode, Outcome, Owner, Refusal, Verdict};
 use crate::trace::{Sink, Step};
 
 /// A batch with what is needed to read the answer.
@@ -35,8 +35,8 @@ impl Prepared<'_> {
         self.approval = Some((rule, key.into()));
     }
 
-    /// What the store's answer means for the call.
-    pub(crate) fn rule(mut self: Box<Self>, policy: &Compiled, outcome: &Outcome) -> Ruling {
+    /// What the store's answer means for the call. Takes the scope values out.
+    pub(crate) fn rule(&mut self, policy: &Compiled, outcome: &Outcome) -> Ruling {
         // An answer that does not fit the question decides nothing, so nothing gets through.
         if outcome.usage.len() != self.batch.slots.len() {
             return Ruling::deny(Code::StoreUnavailable, None);
@@ -57,19 +57,22 @@ impl Prepared<'_> {
             },
         };
         let taken = outcome.verdict == Verdict::Reserved;
-        // Taken out one by one: moving the whole batch costs more than the rest of this.
-        let counted = |((slot, declared), usage): ((&mut Slot<'_>, &u32), &Usage)| Counted {
-            declared: *declared,
-            scope: std::mem::take(&mut slot.scope),
-            charged: slot.charge.filter(|_| taken),
-            used: usage.used,
-            resets_at: usage.resets_at,
-            stamp: usage.stamp,
-        };
         // A batch of an approval alone has no counters to show.
         if !self.declared.is_empty() {
-            let slots = self.batch.slots.iter_mut().zip(&self.declared).zip(&outcome.usage);
-            ruling.more_mut().counters.extend(slots.map(counted));
+            let counters = &mut ruling.more_mut().counters;
+            counters.reserve_exact(self.declared.len());
+            for ((slot, declared), usage) in
+                self.batch.slots.iter_mut().zip(&self.declared).zip(&outcome.usage)
+            {
+                counters.push(Counted {
+                    declared: *declared,
+                    scope: std::mem::take(&mut slot.scope),
+                    charged: slot.charge.filter(|_| taken),
+                    used: usage.used,
+                    resets_at: usage.resets_at,
+                    stamp: usage.stamp,
+                });
+            }
         }
         ruling
     }

@@ -127,7 +127,10 @@ impl Algorithm {
 /// For whom a counter counts: the encoded scope value, at most a few KiB. Equal values have equal bytes and different
 /// ones different bytes, over all types and sources (spec 9.3).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct ScopeValue(pub(crate) SmallVec<[u8; 40]>);
+pub struct ScopeValue(pub(crate) SmallVec<[u8; INLINE]>);
+
+/// Bytes of a scope value that need no allocation.
+pub(crate) const INLINE: usize = 40;
 
 impl ScopeValue {
     /// The encoded bytes; empty for `global`.
