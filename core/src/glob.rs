@@ -5,6 +5,7 @@
 //! ordinary character. It must not fold, normalise, allocate while matching, or take longer than the product of both
 //! lengths: names come from the caller.
 
+mod grams;
 mod index;
 #[cfg(test)]
 mod tests;
@@ -139,6 +140,32 @@ impl Glob {
             }
         }
         prefixes
+    }
+
+    /// Texts that every match contains, in this order: what stands outside of braces, or in braces without a comma.
+    fn literals(&self) -> Vec<String> {
+        let mut literals = vec![String::new()];
+        let mut at = 0_usize;
+        while let Some(step) = self.steps.get(at) {
+            at = at.saturating_add(1);
+            match (step, literals.last_mut()) {
+                (Step::Literal(char), Some(literal)) => {
+                    literal.push(*char);
+                    continue;
+                }
+                (Step::Fork(targets), _) => {
+                    // In front of the second alternative stands the jump that ends the first.
+                    let jump = targets.get(1).and_then(|second| usize::from(*second).checked_sub(1));
+                    if let Some(Step::Jump(end)) = jump.and_then(|jump| self.steps.get(jump)) {
+                        at = usize::from(*end);
+                    }
+                }
+                _ => {}
+            }
+            literals.push(String::new());
+        }
+        literals.retain(|literal| !literal.is_empty());
+        literals
     }
 }
 
