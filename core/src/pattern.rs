@@ -83,6 +83,11 @@ impl Pattern {
         self.0.regex.is_match(text)
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_shared_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The pattern as the author wrote it.
     pub(crate) fn text(&self) -> &str {
         &self.0.text

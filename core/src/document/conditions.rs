@@ -308,6 +308,30 @@ mod tests {
         ranges(name, &operand).unwrap().iter().any(|(low, high)| *low <= micros && micros <= *high)
     }
 
+    #[test]
+    fn equal_patterns_are_compiled_once_and_negated_each_by_its_own_operator() {
+        let text = r#"{"version": "1", "default": "deny", "tools": {"t": {"require": [
+            {"path": "args.a", "op": "regex", "value": "^a+$"},
+            {"path": "args.a", "op": "not_regex", "value": "^a+$"},
+            {"path": "args.b", "op": "regex", "value": "^a+$"},
+            {"path": "args.b", "op": "not_regex", "value": "^b$"}]}}}"#;
+        let mut diagnostics = crate::diagnostic::Diagnostics::new(text);
+        let node = crate::text::parse_json(text, &mut diagnostics).unwrap();
+        let document = crate::document::read(&node, &mut diagnostics);
+        let tests = document.entries[0].steps.iter().map(|step| match &step.conditions[0].condition {
+            Condition::Test(Test { operator: Operator::Matches(pattern), negated, .. }) => {
+                (pattern, *negated)
+            }
+            other => panic!("{other:?}"),
+        });
+        let found: Vec<_> = tests.collect();
+        let same: Vec<_> = found.iter().map(|(pattern, _)| pattern.is_shared_with(found[0].0)).collect();
+        assert_eq!(same, [true, true, true, false]);
+        let negated: Vec<_> = found.iter().map(|(_, negated)| *negated).collect();
+        assert_eq!(negated, [false, true, false, true]);
+        assert_eq!(found[3].0.text(), "^b$");
+    }
+
     /// Trap 21: a fractional bound is exact.
     #[test]
     fn ranges_are_exact_between_units() {

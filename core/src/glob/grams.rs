@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::Glob;
 
-/// Bytes of a gram, by class: a glob is in the class of the longest that its longest text fills.
+/// Bytes of a gram, by class: a text has grams of the longest width that it fills.
 const WIDTHS: [usize; 4] = [1, 2, 4, 8];
 /// Counters for each glob while choosing, and the most there are: a large policy counts less exactly.
 const COUNTERS: usize = 16;
@@ -56,12 +56,14 @@ fn grams(text: &[u8], width: usize, mut each: impl FnMut(u64)) {
     }
 }
 
-/// The texts that every match contains, and the class of their grams; `None` if there are none.
-fn wanted(glob: &Glob) -> Option<(Vec<String>, usize)> {
-    let texts = glob.literals();
-    let longest = texts.iter().map(String::len).max()?;
-    let class = WIDTHS.iter().rposition(|width| *width <= longest)?;
-    Some((texts, class))
+/// Calls `each` with the class and the grams of every text that all matches contain.
+fn wanted(glob: &Glob, mut each: impl FnMut(usize, u64)) {
+    for text in glob.literals() {
+        let class = WIDTHS.iter().enumerate().rfind(|(_, width)| **width <= text.len());
+        if let Some((class, width)) = class {
+            grams(text.as_bytes(), *width, |gram| each(class, gram));
+        }
+    }
 }
 
 /// Chooses grams: first all globs are counted, then each is inserted.
@@ -101,37 +103,29 @@ impl Grams {
 }
 
 impl Sketch {
-    fn slot(&self, gram: u64) -> usize {
-        (spread(gram) >> 32) as usize & self.counts.len().saturating_sub(1)
+    fn slot(counts: &[u32], class: usize, gram: u64) -> usize {
+        (spread(gram ^ class as u64) >> 32) as usize & counts.len().saturating_sub(1)
     }
 
     pub(super) fn count(&mut self, glob: &Glob) {
-        let Some((texts, class)) = wanted(glob) else { return };
-        let width = WIDTHS.get(class).copied().unwrap_or(1);
-        for text in texts {
-            grams(text.as_bytes(), width, |gram| {
-                let slot = self.slot(gram);
-                if let Some(count) = self.counts.get_mut(slot) {
-                    *count = count.saturating_add(1);
-                }
-            });
-        }
+        wanted(glob, |class, gram| {
+            let slot = Self::slot(&self.counts, class, gram);
+            if let Some(count) = self.counts.get_mut(slot) {
+                *count = count.saturating_add(1);
+            }
+        });
     }
 
     /// Files a glob by its rarest gram. False if that is shared by `crowd` globs or more, or none was counted.
     pub(super) fn insert(&mut self, glob: &Glob, at: u32, crowd: u32) -> bool {
-        let Some((texts, class)) = wanted(glob) else { return false };
-        let width = WIDTHS.get(class).copied().unwrap_or(1);
-        let mut rarest = None;
-        for text in texts {
-            grams(text.as_bytes(), width, |gram| {
-                let count = self.counts.get(self.slot(gram)).copied().unwrap_or(0);
-                if rarest.is_none_or(|(least, _)| count < least) {
-                    rarest = Some((count, gram));
-                }
-            });
-        }
-        let Some((count, gram)) = rarest else { return false };
+        let mut rarest: Option<(u32, usize, u64)> = None;
+        wanted(glob, |class, gram| {
+            let count = self.counts.get(Self::slot(&self.counts, class, gram)).copied().unwrap_or(0);
+            if rarest.is_none_or(|(least, ..)| count < least) {
+                rarest = Some((count, class, gram));
+            }
+        });
+        let Some((count, class, gram)) = rarest else { return false };
         if count == 0 || count >= crowd {
             return false;
         }
