@@ -102,6 +102,17 @@ impl fmt::Display for Diagnostic {
     }
 }
 
+/// Bytes of a line, as a first guess at how many there are.
+const LINE_BYTES: usize = 24;
+
+/// The high bit of each byte that is a line feed, in the order of the bytes.
+fn line_feeds(word: u64) -> u64 {
+    const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
+    let word = word ^ u64::from_ne_bytes([b'\n'; 8]);
+    // Nothing is carried from one byte into the next: of bytes that are not zero, this or their own high bit is set.
+    !((word & LOW).wrapping_add(LOW) | word | LOW)
+}
+
 /// Byte offsets of line starts: turns a span into line and column.
 #[derive(Debug)]
 pub(crate) struct LineIndex<'t> {
@@ -111,10 +122,25 @@ pub(crate) struct LineIndex<'t> {
 
 impl<'t> LineIndex<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
-        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let starts = std::iter::once(0)
-            .chain(breaks.map(|(at, _)| u32::try_from(at.saturating_add(1)).unwrap_or(u32::MAX)))
-            .collect();
+        let mut starts = Vec::with_capacity((text.len() / LINE_BYTES).saturating_add(1));
+        starts.push(0);
+        // Lines are short and texts long: eight bytes at a time find their ends.
+        let (words, rest) = text.as_bytes().as_chunks::<8>();
+        let mut behind = 1_u32;
+        for word in words {
+            let mut marks = line_feeds(u64::from_le_bytes(*word));
+            while marks != 0 {
+                starts.push(behind.saturating_add(marks.trailing_zeros() / 8));
+                marks &= marks.wrapping_sub(1);
+            }
+            behind = behind.saturating_add(8);
+        }
+        for byte in rest {
+            if *byte == b'\n' {
+                starts.push(behind);
+            }
+            behind = behind.saturating_add(1);
+        }
         Self { text, starts }
     }
 
@@ -213,5 +239,34 @@ impl<'t> Diagnostics<'t> {
         self.list.sort_by_key(|diagnostic| diagnostic.span);
         self.lines.locate(&mut self.list);
         self.list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_begin_behind_every_line_feed() {
+        for length in 0..20 {
+            for filler in ['a', '\t', '\u{b}', '\r'] {
+                for at in 0..length {
+                    for other in 0..length {
+                        let mut text = vec![filler as u8; length];
+                        (text[at], text[other]) = (b'\n', b'\n');
+                        let text = String::from_utf8(text).unwrap();
+                        let lines = LineIndex::new(&text);
+                        for offset in 0..=length {
+                            let before = text[..offset].matches('\n').count();
+                            assert_eq!(
+                                lines.line(offset as u32) as usize,
+                                before + 1,
+                                "{text:?} at {offset}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
     }
 }

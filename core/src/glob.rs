@@ -5,6 +5,7 @@
 //! ordinary character. It must not fold, normalise, allocate while matching, or take longer than the product of both
 //! lengths: names come from the caller.
 
+mod grams;
 mod index;
 #[cfg(test)]
 mod tests;
@@ -37,8 +38,10 @@ pub(crate) struct Glob {
     prefix: Box<str>,
     /// What every match ends with, from behind the last step that is no literal.
     suffix: Box<str>,
-    /// Of a pattern that has no wildcard but `*`, as nearly all are: the texts between its first and its last one.
-    pieces: Option<Box<[Box<str>]>>,
+    /// Texts that stand between prefix and suffix in this order, without overlap; all of them where `only_runs`.
+    pieces: Box<[Box<str>]>,
+    /// Whether it has no wildcard but `*`, as nearly all have: then prefix, pieces and suffix say all.
+    only_runs: bool,
 }
 
 /// One step of a match. Steps run forward only, but for [`Step::Run`], which may repeat itself.
@@ -89,24 +92,38 @@ impl Glob {
             suffix.clear();
         }
         let suffix: String = suffix.into_iter().rev().collect();
-        let pieces = pieces(&steps);
-        Ok(Self { steps: steps.into(), prefix: prefix.into(), suffix: suffix.into(), pieces })
+        let only_runs = steps.iter().all(|step| matches!(step, Step::Literal(_) | Step::Run))
+            && steps.iter().any(|step| matches!(step, Step::Run));
+        let mut glob = Self {
+            steps: steps.into(),
+            prefix: prefix.into(),
+            suffix: suffix.into(),
+            pieces: Box::default(),
+            only_runs,
+        };
+        let literals = glob.literals();
+        let first = usize::from(!glob.prefix.is_empty());
+        let last = literals.len().saturating_sub(usize::from(!glob.suffix.is_empty()));
+        glob.pieces =
+            literals.get(first..last).unwrap_or_default().iter().map(|piece| (&**piece).into()).collect();
+        Ok(glob)
     }
 
     /// Whether the whole of `name` matches.
     pub(crate) fn matches(&self, name: &str) -> bool {
         let Some(rest) = name.strip_prefix(&*self.prefix) else { return false };
         let Some(rest) = rest.strip_suffix(&*self.suffix) else { return false };
-        if let Some(pieces) = &self.pieces {
-            // The first place of each piece leaves the most for those behind it.
-            let mut rest = rest;
-            return pieces.iter().all(|piece| match rest.split_once(&**piece) {
-                Some((_, behind)) => {
-                    rest = behind;
-                    true
-                }
-                None => false,
-            });
+        // The first place of each piece leaves the most for those behind it.
+        let mut left = rest;
+        let has_pieces = self.pieces.iter().all(|piece| match left.split_once(&**piece) {
+            Some((_, behind)) => {
+                left = behind;
+                true
+            }
+            None => false,
+        });
+        if self.only_runs || !has_pieces {
+            return has_pieces;
         }
         // The suffix is behind all other steps, so they have to match what is between.
         let literals = |text: &str| text.chars().count();
@@ -140,20 +157,32 @@ impl Glob {
         }
         prefixes
     }
-}
 
-fn pieces(steps: &[Step]) -> Option<Box<[Box<str>]>> {
-    let mut pieces = Vec::new();
-    let mut piece = String::new();
-    for step in steps {
-        match step {
-            Step::Literal(char) => piece.push(*char),
-            Step::Run => pieces.push(std::mem::take(&mut piece).into_boxed_str()),
-            _ => return None,
+    /// Texts that every match contains, in this order: what stands outside of braces, or in braces without a comma.
+    fn literals(&self) -> Vec<String> {
+        let mut literals = vec![String::new()];
+        let mut at = 0_usize;
+        while let Some(step) = self.steps.get(at) {
+            at = at.saturating_add(1);
+            match (step, literals.last_mut()) {
+                (Step::Literal(char), Some(literal)) => {
+                    literal.push(*char);
+                    continue;
+                }
+                (Step::Fork(targets), _) => {
+                    // In front of the second alternative stands the jump that ends the first.
+                    let jump = targets.get(1).and_then(|second| usize::from(*second).checked_sub(1));
+                    if let Some(Step::Jump(end)) = jump.and_then(|jump| self.steps.get(jump)) {
+                        at = usize::from(*end);
+                    }
+                }
+                _ => {}
+            }
+            literals.push(String::new());
         }
+        literals.retain(|literal| !literal.is_empty());
+        literals
     }
-    // The prefix came first; what is left over is the suffix. Without a run there is neither.
-    (!pieces.is_empty()).then(|| pieces.drain(1..).filter(|piece| !piece.is_empty()).collect())
 }
 
 /// Runs `steps`, whose targets count from `first` steps further ahead, over the whole of `name`.

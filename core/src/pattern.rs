@@ -9,6 +9,8 @@ mod dialect;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
@@ -29,9 +31,12 @@ pub(crate) struct PatternError {
     pub(crate) help: String,
 }
 
-/// A regular expression that is ready to search.
+/// A regular expression that is ready to search. Clones share what a search keeps, which a clone of a [`Regex`] would not.
 #[derive(Debug, Clone)]
-pub(crate) struct Pattern {
+pub(crate) struct Pattern(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
     /// As the author wrote it.
     text: Box<str>,
     regex: Regex,
@@ -70,30 +75,35 @@ impl Pattern {
             })?;
         // Half, because a search keeps its starts and its bookkeeping there too.
         let weight = if cost::is_cheap(&hir, STATES_BYTES / 2) { 1 } else { states(&hir).max(2) };
-        Ok(Self { text: text.into(), regex, weight })
+        Ok(Self(Arc::new(Compiled { text: text.into(), regex, weight })))
     }
 
     /// Whether some part of `text` matches.
     pub(crate) fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text)
+        self.0.regex.is_match(text)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_shared_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The pattern as the author wrote it.
     pub(crate) fn text(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// The steps (spec 11) that searching a text of `length` bytes takes: with twice the bytes, an ordinary pattern
     /// may look at half a megabyte in one call, and the heaviest stays within milliseconds.
     pub(crate) fn steps(&self, length: usize) -> u64 {
-        (length as u64).saturating_mul(2).saturating_mul(self.weight)
+        (length as u64).saturating_mul(2).saturating_mul(self.0.weight)
     }
 
     /// What one byte of a text costs at worst: 1 where each byte takes one look-up whatever the text is, else the
     /// places of the pattern, because a search may be at all of them at once. A unit is at most 20 ns, 2 ns as a rule.
     #[cfg(test)]
     pub(crate) fn weight(&self) -> u64 {
-        self.weight
+        self.0.weight
     }
 }
 

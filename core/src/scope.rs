@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
+use std::sync::{Arc, LazyLock};
 
 use smallvec::SmallVec;
 
@@ -20,7 +21,7 @@ pub(crate) enum Scope {
     /// The first of the sources that has a value. With `or_shared`, one shared value where none has.
     First {
         name: &'static str,
-        sources: Box<[(u8, Path)]>,
+        sources: Arc<[(u8, Path)]>,
         or_shared: bool,
     },
     /// The values of all paths together.
@@ -55,8 +56,10 @@ impl Scope {
 
     /// What `rate_limit` counts by where the policy does not say: the agent's session.
     pub(crate) fn agent() -> Self {
-        let sources = [(b's', identity_path("session")), (b'i', identity_path("id"))].into();
-        Self::First { name: "agent", sources, or_shared: true }
+        // A policy has one for each of its rates, so all share the paths.
+        static SOURCES: LazyLock<Arc<[(u8, Path)]>> =
+            LazyLock::new(|| [(b's', identity_path("session")), (b'i', identity_path("id"))].into());
+        Self::First { name: "agent", sources: Arc::clone(&SOURCES), or_shared: true }
     }
 
     /// The paths that it may look at.
@@ -81,7 +84,7 @@ impl Scope {
             Self::Global => {}
             Self::First { sources, or_shared, .. } => {
                 let mut found = false;
-                for (tag, path) in sources {
+                for (tag, path) in sources.iter() {
                     found = append(facts, *tag, path, encoded)?;
                     if found {
                         break;

@@ -5,6 +5,7 @@ use super::{Clause, StateClause};
 use crate::condition::{Condition, NAMES, Operand, Operator, Test};
 use crate::number::Number;
 use crate::path::{Path, Root};
+use crate::pattern::Pattern;
 use crate::suggest::nearest;
 use crate::text::{Content, Node};
 
@@ -37,14 +38,12 @@ type States<'s> = Option<(Option<usize>, &'s mut Vec<StateClause>)>;
 fn read(reader: &mut Reader<'_, '_>, node: &Node<'_>, states: &mut States<'_>) -> Option<Condition> {
     let expected = "a condition: `{path, op, value}`, `{any: […]}`, `{all: […]}` or `{not: {…}}`";
     let [path, op, value, any, all, not] = reader.fields(node, expected, FIELDS)?;
-    let combinators: Vec<Field<'_, '_>> = [any, all, not].into_iter().flatten().collect();
-    let plain: Vec<Field<'_, '_>> = [path, op, value].into_iter().flatten().collect();
-    let Some(first) = combinators.first() else {
+    let combinators = [any, all, not].into_iter().flatten();
+    let plain = [path, op, value].into_iter().flatten();
+    let Some(first) = combinators.clone().next() else {
         return read_test(reader, node, path, op, value, states);
     };
-    let mut others: Vec<_> = plain.iter().chain(combinators.iter().skip(1)).collect();
-    others.sort_by_key(|field| field.key.span);
-    if let Some(other) = others.last() {
+    if let Some(other) = plain.chain(combinators.skip(1)).max_by_key(|field| field.key.span) {
         let later = if other.key.span > first.key.span { other.key } else { first.key };
         let message = "a condition is `{path, op, value}` or one of `any`, `all`, `not`";
         reader.within(&later.text, |reader| {
@@ -169,13 +168,30 @@ fn read_test(
         states.push(StateClause { index: *index, path, span: field.value.span, pointer, text, ranges });
         return None;
     }
+    if let Some(pattern) = known_pattern(reader, name, &operand) {
+        let operator = Operator::Matches(Box::new(pattern));
+        return Some(Condition::Test(Test { path, operator, negated: name == "not_regex" }));
+    }
     match Operator::compile(name, operand)? {
-        Ok((operator, negated)) => Some(Condition::Test(Test { path, operator, negated })),
+        Ok((operator, negated)) => {
+            if let Operator::Matches(pattern) = &operator {
+                reader.patterns.insert(pattern.text().into(), Pattern::clone(pattern));
+            }
+            Some(Condition::Test(Test { path, operator, negated }))
+        }
         Err(error) => {
             let help = error.help.unwrap_or_default();
             reader.within("value", |reader| reader.error(error.code, value.value.span, error.message, help));
             None
         }
+    }
+}
+
+/// A pattern that the policy has had before: compiling a heavy one takes milliseconds.
+fn known_pattern(reader: &Reader<'_, '_>, name: &str, operand: &Operand) -> Option<Pattern> {
+    match (name, operand) {
+        ("regex" | "not_regex", Operand::String(text)) => reader.patterns.get(text).cloned(),
+        _ => None,
     }
 }
 
@@ -290,6 +306,30 @@ mod tests {
         let operand = Operand::Number(Number::from_literal(literal).unwrap().into_owned());
         let operand = if name.ends_with("in") { Operand::Array([operand].into()) } else { operand };
         ranges(name, &operand).unwrap().iter().any(|(low, high)| *low <= micros && micros <= *high)
+    }
+
+    #[test]
+    fn equal_patterns_are_compiled_once_and_negated_each_by_its_own_operator() {
+        let text = r#"{"version": "1", "default": "deny", "tools": {"t": {"require": [
+            {"path": "args.a", "op": "regex", "value": "^a+$"},
+            {"path": "args.a", "op": "not_regex", "value": "^a+$"},
+            {"path": "args.b", "op": "regex", "value": "^a+$"},
+            {"path": "args.b", "op": "not_regex", "value": "^b$"}]}}}"#;
+        let mut diagnostics = crate::diagnostic::Diagnostics::new(text);
+        let node = crate::text::parse_json(text, &mut diagnostics).unwrap();
+        let document = crate::document::read(&node, &mut diagnostics);
+        let tests = document.entries[0].steps.iter().map(|step| match &step.conditions[0].condition {
+            Condition::Test(Test { operator: Operator::Matches(pattern), negated, .. }) => {
+                (pattern, *negated)
+            }
+            other => panic!("{other:?}"),
+        });
+        let found: Vec<_> = tests.collect();
+        let same: Vec<_> = found.iter().map(|(pattern, _)| pattern.is_shared_with(found[0].0)).collect();
+        assert_eq!(same, [true, true, true, false]);
+        let negated: Vec<_> = found.iter().map(|(_, negated)| *negated).collect();
+        assert_eq!(negated, [false, true, false, true]);
+        assert_eq!(found[3].0.text(), "^b$");
     }
 
     /// Trap 21: a fractional bound is exact.

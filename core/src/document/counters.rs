@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use smallvec::SmallVec;
+
 use super::entry::presentation;
 use super::reader::{Field, Reader, shown};
 use super::{Charge, Declared, Document, Step};
@@ -17,8 +19,30 @@ use crate::suggest::nearest;
 use crate::text::{Content, Node};
 use crate::window::{Algorithm, Window};
 
+/// Counters of one entry whose names are compared one by one; beyond it they are hashed. Nearly all entries stay below.
+const FEW: usize = 8;
+
 /// The names of the counters that one entry declares, with the lines that declare them.
-pub(super) type Names = HashMap<Box<str>, u32, foldhash::fast::RandomState>;
+#[derive(Default)]
+pub(super) struct Names {
+    few: SmallVec<[(Box<str>, u32); 2]>,
+    many: HashMap<Box<str>, u32, foldhash::fast::RandomState>,
+}
+
+impl Names {
+    fn line(&self, name: &str) -> Option<u32> {
+        let few = self.few.iter().find(|(known, _)| **known == *name).map(|(_, line)| *line);
+        few.or_else(|| self.many.get(name).copied())
+    }
+
+    fn insert(&mut self, name: &str, line: u32) {
+        if self.few.len() < FEW {
+            self.few.push((name.into(), line));
+        } else {
+            self.many.insert(name.into(), line);
+        }
+    }
+}
 
 const STATE_FIELDS: [&str; 6] = ["counter", "window", "increment", "increment_from", "scope", "algorithm"];
 const LIMIT_FIELDS: [&str; 10] = [
@@ -276,14 +300,14 @@ fn push(document: &mut Document, declared: Declared) -> u32 {
 /// Takes a counter's name for an entry, once.
 fn claim(reader: &mut Reader<'_, '_>, names: &mut Names, name: &str, span: Span) -> Option<()> {
     let line = reader.diagnostics.lines().line(span.start);
-    if let Some(first) = names.get(name) {
+    if let Some(first) = names.line(name) {
         let message = format!("counter `{}` is already declared in this entry, on line {first}", shown(name));
         let help =
             "give one of them another name; two rates with one window need `limits` with a `counter` each";
         reader.error("duplicate_counter", span, message, help);
         return None;
     }
-    names.insert(name.into(), line);
+    names.insert(name, line);
     Some(())
 }
 

@@ -20,6 +20,7 @@ pub(super) fn read_tools(reader: &mut Reader<'_, '_>, node: &Node<'_>, document:
         Content::Mapping(members) => members,
         _ => return reader.mismatch(node, "a mapping of tool names to entries"),
     };
+    document.entries.reserve_exact(members.len());
     for (key, value) in members {
         reader.within(&key.text, |reader| {
             names::check(reader, &key.text, key.span);
@@ -57,6 +58,9 @@ pub(super) fn read_entry(
         }
         reader.within(&key.text, |reader| {
             let Some(items) = reader.list(value, "a list") else { return };
+            if entry.steps.is_empty() {
+                entry.steps.reserve_exact(items.len());
+            }
             for (index, item) in items.iter().enumerate() {
                 reader.item(index, |reader| {
                     let step = match known {
@@ -144,6 +148,7 @@ fn read_conditions(
     }
     reader.within("conditions", |reader| {
         let items = reader.list(field.value, "a list of conditions")?;
+        clauses.reserve_exact(items.len());
         for (index, item) in items.iter().enumerate() {
             reader.item(index, |reader| {
                 conditions::read_clause(reader, item, Some(index), may_read_state, clauses, states);

@@ -1,8 +1,9 @@
 //! Names of tools as written: `hide`, keys of `tools`, and names that only look alike (spec 2.4, 2.5, 12.1).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::reader::{Reader, shown};
+use super::reader::{Reader, push_segment, shown};
 use super::{Document, Rule};
 use crate::ceilings::NAME_BYTES;
 use crate::diagnostic::Span;
@@ -63,36 +64,45 @@ pub(super) fn read_hide(reader: &mut Reader<'_, '_>, node: &Node<'_>, document: 
 /// ASCII ones, and names that differ only in case (trap 17).
 pub(super) fn warn_confusable(reader: &mut Reader<'_, '_>, root: &Node<'_>) {
     let Content::Mapping(fields) = &root.content else { return };
-    let mut names: Vec<(String, &str, Span)> = Vec::new();
+    let mut names: Vec<(Option<usize>, &str, Span)> = Vec::new();
     for (field, value) in fields {
         match (&*field.text, &value.content) {
             ("tools", Content::Mapping(entries)) => {
-                let pointer = |name: &str| format!("/tools/{}", name.replace('~', "~0").replace('/', "~1"));
-                names.extend(entries.iter().map(|(key, _)| (pointer(&key.text), &*key.text, key.span)));
+                names.extend(entries.iter().map(|(key, _)| (None, &*key.text, key.span)));
             }
             ("hide", Content::Sequence(items)) => {
                 for (index, item) in items.iter().enumerate() {
                     if let Content::String(text) = &item.content {
-                        names.push((format!("/hide/{index}"), text, item.span));
+                        names.push((Some(index), text, item.span));
                     }
                 }
             }
             _ => {}
         }
     }
-    let fold = |name: &str| -> String { name.chars().flat_map(char::to_lowercase).collect() };
-    let mut spellings: HashMap<String, Vec<&str>, foldhash::fast::RandomState> = HashMap::default();
+    // Names of one folding can differ only if one of them is not folded, which in most policies none is.
+    let mut spellings: HashMap<Cow<'_, str>, Vec<&str>, foldhash::fast::RandomState> = HashMap::default();
     for (_, name, _) in &names {
-        let spellings = spellings.entry(fold(name)).or_default();
-        // Two are enough to name the other one.
-        if spellings.len() < 2 && !spellings.contains(name) {
+        if !is_folded(name) {
+            spellings.entry(fold(name)).or_default();
+        }
+    }
+    if spellings.is_empty() {
+        return;
+    }
+    for (_, name, _) in &names {
+        if let Some(spellings) = spellings.get_mut(&fold(name))
+            // Two are enough to name the other one.
+            && spellings.len() < 2
+            && !spellings.contains(name)
+        {
             spellings.push(name);
         }
     }
-    for (pointer, name, span) in names {
+    for (hidden, name, span) in names {
         let problem = if name.chars().any(is_invisible) {
             Some("has an invisible character".to_owned())
-        } else if name.chars().any(|c| lookalike(c).is_some()) {
+        } else if !name.is_ascii() && name.chars().any(|c| lookalike(c).is_some()) {
             Some("has a letter that looks like an ASCII one".to_owned())
         } else {
             let others = spellings.get(&fold(name)).into_iter().flatten();
@@ -103,9 +113,29 @@ pub(super) fn warn_confusable(reader: &mut Reader<'_, '_>, root: &Node<'_>) {
             let message = format!("the name `{}` {problem}", name.escape_debug());
             let help =
                 Some("names compare exactly: check that this is the name that the server uses".to_owned());
+            let pointer = match hidden {
+                Some(index) => format!("/hide/{index}"),
+                None => {
+                    let mut pointer = "/tools".to_owned();
+                    push_segment(&mut pointer, name);
+                    pointer
+                }
+            };
             reader.diagnostics.warning("confusable_name", span, pointer, message, help);
         }
     }
+}
+
+/// Whether a name is printable ASCII without capitals: then it is its own folding, and nothing else is wrong with it.
+fn is_folded(name: &str) -> bool {
+    name.bytes().all(|byte| matches!(byte, b' '..=b'@' | b'['..=b'~'))
+}
+
+fn fold(name: &str) -> Cow<'_, str> {
+    if is_folded(name) {
+        return Cow::Borrowed(name);
+    }
+    name.chars().flat_map(char::to_lowercase).collect()
 }
 
 fn is_invisible(c: char) -> bool {

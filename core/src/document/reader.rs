@@ -1,14 +1,19 @@
 //! Reading nodes as what the language expects, with every complaint at its place (spec 1.5, 1.6, 12).
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt::Write;
 
 use crate::diagnostic::{Diagnostics, Span};
+use crate::pattern::Pattern;
 use crate::suggest::nearest;
 use crate::text::{Content, Key, Node};
 
 /// Walks a document, knowing where it is.
 pub(super) struct Reader<'d, 'l> {
     pub(super) diagnostics: &'d mut Diagnostics<'l>,
+    /// The patterns so far, by their text.
+    pub(super) patterns: HashMap<Box<str>, Pattern, foldhash::fast::RandomState>,
     pointer: String,
 }
 
@@ -38,7 +43,7 @@ fn kind(node: &Node<'_>) -> &'static str {
 
 impl<'d, 'l> Reader<'d, 'l> {
     pub(super) fn new(diagnostics: &'d mut Diagnostics<'l>) -> Self {
-        Self { diagnostics, pointer: String::new() }
+        Self { diagnostics, patterns: HashMap::default(), pointer: String::new() }
     }
 
     pub(super) fn pointer(&self) -> &str {
@@ -48,14 +53,7 @@ impl<'d, 'l> Reader<'d, 'l> {
     /// Reads below the member `name`.
     pub(super) fn within<R>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> R) -> R {
         let length = self.pointer.len();
-        self.pointer.push('/');
-        for c in name.chars() {
-            match c {
-                '~' => self.pointer.push_str("~0"),
-                '/' => self.pointer.push_str("~1"),
-                c => self.pointer.push(c),
-            }
-        }
+        push_segment(&mut self.pointer, name);
         let result = read(self);
         self.pointer.truncate(length);
         result
@@ -63,7 +61,12 @@ impl<'d, 'l> Reader<'d, 'l> {
 
     /// Reads below the element `index`.
     pub(super) fn item<R>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> R) -> R {
-        self.within(&index.to_string(), read)
+        let length = self.pointer.len();
+        // Writing to a String cannot fail.
+        let _ = write!(self.pointer, "/{index}");
+        let result = read(self);
+        self.pointer.truncate(length);
+        result
     }
 
     pub(super) fn error(
@@ -184,6 +187,21 @@ impl<'d, 'l> Reader<'d, 'l> {
         let field = field?;
 
         self.within(&field.key.text, |reader| reader.string(field.value, "a string").map(Into::into))
+    }
+}
+
+/// Appends the member `name` to a JSON Pointer.
+pub(super) fn push_segment(pointer: &mut String, name: &str) {
+    pointer.push('/');
+    if !name.bytes().any(|byte| matches!(byte, b'~' | b'/')) {
+        return pointer.push_str(name);
+    }
+    for c in name.chars() {
+        match c {
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            c => pointer.push(c),
+        }
     }
 }
 

@@ -1,13 +1,17 @@
 //! Many globs at once.
 //!
-//! In: globs, and a name. Out: which of them match. It narrows the candidates down by what matches must begin or end
-//! with, and must not decide by that alone: each candidate is verified.
+//! In: globs, and a name. Out: which of them match. It narrows the candidates down by what matches must begin with, end
+//! with or contain, and must not decide by that alone: each candidate is verified.
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::Glob;
+use super::grams::Grams;
+
+/// Globs that are tried one by one: so many cost no more than to look for fewer.
+const FEW: u32 = 8;
 
 /// Finds the globs that match a name without trying each.
 #[derive(Debug, Clone, Default)]
@@ -15,7 +19,9 @@ pub(crate) struct GlobIndex {
     globs: Box<[Glob]>,
     prefixes: Buckets,
     suffixes: Buckets,
-    /// Those that begin and end with a wildcard.
+    /// Those that share their beginning and end with many, or have neither.
+    grams: Grams,
+    /// Those of which no text is known, or so few that nothing else is worth it.
     rest: Vec<u32>,
 }
 
@@ -23,23 +29,40 @@ pub(crate) struct GlobIndex {
 #[derive(Debug, Clone, Default)]
 struct Buckets {
     by_text: HashMap<Box<[u8]>, SmallVec<[u32; 4]>, RandomState>,
-    /// Each length of a key, ascending.
-    lengths: Vec<usize>,
+    /// Each length of a key, ascending, with marks for the ends of the keys of that length: most lengths need no hash.
+    lengths: Vec<(usize, [u64; 4])>,
+}
+
+/// The word and the bit that mark a key.
+fn mark(key: &[u8]) -> (usize, u64) {
+    let (first, last) = (key.first().copied().unwrap_or(0), key.last().copied().unwrap_or(0));
+    let mixed = first.wrapping_mul(31) ^ last;
+    (usize::from(mixed / 64), 1 << (mixed % 64))
 }
 
 impl Buckets {
     fn insert(&mut self, text: &str, glob: u32) {
         self.by_text.entry(text.as_bytes().into()).or_default().push(glob);
-        if let Err(at) = self.lengths.binary_search(&text.len()) {
-            self.lengths.insert(at, text.len());
+        let at = self.lengths.binary_search_by_key(&text.len(), |(length, _)| *length);
+        let at = at.unwrap_or_else(|at| {
+            self.lengths.insert(at, (text.len(), [0; 4]));
+            at
+        });
+        let (word, bit) = mark(text.as_bytes());
+        if let Some(word) = self.lengths.get_mut(at).and_then(|(_, marks)| marks.get_mut(word)) {
+            *word |= bit;
         }
     }
 
     /// The globs of each bucket whose text is what `part` takes of the name.
     fn probe<'a>(&self, part: impl Fn(usize) -> Option<&'a [u8]>, mut each: impl FnMut(u32)) {
-        for length in &self.lengths {
+        for (length, marks) in &self.lengths {
             // Lengths ascend: the name has no longer part either.
             let Some(part) = part(*length) else { return };
+            let (word, bit) = mark(part);
+            if marks.get(word).is_none_or(|word| word & bit == 0) {
+                continue;
+            }
             for glob in self.by_text.get(part).into_iter().flatten() {
                 each(*glob);
             }
@@ -47,24 +70,72 @@ impl Buckets {
     }
 }
 
+/// How many globs have a text at their beginning, or at their end.
+#[derive(Default)]
+struct Crowds<'g> {
+    prefixes: HashMap<&'g str, u32, RandomState>,
+    suffixes: HashMap<&'g str, u32, RandomState>,
+}
+
 impl GlobIndex {
-    /// Indexes globs by their position in the slice.
-    pub(crate) fn new(globs: &[Glob]) -> Self {
-        let mut index = Self { globs: globs.into(), ..Self::default() };
-        for (at, glob) in (0_u32..).zip(globs) {
-            let mut prefixes = glob.prefixes();
-            prefixes.sort_unstable();
-            prefixes.dedup();
-            if prefixes.iter().all(|prefix| !prefix.is_empty()) {
-                for prefix in &prefixes {
-                    index.prefixes.insert(prefix, at);
-                }
-            } else if glob.suffix.is_empty() {
-                index.rest.push(at);
+    /// Indexes globs by their position in the list.
+    pub(crate) fn new(globs: Vec<Glob>) -> Self {
+        let mut index = Self::default();
+        let prefixes: Vec<Vec<String>> = globs
+            .iter()
+            .map(|glob| {
+                let mut prefixes = glob.prefixes();
+                prefixes.sort_unstable();
+                prefixes.dedup();
+                prefixes
+            })
+            .collect();
+        let mut crowds = Crowds::default();
+        for (glob, prefixes) in globs.iter().zip(&prefixes) {
+            for prefix in prefixes {
+                let crowd = crowds.prefixes.entry(prefix).or_default();
+                *crowd = crowd.saturating_add(1);
+            }
+            let crowd = crowds.suffixes.entry(&glob.suffix).or_default();
+            *crowd = crowd.saturating_add(1);
+        }
+        let crowd = |text: &str, crowds: &HashMap<&str, u32, RandomState>| match text {
+            "" => u32::MAX,
+            text => crowds.get(text).copied().unwrap_or(0),
+        };
+        let mut crowded = Vec::new();
+        for ((at, glob), prefixes) in (0_u32..).zip(&globs).zip(&prefixes) {
+            let before =
+                prefixes.iter().map(|prefix| crowd(prefix, &crowds.prefixes)).max().unwrap_or(u32::MAX);
+            let behind = crowd(&glob.suffix, &crowds.suffixes);
+            if before.min(behind) > FEW {
+                crowded.push((at, before, behind));
+            } else if before <= FEW {
+                prefixes.iter().for_each(|prefix| index.prefixes.insert(prefix, at));
             } else {
                 index.suffixes.insert(&glob.suffix, at);
             }
         }
+        drop(crowds);
+        let mut grams = Grams::sketch(crowded.len());
+        if crowded.len() > FEW as usize {
+            crowded.iter().filter_map(|(at, ..)| globs.get(*at as usize)).for_each(|glob| grams.count(glob));
+        }
+        for (at, before, behind) in crowded {
+            let (Some(glob), Some(prefixes)) = (globs.get(at as usize), prefixes.get(at as usize)) else {
+                continue;
+            };
+            if grams.insert(glob, at, before.min(behind)) {
+                continue;
+            }
+            match before.min(behind) {
+                u32::MAX => index.rest.push(at),
+                _ if before <= behind => prefixes.iter().for_each(|prefix| index.prefixes.insert(prefix, at)),
+                _ => index.suffixes.insert(&glob.suffix, at),
+            }
+        }
+        index.grams = grams.finish();
+        index.globs = globs.into();
         index
     }
 
@@ -79,6 +150,7 @@ impl GlobIndex {
         };
         self.prefixes.probe(|length| bytes.get(..length), &mut verify);
         self.suffixes.probe(|length| bytes.get(bytes.len().checked_sub(length)?..), &mut verify);
+        self.grams.probe(bytes, &mut verify);
         self.rest.iter().copied().for_each(verify);
         if let Some(found) = out.get_mut(start..) {
             found.sort_unstable();

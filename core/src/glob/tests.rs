@@ -228,6 +228,14 @@ proptest! {
             let expected = alternatives.iter().any(|pattern| slow(pattern, &name_chars));
             prop_assert_eq!(glob.matches(&name), expected, "`{}` on `{}`", pattern, name);
             prop_assert!(glob.prefixes().len() <= GLOB_ALTERNATIVES);
+            if expected {
+                let mut rest = &*name;
+                for literal in glob.literals() {
+                    let found = rest.split_once(&*literal);
+                    prop_assert!(found.is_some(), "`{}` of `{}` in `{}`", literal, pattern, name);
+                    rest = found.unwrap().1;
+                }
+            }
         }
     }
 
@@ -238,12 +246,12 @@ proptest! {
 
     #[test]
     fn the_index_finds_what_a_linear_search_finds(
-        patterns in prop::collection::vec(pattern(), 0..40),
+        patterns in prop::collection::vec(pattern(), 0..120),
         names in prop::collection::vec(name(), 1..10),
         known in prop::collection::vec(0_u32..3, 0..3),
     ) {
         let globs: Vec<Glob> = patterns.iter().filter_map(|pattern| Glob::parse(pattern).ok()).collect();
-        let index = GlobIndex::new(&globs);
+        let index = GlobIndex::new(globs.clone());
         for name in &names {
             // What was in the list before stays there.
             let mut found: SmallVec<[u32; 8]> = known.iter().copied().collect();

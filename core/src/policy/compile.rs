@@ -18,14 +18,16 @@ type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// `None` after an error.
 pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnostics<'_>) -> Option<Compiled> {
-    let mut rules = Vec::new();
+    let steps = document.entries.iter().map(|entry| entry.steps.len());
+    let mut rules = Vec::with_capacity(steps.fold(document.hide.len(), usize::saturating_add));
     let mut add_rule = |rule: Rule| {
         let index = u32::try_from(rules.len()).unwrap_or(u32::MAX);
         rules.push(rule);
         index
     };
 
-    let mut names: Map<Box<str>, Tool> = Map::default();
+    let names_at_most = document.hide.len().saturating_add(document.entries.len());
+    let mut names: Map<Box<str>, Tool> = Map::with_capacity_and_hasher(names_at_most, Default::default());
     let (mut globs, mut glob_entries) = (Vec::new(), Vec::new());
     let (mut wildcard, mut all_tools) = (None, None);
     let (mut hidden_globs, mut hidden_glob_rules) = (Vec::new(), Vec::new());
@@ -43,20 +45,17 @@ pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnost
 
     let counters = Counters::new(&document.declared, &document.entries);
     let mut entries = Vec::with_capacity(document.entries.len());
-    let mut spans: Map<u32, Span> = Map::default();
+    let spans: Vec<Span> = document.entries.iter().map(|entry| entry.span).collect();
     for entry in document.entries {
         let index = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-        match &entry.owner {
+        match entry.owner {
             Owner::AllTools => all_tools = Some(index),
-            Owner::Tool(key) if &**key == "*" => wildcard = Some(index),
-            Owner::Tool(key) if Glob::is_glob(key) => {
-                globs.extend(Glob::parse(key));
+            Owner::Tool(key) if &*key == "*" => wildcard = Some(index),
+            Owner::Tool(key) if Glob::is_glob(&key) => {
+                globs.extend(Glob::parse(&key));
                 glob_entries.push(index);
             }
-            Owner::Tool(key) => {
-                names.entry(key.clone()).or_default().entries = [index].into();
-                spans.insert(index, entry.span);
-            }
+            Owner::Tool(key) => names.entry(key).or_default().entries = [index].into(),
         }
         let steps = entry.steps.into_iter().map(|step| Step {
             rule: add_rule(step.rule),
@@ -79,14 +78,15 @@ pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnost
         return None;
     }
 
+    names.shrink_to_fit();
     let mut compiled = Compiled {
         digest: sha256(text.as_bytes()),
         default_deny: document.default_deny,
         names: Names::new([].into_iter()),
         entries: entries.into(),
-        globs: GlobIndex::new(&globs),
+        globs: GlobIndex::new(globs),
         glob_entries: glob_entries.into(),
-        hidden_globs: GlobIndex::new(&hidden_globs),
+        hidden_globs: GlobIndex::new(hidden_globs),
         hidden_glob_rules: hidden_glob_rules.into(),
         everywhere: wildcard.into_iter().chain(all_tools).collect(),
         rules: rules.into(),
@@ -99,7 +99,8 @@ pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnost
         compiled.glob_entries_of(name, &mut entries);
         merged = merged.saturating_add(entries.len().saturating_sub(tool.entries.len()));
         if merged > MERGED_ENTRIES {
-            let span = tool.entries.first().and_then(|entry| spans.get(entry)).copied().unwrap_or_default();
+            let span = tool.entries.first().and_then(|entry| spans.get(*entry as usize));
+            let span = span.copied().unwrap_or_default();
             let message =
                 format!("exact names and the globs that match them make more than {MERGED_ENTRIES} pairs");
             diagnostics.error(
@@ -120,7 +121,10 @@ pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnost
         entries.retain(|entry| {
             compiled.entries.get(*entry as usize).is_some_and(|entry| !entry.steps.is_empty())
         });
-        tool.entries = entries.as_slice().into();
+        // Of most names it is what they have already.
+        if *tool.entries != *entries {
+            tool.entries = entries.as_slice().into();
+        }
     }
     compiled.names = Names::new(names.into_iter());
     Some(compiled)
