@@ -77,11 +77,16 @@ impl<'a> Number<'a> {
     /// Also `None` for a literal with a fraction or an exponent whose magnitude is beyond the range of a double, since
     /// hosts that read doubles would see an infinity, or a zero where digits are not (spec 5.3). Integer literals are
     /// exact at any length. Takes time linear in the literal.
+    #[inline]
     pub fn from_literal(text: &'a str) -> Option<Self> {
-        let literal = Literal::split(text)?;
-        if let Some(whole) = literal.small_integer() {
-            return Some(Self::from_i64(whole));
+        match literal::small_integer(text) {
+            Some(whole) => Some(Self::from_i64(whole)),
+            None => Self::from_long_literal(text),
         }
+    }
+
+    fn from_long_literal(text: &'a str) -> Option<Self> {
+        let literal = Literal::split(text)?;
         let number = match literal.shorten() {
             Some((mantissa, exponent)) => Self(Repr::short(literal.negative, mantissa, exponent)),
             None => Self(Repr::Long(Cow::Borrowed(text))),
