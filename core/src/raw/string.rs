@@ -57,7 +57,10 @@ fn scan_special(bytes: &[u8], open: usize, mut at: usize) -> Result<usize, RawEr
     loop {
         match bytes.get(at) {
             Some(b'"') => return Ok(at.saturating_add(1)),
-            Some(b'\\') => at = escape(bytes, at)?,
+            Some(b'\\') => match bytes.get(at.wrapping_add(1)) {
+                Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at = at.wrapping_add(2),
+                _ => at = unicode_escape(bytes, at)?,
+            },
             Some(_) => return Err(RawError::new(RawErrorKind::ControlCharacter, at)),
             None => return Err(RawError::new(RawErrorKind::UnclosedString, open)),
         }
@@ -99,11 +102,10 @@ fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     at.wrapping_add(bytes.get(at..).unwrap_or_default().iter().take_while(plain).count())
 }
 
-/// Validates the escape whose backslash stands at `at`; returns the offset behind it.
-fn escape(bytes: &[u8], at: usize) -> Result<usize, RawError> {
+/// Validates the escape of four digits, or of a pair of four, whose backslash stands at `at`; the offset behind it.
+fn unicode_escape(bytes: &[u8], at: usize) -> Result<usize, RawError> {
     let error = |kind| Err(RawError::new(kind, at));
     match bytes.get(at..).unwrap_or_default() {
-        [_, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Ok(at.saturating_add(2)),
         [_, b'u', rest @ ..] => match hex(rest) {
             None => error(RawErrorKind::InvalidEscape),
             Some(0xdc00..=0xdfff) => error(RawErrorKind::LoneSurrogate),

@@ -217,6 +217,14 @@ impl<'t> RawJson<'t> {
         content(self.text, node)
     }
 
+    /// Whether a key without escapes is this one.
+    #[inline]
+    pub(super) fn is_named(&self, key: &TapeNode, name: &str) -> bool {
+        let inside = (key.start as usize).wrapping_add(1)..(key.end as usize).wrapping_sub(1);
+        // Bytes have no characters whose borders were to be checked.
+        self.text.as_bytes().get(inside) == Some(name.as_bytes())
+    }
+
     /// What a string or key of this text means.
     #[inline]
     pub(super) fn string(&self, node: &TapeNode) -> Cow<'t, str> {

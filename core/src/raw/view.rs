@@ -162,7 +162,7 @@ impl View for RawView<'_> {
             let node = key.node();
             match node.kind() {
                 NodeKind::Escaped => string::unescaped(self.raw.content(node)).eq(name.chars()),
-                _ => node.link == fingerprint && self.raw.content(node) == name,
+                _ => node.link == fingerprint && self.raw.is_named(node, name),
             }
         };
         Ok(self.entries().find(|(key, _)| means(*key)).map(|(_, value)| value))
