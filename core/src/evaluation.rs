@@ -125,11 +125,11 @@ impl crate::policy::Compiled {
             Ok(entries) => entries,
             Err(ruling) => return Some(ruling),
         };
-        // Looked at where it was made: it is large.
-        let parsed = call.args.map(RawJson::parse);
-        let args = match &parsed {
+        // Read in place: it is large.
+        let mut raw = RawJson::unread(call.args.unwrap_or_default());
+        let args = match call.args.map(|_| raw.read()) {
             None => None,
-            Some(Ok(raw)) => Some(raw.root()),
+            Some(Ok(())) => Some(raw.root()),
             Some(Err(error)) => return Some(Ruling::invalid_args(error.to_string())),
         };
         let facts = Facts::new(call.tool, args.as_ref(), &call.identity);

@@ -77,16 +77,30 @@ impl<'a> Number<'a> {
     /// Also `None` for a literal with a fraction or an exponent whose magnitude is beyond the range of a double, since
     /// hosts that read doubles would see an infinity, or a zero where digits are not (spec 5.3). Integer literals are
     /// exact at any length. Takes time linear in the literal.
+    #[inline]
     pub fn from_literal(text: &'a str) -> Option<Self> {
-        let literal = Literal::split(text)?;
-        if let Some(whole) = literal.small_integer() {
-            return Some(Self::from_i64(whole));
+        match literal::small_integer(text) {
+            Some(whole) => Some(Self::from_i64(whole)),
+            None => Self::from_long_literal(text),
         }
+    }
+
+    fn from_long_literal(text: &'a str) -> Option<Self> {
+        let literal = Literal::split(text)?;
         let number = match literal.shorten() {
             Some((mantissa, exponent)) => Self(Repr::short(literal.negative, mantissa, exponent)),
             None => Self(Repr::Long(Cow::Borrowed(text))),
         };
         (literal.is_integer || number.is_in_range_of_double()).then_some(number)
+    }
+
+    /// The number, if it is a whole number of 64 bits.
+    #[inline]
+    pub(crate) fn as_i64(&self) -> Option<i64> {
+        match self.0 {
+            Repr::Int(whole) => Some(whole),
+            _ => None,
+        }
     }
 
     /// Keeps the number beyond the text that it was read from.

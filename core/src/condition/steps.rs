@@ -14,6 +14,12 @@ impl Steps {
         Self(Cell::new(CALL_STEPS))
     }
 
+    /// The steps of looking at so many bytes once.
+    #[inline]
+    pub(crate) const fn of_bytes(bytes: usize) -> u64 {
+        bytes as u64 / 16
+    }
+
     /// Takes `count` steps, or refuses the call.
     #[inline]
     pub(crate) fn take(&self, count: u64) -> Result<(), Unreadable> {
@@ -29,12 +35,12 @@ impl Steps {
     /// Takes the steps of looking at a string once.
     #[inline]
     pub(crate) fn take_text(&self, text: &str) -> Result<(), Unreadable> {
-        self.take(text.len() as u64 / 16)
+        self.take(Self::of_bytes(text.len()))
     }
 
     /// Takes the steps of reading a value once, whatever is then done with it.
     #[inline]
     pub(crate) fn take_value<V: View>(&self, value: &V) -> Result<(), Unreadable> {
-        self.take(value.weight() as u64 / 16)
+        self.take(Self::of_bytes(value.weight()))
     }
 }

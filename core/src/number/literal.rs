@@ -53,18 +53,6 @@ impl<'a> Literal<'a> {
         Some(Self { negative, integer, fraction, exponent, is_integer })
     }
 
-    /// The usual case: up to 18 digits and nothing else.
-    pub(super) fn small_integer(&self) -> Option<i64> {
-        if !self.is_integer || self.integer.len() > 18 {
-            return None;
-        }
-        let magnitude = self
-            .integer
-            .iter()
-            .fold(0i64, |sum, byte| sum.wrapping_mul(10).wrapping_add(i64::from(digit(*byte))));
-        Some(if self.negative { magnitude.wrapping_neg() } else { magnitude })
-    }
-
     /// Mantissa without trailing zeros, and exponent; `None` if they do not fit.
     pub(super) fn shorten(&self) -> Option<(u64, i32)> {
         let mut mantissa = 0u64;
@@ -100,6 +88,27 @@ impl<'a> Literal<'a> {
         let point = self.exponent.saturating_add(length(integer)).saturating_sub(leading);
         Digits { negative: self.negative, point, small: StackText::new(), integer, fraction }
     }
+}
+
+/// The usual case: a whole number of up to 18 digits.
+#[inline]
+pub(super) fn small_integer(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.as_bytes() {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.len() > 18 || matches!(digits, [] | [b'0', _, ..]) {
+        return None;
+    }
+    let mut magnitude = 0i64;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        magnitude = magnitude.wrapping_mul(10).wrapping_add(i64::from(digit));
+    }
+    Some(if negative { magnitude.wrapping_neg() } else { magnitude })
 }
 
 fn split_digits(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -1,14 +1,17 @@
 //! The scanner: one pass over the text, a state machine by RFC 8259.
 //!
 //! In: text and ceilings. Out: the tape, or the first thing that is wrong. Must not recurse: while a container is open,
-//! its node's `next` holds the index of the container around it, so that the tape is the stack.
+//! its node's `link` holds the index of the container around it, so that the tape is the stack.
+//!
+//! What a usual text needs is inlined into one function and works on locals; errors, escapes and keys that may repeat
+//! are out of line. Offsets and counts have a ceiling of 29 bits, so adding to them does not wrap.
 
 use super::error::{Expected, RawError, RawErrorKind};
 use super::keys::{self, Duplicate, Seen};
 use super::string;
-use super::tape::{Limits, NodeKind, Tape, TapeNode};
+use super::tape::{LONGEST, Limits, NodeKind, Shape, Tape, TapeNode};
 
-/// `next` of the outermost open container.
+/// `link` of the outermost open container.
 const OUTSIDE: u32 = u32::MAX;
 
 /// Scans `text` from byte `from` to its end. With `listed`, duplicate keys are listed there, in order of the objects'
@@ -20,167 +23,172 @@ pub(super) fn scan(
     nodes: &mut Tape,
     listed: Option<&mut Vec<Duplicate>>,
 ) -> Result<(), RawError> {
-    // Spans are 32 bits wide.
-    if text.len() > limits.bytes.min(u32::MAX as usize) {
+    if text.len() > limits.bytes.min(LONGEST) {
         return Err(RawError::new(RawErrorKind::TooLong, limits.bytes));
     }
     let bytes = text.as_bytes();
     if bytes.get(from..).unwrap_or_default().starts_with("\u{feff}".as_bytes()) {
         return Err(RawError::new(RawErrorKind::ByteOrderMark, from));
     }
-    let around = Container::OUTERMOST;
-    Scanner { text, bytes, at: from, nodes, listed, depth_left: limits.depth, container: around }.run()
+    let container = Container::OUTERMOST;
+    Scanner { bytes, at: from, nodes, depth_left: limits.depth, container }.run(text, listed)
 }
 
 struct Scanner<'s, 't> {
-    text: &'t str,
     bytes: &'t [u8],
     at: usize,
     nodes: &'s mut Tape,
-    listed: Option<&'s mut Vec<Duplicate>>,
     depth_left: usize,
     container: Container,
 }
 
-/// The innermost open container.
+/// The innermost open container. Kept in its node while a nested one is open.
 #[derive(Clone, Copy)]
 struct Container {
     index: u32,
-    /// Members or elements so far; kept in the node while a nested container is open.
-    count: u32,
-    is_object: bool,
+    /// With its members or elements so far.
+    shape: Shape,
     /// Its keys, if it is an object.
     seen: Seen,
 }
 
 impl Container {
     /// What is around the whole value.
-    const OUTERMOST: Self = Self { index: OUTSIDE, count: 0, is_object: false, seen: Seen::NOTHING };
+    const OUTERMOST: Self = Self { index: OUTSIDE, shape: Shape::new(NodeKind::Null), seen: Seen::NOTHING };
 }
 
 impl Scanner<'_, '_> {
-    fn run(mut self) -> Result<(), RawError> {
+    #[inline]
+    fn run(mut self, text: &str, mut listed: Option<&mut Vec<Duplicate>>) -> Result<(), RawError> {
         let mut expected = Expected::Value;
         loop {
+            let mut byte = self.byte_behind_space();
+            if let Expected::Key | Expected::KeyOrBrace = expected {
+                byte = self.key(byte, expected)?;
+                expected = Expected::Value;
+            }
             // INVARIANT: a value stands next, behind its key if the container is an object.
-            match self.byte_behind_space() {
-                Some(b'"') => self.string()?,
+            let scalar = match byte {
+                Some(b'"') => {
+                    let string = string::scan(self.bytes, self.at)?;
+                    Some((string.kind(), string.end))
+                }
+                Some(b'-' | b'0'..=b'9') => Some((NodeKind::Number, number_end(self.bytes, self.at)?)),
+                Some(b't') if self.reads(b"true") => Some((NodeKind::True, self.at.wrapping_add(4))),
+                Some(b'f') if self.reads(b"false") => Some((NodeKind::False, self.at.wrapping_add(5))),
+                Some(b'n') if self.reads(b"null") => Some((NodeKind::Null, self.at.wrapping_add(4))),
                 Some(b'{') => {
                     self.open(NodeKind::Object)?;
-                    if self.byte_behind_space() == Some(b'}') {
-                        self.close()?;
-                    } else {
-                        self.key(Expected::KeyOrBrace)?;
-                        expected = Expected::Value;
+                    if self.byte_behind_space() != Some(b'}') {
+                        expected = Expected::KeyOrBrace;
                         continue;
                     }
+                    None
                 }
                 Some(b'[') => {
                     self.open(NodeKind::Array)?;
-                    if self.byte_behind_space() == Some(b']') {
-                        self.close()?;
-                    } else {
+                    if self.byte_behind_space() != Some(b']') {
                         expected = Expected::ValueOrBracket;
                         continue;
                     }
+                    None
                 }
-                Some(b'-' | b'0'..=b'9') => self.number()?,
-                Some(b't') => self.word(b"true", NodeKind::True, expected)?,
-                Some(b'f') => self.word(b"false", NodeKind::False, expected)?,
-                Some(b'n') => self.word(b"null", NodeKind::Null, expected)?,
                 _ => return Err(self.unexpected(expected)),
+            };
+            // A container that ends at once is closed like any other.
+            let mut ends = scalar.is_none();
+            if let Some((kind, end)) = scalar {
+                self.push(kind, end, 0);
             }
-            // A value is complete: close what ends behind it.
+            // A value is complete, or its end stands next: close what ends here and behind it.
             loop {
+                if ends {
+                    let object = self.close();
+                    if let Some(index) = object {
+                        check_keys(text, index, self.nodes, listed.as_deref_mut())?;
+                    }
+                }
                 let byte = self.byte_behind_space();
-                if self.container.index == OUTSIDE {
+                let container = &mut self.container;
+                container.shape = container.shape.grown();
+                if container.shape.kind() == NodeKind::Object {
+                    match byte {
+                        Some(b',') => {
+                            expected = Expected::Key;
+                            break;
+                        }
+                        Some(b'}') => ends = true,
+                        _ => return Err(self.unexpected(Expected::CommaOrBrace)),
+                    }
+                } else if container.index != OUTSIDE {
+                    match byte {
+                        Some(b',') => {
+                            expected = Expected::Value;
+                            break;
+                        }
+                        Some(b']') => ends = true,
+                        _ => return Err(self.unexpected(Expected::CommaOrBracket)),
+                    }
+                } else {
                     return match byte {
                         None => Ok(()),
                         Some(_) => Err(self.error(RawErrorKind::TrailingData)),
                     };
                 }
-                self.container.count = self.container.count.saturating_add(1);
-                match (byte, self.container.is_object) {
-                    (Some(b','), true) => {
-                        self.advance(1);
-                        self.byte_behind_space();
-                        self.key(Expected::Key)?;
-                        break;
-                    }
-                    (Some(b','), false) => {
-                        self.advance(1);
-                        break;
-                    }
-                    (Some(b'}'), true) | (Some(b']'), false) => self.close()?,
-                    (_, true) => return Err(self.unexpected(Expected::CommaOrBrace)),
-                    (_, false) => return Err(self.unexpected(Expected::CommaOrBracket)),
-                }
             }
-            expected = Expected::Value;
+            // Behind the comma.
+            self.at = self.at.wrapping_add(1);
         }
     }
 
     /// Skips white space; the byte behind it.
+    #[inline]
     fn byte_behind_space(&mut self) -> Option<u8> {
         loop {
             match self.bytes.get(self.at) {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => self.advance(1),
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at = self.at.wrapping_add(1),
                 byte => return byte.copied(),
             }
         }
     }
 
-    /// The current byte must be the quote of a key; stops behind the colon.
-    fn key(&mut self, expected: Expected) -> Result<(), RawError> {
-        if self.bytes.get(self.at) != Some(&b'"') {
+    /// Reads the key that begins with `byte`, the current one, and its colon; the first byte of its value.
+    #[inline]
+    fn key(&mut self, byte: Option<u8>, expected: Expected) -> Result<Option<u8>, RawError> {
+        if byte != Some(b'"') {
             return Err(self.unexpected(expected));
         }
         let string = string::scan(self.bytes, self.at)?;
-        let inside = self.at.saturating_add(1)..string.end.saturating_sub(1);
-        let plain = if string.escaped { None } else { self.bytes.get(inside) };
-        let fingerprint = plain.map(keys::fingerprint);
+        let fingerprint = match string.word {
+            Some(word) => Some(keys::short_fingerprint(word)),
+            None if string.escaped => None,
+            None => {
+                let content = self.at.wrapping_add(1)..string.end.wrapping_sub(1);
+                self.bytes.get(content).map(keys::fingerprint)
+            }
+        };
         self.container.seen.note(fingerprint);
-        let kind = if string.escaped { NodeKind::Escaped } else { NodeKind::Plain };
-        self.push(kind, string.end, fingerprint.unwrap_or(0));
+        self.push(string.kind(), string.end, fingerprint.unwrap_or(0));
         if self.byte_behind_space() != Some(b':') {
             return Err(self.unexpected(Expected::Colon));
         }
-        self.advance(1);
-        Ok(())
+        self.at = self.at.wrapping_add(1);
+        Ok(self.byte_behind_space())
     }
 
-    fn string(&mut self) -> Result<(), RawError> {
-        let string = string::scan(self.bytes, self.at)?;
-        let kind = if string.escaped { NodeKind::Escaped } else { NodeKind::Plain };
-        self.push(kind, string.end, 0);
-        Ok(())
-    }
-
-    fn number(&mut self) -> Result<(), RawError> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let length = number_length(rest).map_err(|at| {
-            let offset = self.at.saturating_add(at);
-            RawError::new(RawErrorKind::InvalidNumber, offset)
-        })?;
-        self.push(NodeKind::Number, self.at.saturating_add(length), 0);
-        Ok(())
-    }
-
-    fn word(&mut self, word: &[u8], kind: NodeKind, expected: Expected) -> Result<(), RawError> {
-        if !self.bytes.get(self.at..).unwrap_or_default().starts_with(word) {
-            return Err(self.unexpected(expected));
-        }
-        self.push(kind, self.at.saturating_add(word.len()), 0);
-        Ok(())
+    #[inline]
+    fn reads<const N: usize>(&self, word: &[u8; N]) -> bool {
+        self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) == Some(word)
     }
 
     /// A scalar or key from the current byte to `end`.
-    fn push(&mut self, kind: NodeKind, end: usize, count: u32) {
-        let next = narrow(self.nodes.len().saturating_add(1));
-        self.nodes.push(TapeNode { start: narrow(self.at), end: narrow(end), next, count, kind });
+    #[inline]
+    fn push(&mut self, kind: NodeKind, end: usize, link: u32) {
+        self.nodes.push(TapeNode { start: narrow(self.at), end: narrow(end), link, shape: Shape::new(kind) });
         self.at = end;
     }
 
+    #[inline]
     fn open(&mut self, kind: NodeKind) -> Result<(), RawError> {
         let Some(depth_left) = self.depth_left.checked_sub(1) else {
             return Err(self.error(RawErrorKind::TooDeep));
@@ -188,104 +196,127 @@ impl Scanner<'_, '_> {
         self.depth_left = depth_left;
         let around = self.container;
         if let Some(node) = self.nodes.get_mut(around.index as usize) {
-            node.count = around.count;
+            (node.shape, node.end) = (around.shape, around.seen.fold());
         }
-        let (start, index) = (narrow(self.at), narrow(self.nodes.len()));
-        self.nodes.push(TapeNode { start, end: start, next: around.index, count: 0, kind });
         self.container =
-            Container { index, count: 0, is_object: kind == NodeKind::Object, seen: Seen::NOTHING };
-        self.advance(1);
+            Container { index: narrow(self.nodes.len()), shape: Shape::new(kind), seen: Seen::NOTHING };
+        self.push(kind, self.at.wrapping_add(1), around.index);
         Ok(())
     }
 
-    /// Closes the innermost container at the current byte.
-    fn close(&mut self) -> Result<(), RawError> {
-        self.advance(1);
-        let Container { index, count, is_object, seen } = self.container;
-        let (end, next) = (narrow(self.at), narrow(self.nodes.len()));
-        let Some(node) = self.nodes.get_mut(index as usize) else {
-            // INVARIANT: never met; the open container is on the tape.
-            return Ok(());
-        };
-        let around = node.next;
-        (node.end, node.next, node.count) = (end, next, count);
-        if is_object {
-            let object = (index, *node);
-            self.check_keys(object, seen)?;
-        }
-        self.depth_left = self.depth_left.saturating_add(1);
+    /// Closes the innermost container at the current byte. Its index, if it is an object that may repeat a key.
+    #[inline]
+    fn close(&mut self) -> Option<u32> {
+        self.at = self.at.wrapping_add(1);
+        self.depth_left = self.depth_left.wrapping_add(1);
+        let Container { index, shape, seen } = self.container;
+        let (end, behind) = (narrow(self.at), narrow(self.nodes.len()));
+        // INVARIANT: the open container is on the tape.
+        let node = self.nodes.get_mut(index as usize)?;
+        let around = node.link;
+        (node.end, node.link, node.shape) = (end, behind, shape);
         self.container = match self.nodes.get(around as usize) {
-            Some(node) => Container {
-                index: around,
-                count: node.count,
-                is_object: node.kind == NodeKind::Object,
-                // What was seen is not kept while a nested container is open.
-                seen: Seen::ANYTHING,
-            },
+            Some(node) => Container { index: around, shape: node.shape, seen: Seen::unfold(node.end) },
             None => Container::OUTERMOST,
         };
-        Ok(())
+        seen.is_doubtful().then_some(index)
     }
 
-    fn check_keys(&mut self, object: (u32, TapeNode), seen: Seen) -> Result<(), RawError> {
-        let members = self.nodes.get((object.0 as usize).saturating_add(1)..).unwrap_or_default();
-        let listed = &mut self.listed;
-        keys::find_duplicates(self.text, object, members, seen, |duplicate| match listed {
-            Some(listed) => {
-                listed.push(duplicate);
-                Ok(())
-            }
-            None => Err(duplicate.second),
-        })
-        .map_err(|second| {
-            let offset = self.nodes.get(second as usize).map_or(0, |key| key.start as usize);
-            RawError::new(RawErrorKind::DuplicateKey, offset)
-        })
-    }
-
-    fn advance(&mut self, bytes: usize) {
-        self.at = self.at.saturating_add(bytes);
-    }
-
+    #[inline]
     fn unexpected(&self, expected: Expected) -> RawError {
-        self.error(match self.bytes.get(self.at) {
-            Some(_) => RawErrorKind::Expected(expected),
-            None => RawErrorKind::UnexpectedEnd(expected),
-        })
+        unexpected(self.bytes, self.at, expected)
     }
 
+    #[inline]
     fn error(&self, kind: RawErrorKind) -> RawError {
         RawError::new(kind, self.at)
     }
 }
 
+/// Not a method: the scanner's fields are in registers as long as nothing takes its address.
+#[cold]
+fn unexpected(bytes: &[u8], at: usize, expected: Expected) -> RawError {
+    let kind = match bytes.get(at) {
+        Some(_) => RawErrorKind::Expected(expected),
+        None => RawErrorKind::UnexpectedEnd(expected),
+    };
+    RawError::new(kind, at)
+}
+
+/// Looks for keys that repeat in the object at `index`, the last one that was closed.
+#[inline(never)]
+fn check_keys(
+    text: &str,
+    index: u32,
+    nodes: &[TapeNode],
+    mut listed: Option<&mut Vec<Duplicate>>,
+) -> Result<(), RawError> {
+    let Some((object, members)) = nodes.get(index as usize..).and_then(<[TapeNode]>::split_first) else {
+        return Ok(());
+    };
+    keys::find_duplicates(text, (index, *object), members, |duplicate| match &mut listed {
+        Some(listed) => {
+            listed.push(duplicate);
+            Ok(())
+        }
+        None => Err(duplicate.second),
+    })
+    .map_err(|second| {
+        let offset = nodes.get(second as usize).map_or(0, |key| key.start as usize);
+        RawError::new(RawErrorKind::DuplicateKey, offset)
+    })
+}
+
 /// Offsets fit by the check of the text's length, and a text has no more nodes than bytes.
+#[inline]
 fn narrow(offset: usize) -> u32 {
     offset as u32
 }
 
-/// Length of the number at the beginning of `bytes`, or where it goes wrong.
-fn number_length(bytes: &[u8]) -> Result<usize, usize> {
-    let digits = |from: usize| {
-        let rest = bytes.get(from..).unwrap_or_default();
-        match rest.iter().take_while(|byte| byte.is_ascii_digit()).count() {
-            0 => Err(from),
-            count => Ok(from.saturating_add(count)),
-        }
-    };
-    let start = usize::from(bytes.first() == Some(&b'-'));
-    let mut end = digits(start)?;
-    let second = start.saturating_add(1);
-    if bytes.get(start) == Some(&b'0') && end > second {
-        return Err(second);
-    }
-    if bytes.get(end) == Some(&b'.') {
-        end = digits(end.saturating_add(1))?;
-    }
-    if let Some(b'e' | b'E') = bytes.get(end) {
-        let sign = end.saturating_add(1);
-        let signed = matches!(bytes.get(sign), Some(b'+' | b'-'));
-        end = digits(sign.saturating_add(usize::from(signed)))?;
+/// Offset behind the number that begins at `start`.
+#[inline]
+fn number_end(bytes: &[u8], start: usize) -> Result<usize, RawError> {
+    let first = start.wrapping_add(usize::from(bytes.get(start) == Some(&b'-')));
+    let mut end = digits_end(bytes, first);
+    let leads_with_zero = bytes.get(first) == Some(&b'0') && end > first.wrapping_add(1);
+    let goes_on = matches!(bytes.get(end), Some(b'.' | b'e' | b'E'));
+    if end == first || leads_with_zero || goes_on {
+        end = number_with_more(bytes, first, end)?;
     }
     Ok(end)
+}
+
+/// As [`number_end`], for a number whose digits from `first` to `end` are not all of it or are wrong.
+#[inline(never)]
+fn number_with_more(bytes: &[u8], first: usize, mut end: usize) -> Result<usize, RawError> {
+    let error = |at| Err(RawError::new(RawErrorKind::InvalidNumber, at));
+    let digits = |from| match digits_end(bytes, from) {
+        end if end == from => error(from),
+        end => Ok(end),
+    };
+    if end == first {
+        return error(first);
+    }
+    let second = first.wrapping_add(1);
+    if bytes.get(first) == Some(&b'0') && end > second {
+        return error(second);
+    }
+    if bytes.get(end) == Some(&b'.') {
+        end = digits(end.wrapping_add(1))?;
+    }
+    if let Some(b'e' | b'E') = bytes.get(end) {
+        let sign = end.wrapping_add(1);
+        let signed = matches!(bytes.get(sign), Some(b'+' | b'-'));
+        end = digits(sign.wrapping_add(usize::from(signed)))?;
+    }
+    Ok(end)
+}
+
+/// Offset behind the digits that begin at `at`.
+#[inline]
+fn digits_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b'0'..=b'9') = bytes.get(at) {
+        at = at.wrapping_add(1);
+    }
+    at
 }

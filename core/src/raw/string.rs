@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::str::Chars;
 
 use super::error::{RawError, RawErrorKind};
+use super::tape::NodeKind;
 
 /// A string that was scanned.
 pub(super) struct Scanned {
@@ -14,54 +15,97 @@ pub(super) struct Scanned {
     pub(super) end: usize,
     /// Whether it holds an escape.
     pub(super) escaped: bool,
+    /// Its bytes as the low ones of a word, where that came for free: at most seven, no escape.
+    pub(super) word: Option<u64>,
 }
 
-/// Validates the string whose opening quote stands at `open`.
+impl Scanned {
+    #[inline]
+    pub(super) fn kind(&self) -> NodeKind {
+        if self.escaped { NodeKind::Escaped } else { NodeKind::Plain }
+    }
+}
+
+/// Validates the string whose opening quote stands at `open`. Always inlined: its result would go through memory.
+#[inline(always)]
 pub(super) fn scan(bytes: &[u8], open: usize) -> Result<Scanned, RawError> {
-    let mut at = open.saturating_add(1);
-    let mut escaped = false;
+    let mut at = open.wrapping_add(1);
+    // Most keys and many values end within a word.
+    if let Some(word) = word_at(bytes, at) {
+        let marks = marks(word);
+        let bits = marks.trailing_zeros() & !7;
+        if marks == 0 {
+            at = at.wrapping_add(8);
+        } else if word.wrapping_shr(bits) as u8 == b'"' {
+            let end = at.wrapping_add(bits as usize / 8).wrapping_add(1);
+            let low = u64::MAX.wrapping_shl(bits) ^ u64::MAX;
+            return Ok(Scanned { end, escaped: false, word: Some(word & low) });
+        }
+    }
+    at = plain_end(bytes, at);
+    if bytes.get(at) == Some(&b'"') {
+        return Ok(Scanned { end: at.wrapping_add(1), escaped: false, word: None });
+    }
+    let end = scan_special(bytes, open, at)?;
+    Ok(Scanned { end, escaped: true, word: None })
+}
+
+/// Goes on with a string that has no closing quote at `at`, where its first run of plain bytes ends; the offset behind
+/// its quote.
+#[inline(never)]
+fn scan_special(bytes: &[u8], open: usize, mut at: usize) -> Result<usize, RawError> {
     loop {
-        at = at.saturating_add(plain_run(bytes.get(at..).unwrap_or_default()));
         match bytes.get(at) {
-            Some(b'"') => return Ok(Scanned { end: at.saturating_add(1), escaped }),
-            Some(b'\\') => {
-                escaped = true;
-                at = escape(bytes, at)?;
-            }
+            Some(b'"') => return Ok(at.saturating_add(1)),
+            Some(b'\\') => match bytes.get(at.wrapping_add(1)) {
+                Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at = at.wrapping_add(2),
+                _ => at = unicode_escape(bytes, at)?,
+            },
             Some(_) => return Err(RawError::new(RawErrorKind::ControlCharacter, at)),
             None => return Err(RawError::new(RawErrorKind::UnclosedString, open)),
         }
+        at = plain_end(bytes, at);
     }
 }
 
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const HIGHS: u64 = ONES << 7;
 
-/// Length of the run without quote, backslash and control character at the beginning of `bytes`, eight at a time.
-fn plain_run(bytes: &[u8]) -> usize {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut length = 0usize;
-    for word in words {
-        let word = u64::from_le_bytes(*word);
-        // The classic test for a byte below n, n up to 128: subtracting borrows into the high bit. A borrow may reach
-        // the byte above and mark it falsely, but only from one that is marked rightly; the lowest mark counts.
-        let below = |word: u64, n: u8| word.wrapping_sub(ONES.wrapping_mul(u64::from(n))) & !word;
-        let equal = |byte: u8| below(word ^ ONES.wrapping_mul(u64::from(byte)), 1);
-        let marks = (below(word, 0x20) | equal(b'"') | equal(b'\\')) & HIGHS;
-        if marks != 0 {
-            return length.saturating_add(marks.trailing_zeros() as usize / 8);
-        }
-        length = length.saturating_add(8);
-    }
-    let plain = |byte: &&u8| !matches!(**byte, b'"' | b'\\' | ..0x20);
-    length.saturating_add(rest.iter().take_while(plain).count())
+#[inline]
+fn word_at(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..)?.first_chunk().map(|word| u64::from_le_bytes(*word))
 }
 
-/// Validates the escape whose backslash stands at `at`; returns the offset behind it.
-fn escape(bytes: &[u8], at: usize) -> Result<usize, RawError> {
+/// Marks the high bit of each byte that is a quote, a backslash or a control character; the lowest mark counts.
+#[inline]
+fn marks(word: u64) -> u64 {
+    // The classic test for a byte below n, n up to 128: subtracting borrows into the high bit. A borrow may reach the
+    // byte above and mark it falsely, but only from one that is marked rightly. Flipping bit 1 puts the quote beside the
+    // control characters, and what was there, the space and `#`, behind.
+    let below = |word: u64, n: u64| word.wrapping_sub(ONES.wrapping_mul(n));
+    let quote_or_control = below(word ^ ONES << 1, 0x21);
+    let backslash = below(word ^ ONES.wrapping_mul(b'\\' as u64), 1);
+    (quote_or_control | backslash) & !word & HIGHS
+}
+
+/// Offset of the first quote, backslash or control character from `at` on, or the text's end.
+#[inline]
+fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(word) = word_at(bytes, at) {
+        let marks = marks(word);
+        if marks != 0 {
+            return at.wrapping_add(marks.trailing_zeros() as usize / 8);
+        }
+        at = at.wrapping_add(8);
+    }
+    let plain = |byte: &&u8| !matches!(**byte, b'"' | b'\\' | ..0x20);
+    at.wrapping_add(bytes.get(at..).unwrap_or_default().iter().take_while(plain).count())
+}
+
+/// Validates the escape of four digits, or of a pair of four, whose backslash stands at `at`; the offset behind it.
+fn unicode_escape(bytes: &[u8], at: usize) -> Result<usize, RawError> {
     let error = |kind| Err(RawError::new(kind, at));
     match bytes.get(at..).unwrap_or_default() {
-        [_, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Ok(at.saturating_add(2)),
         [_, b'u', rest @ ..] => match hex(rest) {
             None => error(RawErrorKind::InvalidEscape),
             Some(0xdc00..=0xdfff) => error(RawErrorKind::LoneSurrogate),
@@ -87,13 +131,16 @@ fn hex(bytes: &[u8]) -> Option<u32> {
 }
 
 /// The text of a validated string, without its quotes.
+#[inline]
 pub(super) fn unescape(content: &str, escaped: bool) -> Cow<'_, str> {
-    if !escaped {
-        return Cow::Borrowed(content);
-    }
+    if escaped { Cow::Owned(collect(content)) } else { Cow::Borrowed(content) }
+}
+
+#[inline(never)]
+fn collect(content: &str) -> String {
     let mut text = String::with_capacity(content.len());
     text.extend(unescaped(content));
-    Cow::Owned(text)
+    text
 }
 
 /// The characters of a validated string, escapes undone.
@@ -144,6 +191,7 @@ impl Iterator for Unescaped<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::keys;
     use super::*;
 
     #[test]
@@ -153,13 +201,35 @@ mod tests {
                 for at in 0..length {
                     for filler in [b'a', 0x20, 0x21, 0x23, 0x5b, 0x5d, 0x7f, 0x80, 0xff] {
                         let mut bytes = vec![filler; length];
-                        assert_eq!(plain_run(&bytes), length);
+                        assert_eq!(plain_end(&bytes, 0), length);
                         bytes[at] = special;
-                        assert_eq!(plain_run(&bytes), at, "{special} at {at} of {length} among {filler}");
+                        assert_eq!(plain_end(&bytes, 0), at, "{special} at {at} of {length} among {filler}");
                     }
                 }
             }
         }
+    }
+
+    #[test]
+    fn equal_keys_share_a_fingerprint_wherever_they_stand() {
+        for length in 0..20 {
+            let key = &"\u{e9}abcdefghijklmnopqrstuvwxyz".as_bytes()[..length];
+            for behind in 0..12 {
+                let text = [b"\"", key, b"\"", &b"\":\\{},\n012345"[..behind]].concat();
+                let scanned = scan(&text, 0).unwrap();
+                assert_eq!((scanned.end, scanned.escaped), (length + 2, false));
+                let Some(word) = scanned.word else { continue };
+                assert_eq!(
+                    keys::short_fingerprint(word),
+                    keys::fingerprint(key),
+                    "{length}, {behind} from the end"
+                );
+            }
+        }
+        assert!(
+            scan(b"\"1234567\"", 0).unwrap().word.is_some()
+                && scan(b"\"12345678\"", 0).unwrap().word.is_none()
+        );
     }
 
     #[test]

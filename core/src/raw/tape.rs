@@ -28,20 +28,78 @@ pub struct RawJson<'t> {
 /// INVARIANT: after a scan it holds a whole value: not empty, and every container is followed by its children.
 pub(super) type Tape = SmallVec<[TapeNode; INLINE_NODES]>;
 
-/// One value or key.
+/// One value or key: 16 bytes, since writing them is much of what reading a text costs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TapeNode {
     pub(super) start: u32,
-    /// Behind the last byte.
+    /// Behind the last byte. While a container is open, what was [seen](super::keys::Seen) of its keys.
     pub(super) end: u32,
-    /// Index of the node behind this one and everything in it.
-    pub(super) next: u32,
-    /// Elements of an array, members of an object; of a key, its fingerprint.
-    pub(super) count: u32,
-    pub(super) kind: NodeKind,
+    /// Of a container, the index of the node behind it and everything in it; while it is open, of the container around
+    /// it. Of a key without escapes, its fingerprint. Of anything else, 0.
+    pub(super) link: u32,
+    pub(super) shape: Shape,
+}
+
+impl TapeNode {
+    pub(super) const fn kind(&self) -> NodeKind {
+        self.shape.kind()
+    }
+
+    /// Elements of an array, members of an object.
+    pub(super) const fn count(&self) -> u32 {
+        self.shape.count()
+    }
+
+    /// Index of the node behind this one and everything in it, this one being at `index`.
+    pub(super) const fn next(&self, index: u32) -> u32 {
+        match self.kind() {
+            NodeKind::Array | NodeKind::Object => self.link,
+            _ => index.wrapping_add(1),
+        }
+    }
+}
+
+/// A kind in the low three bits, and a count of parts above them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape(u32);
+
+/// Bytes that a text may have at most whatever its ceilings are: counts have 29 bits, and a part takes a byte.
+pub(super) const LONGEST: usize = (u32::MAX >> Shape::KIND_BITS) as usize;
+
+impl Shape {
+    const KIND_BITS: u32 = 3;
+
+    /// Without parts.
+    pub(super) const fn new(kind: NodeKind) -> Self {
+        Self(kind as u32)
+    }
+
+    /// With one part more.
+    pub(super) const fn grown(self) -> Self {
+        Self(self.0.wrapping_add(1 << Self::KIND_BITS))
+    }
+
+    pub(super) const fn kind(self) -> NodeKind {
+        // In the order of the discriminants, so that this costs nothing.
+        match self.0 & 7 {
+            0 => NodeKind::Null,
+            1 => NodeKind::False,
+            2 => NodeKind::True,
+            3 => NodeKind::Number,
+            4 => NodeKind::Plain,
+            5 => NodeKind::Escaped,
+            6 => NodeKind::Array,
+            _ => NodeKind::Object,
+        }
+    }
+
+    pub(super) const fn count(self) -> u32 {
+        self.0 >> Self::KIND_BITS
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum NodeKind {
     Null,
     False,
@@ -100,13 +158,24 @@ impl<'t> RawJson<'t> {
         duplicates: Option<&mut Vec<Duplicate>>,
     ) -> Result<Self, RawError> {
         // Made as the result at once: over a kilobyte that is then filled where the caller wants it, not moved there.
-        let mut result = Ok(Self { text, nodes: Tape::new() });
+        let mut result = Ok(Self::unread(text));
         if let Ok(raw) = &mut result
             && let Err(error) = scan::scan(text, from, limits, &mut raw.nodes, duplicates)
         {
             result = Err(error);
         }
         result
+    }
+
+    /// A place to read `text` into, which must not be looked at before [`RawJson::read`].
+    #[inline]
+    pub(crate) fn unread(text: &'t str) -> Self {
+        Self { text, nodes: Tape::new() }
+    }
+
+    /// As [`RawJson::parse`], in place.
+    pub(crate) fn read(&mut self) -> Result<(), RawError> {
+        scan::scan(self.text, 0, Limits::ARGUMENTS, &mut self.nodes, None)
     }
 
     /// Whether it lies inline, without an allocation.
@@ -135,27 +204,38 @@ impl<'t> RawJson<'t> {
         RawView::new(self, index)
     }
 
-    pub(super) fn node(&self, index: u32) -> TapeNode {
+    #[inline]
+    pub(super) fn node(&self, index: u32) -> &TapeNode {
         /// INVARIANT: never met; the indexes of views are those of nodes.
-        const NOTHING: TapeNode =
-            TapeNode { start: 0, end: 0, next: u32::MAX, count: 0, kind: NodeKind::Null };
-        self.nodes.get(index as usize).copied().unwrap_or(NOTHING)
+        const NOTHING: &TapeNode = &TapeNode { start: 0, end: 0, link: 0, shape: Shape::new(NodeKind::Null) };
+        self.nodes.get(index as usize).unwrap_or(NOTHING)
     }
 
     /// The text of a node as written; of a string, without its quotes.
-    pub(super) fn content(&self, node: TapeNode) -> &'t str {
+    #[inline]
+    pub(super) fn content(&self, node: &TapeNode) -> &'t str {
         content(self.text, node)
     }
 
+    /// Whether a key without escapes is this one.
+    #[inline]
+    pub(super) fn is_named(&self, key: &TapeNode, name: &str) -> bool {
+        let inside = (key.start as usize).wrapping_add(1)..(key.end as usize).wrapping_sub(1);
+        // Bytes have no characters whose borders were to be checked.
+        self.text.as_bytes().get(inside) == Some(name.as_bytes())
+    }
+
     /// What a string or key of this text means.
-    pub(super) fn string(&self, node: TapeNode) -> Cow<'t, str> {
-        string::unescape(self.content(node), node.kind == NodeKind::Escaped)
+    #[inline]
+    pub(super) fn string(&self, node: &TapeNode) -> Cow<'t, str> {
+        string::unescape(self.content(node), node.kind() == NodeKind::Escaped)
     }
 }
 
-pub(super) fn content(text: &str, node: TapeNode) -> &str {
+#[inline]
+pub(super) fn content<'t>(text: &'t str, node: &TapeNode) -> &'t str {
     let (start, end) = (node.start as usize, node.end as usize);
-    let range = match node.kind {
+    let range = match node.kind() {
         NodeKind::Plain | NodeKind::Escaped => start.saturating_add(1)..end.saturating_sub(1),
         _ => start..end,
     };

@@ -21,24 +21,28 @@ pub struct RawView<'t> {
 }
 
 impl<'t> RawView<'t> {
+    #[inline]
     pub(super) fn new(raw: &'t RawJson<'t>, index: u32) -> Self {
         Self { raw, index }
     }
 
     /// The value's text as written.
+    #[inline]
     pub fn text(self) -> &'t str {
         let Span { start, end } = self.span();
         self.raw.text().get(start as usize..end as usize).unwrap_or_default()
     }
 
     /// Its place in the text; a string's includes the quotes.
+    #[inline]
     pub(crate) fn span(self) -> Span {
         let node = self.node();
         Span { start: node.start, end: node.end }
     }
 
+    #[inline]
     pub(crate) fn node_kind(self) -> NodeKind {
-        self.node().kind
+        self.node().kind()
     }
 
     /// Index of its node, by which [`super::Duplicate`] names keys.
@@ -47,8 +51,9 @@ impl<'t> RawView<'t> {
     }
 
     /// Index of the node behind it and everything in it.
+    #[inline]
     pub(crate) fn end_index(self) -> u32 {
-        self.node().next
+        self.node().next(self.index)
     }
 
     /// What the string or key means, or the text of another scalar, borrowed from `raw` itself: it outlives this view. `raw` must be the text that
@@ -58,21 +63,25 @@ impl<'t> RawView<'t> {
     }
 
     /// The members of an object, each key before its value; none of anything else.
+    #[inline]
     pub(crate) fn entries(self) -> Entries<'t> {
-        let left = if self.node_kind() == NodeKind::Object { self.node().count } else { 0 };
+        let left = if self.node_kind() == NodeKind::Object { self.node().count() } else { 0 };
         Entries { raw: self.raw, next: self.index.saturating_add(1), left }
     }
 
     /// The elements of an array; none of anything else.
+    #[inline]
     pub(crate) fn items(self) -> Items<'t> {
-        let left = if self.node_kind() == NodeKind::Array { self.node().count } else { 0 };
+        let left = if self.node_kind() == NodeKind::Array { self.node().count() } else { 0 };
         Items { raw: self.raw, next: self.index.saturating_add(1), left }
     }
 
-    fn node(self) -> TapeNode {
+    #[inline]
+    fn node(self) -> &'t TapeNode {
         self.raw.node(self.index)
     }
 
+    #[inline]
     fn string(self) -> Cow<'t, str> {
         self.raw.string(self.node())
     }
@@ -89,11 +98,12 @@ pub(crate) struct Entries<'t> {
 impl<'t> Iterator for Entries<'t> {
     type Item = (RawView<'t>, RawView<'t>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
         let key = RawView::new(self.raw, self.next);
         let value = RawView::new(self.raw, self.next.saturating_add(1));
-        self.next = value.node().next;
+        self.next = value.end_index();
         Some((key, value))
     }
 
@@ -116,10 +126,11 @@ pub(crate) struct Items<'t> {
 impl<'t> Iterator for Items<'t> {
     type Item = RawView<'t>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
         let item = RawView::new(self.raw, self.next);
-        self.next = item.node().next;
+        self.next = item.end_index();
         Some(item)
     }
 
@@ -132,6 +143,7 @@ impl ExactSizeIterator for Items<'_> {}
 impl FusedIterator for Items<'_> {}
 
 impl View for RawView<'_> {
+    #[inline]
     fn kind(&self) -> Result<Kind<'_>, Unreadable> {
         Ok(match self.node_kind() {
             NodeKind::Null => Kind::Null,
@@ -144,18 +156,40 @@ impl View for RawView<'_> {
         })
     }
 
+    #[inline]
+    fn is_object(&self) -> Result<bool, Unreadable> {
+        Ok(self.node_kind() == NodeKind::Object)
+    }
+
+    #[inline]
+    fn as_i64(&self) -> Option<i64> {
+        match self.node_kind() {
+            NodeKind::Number => Number::from_literal(self.text())?.as_i64(),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn as_str(&self) -> Option<&str> {
+        match self.node_kind() {
+            NodeKind::Plain => Some(self.raw.content(self.node())),
+            _ => None,
+        }
+    }
+
     fn member(&self, name: &str) -> Result<Option<Self>, Unreadable> {
         let fingerprint = keys::fingerprint(name.as_bytes());
         let means = |key: RawView<'_>| {
             let node = key.node();
-            match node.kind {
+            match node.kind() {
                 NodeKind::Escaped => string::unescaped(self.raw.content(node)).eq(name.chars()),
-                _ => node.count == fingerprint && self.raw.content(node) == name,
+                _ => node.link == fingerprint && self.raw.is_named(node, name),
             }
         };
         Ok(self.entries().find(|(key, _)| means(*key)).map(|(_, value)| value))
     }
 
+    #[inline]
     fn step(&self, name: &str) -> Result<Reached<Self>, Unreadable> {
         Ok(match self.node_kind() {
             NodeKind::Object => self.member(name)?.map_or(Reached::Absent, Reached::Value),
@@ -170,7 +204,7 @@ impl View for RawView<'_> {
 
     fn weight(&self) -> usize {
         let node = self.node();
-        match node.kind {
+        match node.kind() {
             NodeKind::Number | NodeKind::Escaped => node.end.saturating_sub(node.start) as usize,
             _ => 0,
         }
@@ -178,7 +212,7 @@ impl View for RawView<'_> {
 
     fn len(&self) -> usize {
         match self.node_kind() {
-            NodeKind::Array | NodeKind::Object => self.node().count as usize,
+            NodeKind::Array | NodeKind::Object => self.node().count() as usize,
             _ => 0,
         }
     }
