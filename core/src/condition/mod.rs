@@ -120,7 +120,7 @@ impl Test {
     #[inline(always)]
     fn at_once<A: View, I: View, S: Sink>(&self, facts: &Facts<'_, A, I>, _sink: &S) -> Option<Outcome> {
         let [Segment::Name(name)] = &*self.path.segments else { return None };
-        if S::REPORTS || self.path.root != Root::Args {
+        if S::REPORTS || self.path.root != Root::Args || !self.operator.is_told_at_once() {
             return None;
         }
         let Ok(Reached::Value(value)) = facts.args?.step(name) else { return None };

@@ -9,6 +9,7 @@ use super::outcome::{Outcome, Quantifier};
 use super::steps::Steps;
 use crate::number::Number;
 use crate::pattern::Pattern;
+use crate::same::same;
 use crate::view::{Kind, Unreadable, View};
 
 /// Every operator that a policy may name.
@@ -178,6 +179,16 @@ impl Operator {
         })
     }
 
+    /// Whether [`Operator::test_at_once`] may say something: a value that it cannot speak of is looked up twice.
+    #[inline(always)]
+    pub(super) fn is_told_at_once(&self) -> bool {
+        match self {
+            Self::Ordered(_) | Self::Member(_) => true,
+            Self::Equal(operand) => matches!(operand, Operand::String(_) | Operand::Number(_)),
+            _ => false,
+        }
+    }
+
     /// What [`Operator::test`] says of a value that can be told without its kind, with the steps of a whole test taken.
     #[inline(always)]
     pub(super) fn test_at_once<V: View>(&self, value: &V, steps: &Steps) -> Option<Outcome> {
@@ -196,6 +207,19 @@ impl Operator {
                 let found = list.has_word(text)?;
                 steps.take(2).ok()?;
                 Some(found)
+            }
+            Self::Equal(Operand::String(wanted)) => {
+                let text = value.as_str()?;
+                if Steps::of_bytes(text.len()) > 0 {
+                    return None;
+                }
+                steps.take(2).ok()?;
+                Some(same(text, wanted).into())
+            }
+            Self::Equal(Operand::Number(wanted)) => {
+                let (whole, wanted) = (value.as_i64()?, wanted.as_i64()?);
+                steps.take(2).ok()?;
+                Some((whole == wanted).into())
             }
             _ => None,
         }
