@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::types::{PyBool, PyString, PyTuple};
 
 use crate::policy::digest;
 use crate::reservation::Reservation;
@@ -14,6 +14,10 @@ use crate::reservation::Reservation;
 /// A decision about one call.
 #[pyclass(module = "callgate", frozen)]
 pub(crate) struct Decision {
+    /// Whether the call may run now.
+    // A field, which Python reads without a call; the other parts are made when they are asked for.
+    #[pyo3(get)]
+    allowed: Py<PyBool>,
     inner: callgate::Decision<'static>,
     /// What finishes the reservation; only a decision that asked a store can have one.
     engine: Option<Arc<callgate::Engine>>,
@@ -44,14 +48,19 @@ pub(crate) struct CounterUse {
 
 impl Decision {
     /// A decision of `engine`.
-    pub(crate) fn new(engine: &Arc<callgate::Engine>, inner: callgate::Decision<'static>) -> Self {
+    pub(crate) fn new(
+        py: Python<'_>,
+        engine: &Arc<callgate::Engine>,
+        inner: callgate::Decision<'static>,
+    ) -> Self {
         let engine = inner.counters().next().map(|_| engine.clone());
-        Self { inner, engine, reservation: PyOnceLock::new() }
+        Self { engine, ..Self::uncharged(py, inner) }
     }
 
     /// A decision that charged nothing, whatever it says.
-    pub(crate) fn uncharged(inner: callgate::Decision<'static>) -> Self {
-        Self { inner, engine: None, reservation: PyOnceLock::new() }
+    pub(crate) fn uncharged(py: Python<'_>, inner: callgate::Decision<'static>) -> Self {
+        let allowed = PyBool::new(py, inner.allowed()).to_owned().unbind();
+        Self { allowed, inner, engine: None, reservation: PyOnceLock::new() }
     }
 
     pub(crate) fn inner(&self) -> &callgate::Decision<'static> {
@@ -82,12 +91,6 @@ impl Decision {
     #[getter]
     pub(crate) fn effect(&self) -> &'static str {
         self.inner.effect().as_str()
-    }
-
-    /// Whether the call may run now.
-    #[getter]
-    fn allowed(&self) -> bool {
-        self.inner.allowed()
     }
 
     /// Why, as a stable code.

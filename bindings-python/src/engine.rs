@@ -16,6 +16,7 @@ use crate::audit::About;
 use crate::call::{Approved, Caller};
 use crate::decision::Decision;
 use crate::explanation::Explanation;
+use crate::in_force::{InForce, Kept};
 use crate::options::{Options, Parts};
 use crate::pending::{Held, Owned, PendingCall, approved as with_approval};
 use crate::policy::{self, Policy};
@@ -29,16 +30,17 @@ const LONE_SURROGATE: &str = "\"\\ud800\"";
 #[pyclass(module = "callgate", frozen, weakref)]
 pub(crate) struct Engine {
     parts: Parts,
+    kept: Kept,
     watch: Mutex<Option<Watch>>,
 }
 
 impl Engine {
-    fn new(parts: Parts) -> Self {
-        Self { parts, watch: Mutex::new(None) }
+    fn new(py: Python<'_>, parts: Parts) -> Self {
+        Self { parts, kept: Kept::new(py), watch: Mutex::new(None) }
     }
 
     pub(crate) fn core(&self) -> &Arc<callgate::Engine> {
-        &self.parts.core
+        self.parts.engine.core()
     }
 
     pub(crate) fn on_store_error(&self) -> OnStoreError {
@@ -46,9 +48,10 @@ impl Engine {
     }
 
     fn decide<A: View, I: View>(&self, py: Python<'_>, call: &Call<'_, A, I>) -> PyResult<Py<Decision>> {
-        let decision = self.parts.core.decide(call);
+        let in_force = self.kept.now(py, &self.parts.engine)?;
+        let decision = self.core().complete(in_force.get().policy().evaluate(call));
         let about = self.about(&decision, call);
-        self.finish(py, decision.into_owned(), about)
+        self.finish_by(py, in_force.get(), decision, about)
     }
 
     /// What the record says of the call, if a record is to be made.
@@ -69,14 +72,28 @@ impl Engine {
         about: Option<About>,
     ) -> PyResult<Py<Decision>> {
         self.parts.clock.check()?;
-        let decision = Bound::new(py, Decision::new(&self.parts.core, decision))?;
+        let decision = Bound::new(py, Decision::new(py, self.core(), decision))?;
+        self.parts.observer.tell(&decision, about)?;
+        Ok(decision.unbind())
+    }
+
+    /// [`Engine::finish`] for a decision by the policy in force, which may have been made before.
+    fn finish_by(
+        &self,
+        py: Python<'_>,
+        in_force: &InForce,
+        decision: callgate::Decision<'_>,
+        about: Option<About>,
+    ) -> PyResult<Py<Decision>> {
+        self.parts.clock.check()?;
+        let decision = in_force.decision(py, self.core(), decision)?;
         self.parts.observer.tell(&decision, about)?;
         Ok(decision.unbind())
     }
 
     fn explained(&self, py: Python<'_>, found: callgate::Explanation<'_>) -> PyResult<Explanation> {
         self.parts.clock.check()?;
-        let decision = Py::new(py, Decision::uncharged(found.decision.into_owned()))?;
+        let decision = Py::new(py, Decision::uncharged(py, found.decision.into_owned()))?;
         Explanation::new(py, decision, found.checks)
     }
 }
@@ -98,7 +115,7 @@ impl Engine {
         audit_hash: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let options = Options { store, namespace, timeout, fail_open, clock, on_decision, audit_hash };
-        Ok(Self::new(options.build(py, policy.get().0.clone())?))
+        Ok(Self::new(py, options.build(py, policy.get().0.clone())?))
     }
 
     /// An engine for a policy written in YAML or JSON.
@@ -117,7 +134,7 @@ impl Engine {
         audit_hash: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let options = Options { store, namespace, timeout, fail_open, clock, on_decision, audit_hash };
-        Ok(Self::new(options.build(py, policy::from_text(py, text, "detect")?)?))
+        Ok(Self::new(py, options.build(py, policy::from_text(py, text, "detect")?)?))
     }
 
     /// An engine for a policy file, and for its later versions if it is watched.
@@ -144,9 +161,9 @@ impl Engine {
             None => None,
         };
         let parts = options.build(py, policy::from_file(py, &path)?)?;
-        let engine = Py::new(py, Self::new(parts))?;
+        let engine = Py::new(py, Self::new(py, parts))?;
         if let Some(plan) = plan {
-            let watch = plan.start(&engine.get().parts.core)?;
+            let watch = plan.start(&engine.get().parts.engine)?;
             *engine.get().watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(watch);
             WATCHED.import(py, "callgate._forking", "watched")?.call1((&engine,))?;
         }
@@ -192,7 +209,7 @@ impl Engine {
         let caller = Caller::new(identity);
         let text = text.to_str().unwrap_or(LONE_SURROGATE);
         let call = Call::new(tool, text).identity(caller.identity(&budget));
-        let decision = self.parts.core.decide_json(&with_approval(call, approved.as_ref()));
+        let decision = self.core().decide_json(&with_approval(call, approved.as_ref()));
         let about = if self.parts.observer.listens() {
             let identity = caller.identity(&budget);
             match RawJson::parse(text) {
@@ -240,7 +257,7 @@ impl Engine {
             Identity::Id(id) => Some(id.to_owned()),
             _ => None,
         };
-        let policy = engine.parts.core.policy();
+        let policy = engine.core().policy();
         let held =
             Held::evaluate(Owned { policy, tool: tool.to_owned(), id, approved }, args, identity, &budget);
         // A record needs a decision to be made about; what it says of the call is the same for any.
@@ -259,7 +276,7 @@ impl Engine {
             Ok(held) => {
                 let about = if engine.parts.observer.listens() {
                     // Arguments that are no object are always decided without counters.
-                    let policy = engine.parts.core.policy();
+                    let policy = engine.core().policy();
                     let any = policy.evaluate(&Call::new("", &serde_json::Value::Null)).decided();
                     any.and_then(|decision| record(&decision))
                 } else {
@@ -300,11 +317,11 @@ impl Engine {
         match args {
             Some(args) => {
                 let call = Call::new(tool, PyView::new(args, &budget)).identity(identity);
-                self.explained(py, self.parts.core.explain(&with_approval(call, approved.as_ref())))
+                self.explained(py, self.core().explain(&with_approval(call, approved.as_ref())))
             }
             None => {
                 let call = Call::without_args(tool).identity(identity);
-                self.explained(py, self.parts.core.explain(&with_approval(call, approved.as_ref())))
+                self.explained(py, self.core().explain(&with_approval(call, approved.as_ref())))
             }
         }
     }
@@ -323,12 +340,12 @@ impl Engine {
         let caller = Caller::new(identity);
         let text = text.to_str().unwrap_or(LONE_SURROGATE);
         let call = Call::new(tool, text).identity(caller.identity(&budget));
-        self.explained(py, self.parts.core.explain_json(&with_approval(call, approved.as_ref())))
+        self.explained(py, self.core().explain_json(&with_approval(call, approved.as_ref())))
     }
 
     /// Whether a client may see the tool in `tools/list`.
     fn visible(&self, tool: &str) -> bool {
-        self.parts.core.visible(tool)
+        self.core().visible(tool)
     }
 
     /// Drops what `hide` names from a list of tools; all by one policy.
@@ -338,18 +355,18 @@ impl Engine {
         tools: &Bound<'py, PyAny>,
         name: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyList>> {
-        policy::filter_tools(&self.parts.core.policy(), tools, name)
+        policy::filter_tools(&self.core().policy(), tools, name)
     }
 
     /// Puts another policy in force, for every call from here on. Counters go on.
     fn replace(&self, policy: &Bound<'_, Policy>) {
-        self.parts.core.replace(policy.get().0.clone());
+        self.parts.engine.replace(policy.get().0.clone());
     }
 
     /// The policy in force.
     #[getter]
     fn policy(&self) -> Policy {
-        Policy(self.parts.core.policy())
+        Policy(self.core().policy())
     }
 
     /// Stops watching the policy file. Calls are decided as before.
@@ -361,13 +378,13 @@ impl Engine {
     /// Watches again in a forked process. Called by `callgate._forking`.
     fn _after_fork(&self) -> PyResult<()> {
         match self.watch.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            Some(watch) => watch.after_fork(&self.parts.core),
+            Some(watch) => watch.after_fork(&self.parts.engine),
             None => Ok(()),
         }
     }
 
     fn __repr__(&self) -> String {
-        format!("<Engine {}>", policy::digest(&self.parts.core.policy()))
+        format!("<Engine {}>", policy::digest(&self.core().policy()))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

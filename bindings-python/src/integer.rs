@@ -15,11 +15,20 @@ const HEX_DIGITS: usize = 16_384;
 const LIMB: u64 = 10_000_000_000_000_000_000;
 const LIMB_DIGITS: usize = 19;
 
-/// The number that an integer is. `int`'s own methods are called, never those of a subclass.
+/// The number that an integer is.
 pub(crate) fn number(value: &Bound<'_, PyInt>) -> Result<Number<'static>, Unreadable> {
-    if let Ok(whole) = value.extract::<i64>() {
-        return Ok(Number::from_i64(whole));
-    }
+    small(value).map_or_else(|| long(value), |whole| Ok(Number::from_i64(whole)))
+}
+
+/// The integer, if it fits 64 bits.
+#[inline]
+pub(crate) fn small(value: &Bound<'_, PyInt>) -> Option<i64> {
+    value.extract().ok()
+}
+
+/// The number that an integer beyond 64 bits is. `int`'s own methods are called, never those of a subclass.
+#[cold]
+pub(crate) fn long(value: &Bound<'_, PyInt>) -> Result<Number<'static>, Unreadable> {
     let text = decimal(value).ok_or(Unreadable::TooLarge)?;
     Number::from_literal(&text).map(Number::into_owned).ok_or(Unreadable::Host)
 }

@@ -19,13 +19,15 @@ pub(crate) fn are_exact_strings(dict: &Bound<'_, PyDict>) -> bool {
     // Where there is no GIL, this is what keeps other threads from the dict.
     with_critical_section(dict, || {
         let (mut position, mut key) = (0, ptr::null_mut());
-        // SAFETY: `dict` is a live dict, `position` begins at 0 and is written by this function alone, and null stands for a
-        // part that is not asked for. Nothing between two steps can change the dict: comparing types runs no code.
-        while unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut position, &raw mut key, ptr::null_mut()) }
-            != 0
-        {
-            // SAFETY: the step succeeded, so `key` is a live object, which the unchanged dict holds.
-            if unsafe { ffi::PyUnicode_CheckExact(key) } == 0 {
+        // As many steps as there are keys: to be told that there are no more would take another.
+        for _ in 0..dict.len() {
+            // SAFETY: `dict` is a live dict, `position` begins at 0 and is written by this function alone, and null stands for
+            // a part that is not asked for. Nothing between two steps can change the dict: comparing types runs no code.
+            let found =
+                unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut position, &raw mut key, ptr::null_mut()) }
+                    != 0;
+            // SAFETY: the step succeeded where this is asked, so `key` is a live object, which the unchanged dict holds.
+            if !found || unsafe { ffi::PyUnicode_CheckExact(key) } == 0 {
                 return false;
             }
         }

@@ -10,6 +10,7 @@ mod decision;
 mod engine;
 mod error;
 mod explanation;
+mod in_force;
 mod integer;
 mod keys;
 mod names;

@@ -37,7 +37,7 @@ pub(crate) fn look_up<'py>(dict: &Bound<'py, PyDict>, name: &str) -> PyResult<Op
 
 /// Where the search for a name begins. Told by its length and three of its bytes: names are short and few, and hashing
 /// them whole would take longer than the look-ups that this spares.
-fn place(name: &[u8]) -> usize {
+pub(crate) fn place(name: &[u8]) -> usize {
     let byte = |index: usize| name.get(index).map_or(0, |byte| usize::from(*byte));
     let (middle, last) = (byte(name.len() >> 1), byte(name.len().saturating_sub(1)));
     (name.len() ^ (byte(0) << 1) ^ (middle << 3) ^ (last << 2)) % SLOTS

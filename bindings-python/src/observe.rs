@@ -6,7 +6,7 @@
 use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyInt};
 
 use crate::audit::{About, AuditRecord, Hash};
 use crate::decision::Decision;
@@ -73,6 +73,14 @@ fn contain(py: Python<'_>, result: PyResult<()>) -> PyResult<()> {
     }
 }
 
+/// Levels as Python numbers, so that no decision makes one.
+struct Levels {
+    debug: Py<PyInt>,
+    info: Py<PyInt>,
+    warning: Py<PyInt>,
+}
+
+static LEVEL_NUMBERS: PyOnceLock<Levels> = PyOnceLock::new();
 static LEVELS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
 static IS_ENABLED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static DECISION: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -82,11 +90,16 @@ static NOT_RELOADED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 fn log_decision(decision: &Bound<'_, Decision>) -> PyResult<()> {
     let py = decision.py();
+    let levels = LEVEL_NUMBERS.get_or_init(py, || {
+        let number = |level: u8| PyInt::new(py, level).unbind();
+        Levels { debug: number(DEBUG), info: number(INFO), warning: number(WARNING) }
+    });
     let level = match decision.get().inner().code() {
-        callgate::Code::Allowed => DEBUG,
-        callgate::Code::StoreUnavailable => WARNING,
-        _ => INFO,
-    };
+        callgate::Code::Allowed => &levels.debug,
+        callgate::Code::StoreUnavailable => &levels.warning,
+        _ => &levels.info,
+    }
+    .bind(py);
     let known = LEVELS.import(py, "callgate._logging", "levels")?.get_item(level)?;
     let enabled = match known {
         Some(enabled) => enabled,

@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 
 use crate::clock::ChosenClock;
 use crate::error;
+use crate::in_force::Replaceable;
 use crate::observe::Observer;
 use crate::store;
 
@@ -32,7 +33,7 @@ pub(crate) struct Options<'a, 'py> {
 
 /// What an engine consists of.
 pub(crate) struct Parts {
-    pub(crate) core: Arc<callgate::Engine>,
+    pub(crate) engine: Arc<Replaceable>,
     /// Whether asking the store never waits.
     pub(crate) in_memory: bool,
     pub(crate) on_store_error: OnStoreError,
@@ -62,6 +63,6 @@ impl Options<'_, '_> {
             .clock(clock.clock.clone())
             .on_store_error(on_store_error)
             .build();
-        Ok(Parts { core: Arc::new(core), in_memory, on_store_error, clock, observer })
+        Ok(Parts { engine: Arc::new(Replaceable::new(core)), in_memory, on_store_error, clock, observer })
     }
 }

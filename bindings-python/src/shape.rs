@@ -16,17 +16,20 @@ use pyo3::types::{
 
 use crate::integer;
 
-/// What an object is, with what is needed to read it.
+/// What an object is, with what is needed to read it: two machine words, because it is handed on with every step of a path.
 pub(crate) enum Shape<'py> {
     Null,
     Bool(bool),
-    Number(Number<'static>),
+    Int(i64),
+    /// An `int` beyond 64 bits.
+    Long(Box<Number<'static>>),
+    Float(f64),
     String(Bound<'py, PyString>),
     List(Bound<'py, PyList>),
     Tuple(Bound<'py, PyTuple>),
     /// With whether all its keys are known to be strings.
     Dict(Bound<'py, PyDict>, Cell<bool>),
-    /// Of no JSON type: bytes, a date, a set, NaN.
+    /// Of no JSON type: bytes, a date, a set.
     Foreign,
     Unreadable(Unreadable),
 }
@@ -62,6 +65,7 @@ const READING: [&str; 24] = [
 
 impl<'py> Shape<'py> {
     /// The shape of an object.
+    #[inline]
     pub(crate) fn of(object: &Bound<'py, PyAny>) -> Self {
         // The exact builtins first, by their frequency: no code of the caller can run for them.
         if let Some(text) = exact::<PyString>(object) {
@@ -73,6 +77,10 @@ impl<'py> Shape<'py> {
         if let Some(dict) = exact::<PyDict>(object) {
             return Self::Dict(dict.clone(), Cell::new(false));
         }
+        Self::rarer(object)
+    }
+
+    fn rarer(object: &Bound<'py, PyAny>) -> Self {
         if let Some(list) = exact::<PyList>(object) {
             return Self::List(list.clone());
         }
@@ -83,7 +91,7 @@ impl<'py> Shape<'py> {
             return Self::Bool(truth.is_true());
         }
         if let Some(float) = exact::<PyFloat>(object) {
-            return Self::float(float);
+            return Self::Float(float.value());
         }
         if let Some(tuple) = exact::<PyTuple>(object) {
             return Self::Tuple(tuple.clone());
@@ -92,11 +100,10 @@ impl<'py> Shape<'py> {
     }
 
     fn int(int: &Bound<'py, PyInt>) -> Self {
-        integer::number(int).map_or_else(Self::Unreadable, Self::Number)
-    }
-
-    fn float(float: &Bound<'py, PyFloat>) -> Self {
-        Number::from_f64(float.value()).map_or(Self::Foreign, Self::Number)
+        match integer::small(int) {
+            Some(whole) => Self::Int(whole),
+            None => integer::long(int).map_or_else(Self::Unreadable, |number| Self::Long(Box::new(number))),
+        }
     }
 
     /// Anything but an exact builtin.
@@ -138,7 +145,7 @@ impl<'py> Shape<'py> {
             return Self::int(int);
         }
         if let Ok(float) = object.cast::<PyFloat>() {
-            return Self::float(float);
+            return Self::Float(float.value());
         }
         object.cast::<PyTuple>().map_or(Self::Foreign, |tuple| Self::Tuple(tuple.clone()))
     }

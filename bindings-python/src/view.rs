@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use callgate::{Kind, Reached, Unreadable, View};
+use callgate::{Kind, Number, Reached, Unreadable, View};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
@@ -53,7 +53,10 @@ impl View for PyView<'_, '_> {
         Ok(match &self.shape {
             Shape::Null => Kind::Null,
             Shape::Bool(value) => Kind::Bool(*value),
-            Shape::Number(number) => Kind::Number(number.clone()),
+            Shape::Int(whole) => Kind::Number(Number::from_i64(*whole)),
+            Shape::Long(number) => Kind::Number(Number::clone(number)),
+            // NaN and the infinities are no JSON values.
+            Shape::Float(float) => Number::from_f64(*float).map_or(Kind::Foreign, Kind::Number),
             // What has no UTF-8 form holds a lone surrogate.
             Shape::String(text) => {
                 Kind::String(Cow::Borrowed(text.to_str().map_err(|_| Unreadable::LoneSurrogate)?))

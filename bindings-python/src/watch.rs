@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBool;
 
 use crate::error;
+use crate::in_force::Replaceable;
 use crate::observe::tell_of_reload;
 use crate::policy::Policy;
 
@@ -60,13 +61,13 @@ impl Plan {
         Ok(Some(Self { path, interval, on_reload }))
     }
 
-    pub(crate) fn start(self, engine: &Arc<callgate::Engine>) -> PyResult<Watch> {
+    pub(crate) fn start(self, engine: &Arc<Replaceable>) -> PyResult<Watch> {
         let watcher = self.watcher(engine)?;
         Ok(Watch { plan: self, process: std::process::id(), watcher: Some(watcher) })
     }
 
-    fn watcher(&self, engine: &Arc<callgate::Engine>) -> PyResult<PolicyWatcher> {
-        let mut options = WatchOptions::new().with_known(engine.policy());
+    fn watcher(&self, engine: &Arc<Replaceable>) -> PyResult<PolicyWatcher> {
+        let mut options = WatchOptions::new().with_known(engine.core().policy());
         if let Some(interval) = self.interval {
             options = options.with_interval(interval);
         }
@@ -91,7 +92,7 @@ impl Plan {
 
 impl Watch {
     /// Starts again in a process that a fork made: threads do not come along.
-    pub(crate) fn after_fork(&mut self, engine: &Arc<callgate::Engine>) -> PyResult<()> {
+    pub(crate) fn after_fork(&mut self, engine: &Arc<Replaceable>) -> PyResult<()> {
         if self.process == std::process::id() {
             return Ok(());
         }

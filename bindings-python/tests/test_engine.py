@@ -105,6 +105,65 @@ def test_decision() -> None:
     assert denied.to_dict() == json.loads(denied.to_json())
 
 
+SHARED = """
+version: "1"
+default: deny
+hide: [secret]
+tools:
+  pay:
+    require:
+      - {path: args.amount, op: lte, value: 100}
+      - {path: args.currency, op: eq, value: eur}
+  "list_*": {}
+  one: {limits: [{counter: n, window: day, max: 1000}]}
+"""
+
+
+def test_equal_decisions_are_one_object_until_another_policy_is_in_force() -> None:
+    subject = callgate.Engine.from_str(SHARED)
+    allowed = subject.evaluate("pay", {"amount": 1, "currency": "eur"}, "alice")
+    assert allowed is subject.evaluate("pay", {"amount": 2, "currency": "eur"}, "bob")
+    assert allowed.allowed is True and allowed.tool == "pay" and allowed.reservation is None
+    by_amount = subject.evaluate("pay", {"amount": 101, "currency": "eur"})
+    by_currency = subject.evaluate("pay", {"amount": 1, "currency": "usd"})
+    assert by_amount.allowed is False and by_amount.rule is not None and by_currency.rule is not None
+    assert by_amount.rule.pointer != by_currency.rule.pointer
+    assert by_amount is subject.evaluate("pay", {"amount": 102})
+    # What a decision knows of a counter is of one call.
+    first, second = subject.evaluate("one"), subject.evaluate("one")
+    assert first is not second and [use.used for use in (*first.counters, *second.counters)] == [1, 2]
+
+    changed = callgate.Policy.from_str(SHARED.replace("value: 100", "value: 10"))
+    subject.replace(changed)
+    later = subject.evaluate("pay", {"amount": 2, "currency": "eur"})
+    assert later is not allowed and later.policy == changed.digest != allowed.policy
+    assert not subject.evaluate("pay", {"amount": 11, "currency": "eur"})
+    assert allowed.allowed and allowed.to_json() != later.to_json()
+
+
+def test_decisions_stay_those_of_their_tools_however_many_there_are() -> None:
+    """More than an engine remembers, from threads that meet, while the policy is replaced."""
+    subject = callgate.Engine.from_str(SHARED)
+    policies = [subject.policy, callgate.Policy.from_str(SHARED + "# again")]
+    names = [f"list_{index}" for index in range(2000)]
+
+    def decide(start: int) -> None:
+        for name in names[start:] + names[:start]:
+            decision = subject.evaluate(name)
+            assert decision.allowed and decision.tool == name
+            assert json.loads(decision.to_json())["tool"] == name
+            assert subject.evaluate("secret").code == "hidden"
+
+    with ThreadPoolExecutor(8) as pool:
+        running = [pool.submit(decide, start) for start in range(0, 2000, 250)]
+        for _ in range(200):
+            for policy in policies:
+                subject.replace(policy)
+                assert subject.evaluate("list_1").policy == policy.digest
+        for each in running:
+            each.result()
+
+
 def test_reservations_finish_once() -> None:
     subject = engine()
     reservation = subject.evaluate("pay", {"amount": 100}).reservation

@@ -255,7 +255,10 @@ class Diagnostic:
 
 @final
 class Decision:
-    """A decision about one call (spec 10). True if the call may run. Holds no arguments."""
+    """A decision about one call (spec 10). True if the call may run. Holds no arguments.
+
+    Equal decisions of an engine may be one object, where nothing of the call but the tool's name is in them.
+    """
 
     @property
     def effect(self) -> _Effect: ...
