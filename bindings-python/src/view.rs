@@ -69,6 +69,31 @@ impl View for PyView<'_, '_> {
     }
 
     #[inline]
+    fn is_object(&self) -> Result<bool, Unreadable> {
+        match &self.shape {
+            Shape::Dict(..) => Ok(true),
+            Shape::Unreadable(unreadable) => Err(*unreadable),
+            _ => Ok(false),
+        }
+    }
+
+    #[inline]
+    fn as_i64(&self) -> Option<i64> {
+        match self.shape {
+            Shape::Int(whole) => Some(whole),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn as_str(&self) -> Option<&str> {
+        match &self.shape {
+            Shape::String(text) => text.to_str().ok(),
+            _ => None,
+        }
+    }
+
+    #[inline]
     fn member(&self, name: &str) -> Result<Option<Self>, Unreadable> {
         let Shape::Dict(dict, checked) = &self.shape else { return Ok(None) };
         if !checked.get() {

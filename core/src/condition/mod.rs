@@ -55,10 +55,7 @@ impl Condition {
         sink: &mut S,
     ) -> Result<Outcome, Unreadable> {
         match self {
-            Self::Test(test) => match test.at_once(facts, sink) {
-                Some(outcome) => Ok(outcome),
-                None => test.evaluate(facts, place, quantifier, sink),
-            },
+            Self::Test(test) => test.evaluate(facts, place, quantifier, sink),
             combined => combined.evaluate_combined(facts, place, quantifier, sink),
         }
     }
@@ -115,21 +112,9 @@ fn combine<A: View, I: View, S: Sink>(
 }
 
 impl Test {
-    /// The outcome, where the path is a member's name and the value can be told at once: what nearly all tests of nearly all calls
-    /// are. Takes the steps that [`Test::evaluate`] takes. `None`, having taken none, for all else and where checks are reported.
+    /// What the test says of a call. Nearly all tests read a member by its name, and nearly all values can be told at once: that
+    /// is done where it stands, and the rest in functions of their own, which would take the registers of this one.
     #[inline(always)]
-    fn at_once<A: View, I: View, S: Sink>(&self, facts: &Facts<'_, A, I>, _sink: &S) -> Option<Outcome> {
-        let [Segment::Name(name)] = &*self.path.segments else { return None };
-        if S::REPORTS || self.path.root != Root::Args || !self.operator.is_told_at_once() {
-            return None;
-        }
-        let Ok(Reached::Value(value)) = facts.args?.step(name) else { return None };
-        let outcome = self.operator.test_at_once(&value, &facts.steps)?;
-        Some(if self.negated { !outcome } else { outcome })
-    }
-
-    /// A function of its own, so that what a check needs stays in registers.
-    #[inline(never)]
     fn evaluate<A: View, I: View, S: Sink>(
         &self,
         facts: &Facts<'_, A, I>,
@@ -138,25 +123,61 @@ impl Test {
         sink: &mut S,
     ) -> Result<Outcome, Unreadable> {
         facts.steps.take(1)?;
-        let (outcome, why) = match facts.args {
-            Some(args) if self.path.root == Root::Args && !self.path.has_each => {
-                self.find(args, place, &facts.steps)?
+        if let ([Segment::Name(name)], Root::Args, Some(args)) =
+            (&*self.path.segments, self.path.root, facts.args)
+        {
+            let reached = args.step(name)?;
+            if let (false, Reached::Value(value)) = (S::REPORTS, &reached)
+                && let Some(outcome) = self.operator.test_at_once(value, &facts.steps)
+            {
+                return Ok(if self.negated { !outcome } else { outcome });
             }
-            _ => self.fold(facts, place, quantifier)?,
-        };
-        sink.open(Step::Here, || self.to_string());
-        sink.close(outcome.name(), why.text());
-        Ok(outcome)
+            return self.conclude(reached, place, &facts.steps, sink);
+        }
+        self.evaluate_far(facts, place, quantifier, sink)
     }
 
-    /// The outcome of the one value that the path names.
-    #[inline(always)]
-    fn find<A: View>(&self, args: &A, place: Place, steps: &Steps) -> Result<(Outcome, Why), Unreadable> {
-        match reach::find(args, &self.path.segments, steps)? {
-            Reached::Value(value) => self.of(Leaf::Value(&value), place, steps),
-            Reached::Absent => self.of(Leaf::<A>::Absent, place, steps),
-            Reached::WrongType => self.of(Leaf::<A>::WrongType, place, steps),
+    #[inline(never)]
+    fn evaluate_far<A: View, I: View, S: Sink>(
+        &self,
+        facts: &Facts<'_, A, I>,
+        place: Place,
+        quantifier: Quantifier,
+        sink: &mut S,
+    ) -> Result<Outcome, Unreadable> {
+        if let (Root::Args, false, Some(args)) = (self.path.root, self.path.has_each, facts.args) {
+            let reached = reach::find(args, &self.path.segments, &facts.steps)?;
+            return self.conclude(reached, place, &facts.steps, sink);
         }
+        let (outcome, why) = self.fold(facts, place, quantifier)?;
+        Ok(self.report(outcome, why, sink))
+    }
+
+    /// The outcome of the one value that the path leads to.
+    #[inline(never)]
+    fn conclude<V: View, S: Sink>(
+        &self,
+        reached: Reached<V>,
+        place: Place,
+        steps: &Steps,
+        sink: &mut S,
+    ) -> Result<Outcome, Unreadable> {
+        let (outcome, why) = match &reached {
+            Reached::Value(value) => {
+                steps.take_value(value)?;
+                self.of(Leaf::Value(value), place, steps)?
+            }
+            Reached::Absent => self.of(Leaf::<V>::Absent, place, steps)?,
+            Reached::WrongType => self.of(Leaf::<V>::WrongType, place, steps)?,
+        };
+        Ok(self.report(outcome, why, sink))
+    }
+
+    #[inline(always)]
+    fn report<S: Sink>(&self, outcome: Outcome, why: Why, sink: &mut S) -> Outcome {
+        sink.open(Step::Here, || self.to_string());
+        sink.close(outcome.name(), why.text());
+        outcome
     }
 
     /// The outcome of all values that the path names.

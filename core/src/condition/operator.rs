@@ -179,17 +179,8 @@ impl Operator {
         })
     }
 
-    /// Whether [`Operator::test_at_once`] may say something: a value that it cannot speak of is looked up twice.
-    #[inline(always)]
-    pub(super) fn is_told_at_once(&self) -> bool {
-        match self {
-            Self::Ordered(_) | Self::Member(_) => true,
-            Self::Equal(operand) => matches!(operand, Operand::String(_) | Operand::Number(_)),
-            _ => false,
-        }
-    }
-
-    /// What [`Operator::test`] says of a value that can be told without its kind, with the steps of a whole test taken.
+    /// What [`Operator::test`] says of a value that can be told without its kind, for the same
+    /// steps; `None` without a step for any other.
     #[inline(always)]
     pub(super) fn test_at_once<V: View>(&self, value: &V, steps: &Steps) -> Option<Outcome> {
         // Reading it would take steps of its own.
@@ -199,13 +190,12 @@ impl Operator {
         match self {
             Self::Ordered(ordered) => {
                 let whole = value.as_i64()?;
-                steps.take(1).ok()?;
                 Some(ordered.admits_whole(whole).into())
             }
             Self::Member(list) => {
                 let text = value.as_str()?;
                 let found = list.has_word(text)?;
-                steps.take(2).ok()?;
+                steps.take(1).ok()?;
                 Some(found)
             }
             Self::Equal(Operand::String(wanted)) => {
@@ -213,12 +203,12 @@ impl Operator {
                 if Steps::of_bytes(text.len()) > 0 {
                     return None;
                 }
-                steps.take(2).ok()?;
+                steps.take(1).ok()?;
                 Some(same(text, wanted).into())
             }
             Self::Equal(Operand::Number(wanted)) => {
                 let (whole, wanted) = (value.as_i64()?, wanted.as_i64()?);
-                steps.take(2).ok()?;
+                steps.take(1).ok()?;
                 Some((whole == wanted).into())
             }
             _ => None,

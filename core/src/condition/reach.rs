@@ -117,26 +117,10 @@ fn step<V: View>(value: &V, segment: &Segment, steps: &Steps) -> Result<Reached<
 
 /// What a path without `[*]` leads to from `root`, which is at least one step away. For nearly all paths, which are not worth a
 /// visitor.
-#[inline(always)]
 pub(super) fn find<V: View>(root: &V, segments: &[Segment], steps: &Steps) -> Result<Reached<V>, Unreadable> {
     let Some((first, rest)) = segments.split_first() else { return Ok(Reached::WrongType) };
     let mut reached = step(root, first, steps)?;
-    if !rest.is_empty() {
-        reached = find_on(reached, rest, steps)?;
-    }
-    if let Reached::Value(value) = &reached {
-        steps.take_value(value)?;
-    }
-    Ok(reached)
-}
-
-#[inline(never)]
-fn find_on<V: View>(
-    mut reached: Reached<V>,
-    segments: &[Segment],
-    steps: &Steps,
-) -> Result<Reached<V>, Unreadable> {
-    for segment in segments {
+    for segment in rest {
         let Reached::Value(value) = &reached else { break };
         reached = step(value, segment, steps)?;
     }
