@@ -134,6 +134,8 @@ fn counters() {
         });
     }
     let shared = &engines[2].1;
+    turns.measure();
+    let mut turns = Turns::new("growth", 60).turn(Duration::from_millis(10));
     for threads in [1, 2, 4] {
         let (names, call) = (&names, &call);
         turns.add_threads(

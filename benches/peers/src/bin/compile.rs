@@ -22,13 +22,17 @@ fn main() {
         turns.add_at(Role::Floor, &case, "serde_yaml to Value", x, move || {
             serde_yaml::from_str::<serde_yaml::Value>(black_box(&text)).is_ok()
         });
-        turns.add_at(Role::Ours, &case, "Policy::from_yaml", x, move || Policy::from_yaml(black_box(&yaml)).is_ok());
+        turns.add_at(Role::Ours, &case, "Policy::from_yaml", x, move || {
+            Policy::from_yaml(black_box(&yaml)).is_ok()
+        });
         let case = format!("JSON, {tools} tools with a rule");
         let text = json.clone();
         turns.add_at(Role::Floor, &case, "serde_json to Value", x, move || {
             serde_json::from_str::<serde_json::Value>(black_box(&text)).is_ok()
         });
-        turns.add_at(Role::Ours, &case, "Policy::from_json", x, move || Policy::from_json(black_box(&json)).is_ok());
+        turns.add_at(Role::Ours, &case, "Policy::from_json", x, move || {
+            Policy::from_json(black_box(&json)).is_ok()
+        });
     }
     turns.measure();
 }

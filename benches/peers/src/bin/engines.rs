@@ -8,7 +8,9 @@ use std::sync::Arc;
 use callgate::{Call, Engine, Identity};
 use callgate_benches::{Role, Turns, by_hand, calls, payment_policy, shuffled};
 use casbin::{CoreApi, DefaultModel, Enforcer, MgmtApi, NullAdapter};
-use cedar_policy::{Authorizer, Context, Decision, Entities, EntityId, EntityTypeName, EntityUid, PolicySet, Request};
+use cedar_policy::{
+    Authorizer, Context, Decision, Entities, EntityId, EntityTypeName, EntityUid, PolicySet, Request,
+};
 use serde_json::Value;
 
 fn listed() -> Vec<String> {
@@ -33,7 +35,8 @@ fn cedar() -> impl FnMut(&str, &Value) -> bool {
     move |tool, args| {
         let context = Context::from_json_value(args.clone(), None).expect("the arguments are a record");
         let action = EntityUid::from_type_name_and_id(action.clone(), EntityId::new(tool));
-        let request = Request::new(alice.clone(), action, server.clone(), context, None).expect("the request is one");
+        let request =
+            Request::new(alice.clone(), action, server.clone(), context, None).expect("the request is one");
         authorizer.is_authorized(&request, &policies, &entities).decision() == Decision::Allow
     }
 }
@@ -61,24 +64,25 @@ fn rego(listed: &[String]) -> regorus::Engine {
 
 /// The call as the engines of one document read it.
 fn document(tool: &str, args: &Value) -> regorus::Value {
-    let mut input = regorus::Value::new_object();
-    let members = input.as_object_mut().expect("it is an object");
-    members.insert("tool".into(), tool.into());
-    members.insert("args".into(), serde_json::from_value(args.clone()).expect("the arguments convert"));
-    input
+    let members = [("tool".into(), tool.into()), ("args".into(), args.clone().into())];
+    std::collections::BTreeMap::from(members).into()
 }
 
 fn regorus_interpreter() -> impl FnMut(&str, &Value) -> bool {
-    let policy = rego(&listed()).compile_with_entrypoint(&"data.payments.allow".into()).expect("the policy compiles");
+    let policy =
+        rego(&listed()).compile_with_entrypoint(&"data.payments.allow".into()).expect("the policy compiles");
     move |tool, args| {
-        policy.eval_with_input(document(tool, args)).expect("the policy evaluates") == regorus::Value::from(true)
+        policy.eval_with_input(document(tool, args)).expect("the policy evaluates")
+            == regorus::Value::from(true)
     }
 }
 
 fn regorus_vm() -> impl FnMut(&str, &Value) -> bool {
     use regorus::languages::rego::compiler::Compiler;
-    let policy = rego(&listed()).compile_with_entrypoint(&"data.payments.allow".into()).expect("the policy compiles");
-    let program = Compiler::compile_from_policy(&policy, &["data.payments.allow"]).expect("the policy compiles");
+    let policy =
+        rego(&listed()).compile_with_entrypoint(&"data.payments.allow".into()).expect("the policy compiles");
+    let program =
+        Compiler::compile_from_policy(&policy, &["data.payments.allow"]).expect("the policy compiles");
     let mut machine = regorus::rvm::vm::RegoVM::new();
     machine.load_program(program);
     move |tool, args| {
@@ -149,7 +153,10 @@ fn main() {
             Box::new(move || {
                 let policy = Arc::clone(&policy);
                 Box::new(move |tool, args| {
-                    policy.evaluate(&Call::new(tool, args)).decided().is_some_and(|decision| decision.allowed())
+                    policy
+                        .evaluate(&Call::new(tool, args))
+                        .decided()
+                        .is_some_and(|decision| decision.allowed())
                 })
             }),
         ),

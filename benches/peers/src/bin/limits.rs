@@ -52,16 +52,23 @@ fn main() {
     }
     assert!(names[..10_000].iter().all(|name| call(&four, name)));
 
-    let mut turns = Turns::new("limits", 100).turn(Duration::from_millis(3));
+    let mut turns = Turns::new("limits", 100).turn(Duration::from_millis(5));
     for (count, engine, limiter, bare) in &sets {
         let names = &names;
         let name = move |thread: u64, n: u64| &names[((n + thread * 5_003) * 7_919 % count) as usize];
         for threads in [1, 2] {
-            let case = format!("one limit, {count} identities, {threads} thread{}", if threads > 1 { "s" } else { "" });
+            let case = format!(
+                "one limit, {count} identities, {threads} thread{}",
+                if threads > 1 { "s" } else { "" }
+            );
             let call = &call;
-            turns.add_threads(Role::Floor, &case, "sharded map of atomics, no clock", threads, move |thread, n| {
-                bare.charge(name(thread, n))
-            });
+            turns.add_threads(
+                Role::Floor,
+                &case,
+                "sharded map of atomics, no clock",
+                threads,
+                move |thread, n| bare.charge(name(thread, n)),
+            );
             turns.add_threads(Role::Ours, &case, "Engine::evaluate", threads, move |thread, n| {
                 call(engine, name(thread, n))
             });
@@ -76,6 +83,8 @@ fn main() {
     turns.add_threads(Role::Floor, case, "sharded map of atomics, four times", 1, |_, n| {
         (0..4).map(|_| bare.charge(&names[(n * 7_919 % 10_000) as usize])).sum::<u64>()
     });
-    turns.add_threads(Role::Ours, case, "Engine::evaluate", 1, |_, n| call(&four, &names[(n * 7_919 % 10_000) as usize]));
+    turns.add_threads(Role::Ours, case, "Engine::evaluate", 1, |_, n| {
+        call(&four, &names[(n * 7_919 % 10_000) as usize])
+    });
     turns.measure();
 }
