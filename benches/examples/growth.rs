@@ -54,7 +54,7 @@ fn stateless() {
     let deep = made("conditions", &CONDITIONS, deep_policy);
     let (args, empty) = (charge(), json!({}));
     let deep_args: Vec<Value> = CONDITIONS.iter().map(|&count| deep_args(count)).collect();
-    let mut turns = Turns::new("growth", 200);
+    let mut turns = Turns::new("growth", 200).turn(Duration::from_millis(4));
     for (size, policy) in &tools {
         let args = &args;
         // Names in an order that no cache foresees, made before: a hot one would not show what many tools cost.
@@ -119,7 +119,7 @@ fn counters() {
         .collect();
     let several: Vec<(usize, Engine)> =
         [1, 2, 4].into_iter().map(|count| (count, Engine::new(limits_policy(count)))).collect();
-    let mut turns = Turns::new("growth", 100).turn(Duration::from_millis(2));
+    let mut turns = Turns::new("growth", 100).turn(Duration::from_millis(10));
     for (count, engine) in &engines {
         let (mut at, names, call) = (0, &names, &call);
         turns.add_at(Role::Ours, &format!("{count} identities"), "one limit", *count as u64, move || {

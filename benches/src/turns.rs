@@ -81,6 +81,7 @@ struct Subject<'s> {
     name: String,
     role: Role,
     x: Option<u64>,
+    threads: bool,
     /// Does the work so many times, and says how long that took.
     run: Box<dyn FnMut(u64) -> Duration + 's>,
     found: Vec<f64>,
@@ -109,7 +110,7 @@ impl<'s> Turns<'s> {
 
     /// A subject that does the case's work once when it is called.
     pub fn add<R>(&mut self, role: Role, case: &str, name: &str, mut call: impl FnMut() -> R + 's) {
-        self.push(role, case, name, None, move |times| {
+        self.push(role, case, name, move |times| {
             let begun = Instant::now();
             for _ in 0..times {
                 black_box(call());
@@ -136,7 +137,7 @@ impl<'s> Turns<'s> {
         threads: u64,
         call: impl Fn(u64, u64) -> R + Sync + 's,
     ) {
-        self.push(role, case, name, Some(threads), move |times| {
+        self.push(role, case, name, move |times| {
             // Threads begin together: starting one takes longer than many calls.
             let start = Barrier::new(threads as usize);
             let run = |thread: u64| {
@@ -156,16 +157,10 @@ impl<'s> Turns<'s> {
         });
     }
 
-    fn push(
-        &mut self,
-        role: Role,
-        case: &str,
-        name: &str,
-        x: Option<u64>,
-        run: impl FnMut(u64) -> Duration + 's,
-    ) {
+    fn push(&mut self, role: Role, case: &str, name: &str, run: impl FnMut(u64) -> Duration + 's) {
         let (case, name) = (case.to_owned(), name.to_owned());
-        self.subjects.push(Subject { case, name, role, x, run: Box::new(run), found: Vec::new() });
+        let run = Box::new(run);
+        self.subjects.push(Subject { case, name, role, x: None, threads: false, run, found: Vec::new() });
     }
 
     /// Measures and writes all.
@@ -186,12 +181,13 @@ impl<'s> Turns<'s> {
 
 /// How often a subject does its work in one turn; at least once. The least of three runs, since the machine may take one away.
 fn times(subject: &mut Subject<'_>, turn: Duration) -> u64 {
-    let mut times = 1;
+    // Threads need more, since the system may stop one of them for longer than a turn.
+    let mut times = if subject.threads { 4_096 } else { 1 };
     loop {
         let taken = (0..3).map(|_| (subject.run)(times)).min().unwrap_or_default();
         if taken * 2 >= turn {
             let exact = times as f64 * turn.as_secs_f64() / taken.as_secs_f64();
-            return (exact as u64).max(1);
+            return (exact as u64).max(if subject.threads { 4_096 } else { 1 });
         }
         times *= 2;
     }

@@ -52,7 +52,7 @@ fn main() {
     }
     assert!(names[..10_000].iter().all(|name| call(&four, name)));
 
-    let mut turns = Turns::new("limits", 100).turn(Duration::from_millis(5));
+    let mut turns = Turns::new("limits", 100).turn(Duration::from_millis(10));
     for (count, engine, limiter, bare) in &sets {
         let names = &names;
         let name = move |thread: u64, n: u64| &names[((n + thread * 5_003) * 7_919 % count) as usize];
