@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Measures the package beside floors and peers, in one run. In: the package's sources, and nothing set up. Out: a table, and the file of `--json`. What it builds and installs stays in folders that git ignores.
+# Measures the package beside floors and peers, in one run. In: the package's sources, and nothing set up. Out: a table, and the file of
+# `--json`. What it builds and installs stays in folders that git ignores.
 set -euo pipefail
 cd "$(dirname "$0")"
 npm ci --silent
