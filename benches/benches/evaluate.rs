@@ -3,43 +3,32 @@
 use std::hint::black_box;
 
 use callgate::{Call, Engine, Identity};
-use callgate_benches::{by_hand, charge, limit_policy, payment_policy};
+use callgate_benches::{Case, by_hand, calls, identities, limit_policy, payment_policy};
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::{Value, json};
 
 fn evaluate(criterion: &mut Criterion) {
     let policy = payment_policy();
     let engine = Engine::new(policy.clone());
-    let allowed = charge();
-    let mut refused = charge();
-    refused["amount"] = json!(99_999);
-    let empty = json!({});
-    let calls: [(&str, &str, &Value); 5] = [
-        ("allowed charge", "create_charge", &allowed),
-        ("denied by argument", "create_charge", &refused),
-        ("denied by name", "delete_customer", &empty),
-        ("plain allow", "list_7", &empty),
-        ("not listed", "drop_table", &empty),
-    ];
-    for (name, tool, args) in calls {
-        let mut group = criterion.benchmark_group(name);
+    for Case { name, tool, args, .. } in &calls() {
+        let mut group = criterion.benchmark_group(*name);
         group.bench_function("by hand", |bencher| {
-            bencher.iter(|| by_hand(black_box(tool), black_box(args)).is_ok())
+            bencher.iter(|| by_hand(black_box(*tool), black_box(args)).is_ok())
         });
         group.bench_function("Policy::evaluate", |bencher| {
             bencher.iter(|| {
-                let call = Call::new(black_box(tool), black_box(args)).identity(Identity::new("alice"));
+                let call = Call::new(black_box(*tool), black_box(args)).identity(Identity::new("alice"));
                 policy.evaluate(&call).decided().is_some_and(|decision| decision.allowed())
             });
         });
         group.bench_function("Engine::evaluate", |bencher| {
             let alice = Identity::new("alice");
-            bencher.iter(|| engine.evaluate(black_box(tool), black_box(args), &alice).allowed());
+            bencher.iter(|| engine.evaluate(black_box(*tool), black_box(args), &alice).allowed());
         });
         let text = args.to_string();
         group.bench_function("Policy::evaluate_json", |bencher| {
             bencher.iter(|| {
-                let call = Call::new(black_box(tool), black_box(text.as_str()));
+                let call = Call::new(black_box(*tool), black_box(text.as_str()));
                 policy.evaluate_json(&call).decided().is_some_and(|decision| decision.allowed())
             });
         });
@@ -52,7 +41,7 @@ fn evaluate(criterion: &mut Criterion) {
 
 fn limits(criterion: &mut Criterion) {
     let engine = Engine::new(limit_policy());
-    let names: Vec<String> = (0..10_000).map(|n| format!("agent-{n}")).collect();
+    let names: Vec<String> = identities(10_000);
     let empty = json!({});
     let mut next = 0_usize;
     criterion.bench_function("one limit, 10,000 identities", |bencher| {

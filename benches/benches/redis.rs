@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callgate::{Call, Engine, Policy};
+use callgate_benches::{Record, Role};
 use callgate_redis::{RedisOptions, RedisStore};
 
 /// Calls in one turn, and how often each kind has its turn.
@@ -85,6 +86,11 @@ fn main() {
             (0..CALLS).for_each(|_| run());
             times.push(begun.elapsed().as_nanos() / u128::from(CALLS));
         }
+    }
+    for (at, ((name, _), times)) in kinds.iter().zip(&times).enumerate() {
+        let role = if at == 0 { Role::Floor } else { Role::Ours };
+        let found = times.iter().map(|&time| time as f64).collect();
+        Record { bench: "redis", case: "one call", subject: name, role, unit: "ns", x: None, found }.write();
     }
     times.iter_mut().for_each(|times| times.sort_unstable());
     let floor = times[0][TURNS / 2];

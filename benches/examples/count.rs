@@ -1,43 +1,60 @@
-//! One path of evaluation in a loop, for instruction counts: `valgrind --tool=callgrind target/release/examples/count PATH`.
+//! One path of evaluation in a loop, for instruction counts: `count PATH ROUNDS`, which `benches/count.sh` runs under callgrind.
 
 use std::hint::black_box;
 
-use callgate::{Call, Engine, Identity};
-use callgate_benches::{by_hand, charge, limit_policy, payment_policy};
-use serde_json::json;
+use callgate::{Call, Engine, Identity, Policy};
+use callgate_benches::{
+    by_hand, charge, deep_args, deep_policy, glob_policy, limit_policy, limits_policy, payment_policy,
+};
+use serde_json::{Value, json};
 
-const ROUNDS: usize = 100_000;
+fn allowed(policy: &Policy, tool: &str, args: &Value) -> bool {
+    policy.evaluate(&Call::new(black_box(tool), black_box(args))).decided().is_some_and(|d| d.allowed())
+}
 
 fn main() {
-    let policy = payment_policy();
-    let engine = Engine::new(policy.clone());
-    let limited = Engine::new(limit_policy());
+    let path = std::env::args().nth(1).unwrap_or_default();
+    let rounds: usize = std::env::args().nth(2).and_then(|rounds| rounds.parse().ok()).unwrap_or(100_000);
+    let again = |expected: bool, call: &dyn Fn() -> bool| {
+        for _ in 0..rounds {
+            assert_eq!(black_box(call()), expected);
+        }
+    };
     let (args, empty) = (charge(), json!({}));
     let text = args.to_string();
-    let path = std::env::args().nth(1).unwrap_or_default();
     let alice = Identity::new("alice");
-    for _ in 0..ROUNDS {
-        let allowed = match path.as_str() {
-            "hand" => by_hand(black_box("create_charge"), black_box(&args)).is_ok(),
-            "policy" => policy
-                .evaluate(&Call::new(black_box("create_charge"), black_box(&args)))
-                .decided()
-                .is_some_and(|d| d.allowed()),
-            "engine" => engine.evaluate(black_box("create_charge"), black_box(&args), &alice).allowed(),
-            "json" => policy
-                .evaluate_json(&Call::new(black_box("create_charge"), black_box(text.as_str())))
-                .decided()
-                .is_some_and(|d| d.allowed()),
-            "plain" => policy
-                .evaluate(&Call::new(black_box("list_7"), black_box(&empty)))
-                .decided()
-                .is_some_and(|d| d.allowed()),
-            "limit" => limited.evaluate(black_box("t"), black_box(&empty), &alice).allowed(),
-            _ => {
-                eprintln!("usage: count hand|policy|engine|json|plain|limit");
-                std::process::exit(2);
-            }
-        };
-        assert!(black_box(allowed));
+    let payments = payment_policy;
+    let engine = |policy: Policy, tool: &str, args: &Value| {
+        let engine = Engine::new(policy);
+        again(true, &|| engine.evaluate(black_box(tool), black_box(args), &alice).allowed());
+    };
+    let policy = |policy: Policy, tool: &str, args: &Value, expected| {
+        again(expected, &|| allowed(&policy, tool, args));
+    };
+    match path.as_str() {
+        "hand" => again(true, &|| by_hand(black_box("create_charge"), black_box(&args)).is_ok()),
+        "from_str" => again(true, &|| serde_json::from_str::<Value>(black_box(&text)).is_ok()),
+        "policy" => policy(payments(), "create_charge", &args, true),
+        "engine" => engine(payments(), "create_charge", &args),
+        "json" => {
+            let policy = payments();
+            again(true, &|| {
+                let call = Call::new(black_box("create_charge"), black_box(text.as_str()));
+                policy.evaluate_json(&call).decided().is_some_and(|d| d.allowed())
+            });
+        }
+        "plain" => policy(payments(), "list_7", &empty, true),
+        "denied" => policy(payments(), "delete_customer", &empty, false),
+        "unlisted" => policy(payments(), "drop_table", &empty, false),
+        "limit" => engine(limit_policy(), "t", &empty),
+        "limits4" => engine(limits_policy(4), "t", &empty),
+        "deep" => policy(deep_policy(50), "t", &deep_args(50), true),
+        "globs" => policy(glob_policy(1_000), "area_500_read", &empty, true),
+        _ => {
+            eprintln!(
+                "usage: count hand|from_str|policy|engine|json|plain|denied|unlisted|limit|limits4|deep|globs [ROUNDS]"
+            );
+            std::process::exit(2);
+        }
     }
 }

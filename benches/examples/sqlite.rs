@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use callgate::{Engine, Identity, Policy};
+use callgate_benches::{Record, Role};
 use callgate_sqlite::{Durability, SqliteOptions, SqliteStore};
 use rusqlite::Connection;
 use serde_json::json;
@@ -64,6 +65,13 @@ fn compare(directory: &Path, durability: Durability, threads: usize, counters: u
         upserts.push(upsert);
         decisions.push(decision);
         ratios.push(upsert / decision);
+    }
+    let case = format!("{durability:?}, {threads} threads, {counters} counters").to_lowercase();
+    for (role, subject, found) in
+        [(Role::Floor, "bare upserts", &upserts), (Role::Ours, "Engine::evaluate", &decisions)]
+    {
+        let found = found.iter().map(|microseconds| microseconds * 1e3).collect();
+        Record { bench: "sqlite", case: &case, subject, role, unit: "ns", x: None, found }.write();
     }
     let [upsert, decision, ratio] = [upserts, decisions, ratios].map(median);
     println!("{threads:>8} {counters:>8} {upsert:>14.1} {decision:>12.1} {ratio:>7.2}");

@@ -2,16 +2,17 @@
 //
 //     ./bench.sh
 //
-// In: the built package, the built floors, the peers of this folder. Out: a table, and `results.json`. Every subject does the
+// In: the built package, the built floors, the peers of this folder. Out: a table, and with `--json FILE` a JSON object for
+// each subject, appended to that. Every subject does the
 // same work on the same arguments, a charge that is allowed unless its name says otherwise. The subjects take turns, so that
 // what else the machine does falls on all alike; each figure is the median of the rounds, in processor time of the process,
 // collecting garbage included.
 
 import { createRequire } from "node:module";
-import { writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { appendFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
 import * as cedar from "@cedar-policy/cedar-wasm/nodejs";
 import { parse } from "@marcbachmann/cel-js";
 import Ajv from "ajv";
@@ -19,8 +20,9 @@ import Ajv from "ajv";
 const ROUNDS = Number(process.env.ROUNDS ?? 31);
 const NANOSECONDS_A_ROUND = 20_000_000;
 
+const { values: options, positionals } = parseArgs({ options: { json: { type: "string" } }, allowPositionals: true });
 // The folder of another build of the package can be given, to measure that.
-const { Engine } = await import(pathToFileURL(resolve(process.argv[2] ?? "..", "dist/index.mjs")).href);
+const { Engine } = await import(pathToFileURL(resolve(positionals[0] ?? "..", "dist/index.mjs")).href);
 const floor = createRequire(import.meta.url)("./floor.node");
 const listed = Array.from({ length: 17 }, (_, n) => `  list_${n}: {}\n`).join("");
 const engine = Engine.fromString(`
@@ -123,8 +125,13 @@ const table = Object.entries(medians).map(([name, nanoseconds]) => {
   return { name, ns: Math.round(nanoseconds), ...Object.fromEntries(ratios) };
 });
 console.table(table);
-const machine = { node: process.version, platform: `${process.platform}-${process.arch}`, cpu: cpus()[0]?.model, cores: cpus().length };
-writeFileSync(
-  new URL("results.json", import.meta.url),
-  `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), ...machine, rounds: ROUNDS, nanoseconds: medians }, null, 2)}\n`,
-);
+if (options.json) {
+  for (const { name, found } of runs) {
+    const [subject, work] = name.startsWith("callgate, ") ? ["callgate", name.slice("callgate, ".length)] : [name, "two conditions"];
+    const role = subject === "callgate" ? "ours" : subject.startsWith("native") ? "floor" : "peer";
+    const at = (part) => Number(found[Math.floor((found.length - 1) * part)].toFixed(2));
+    // The shape that all benches of the repository share. `median` has sorted the rounds.
+    const record = { bench: "node", case: work, subject, role, unit: "ns", x: null, value: at(0.5), least: at(0), low: at(0.25), high: at(0.75) };
+    appendFileSync(options.json, `${JSON.stringify(record)}\n`);
+  }
+}

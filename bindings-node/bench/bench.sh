@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Measures the package beside floors and peers, in one run. In: the package's sources, and the package's own set-up (`npm ci`
-# in the folder above). Out: a table, and results.json. What it builds and installs stays in folders that git ignores.
+# Measures the package beside floors and peers, in one run. In: the package's sources, and nothing set up. Out: a table, and the file of
+# `--json`. What it builds and installs stays in folders that git ignores.
 set -euo pipefail
 cd "$(dirname "$0")"
 npm ci --silent
+[ -d ../node_modules ] || (cd .. && npm ci --silent)
 (cd .. && npm run --silent build)
 target=$(cargo metadata --format-version 1 --no-deps | node -p 'JSON.parse(require("fs").readFileSync(0, "utf8")).target_directory')
 cargo build --quiet --release -p callgate-node-floor

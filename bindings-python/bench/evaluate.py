@@ -36,6 +36,9 @@ tools:
 """ + "".join(f"  list_{tool}: {{}}\n" for tool in range(17))
 ARGS = {"amount": 4200, "currency": "eur", "customer": "cus_123", "description": "order 17", "capture": True}
 TOO_LARGE = {**ARGS, "amount": 99_999}
+NOTHING = "a method that does nothing"
+# What floors and peers decide.
+CHARGE = "an allowed charge"
 # Seconds that one case takes in one round, about.
 SLICE = 0.004
 
@@ -66,7 +69,7 @@ def ours() -> list[Case]:
     nothing = engine._noop  # type: ignore[attr-defined]  # of the bench's build alone
     floor = {"nothing": nothing, "args": ARGS}
     return [
-        case("a method that does nothing", "nothing('create_charge', args, 'alice')", floor),
+        case(NOTHING, "nothing('create_charge', args, 'alice')", floor),
         decided("evaluate: an allowed charge", "create_charge", "allowed"),
         decided("evaluate: denied by name", "delete_customer", "denied"),
         decided("evaluate: hidden", "rotate_keys", "hidden"),
@@ -88,6 +91,12 @@ def theirs(peer: Peer) -> Case:
     return case(peer.name, peer.statement, {**peer.names, "args": ARGS})
 
 
+def role(name: str) -> str:
+    if name.startswith("evaluate"):
+        return "ours"
+    return "floor" if name == NOTHING else "peer"
+
+
 def measure(cases: list[Case], rounds: int) -> None:
     calls = {case.name: max(1, int(SLICE / (min(case.timer.repeat(5, 100)) / 100))) for case in cases}
     # Seeded: two runs measure in the same order.
@@ -100,7 +109,7 @@ def measure(cases: list[Case], rounds: int) -> None:
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--rounds", type=int, default=200)
-    options.add_argument("--json", type=Path, help="where to write the result as JSON")
+    options.add_argument("--json", type=Path, help="the file to append the result to, a JSON object for each case")
     options.add_argument("--case", help="the only case to run, for instruction counts; nothing is measured")
     options.add_argument("--calls", type=int, default=1000, help="calls of that case")
     chosen = options.parse_args()
@@ -116,11 +125,15 @@ def main() -> None:
     for name, _, found in cases:
         low, median, high = statistics.quantiles(found, n=4)
         print(f"{name:46} {median:8.0f} {low:8.0f} {high:8.0f} {median / floor:8.1f}")
-        rows.append({"name": name, "median_ns": median, "low_quartile_ns": low, "high_quartile_ns": high})
-    machine = {"python": platform.python_version(), "cpus": os.cpu_count(), "load": os.getloadavg()[0]}
-    print(f"Python {machine['python']}, {machine['cpus']} CPUs, load {machine['load']:.1f}")
+        # The shape that all benches of the repository share.
+        subject, _, work = name.partition(": ")
+        row = {"bench": "python", "case": work or CHARGE, "subject": subject, "role": role(name), "unit": "ns", "x": None}
+        rows.append({**row, "value": median, "least": min(found), "low": low, "high": high})
+    print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}")
     if chosen.json:
-        chosen.json.write_text(json.dumps({**machine, "rounds": chosen.rounds, "cases": rows}, indent=2) + "\n")
+        with chosen.json.open("a") as lines:
+            for row in rows:
+                lines.write(json.dumps(row) + "\n")
 
 
 main()
