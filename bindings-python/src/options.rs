@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use crate::clock::ChosenClock;
 use crate::error;
 use crate::observe::Observer;
-use crate::store;
+use crate::store::{self, Waiting};
 
 /// The longest time-out of a store in seconds.
 const LONGEST: f64 = 86_400.0;
@@ -35,6 +35,8 @@ pub(crate) struct Parts {
     pub(crate) core: Arc<callgate::Engine>,
     /// Whether asking the store never waits.
     pub(crate) in_memory: bool,
+    /// The store, if asking it waits.
+    pub(crate) waiting: Option<Arc<Waiting>>,
     pub(crate) on_store_error: OnStoreError,
     pub(crate) clock: ChosenClock,
     pub(crate) observer: Observer,
@@ -55,13 +57,14 @@ impl Options<'_, '_> {
         }
         let clock = ChosenClock::new(self.clock)?;
         let observer = Observer::new(self.on_decision, self.audit_hash)?;
-        let (store, in_memory) =
+        let (store, waiting) =
             store::open(py, self.store, options).map_err(|error| error::open(py, &error))?;
         let core = callgate::Engine::builder(policy)
             .store(store)
             .clock(clock.clock.clone())
             .on_store_error(on_store_error)
             .build();
-        Ok(Parts { core: Arc::new(core), in_memory, on_store_error, clock, observer })
+        let in_memory = waiting.is_none();
+        Ok(Parts { core: Arc::new(core), in_memory, waiting, on_store_error, clock, observer })
     }
 }
