@@ -10,6 +10,7 @@ mkdir -p .work/committed
 
 echo "== set up"
 npm ci --silent
+../stores/redis/setup.sh
 
 echo "== build; what is generated must be what is committed"
 cp -r native.js native.d.ts types .work/committed/

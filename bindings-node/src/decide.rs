@@ -4,9 +4,12 @@
 
 use std::sync::Arc;
 
-use callgate::{Approval, ArgsHash, Call, Identity, RawJson, Unreadable, View};
+use callgate::{
+    Approval, ArgsHash, Call, Clock as _, Decision, Evaluation, Identity, RawJson, Unreadable, View,
+};
 
-use crate::clock;
+use crate::clock::{self, HostClock};
+use crate::engine::Unblocking;
 use crate::plan::Planned;
 use crate::raw::Bytes;
 use crate::snapshot::Snapshot;
@@ -59,14 +62,48 @@ pub struct Answer {
 
 /// Decides a call by the plan's policy and charges what it costs.
 pub(crate) fn decide<A: View + Clone, I: View + Clone>(plan: &Planned, given: Given<'_, A, I>) -> Answer {
-    let Given { args, identity, approval, now, audit } = given;
+    let decision = clock::at(given.now, || plan.engine.complete(evaluate(plan, &given)));
+    answer(plan, decision, given)
+}
+
+/// `decide` without blocking.
+pub(crate) async fn decide_with<A: View + Clone, I: View + Clone>(
+    plan: &Planned,
+    given: Given<'_, A, I>,
+    Unblocking { store, on_error }: &Unblocking,
+) -> Answer {
+    let decision = match evaluate(plan, &given) {
+        Evaluation::Decided(decision) => decision,
+        Evaluation::Pending(pending) => {
+            let now = clock::at(given.now, || HostClock.now());
+            match store.reserve(pending.batch(), now).await {
+                Ok(outcome) => pending.resolve(&outcome),
+                Err(_) => pending.unanswered(*on_error),
+            }
+        }
+    };
+    answer(plan, decision, given)
+}
+
+fn evaluate<'p, A: View + Clone, I: View + Clone>(
+    plan: &'p Planned,
+    given: &Given<'p, A, I>,
+) -> Evaluation<'p> {
+    let (tool, identity, approval) = (&*plan.tool, given.identity.clone(), given.approval);
+    match &given.args {
+        Args::Value(args) => plan.policy.evaluate(&call(tool, args.clone(), identity, approval)),
+        Args::Raw(text) => plan.policy.evaluate_json(&call(tool, *text, identity, approval)),
+    }
+}
+
+/// The decision as it crosses the border, and the record of it.
+fn answer<A: View + Clone, I: View + Clone>(
+    plan: &Planned,
+    decision: Decision<'_>,
+    given: Given<'_, A, I>,
+) -> Answer {
+    let Given { args, identity, approval, audit, .. } = given;
     let tool = &*plan.tool;
-    let decision = clock::at(now, || {
-        plan.engine.complete(match &args {
-            Args::Value(args) => plan.policy.evaluate(&call(tool, args.clone(), identity.clone(), approval)),
-            Args::Raw(text) => plan.policy.evaluate_json(&call(tool, *text, identity.clone(), approval)),
-        })
-    });
     let record = audit.map(|hash| match args {
         Args::Value(args) => decision.audit(&call(tool, args, identity, approval), hash.choice()),
         Args::Raw(text) => match RawJson::parse(text) {

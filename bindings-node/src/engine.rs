@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callgate::{Engine as Core, OnStoreError};
-use callgate_host::{PolicyWatcher, StoreOptions, open_store};
+use callgate::{AsyncStore, Engine as Core, OnStoreError};
+use callgate_host::{PolicyWatcher, StoreOptions, open_async_store, open_store};
 use napi::JsString;
 use napi::bindgen_prelude::{Function, Uint8Array};
 use napi_derive::napi;
@@ -21,8 +21,16 @@ use crate::reservation::{Failure, failure};
 #[napi(js_name = "NativeEngine")]
 pub struct Engine {
     engine: Arc<Core>,
+    unblocking: Option<Unblocking>,
     hash: Hash,
     watcher: Option<PolicyWatcher>,
+}
+
+/// The face of a store that does not block, and what becomes of a call when it fails.
+#[derive(Clone)]
+pub(crate) struct Unblocking {
+    pub(crate) store: Arc<dyn AsyncStore>,
+    pub(crate) on_error: OnStoreError,
 }
 
 /// What an engine is made of; checked by the TypeScript half.
@@ -56,6 +64,9 @@ impl Engine {
             options = options.with_timeout(Duration::from_millis(millis as u64));
         }
         let store = open_store(&settings.store, &options).map_err(|error| failure("store_url", error))?;
+        let unblocking =
+            open_async_store(&settings.store, &options).map_err(|error| failure("store_url", error))?;
+        let unblocking = unblocking.map(|store| Unblocking { store, on_error: options.on_error() });
         let engine = Core::builder(policy.0.clone())
             .store(store)
             .clock(Arc::new(clock::HostClock))
@@ -66,13 +77,13 @@ impl Engine {
             (true, None) => Hash::Sha256,
             (true, Some(key)) => Hash::HmacSha256(key.as_ref().into()),
         };
-        Ok(Self { engine: Arc::new(engine), hash, watcher: None })
+        Ok(Self { engine: Arc::new(engine), unblocking, hash, watcher: None })
     }
 
     /// The plan of a tool's calls, under the policy in force.
     #[napi(catch_unwind)]
     pub fn plan(&self, tool: JsString<'_>) -> napi::Result<Plan> {
-        Ok(Plan::new(Planned::new(self.engine.clone(), self.hash.clone(), tool)?))
+        Ok(Plan::new(Planned::new(self.engine.clone(), self.unblocking.clone(), self.hash.clone(), tool)?))
     }
 
     /// The policy in force.

@@ -1,11 +1,12 @@
-//! Decisions on another thread, for stores that wait for a disk or a network.
+//! Decisions that must not block JS: without blocking anything for stores in a network, on another thread for those in a file.
 //!
 //! In: a call that was read whole. Out: the decision, to the thread of JS. Must not touch JS while it computes.
 
 use callgate::{Approval, Identity};
-use napi::{Env, Task};
+use callgate_host::carry;
+use napi::{Env, JsValue, Task, Unknown};
 
-use crate::decide::{Answer, Args, Given, Hash, decide};
+use crate::decide::{Answer, Args, Given, Hash, decide, decide_with};
 use crate::plan::Planned;
 use crate::snapshot::Snapshot;
 
@@ -23,7 +24,7 @@ pub(crate) enum OwnedIdentity {
 }
 
 /// A decision that waits for its store.
-pub struct Pending {
+pub(crate) struct Pending {
     pub(crate) plan: Planned,
     pub(crate) args: OwnedArgs,
     pub(crate) identity: OwnedIdentity,
@@ -33,12 +34,22 @@ pub struct Pending {
     pub(crate) audit: Option<Hash>,
 }
 
-impl Task for Pending {
-    type Output = Answer;
-    type JsValue = Answer;
+impl Pending {
+    /// The promise of the decision.
+    pub(crate) fn promise(self, env: &Env) -> napi::Result<Unknown<'_>> {
+        let Some(unblocking) = self.plan.unblocking.clone() else {
+            return Ok(env.spawn(self)?.promise_object().to_unknown());
+        };
+        let (deferred, promise) = env.create_deferred()?;
+        let decide = async move { decide_with(&self.plan, self.given(), &unblocking).await };
+        carry(decide, move |answer| {
+            deferred.resolve(move |_: Env| answer.ok_or_else(undecided));
+        })?;
+        Ok(promise.to_unknown())
+    }
 
-    fn compute(&mut self) -> napi::Result<Answer> {
-        let given = Given {
+    fn given(&self) -> Given<'_, &Snapshot, &Snapshot> {
+        Given {
             args: match &self.args {
                 OwnedArgs::Value(value) => Args::Value(value),
                 OwnedArgs::Raw(text) => Args::Raw(text),
@@ -51,10 +62,22 @@ impl Task for Pending {
             approval: self.approval.as_ref().map(|(key, id)| Approval::new(key, id)),
             now: self.now,
             audit: self.audit.clone(),
-        };
+        }
+    }
+}
+
+fn undecided() -> napi::Error {
+    napi::Error::from_reason("the decision could not be made")
+}
+
+impl Task for Pending {
+    type Output = Answer;
+    type JsValue = Answer;
+
+    fn compute(&mut self) -> napi::Result<Answer> {
         // A panic here would end the process: the thread is not one of Rust's.
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decide(&self.plan, given)))
-            .map_err(|_| napi::Error::from_reason("the decision could not be made"))
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decide(&self.plan, self.given())))
+            .map_err(|_| undecided())
     }
 
     fn resolve(&mut self, _env: Env, answer: Answer) -> napi::Result<Answer> {

@@ -13,9 +13,9 @@ use napi_derive::napi;
 
 use crate::asked::{Asked, Read, ReadIdentity};
 use crate::decide::{Answer, Args, Given, Hash, decide};
+use crate::engine::Unblocking;
 use crate::explain::{Explained, explain};
 use crate::names::{ARGS, BEFORE, Fetched, IDENTITY, NODES, Names};
-use crate::pending::Pending;
 use crate::raw::{self, Arguments, Bytes};
 use crate::reservation::{Failure, Finish, Finishing, amount, failure, finish};
 use crate::view::{Host, JsView, shown, text_of};
@@ -33,6 +33,7 @@ pub(crate) struct Planned {
     pub(crate) engine: Arc<Engine>,
     pub(crate) policy: Policy,
     pub(crate) tool: Arc<str>,
+    pub(crate) unblocking: Option<Unblocking>,
     hash: Hash,
     is_text: bool,
 }
@@ -47,13 +48,18 @@ pub struct Step {
 }
 
 impl Planned {
-    pub(crate) fn new(engine: Arc<Engine>, hash: Hash, tool: JsString<'_>) -> napi::Result<Self> {
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        unblocking: Option<Unblocking>,
+        hash: Hash,
+        tool: JsString<'_>,
+    ) -> napi::Result<Self> {
         let (tool, is_text) = match text_of(tool.to_unknown()) {
             Ok(text) => (text, true),
             Err(_) => (shown(tool)?, false),
         };
         let policy = engine.policy();
-        Ok(Self { engine, policy, tool: tool.into(), hash, is_text })
+        Ok(Self { engine, policy, tool: tool.into(), unblocking, hash, is_text })
     }
 
     /// Arguments of a call of this tool. A name that is no text can be in no policy: the call is denied by what stands in its
@@ -138,16 +144,16 @@ impl Plan {
         Ok(Some(decide(&self.plan, read.given(audit))))
     }
 
-    /// `evaluate` on another thread. The arguments are read whole before it returns.
+    /// `evaluate` without blocking. The arguments are read whole before it returns.
     #[napi(catch_unwind, ts_return_type = "Promise<Answer> | null")]
-    pub fn evaluate_async(&self, env: Env, asked: Asked<'_>) -> napi::Result<Option<AsyncTask<Pending>>> {
+    pub fn evaluate_async<'e>(&self, env: &'e Env, asked: Asked<'_>) -> napi::Result<Option<Unknown<'e>>> {
         if !self.plan.is_in_force() {
             return Ok(None);
         }
         let audit = self.plan.audit(asked.audit);
-        let host = Host::new(env, asked.probe, None);
+        let host = Host::new(*env, asked.probe, None);
         let read = Read::asked(&self.plan, &host, asked)?;
-        Ok(Some(AsyncTask::new(read.pending(self.plan.clone(), audit))))
+        read.pending(self.plan.clone(), audit).promise(env).map(Some)
     }
 
     /// What would be decided now, and why: null once another policy is in force. Charges nothing.

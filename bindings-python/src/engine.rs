@@ -47,6 +47,12 @@ impl Engine {
         self.parts.on_store_error
     }
 
+    /// The face of the store that does not block, if it has one, and the time for what it is asked.
+    pub(crate) fn unblocking(&self) -> Option<(Arc<dyn callgate::AsyncStore>, callgate::Timestamp)> {
+        let store = self.parts.waiting.as_ref()?.unblocking()?;
+        Some((store, self.parts.clock.clock.now()))
+    }
+
     fn decide<A: View, I: View>(&self, py: Python<'_>, call: &Call<'_, A, I>) -> PyResult<Py<Decision>> {
         let in_force = self.kept.now(py, &self.parts.engine)?;
         let decision = self.core().complete(in_force.get().policy().evaluate(call));
@@ -287,7 +293,8 @@ impl Engine {
         }
     }
 
-    /// Decides a call without blocking the event loop. In-memory counters decide at once; others on a worker thread.
+    /// Decides a call without blocking the event loop. In-memory counters decide at once, Redis is
+    /// asked without blocking, and a SQLite file is waited for on a worker thread.
     #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
     fn evaluate_async<'py>(
         slf: &Bound<'py, Self>,

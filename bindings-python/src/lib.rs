@@ -40,7 +40,7 @@ mod _native {
     #[pymodule_export]
     use crate::explanation::{Check, Explanation};
     #[pymodule_export]
-    use crate::pending::PendingCall;
+    use crate::pending::{_stop_handing_over, PendingCall};
     #[pymodule_export]
     use crate::policy::{Diagnostic, Policy};
     #[pymodule_export]

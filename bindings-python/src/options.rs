@@ -15,7 +15,7 @@ use crate::clock::ChosenClock;
 use crate::error;
 use crate::in_force::Replaceable;
 use crate::observe::Observer;
-use crate::store;
+use crate::store::{self, Waiting};
 
 /// The longest time-out of a store in seconds.
 const LONGEST: f64 = 86_400.0;
@@ -36,6 +36,8 @@ pub(crate) struct Parts {
     pub(crate) engine: Arc<Replaceable>,
     /// Whether asking the store never waits.
     pub(crate) in_memory: bool,
+    /// The store, if asking it waits.
+    pub(crate) waiting: Option<Arc<Waiting>>,
     pub(crate) on_store_error: OnStoreError,
     pub(crate) clock: ChosenClock,
     pub(crate) observer: Observer,
@@ -56,13 +58,15 @@ impl Options<'_, '_> {
         }
         let clock = ChosenClock::new(self.clock)?;
         let observer = Observer::new(self.on_decision, self.audit_hash)?;
-        let (store, in_memory) =
+        let (store, waiting) =
             store::open(py, self.store, options).map_err(|error| error::open(py, &error))?;
         let core = callgate::Engine::builder(policy)
             .store(store)
             .clock(clock.clock.clone())
             .on_store_error(on_store_error)
             .build();
-        Ok(Parts { engine: Arc::new(Replaceable::new(core)), in_memory, on_store_error, clock, observer })
+        let in_memory = waiting.is_none();
+        let engine = Arc::new(Replaceable::new(core));
+        Ok(Parts { engine, in_memory, waiting, on_store_error, clock, observer })
     }
 }

@@ -5,16 +5,23 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use callgate::{Batch, Outcome, Refund, Store, StoreError, Timestamp};
-use callgate_host::{OpenError, StoreOptions, open_store, survives_fork};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use callgate::{AsyncStore, Batch, Outcome, Refund, Store, StoreError, Timestamp};
+use callgate_host::{OpenError, StoreOptions, open_async_store, open_store, survives_fork};
 use pyo3::prelude::*;
 
 /// A store behind I/O.
-struct Waiting {
+pub(crate) struct Waiting {
     url: String,
     options: StoreOptions,
     opened: ArcSwap<Opened>,
+    unblocking: ArcSwapOption<Unblocking>,
+}
+
+/// The face of a store that does not block, and the process that opened it.
+struct Unblocking {
+    process: u32,
+    store: Arc<dyn AsyncStore>,
 }
 
 /// A store and the process that opened it.
@@ -23,21 +30,22 @@ struct Opened {
     store: Arc<dyn Store>,
 }
 
-/// Opens the store that a URL names.
+/// A store, and the same once more if asking it waits.
+pub(crate) type Both = (Arc<dyn Store>, Option<Arc<Waiting>>);
+
+/// Opens the store that a URL names; and the same once more, if asking it waits.
 ///
 /// In-memory counters are taken as they are. They are only touched with the GIL held, never across a call into Python, so
 /// neither a callback nor another thread can come to wait for them, and no fork finds one of their locks taken.
-pub(crate) fn open(
-    py: Python<'_>,
-    url: &str,
-    options: StoreOptions,
-) -> Result<(Arc<dyn Store>, bool), OpenError> {
+pub(crate) fn open(py: Python<'_>, url: &str, options: StoreOptions) -> Result<Both, OpenError> {
     let store = py.detach(|| open_store(url, &options))?;
     if url == "memory" {
-        return Ok((store, true));
+        return Ok((store, None));
     }
     let opened = ArcSwap::from_pointee(Opened { process: std::process::id(), store });
-    Ok((Arc::new(Waiting { url: url.to_owned(), options, opened }), false))
+    let unblocking = ArcSwapOption::empty();
+    let waiting = Arc::new(Waiting { url: url.to_owned(), options, opened, unblocking });
+    Ok((waiting.clone(), Some(waiting)))
 }
 
 impl Waiting {
@@ -54,6 +62,21 @@ impl Waiting {
             .map_err(|error| StoreError::permanent(format!("after a fork: {error}")))?;
         self.opened.store(Arc::new(Opened { process, store: store.clone() }));
         Ok(store)
+    }
+
+    /// The face that does not block, for this process; none if the store has none.
+    pub(crate) fn unblocking(&self) -> Option<Arc<dyn AsyncStore>> {
+        let process = std::process::id();
+        let before = self.unblocking.load_full();
+        if let Some(opened) = before.as_ref().filter(|opened| opened.process == process) {
+            return Some(opened.store.clone());
+        }
+        // What cannot be opened is told of by the face that blocks.
+        let store = open_async_store(&self.url, &self.options).ok()??;
+        self.unblocking.store(Some(Arc::new(Unblocking { process, store: store.clone() })));
+        // The parent's connection, if any: see above.
+        std::mem::forget(before);
+        Some(store)
     }
 
     /// Waits without the GIL: whoever holds it may be waiting for what this waits for.

@@ -20,10 +20,16 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "async")]
+mod carry;
 mod open;
 mod policy_file;
 mod watch;
 
+#[cfg(feature = "async")]
+pub use carry::carry;
+#[cfg(feature = "async")]
+pub use open::open_async_store;
 pub use open::{MissingStore, OpenError, StoreOptions, UnknownUrl, open_store, survives_fork};
 pub use policy_file::{InvalidPolicy, LoadError, PolicyFile, ReadError, load_policy};
 pub use watch::{PolicyWatcher, WatchOptions, watch_engine};

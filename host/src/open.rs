@@ -184,14 +184,40 @@ pub fn open_store(url: &str, options: &StoreOptions) -> Result<Arc<dyn Counters>
     }
 }
 
+/// The same counters as those of [`open_store`], for callers that must not block: none where the store has no such face,
+/// because it is memory, which never waits, or a file, which can only be waited for. Makes no connection: the first call does.
+///
+/// # Errors
+/// Those of [`open_store`], but for a server that is down or refuses: the calls find that out.
+#[cfg(feature = "async")]
+pub fn open_async_store(
+    url: &str,
+    options: &StoreOptions,
+) -> Result<Option<Arc<dyn callgate::AsyncStore>>, OpenError> {
+    match Kind::of(url).ok_or(UnknownUrl { _private: () })? {
+        (Kind::Memory | Kind::Sqlite, _) => Ok(None),
+        (Kind::Redis(scheme), rest) => {
+            let of_server = redis_options(scheme, rest, options)?;
+            Ok(Some(Arc::new(callgate_redis::AsyncRedisStore::lazy(&of_server)?)))
+        }
+    }
+}
+
+#[cfg(feature = "redis")]
+fn redis_options(
+    scheme: &str,
+    rest: &str,
+    options: &StoreOptions,
+) -> Result<callgate_redis::RedisOptions, StoreError> {
+    Ok(callgate_redis::RedisOptions::from_url(&format!("{scheme}://{rest}"))?
+        .with_namespace(options.namespace())
+        .with_timeout(options.timeout()))
+}
+
 #[cfg(feature = "redis")]
 fn redis(scheme: &str, rest: &str, options: &StoreOptions) -> Result<Arc<dyn Counters>, OpenError> {
-    use callgate_redis::{RedisOptions, RedisStore};
-
-    let of_server = RedisOptions::from_url(&format!("{scheme}://{rest}"))?
-        .with_namespace(options.namespace())
-        .with_timeout(options.timeout());
-    Ok(Arc::new(RedisStore::open(&of_server)?))
+    let of_server = redis_options(scheme, rest, options)?;
+    Ok(Arc::new(callgate_redis::RedisStore::open(&of_server)?))
 }
 
 #[cfg(not(feature = "redis"))]

@@ -132,7 +132,8 @@ class Engine:
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
     ) -> Coroutine[Any, Any, Decision]:
-        """`evaluate` without blocking the event loop: in-memory counters decide at once, others on a worker thread."""
+        """`evaluate` without blocking the event loop: in-memory counters decide at once, Redis is asked without
+        blocking, and a SQLite file is waited for on a worker thread."""
 
     def evaluate_json(
         self,
@@ -445,4 +446,7 @@ class ManualClock:
 class PendingCall:
     """A call that waits for its counters. Not public."""
 
+    def start(self, wake: Callable[[], object]) -> bool: ...
     def decide(self) -> Decision: ...
+
+def _stop_handing_over() -> None: ...

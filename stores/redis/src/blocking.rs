@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use callgate::{StoreError, Transport};
-use redis::{Cmd, Connection, ConnectionInfo, Value};
+use redis::{Connection, ConnectionInfo, ConnectionLike as _, Value};
 
 use crate::failure::{self, Failure, Next, SENDS};
 use crate::memory;
@@ -39,6 +39,8 @@ struct Pool {
 struct Link {
     connection: Connection,
     server: ConnectionInfo,
+    /// What was sent last: room for what is sent next.
+    bytes: Vec<u8>,
     /// Made for one call only, whose keys are on their way to that node.
     is_guest: bool,
     /// Whether its time-outs are what was left of a call.
@@ -70,7 +72,14 @@ impl Link {
         let connected = client.get_connection_with_timeout(deadline.left()?);
         let connection = connected.map_err(|error| failure::of(&error))?;
         let server = server.clone();
-        let mut link = Self { connection, server, is_guest: false, is_hurried: true, used: deadline.begun };
+        let mut link = Self {
+            connection,
+            server,
+            bytes: Vec::new(),
+            is_guest: false,
+            is_hurried: true,
+            used: deadline.begun,
+        };
         link.hurry(deadline)?;
         let info: String =
             memory::command().query(&mut link.connection).map_err(|error| failure::of(&error))?;
@@ -89,11 +98,13 @@ impl Link {
         self.set_timeout(deadline.left()?).map_err(|error| failure::of(&error))
     }
 
-    fn send(&mut self, command: &Cmd) -> redis::RedisResult<Value> {
+    fn send(&mut self, request: &Request) -> redis::RedisResult<Value> {
         if self.is_guest {
             redis::cmd("ASKING").exec(&mut self.connection)?;
         }
-        command.query(&mut self.connection)
+        self.bytes.clear();
+        request.write(&mut self.bytes);
+        self.connection.req_packed_command(&self.bytes).and_then(Value::extract_error)
     }
 }
 
@@ -169,7 +180,7 @@ impl Connections {
             if link.is_hurried {
                 link.hurry(deadline)?;
             }
-            let error = match link.send(&request.command) {
+            let error = match link.send(request) {
                 Ok(reply) => {
                     self.keep(link);
                     return Ok(reply);
@@ -179,7 +190,7 @@ impl Connections {
             match failure::next(&error) {
                 Next::Load => {
                     link.hurry(deadline)?;
-                    link.send(&request.script.load()).map_err(|error| failure::of(&error))?;
+                    request.script.load().exec(&mut link.connection).map_err(|error| failure::of(&error))?;
                 }
                 Next::Follow(node) => {
                     let server = at_node(&link.server, &node);

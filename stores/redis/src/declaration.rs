@@ -4,6 +4,9 @@
 
 use callgate::{Algorithm, Counter, Owner, Window};
 
+/// Room for a usual declaration.
+const BYTES: usize = 128;
+
 /// The bytes of a declaration.
 pub(crate) fn write(counter: &Counter) -> Vec<u8> {
     let (kind, key): (&str, &str) = match counter.owner() {
@@ -12,7 +15,7 @@ pub(crate) fn write(counter: &Counter) -> Vec<u8> {
         _ => ("all_tools", ""),
     };
     let window = counter.window().to_string();
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(BYTES);
     for part in [kind, key, counter.name(), &window, counter.algorithm().name(), counter.scope()] {
         bytes.extend_from_slice(part.len().to_string().as_bytes());
         bytes.push(b':');

@@ -5,6 +5,8 @@
 
 use callgate::{CounterId, ScopeValue, StoreError};
 
+use crate::numbers::Packed;
+
 /// Bytes of the longest namespace: it is part of every key.
 const NAMESPACE_BYTES: usize = 128;
 /// Hex digits of a counter's id.
@@ -32,27 +34,25 @@ impl Keys {
     }
 
     /// A counter for one scope value. The id has a fixed length, so no other pair has this key.
-    pub(crate) fn counter(&self, id: CounterId, scope: &ScopeValue) -> Vec<u8> {
-        let scope = scope.as_bytes();
-        let capacity =
-            self.prefix.len().saturating_add(ID_DIGITS).saturating_add(scope.len()).saturating_add(3);
-        let mut key = Vec::with_capacity(capacity);
-        key.extend_from_slice(self.prefix.as_bytes());
-        key.extend_from_slice(b"c:");
-        key.extend_from_slice(&hex(id));
-        key.push(b':');
-        key.extend_from_slice(scope);
-        key
+    pub(crate) fn push_counter(&self, to: &mut Packed, id: CounterId, scope: &ScopeValue) {
+        to.push_bytes(self.prefix.as_bytes());
+        to.push_bytes(b"c:");
+        to.push_bytes(&hex(id));
+        to.push_bytes(b":");
+        to.push_bytes(scope.as_bytes());
     }
 
     /// An approval that was spent.
-    pub(crate) fn approval(&self, id: &str) -> Vec<u8> {
-        format!("{}a:{id}", self.prefix).into_bytes()
+    pub(crate) fn push_approval(&self, to: &mut Packed, id: &str) {
+        to.push_bytes(self.prefix.as_bytes());
+        to.push_bytes(b"a:");
+        to.push_bytes(id.as_bytes());
     }
 
     /// The declarations of all counters.
-    pub(crate) fn declarations(&self) -> Vec<u8> {
-        format!("{}d", self.prefix).into_bytes()
+    pub(crate) fn push_declarations(&self, to: &mut Packed) {
+        to.push_bytes(self.prefix.as_bytes());
+        to.push_bytes(b"d");
     }
 
     /// Where a counter's key has its id, counted from 1.
@@ -91,5 +91,5 @@ pub(crate) fn hex(id: CounterId) -> [u8; ID_DIGITS] {
 }
 
 fn hex_digit(value: u8) -> u8 {
-    char::from_digit(value.into(), 16).map_or(b'0', |digit| digit as u8)
+    b"0123456789abcdef".get(usize::from(value)).copied().unwrap_or(b'0')
 }

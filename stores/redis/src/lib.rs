@@ -24,6 +24,7 @@ mod reply;
 mod request;
 mod script;
 mod store;
+mod wire;
 
 #[cfg(feature = "async")]
 pub use async_store::AsyncRedisStore;

@@ -105,9 +105,10 @@ impl SharedConnection {
 
     async fn try_carry(&self, request: &Request, used: &mut Option<u64>) -> Result<Value, Failure> {
         let mut line = self.line().await?;
+        let command = request.command();
         for _ in 0..SENDS {
             *used = Some(line.number);
-            let error = match line.send(&request.command).await {
+            let error = match line.send(&command).await {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };

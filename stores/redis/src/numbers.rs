@@ -7,7 +7,7 @@ use callgate::Timestamp;
 /// What an amount is written in: see `lua/amount.lua`.
 const BASE: i64 = 1_000_000_000;
 /// Bytes of one number.
-const WIDTH: usize = 8;
+pub(crate) const WIDTH: usize = 8;
 /// The first whole number whose successor is no double.
 const INEXACT: f64 = 9_007_199_254_740_992.0;
 
@@ -16,7 +16,13 @@ const INEXACT: f64 = 9_007_199_254_740_992.0;
 pub(crate) struct Packed(Vec<u8>);
 
 impl Packed {
+    /// None yet, with room for so many bytes.
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
     /// These numbers.
+    #[cfg(test)]
     pub(crate) fn of(numbers: &[i64]) -> Self {
         let mut packed = Self::default();
         packed.extend(numbers);
@@ -25,12 +31,19 @@ impl Packed {
 
     #[expect(clippy::cast_precision_loss, reason = "times, limbs and counts are below 2^53")]
     pub(crate) fn extend(&mut self, numbers: &[i64]) {
-        self.0.extend(numbers.iter().flat_map(|number| (*number as f64).to_be_bytes()));
+        for number in numbers {
+            self.0.extend_from_slice(&(*number as f64).to_be_bytes());
+        }
     }
 
     /// An amount, as two numbers.
     pub(crate) fn push_micros(&mut self, micros: i64) {
         self.extend(&[micros / BASE, micros % BASE]);
+    }
+
+    /// Something else, as it is.
+    pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {

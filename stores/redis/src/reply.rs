@@ -8,14 +8,18 @@ use std::collections::VecDeque;
 use callgate::judge::{Charge, Decay, Live, Seen, Standing, judge, live_millis};
 use callgate::{Amount, Batch, Outcome, StoreError, Timestamp, Verdict};
 use redis::Value;
+use smallvec::SmallVec;
 
-use crate::numbers::Numbers;
+use crate::numbers::{Numbers, WIDTH};
 use crate::request::is_sliding;
 
 /// The verdicts of `lua/decide.lua`.
 const RESERVED: i64 = 0;
 const REFUSED: i64 = 1;
 const SPENT: i64 = 2;
+
+/// Bytes of a fixed window as `lua/quick.lua` tells of it.
+const USUAL: usize = 4 * WIDTH;
 
 /// How one counter stood, and the oldest live charges of a log that refused.
 struct Stood {
@@ -37,7 +41,11 @@ pub(crate) fn mismatch() -> StoreError {
 }
 
 fn read(batch: &Batch<'_>, reply: &Value) -> Option<Outcome> {
-    let mut numbers = Numbers(text(reply)?);
+    let text = text(reply)?;
+    if text.len() == batch.slots.len().saturating_mul(USUAL).saturating_add(WIDTH) {
+        return usual(batch, text);
+    }
+    let mut numbers = Numbers(text);
     let (verdict, now) = (numbers.next()?, numbers.next_time()?);
     let stood: Vec<Stood> = batch.slots.iter().map(|_| stood(&mut numbers)).collect::<Option<_>>()?;
     if !numbers.is_empty() {
@@ -76,6 +84,18 @@ fn read(batch: &Batch<'_>, reply: &Value) -> Option<Outcome> {
     let taken = verdict == Verdict::Reserved;
     let usage = seen.iter().map(|seen| seen.standing.usage(if taken { seen.added } else { 0 })).collect();
     Some(Outcome { verdict, usage, now })
+}
+
+/// What `lua/quick.lua` says: that the batch was taken, and how its fixed windows stood.
+fn usual(batch: &Batch<'_>, text: &[u8]) -> Option<Outcome> {
+    let mut numbers = Numbers(text);
+    let mut usage = SmallVec::new();
+    for slot in &batch.slots {
+        let (stamp, resets_at, used) = (numbers.next_time()?, numbers.next_time()?, numbers.next_micros()?);
+        let standing = Standing { used, stamp, resets_at, decay: Decay::AtOnce };
+        usage.push(standing.usage(slot.charge.filter(|_| !is_sliding(slot.counter))?.as_micros()));
+    }
+    Some(Outcome { verdict: Verdict::Reserved, usage, now: numbers.next_time()? })
 }
 
 fn stood(numbers: &mut Numbers<'_>) -> Option<Stood> {
@@ -136,6 +156,22 @@ mod tests {
         let outcome = outcome(&batch(&counter), &reply).unwrap();
         assert_eq!((outcome.verdict, outcome.now.as_millis()), (Verdict::Reserved, 70_000));
         assert_eq!(outcome.usage[0].used.as_micros(), 1_000_000_009);
+    }
+
+    #[test]
+    fn the_usual_reply_is_shorter() {
+        let fixed = counter(Algorithm::Fixed);
+        let numbers = [60_000, 120_000, 1, 7, 70_000];
+        let found = outcome(&batch(&fixed), &reply(&numbers)).unwrap();
+        assert_eq!((found.verdict, found.now.as_millis()), (Verdict::Reserved, 70_000));
+        assert_eq!(found.usage[0].used.as_micros(), 1_000_000_009);
+        assert_eq!(found.usage[0].stamp.as_millis(), 60_000);
+        assert_eq!(found.usage[0].resets_at.as_millis(), 120_000);
+        // No script says that of a log, or of a counter that is only read.
+        assert!(outcome(&batch(&counter(Algorithm::Sliding)), &reply(&numbers)).is_err());
+        let mut read = batch(&fixed);
+        read.slots[0].charge = None;
+        assert!(outcome(&read, &reply(&numbers)).is_err());
     }
 
     #[test]

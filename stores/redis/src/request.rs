@@ -7,13 +7,16 @@ use callgate::judge::live_millis;
 use callgate::{
     Algorithm, Amount, Batch, Counter, CounterId, GuardMode, Refund, ScopeValue, Slot, StoreError, Window,
 };
-use redis::Cmd;
+use smallvec::SmallVec;
 
 use crate::declaration;
 use crate::key::{Keys, hex};
 use crate::numbers::Packed;
 use crate::script::Script;
+use crate::wire::{push_bulk, push_decimal};
 
+/// Room for a call of one or two counters.
+const BYTES: usize = 512;
 /// About how many keys are looked at in one step of a listing: no caller notices the pause.
 const PAGE: usize = 200;
 const DAY_MILLIS: i64 = 86_400_000;
@@ -25,12 +28,69 @@ const LIVE_CHARGES: i64 = SLIDING_CHARGES as i64;
 /// The Monday from which weeks count: 1970-01-05.
 const MONDAY_MILLIS: i64 = 4 * DAY_MILLIS;
 
-/// What goes over the wire: a call of a script.
+/// What goes over the wire: a call of a script. All of its keys and arguments lie in one piece, so that one costs no more to
+/// make than another.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    pub(crate) command: Cmd,
     /// To be loaded where it is missing.
     pub(crate) script: Script,
+    data: Packed,
+    /// Where each key ends, then each argument.
+    ends: SmallVec<[usize; 4]>,
+    keys: usize,
+}
+
+impl Request {
+    fn new(script: Script) -> Self {
+        Self { script, data: Packed::with_capacity(BYTES), ends: SmallVec::new(), keys: 0 }
+    }
+
+    /// What was written last is a key.
+    fn end_key(&mut self) {
+        self.end_argument();
+        self.keys = self.ends.len();
+    }
+
+    fn end_argument(&mut self) {
+        self.ends.push(self.data.as_bytes().len());
+    }
+
+    fn argument(&mut self, bytes: &[u8]) {
+        self.data.push_bytes(bytes);
+        self.end_argument();
+    }
+
+    /// Keys and arguments.
+    fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        let mut begin = 0;
+        self.ends.iter().map(move |end| {
+            let part = self.data.as_bytes().get(begin..*end).unwrap_or_default();
+            begin = *end;
+            part
+        })
+    }
+
+    /// Appends the command as it goes over the wire.
+    pub(crate) fn write(&self, bytes: &mut Vec<u8>) {
+        bytes.push(b'*');
+        push_decimal(bytes, self.ends.len().saturating_add(3));
+        push_bulk(bytes, b"EVALSHA");
+        push_bulk(bytes, self.script.digest().as_bytes());
+        push_bulk(bytes, self.keys.to_string().as_bytes());
+        self.parts().for_each(|part| push_bulk(bytes, part));
+    }
+
+    /// The command for the client library.
+    #[cfg(feature = "async")]
+    pub(crate) fn command(&self) -> redis::Cmd {
+        let length = self.data.as_bytes().len().saturating_add(64);
+        let mut command = redis::Cmd::with_capacity(self.ends.len().saturating_add(3), length);
+        command.arg("EVALSHA").arg(self.script.digest()).arg(self.keys);
+        self.parts().for_each(|part| {
+            command.arg(part);
+        });
+        command
+    }
 }
 
 /// Whether a batch is taken or only asked about.
@@ -50,86 +110,118 @@ pub(crate) fn decide(
     intent: Intent,
     now: Given,
 ) -> Result<Request, StoreError> {
-    let mut names: Vec<_> =
-        batch.slots.iter().map(|slot| keys.counter(slot.counter.id(), &slot.scope)).collect();
+    let same =
+        |one: &Slot<'_>, other: &Slot<'_>| one.counter.id() == other.counter.id() && one.scope == other.scope;
     // Both would be judged without the other's charge.
-    if names.iter().enumerate().any(|(index, name)| names.iter().take(index).any(|other| other == name)) {
+    if batch.slots.iter().enumerate().any(|(n, one)| batch.slots.iter().take(n).any(|other| same(one, other)))
+    {
         return Err(StoreError::permanent("a batch names a counter twice for one scope value"));
     }
-    names.push(keys.declarations());
-    names.extend(batch.approval.as_deref().map(|id| keys.approval(id)));
-    let mut command = Script::Decide.call(names.iter().map(Vec::as_slice));
-    let takes = i64::from(intent == Intent::Take);
-    let header = [takes, clock(now), LIVE_CHARGES, DECLARED_MILLIS, APPROVED_MILLIS];
-    command.arg(Packed::of(&header).as_bytes()).arg(guards(batch)?.as_bytes());
-    for (index, slot) in batch.slots.iter().enumerate() {
-        let counter = slot.counter;
-        command.arg(terms(slot, floor(batch, index, slot)).as_bytes());
-        command.arg(&hex(counter.id())).arg(declaration::write(counter));
+    let mut request = Request::new(Script::Decide);
+    for slot in &batch.slots {
+        keys.push_counter(&mut request.data, slot.counter.id(), &slot.scope);
+        request.end_key();
     }
-    Ok(Request { command, script: Script::Decide })
+    keys.push_declarations(&mut request.data);
+    request.end_key();
+    if let Some(id) = batch.approval.as_deref() {
+        keys.push_approval(&mut request.data, id);
+        request.end_key();
+    }
+    let slots = count(batch.slots.len());
+    let usual = intent == Intent::Take && batch.guards.is_empty() && batch.approval.is_none();
+    let usual = usual && batch.slots.iter().all(is_usual);
+    let data = &mut request.data;
+    data.extend(&[if usual { slots } else { slots.saturating_neg() }, clock(now)]);
+    for (index, slot) in batch.slots.iter().enumerate() {
+        push_terms(data, slot, floor(batch, index, slot));
+    }
+    let takes = i64::from(intent == Intent::Take);
+    data.extend(&[takes, LIVE_CHARGES, DECLARED_MILLIS, APPROVED_MILLIS, count(batch.guards.len())]);
+    push_guards(data, batch)?;
+    for slot in &batch.slots {
+        let (id, declaration) = (hex(slot.counter.id()), declaration::write(slot.counter));
+        data.extend(&[count(id.len()), count(declaration.len())]);
+        data.push_bytes(&id);
+        data.push_bytes(&declaration);
+    }
+    request.end_argument();
+    Ok(request)
 }
 
 /// Takes charges back.
 pub(crate) fn refund(keys: &Keys, refunds: &[Refund<'_>], now: Given) -> Request {
-    let names: Vec<_> =
-        refunds.iter().map(|refund| keys.counter(refund.counter.id(), refund.scope)).collect();
-    let mut command = Script::Refund.call(names.iter().map(Vec::as_slice));
-    command.arg(Packed::of(&[clock(now)]).as_bytes());
+    let mut request = Request::new(Script::Refund);
     for refund in refunds {
-        let mut numbers = Packed::of(&[i64::from(is_sliding(refund.counter)), refund.stamp.as_millis()]);
-        numbers.push_micros(refund.amount.as_micros());
-        command.arg(numbers.as_bytes());
+        keys.push_counter(&mut request.data, refund.counter.id(), refund.scope);
+        request.end_key();
     }
-    Request { command, script: Script::Refund }
+    request.data.extend(&[clock(now)]);
+    request.end_argument();
+    for refund in refunds {
+        request.data.extend(&[i64::from(is_sliding(refund.counter)), refund.stamp.as_millis()]);
+        request.data.push_micros(refund.amount.as_micros());
+        request.end_argument();
+    }
+    request
 }
 
 /// Shows counters, from `cursor` on.
 pub(crate) fn list(keys: &Keys, cursor: &[u8], now: Given) -> Request {
-    let mut command = Script::List.call([keys.declarations().as_slice()].into_iter());
-    command.arg(clock(now));
-    command.arg(cursor).arg(keys.pattern()).arg(PAGE).arg(keys.id_position());
-    Request { command, script: Script::List }
+    let mut request = Request::new(Script::List);
+    keys.push_declarations(&mut request.data);
+    request.end_key();
+    request.argument(clock(now).to_string().as_bytes());
+    request.argument(cursor);
+    request.argument(keys.pattern().as_bytes());
+    request.argument(PAGE.to_string().as_bytes());
+    request.argument(keys.id_position().to_string().as_bytes());
+    request
 }
 
 /// Makes a counter hold nothing.
 pub(crate) fn reset(keys: &Keys, counter: CounterId, scope: &ScopeValue, now: Given) -> Request {
-    let mut command = Script::Reset.call([keys.counter(counter, scope).as_slice()].into_iter());
-    command.arg(clock(now));
-    Request { command, script: Script::Reset }
+    let mut request = Request::new(Script::Reset);
+    keys.push_counter(&mut request.data, counter, scope);
+    request.end_key();
+    request.argument(clock(now).to_string().as_bytes());
+    request
+}
+
+/// Whether `lua/quick.lua` knows what to do with the slot.
+fn is_usual(slot: &Slot<'_>) -> bool {
+    !is_sliding(slot.counter) && slot.charge.is_some_and(|charge| charge > Amount::ZERO)
 }
 
 /// What the script has to know of a slot, but for its names.
-fn terms(slot: &Slot<'_>, floor: i64) -> Packed {
-    let (length, offset) = lengths(slot.counter);
-    let mut numbers = Packed::of(&[i64::from(is_sliding(slot.counter)), length, offset]);
+fn push_terms(terms: &mut Packed, slot: &Slot<'_>, floor: i64) {
     match slot.charge {
-        Some(charge) => numbers.push_micros(charge.as_micros()),
-        None => numbers.extend(&[-1, 0]),
+        Some(charge) => terms.push_micros(charge.as_micros()),
+        None => terms.extend(&[-1, 0]),
     }
-    numbers.push_micros(slot.max.as_micros());
-    numbers.push_micros(floor);
-    numbers
+    terms.push_micros(slot.max.as_micros());
+    let (length, offset) = lengths(slot.counter);
+    terms.extend(&[i64::from(is_sliding(slot.counter)), length, offset]);
+    terms.push_micros(floor);
 }
 
 /// The conditions of a batch, one after the other.
-fn guards(batch: &Batch<'_>) -> Result<Packed, StoreError> {
-    let mut numbers = Packed::default();
+fn push_guards(terms: &mut Packed, batch: &Batch<'_>) -> Result<(), StoreError> {
     for guard in &batch.guards {
-        numbers.extend(&[i64::from(guard.mode == GuardMode::RequireAll), count(guard.tests.len())]);
+        terms.extend(&[i64::from(guard.mode == GuardMode::RequireAll), count(guard.tests.len())]);
         for test in &guard.tests {
             if test.slot >= batch.slots.len() {
                 return Err(StoreError::permanent("a condition of a batch names no slot"));
             }
             let ranges = || test.ranges.iter().filter(|(low, high)| *high >= 0 && low <= high);
-            numbers.extend(&[count(test.slot).saturating_add(1), count(ranges().count())]);
+            terms.extend(&[count(test.slot).saturating_add(1), count(ranges().count())]);
             for (low, high) in ranges() {
-                numbers.push_micros((*low).max(0));
-                numbers.push_micros(*high);
+                terms.push_micros((*low).max(0));
+                terms.push_micros(*high);
             }
         }
     }
-    Ok(numbers)
+    Ok(())
 }
 
 fn count(of: usize) -> i64 {

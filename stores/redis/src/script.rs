@@ -42,7 +42,8 @@ impl Script {
         }
     }
 
-    fn digest(self) -> &'static str {
+    /// The digest by which a server knows it.
+    pub(crate) fn digest(self) -> &'static str {
         let [decide, refund, list, reset] = &*DIGESTS;
         match self {
             Self::Decide => decide.get_hash(),
@@ -50,16 +51,6 @@ impl Script {
             Self::List => list.get_hash(),
             Self::Reset => reset.get_hash(),
         }
-    }
-
-    /// The command that runs it on `keys`; its arguments are to follow.
-    pub(crate) fn call<'k>(self, keys: impl ExactSizeIterator<Item = &'k [u8]>) -> redis::Cmd {
-        let mut command = redis::cmd("EVALSHA");
-        command.arg(self.digest()).arg(keys.len());
-        for key in keys {
-            command.arg(key);
-        }
-        command
     }
 
     /// The command that makes a server know it.

@@ -1,25 +1,28 @@
 -- Decides a batch: takes it whole, or changes nothing that a call can see.
 --
 -- KEYS  one for each slot; the declarations; the approval, if the batch spends one
--- ARGV  (1 to take it or 0 to ask, the time or -1 for the server's, how many live charges a log may have, for how long
---       declarations and approvals are kept)
+-- ARGV  one string:
+--       (how many slots, negative unless it only charges fixed windows, each more than zero; the time or -1 for the server's)
+--       for each slot (the charge hi lo or -1 0 where it is only read, the maximum hi lo, 1 if it slides, length and offset of
+--       its window, the floor hi lo)
+--       (1 to take it or 0 to ask, how many live charges a log may have, for how long declarations
+--       and approvals are kept, how many guards)
 --       for each guard (1 if it requires or 0 if it refuses, tests; for each test: the slot's number, ranges; for each range:
---       low hi lo, high hi lo), all in one
---       for each slot (1 if it slides, length and offset of its window, the charge hi lo or -1 0 where it is only read,
---       the maximum hi lo, the floor hi lo), the counter's id, and its declaration
+--       low hi lo, high hi lo)
+--       for each slot (bytes of the counter's id and its declaration) and these
 -- Reply (0 reserved, 1 refused, 2 approval spent; the time; for each slot: stamp, resets at, hi, lo, 1 if its log is full,
 --       charges; for each charge: at, hi, lo), all as before the batch. A refused sliding slot has its oldest live charges, as
---       many as have to expire before it is at its floor: below that, no bound changes its mind.
+--       many as have to expire before it is at its floor: below that, no bound changes its mind. From `quick.lua`: for each slot
+--       (stamp, resets at, hi, lo), then (the time); it is shorter than any other of as many slots.
 -- What is in parentheses is doubles in one string.
 
 local RESERVED, REFUSED, SPENT = 0, 1, 2
-local taking, given, ceiling, declared_for, approved_for = struct.unpack('>ddddd', ARGV[1])
-local guards, now = ARGV[2], read_clock(given)
-local count = (#ARGV - 2) / 3
+local arg, now, count = ARGV[1], read_clock(given), math.abs(usual)
+local taking, ceiling, declared_for, approved_for, guards, position = struct.unpack('>ddddd', arg, 72 * count + 17)
 
 local slots, time = {}, now
 for n = 1, count do
-  local sliding, length, offset, by_hi, by_lo, max_hi, max_lo, floor_hi, floor_lo = struct.unpack('>ddddddddd', ARGV[3 * n])
+  local by_hi, by_lo, max_hi, max_lo, sliding, length, offset, floor_hi, floor_lo = struct.unpack('>ddddddddd', arg, 72 * n - 55)
   local slot = {
     key = KEYS[n],
     sliding = sliding == 1,
@@ -66,26 +69,34 @@ for _, slot in ipairs(slots) do
   slot.sum_hi, slot.sum_lo = add(slot.hi, slot.lo, slot.by_hi, slot.by_lo)
 end
 
-local refused, position = false, 1
+local refused = false
 for _, slot in ipairs(slots) do
   if slot.charges and (slot.full or not at_most(slot.sum_hi, slot.sum_lo, slot.max_hi, slot.max_lo)) then refused = true end
 end
-while position <= #guards do
+for _ = 1, guards do
   local requires, tests, of, ranges
-  requires, tests, position = struct.unpack('>dd', guards, position)
+  requires, tests, position = struct.unpack('>dd', arg, position)
   local all = true
   for _ = 1, tests do
-    of, ranges, position = struct.unpack('>dd', guards, position)
+    of, ranges, position = struct.unpack('>dd', arg, position)
     local slot, holds = slots[of], false
     for _ = 1, ranges do
       local low_hi, low_lo, high_hi, high_lo
-      low_hi, low_lo, high_hi, high_lo, position = struct.unpack('>dddd', guards, position)
+      low_hi, low_lo, high_hi, high_lo, position = struct.unpack('>dddd', arg, position)
       holds = holds
         or at_most(low_hi, low_lo, slot.sum_hi, slot.sum_lo) and at_most(slot.sum_hi, slot.sum_lo, high_hi, high_lo)
     end
     all = all and holds
   end
   if all ~= (requires == 1) then refused = true end
+end
+
+for _, slot in ipairs(slots) do
+  local id, declaration
+  id, declaration, position = struct.unpack('>dd', arg, position)
+  slot.id = string.sub(arg, position, position + id - 1)
+  slot.declaration = string.sub(arg, position + id, position + id + declaration - 1)
+  position = position + id + declaration
 end
 
 local approval, verdict = KEYS[count + 2], RESERVED
@@ -136,13 +147,16 @@ local function charge(n, slot)
     if slot.joins then redis.call('ZREM', slot.key, slot.last) end
     tidy(slot, slot.sum_hi, slot.sum_lo)
     redis.call('PEXPIRE', slot.key, time + slot.length - now + GRACE)
+  elseif slot.idle and given < 0 then
+    -- To the millisecond: `quick.lua` tells the time from it.
+    write_fixed(slot.key, slot.stamp, slot.ends, slot.sum_hi, slot.sum_lo, 'PXAT', slot.ends + GRACE)
   elseif slot.idle then
     write_fixed(slot.key, slot.stamp, slot.ends, slot.sum_hi, slot.sum_lo, 'PX', slot.ends - now + GRACE)
   else
     write_fixed(slot.key, slot.stamp, slot.ends, slot.sum_hi, slot.sum_lo, 'KEEPTTL')
   end
   if slot.idle then
-    redis.call('HSET', KEYS[count + 1], ARGV[3 * n + 1], ARGV[3 * n + 2])
+    redis.call('HSET', KEYS[count + 1], slot.id, slot.declaration)
     redis.call('PEXPIRE', KEYS[count + 1], declared_for)
   end
 end

@@ -117,3 +117,60 @@ fn every_key_ends() {
         assert!(0 < life && life <= most, "{key} lives for {life} ms");
     }
 }
+
+/// The usual call takes the short way, with one counter and with several.
+#[test]
+fn the_usual_call_asks_the_server_for_little() {
+    let server = Server::start();
+    for (counters, reads) in [(1, "get"), (3, "mget")] {
+        let engine = engine(&server, counters, "366d", 100);
+        let call = callgate::Call::without_args("t");
+        assert!(engine.decide(&call).allowed());
+        server.ask(&["CONFIG", "RESETSTAT"]);
+        for _ in 0..10 {
+            assert!(engine.decide(&call).allowed());
+        }
+        let info = server.ask(&["INFO", "commandstats"]);
+        let calls = |command: &str| {
+            let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+            line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
+        };
+        let expected = [(reads, 10), ("pttl", 10), ("setrange", 10 * counters), ("time", 0), ("set", 0)];
+        for (command, expected) in expected {
+            assert_eq!(calls(command), expected, "{command} in {info}");
+        }
+    }
+}
+
+/// By the time to live of its key, from which the short way tells the time; whatever that is, the long way decides.
+#[test]
+fn a_window_ends_by_the_servers_clock() {
+    let server = Server::start();
+    let second = || server.ask(&["TIME"]).lines().next().unwrap().parse::<u64>().unwrap();
+    for counters in [1, 2] {
+        let engine = engine(&server, counters, "1s", 5);
+        let (first, mut allowed) = (second(), 0);
+        while second() < first + 3 {
+            allowed += u64::from(engine.decide(&callgate::Call::without_args("t")).allowed());
+        }
+        let windows = second() - first + 1;
+        assert!((6..=5 * windows).contains(&allowed), "{allowed} in {windows} windows");
+    }
+    let (server, call) = (Server::start(), callgate::Call::without_args("t"));
+    let engine = engine(&server, 1, "366d", 3);
+    assert!(engine.decide(&call).allowed());
+    let key = server.ask(&["KEYS", "*:c:*"]);
+    for change in [&["PERSIST", &key][..], &["PEXPIRE", &key, "30000"]] {
+        assert_eq!(server.ask(change), "1");
+        assert!(engine.decide(&call).allowed(), "{change:?}");
+    }
+    assert!(!engine.decide(&call).allowed());
+}
+
+fn engine(server: &Server, counters: usize, window: &str, max: u32) -> callgate::Engine {
+    let limits: String =
+        (0..counters).map(|n| format!("{{counter: c{n}, window: {window}, max: {max}}}, ")).collect();
+    let policy = format!("version: \"1\"\ndefault: deny\ntools: {{t: {{limits: [{limits}]}}}}");
+    let store = std::sync::Arc::new(server.open());
+    callgate::Engine::builder(callgate::Policy::from_yaml(&policy).unwrap()).store(store).build()
+}

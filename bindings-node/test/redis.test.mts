@@ -1,0 +1,112 @@
+// `evaluateAsync` with counters on a real Redis server: JS goes on meanwhile, and no call takes a thread of Node's pool.
+
+import assert from "node:assert/strict";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+import { Engine } from "callgate";
+
+const TIMEOUT = 500;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((listening) => server.once("listening", listening));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
+
+async function answers(port: number): Promise<boolean> {
+  return new Promise((tell) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy();
+      tell(true);
+    });
+    socket.once("error", () => tell(false));
+  });
+}
+
+/** Runs `work` with a server of its own. */
+async function withServer(work: (url: string, server: ChildProcess) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "callgate-"));
+  const port = await freePort();
+  const listen = ["--bind", "127.0.0.1", "--port", String(port), "--save", "", "--dir", directory];
+  const server = spawn("redis-server", listen, { stdio: "ignore" });
+  try {
+    while (!(await answers(port))) await sleep(10);
+    await work(`redis://127.0.0.1:${port}`, server);
+  } finally {
+    server.kill("SIGKILL");
+    rmSync(directory, { recursive: true });
+  }
+}
+
+function engine(store: string, limit: number, storeTimeoutMs = 30_000): Engine {
+  const policy = `{version: "1", default: deny, tools: {t: {limits: [{counter: c, window: 366d, max: ${limit}}]}}}`;
+  return Engine.fromString(policy, { store, storeTimeoutMs });
+}
+
+test("concurrent calls admit exactly the limit", async () => {
+  await withServer(async (url) => {
+    const limited = engine(url, 50);
+    const decisions = await Promise.all(Array.from({ length: 200 }, () => limited.evaluateAsync("t", {})));
+    assert.equal(decisions.filter(({ allowed }) => allowed).length, 50);
+    assert.deepEqual(new Set(decisions.map(({ code }) => code)), new Set(["allowed", "limit_exceeded"]));
+  });
+});
+
+test("the decision is the same as without await", async () => {
+  await withServer(async (url) => {
+    const both = engine(url, 9);
+    const awaited = await both.evaluateAsync("t", {});
+    const waited = both.evaluate("t", {});
+    assert.equal(awaited.json.replace('"used":"1"', '"used":"2"'), waited.json);
+    const raw = await both.evaluateJsonAsync("t", "{}");
+    assert.equal(raw.json, waited.json.replace('"used":"2"', '"used":"3"'));
+    await raw.reservation?.releaseAsync();
+    assert.equal(both.evaluate("t", {}).counters[0]?.used, "3");
+  });
+});
+
+test("JS goes on while the server hangs, and the calls end", async () => {
+  await withServer(async (url, server) => {
+    const patient = engine(url, 1_000, TIMEOUT);
+    assert.equal((await patient.evaluateAsync("t", {})).code, "allowed");
+    server.kill("SIGSTOP");
+    let ticks = 0;
+    const ticking = setInterval(() => (ticks += 1), TIMEOUT / 50);
+    // More than the threads of Node's pool: they would wait one after the other.
+    const decisions = await Promise.all(Array.from({ length: 20 }, () => patient.evaluateAsync("t", {})));
+    clearInterval(ticking);
+    server.kill("SIGCONT");
+    assert.deepEqual(new Set(decisions.map(({ code }) => code)), new Set(["store_unavailable"]));
+    assert.ok(ticks >= 5, `${ticks}`);
+    for (let patience = 0; (await patient.evaluateAsync("t", {})).code !== "allowed"; patience += 1) {
+      assert.ok(patience < 1_000, "the service does not resume");
+      await sleep(20);
+    }
+  });
+});
+
+test("a process ends once its calls have", async () => {
+  await withServer(async (url) => {
+    const script = `
+      import { Engine } from "callgate";
+      const engine = Engine.fromString('{version: "1", default: allow, tools: {t: {limits: [{counter: c, window: hour, max: 9}]}}}',
+        { store: "${url}" });
+      for (let n = 0; n < 20; n += 1) void engine.evaluateAsync("t", {}).then((d) => process.stdout.write(d.allowed ? "+" : "-"));`;
+    const here = fileURLToPath(new URL(".", import.meta.url));
+    const options = { cwd: here, encoding: "utf8", timeout: 60_000 } as const;
+    const out = execFileSync(process.execPath, ["--input-type=module", "-e", script], options);
+    assert.equal([...out].filter((mark) => mark === "+").length, 9);
+    assert.equal(out.length, 20);
+    const left = spawnSync(process.execPath, ["--input-type=module", "-e", `${script} process.exit(7);`], options);
+    assert.equal(left.status, 7, left.stderr);
+  });
+});
