@@ -1,7 +1,6 @@
 //! The sans-I/O face: `policy.evaluate(&call)` gives a decision, or the batch that a store must take first (spec 6).
 
 use crate::call::Call;
-use crate::condition::Facts;
 use crate::decision::{Code, Decision, Effect, Ruling};
 use crate::evaluate::{Evaluated, Prepared, Then, keeping};
 use crate::policy::{Found, Policy};
@@ -132,7 +131,6 @@ impl crate::policy::Compiled {
             Some(Ok(())) => Some(raw.root()),
             Some(Err(error)) => return Some(Ruling::invalid_args(error.to_string())),
         };
-        let facts = Facts::new(call.tool, args.as_ref(), &call.identity);
-        self.check(entries, &facts, call.approval, sink, then)
+        self.check(entries, call.tool, args.as_ref(), &call.identity, call.approval, sink, then)
     }
 }

@@ -95,8 +95,7 @@ impl Compiled {
     ) -> Option<Ruling> {
         match self.admit(call.tool, &mut Found::new()) {
             Ok(entries) => {
-                let facts = Facts::new(call.tool, call.args.as_ref(), &call.identity);
-                self.check(entries, &facts, call.approval, sink, then)
+                self.check(entries, call.tool, call.args.as_ref(), &call.identity, call.approval, sink, then)
             }
             Err(ruling) => Some(ruling),
         }
@@ -104,24 +103,34 @@ impl Compiled {
 
     /// Decides a call that was admitted.
     #[inline]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of a call, of which raw text has its own arguments"
+    )]
     pub(crate) fn check<'p, A: View, I: View, S: Sink>(
         &'p self,
         entries: &[u32],
-        facts: &Facts<'_, A, I>,
+        tool: &str,
+        args: Option<&A>,
+        identity: &Identity<'_, I>,
         approval: Option<Approval<'_>>,
         sink: &mut S,
         then: &mut Then<'_, 'p>,
     ) -> Option<Ruling> {
-        match facts.args.map_or(Ok(true), View::is_object) {
+        match args.map_or(Ok(true), View::is_object) {
             Ok(true) => {}
             Ok(false) => return Some(Ruling::invalid_args("they are no object")),
             Err(why) => return Some(unreadable(why)),
         }
-        if let Identity::Claims(claims) = facts.identity
+        if let Identity::Claims(claims) = identity
             && !matches!(claims.is_object(), Ok(true))
         {
             return Some(Ruling::deny(Code::InvalidIdentity, None));
         }
+        if entries.is_empty() {
+            return Some(Ruling::new(Effect::Allow, Code::Allowed, None));
+        }
+        let facts = &Facts::new(tool, args, identity);
         let mut left = Left::default();
         for entry in entries {
             let Some(entry) = self.entries.get(*entry as usize) else { continue };
