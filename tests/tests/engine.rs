@@ -131,6 +131,31 @@ fn a_reload_changes_calls_from_one_policy_to_the_other() {
 }
 
 /// Traps 35 and 36.
+/// More decisions than an engine can lend its policy to at once, on the thread that made them and another, outlive the policy that made
+/// them and the engine.
+#[test]
+fn decisions_keep_the_policy_that_made_them() {
+    fn is_shared_between_threads<T: Send + Sync>(_: &T) {}
+    let (old, new) = (limited(1), limited(2));
+    let engine = Engine::new(old.clone());
+    let decide = |engine: &Engine| engine.evaluate("free", &json!({}), &Identity::absent());
+    let before: Vec<Decision<'_>> = (0..40).map(|_| decide(&engine)).collect();
+    engine.replace(new.clone());
+    let after = decide(&engine);
+    is_shared_between_threads(&after);
+    let copies = before.clone();
+    drop(engine);
+    std::thread::spawn(move || {
+        assert!(copies.iter().all(|decision| decision.policy().digest() == old.digest()));
+        drop(copies);
+    })
+    .join()
+    .unwrap();
+    let old = limited(1);
+    assert!(before.into_iter().all(|decision| decision.into_owned().policy().digest() == old.digest()));
+    assert_eq!(after.policy().digest(), new.digest());
+}
+
 #[test]
 fn results_and_records_are_what_clients_and_logs_need() {
     let engine = Engine::new(policy("{version: '1', default: deny, tools: {}}"));
