@@ -6,11 +6,11 @@
 /// Appends a number, and the end of its line.
 pub(crate) fn push_decimal(bytes: &mut Vec<u8>, number: usize) {
     let mut digits = [0; 20];
-    let (mut rest, mut used) = (number, 0);
+    let (mut rest, mut used) = (number, 0_usize);
     for digit in digits.iter_mut().rev() {
         *digit = b'0'.saturating_add(u8::try_from(rest % 10).unwrap_or_default());
         rest /= 10;
-        used += 1;
+        used = used.saturating_add(1);
         if rest == 0 {
             break;
         }
