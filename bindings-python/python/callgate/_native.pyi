@@ -32,6 +32,7 @@ _Args = object
 _Identity = object
 
 __all__ = [
+    "_stop_handing_over",
     "AuditRecord",
     "Check",
     "CounterUse",
