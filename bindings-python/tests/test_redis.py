@@ -143,6 +143,8 @@ def test_a_forked_process_makes_its_own_connection(server: Server) -> None:
 def test_the_interpreter_ends_with_calls_under_way(server: Server, ending: str) -> None:
     script = f"""
 import asyncio, os, signal, sys, callgate
+# A job in the background of a script is started with the signal ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 engine = callgate.Engine.from_str(
     '{{version: "1", default: allow, tools: {{t: {{limits: [{{counter: c, window: hour, max: 9999}}]}}}}}}',
     store="redis://127.0.0.1:{server.port}", timeout=30)
