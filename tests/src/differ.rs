@@ -5,7 +5,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use callgate::{
-    Amount, Approval, Call, Decision, Engine, ManualClock, MemoryStore, Policy, Reservation, Timestamp,
+    Amount, Approval, Call, Decision, Engine, Identity, ManualClock, MemoryStore, Policy, PolicyError, Reservation,
+    Store, Timestamp,
 };
 use callgate_reference::json::{Json, quoted};
 use callgate_reference::time::rfc3339;
@@ -13,7 +14,8 @@ use callgate_reference::{Reference, decimal};
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
-use crate::generate::{GeneratedCase, GeneratedStep};
+use crate::generate::{GeneratedCase, GeneratedStep, Ways};
+use crate::{loopback, yaml};
 
 /// What became of a case.
 #[derive(Debug, Clone)]
@@ -37,7 +39,7 @@ pub enum Compared {
 
 /// Decides every step of a case with both.
 pub fn compare(case: &GeneratedCase) -> Compared {
-    let policy: Policy = match case.policy.parse() {
+    let policy = match loaded(&case.policy, case.ways) {
         Ok(policy) => policy,
         Err(error) => return Compared::Skipped(format!("the policy does not load: {error}")),
     };
@@ -46,7 +48,9 @@ pub fn compare(case: &GeneratedCase) -> Compared {
         Err(error) => return Compared::Skipped(error),
     };
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(0)));
-    let engine = Engine::builder(policy).clock(clock.clone()).store(Arc::new(MemoryStore::new())).build();
+    let store: Arc<dyn Store> =
+        if case.ways.remote { Arc::new(loopback::store()) } else { Arc::new(MemoryStore::new()) };
+    let engine = Engine::builder(policy).clock(clock.clone()).store(store).build();
     let mut reservations: Vec<(Option<Reservation>, Option<callgate_reference::Decision>)> = Vec::new();
     let mut keys: Vec<(Option<String>, Option<String>)> = Vec::new();
     // Equal keys of the one must be equal keys of the other.
@@ -64,10 +68,19 @@ pub fn compare(case: &GeneratedCase) -> Compared {
                 return Compared::Different { step: index, fields, engine, reference };
             }
         }
+        if let Some(text) = &step.reload {
+            match (loaded(text, case.ways), reference.replace(text)) {
+                (Ok(policy), Ok(())) => engine.replace(policy),
+                (Err(error), _) => return Compared::Skipped(format!("the policy does not load: {error}")),
+                (_, Err(error)) => return Compared::Skipped(error),
+            }
+        }
         let (key, other_key) =
             step.approve.as_ref().and_then(|(_, of)| keys.get(*of)).cloned().unwrap_or_default();
         let id = step.approve.as_ref().map(|(id, _)| id.as_str());
-        let mut one = engine_decides(&engine, step, key.as_deref().zip(id));
+        let approval = key.as_deref().zip(id);
+        let explained = case.ways.explained.then(|| uncharged(&ask(&engine, step, approval, case.ways, true)));
+        let mut one = ask(&engine, step, approval, case.ways, false);
         let call = callgate_reference::Call {
             tool: &step.call.tool,
             args: Some(&step.call.args),
@@ -90,6 +103,12 @@ pub fn compare(case: &GeneratedCase) -> Compared {
         }
         if !fields.is_empty() {
             return Compared::Different { step: index, fields, engine: shown, reference: expected };
+        }
+        if let Some(explained) = explained
+            && explained != uncharged(&one)
+        {
+            let fields = vec!["explained".to_owned()];
+            return Compared::Different { step: index, fields, engine: explained, reference: expected };
         }
         keys.push((one.approval_key().map(str::to_owned), other.approval_key.clone()));
         codes.push(other.code);
@@ -123,17 +142,67 @@ fn finish(
     }
 }
 
-fn engine_decides(
+/// The policy, in the form in which it is to be read.
+fn loaded(text: &str, ways: Ways) -> Result<Policy, PolicyError> {
+    let yaml = ways.yaml.then(|| Json::read(text).ok().and_then(|document| yaml::written(&document)));
+    match yaml.flatten() {
+        Some(yaml) => Policy::from_yaml(&yaml),
+        None => text.parse(),
+    }
+}
+
+/// What the engine decides, or says that it would decide.
+fn ask(
     engine: &Engine,
     step: &GeneratedStep,
     approval: Option<(&str, &str)>,
+    ways: Ways,
+    explained: bool,
 ) -> Decision<'static> {
-    let caller = Caller::read(step.call.identity.as_deref()).expect("an identity is JSON");
-    let mut call = Call::new(&step.call.tool, step.call.args.as_str()).identity(caller.identity());
-    if let Some((key, id)) = approval {
-        call = call.approved(Approval::new(key, id));
+    if let Some((args, identity)) = ways.values.then(|| host_values(step)).flatten() {
+        let identity = match &identity {
+            None => Identity::Absent,
+            Some(Value::String(id)) => Identity::Id(id.as_str()),
+            Some(claims) => Identity::claims(claims),
+        };
+        let call = approved(Call::new(&step.call.tool, &args).identity(identity), approval);
+        return if explained { engine.explain(&call).decision } else { engine.decide(&call) }.into_owned();
     }
-    engine.decide_json(&call).into_owned()
+    let caller = Caller::read(step.call.identity.as_deref()).expect("an identity is JSON");
+    let call =
+        approved(Call::new(&step.call.tool, step.call.args.as_str()).identity(caller.identity()), approval);
+    if explained { engine.explain_json(&call).decision } else { engine.decide_json(&call) }.into_owned()
+}
+
+fn approved<'c, A, I>(
+    call: Call<'c, A, I>,
+    approval: Option<(&'c str, &'c str)>,
+) -> Call<'c, A, I> {
+    match approval {
+        Some((key, id)) => call.approved(Approval::new(key, id)),
+        None => call,
+    }
+}
+
+/// Arguments and identity as a host holds them; none where that loses something.
+fn host_values(step: &GeneratedStep) -> Option<(Value, Option<Value>)> {
+    let call = &step.call;
+    // `Value` has no integers above 64 bits: they become floats, and the text is then another number.
+    let texts = [Some(call.args.as_str()), call.identity.as_deref()];
+    if call.raw_only || texts.iter().flatten().any(|text| text.contains("18446744073709551616")) {
+        return None;
+    }
+    let identity = call.identity.as_deref().map(serde_json::from_str).transpose().ok()?;
+    Some((serde_json::from_str(&call.args).ok()?, identity))
+}
+
+/// The decision without what a question alone does not charge.
+fn uncharged(decision: &Decision<'_>) -> Value {
+    let mut shown = shown(&decision.to_json());
+    for counter in shown["counters"].as_array_mut().into_iter().flatten() {
+        counter["charged"] = Value::Null;
+    }
+    shown
 }
 
 /// The engine's decision, without what the reference does not say: lines, digests, and why arguments are not valid.
@@ -210,9 +279,27 @@ pub fn minimise(case: &GeneratedCase) -> GeneratedCase {
                 best = smaller.clone();
             }
             smaller = best.clone();
+            smaller.steps[index].reload = None;
+            if differs(&smaller) {
+                best = smaller.clone();
+            }
+            smaller = best.clone();
             smaller.steps[index].call.identity = None;
             if differs(&smaller) {
                 best = smaller;
+            }
+        }
+        for way in [
+            Ways { yaml: false, ..best.ways },
+            Ways { values: false, ..best.ways },
+            Ways { explained: false, ..best.ways },
+            Ways { remote: false, ..best.ways },
+        ] {
+            // Each is as the best was before the loop, so only the first that does not matter goes in one turn.
+            let smaller = GeneratedCase { ways: way, ..best.clone() };
+            if way != best.ways && differs(&smaller) {
+                best = smaller;
+                break;
             }
         }
         if size(&best) == before {
@@ -227,8 +314,12 @@ fn size(case: &GeneratedCase) -> usize {
             + step.call.identity.as_ref().map_or(0, String::len)
             + usize::from(step.approve.is_some())
             + usize::from(step.finish.is_some())
+            + step.reload.as_ref().map_or(0, String::len)
     };
-    case.policy.len() + case.steps.iter().map(step).sum::<usize>()
+    let ways = [case.ways.yaml, case.ways.values, case.ways.explained, case.ways.remote];
+    ways.into_iter().map(usize::from).sum::<usize>()
+        + case.policy.len()
+        + case.steps.iter().map(step).sum::<usize>()
 }
 
 fn without_step(case: &GeneratedCase, index: usize) -> GeneratedCase {
@@ -303,6 +394,9 @@ pub fn written(case: &GeneratedCase, name: &str) -> String {
         if step.call.raw_only {
             text.push_str(", \"raw_only\": \"generated\"");
         }
+        if let Some(policy) = &step.reload {
+            let _ = write!(text, ", \"reload\": [{}]", quoted(policy));
+        }
         if let Some((id, of)) = &step.approve {
             let _ = write!(text, ", \"approve\": {{\"id\": \"{id}\", \"key_of\": {of}}}");
         }
@@ -334,10 +428,11 @@ pub fn written(case: &GeneratedCase, name: &str) -> String {
         steps.push(text);
     }
     format!(
-        "  {{\"name\": {}, \"clauses\": [],\n   \"policy\": [{}],\n   \"steps\": [\n{}\n   ]}}\ndiffer in {}\nengine:    {engine}\nreference: {reference}\n",
+        "  {{\"name\": {}, \"clauses\": [],\n   \"policy\": [{}],\n   \"steps\": [\n{}\n   ]}}\nasked by {:?}, differ in {}\nengine:    {engine}\nreference: {reference}\n",
         quoted(name),
         quoted(&case.policy),
         steps.join(",\n"),
+        case.ways,
         fields.join(", "),
     )
 }
@@ -350,7 +445,10 @@ fn decided(case: &GeneratedCase, index: usize) -> Value {
     let mut decision = Value::Null;
     for step in case.steps.iter().take(index + 1) {
         clock.set(Timestamp::from_millis(step.at));
-        decision = shown(&engine_decides(&engine, step, None).to_json());
+        if let Some(text) = &step.reload {
+            engine.replace(text.parse().expect("it was parsed before"));
+        }
+        decision = shown(&ask(&engine, step, None, Ways::default(), false).to_json());
     }
     decision
 }

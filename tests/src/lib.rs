@@ -5,7 +5,9 @@ pub mod decisions;
 pub mod differ;
 pub mod generate;
 pub mod invalid;
+pub mod loopback;
 pub mod property;
+pub mod yaml;
 
 use std::fs;
 use std::path::{Path, PathBuf};

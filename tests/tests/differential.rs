@@ -2,7 +2,7 @@
 
 use callgate_reference::json::Json;
 use callgate_tests::differ::{Compared, compare, written};
-use callgate_tests::generate::{GeneratedCall, GeneratedCase, GeneratedStep, Generator};
+use callgate_tests::generate::{GeneratedCall, GeneratedCase, GeneratedStep, Generator, Ways};
 use callgate_tests::{case_files, project};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -63,7 +63,15 @@ fn the_reference_decides_the_cases_of_the_language() {
                 continue;
             };
             match compare(&case) {
-                Compared::Same(_) => compared += 1,
+                Compared::Same(_) => {
+                    compared += 1;
+                    // Every other way to ask gives the same.
+                    let ways = Ways { yaml: true, values: true, explained: true, remote: true };
+                    let case = GeneratedCase { ways, ..case };
+                    if !matches!(compare(&case), Compared::Same(_)) {
+                        different.push(written(&case, &name));
+                    }
+                }
                 Compared::Skipped(why) => left.push(format!("{name}: {why}")),
                 Compared::Different { .. } => different.push(written(&case, &name)),
             }
@@ -73,8 +81,8 @@ fn the_reference_decides_the_cases_of_the_language() {
     assert!(compared >= 850, "only {compared} cases were compared; left out:\n{}", left.join("\n"));
 }
 
-/// A case of `spec/cases` with its policy as JSON; none for what a generated case cannot say (`reload`,
-/// approvals with a key of their own).
+/// A case of `spec/cases` with its policies as JSON; none for what a generated case cannot say (approvals with a key of
+/// their own).
 fn as_generated(case: &Value) -> Option<GeneratedCase> {
     let text = match case["policy_file"].as_str() {
         Some(file) => std::fs::read_to_string(project().join("spec/policies").join(file)).unwrap(),
@@ -83,21 +91,17 @@ fn as_generated(case: &Value) -> Option<GeneratedCase> {
             lines.join("\n")
         }
     };
-    let policy = if text.trim_start().starts_with('{') && serde_json::from_str::<Value>(&text).is_ok() {
-        text
-    } else {
-        // A number that this reading of the text changes would make another policy.
-        if text.split(|c: char| !c.is_ascii_digit() && c != '.').any(|digits| digits.len() > 15) {
-            return None;
-        }
-        json_in_order(&text)?
-    };
+    let policy = as_json(text)?;
     let mut at = callgate_tests::generate::START;
     let mut steps: Vec<GeneratedStep> = Vec::new();
     for step in case["steps"].as_array()? {
-        if step.get("reload").is_some() {
-            return None;
-        }
+        let mut reload = match step.get("reload") {
+            None => None,
+            Some(lines) => {
+                let lines: Vec<&str> = lines.as_array()?.iter().filter_map(Value::as_str).collect();
+                Some(as_json(lines.join("\n"))?)
+            }
+        };
         if let Some(time) = step["at"].as_str() {
             at = callgate_tests::decisions::timestamp(time).as_millis();
         }
@@ -125,7 +129,7 @@ fn as_generated(case: &Value) -> Option<GeneratedCase> {
         let before = step["finish_of"].as_u64().and_then(|of| finish(of as usize));
         for _ in 0..step["repeat"].as_u64().unwrap_or(1) {
             let (call, approve) = (call.clone(), approve.clone());
-            steps.push(GeneratedStep { at, call, approve, finish: before });
+            steps.push(GeneratedStep { at, call, approve, finish: before, reload: reload.take() });
         }
         // Steps that are named by number must keep their numbers.
         if steps.len() > index + 1 && case.to_string().contains("_of\"") {
@@ -138,10 +142,22 @@ fn as_generated(case: &Value) -> Option<GeneratedCase> {
             if case.to_string().contains("_of\"") {
                 return None;
             }
-            steps.push(GeneratedStep { at, call, approve: None, finish: finish(of) });
+            steps.push(GeneratedStep { at, call, approve: None, finish: finish(of), reload: None });
         }
     }
-    Some(GeneratedCase { policy, steps })
+    Some(GeneratedCase { policy, steps, ways: Ways::default() })
+}
+
+/// A policy as JSON text.
+fn as_json(text: String) -> Option<String> {
+    if text.trim_start().starts_with('{') && serde_json::from_str::<Value>(&text).is_ok() {
+        return Some(text);
+    }
+    // A number that this reading of the text changes would make another policy.
+    if text.split(|c: char| !c.is_ascii_digit() && c != '.').any(|digits| digits.len() > 15) {
+        return None;
+    }
+    json_in_order(&text)
 }
 
 /// A YAML document as JSON text whose members keep their order, which matters (clause 6.1).

@@ -1,5 +1,5 @@
 //! Decides generated cases with the engine and with the reference interpreter: `differ --cases N [--seed S]`, N being
-//! the number of calls. Prints every kind of difference once, minimised; exit code 1 if there is one.
+//! the number of calls. The first case fills a sliding window. Prints every kind of difference once, minimised; exit code 1 if there is one.
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
@@ -34,8 +34,9 @@ fn main() -> io::Result<ExitCode> {
     let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
     let mut codes: BTreeMap<&str, u64> = BTreeMap::new();
     let mut shown = Instant::now();
+    let mut full = Some(generator.full_case());
     while done < calls {
-        let case = generator.case();
+        let case = full.take().unwrap_or_else(|| generator.case());
         policies += 1;
         match compare(&case) {
             Compared::Same(decided) => {

@@ -1,16 +1,19 @@
 //! Calls, and cases: a policy and calls under it, one after the other.
 
+use callgate::ceilings::SLIDING_CHARGES;
+
 use super::alphabet::TOOLS;
-use super::{GeneratedCall, GeneratedCase, GeneratedStep, Generator, START};
+use super::{GeneratedCall, GeneratedCase, GeneratedStep, Generator, START, Ways};
 
 impl Generator {
     /// A policy and calls under it: repeated calls, so that counters fill; time that goes on and sometimes back;
-    /// approvals, and reservations that are released or settled.
+    /// approvals, and reservations that are released or settled; now and then another policy, or the first one again.
     pub fn case(&mut self) -> GeneratedCase {
         let meeting = self.chance(30);
         let policy = if meeting { self.meeting_policy() } else { self.policy() };
         let mut steps: Vec<GeneratedStep> = Vec::new();
         let mut at = START;
+        let reloads = self.chance(15);
         for _ in 0..1 + self.below(20) {
             at += match self.below(20) {
                 0..8 if meeting => [0, 1, 100, 400][self.below(4)],
@@ -55,9 +58,57 @@ impl Generator {
                 let actual = [0, 1, 500_000, 1_000_000, 5_000_000][self.below(5)];
                 (self.below(steps.len()), self.chance(50).then_some(actual))
             });
-            steps.push(GeneratedStep { at, call, approve, finish });
+            let reload = (reloads && self.chance(20)).then(|| match self.below(4) {
+                0 => policy.clone(),
+                1 if meeting => self.meeting_policy(),
+                1 => self.policy(),
+                _ => self.with_other_numbers(&policy),
+            });
+            steps.push(GeneratedStep { at, call, approve, finish, reload });
         }
-        GeneratedCase { policy, steps }
+        let ways = Ways {
+            yaml: self.chance(25),
+            values: self.chance(35),
+            explained: self.chance(25),
+            remote: self.chance(25),
+        };
+        GeneratedCase { policy, steps, ways }
+    }
+
+    /// A policy whose sliding counters get as many charges as they can hold, and then some calls more: more steps than in
+    /// any other case.
+    pub fn full_case(&mut self) -> GeneratedCase {
+        let window = self.pick(&["minute", "hour"]);
+        let second = self.pick(&["", ",\"increment\":0.5", ",\"increment_from\":\"args.a\""]);
+        let max = self.pick(&["10000", "10001", "20000", "9223372036854.775807"]);
+        let policy = format!(
+            "{{\"version\":\"1\",\"default\":\"deny\",\"tools\":{{\"pay\":{{\"limits\":[{{\"counter\":\"n\",\"window\":\"{window}\",\
+             \"algorithm\":\"sliding\",\"max\":{max}{second}}}]}}}}}}"
+        );
+        let mut at = START;
+        let mut steps = Vec::new();
+        for number in 0..SLIDING_CHARGES + 200 {
+            at += match number {
+                // Nearly full: times that meet, and charges that leave.
+                _ if number > SLIDING_CHARGES - 20 => [0, 0, 1, 1, 1, 20_000, 60_000][self.below(7)],
+                _ => 1,
+            };
+            let amount = if number > 20 && number < SLIDING_CHARGES - 20 {
+                "1"
+            } else {
+                self.pick(&["0", "1", "1", "1", "2.5"])
+            };
+            let call = GeneratedCall {
+                tool: "pay".to_owned(),
+                args: format!("{{\"a\":{amount}}}"),
+                identity: None,
+                raw_only: false,
+            };
+            let finish = (number > SLIDING_CHARGES - 20 && self.chance(20))
+                .then(|| (number - 1 - self.below(200), None));
+            steps.push(GeneratedStep { at, call, approve: None, finish, reload: None });
+        }
+        GeneratedCase { policy, steps, ways: Ways::default() }
     }
 
     /// A call, now and then with an identity that is none.

@@ -47,6 +47,21 @@ pub struct GeneratedStep {
     pub approve: Option<(String, usize)>,
     /// Before the call: the step whose reservation is released, or settled to this amount in steps of 0.000001.
     pub finish: Option<(usize, Option<i64>)>,
+    /// Before the call, and after what is finished: the policy that replaces the one in force, as JSON text.
+    pub reload: Option<String>,
+}
+
+/// How the engine is asked. Whatever it is, the decisions are the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ways {
+    /// The policies are YAML, where they have a form in it.
+    pub yaml: bool,
+    /// Arguments and identities are host values, where they can be held without loss.
+    pub values: bool,
+    /// Every call is explained before it is decided.
+    pub explained: bool,
+    /// The counters are behind a wire.
+    pub remote: bool,
 }
 
 /// A policy and calls under it, one after the other.
@@ -56,6 +71,8 @@ pub struct GeneratedCase {
     pub policy: String,
     /// The calls.
     pub steps: Vec<GeneratedStep>,
+    /// How the engine is asked.
+    pub ways: Ways,
 }
 
 /// The time of the first call: 2026-11-21T10:00:00.000Z.

@@ -89,6 +89,22 @@ impl Generator {
         format!("{{\"version\":\"1\",\"default\":\"deny\",\"tools\":{{{},{read}}}}}", entries.join(","))
     }
 
+    /// The same policy with other maxima: what it counts goes on (clause 8.6).
+    pub(super) fn with_other_numbers(&mut self, policy: &str) -> String {
+        let maximum = "\"max\":";
+        let mut parts = policy.split(maximum);
+        let mut other = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let end = part.find([',', '}']).unwrap_or(part.len());
+            let whole = part[..end].chars().all(|c| c.is_ascii_digit());
+            let max = if whole { self.pick(&["1", "2", "3", "7"]) } else { &part[..end] };
+            other.push_str(maximum);
+            other.push_str(max);
+            other.push_str(&part[end..]);
+        }
+        other
+    }
+
     /// An entry; `declared` are the paths of the counters that conditions may read.
     fn entry(&mut self, key: Option<&str>, declared: &mut Vec<String>) -> String {
         let mut rules = Vec::new();

@@ -1,0 +1,128 @@
+//! Stores behind a wire: what goes over it and comes back says all that a store is asked and answers.
+
+use std::sync::Arc;
+
+use callgate::{
+    Answer, AsyncStore, AsyncTransport, Batch, Call, Code, Counters, Engine, ManualClock, MemoryStore,
+    Policy, Protocol, Question, Remote, Store, StoreError, StoreFuture, Timestamp, Transport,
+};
+use callgate_store_contract::{Subject, TimeKept, check};
+use callgate_tests::loopback::{Blocking, Polled, block_on, store};
+use serde_json::json;
+
+/// Either way to ask.
+struct Behind {
+    polled: bool,
+}
+
+impl Subject for Behind {
+    fn open(&self, _name: &str) -> Box<dyn Counters> {
+        if self.polled { Box::new(Polled(store())) } else { Box::new(Blocking(store())) }
+    }
+
+    fn time_kept(&self) -> TimeKept {
+        TimeKept::Store
+    }
+}
+
+#[test]
+fn a_store_behind_a_wire_keeps_the_contract() {
+    check(&Behind { polled: false });
+}
+
+#[test]
+fn a_store_behind_a_wire_keeps_the_contract_without_blocking() {
+    check(&Behind { polled: true });
+}
+
+/// A protocol and a wire that answer every question with one answer, whatever was asked; or do not ask at all.
+#[derive(Debug, Clone)]
+struct Always(Result<Answer, StoreError>);
+
+impl Protocol for Always {
+    type Request = ();
+    type Reply = Result<Answer, StoreError>;
+
+    fn request(&self, _question: Question<'_, '_>, _now: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn answer(&self, _question: Question<'_, '_>, reply: Self::Reply) -> Result<Answer, StoreError> {
+        reply
+    }
+}
+
+impl Transport<Always> for Always {
+    fn carry(&self, _request: ()) -> Result<Result<Answer, StoreError>, StoreError> {
+        Ok(self.0.clone())
+    }
+}
+
+impl AsyncTransport<Always> for Always {
+    fn carry(&self, _request: ()) -> StoreFuture<'_, Result<Answer, StoreError>> {
+        Box::pin(async { Ok(self.0.clone()) })
+    }
+}
+
+/// An answer to another question is no answer: whether the batch was taken is not known (spec 8.11).
+#[test]
+fn an_answer_to_another_question_is_an_error() {
+    let (batch, now) = (Batch::default(), Timestamp::from_millis(0));
+    let outcome = MemoryStore::new().reserve(&batch, now).unwrap();
+    for answer in [Answer::Outcome(outcome), Answer::Refunded, Answer::Purged(7)] {
+        let always = Always(Ok(answer.clone()));
+        let remote = Remote::new(always.clone(), always);
+        let fits = |kind: &str| match &answer {
+            Answer::Outcome(_) => kind == "outcome",
+            Answer::Refunded => kind == "refunded",
+            Answer::Purged(_) => kind == "purged",
+        };
+        let found = [
+            Store::reserve(&remote, &batch, now).map(|_| "outcome"),
+            Store::peek(&remote, &batch, now).map(|_| "outcome"),
+            Store::refund(&remote, &[], now).map(|()| "refunded"),
+            Store::purge(&remote, now).map(|_| "purged"),
+            block_on(AsyncStore::reserve(&remote, &batch, now)).map(|_| "outcome"),
+            block_on(AsyncStore::peek(&remote, &batch, now)).map(|_| "outcome"),
+            block_on(AsyncStore::refund(&remote, &[], now)).map(|()| "refunded"),
+            block_on(AsyncStore::purge(&remote, now)).map(|_| "purged"),
+        ];
+        let kinds = ["outcome", "outcome", "refunded", "purged"];
+        for (found, kind) in found.into_iter().zip(kinds.into_iter().cycle()) {
+            match found {
+                Ok(_) => assert!(fits(kind), "{kind} was read from {answer:?}"),
+                Err(error) => {
+                    assert!(!fits(kind), "{kind} was not read from {answer:?}");
+                    assert!(!error.is_transient(), "it will repeat");
+                }
+            }
+        }
+        assert!(remote.protocol().0.is_ok() && remote.transport().0.is_ok());
+    }
+}
+
+/// Explaining reads the counters through the wire, releasing gives back through it, and a dead one is told of.
+#[test]
+fn explaining_and_releasing_go_over_the_wire() {
+    let policy: Policy =
+        "{version: '1', default: deny, tools: {t: {limits: [{counter: n, window: hour, max: 1}]}}}".parse().unwrap();
+    let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_795_255_200_000)));
+    let engine = Engine::builder(policy.clone()).clock(clock.clone()).store(Arc::new(store())).build();
+    let args = json!({});
+    let call = Call::new("t", &args);
+    let mut first = engine.decide(&call);
+    assert!(first.allowed());
+    assert_eq!(engine.explain(&call).decision.code(), Code::LimitExceeded);
+    engine.release(first.take_reservation().unwrap()).unwrap();
+    assert!(engine.explain(&call).decision.allowed());
+
+    let dead = Always(Err(StoreError::transient("the line is dead")));
+    let engine = Engine::builder(policy).clock(clock).store(Arc::new(Remote::new(dead.clone(), dead.clone()))).build();
+    let explanation = engine.explain(&call);
+    assert_eq!(explanation.decision.code(), Code::StoreUnavailable);
+    let last = explanation.checks.last().unwrap();
+    assert_eq!((last.what.as_str(), last.outcome.as_str()), ("counters", "unavailable"));
+    assert_eq!(last.why.as_deref(), Some("the line is dead"));
+    let remote = Remote::new(dead.clone(), dead);
+    assert_eq!(block_on(engine.decide_with(&call, &remote)).code(), Code::StoreUnavailable);
+}
