@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use callgate::{
-    Amount, Approval, Call, Decision, Engine, Identity, ManualClock, MemoryStore, Policy, PolicyError, Reservation,
-    Store, Timestamp,
+    Amount, Approval, Call, Decision, Engine, Identity, ManualClock, MemoryStore, Policy, PolicyError,
+    Reservation, Store, Timestamp,
 };
 use callgate_reference::json::{Json, quoted};
 use callgate_reference::time::rfc3339;
@@ -79,7 +79,8 @@ pub fn compare(case: &GeneratedCase) -> Compared {
             step.approve.as_ref().and_then(|(_, of)| keys.get(*of)).cloned().unwrap_or_default();
         let id = step.approve.as_ref().map(|(id, _)| id.as_str());
         let approval = key.as_deref().zip(id);
-        let explained = case.ways.explained.then(|| uncharged(&ask(&engine, step, approval, case.ways, true)));
+        let explained =
+            case.ways.explained.then(|| uncharged(&ask(&engine, step, approval, case.ways, true)));
         let mut one = ask(&engine, step, approval, case.ways, false);
         let call = callgate_reference::Call {
             tool: &step.call.tool,
@@ -174,10 +175,7 @@ fn ask(
     if explained { engine.explain_json(&call).decision } else { engine.decide_json(&call) }.into_owned()
 }
 
-fn approved<'c, A, I>(
-    call: Call<'c, A, I>,
-    approval: Option<(&'c str, &'c str)>,
-) -> Call<'c, A, I> {
+fn approved<'c, A, I>(call: Call<'c, A, I>, approval: Option<(&'c str, &'c str)>) -> Call<'c, A, I> {
     match approval {
         Some((key, id)) => call.approved(Approval::new(key, id)),
         None => call,

@@ -42,9 +42,8 @@ struct OwnedGuard {
 
 impl OwnedBatch {
     fn new(batch: &Batch<'_>) -> Self {
-        let slot = |slot: &Slot<'_>| {
-            (slot.counter.clone(), slot.scope.clone(), slot.charge, slot.max, slot.order)
-        };
+        let slot =
+            |slot: &Slot<'_>| (slot.counter.clone(), slot.scope.clone(), slot.charge, slot.max, slot.order);
         let guard = |guard: &Guard<'_>| OwnedGuard {
             mode: guard.mode,
             tests: guard.tests.iter().map(|test| (test.slot, test.ranges.to_vec())).collect(),
@@ -86,9 +85,8 @@ impl Protocol for Spoken {
     type Reply = Result<Answer, StoreError>;
 
     fn request(&self, question: Question<'_, '_>, now: Timestamp) -> Result<Request, StoreError> {
-        let refund = |refund: &Refund<'_>| {
-            (refund.counter.clone(), refund.scope.clone(), refund.stamp, refund.amount)
-        };
+        let refund =
+            |refund: &Refund<'_>| (refund.counter.clone(), refund.scope.clone(), refund.stamp, refund.amount);
         Ok(match question {
             Question::Reserve(batch) => Request::Reserve(OwnedBatch::new(batch), now),
             Question::Peek(batch) => Request::Peek(OwnedBatch::new(batch), now),

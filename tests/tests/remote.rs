@@ -105,7 +105,9 @@ fn an_answer_to_another_question_is_an_error() {
 #[test]
 fn explaining_and_releasing_go_over_the_wire() {
     let policy: Policy =
-        "{version: '1', default: deny, tools: {t: {limits: [{counter: n, window: hour, max: 1}]}}}".parse().unwrap();
+        "{version: '1', default: deny, tools: {t: {limits: [{counter: n, window: hour, max: 1}]}}}"
+            .parse()
+            .unwrap();
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_795_255_200_000)));
     let engine = Engine::builder(policy.clone()).clock(clock.clone()).store(Arc::new(store())).build();
     let args = json!({});
@@ -117,7 +119,8 @@ fn explaining_and_releasing_go_over_the_wire() {
     assert!(engine.explain(&call).decision.allowed());
 
     let dead = Always(Err(StoreError::transient("the line is dead")));
-    let engine = Engine::builder(policy).clock(clock).store(Arc::new(Remote::new(dead.clone(), dead.clone()))).build();
+    let engine =
+        Engine::builder(policy).clock(clock).store(Arc::new(Remote::new(dead.clone(), dead.clone()))).build();
     let explanation = engine.explain(&call);
     assert_eq!(explanation.decision.code(), Code::StoreUnavailable);
     let last = explanation.checks.last().unwrap();

@@ -94,7 +94,11 @@ fn shapes() -> Vec<Shape> {
                 ));
             }
         }
-        all.push(shape(format!("approval: {what}"), "{\"rules\":[{\"action\":\"require_approval\"}]}", Rc::clone(args)));
+        all.push(shape(
+            format!("approval: {what}"),
+            "{\"rules\":[{\"action\":\"require_approval\"}]}",
+            Rc::clone(args),
+        ));
         for path in ["args.a", "args.a[*]"] {
             let limit = format!(
                 "{{\"limits\":[{{\"counter\":\"c\",\"window\":\"hour\",\"max\":5,\"increment_from\":\"{path}\"}}]}}"
@@ -107,7 +111,11 @@ fn shapes() -> Vec<Shape> {
     let rules =
         vec!["{\"conditions\":[{\"path\":\"args.a\",\"op\":\"neq\",\"value\":7}]}"; 100_000].join(",");
     all.push(shape("100,000 rules", format!("{{\"rules\":[{rules}]}}"), "{\"a\":1}"));
-    all.push(shape("100,000 rules: a long number", format!("{{\"rules\":[{rules}]}}"), Rc::clone(&large[3].1)));
+    all.push(shape(
+        "100,000 rules: a long number",
+        format!("{{\"rules\":[{rules}]}}"),
+        Rc::clone(&large[3].1),
+    ));
     let counters: Vec<String> = (0..10_000)
         .map(|number| {
             format!("{{\"counter\":\"c{number}\",\"window\":\"hour\",\"max\":5,\"algorithm\":\"sliding\"}}")
