@@ -116,9 +116,10 @@ impl Logs {
         // Clause 8.4: time does not run back.
         let at = now.max(self.latest);
         if slot.counter.sliding {
-            // Clause 8.3: the half-open interval of the window's length that ends now.
-            let live: Vec<&Entry> = log.iter().filter(|entry| entry.at > at - window.length()).collect();
-            let last = live.iter().filter(|entry| entry.amount > 0).map(|entry| entry.at).max();
+            // Clause 8.3: the half-open interval of the window's length that ends now; clause 8.10: without what was taken back whole.
+            let is_live = |entry: &&Entry| entry.at > at - window.length() && entry.amount > 0;
+            let live: Vec<&Entry> = log.iter().filter(is_live).collect();
+            let last = live.iter().map(|entry| entry.at).max();
             Standing {
                 used: live.iter().map(|entry| entry.amount).sum(),
                 resets_at: last.map_or(at, |last| last + window.length()),
