@@ -92,6 +92,7 @@ ROWS = [
     ]),
     ("Stores: `Engine::evaluate`", [
         Row("Redis, one fixed counter, against the smallest script", ("redis", "one call", "1 fixed"), ("redis", "one call", "smallest"), 1.25, True),
+        Row("Redis, one fixed counter, against the smallest script that counts", ("redis", "one call", "1 fixed"), ("redis", "one call", "counting"), None),
         Row("Redis, four fixed counters", ("redis", "one call", "4 fixed"), ("redis", "one call", "smallest"), None),
         *(same(f"SQLite, {t} thread{'s' * (t > 1)}, {c} counter{'s' * (c > 1)}, against bare upserts", "sqlite",
                f"process, {t} threads, {c} counters", "Engine", "bare", 1.25, t == c == 1) for t in (1, 4) for c in (1, 4)),

@@ -84,7 +84,12 @@ impl Protocol for Spoken {
     type Request = Request;
     type Reply = Result<Answer, StoreError>;
 
-    fn request(&self, question: Question<'_, '_>, now: Timestamp) -> Result<Request, StoreError> {
+    fn request(
+        &self,
+        question: Question<'_, '_>,
+        now: Timestamp,
+        _at: Timestamp,
+    ) -> Result<Request, StoreError> {
         let refund =
             |refund: &Refund<'_>| (refund.counter.clone(), refund.scope.clone(), refund.stamp, refund.amount);
         Ok(match question {
@@ -95,7 +100,12 @@ impl Protocol for Spoken {
         })
     }
 
-    fn answer(&self, _question: Question<'_, '_>, reply: Self::Reply) -> Result<Answer, StoreError> {
+    fn answer(
+        &self,
+        _question: Question<'_, '_>,
+        _at: Timestamp,
+        reply: Self::Reply,
+    ) -> Result<Answer, StoreError> {
         reply
     }
 }

@@ -232,7 +232,12 @@ impl Protocol for Wire {
     type Request = Request;
     type Reply = Result<Answer, StoreError>;
 
-    fn request(&self, question: Question<'_, '_>, now: Timestamp) -> Result<Request, StoreError> {
+    fn request(
+        &self,
+        question: Question<'_, '_>,
+        now: Timestamp,
+        _at: Timestamp,
+    ) -> Result<Request, StoreError> {
         match question {
             Question::Reserve(batch) => Ok(Request::Reserve(
                 batch
@@ -252,7 +257,12 @@ impl Protocol for Wire {
         }
     }
 
-    fn answer(&self, _question: Question<'_, '_>, reply: Self::Reply) -> Result<Answer, StoreError> {
+    fn answer(
+        &self,
+        _question: Question<'_, '_>,
+        _at: Timestamp,
+        reply: Self::Reply,
+    ) -> Result<Answer, StoreError> {
         reply
     }
 }

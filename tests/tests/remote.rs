@@ -43,11 +43,21 @@ impl Protocol for Always {
     type Request = ();
     type Reply = Result<Answer, StoreError>;
 
-    fn request(&self, _question: Question<'_, '_>, _now: Timestamp) -> Result<(), StoreError> {
+    fn request(
+        &self,
+        _question: Question<'_, '_>,
+        _now: Timestamp,
+        _at: Timestamp,
+    ) -> Result<(), StoreError> {
         Ok(())
     }
 
-    fn answer(&self, _question: Question<'_, '_>, reply: Self::Reply) -> Result<Answer, StoreError> {
+    fn answer(
+        &self,
+        _question: Question<'_, '_>,
+        _at: Timestamp,
+        reply: Self::Reply,
+    ) -> Result<Answer, StoreError> {
         reply
     }
 }
@@ -76,6 +86,7 @@ fn an_answer_to_another_question_is_an_error() {
             Answer::Outcome(_) => kind == "outcome",
             Answer::Refunded => kind == "refunded",
             Answer::Purged(_) => kind == "purged",
+            Answer::Elsewhen(_) => false,
         };
         let found = [
             Store::reserve(&remote, &batch, now).map(|_| "outcome"),
@@ -98,6 +109,72 @@ fn an_answer_to_another_question_is_an_error() {
             }
         }
         assert!(remote.protocol().0.is_ok() && remote.transport().0.is_ok());
+    }
+}
+
+/// A store that is always at another time than the one that was named, or learns nothing but is there the second time.
+struct Elsewhere {
+    questions: std::sync::atomic::AtomicI64,
+    settles: bool,
+}
+
+impl Protocol for Elsewhere {
+    type Request = ();
+    type Reply = ();
+
+    fn expect(&self, now: Timestamp) -> Timestamp {
+        now.plus_millis(5)
+    }
+
+    fn request(&self, _question: Question<'_, '_>, now: Timestamp, at: Timestamp) -> Result<(), StoreError> {
+        assert_eq!(now.as_millis(), 100);
+        let asked = self.questions.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        // First what was expected, then what was said.
+        assert_eq!(at.as_millis(), [105, 1_000, 1_001, 1_002][usize::try_from(asked).unwrap()]);
+        Ok(())
+    }
+
+    fn answer(&self, _question: Question<'_, '_>, at: Timestamp, _reply: ()) -> Result<Answer, StoreError> {
+        let next = if at.as_millis() < 1_000 { Timestamp::from_millis(1_000) } else { at.plus_millis(1) };
+        if self.settles && at.as_millis() == 1_000 {
+            Ok(Answer::Refunded)
+        } else {
+            Ok(Answer::Elsewhen(next))
+        }
+    }
+}
+
+/// Carries nothing.
+struct Nothing;
+
+impl<P: Protocol<Request = (), Reply = ()>> Transport<P> for Nothing {
+    fn carry(&self, _request: ()) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl<P: Protocol<Request = (), Reply = ()>> AsyncTransport<P> for Nothing {
+    fn carry(&self, _request: ()) -> StoreFuture<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// A store that is at another time is asked again as of that time, and given up if that goes on.
+#[test]
+fn another_time_is_asked_for_a_few_times() {
+    let now = Timestamp::from_millis(100);
+    for (settles, asked) in [(true, 2), (false, 4)] {
+        for waits in [true, false] {
+            let remote = Remote::new(Elsewhere { questions: 0.into(), settles }, Nothing);
+            let found = if waits {
+                Store::refund(&remote, &[], now)
+            } else {
+                block_on(AsyncStore::refund(&remote, &[], now))
+            };
+            assert_eq!(found.is_ok(), settles);
+            assert!(found.err().is_none_or(|error| error.is_transient()));
+            assert_eq!(remote.protocol().questions.load(std::sync::atomic::Ordering::Relaxed), asked);
+        }
     }
 }
 

@@ -47,6 +47,8 @@ pub enum Answer {
     Refunded,
     /// To [`Question::Purge`].
     Purged(usize),
+    /// To any: nothing was done, because the store is at this time, and what is asked has to name it.
+    Elsewhen(Timestamp),
 }
 
 /// How one kind of store writes questions and reads replies: pure, without I/O, and so the same for every transport.
@@ -56,17 +58,36 @@ pub trait Protocol: Send + Sync {
     /// What comes back.
     type Reply: Send;
 
-    /// Writes a question.
+    /// The store's time where the caller's is `now`, as well as it is known: for a store with a clock of its own whose
+    /// questions name a time.
+    fn expect(&self, now: Timestamp) -> Timestamp {
+        now
+    }
+
+    /// Learns that the store was at `at` where the caller was at `now`.
+    fn correct(&self, _now: Timestamp, _at: Timestamp) {}
+
+    /// Writes a question: the caller's time is `now`, the store's `at`, as [`Protocol::expect`] or [`Answer::Elsewhen`] said.
     ///
     /// # Errors
     /// [`StoreError`] where this store cannot ask that.
-    fn request(&self, question: Question<'_, '_>, now: Timestamp) -> Result<Self::Request, StoreError>;
+    fn request(
+        &self,
+        question: Question<'_, '_>,
+        now: Timestamp,
+        at: Timestamp,
+    ) -> Result<Self::Request, StoreError>;
 
-    /// Reads the reply to a question.
+    /// Reads the reply to a question that was written as of `at`.
     ///
     /// # Errors
     /// [`StoreError`] where the reply is an error, or does not fit the question.
-    fn answer(&self, question: Question<'_, '_>, reply: Self::Reply) -> Result<Answer, StoreError>;
+    fn answer(
+        &self,
+        question: Question<'_, '_>,
+        at: Timestamp,
+        reply: Self::Reply,
+    ) -> Result<Answer, StoreError>;
 }
 
 /// Carries requests and blocks until the reply is there. Keeps time-outs, connections and retries to itself.
@@ -106,20 +127,47 @@ impl<P: Protocol, T> Remote<P, T> {
     pub fn transport(&self) -> &T {
         &self.transport
     }
+
+    fn told(&self, now: Timestamp, at: Timestamp) -> Timestamp {
+        self.protocol.correct(now, at);
+        at
+    }
 }
 
 impl<P: Protocol, T: Transport<P>> Remote<P, T> {
     fn ask(&self, question: Question<'_, '_>, now: Timestamp) -> Result<Answer, StoreError> {
-        let reply = self.transport.carry(self.protocol.request(question, now)?)?;
-        self.protocol.answer(question, reply)
+        let mut at = self.protocol.expect(now);
+        for _ in 0..TIMES {
+            let reply = self.transport.carry(self.protocol.request(question, now, at)?)?;
+            match self.protocol.answer(question, at, reply)? {
+                Answer::Elsewhen(time) => at = self.told(now, time),
+                answer => return Ok(answer),
+            }
+        }
+        Err(astray())
     }
 }
 
 impl<P: Protocol, T: AsyncTransport<P>> Remote<P, T> {
     async fn ask_async(&self, question: Question<'_, '_>, now: Timestamp) -> Result<Answer, StoreError> {
-        let reply = self.transport.carry(self.protocol.request(question, now)?).await?;
-        self.protocol.answer(question, reply)
+        let mut at = self.protocol.expect(now);
+        for _ in 0..TIMES {
+            let reply = self.transport.carry(self.protocol.request(question, now, at)?).await?;
+            match self.protocol.answer(question, at, reply)? {
+                Answer::Elsewhen(time) => at = self.told(now, time),
+                answer => return Ok(answer),
+            }
+        }
+        Err(astray())
     }
+}
+
+/// How often a question names a time before it is given up: once for a clock that is wrong, and again for each window that
+/// ends meanwhile.
+const TIMES: usize = 4;
+
+fn astray() -> StoreError {
+    StoreError::transient("the store's clock does not stand still long enough to name its time")
 }
 
 fn mismatch() -> StoreError {

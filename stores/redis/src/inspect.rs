@@ -9,15 +9,16 @@ use callgate::{Amount, CounterId, Held, Inspect, ScopeValue, StoreError, Timesta
 use redis::Value;
 
 use crate::declaration;
-use crate::key::{Keys, hex};
+use crate::key::{Keys, Named, hex};
 use crate::numbers::micros;
 use crate::reply::{integer, items, mismatch, text, time};
 use crate::request;
 use crate::store::RedisStore;
 
-/// A counter, or only that there is one which nothing declares.
+/// A counter, or only that there is one which nothing declares, or whose window is not that of now.
 enum Found {
     Counter(Box<Held>),
+    Ended,
     Undeclared,
 }
 
@@ -30,9 +31,11 @@ impl Inspect for RedisStore {
         let mut undeclared = false;
         loop {
             let reply = connections.carry(request::list(&scripts.keys, &cursor, scripts.given(now)))?;
-            let (next, rows) = items(&reply).and_then(<[Value]>::split_first).ok_or_else(mismatch)?;
+            let [next, now, rows @ ..] = items(&reply).ok_or_else(mismatch)? else { return Err(mismatch()) };
+            let now = time(now).ok_or_else(mismatch)?;
             for row in rows {
-                match found(&scripts.keys, row).ok_or_else(mismatch)? {
+                match found(&scripts.keys, row, now).ok_or_else(mismatch)? {
+                    Found::Ended => {}
                     Found::Undeclared => undeclared = true,
                     Found::Counter(held) => {
                         if seen.insert((held.counter.id(), held.scope.clone())) {
@@ -56,17 +59,32 @@ impl Inspect for RedisStore {
 
     fn reset(&self, counter: CounterId, scope: &ScopeValue, now: Timestamp) -> Result<bool, StoreError> {
         let (scripts, connections) = (self.0.protocol(), self.0.transport());
-        let reply = connections.carry(request::reset(&scripts.keys, counter, scope, scripts.given(now)))?;
+        let given = scripts.given(now);
+        let reply = connections.carry(request::declared(&scripts.keys, counter, given))?;
+        let Some([at, declared]) = items(&reply) else { return Err(mismatch()) };
+        let (at, declared) = time(at).zip(text(declared)).ok_or_else(mismatch)?;
+        // What nobody declared was never charged.
+        let Some(counter) = declaration::read(declared).filter(|declared| declared.id() == counter) else {
+            return if declared.is_empty() { Ok(false) } else { Err(mismatch()) };
+        };
+        let reply = connections.carry(request::reset(&scripts.keys, &counter, scope, given, at))?;
         integer(&reply).map(|held| held != 0).ok_or_else(mismatch)
     }
 }
 
-fn found(keys: &Keys, row: &Value) -> Option<Found> {
+fn found(keys: &Keys, row: &Value, now: Timestamp) -> Option<Found> {
     let [key, resets_at, hi, lo, declared] = items(row)? else { return None };
-    let (id, scope) = keys.parse(text(key)?)?;
+    let Named { id, start, scope } = keys.parse(text(key)?)?;
     let Some(counter) = declaration::read(text(declared)?).filter(|counter| hex(counter.id()) == *id) else {
         return Some(Found::Undeclared);
     };
+    let resets_at = match start {
+        Some(start) => counter.window().end(start),
+        None => time(resets_at)?,
+    };
+    if start.is_some_and(|start| now < start) || now >= resets_at {
+        return Some(Found::Ended);
+    }
     let used = Amount::from_micros(micros(integer(hi)?, integer(lo)?)?)?;
-    Some(Found::Counter(Box::new(Held { counter, scope, used, resets_at: time(resets_at)? })))
+    Some(Found::Counter(Box::new(Held { counter, scope, used, resets_at })))
 }

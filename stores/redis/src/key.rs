@@ -3,7 +3,7 @@
 //! In: a namespace, a counter, a scope value. Out: a key, and back again. Every key begins with the namespace in braces, so
 //! that a cluster keeps a namespace on one node, where a script can see all of it.
 
-use callgate::{CounterId, ScopeValue, StoreError};
+use callgate::{CounterId, ScopeValue, StoreError, Timestamp};
 
 use crate::numbers::Packed;
 
@@ -15,7 +15,7 @@ const ID_DIGITS: usize = 32;
 /// The keys of one namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Keys {
-    /// `{namespace}:1:`, the number being the format.
+    /// `{namespace}:2:`, the number being the format.
     prefix: String,
 }
 
@@ -30,13 +30,25 @@ impl Keys {
                 "a namespace in Redis has 1 to {NAMESPACE_BYTES} printable ASCII characters, without spaces and braces"
             )));
         }
-        Ok(Self { prefix: format!("{{{namespace}}}:1:") })
+        Ok(Self { prefix: format!("{{{namespace}}}:2:") })
     }
 
-    /// A counter for one scope value. The id has a fixed length, so no other pair has this key.
-    pub(crate) fn push_counter(&self, to: &mut Packed, id: CounterId, scope: &ScopeValue) {
+    /// A fixed window that begins at `start`, for one scope value. The id has a fixed length and the start an end, so no
+    /// other window has this key.
+    pub(crate) fn push_fixed(&self, to: &mut Packed, id: CounterId, scope: &ScopeValue, start: Timestamp) {
         to.push_bytes(self.prefix.as_bytes());
-        to.push_bytes(b"c:");
+        to.push_bytes(b"f:");
+        to.push_bytes(&hex(id));
+        to.push_bytes(b":");
+        to.push_digits(start.as_millis());
+        to.push_bytes(b":");
+        to.push_bytes(scope.as_bytes());
+    }
+
+    /// A sliding window for one scope value.
+    pub(crate) fn push_sliding(&self, to: &mut Packed, id: CounterId, scope: &ScopeValue) {
+        to.push_bytes(self.prefix.as_bytes());
+        to.push_bytes(b"s:");
         to.push_bytes(&hex(id));
         to.push_bytes(b":");
         to.push_bytes(scope.as_bytes());
@@ -57,7 +69,7 @@ impl Keys {
 
     /// Where a counter's key has its id, counted from 1.
     pub(crate) fn id_position(&self) -> usize {
-        self.prefix.len().saturating_add(b"c:".len()).saturating_add(1)
+        self.prefix.len().saturating_add(b"f:".len()).saturating_add(1)
     }
 
     /// The pattern that finds every counter.
@@ -69,16 +81,34 @@ impl Keys {
             }
             pattern.push(character);
         }
-        pattern.push_str("c:*");
+        pattern.push_str("[fs]:*");
         pattern
     }
 
-    /// The counter, in hex, and the scope value of a key that [`Self::counter`] made.
-    pub(crate) fn parse<'k>(&self, key: &'k [u8]) -> Option<(&'k [u8], ScopeValue)> {
-        let rest = key.strip_prefix(self.prefix.as_bytes())?.strip_prefix(b"c:")?;
-        let (hex, rest) = rest.split_at_checked(ID_DIGITS)?;
-        Some((hex, ScopeValue::from(rest.strip_prefix(b":")?)))
+    /// What a key says that [`Self::push_fixed`] or [`Self::push_sliding`] made.
+    pub(crate) fn parse<'k>(&self, key: &'k [u8]) -> Option<Named<'k>> {
+        let rest = key.strip_prefix(self.prefix.as_bytes())?;
+        let is_fixed = rest.starts_with(b"f:");
+        let (id, rest) =
+            rest.strip_prefix(b"f:").or(rest.strip_prefix(b"s:"))?.split_at_checked(ID_DIGITS)?;
+        let mut scope = rest.strip_prefix(b":")?;
+        let mut start = None;
+        if is_fixed {
+            let (digits, rest) = scope.split_at(scope.iter().position(|byte| *byte == b':')?);
+            start = Some(Timestamp::from_millis(std::str::from_utf8(digits).ok()?.parse().ok()?));
+            scope = rest.strip_prefix(b":")?;
+        }
+        Some(Named { id, start, scope: ScopeValue::from(scope) })
     }
+}
+
+/// What a key names.
+pub(crate) struct Named<'k> {
+    /// The counter, in hex.
+    pub(crate) id: &'k [u8],
+    /// When the window starts; nothing of one that slides.
+    pub(crate) start: Option<Timestamp>,
+    pub(crate) scope: ScopeValue,
 }
 
 /// The id as it stands in keys.

@@ -9,7 +9,7 @@ const BASE: i64 = 1_000_000_000;
 /// Bytes of one number.
 pub(crate) const WIDTH: usize = 8;
 /// The first whole number whose successor is no double.
-const INEXACT: f64 = 9_007_199_254_740_992.0;
+pub(crate) const INEXACT: i64 = 1 << 53;
 
 /// Numbers that go to a script.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,6 +41,11 @@ impl Packed {
         self.extend(&[micros / BASE, micros % BASE]);
     }
 
+    /// A number in digits, which is not below zero.
+    pub(crate) fn push_digits(&mut self, number: i64) {
+        crate::wire::push_digits(&mut self.0, u64::try_from(number).unwrap_or_default());
+    }
+
     /// Something else, as it is.
     pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
@@ -67,8 +72,12 @@ impl Numbers<'_> {
         let (first, rest) = self.0.split_first_chunk::<WIDTH>()?;
         self.0 = rest;
         let number = f64::from_be_bytes(*first);
-        #[expect(clippy::cast_possible_truncation, reason = "it is whole and below 2^53")]
-        (number.fract() == 0.0 && number.abs() < INEXACT).then_some(number as i64)
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            reason = "2^53 and what is whole below it are exact"
+        )]
+        (number.fract() == 0.0 && number.abs() < INEXACT as f64).then_some(number as i64)
     }
 
     /// The next amount.
@@ -114,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_is_no_whole_number_is_none() {
-        for number in [0.5, f64::NAN, f64::INFINITY, INEXACT] {
+        for number in [0.5, f64::NAN, f64::INFINITY, 9_007_199_254_740_992.0] {
             assert_eq!(Numbers(&number.to_be_bytes()).next(), None);
         }
         assert_eq!(Numbers(&[0; 7]).next(), None);

@@ -120,7 +120,7 @@ impl RedisOptions {
     }
 
     pub(crate) fn scripts(&self) -> Result<Scripts, StoreError> {
-        Ok(Scripts { keys: Keys::new(&self.namespace)?, time: self.time })
+        Ok(Scripts::new(Keys::new(&self.namespace)?, self.time))
     }
 
     /// The addresses, with all that is needed to connect to each.

@@ -2,6 +2,8 @@
 //!
 //! In: a question. Out: one command; and from its reply, the answer.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use callgate::{Answer, Protocol, Question, StoreError, Timestamp};
 use redis::Value;
 
@@ -19,13 +21,19 @@ pub(crate) enum TimeSource {
 }
 
 /// The language of one namespace.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Scripts {
     pub(crate) keys: Keys,
-    pub(crate) time: TimeSource,
+    time: TimeSource,
+    /// By how many milliseconds the server's clock was ahead when a window was missed for it.
+    ahead: AtomicI64,
 }
 
 impl Scripts {
+    pub(crate) fn new(keys: Keys, time: TimeSource) -> Self {
+        Self { keys, time, ahead: AtomicI64::new(0) }
+    }
+
     /// The time that the server is given.
     pub(crate) fn given(&self, now: Timestamp) -> Given {
         (self.time == TimeSource::Caller).then_some(now.as_millis())
@@ -36,22 +44,34 @@ impl Protocol for Scripts {
     type Request = Request;
     type Reply = Value;
 
-    fn request(&self, question: Question<'_, '_>, now: Timestamp) -> Result<Request, StoreError> {
-        let given = self.given(now);
-        match question {
-            Question::Reserve(batch) => request::decide(&self.keys, batch, Intent::Take, given),
-            Question::Peek(batch) => request::decide(&self.keys, batch, Intent::Ask, given),
-            Question::Refund(refunds) => Ok(request::refund(&self.keys, refunds, given)),
-            // Keys expire by themselves; what is left to say is whether the counters can be reached.
-            Question::Purge => Ok(request::refund(&self.keys, &[], given)),
+    fn expect(&self, now: Timestamp) -> Timestamp {
+        now.plus_millis(self.ahead.load(Ordering::Relaxed))
+    }
+
+    fn correct(&self, now: Timestamp, at: Timestamp) {
+        if self.time == TimeSource::Server {
+            self.ahead.store(at.as_millis().saturating_sub(now.as_millis()), Ordering::Relaxed);
         }
     }
 
-    fn answer(&self, question: Question<'_, '_>, reply: Value) -> Result<Answer, StoreError> {
+    fn request(
+        &self,
+        question: Question<'_, '_>,
+        now: Timestamp,
+        at: Timestamp,
+    ) -> Result<Request, StoreError> {
+        let given = self.given(now);
         match question {
-            Question::Reserve(batch) | Question::Peek(batch) => {
-                reply::outcome(batch, &reply).map(Answer::Outcome)
-            }
+            Question::Reserve(batch) => request::decide(&self.keys, batch, Intent::Take, given, at),
+            Question::Peek(batch) => request::decide(&self.keys, batch, Intent::Ask, given, at),
+            Question::Refund(refunds) => Ok(request::refund(&self.keys, refunds, given)),
+            Question::Purge => Ok(request::purge(&self.keys, given)),
+        }
+    }
+
+    fn answer(&self, question: Question<'_, '_>, at: Timestamp, reply: Value) -> Result<Answer, StoreError> {
+        match question {
+            Question::Reserve(batch) | Question::Peek(batch) => reply::outcome(batch, at, &reply),
             _ if reply::text(&reply) != Some(b"refunded") => Err(reply::mismatch()),
             Question::Refund(_) => Ok(Answer::Refunded),
             Question::Purge => Ok(Answer::Purged(0)),

@@ -6,20 +6,18 @@
 use std::collections::VecDeque;
 
 use callgate::judge::{Charge, Decay, Live, Seen, Standing, judge, live_millis};
-use callgate::{Amount, Batch, Outcome, StoreError, Timestamp, Verdict};
+use callgate::{Amount, Answer, Batch, Outcome, StoreError, Timestamp, Usage, Verdict};
 use redis::Value;
 use smallvec::SmallVec;
 
-use crate::numbers::{Numbers, WIDTH};
+use crate::numbers::Numbers;
 use crate::request::is_sliding;
 
 /// The verdicts of `lua/decide.lua`.
 const RESERVED: i64 = 0;
 const REFUSED: i64 = 1;
 const SPENT: i64 = 2;
-
-/// Bytes of a fixed window as `lua/quick.lua` tells of it.
-const USUAL: usize = 4 * WIDTH;
+const ELSEWHEN: i64 = 3;
 
 /// How one counter stood, and the oldest live charges of a log that refused.
 struct Stood {
@@ -30,9 +28,9 @@ struct Stood {
     charges: VecDeque<Charge>,
 }
 
-/// The outcome of a batch.
-pub(crate) fn outcome(batch: &Batch<'_>, reply: &Value) -> Result<Outcome, StoreError> {
-    read(batch, reply).ok_or_else(mismatch)
+/// The answer to a batch that was asked about as of `at`.
+pub(crate) fn outcome(batch: &Batch<'_>, at: Timestamp, reply: &Value) -> Result<Answer, StoreError> {
+    read(batch, at, reply).ok_or_else(mismatch)
 }
 
 /// What is wrong where a server says what no script of this version says.
@@ -40,13 +38,18 @@ pub(crate) fn mismatch() -> StoreError {
     StoreError::permanent("the Redis server gave a reply that does not fit the request")
 }
 
-fn read(batch: &Batch<'_>, reply: &Value) -> Option<Outcome> {
-    let text = text(reply)?;
-    if text.len() == batch.slots.len().saturating_mul(USUAL).saturating_add(WIDTH) {
-        return usual(batch, text);
-    }
+fn read(batch: &Batch<'_>, at: Timestamp, reply: &Value) -> Option<Answer> {
+    let text = match reply {
+        Value::Int(_) => return usual(batch, at, std::slice::from_ref(reply)),
+        Value::Array(sums) => return usual(batch, at, sums),
+        _ => text(reply)?,
+    };
     let mut numbers = Numbers(text);
     let (verdict, now) = (numbers.next()?, numbers.next_time()?);
+    if verdict == ELSEWHEN {
+        // What was said already must not be asked for again.
+        return (numbers.is_empty() && now != at).then_some(Answer::Elsewhen(now));
+    }
     let stood: Vec<Stood> = batch.slots.iter().map(|_| stood(&mut numbers)).collect::<Option<_>>()?;
     if !numbers.is_empty() {
         return None;
@@ -83,19 +86,22 @@ fn read(batch: &Batch<'_>, reply: &Value) -> Option<Outcome> {
     };
     let taken = verdict == Verdict::Reserved;
     let usage = seen.iter().map(|seen| seen.standing.usage(if taken { seen.added } else { 0 })).collect();
-    Some(Outcome { verdict, usage, now })
+    Some(Answer::Outcome(Outcome { verdict, usage, now }))
 }
 
-/// What `lua/quick.lua` says: that the batch was taken, and how its fixed windows stood.
-fn usual(batch: &Batch<'_>, text: &[u8]) -> Option<Outcome> {
-    let mut numbers = Numbers(text);
-    let mut usage = SmallVec::new();
-    for slot in &batch.slots {
-        let (stamp, resets_at, used) = (numbers.next_time()?, numbers.next_time()?, numbers.next_micros()?);
-        let standing = Standing { used, stamp, resets_at, decay: Decay::AtOnce };
-        usage.push(standing.usage(slot.charge.filter(|_| !is_sliding(slot.counter))?.as_micros()));
+/// What `lua/quick.lua` says: that the batch was taken, and what its fixed windows hold.
+fn usual(batch: &Batch<'_>, at: Timestamp, sums: &[Value]) -> Option<Answer> {
+    if sums.len() != batch.slots.len() {
+        return None;
     }
-    Some(Outcome { verdict: Verdict::Reserved, usage, now: numbers.next_time()? })
+    let mut usage = SmallVec::new();
+    for (slot, sum) in batch.slots.iter().zip(sums) {
+        let charge = slot.charge.filter(|_| !is_sliding(slot.counter))?;
+        let used = Amount::from_micros(integer(sum)?).filter(|used| *used >= charge)?;
+        let stamp = slot.counter.window().start(at);
+        usage.push(Usage { used, resets_at: slot.counter.window().end(stamp), stamp });
+    }
+    Some(Answer::Outcome(Outcome { verdict: Verdict::Reserved, usage, now: at }))
 }
 
 fn stood(numbers: &mut Numbers<'_>) -> Option<Stood> {
@@ -149,36 +155,57 @@ mod tests {
         Batch { slots: [slot].into_iter().collect(), ..Batch::default() }
     }
 
+    fn told(batch: &Batch<'_>, reply: &Value) -> Result<Answer, StoreError> {
+        outcome(batch, Timestamp::from_millis(70_000), reply)
+    }
+
+    fn found(batch: &Batch<'_>, reply: &Value) -> Outcome {
+        let Answer::Outcome(outcome) = told(batch, reply).unwrap() else { panic!("{reply:?}") };
+        outcome
+    }
+
     #[test]
     fn a_reserved_batch_holds_its_charge() {
         let counter = counter(Algorithm::Fixed);
         let reply = reply(&[RESERVED, 70_000, 60_000, 120_000, 1, 7, 0, 0]);
-        let outcome = outcome(&batch(&counter), &reply).unwrap();
+        let outcome = found(&batch(&counter), &reply);
         assert_eq!((outcome.verdict, outcome.now.as_millis()), (Verdict::Reserved, 70_000));
         assert_eq!(outcome.usage[0].used.as_micros(), 1_000_000_009);
     }
 
     #[test]
-    fn the_usual_reply_is_shorter() {
+    fn the_usual_reply_is_a_sum() {
         let fixed = counter(Algorithm::Fixed);
-        let numbers = [60_000, 120_000, 1, 7, 70_000];
-        let found = outcome(&batch(&fixed), &reply(&numbers)).unwrap();
+        let found = found(&batch(&fixed), &Value::Int(1_000_000_009));
         assert_eq!((found.verdict, found.now.as_millis()), (Verdict::Reserved, 70_000));
         assert_eq!(found.usage[0].used.as_micros(), 1_000_000_009);
         assert_eq!(found.usage[0].stamp.as_millis(), 60_000);
         assert_eq!(found.usage[0].resets_at.as_millis(), 120_000);
+        assert!(told(&batch(&fixed), &Value::Array(vec![Value::Int(2)])).is_ok());
+        // Less than was charged, or more sums than counters.
+        assert!(told(&batch(&fixed), &Value::Int(1)).is_err());
+        assert!(told(&batch(&fixed), &Value::Array(vec![Value::Int(2); 2])).is_err());
         // No script says that of a log, or of a counter that is only read.
-        assert!(outcome(&batch(&counter(Algorithm::Sliding)), &reply(&numbers)).is_err());
+        assert!(told(&batch(&counter(Algorithm::Sliding)), &Value::Int(2)).is_err());
         let mut read = batch(&fixed);
         read.slots[0].charge = None;
-        assert!(outcome(&read, &reply(&numbers)).is_err());
+        assert!(told(&read, &Value::Int(2)).is_err());
+    }
+
+    #[test]
+    fn another_time_is_told_once() {
+        let fixed = counter(Algorithm::Fixed);
+        let later = reply(&[ELSEWHEN, 130_000]);
+        assert_eq!(told(&batch(&fixed), &later), Ok(Answer::Elsewhen(Timestamp::from_millis(130_000))));
+        assert!(told(&batch(&fixed), &reply(&[ELSEWHEN, 70_000])).is_err());
+        assert!(told(&batch(&fixed), &reply(&[ELSEWHEN, 130_000, 1])).is_err());
     }
 
     #[test]
     fn a_refused_batch_is_judged_by_what_the_script_saw() {
         let counter = counter(Algorithm::Sliding);
         let numbers = [REFUSED, 70_000, 70_000, 129_000, 0, 5, 0, 2, 65_000, 0, 1, 66_000, 0, 1];
-        let outcome = outcome(&batch(&counter), &reply(&numbers)).unwrap();
+        let outcome = found(&batch(&counter), &reply(&numbers));
         let retry_at = Some(Timestamp::from_millis(126_000));
         assert_eq!(
             outcome.verdict,
@@ -191,21 +218,21 @@ mod tests {
     fn what_does_not_fit_is_an_error() {
         let fixed = counter(Algorithm::Fixed);
         let good = [RESERVED, 70_000, 60_000, 120_000, 0, 0, 0, 0];
-        assert!(outcome(&batch(&fixed), &reply(&good)).is_ok());
+        assert!(told(&batch(&fixed), &reply(&good)).is_ok());
         for wrong in [
             Value::Nil,
             Value::Okay,
             reply(&[]),
             reply(&good[..7]),
             reply(&[&good[..], &good[2..]].concat()),
-            reply(&[&[3], &good[1..]].concat()),
+            reply(&[&[4], &good[1..]].concat()),
             // A refusal without a bound that refuses.
             reply(&[&[REFUSED], &good[1..]].concat()),
             reply(&[RESERVED, 70_000, 60_000, 120_000, 0, -1, 0, 0]),
             reply(&[RESERVED, 70_000, 60_000, 120_000, 0, 0, 0, i64::MAX]),
             Value::BulkString(vec![0; 63]),
         ] {
-            assert!(outcome(&batch(&fixed), &wrong).is_err(), "{wrong:?}");
+            assert!(told(&batch(&fixed), &wrong).is_err(), "{wrong:?}");
         }
     }
 }

@@ -5,13 +5,13 @@
 use callgate::ceilings::{APPROVAL_DAYS, SLIDING_CHARGES};
 use callgate::judge::live_millis;
 use callgate::{
-    Algorithm, Amount, Batch, Counter, CounterId, GuardMode, Refund, ScopeValue, Slot, StoreError, Window,
+    Algorithm, Amount, Batch, Counter, CounterId, GuardMode, Refund, ScopeValue, Slot, StoreError, Timestamp,
 };
 use smallvec::SmallVec;
 
 use crate::declaration;
 use crate::key::{Keys, hex};
-use crate::numbers::Packed;
+use crate::numbers::{INEXACT, Packed};
 use crate::script::Script;
 use crate::wire::{push_bulk, push_decimal};
 
@@ -25,8 +25,8 @@ const DAY_MILLIS: i64 = 86_400_000;
 const DECLARED_MILLIS: i64 = 800 * DAY_MILLIS;
 const APPROVED_MILLIS: i64 = APPROVAL_DAYS * DAY_MILLIS;
 const LIVE_CHARGES: i64 = SLIDING_CHARGES as i64;
-/// The Monday from which weeks count: 1970-01-05.
-const MONDAY_MILLIS: i64 = 4 * DAY_MILLIS;
+/// The highest maximum that `lua/quick.lua` knows: a higher one is never reached there.
+const USUAL_MAX: i64 = INEXACT - 1;
 
 /// What goes over the wire: a call of a script. All of its keys and arguments lie in one piece, so that one costs no more to
 /// make than another.
@@ -103,12 +103,13 @@ pub(crate) enum Intent {
 /// The caller's time in milliseconds, or nothing where the server's counts.
 pub(crate) type Given = Option<i64>;
 
-/// Decides a batch.
+/// Decides a batch, as of `at` where it charges fixed windows: the server says so if it is in others.
 pub(crate) fn decide(
     keys: &Keys,
     batch: &Batch<'_>,
     intent: Intent,
     now: Given,
+    at: Timestamp,
 ) -> Result<Request, StoreError> {
     let same =
         |one: &Slot<'_>, other: &Slot<'_>| one.counter.id() == other.counter.id() && one.scope == other.scope;
@@ -119,7 +120,7 @@ pub(crate) fn decide(
     }
     let mut request = Request::new(Script::Decide);
     for slot in &batch.slots {
-        keys.push_counter(&mut request.data, slot.counter.id(), &slot.scope);
+        push_counter(&mut request.data, keys, slot.counter, &slot.scope, at);
         request.end_key();
     }
     keys.push_declarations(&mut request.data);
@@ -128,16 +129,28 @@ pub(crate) fn decide(
         keys.push_approval(&mut request.data, id);
         request.end_key();
     }
-    let slots = count(batch.slots.len());
-    let usual = intent == Intent::Take && batch.guards.is_empty() && batch.approval.is_none();
-    let usual = usual && batch.slots.iter().all(is_usual);
+    // A caller's time has to be noted.
+    let usual = now.is_none() && intent == Intent::Take && batch.guards.is_empty();
+    let usual = usual && batch.approval.is_none() && batch.slots.iter().all(is_usual);
+    let usual = batch.slots.get(..if usual { batch.slots.len() } else { 0 }).unwrap_or_default();
     let data = &mut request.data;
-    data.extend(&[if usual { slots } else { slots.saturating_neg() }, clock(now)]);
-    for (index, slot) in batch.slots.iter().enumerate() {
-        push_terms(data, slot, floor(batch, index, slot));
+    data.extend(&[count(usual.len())]);
+    for slot in usual {
+        data.extend(&[slot.max.as_micros().min(USUAL_MAX), charge(slot)]);
     }
     let takes = i64::from(intent == Intent::Take);
-    data.extend(&[takes, LIVE_CHARGES, DECLARED_MILLIS, APPROVED_MILLIS, count(batch.guards.len())]);
+    data.extend(&[
+        clock(now),
+        count(batch.slots.len()),
+        takes,
+        LIVE_CHARGES,
+        DECLARED_MILLIS,
+        APPROVED_MILLIS,
+    ]);
+    data.extend(&[count(batch.guards.len())]);
+    for (index, slot) in batch.slots.iter().enumerate() {
+        push_terms(data, slot, floor(batch, index, slot), at);
+    }
     push_guards(data, batch)?;
     for slot in &batch.slots {
         let (id, declaration) = (hex(slot.counter.id()), declaration::write(slot.counter));
@@ -146,21 +159,56 @@ pub(crate) fn decide(
         data.push_bytes(&declaration);
     }
     request.end_argument();
+    for slot in usual {
+        request.data.push_digits(charge(slot));
+        request.end_argument();
+    }
     Ok(request)
+}
+
+/// The key of a counter, as of `at`.
+fn push_counter(data: &mut Packed, keys: &Keys, counter: &Counter, scope: &ScopeValue, at: Timestamp) {
+    if is_sliding(counter) {
+        keys.push_sliding(data, counter.id(), scope);
+    } else {
+        keys.push_fixed(data, counter.id(), scope, counter.window().start(at));
+    }
+}
+
+/// What says more of a counter's window than its key: the length of one that slides, start and end of one that does not.
+fn window(counter: &Counter, at: Timestamp) -> [i64; 2] {
+    if is_sliding(counter) {
+        return [live_millis(counter.window()), 0];
+    }
+    let start = counter.window().start(at);
+    [start.as_millis(), counter.window().end(start).as_millis()]
+}
+
+/// Forgets what has ended: keys expire by themselves, so what is left to do is to note a caller's time, and to see whether the
+/// counters can be reached.
+pub(crate) fn purge(keys: &Keys, now: Given) -> Request {
+    take_back(keys, &[], now, true)
 }
 
 /// Takes charges back.
 pub(crate) fn refund(keys: &Keys, refunds: &[Refund<'_>], now: Given) -> Request {
+    take_back(keys, refunds, now, false)
+}
+
+fn take_back(keys: &Keys, refunds: &[Refund<'_>], now: Given, ticks: bool) -> Request {
     let mut request = Request::new(Script::Refund);
     for refund in refunds {
-        keys.push_counter(&mut request.data, refund.counter.id(), refund.scope);
+        push_counter(&mut request.data, keys, refund.counter, refund.scope, refund.stamp);
         request.end_key();
     }
-    request.data.extend(&[clock(now)]);
+    keys.push_declarations(&mut request.data);
+    request.end_key();
+    request.data.extend(&[clock(now), i64::from(ticks), DECLARED_MILLIS]);
     request.end_argument();
     for refund in refunds {
         request.data.extend(&[i64::from(is_sliding(refund.counter)), refund.stamp.as_millis()]);
         request.data.push_micros(refund.amount.as_micros());
+        request.data.extend(&window(refund.counter, refund.stamp));
         request.end_argument();
     }
     request
@@ -179,29 +227,53 @@ pub(crate) fn list(keys: &Keys, cursor: &[u8], now: Given) -> Request {
     request
 }
 
-/// Makes a counter hold nothing.
-pub(crate) fn reset(keys: &Keys, counter: CounterId, scope: &ScopeValue, now: Given) -> Request {
-    let mut request = Request::new(Script::Reset);
-    keys.push_counter(&mut request.data, counter, scope);
+/// Tells what declares a counter.
+pub(crate) fn declared(keys: &Keys, counter: CounterId, now: Given) -> Request {
+    let mut request = Request::new(Script::Declared);
+    keys.push_declarations(&mut request.data);
     request.end_key();
     request.argument(clock(now).to_string().as_bytes());
+    request.argument(&hex(counter));
+    request
+}
+
+/// Makes a counter hold nothing, in the window of `at`.
+pub(crate) fn reset(
+    keys: &Keys,
+    counter: &Counter,
+    scope: &ScopeValue,
+    now: Given,
+    at: Timestamp,
+) -> Request {
+    let mut request = Request::new(Script::Reset);
+    push_counter(&mut request.data, keys, counter, scope, at);
+    request.end_key();
+    request.argument(clock(now).to_string().as_bytes());
+    for edge in window(counter, at) {
+        request.argument(edge.to_string().as_bytes());
+    }
     request
 }
 
 /// Whether `lua/quick.lua` knows what to do with the slot.
 fn is_usual(slot: &Slot<'_>) -> bool {
-    !is_sliding(slot.counter) && slot.charge.is_some_and(|charge| charge > Amount::ZERO)
+    !is_sliding(slot.counter) && (1..INEXACT).contains(&charge(slot))
+}
+
+/// What is charged, in units of 10^-6.
+fn charge(slot: &Slot<'_>) -> i64 {
+    slot.charge.map_or(0, Amount::as_micros)
 }
 
 /// What the script has to know of a slot, but for its names.
-fn push_terms(terms: &mut Packed, slot: &Slot<'_>, floor: i64) {
+fn push_terms(terms: &mut Packed, slot: &Slot<'_>, floor: i64, at: Timestamp) {
     match slot.charge {
         Some(charge) => terms.push_micros(charge.as_micros()),
         None => terms.extend(&[-1, 0]),
     }
     terms.push_micros(slot.max.as_micros());
-    let (length, offset) = lengths(slot.counter);
-    terms.extend(&[i64::from(is_sliding(slot.counter)), length, offset]);
+    terms.extend(&[i64::from(is_sliding(slot.counter))]);
+    terms.extend(&window(slot.counter, at));
     terms.push_micros(floor);
 }
 
@@ -231,7 +303,7 @@ fn count(of: usize) -> i64 {
 /// At or below this, nothing that a bound says of the slot depends on what it holds: it is the lowest value at which a
 /// bound changes its mind. What the charge alone exceeds is never reached by waiting.
 fn floor(batch: &Batch<'_>, index: usize, slot: &Slot<'_>) -> i64 {
-    let charge = slot.charge.map_or(0, Amount::as_micros);
+    let charge = charge(slot);
     let max = slot.charge.map(|_| slot.max.as_micros());
     let tests = batch.guards.iter().flat_map(|guard| &guard.tests).filter(|test| test.slot == index);
     let edges = tests.flat_map(|test| test.ranges).flat_map(|(low, high)| [low.saturating_sub(1), *high]);
@@ -248,19 +320,9 @@ pub(crate) fn is_sliding(counter: &Counter) -> bool {
     !matches!(counter.algorithm(), Algorithm::Fixed)
 }
 
-/// Length of the window in milliseconds, 0 for a month of the calendar, and from where windows of that length count.
-fn lengths(counter: &Counter) -> (i64, i64) {
-    let window = counter.window();
-    if is_sliding(counter) {
-        return (live_millis(window), 0);
-    }
-    let offset = if window == Window::Week { MONDAY_MILLIS } else { 0 };
-    (window.seconds().map_or(0, |seconds| seconds.max(1).saturating_mul(1_000)), offset)
-}
-
 #[cfg(test)]
 mod tests {
-    use callgate::{Guard, Owner, Test};
+    use callgate::{Guard, Owner, Test, Window};
 
     use super::*;
 
@@ -294,6 +356,6 @@ mod tests {
         let twice = [slot(&counter, 1, 1), slot(&counter, 1, 1)].into_iter().collect();
         let batch = Batch { slots: twice, ..Batch::default() };
         let keys = Keys::new("n").unwrap();
-        assert!(!decide(&keys, &batch, Intent::Take, None).unwrap_err().is_transient());
+        assert!(!decide(&keys, &batch, Intent::Take, None, Timestamp::MIN).unwrap_err().is_transient());
     }
 }

@@ -1,4 +1,4 @@
-//! The scripts that run on the server, for format 1 of what is stored.
+//! The scripts that run on the server, for format 2 of what is stored.
 //!
 //! In: which one. Out: its text, and the digest by which a server knows it. Must not change what is stored: another format
 //! gets another prefix of keys (`spec/versioning.md`).
@@ -14,6 +14,8 @@ pub(crate) enum Script {
     Refund,
     /// Shows counters.
     List,
+    /// Tells what declares a counter.
+    Declared,
     /// Makes a counter hold nothing.
     Reset,
 }
@@ -26,8 +28,8 @@ macro_rules! text {
 }
 
 /// Digests are computed once.
-static DIGESTS: LazyLock<[redis::Script; 4]> = LazyLock::new(|| {
-    [Script::Decide, Script::Refund, Script::List, Script::Reset]
+static DIGESTS: LazyLock<[redis::Script; 5]> = LazyLock::new(|| {
+    [Script::Decide, Script::Refund, Script::List, Script::Declared, Script::Reset]
         .map(|script| redis::Script::new(script.text()))
 });
 
@@ -38,17 +40,19 @@ impl Script {
             Self::Decide => text!("quick", "amount", "counter", "decide"),
             Self::Refund => text!("amount", "counter", "refund"),
             Self::List => text!("amount", "counter", "list"),
+            Self::Declared => text!("amount", "counter", "declared"),
             Self::Reset => text!("amount", "counter", "reset"),
         }
     }
 
     /// The digest by which a server knows it.
     pub(crate) fn digest(self) -> &'static str {
-        let [decide, refund, list, reset] = &*DIGESTS;
+        let [decide, refund, list, declared, reset] = &*DIGESTS;
         match self {
             Self::Decide => decide.get_hash(),
             Self::Refund => refund.get_hash(),
             Self::List => list.get_hash(),
+            Self::Declared => declared.get_hash(),
             Self::Reset => reset.get_hash(),
         }
     }

@@ -3,8 +3,8 @@
 //! In: what a command consists of. Out: its bytes. The client library can do that, too, but takes several steps for it, and
 //! memory in each.
 
-/// Appends a number, and the end of its line.
-pub(crate) fn push_decimal(bytes: &mut Vec<u8>, number: usize) {
+/// Appends a number in digits.
+pub(crate) fn push_digits(bytes: &mut Vec<u8>, number: u64) {
     let mut digits = [0; 20];
     let (mut rest, mut used) = (number, 0_usize);
     for digit in digits.iter_mut().rev() {
@@ -16,6 +16,11 @@ pub(crate) fn push_decimal(bytes: &mut Vec<u8>, number: usize) {
         }
     }
     bytes.extend_from_slice(digits.split_at(digits.len().saturating_sub(used)).1);
+}
+
+/// Appends a number, and the end of its line.
+pub(crate) fn push_decimal(bytes: &mut Vec<u8>, number: usize) {
+    push_digits(bytes, u64::try_from(number).unwrap_or(u64::MAX));
     bytes.extend_from_slice(b"\r\n");
 }
 

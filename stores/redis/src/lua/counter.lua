@@ -1,17 +1,19 @@
--- Counters as they are stored, format 1. Every number is a double of 8 bytes, the highest first; times are milliseconds
--- since the epoch.
+-- Counters as they are stored, format 2. Times are milliseconds since the epoch.
 --
--- A fixed window is a string, (stamp, ends, hi, lo): when the window started (a millisecond later for each time that it was
--- reset, so that a refund of what was charged before finds nothing), when it ends, and what it holds.
+-- A fixed window has a key of its own, which names its start and ends with it. It is a string: what the window holds, in
+-- digits, while that is below 2^53 and nobody has reset it. Else it is the doubles (stamp, hi, lo), the highest byte first:
+-- when the window started, a millisecond later for each time that it was reset, so that a refund of what was charged before
+-- finds nothing; and what it holds.
 --
 -- A sliding window is a sorted set. Its members are charges, (at, hi, lo) with the score `at`, and the head, (newest, length,
 -- hi, lo) with an infinite score: the newest time at which it was charged, for how long a charge is live, and the sum of all
--- charges in the set, expired ones included.
+-- charges in the set, expired ones included. Its key outlives what it holds by GRACE.
 --
--- A key outlives what it holds by GRACE: time does not run back for a counter while its key is there.
+-- The declarations are a hash, and so is with them, as `time`, the latest time at which a fixed window was begun.
 
 local GRACE = 60000
-local DAY = 86400000
+-- The first sum in units of 10^9 that digits do not stand for.
+local DIGITS = 9007199
 
 -- The time: what the caller gives, or the server's clock if that is negative.
 local function read_clock(given)
@@ -20,48 +22,51 @@ local function read_clock(given)
   return clock[1] * 1000 + math.floor(clock[2] / 1000)
 end
 
--- The first moment of the UTC month. Years are counted from March, so that a leap day is the last of its year.
-local function month_start(time)
-  local floor = math.floor
-  local day = floor(time / DAY)
-  local of_era = (day + 719468) % 146097
-  local year = floor((of_era - floor(of_era / 1460) + floor(of_era / 36524) - floor(of_era / 146096)) / 365)
-  local of_year = of_era - (365 * year + floor(year / 4) - floor(year / 100))
-  local month = floor((5 * of_year + 2) / 153)
-  return (day - of_year + floor((153 * month + 2) / 5)) * DAY
+-- The latest time that was decided at.
+local function read_newest(declarations)
+  return tonumber(redis.call('HGET', declarations, 'time') or 0)
 end
 
--- Start and end of the fixed window that holds `time`. `length` is 0 for a month; windows begin at multiples of any other
--- length from `offset`, and never before the epoch.
-local function window_at(time, length, offset)
-  if length == 0 then
-    local start = month_start(time)
-    -- The 32nd day from the first of a month lies in the next one.
-    return start, month_start(start + 31 * DAY)
-  end
-  local start = time - (time - offset) % length
-  return math.max(start, 0), start + length
+local function write_newest(declarations, time, declared_for)
+  redis.call('HSET', declarations, 'time', string.format('%.0f', time))
+  redis.call('PEXPIRE', declarations, declared_for)
+end
+
+-- Time does not run back. The server's clock is believed after a step of more than GRACE: it was set right.
+local function advance(now, given, newest)
+  if newest > now and (given >= 0 or newest - now <= GRACE) then return newest end
+  return now
 end
 
 local function read_four(value)
   -- What cannot be read must not pass for a counter that holds nothing.
-  if #value ~= 32 then error('not a counter of format 1') end
+  if #value ~= 32 then error('not a counter of format 2') end
   return struct.unpack('>dddd', value)
 end
 
--- A fixed window as it is stored: stamp, ends, hi, lo; nothing if it is not.
-local function read_fixed(key)
+-- A fixed window that began at `start`: stamp, hi, lo; nothing if it is not stored.
+local function read_fixed(key, start)
   local value = redis.call('GET', key)
-  if value then return read_four(value) end
+  if not value then return nil end
+  if #value == 24 then return struct.unpack('>ddd', value) end
+  if #value > 16 or not string.find(value, '^%d+$') then error('not a counter of format 2') end
+  local sum = tonumber(value)
+  return start, math.floor(sum / BASE), sum % BASE
 end
 
-local function write_fixed(key, stamp, ends, hi, lo, ...)
-  redis.call('SET', key, struct.pack('>dddd', stamp, ends, hi, lo), ...)
+local function write_fixed(key, start, stamp, hi, lo, ...)
+  local value
+  if stamp == start and hi < DIGITS then
+    value = string.format('%.0f', hi * BASE + lo)
+  else
+    value = struct.pack('>ddd', stamp, hi, lo)
+  end
+  redis.call('SET', key, value, ...)
 end
 
 -- A charge of a sliding window: at, hi, lo.
 local function read_charge(member)
-  if #member ~= 24 then error('not a charge of format 1') end
+  if #member ~= 24 then error('not a charge of format 2') end
   return struct.unpack('>ddd', member)
 end
 
@@ -100,11 +105,12 @@ local function live_sum(key, head, last, time)
   return hi, lo, #expired
 end
 
--- What a counter of either kind holds: when it will hold nothing, hi, lo; nothing if it holds nothing.
+-- What a counter of either kind holds: when it will hold nothing or -1 for the end of the window that its key names, hi, lo;
+-- nothing if it holds nothing.
 local function held(key, kind, now)
   if kind == 'string' then
-    local _, ends, hi, lo = read_fixed(key)
-    if now < ends and (hi > 0 or lo > 0) then return ends, hi, lo end
+    local _, hi, lo = read_fixed(key, -1)
+    if hi > 0 or lo > 0 then return -1, hi, lo end
   elseif kind == 'zset' then
     local head, last = read_head(key)
     local hi, lo = live_sum(key, head, last, math.max(now, head.newest))

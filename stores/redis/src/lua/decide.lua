@@ -2,32 +2,34 @@
 --
 -- KEYS  one for each slot; the declarations; the approval, if the batch spends one
 -- ARGV  one string:
---       (how many slots, negative unless it only charges fixed windows, each more than zero; the time or -1 for the server's)
---       for each slot (the charge hi lo or -1 0 where it is only read, the maximum hi lo, 1 if it slides, length and offset of
---       its window, the floor hi lo)
---       (1 to take it or 0 to ask, how many live charges a log may have, for how long declarations
---       and approvals are kept, how many guards)
+--       (how many slots if the batch only charges fixed windows, each more than zero, and all amounts are below 2^53; else 0)
+--       for each of so many slots (the maximum, the charge)
+--       (the time or -1 for the server's, how many slots, 1 to take the batch or 0 to ask, how many live charges a log may
+--       have, for how long declarations and approvals are kept, how many guards)
+--       for each slot (the charge hi lo or -1 0 where it is only read, the maximum hi lo, 1 if it slides, the length of its
+--       window and 0 if it does, else the start and the end of the window that its key names, the floor hi lo)
 --       for each guard (1 if it requires or 0 if it refuses, tests; for each test: the slot's number, ranges; for each range:
 --       low hi lo, high hi lo)
---       for each slot (bytes of the counter's id and its declaration) and these
+--       for each slot (bytes of the counter's id and its declaration) and these;
+--       then, for each of so many slots as the first number says, the charge in digits
 -- Reply (0 reserved, 1 refused, 2 approval spent; the time; for each slot: stamp, resets at, hi, lo, 1 if its log is full,
 --       charges; for each charge: at, hi, lo), all as before the batch. A refused sliding slot has its oldest live charges, as
---       many as have to expire before it is at its floor: below that, no bound changes its mind. From `quick.lua`: for each slot
---       (stamp, resets at, hi, lo), then (the time); it is shorter than any other of as many slots.
+--       many as have to expire before it is at its floor: below that, no bound changes its mind.
+--       (3, the time) where a key names another window than the one of that time: nothing was decided.
+--       From `quick.lua`, which takes: what the slot holds with the charge, as a number; a list of them for several slots.
 -- What is in parentheses is doubles in one string.
 
-local RESERVED, REFUSED, SPENT = 0, 1, 2
-local arg, now, count = ARGV[1], read_clock(given), math.abs(usual)
-local taking, ceiling, declared_for, approved_for, guards, position = struct.unpack('>ddddd', arg, 72 * count + 17)
+local RESERVED, REFUSED, SPENT, ELSEWHEN = 0, 1, 2, 3
+local given, count, taking, ceiling, declared_for, approved_for, guards, position = struct.unpack('>ddddddd', arg, 16 * usual + 9)
+local now, declarations = read_clock(given), KEYS[count + 1]
 
-local slots, time = {}, now
+local slots, time, fixed = {}, now, given >= 0
 for n = 1, count do
-  local by_hi, by_lo, max_hi, max_lo, sliding, length, offset, floor_hi, floor_lo = struct.unpack('>ddddddddd', arg, 72 * n - 55)
+  local by_hi, by_lo, max_hi, max_lo, sliding, first, second, floor_hi, floor_lo
+  by_hi, by_lo, max_hi, max_lo, sliding, first, second, floor_hi, floor_lo, position = struct.unpack('>ddddddddd', arg, position)
   local slot = {
     key = KEYS[n],
     sliding = sliding == 1,
-    length = length,
-    offset = offset,
     charges = by_hi >= 0,
     by_hi = math.max(by_hi, 0),
     by_lo = by_lo,
@@ -40,13 +42,21 @@ for n = 1, count do
     expired = 0,
   }
   if slot.sliding then
+    slot.length = first
     slot.head, slot.last = read_head(slot.key)
     if slot.head then time = math.max(time, slot.head.newest) end
   else
-    slot.stamp, slot.ends, slot.hi, slot.lo = read_fixed(slot.key)
-    if slot.stamp then time = math.max(time, slot.stamp) end
+    slot.start, slot.ends, fixed = first, second, true
   end
   slots[n] = slot
+end
+local newest = fixed and read_newest(declarations) or 0
+time = math.max(time, advance(now, given, newest))
+
+for _, slot in ipairs(slots) do
+  if not slot.sliding and (time < slot.start or time >= slot.ends) then
+    return struct.pack('>dd', ELSEWHEN, time)
+  end
 end
 
 -- How each counter stands at that time, and with the charge added.
@@ -62,9 +72,9 @@ for _, slot in ipairs(slots) do
     slot.joins, slot.idle = newest == time, slot.ends == time
     slot.full = not slot.idle and not slot.joins and (slot.by_hi > 0 or slot.by_lo > 0)
       and redis.call('ZCARD', slot.key) - 1 - slot.expired >= ceiling
-  elseif not slot.stamp or time >= slot.ends then
-    slot.stamp, slot.ends = window_at(time, slot.length, slot.offset)
-    slot.hi, slot.lo, slot.idle = 0, 0, true
+  else
+    slot.stamp, slot.hi, slot.lo = read_fixed(slot.key, slot.start)
+    if not slot.stamp then slot.stamp, slot.hi, slot.lo, slot.idle = slot.start, 0, 0, true end
   end
   slot.sum_hi, slot.sum_lo = add(slot.hi, slot.lo, slot.by_hi, slot.by_lo)
 end
@@ -136,6 +146,9 @@ local function tidy(slot, hi, lo)
   write_head(slot.key, slot.head, time, slot.length, hi, lo)
 end
 
+-- Whether the batch charged what held nothing, and whether a fixed window was among it.
+local idle, begun = false, false
+
 local function charge(n, slot)
   if slot.sliding then
     local hi, lo = slot.by_hi, slot.by_lo
@@ -147,17 +160,17 @@ local function charge(n, slot)
     if slot.joins then redis.call('ZREM', slot.key, slot.last) end
     tidy(slot, slot.sum_hi, slot.sum_lo)
     redis.call('PEXPIRE', slot.key, time + slot.length - now + GRACE)
-  elseif slot.idle and given < 0 then
-    -- To the millisecond: `quick.lua` tells the time from it.
-    write_fixed(slot.key, slot.stamp, slot.ends, slot.sum_hi, slot.sum_lo, 'PXAT', slot.ends + GRACE)
-  elseif slot.idle then
-    write_fixed(slot.key, slot.stamp, slot.ends, slot.sum_hi, slot.sum_lo, 'PX', slot.ends - now + GRACE)
+  elseif not slot.idle then
+    write_fixed(slot.key, slot.start, slot.stamp, slot.sum_hi, slot.sum_lo, 'KEEPTTL')
+  elseif given < 0 then
+    -- A key is there up to the millisecond that it is given, and that one included.
+    write_fixed(slot.key, slot.start, slot.stamp, slot.sum_hi, slot.sum_lo, 'PXAT', slot.ends - 1)
   else
-    write_fixed(slot.key, slot.stamp, slot.ends, slot.sum_hi, slot.sum_lo, 'KEEPTTL')
+    write_fixed(slot.key, slot.start, slot.stamp, slot.sum_hi, slot.sum_lo, 'PX', slot.ends - time + GRACE)
   end
   if slot.idle then
-    redis.call('HSET', KEYS[count + 1], slot.id, slot.declaration)
-    redis.call('PEXPIRE', KEYS[count + 1], declared_for)
+    redis.call('HSET', declarations, slot.id, slot.declaration)
+    idle, begun = true, begun or not slot.sliding
   end
 end
 
@@ -169,6 +182,12 @@ if taking == 1 then
     elseif slot.expired > 0 then
       tidy(slot, slot.hi, slot.lo)
     end
+  end
+  -- A caller's clock may run back at any time, the server's hardly ever.
+  if begun or given >= 0 and time > newest then
+    write_newest(declarations, time, declared_for)
+  elseif idle then
+    redis.call('PEXPIRE', declarations, declared_for)
   end
 end
 

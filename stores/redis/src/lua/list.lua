@@ -2,11 +2,13 @@
 --
 -- KEYS  the declarations: they name the node; the counters that are found there lie in the same slot
 -- ARGV  the time, or -1 for the server's; the cursor, the pattern of keys, about how many to look at; where a key has the id
--- Reply {the next cursor; for each counter {key, resets at, hi, lo, declaration or ''}}
+-- Reply {the next cursor; the time; for each counter {key, resets at or -1 for the end of its key's window, hi, lo,
+--       declaration or ''}}
 
-local now, at = read_clock(tonumber(ARGV[1])), tonumber(ARGV[5])
+local given, at = tonumber(ARGV[1]), tonumber(ARGV[5])
+local now = advance(read_clock(given), given, read_newest(KEYS[1]))
 local page = redis.call('SCAN', ARGV[2], 'MATCH', ARGV[3], 'COUNT', ARGV[4])
-local reply = { page[1] }
+local reply = { page[1], now }
 for _, key in ipairs(page[2]) do
   local ends, hi, lo = held(key, redis.call('TYPE', key).ok, now)
   if ends then

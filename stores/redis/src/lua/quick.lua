@@ -1,51 +1,46 @@
--- The usual call, before anything else is set up: it charges fixed windows that have begun, and stays within their maxima.
--- What is not that has changed nothing here, and goes on below. Keys and argument are those of `decide.lua`.
+-- The usual call, before anything else is set up: it charges fixed windows that have begun, and stays within their maxima; or
+-- there is one, and it would not.
+-- What is not that has changed nothing here, and goes on below. Keys and arguments are those of `decide.lua`.
+--
+-- A key names its window and ends with it, so a key that is there says that its window has begun and has not ended, and the
+-- amount is all that there is to ask for. A sum beyond 2^53 may be rounded, but not to one that is within the maximum.
 --
 -- Written out for one counter, and without functions: setting up a function, a table or a string costs about as much as a
--- step of the decision, and a command as much as ten. So the time is not asked for where the time to live tells it: a key
--- lives for 60000 ms (GRACE) after its window, by the same clock.
+-- step of the decision, and a command as much as ten.
 
-local usual, given, by_hi, by_lo, max_hi, max_lo = struct.unpack('>dddddd', ARGV[1])
+local arg = ARGV[1]
+local usual, max, by = struct.unpack('>ddd', arg)
 if usual == 1 then
-  local key = KEYS[1]
-  local value = redis.call('GET', key)
-  if value and #value == 32 then
-    local ends, hi, lo = struct.unpack('>ddd', value, 9)
-    hi, lo = hi + by_hi, lo + by_lo
-    if lo >= 1000000000 then hi, lo = hi + 1, lo - 1000000000 end
-    if hi < max_hi or hi == max_hi and lo <= max_lo then
-      local now = given
-      if now < 0 then now = ends + 60000 - redis.call('PTTL', key) end
-      if now < ends then
-        redis.call('SETRANGE', key, '16', struct.pack('>dd', hi, lo))
-        return value .. struct.pack('>d', now)
+  local sum = redis.pcall('INCRBY', KEYS[1], ARGV[2])
+  -- An error is a table: the counter is stored as three numbers.
+  if type(sum) == 'number' then
+    if sum > by and sum <= max then return sum end
+    if sum == by then
+      redis.call('DEL', KEYS[1])
+    else
+      redis.call('DECRBY', KEYS[1], ARGV[2])
+      if sum < 2 ^ 53 then
+        -- Refused, and the reply is the one of `decide.lua`.
+        local start, ends = struct.unpack('>dd', arg, 121)
+        local clock, held = redis.call('TIME'), sum - by
+        local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+        return struct.pack('>dddddddd', 1, now, start, ends, math.floor(held / 1000000000), held % 1000000000, 0, 0)
       end
     end
   end
 elseif usual > 1 then
-  local arg, now, time, fits = ARGV[1], given, given, true
-  local values, sums = redis.call('MGET', unpack(KEYS, 1, usual)), {}
+  local sums, fits = {}, true
   for n = 1, usual do
-    local value = values[n]
-    if not value or #value ~= 32 then fits = false break end
-    local stamp, ends, hi, lo = struct.unpack('>dddd', value)
-    by_hi, by_lo, max_hi, max_lo = struct.unpack('>dddd', arg, 72 * n - 55)
-    hi, lo = hi + by_hi, lo + by_lo
-    if lo >= 1000000000 then hi, lo = hi + 1, lo - 1000000000 end
-    if hi > max_hi or hi == max_hi and lo > max_lo then fits = false break end
-    if now < 0 then now = ends + 60000 - redis.call('PTTL', KEYS[1]) end
-    -- No counter goes back behind its newest window, and the others not behind that.
-    time = math.max(time, now, stamp)
-    sums[n] = struct.pack('>dd', hi, lo)
+    sums[n] = redis.pcall('INCRBY', KEYS[n], ARGV[n + 1])
+    max, by = struct.unpack('>dd', arg, 16 * n - 7)
+    fits = type(sums[n]) == 'number' and sums[n] > by and sums[n] <= max
+    if not fits then break end
   end
-  if fits then
-    for n = 1, usual do
-      if time >= struct.unpack('>d', values[n], 9) then fits = false break end
+  if fits then return sums end
+  for n, sum in ipairs(sums) do
+    if type(sum) == 'number' then
+      by = struct.unpack('>d', arg, 16 * n + 1)
+      if sum == by then redis.call('DEL', KEYS[n]) else redis.call('DECRBY', KEYS[n], ARGV[n + 1]) end
     end
-  end
-  if fits then
-    for n = 1, usual do redis.call('SETRANGE', KEYS[n], '16', sums[n]) end
-    values[usual + 1] = struct.pack('>d', now)
-    return table.concat(values)
   end
 end

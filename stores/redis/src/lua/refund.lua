@@ -1,17 +1,23 @@
 -- Takes charges back, each only from the window that was charged.
 --
--- KEYS  one for each refund
--- ARGV  (the time, or -1 for the server's); for each refund (1 if it slides, the stamp, the amount hi lo)
+-- KEYS  one for each refund; the declarations
+-- ARGV  (the time, or -1 for the server's, 1 if a caller's time is noted, for how long declarations are kept); for each refund (1 if it slides, the stamp, the amount hi lo, start and end of
+--       the window that its key names or 0 0)
 -- Reply `refunded`
 -- What is in parentheses is doubles in one string.
 
-local now = read_clock(struct.unpack('>d', ARGV[1]))
+local given, ticks, declared_for = struct.unpack('>ddd', ARGV[1])
+local now, declarations = read_clock(given), KEYS[#KEYS]
+if given >= 0 then
+  now = advance(now, given, read_newest(declarations))
+  if ticks == 1 then write_newest(declarations, now, declared_for) end
+end
 
-local function refund_fixed(key, stamp, by_hi, by_lo)
-  local start, ends, hi, lo = read_fixed(key)
-  if start ~= stamp or now >= ends then return end
+local function refund_fixed(key, stamp, by_hi, by_lo, start, ends)
+  local stored, hi, lo = read_fixed(key, start)
+  if stored ~= stamp or now >= ends then return end
   hi, lo = subtract(hi, lo, by_hi, by_lo)
-  write_fixed(key, start, ends, hi, lo, 'KEEPTTL')
+  write_fixed(key, start, stamp, hi, lo, 'KEEPTTL')
 end
 
 local function refund_sliding(key, stamp, by_hi, by_lo)
@@ -28,11 +34,11 @@ local function refund_sliding(key, stamp, by_hi, by_lo)
   write_head(key, head, head.newest, head.length, hi, lo)
 end
 
-for n, key in ipairs(KEYS) do
-  local sliding, stamp, hi, lo = struct.unpack('>dddd', ARGV[n + 1])
+for n = 1, #KEYS - 1 do
+  local sliding, stamp, hi, lo, start, ends = struct.unpack('>dddddd', ARGV[n + 1])
   if hi > 0 or lo > 0 then
     local refund = sliding == 1 and refund_sliding or refund_fixed
-    refund(key, stamp, hi, lo)
+    refund(KEYS[n], stamp, hi, lo, start, ends)
   end
 end
 return 'refunded'

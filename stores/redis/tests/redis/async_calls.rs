@@ -70,7 +70,7 @@ impl Subject for AsyncRedis {
     }
 
     fn time_kept(&self) -> TimeKept {
-        TimeKept::EachCounter
+        TimeKept::Store
     }
 }
 

@@ -20,7 +20,7 @@ impl Subject for Redis {
     }
 
     fn time_kept(&self) -> TimeKept {
-        TimeKept::EachCounter
+        TimeKept::Store
     }
 }
 
