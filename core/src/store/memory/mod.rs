@@ -127,6 +127,9 @@ impl MemoryStore {
         let now = self.time(given);
         if intent == Intent::Take {
             held.iter_mut().for_each(|shard| shard.tidy(now));
+            if let Some(usage) = charge_all(batch, &places, &mut held, now) {
+                return Outcome { verdict: Verdict::Reserved, usage, now: given };
+            }
         }
         let mut seen: SmallVec<[Seen<'_>; 2]> = SmallVec::with_capacity(places.len());
         for (slot, place) in batch.slots.iter().zip(&places) {
@@ -227,6 +230,42 @@ fn merge_repeated(batch: &Batch<'_>, slots: &[(usize, u64, usize)], places: &mut
             }
         }
     }
+}
+
+/// Charges counters that are all fixed, live, and stay within their maxima: one look-up for each. `None` has changed nothing
+/// that anybody can see, and leaves the batch to be judged.
+fn charge_all(
+    batch: &Batch<'_>,
+    places: &[Place],
+    held: &mut [MutexGuard<'_, Shard>],
+    now: Timestamp,
+) -> Option<SmallVec<[Usage; 2]>> {
+    if !batch.guards.is_empty() || batch.approval.is_some() {
+        return None;
+    }
+    let mut usage = SmallVec::with_capacity(places.len());
+    for (slot, place) in batch.slots.iter().zip(places) {
+        let (scope, charge) = (slot.scope.as_bytes(), slot.charge.map_or(0, Amount::as_micros));
+        // One that is named twice is charged with both together.
+        let charged = if charge == place.added {
+            let shard = at_held_mut(held, place);
+            shard.charge_within(slot.counter, place.hash, scope, now, charge, slot.max)
+        } else {
+            None
+        };
+        match charged {
+            Some(charged) => usage.push(charged),
+            None => {
+                for ((slot, place), usage) in batch.slots.iter().zip(places).zip(&usage) {
+                    let Usage { stamp, .. } = *usage;
+                    let shard = at_held_mut(held, place);
+                    shard.refund(slot.counter.id, place.hash, slot.scope.as_bytes(), stamp, place.added, now);
+                }
+                return None;
+            }
+        }
+    }
+    Some(usage)
 }
 
 #[expect(clippy::indexing_slicing, reason = "`hold` made the index of the lock that it pushed")]
