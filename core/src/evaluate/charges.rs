@@ -22,6 +22,9 @@ impl Compiled {
         facts: &Facts<'_, A, I>,
         prepared: &mut Prepared<'p>,
     ) -> Result<Option<Ruling>, Unreadable> {
+        if counting.len() > prepared.batch.slots.inline_size() {
+            prepared.batch.slots.reserve_exact(counting.len());
+        }
         for step in counting {
             if let Some(index) = step.charge {
                 let Some(declared) = self.declared(index) else { continue };

@@ -15,11 +15,11 @@ use crate::trace::{Sink, Step};
 pub(crate) struct Prepared<'p> {
     pub(crate) batch: Batch<'p>,
     /// The declared counter of each slot.
-    pub(crate) declared: SmallVec<[u32; 2]>,
+    pub(crate) declared: SmallVec<[u32; 4]>,
     /// What the tests of the guards were written as, in order.
     pub(crate) states: SmallVec<[&'p StateTest; 1]>,
     /// The rule of each bound, by its order.
-    rules: SmallVec<[u32; 2]>,
+    rules: SmallVec<[u32; 4]>,
     approval: Option<(u32, Box<str>)>,
 }
 

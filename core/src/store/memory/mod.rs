@@ -162,7 +162,7 @@ impl MemoryStore {
     }
 
     /// Locks every shard that the batch touches, in ascending order and each once.
-    fn hold(&self, batch: &Batch<'_>) -> (SmallVec<[Place; 2]>, SmallVec<[MutexGuard<'_, Shard>; 2]>) {
+    fn hold(&self, batch: &Batch<'_>) -> (SmallVec<[Place; 2]>, SmallVec<[MutexGuard<'_, Shard>; 4]>) {
         let mut slots: SmallVec<[(usize, u64, usize); 4]> = SmallVec::with_capacity(batch.slots.len());
         let mut places: SmallVec<[Place; 2]> = SmallVec::with_capacity(batch.slots.len());
         for (index, slot) in batch.slots.iter().enumerate() {
@@ -172,7 +172,7 @@ impl MemoryStore {
             places.push(Place { hash, held: 0, added });
         }
         slots.sort_unstable();
-        let mut held: SmallVec<[MutexGuard<'_, Shard>; 2]> = SmallVec::new();
+        let mut held: SmallVec<[MutexGuard<'_, Shard>; 4]> = SmallVec::new();
         let mut last = None;
         for (shard, _, index) in &slots {
             if last != Some(*shard) {
