@@ -48,9 +48,9 @@ export declare class NativePlan {
   release(packed: string, now?: number | undefined | null): void
   /** Makes the charges of a decision that came from `increment_from` smaller. */
   settle(packed: string, actual: string, now?: number | undefined | null): void
-  /** `release` on another thread. */
+  /** `release` without blocking. */
   releaseAsync(packed: string, now?: number | undefined | null): Promise<[code: string, message: string] | null>
-  /** `settle` on another thread. */
+  /** `settle` without blocking. */
   settleAsync(packed: string, actual: string, now?: number | undefined | null): Promise<[code: string, message: string] | null>
 }
 export type Plan = NativePlan

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use callgate::{Decision, Engine, Policy, Unreadable};
-use napi::bindgen_prelude::{AsyncTask, FromNapiValue};
+use napi::bindgen_prelude::FromNapiValue;
 use napi::{Env, JsString, JsValue, Unknown};
 use napi_derive::napi;
 
@@ -45,6 +45,19 @@ pub struct Step {
     pub parent: u32,
     /// The member's name.
     pub name: String,
+}
+
+impl Plan {
+    fn finish_async<'e>(
+        &self,
+        env: &'e Env,
+        packed: &Bytes,
+        how: Finish,
+        now: Option<f64>,
+    ) -> Result<Unknown<'e>, Failure> {
+        let finishing = Finishing::new(self.plan.clone(), self.plan.charges(packed)?, how, now);
+        finishing.promise(env).map_err(|error| failure("store_transient", error.reason))
+    }
 }
 
 impl Planned {
@@ -204,26 +217,26 @@ impl Plan {
         finish(&self.plan.engine, self.plan.charges(&packed)?, &Finish::Settle(amount(&actual)?), now)
     }
 
-    /// `release` on another thread.
+    /// `release` without blocking.
     #[napi(catch_unwind, ts_return_type = "Promise<[code: string, message: string] | null>")]
-    pub fn release_async(
+    pub fn release_async<'e>(
         &self,
+        env: &'e Env,
         #[napi(ts_arg_type = "string")] packed: Bytes,
         now: Option<f64>,
-    ) -> Result<AsyncTask<Finishing>, Failure> {
-        let charges = self.plan.charges(&packed)?;
-        Ok(AsyncTask::new(Finishing::new(self.plan.engine.clone(), charges, Finish::Release, now)))
+    ) -> Result<Unknown<'e>, Failure> {
+        self.finish_async(env, &packed, Finish::Release, now)
     }
 
-    /// `settle` on another thread.
+    /// `settle` without blocking.
     #[napi(catch_unwind, ts_return_type = "Promise<[code: string, message: string] | null>")]
-    pub fn settle_async(
+    pub fn settle_async<'e>(
         &self,
+        env: &'e Env,
         #[napi(ts_arg_type = "string")] packed: Bytes,
         actual: String,
         now: Option<f64>,
-    ) -> Result<AsyncTask<Finishing>, Failure> {
-        let (charges, how) = (self.plan.charges(&packed)?, Finish::Settle(amount(&actual)?));
-        Ok(AsyncTask::new(Finishing::new(self.plan.engine.clone(), charges, how, now)))
+    ) -> Result<Unknown<'e>, Failure> {
+        self.finish_async(env, &packed, Finish::Settle(amount(&actual)?), now)
     }
 }

@@ -3,12 +3,16 @@
 //! In: the charges and how to finish them. Out: nothing, or an error with a code. That they are finished at most once is the
 //! TypeScript half's to see to: it holds them.
 
-use std::sync::Arc;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 
 use callgate::{Amount, Engine, Number, Reservation as Charges, SettleError, StoreError};
-use napi::{Env, Error, Task};
+use callgate_host::carry;
+use napi::{Env, Error, JsValue as _, Task, Unknown};
 
 use crate::clock;
+use crate::engine::Unblocking;
+use crate::plan::Planned;
 
 /// An error whose status is the code that JS shows.
 pub(crate) type Failure = Error<String>;
@@ -41,41 +45,83 @@ pub(crate) fn finish(
 ) -> Result<(), Failure> {
     clock::at(now, || match how {
         Finish::Release => engine.release(charges).map_err(|error| store_failure(&error)),
-        Finish::Settle(actual) => engine.settle(charges, *actual).map_err(|error| match &error {
-            SettleError::Larger { .. } => failure("larger", &error),
-            SettleError::NothingToSettle => failure("nothing_to_settle", &error),
-            SettleError::Store(store) => store_failure(store),
-            _ => failure("settle", &error),
-        }),
+        Finish::Settle(actual) => engine.settle(charges, *actual).map_err(|error| settle_failure(&error)),
     })
 }
 
-/// A finish that waits for its store on another thread.
-pub struct Finishing {
-    engine: Arc<Engine>,
+fn settle_failure(error: &SettleError) -> Failure {
+    match error {
+        SettleError::Larger { .. } => failure("larger", error),
+        SettleError::NothingToSettle => failure("nothing_to_settle", error),
+        SettleError::Store(store) => store_failure(store),
+        _ => failure("settle", error),
+    }
+}
+
+/// A finish that must not block JS: without blocking anything for stores in a network, on another thread for those in a file.
+pub(crate) struct Finishing {
+    plan: Planned,
     charges: Option<Charges>,
     how: Finish,
     now: Option<f64>,
 }
 
+/// The code and the message of what went wrong: neither a task's nor a promise's own error has room for a code.
+type Failed = Option<Vec<String>>;
+
 impl Finishing {
-    pub(crate) fn new(engine: Arc<Engine>, charges: Charges, how: Finish, now: Option<f64>) -> Self {
-        Self { engine, charges: Some(charges), how, now }
+    pub(crate) fn new(plan: Planned, charges: Charges, how: Finish, now: Option<f64>) -> Self {
+        Self { plan, charges: Some(charges), how, now }
+    }
+
+    /// The promise of what went wrong, if anything did.
+    pub(crate) fn promise(self, env: &Env) -> napi::Result<Unknown<'_>> {
+        let Some(unblocking) = self.plan.unblocking.clone() else {
+            return Ok(env.spawn(self)?.promise_object().to_unknown());
+        };
+        let (deferred, promise) = env.create_deferred()?;
+        let finish = async move { self.finish_with(&unblocking).await.err() };
+        carry(finish, move |failed| {
+            deferred.resolve(move |_: Env| match failed {
+                Some(failed) => Ok(failed.map(parts)),
+                None => Err(napi::Error::from_reason("the charges could not be given back")),
+            });
+        })?;
+        Ok(promise.to_unknown())
+    }
+
+    async fn finish_with(mut self, unblocking: &Unblocking) -> Result<(), Failure> {
+        let Some(charges) = self.charges.take() else { return Ok(()) };
+        let (engine, store) = (&self.plan.engine, &*unblocking.store);
+        let mut finish = pin!(async {
+            match &self.how {
+                Finish::Release => {
+                    engine.release_with(charges, store).await.map_err(|error| store_failure(&error))
+                }
+                Finish::Settle(actual) => {
+                    let settled = engine.settle_with(charges, *actual, store).await;
+                    settled.map_err(|error| settle_failure(&error))
+                }
+            }
+        });
+        poll_fn(|context| clock::at(self.now, || finish.as_mut().poll(context))).await
     }
 }
 
-impl Task for Finishing {
-    /// The code and the message of what went wrong: a task's own error has no room for a code.
-    type Output = Option<(String, String)>;
-    type JsValue = Option<Vec<String>>;
+fn parts(failure: Failure) -> Vec<String> {
+    vec![failure.status, failure.reason]
+}
 
-    fn compute(&mut self) -> napi::Result<Self::Output> {
+impl Task for Finishing {
+    type Output = Failed;
+    type JsValue = Failed;
+
+    fn compute(&mut self) -> napi::Result<Failed> {
         let Some(charges) = self.charges.take() else { return Ok(None) };
-        let finished = finish(&self.engine, charges, &self.how, self.now);
-        Ok(finished.err().map(|error| (error.status, error.reason)))
+        Ok(finish(&self.plan.engine, charges, &self.how, self.now).err().map(parts))
     }
 
-    fn resolve(&mut self, _env: Env, failed: Self::Output) -> napi::Result<Self::JsValue> {
-        Ok(failed.map(|(code, message)| vec![code, message]))
+    fn resolve(&mut self, _env: Env, failed: Failed) -> napi::Result<Failed> {
+        Ok(failed)
     }
 }

@@ -10,7 +10,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-import { Engine } from "callgate";
+import { Engine, StoreError } from "callgate";
 
 const TIMEOUT = 500;
 
@@ -71,6 +71,24 @@ test("the decision is the same as without await", async () => {
     assert.equal(raw.json, waited.json.replace('"used":"2"', '"used":"3"'));
     await raw.reservation?.releaseAsync();
     assert.equal(both.evaluate("t", {}).counters[0]?.used, "3");
+  });
+});
+
+test("charges are given back without blocking, once, and with the errors of what does not wait", async () => {
+  await withServer(async (url, server) => {
+    const policy = `{version: "1", default: deny, tools: {t: {limits: [
+      {counter: c, window: 366d, max: 100, increment_from: args.n}]}}}`;
+    const paid = Engine.fromString(policy, { store: url, storeTimeoutMs: TIMEOUT });
+    const decisions = await Promise.all(Array.from({ length: 10 }, () => paid.evaluateAsync("t", { n: 10 })));
+    const held = decisions.map(({ reservation }) => reservation!);
+    assert.equal((await paid.evaluateAsync("t", { n: 1 })).allowed, false);
+    await Promise.all(held.map((one, at) => (at < 5 ? one.releaseAsync() : at < 8 ? one.settleAsync("7.5") : null)));
+    await assert.rejects(held[0]!.releaseAsync(), { code: "finished" });
+    await assert.rejects(held[8]!.settleAsync(11), { code: "larger" });
+    assert.equal((await paid.evaluateAsync("t", { n: 0 })).counters[0]?.used, "42.5");
+    server.kill("SIGSTOP");
+    await assert.rejects(held[9]!.releaseAsync(), StoreError);
+    server.kill("SIGCONT");
   });
 });
 

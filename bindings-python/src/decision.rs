@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyString, PyTuple};
 
+use crate::in_force::Replaceable;
 use crate::policy::digest;
 use crate::reservation::Reservation;
 
@@ -20,7 +21,7 @@ pub(crate) struct Decision {
     allowed: Py<PyBool>,
     inner: callgate::Decision<'static>,
     /// What finishes the reservation; only a decision that asked a store can have one.
-    engine: Option<Arc<callgate::Engine>>,
+    engine: Option<Arc<Replaceable>>,
     /// Made when it is asked for, once: every reader gets the same, which can be finished once.
     reservation: PyOnceLock<Option<Py<Reservation>>>,
 }
@@ -48,11 +49,7 @@ pub(crate) struct CounterUse {
 
 impl Decision {
     /// A decision of `engine`.
-    pub(crate) fn new(
-        py: Python<'_>,
-        engine: &Arc<callgate::Engine>,
-        inner: callgate::Decision<'static>,
-    ) -> Self {
+    pub(crate) fn new(py: Python<'_>, engine: &Arc<Replaceable>, inner: callgate::Decision<'static>) -> Self {
         let engine = inner.counters().next().map(|_| engine.clone());
         Self { engine, ..Self::uncharged(py, inner) }
     }

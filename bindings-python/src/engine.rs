@@ -39,7 +39,7 @@ impl Engine {
         Self { parts, kept: Kept::new(py), watch: Mutex::new(None) }
     }
 
-    pub(crate) fn core(&self) -> &Arc<callgate::Engine> {
+    pub(crate) fn core(&self) -> &callgate::Engine {
         self.parts.engine.core()
     }
 
@@ -49,7 +49,7 @@ impl Engine {
 
     /// The face of the store that does not block, if it has one, and the time for what it is asked.
     pub(crate) fn unblocking(&self) -> Option<(Arc<dyn callgate::AsyncStore>, callgate::Timestamp)> {
-        let store = self.parts.waiting.as_ref()?.unblocking()?;
+        let store = self.parts.engine.unblocking()?;
         Some((store, self.parts.clock.clock.now()))
     }
 
@@ -78,7 +78,7 @@ impl Engine {
         about: Option<About>,
     ) -> PyResult<Py<Decision>> {
         self.parts.clock.check()?;
-        let decision = Bound::new(py, Decision::new(py, self.core(), decision))?;
+        let decision = Bound::new(py, Decision::new(py, &self.parts.engine, decision))?;
         self.parts.observer.tell(&decision, about)?;
         Ok(decision.unbind())
     }
@@ -92,7 +92,7 @@ impl Engine {
         about: Option<About>,
     ) -> PyResult<Py<Decision>> {
         self.parts.clock.check()?;
-        let decision = in_force.decision(py, self.core(), decision)?;
+        let decision = in_force.decision(py, &self.parts.engine, decision)?;
         self.parts.observer.tell(&decision, about)?;
         Ok(decision.unbind())
     }
@@ -254,7 +254,7 @@ impl Engine {
         approved: Option<Approved>,
     ) -> PyResult<Py<PyAny>> {
         let (py, engine) = (slf.py(), slf.get());
-        if engine.parts.in_memory {
+        if engine.parts.engine.is_in_memory() {
             return engine.evaluate(py, tool, args, identity, approved).map(Py::into_any);
         }
         let budget = Budget::new();

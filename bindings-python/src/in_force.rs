@@ -14,15 +14,18 @@ use pyo3::types::PyList;
 
 use crate::decision::Decision;
 use crate::names;
+use crate::store::Waiting;
 
 /// Slots of the table of shared decisions: more than the tools of most servers, in 4 KiB.
 const SLOTS: usize = 1 << 8;
 /// Slots that are tried for a decision before it is made for the one call.
 const PROBES: usize = 4;
 
-/// An engine of the core, and how often its policy was replaced. Every replacement must go through here.
+/// An engine of the core with its store, and how often its policy was replaced. Every replacement must go through here.
 pub(crate) struct Replaceable {
-    engine: Arc<callgate::Engine>,
+    engine: callgate::Engine,
+    /// The store, if asking it waits.
+    waiting: Option<Arc<Waiting>>,
     replaced: AtomicUsize,
 }
 
@@ -41,12 +44,22 @@ pub(crate) struct InForce {
 pub(crate) struct Kept(Py<PyList>);
 
 impl Replaceable {
-    pub(crate) fn new(engine: callgate::Engine) -> Self {
-        Self { engine: Arc::new(engine), replaced: AtomicUsize::new(0) }
+    pub(crate) fn new(engine: callgate::Engine, waiting: Option<Arc<Waiting>>) -> Self {
+        Self { engine, waiting, replaced: AtomicUsize::new(0) }
     }
 
-    pub(crate) fn core(&self) -> &Arc<callgate::Engine> {
+    pub(crate) fn core(&self) -> &callgate::Engine {
         &self.engine
+    }
+
+    /// Whether asking the store never waits.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.waiting.is_none()
+    }
+
+    /// The face of the store that does not block, if it has one.
+    pub(crate) fn unblocking(&self) -> Option<Arc<dyn callgate::AsyncStore>> {
+        self.waiting.as_ref()?.unblocking()
     }
 
     /// Puts another policy in force, for every call from here on.
@@ -73,7 +86,7 @@ impl Kept {
             return Ok(kept);
         }
         let decisions = (0..SLOTS).map(|_| PyOnceLock::new()).collect();
-        let new = Bound::new(py, InForce { policy: engine.engine.policy(), replaced, decisions })?;
+        let new = Bound::new(py, InForce { policy: engine.core().policy(), replaced, decisions })?;
         // The whole content at once: what was there may be of any length, since `gc` shows lists to everybody.
         list.set_slice(0, list.len(), PyList::new(py, [&new])?.as_any())?;
         Ok(new)
@@ -90,7 +103,7 @@ impl InForce {
     pub(crate) fn decision<'py>(
         &self,
         py: Python<'py>,
-        engine: &Arc<callgate::Engine>,
+        engine: &Arc<Replaceable>,
         decision: callgate::Decision<'_>,
     ) -> PyResult<Bound<'py, Decision>> {
         if !is_shared(&decision) {

@@ -10,6 +10,7 @@ mod decision;
 mod engine;
 mod error;
 mod explanation;
+mod finishing;
 mod in_force;
 mod integer;
 mod keys;
@@ -39,6 +40,8 @@ mod _native {
     use crate::engine::Engine;
     #[pymodule_export]
     use crate::explanation::{Check, Explanation};
+    #[pymodule_export]
+    use crate::finishing::Finishing;
     #[pymodule_export]
     use crate::pending::{_stop_handing_over, PendingCall};
     #[pymodule_export]

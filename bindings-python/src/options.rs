@@ -15,7 +15,7 @@ use crate::clock::ChosenClock;
 use crate::error;
 use crate::in_force::Replaceable;
 use crate::observe::Observer;
-use crate::store::{self, Waiting};
+use crate::store;
 
 /// The longest time-out of a store in seconds.
 const LONGEST: f64 = 86_400.0;
@@ -34,10 +34,6 @@ pub(crate) struct Options<'a, 'py> {
 /// What an engine consists of.
 pub(crate) struct Parts {
     pub(crate) engine: Arc<Replaceable>,
-    /// Whether asking the store never waits.
-    pub(crate) in_memory: bool,
-    /// The store, if asking it waits.
-    pub(crate) waiting: Option<Arc<Waiting>>,
     pub(crate) on_store_error: OnStoreError,
     pub(crate) clock: ChosenClock,
     pub(crate) observer: Observer,
@@ -65,8 +61,7 @@ impl Options<'_, '_> {
             .clock(clock.clock.clone())
             .on_store_error(on_store_error)
             .build();
-        let in_memory = waiting.is_none();
-        let engine = Arc::new(Replaceable::new(core));
-        Ok(Parts { engine, in_memory, waiting, on_store_error, clock, observer })
+        let engine = Arc::new(Replaceable::new(core, waiting));
+        Ok(Parts { engine, on_store_error, clock, observer })
     }
 }

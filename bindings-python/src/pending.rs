@@ -230,7 +230,7 @@ static CLOSED: AtomicBool = AtomicBool::new(false);
 static INSIDE: AtomicU32 = AtomicU32::new(0);
 
 /// Runs `work` with the GIL, unless the interpreter is shutting down: a thread that waits for the GIL then never comes back.
-fn hand_over(work: impl FnOnce(Python<'_>)) {
+pub(crate) fn hand_over(work: impl FnOnce(Python<'_>)) {
     INSIDE.store(std::process::id(), Ordering::SeqCst);
     if !CLOSED.load(Ordering::SeqCst) {
         let _ = Python::try_attach(work);

@@ -7,20 +7,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use callgate::{Amount, Number};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyString};
 
 use crate::error;
+use crate::finishing::Finishing;
+use crate::in_force::Replaceable;
 use crate::integer;
 
 /// The charges of an allowed call. Dropped, they stand.
 #[pyclass(module = "callgate", frozen)]
 pub(crate) struct Reservation {
-    engine: Arc<callgate::Engine>,
+    engine: Arc<Replaceable>,
     held: Mutex<Option<callgate::Reservation>>,
 }
 
 impl Reservation {
-    pub(crate) fn new(engine: Arc<callgate::Engine>, held: callgate::Reservation) -> Self {
+    pub(crate) fn new(engine: Arc<Replaceable>, held: callgate::Reservation) -> Self {
         Self { engine, held: Mutex::new(Some(held)) }
     }
 
@@ -35,7 +38,7 @@ impl Reservation {
     /// Takes all charges back: the upstream call failed.
     fn release(&self, py: Python<'_>) -> PyResult<()> {
         let held = self.take(py)?;
-        self.engine.release(held).map_err(|error| error::store(py, &error))
+        self.engine.core().release(held).map_err(|error| error::store(py, &error))
     }
 
     /// Makes every charge that came from `increment_from` smaller, to what the call really cost.
@@ -43,7 +46,23 @@ impl Reservation {
         // Before the reservation is taken: a bad amount spends nothing.
         let actual = amount(actual)?;
         let held = self.take(py)?;
-        self.engine.settle(held, actual).map_err(|error| error::settle(py, &error))
+        self.engine.core().settle(held, actual).map_err(|error| error::settle(py, &error))
+    }
+
+    /// `release`, without blocking the event loop. A coroutine.
+    fn release_async<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        finish_async(slf, None)
+    }
+
+    /// `settle`, without blocking the event loop. A coroutine.
+    fn settle_async<'py>(slf: &Bound<'py, Self>, actual: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        finish_async(slf, Some(actual))
+    }
+
+    /// What waits for the store, for `release_async` and `settle_async`.
+    fn _finish(&self, py: Python<'_>, actual: Option<&Bound<'_, PyAny>>) -> PyResult<Finishing> {
+        let actual = actual.map(amount).transpose()?;
+        Ok(Finishing::new(self.engine.clone(), self.take(py)?, actual))
     }
 
     /// Whether it can still be released or settled.
@@ -55,6 +74,15 @@ impl Reservation {
     fn __repr__(&self) -> &'static str {
         if self.open() { "<Reservation open>" } else { "<Reservation finished>" }
     }
+}
+
+fn finish_async<'py>(
+    reservation: &Bound<'py, Reservation>,
+    actual: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    static FINISH: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let finish = FINISH.import(reservation.py(), "callgate._awaiting", "finish")?;
+    finish.call1((reservation, actual))
 }
 
 /// An exact amount: an `int`, a `float` by its shortest decimal, a `Decimal` or a string of digits.

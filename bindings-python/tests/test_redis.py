@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,52 @@ def test_the_decision_is_the_same_as_without_await(server: Server) -> None:
     assert first.reservation is not None
     first.reservation.release()
     assert waited.evaluate("t").counters[0].used == second.counters[0].used
+
+
+def test_charges_are_given_back_without_threads(server: Server) -> None:
+    policy = """{version: "1", default: deny, tools: {t: {limits: [
+        {counter: c, window: 366d, max: 100, increment_from: args.n}]}}}"""
+    engine = callgate.Engine.from_str(policy, store=f"redis://127.0.0.1:{server.port}", timeout=30.0)
+
+    async def scenario() -> None:
+        asked = [await engine.evaluate_async("t", {"n": 10}) for _ in range(10)]
+        held = [decision.reservation for decision in asked if decision.reservation is not None]
+        assert len(held) == 10 and not (await engine.evaluate_async("t", {"n": 1})).allowed
+        before = threading.active_count()
+        releases = [one.release_async() for one in held[:5]]
+        assert all(one.open for one in held), "nothing is done before it is awaited"
+        await asyncio.gather(*releases, *(one.settle_async("7.5") for one in held[5:9]))
+        assert threading.active_count() == before
+        # Each once, and with the errors of what does not wait.
+        for finish in (held[0].release_async, held[5].release_async, lambda: held[6].settle_async(1)):
+            with pytest.raises(callgate.ReservationError):
+                await finish()
+        with pytest.raises(ValueError):
+            await held[9].settle_async("-1")
+        with pytest.raises(callgate.SettleError) as larger:
+            await held[9].settle_async(11)
+        assert larger.value.code == "larger" and not held[9].open
+        (used,) = (await engine.evaluate_async("t", {"n": 0})).counters
+        assert used.used == Decimal("40")
+
+    asyncio.run(scenario())
+
+
+def test_what_cannot_be_given_back_is_told(server: Server) -> None:
+    engine = server.engine(9, TIMEOUT)
+
+    async def scenario() -> None:
+        decision = await engine.evaluate_async("t")
+        assert decision.reservation is not None
+        server.process.send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(callgate.StoreError):
+                await decision.reservation.release_async()
+            assert not decision.reservation.open
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+
+    asyncio.run(scenario())
 
 
 def test_the_loop_goes_on_while_the_server_hangs(server: Server) -> None:

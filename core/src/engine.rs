@@ -142,15 +142,15 @@ impl Engine {
 
     /// Decides a call and charges what it costs.
     pub fn decide<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Decision<'t> {
-        self.settle_with(call.tool, |policy, then| policy.evaluate(call, &mut Silent, then))
+        self.decide_by(call.tool, |policy, then| policy.evaluate(call, &mut Silent, then))
     }
 
     /// Decides a call with raw JSON arguments and charges what it costs.
     pub fn decide_json<'t, I: View>(&self, call: &Call<'t, &str, I>) -> Decision<'t> {
-        self.settle_with(call.tool, |policy, then| policy.evaluate_json(call, &mut Silent, then))
+        self.decide_by(call.tool, |policy, then| policy.evaluate_json(call, &mut Silent, then))
     }
 
-    fn settle_with<'t>(
+    fn decide_by<'t>(
         &self,
         tool: &'t str,
         evaluate: impl for<'p> FnOnce(&'p Compiled, &mut Then<'_, 'p>) -> Option<Ruling>,
@@ -262,6 +262,32 @@ impl Engine {
     pub fn settle(&self, reservation: Reservation, actual: Amount) -> Result<(), SettleError> {
         let refunds = reservation.down_to(actual)?;
         Ok(self.store.refund(&refunds, self.clock.now())?)
+    }
+
+    /// [`Engine::release`], but gives back to `store` without blocking. The engine's own store is not used.
+    ///
+    /// # Errors
+    /// Those of [`Engine::release`].
+    pub async fn release_with(
+        &self,
+        reservation: Reservation,
+        store: &dyn AsyncStore,
+    ) -> Result<(), StoreError> {
+        store.refund(&reservation.whole(), self.clock.now()).await
+    }
+
+    /// [`Engine::settle`], but gives back to `store` without blocking. The engine's own store is not used.
+    ///
+    /// # Errors
+    /// Those of [`Engine::settle`].
+    pub async fn settle_with(
+        &self,
+        reservation: Reservation,
+        actual: Amount,
+        store: &dyn AsyncStore,
+    ) -> Result<(), SettleError> {
+        let refunds = reservation.down_to(actual)?;
+        Ok(store.refund(&refunds, self.clock.now()).await?)
     }
 
     /// The store's answer to a batch, for callers that drive the pure evaluation themselves.

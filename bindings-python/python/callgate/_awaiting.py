@@ -1,16 +1,21 @@
-"""`Engine.evaluate_async`: reads the arguments at once, and waits for the store without blocking the event loop."""
+"""What is awaited: `Engine.evaluate_async`, which reads the arguments at once, and the ends of a reservation. None blocks the
+event loop while the store is asked.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import atexit
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from callgate._native import Decision, _stop_handing_over
 
 if TYPE_CHECKING:
-    from callgate._native import Engine
+    from callgate._native import Engine, Reservation
+
+_T = TypeVar("_T")
 
 # Answers come from a thread that Python did not make, and that must not wait for an interpreter that is going.
 atexit.register(_stop_handing_over)
@@ -27,17 +32,28 @@ async def evaluate(
     pending = engine._begin(tool, args, identity, approved)
     if isinstance(pending, Decision):
         return pending
+    return await _wait(pending.start, pending.decide)
+
+
+async def finish(reservation: Reservation, actual: object) -> None:
+    """Releases it, or settles it to `actual`, when awaited."""
+    finishing = reservation._finish(actual)
+    await _wait(finishing.start, finishing.finish)
+
+
+async def _wait(start: Callable[[Callable[[], None]], bool], end: Callable[[], _T]) -> _T:
+    """`end`, which asks the store and waits unless `start` has asked it without."""
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         # Another event loop than asyncio's: there is no executor to borrow, and one store call is short.
-        return pending.decide()
+        return end()
     answered: asyncio.Future[None] = loop.create_future()
-    if pending.start(partial(_wake, loop, answered)):
+    if start(partial(_wake, loop, answered)):
         await answered
-        return pending.decide()
+        return end()
     # A file can only be waited for.
-    return await loop.run_in_executor(None, pending.decide)
+    return await loop.run_in_executor(None, end)
 
 
 def _wake(loop: asyncio.AbstractEventLoop, answered: asyncio.Future[None]) -> None:

@@ -6,7 +6,6 @@ Must not take anything that the client sets for an identity, and must not run th
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 import uuid
@@ -59,7 +58,7 @@ class Permitted:
         if self.reservation is None or not self.reservation.open:
             return
         try:
-            await _without_blocking(self.reservation.release)
+            await self.reservation.release_async()
         except Exception:
             _logger.exception("a reservation could not be released")
 
@@ -165,15 +164,6 @@ def _is_unanswered(error: Exception) -> bool:
 
 async def _awaited(value: Any) -> Any:
     return await value if inspect.isawaitable(value) else value
-
-
-async def _without_blocking(work: Callable[[], None]) -> None:
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        work()  # another event loop than asyncio's: there is no executor to borrow
-        return
-    await loop.run_in_executor(None, work)
 
 
 async def run(permitted: Permitted, handler: Callable[[], Awaitable[Any]]) -> Any:

@@ -40,6 +40,7 @@ __all__ = [
     "Diagnostic",
     "Engine",
     "Explanation",
+    "Finishing",
     "ManualClock",
     "PendingCall",
     "Policy",
@@ -373,6 +374,14 @@ class Reservation:
         Raises `SettleError` for a larger amount or nothing to settle, `ValueError` for no amount, and as `release` does.
         """
 
+    def release_async(self) -> Coroutine[Any, Any, None]:
+        """`release`, without blocking the event loop: as `Engine.evaluate_async` does. Finished once it is awaited."""
+
+    def settle_async(self, actual: int | float | str | Decimal) -> Coroutine[Any, Any, None]:
+        """`settle`, without blocking the event loop: as `Engine.evaluate_async` does. Finished once it is awaited."""
+
+    def _finish(self, actual: object) -> Finishing: ...
+
     @property
     def open(self) -> bool:
         """Whether it can still be finished."""
@@ -442,6 +451,13 @@ class ManualClock:
         """Moves forward by so many seconds; backwards if negative."""
 
     def now(self) -> float: ...
+
+@final
+class Finishing:
+    """Charges on their way back. Not public."""
+
+    def start(self, wake: Callable[[], object]) -> bool: ...
+    def finish(self) -> None: ...
 
 @final
 class PendingCall:

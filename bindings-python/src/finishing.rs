@@ -1,0 +1,105 @@
+//! A reservation that is being finished: what lets `release_async` and `settle_async` wait without blocking.
+//!
+//! In: the charges, taken from the reservation. Out: that they were given back, or why not. Once.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use callgate::{Amount, AsyncStore, SettleError};
+use callgate_host::carry;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+
+use crate::error;
+use crate::in_force::Replaceable;
+use crate::pending::hand_over;
+
+type Finished = Result<(), SettleError>;
+
+/// Charges on their way back. Not public: `release_async` and `settle_async` make and finish it.
+#[pyclass(module = "callgate._native", frozen)]
+pub(crate) struct Finishing {
+    engine: Arc<Replaceable>,
+    /// What the call really cost; nothing if all is taken back.
+    actual: Option<Amount>,
+    state: Mutex<State>,
+}
+
+/// How far it has come.
+enum State {
+    /// The store is yet to be asked.
+    Unasked(callgate::Reservation),
+    /// The store was asked, and what it said is to come.
+    Asked,
+    Answered(Finished),
+    Over,
+}
+
+impl Finishing {
+    pub(crate) fn new(engine: Arc<Replaceable>, held: callgate::Reservation, actual: Option<Amount>) -> Self {
+        Self { engine, actual, state: Mutex::new(State::Unasked(held)) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn finish_with(
+    engine: Arc<Replaceable>,
+    held: callgate::Reservation,
+    actual: Option<Amount>,
+    store: Arc<dyn AsyncStore>,
+) -> Finished {
+    match actual {
+        Some(actual) => engine.core().settle_with(held, actual, &*store).await,
+        None => Ok(engine.core().release_with(held, &*store).await?),
+    }
+}
+
+#[pymethods]
+impl Finishing {
+    /// Asks the store without blocking, and calls `wake` on another thread once `finish` would not wait. Returns false, and
+    /// has done nothing, where the store can only be waited for.
+    fn start(slf: &Bound<'_, Self>, wake: Py<PyAny>) -> bool {
+        let finishing = slf.get();
+        let Some(store) = finishing.engine.unblocking() else { return false };
+        let mut state = finishing.state();
+        let held = match std::mem::replace(&mut *state, State::Asked) {
+            State::Unasked(held) => held,
+            other => {
+                *state = other;
+                return false;
+            }
+        };
+        drop(state);
+        let ask = finish_with(finishing.engine.clone(), held, finishing.actual, store);
+        let this = slf.clone().unbind();
+        let then = move |finished: Option<Finished>| {
+            hand_over(|py| {
+                if let Some(finished) = finished {
+                    *this.get().state() = State::Answered(finished);
+                }
+                if let Err(error) = wake.call0(py) {
+                    error.write_unraisable(py, None);
+                }
+            });
+        };
+        // Without a thread nobody would wake the caller: `finish` then says so at once.
+        carry(ask, then).is_ok()
+    }
+
+    /// Asks the store, unless it was asked, which may wait, and tells what came of it. Once.
+    fn finish(&self, py: Python<'_>) -> PyResult<()> {
+        let taken = std::mem::replace(&mut *self.state(), State::Over);
+        let finished = match taken {
+            State::Unasked(held) => match self.actual {
+                Some(actual) => self.engine.core().settle(held, actual),
+                None => self.engine.core().release(held).map_err(SettleError::from),
+            },
+            State::Answered(finished) => finished,
+            State::Asked => return Err(PyRuntimeError::new_err("the store could not be asked")),
+            State::Over => return Err(error::finished(py)),
+        };
+        finished.map_err(|error| error::settle(py, &error))
+    }
+}
