@@ -215,7 +215,9 @@ impl Engine {
         let caller = Caller::new(identity);
         let text = text.to_str().unwrap_or(LONE_SURROGATE);
         let call = Call::new(tool, text).identity(caller.identity(&budget));
-        let decision = self.core().decide_json(&with_approval(call, approved.as_ref()));
+        let call = with_approval(call, approved.as_ref());
+        let in_force = self.kept.now(py, &self.parts.engine)?;
+        let decision = self.core().complete(in_force.get().policy().evaluate_json(&call));
         let about = if self.parts.observer.listens() {
             let identity = caller.identity(&budget);
             match RawJson::parse(text) {
@@ -228,7 +230,7 @@ impl Engine {
         } else {
             None
         };
-        self.finish(py, decision.into_owned(), about)
+        self.finish_by(py, in_force.get(), decision, about)
     }
 
     /// Does nothing, with the signature of `evaluate`: what a call across the border costs by itself.

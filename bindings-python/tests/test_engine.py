@@ -123,6 +123,7 @@ def test_equal_decisions_are_one_object_until_another_policy_is_in_force() -> No
     subject = callgate.Engine.from_str(SHARED)
     allowed = subject.evaluate("pay", {"amount": 1, "currency": "eur"}, "alice")
     assert allowed is subject.evaluate("pay", {"amount": 2, "currency": "eur"}, "bob")
+    assert allowed is subject.evaluate_json("pay", '{"amount": 2, "currency": "eur"}')
     assert allowed.allowed is True and allowed.tool == "pay" and allowed.reservation is None
     by_amount = subject.evaluate("pay", {"amount": 101, "currency": "eur"})
     by_currency = subject.evaluate("pay", {"amount": 1, "currency": "usd"})
