@@ -92,7 +92,10 @@ fn a_batch_that_nobody_answers_is_the_hosts_choice() {
     assert!(policy.evaluate(&Call::new("t", &args)).decided().is_none());
     let free = policy.evaluate_json(&Call::new("free", "{}")).decided().expect("no counter");
     assert!(free.allowed());
-    assert_eq!(free.clone().to_json(), free.into_owned().to_json());
+    let borrowed = free.clone();
+    let owned = free.into_owned();
+    assert_eq!(borrowed.to_json(), owned.to_json());
+    assert_eq!(owned.clone().policy().digest(), policy.digest());
 }
 
 /// A protocol over a wire that carries nothing.

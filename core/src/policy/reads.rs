@@ -113,6 +113,8 @@ tools:
   pay:
     limits:
       - {counter: spend, window: day, max: 9, increment_from: args.amount, scope: identity}
+      - {counter: all, window: day, max: 9, scope: global}
+      - {counter: some, window: day, max: 9, scope: [args.a, args.region.name]}
     rules:
       - {action: evaluate, conditions: [{path: args.a.b, op: eq, value: 1}, {path: args.a, op: eq, value: 1}]}
       - {rate_limit: 1/day}
@@ -124,7 +126,7 @@ tools:
         .unwrap();
         let mut args = policy.reads("pay").args().to_vec();
         args.sort();
-        assert_eq!(args, [vec!["a"], vec!["a", "b"], vec!["amount"], vec!["list"]]);
+        assert_eq!(args, [vec!["a"], vec!["a", "b"], vec!["amount"], vec!["list"], vec!["region", "name"]]);
         let mut identity = policy.reads("pay").identity().to_vec();
         identity.sort();
         assert_eq!(identity, [vec!["id"], vec!["roles"], vec!["session"]]);
