@@ -38,9 +38,6 @@ pub(crate) fn canonical<V: View>(value: &V) -> Result<String, Unreadable> {
 
 /// Recursion is bounded by the ceiling on depth.
 fn write_value<V: View>(value: &V, depth: usize, out: &mut String) -> Result<(), Unreadable> {
-    if depth > ARGUMENT_DEPTH {
-        return Err(Unreadable::TooDeep);
-    }
     // `1e308` has 309 digits here, so a short text can have a long canonical form.
     if out.len() > ARGUMENT_BYTES {
         return Err(Unreadable::TooLarge);
@@ -56,6 +53,8 @@ fn write_value<V: View>(value: &V, depth: usize, out: &mut String) -> Result<(),
         Kind::String(text) => {
             let _ = write_string(out, &text);
         }
+        // As raw text counts levels: what lies in the innermost is no level more.
+        Kind::Array | Kind::Object if depth >= ARGUMENT_DEPTH => return Err(Unreadable::TooDeep),
         Kind::Array => {
             out.push('[');
             let mut failure = None;
@@ -213,6 +212,16 @@ mod tests {
             canonical(&&value).unwrap(),
             "{\"\":true,\"a\":\"\\u0001\\\"é\",\"b\":[1.5,1000,9007199254740993],\"é\":null}"
         );
+        let escaped = r#""\"\\/\b\t\n\f\r\u0000\u001f""#;
+        let text: serde_json::Value = serde_json::from_str(escaped).unwrap();
+        assert_eq!(canonical(&&text).unwrap(), escaped);
+    }
+
+    #[test]
+    fn strings_escape_only_what_they_must() {
+        let escaped = r#""\"\\/\b\t\n\f\r\u0000\u001f~é""#;
+        let value: serde_json::Value = serde_json::from_str(escaped).unwrap();
+        assert_eq!(canonical(&&value).unwrap(), escaped);
     }
 
     #[test]

@@ -252,4 +252,62 @@ tools:
         assert_eq!(help(4), "did you mean `create_charge`?");
         assert!(lint("tools: [", Format::Yaml, &&tools).is_err());
     }
+
+    /// What a schema leaves open is not warned of; what it closes is, in any form of the list of tools.
+    #[test]
+    fn follows_schemas_as_far_as_they_go() {
+        let policy = |path: &str| {
+            format!(
+                "version: \"1\"\ndefault: deny\ntools: {{t: {{deny_if: [{{path: '{path}', op: eq, value: 1}}]}}}}\n"
+            )
+        };
+        let a = json!({"a": {"properties": {"b": {}}}, "l": {"items": {"properties": {"b": {}}}}});
+        let with = |more: serde_json::Value| {
+            let mut schema = json!({"properties": a});
+            schema.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+            schema
+        };
+        let plain = with(json!({}));
+        for (schema, path, known) in [
+            (plain.clone(), "args.a", true),
+            (plain.clone(), "args.a.b.c", true),
+            (plain.clone(), "args.a.c", false),
+            (plain.clone(), "args.a[0].c", true),
+            (plain.clone(), "args.l[0].b", true),
+            (plain.clone(), "args.l[0].c", false),
+            (plain.clone(), "args.l.b", true),
+            (plain.clone(), "args.c", false),
+            (plain.clone(), "args[0]", true),
+            (plain.clone(), "identity.c", true),
+            (with(json!({"$ref": "#/a"})), "args.c", true),
+            (with(json!({"allOf": []})), "args.c", true),
+            (with(json!({"anyOf": []})), "args.c", true),
+            (with(json!({"oneOf": []})), "args.c", true),
+            (with(json!({"patternProperties": {}})), "args.c", true),
+            (with(json!({"additionalProperties": true})), "args.c", true),
+            (with(json!({"additionalProperties": {}})), "args.c", true),
+            (with(json!({"additionalProperties": false})), "args.c", false),
+            (json!({}), "args.c", true),
+            (json!(7), "args.c", true),
+            (json!({"items": {"properties": {}}}), "args[0].c", false),
+        ] {
+            let list = json!([{"name": "t", "inputSchema": schema}, {"inputSchema": {}}, 7]);
+            for tools in [json!({"tools": list}), list] {
+                let found = lint(&policy(path), Format::Yaml, &&tools).unwrap();
+                let codes: Vec<_> = found.iter().map(Diagnostic::code).collect();
+                let expected: &[&str] = if known { &[] } else { &["unknown_argument"] };
+                assert_eq!(codes, expected, "{path} {tools}");
+            }
+        }
+        let none = json!([{"name": "t", "inputSchema": {"items": {"properties": {}}, "properties": {}}}]);
+        for path in ["args.c", "args[0].c"] {
+            let found = lint(&policy(path), Format::Yaml, &&none).unwrap();
+            assert_eq!(found[0].help(), Some("arguments that the tools take: none"), "{path}");
+        }
+        for tools in [json!({}), json!(null), json!({"tools": 7}), json!([])] {
+            let found = lint(&policy("args.c"), Format::Yaml, &&tools).unwrap();
+            assert_eq!(found[0].code(), "unmatched_entry", "{tools}");
+            assert_eq!(found[0].help(), Some("the server offers 0 tools, none of which this names"));
+        }
+    }
 }

@@ -111,9 +111,8 @@ impl Pattern {
 fn states(hir: &Hir) -> u64 {
     match hir.kind() {
         HirKind::Empty => 0,
-        HirKind::Look(_) => 1,
+        HirKind::Look(_) | HirKind::Class(Class::Bytes(_)) => 1,
         HirKind::Literal(literal) => length(literal.0.len()),
-        HirKind::Class(Class::Bytes(_)) => 1,
         // A search follows one encoding of a character at a time.
         HirKind::Class(Class::Unicode(class)) => {
             length(class.ranges().last().map_or(1, |range| range.end().len_utf8()))

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callgate::{
-    Amount, Approval, Call, Decision, Engine, Identity, ManualClock, MemoryStore, Policy, Reservation,
-    Timestamp,
+    Amount, Approval, Call, Decision, Engine, Identity, ManualClock, MemoryStore, Policy, RawView,
+    Reservation, Timestamp, View,
 };
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::caller::Caller;
+use crate::plain::Plain;
 
 /// A file of cases.
 #[derive(Debug, Deserialize)]
@@ -80,6 +81,10 @@ pub enum Form {
     Raw,
     /// As host values.
     Value,
+    /// As host values whose view does no more than it must.
+    Plain,
+    /// As raw JSON text, to the policy alone, whose answer the engine completes.
+    Halves,
 }
 
 const START: &str = "2026-11-21T10:00:00.000Z";
@@ -204,13 +209,13 @@ impl Step {
 
     fn call(&self, engine: &Engine, form: Form, approval: Option<Approval<'_>>) -> Decision<'static> {
         match form {
-            Form::Raw => {
-                let caller = Caller::read(self.identity.as_deref()).unwrap();
-                let args = self.args.as_deref().unwrap_or("{}");
-                let call = Call::new(&self.tool, args).identity(caller.identity());
-                engine.decide_json(&approved(call, approval)).into_owned()
-            }
-            Form::Value => {
+            Form::Raw => self.raw(approval, |call| engine.decide_json(call).into_owned()),
+            Form::Halves => self.raw(approval, |call| {
+                let policy = engine.policy();
+                assert!(engine.is_in_force(&policy));
+                engine.complete(policy.evaluate_json(call)).into_owned()
+            }),
+            Form::Value | Form::Plain => {
                 let value = |text: &String| {
                     let mut reader = serde_json::Deserializer::from_str(text);
                     reader.disable_recursion_limit();
@@ -218,16 +223,45 @@ impl Step {
                         .unwrap_or_else(|error| panic!("{error}: mark it raw_only: {text}"))
                 };
                 let (args, identity) = (self.args.as_ref().map(value), self.identity.as_ref().map(value));
-                let identity = match &identity {
-                    None => Identity::Absent,
-                    Some(Value::String(id)) => Identity::Id(id.as_str()),
-                    Some(claims) => Identity::claims(claims),
-                };
-                let call = match &args {
-                    Some(args) => Call::new(&self.tool, args),
-                    None => Call::without_args(&self.tool),
-                };
-                engine.decide(&approved(call.identity(identity), approval)).into_owned()
+                let values = [args.as_ref(), identity.as_ref()];
+                match form {
+                    Form::Plain => self.values(engine, approval, values, Plain),
+                    _ => self.values(engine, approval, values, |value| value),
+                }
+            }
+        }
+    }
+
+    fn raw(
+        &self,
+        approval: Option<Approval<'_>>,
+        decide: impl FnOnce(&Call<'_, &str, RawView<'_>>) -> Decision<'static>,
+    ) -> Decision<'static> {
+        let caller = Caller::read(self.identity.as_deref()).unwrap();
+        let args = self.args.as_deref().unwrap_or("{}");
+        decide(&approved(Call::new(&self.tool, args).identity(caller.identity()), approval))
+    }
+
+    fn values<'v, V: View>(
+        &self,
+        engine: &Engine,
+        approval: Option<Approval<'_>>,
+        [args, identity]: [Option<&'v Value>; 2],
+        view: impl Fn(&'v Value) -> V,
+    ) -> Decision<'static> {
+        let identity = match identity {
+            None => Identity::Absent,
+            Some(Value::String(id)) => Identity::Id(id.as_str()),
+            Some(claims) => Identity::claims(view(claims)),
+        };
+        match args {
+            Some(args) => {
+                let call = Call::new(&self.tool, view(args)).identity(identity);
+                engine.decide(&approved(call, approval)).into_owned()
+            }
+            None => {
+                let call = Call::without_args(&self.tool).identity(identity);
+                engine.decide(&approved(call, approval)).into_owned()
             }
         }
     }

@@ -6,6 +6,7 @@ pub mod differ;
 pub mod generate;
 pub mod invalid;
 pub mod loopback;
+pub mod plain;
 pub mod property;
 pub mod yaml;
 

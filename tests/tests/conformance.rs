@@ -4,28 +4,27 @@ use callgate_tests::decisions::{self, Form};
 use callgate_tests::invalid;
 
 #[test]
-fn every_decision_case_holds_for_raw_text_and_for_values() {
+fn every_decision_case_holds_in_every_form() {
     let mut failures = Vec::new();
     let mut count = 0;
     for (file, cases) in decisions::files() {
         for case in &cases.cases {
             count += 1;
-            let raw = case.run(Form::Raw);
-            let value = case.run(Form::Value);
-            for (form, result) in [("raw", &raw), ("value", &value)] {
-                if let Err(differences) = result {
-                    failures.push(format!(
-                        "{file}: {} ({form})\n    {}",
-                        case.name,
-                        differences.join("\n    ")
-                    ));
-                }
-            }
-            if let (Ok(raw), Ok(value)) = (raw, value) {
-                for (index, (raw, value)) in raw.iter().zip(&value).enumerate() {
-                    if raw != value {
+            let mut raw: Option<Vec<String>> = None;
+            for form in [Form::Raw, Form::Value, Form::Plain, Form::Halves] {
+                let decisions = match case.run(form) {
+                    Ok(decisions) => decisions,
+                    Err(differences) => {
+                        let differences = differences.join("\n    ");
+                        failures.push(format!("{file}: {} ({form:?})\n    {differences}", case.name));
+                        continue;
+                    }
+                };
+                let raw = raw.get_or_insert_with(|| decisions.clone());
+                for (index, (raw, other)) in raw.iter().zip(&decisions).enumerate() {
+                    if raw != other {
                         failures.push(format!(
-                            "{file}: {} step {index}:\n    raw   {raw}\n    value {value}",
+                            "{file}: {} step {index}:\n    raw   {raw}\n    {form:?} {other}",
                             case.name
                         ));
                     }

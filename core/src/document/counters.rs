@@ -316,13 +316,13 @@ fn read_window(
     node: &Node<'_>,
     code: &'static str,
 ) -> Option<(Window, Box<str>)> {
-    let found = match &node.content {
-        Content::String(text) => Window::parse(text).map(|window| (window, text.as_ref().into())),
+    let (text, found) = match &node.content {
+        Content::String(text) => (text, Window::parse(text).map(|window| (window, text.as_ref().into()))),
         Content::Number(literal) => {
             let seconds = Number::from_literal(literal).and_then(|number| number.to_amount());
             let whole = seconds.filter(|seconds| seconds.as_micros() % Amount::SCALE == 0);
             let window = whole.and_then(|seconds| Window::from_seconds(seconds.as_micros() / Amount::SCALE));
-            window.map(|window| (window, window.to_string().into()))
+            (literal, window.map(|window| (window, window.to_string().into())))
         }
         Content::Ambiguous { .. }
         | Content::Null
@@ -334,15 +334,12 @@ fn read_window(
         }
     };
     if found.is_none() {
-        let shown_text = match &node.content {
-            Content::String(text) | Content::Number(text) => shown(text),
-            _ => "it".into(),
-        };
-        let help = match nearest(&shown_text, WINDOW_NAMES) {
+        let text = shown(text);
+        let help = match nearest(&text, WINDOW_NAMES) {
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("{WINDOWS}; at most 366 days"),
         };
-        reader.error(code, node.span, format!("`{shown_text}` is no window"), help);
+        reader.error(code, node.span, format!("`{text}` is no window"), help);
     }
     found
 }

@@ -28,19 +28,6 @@ pub(super) fn is_free(key: &str) -> bool {
     key.starts_with("x-")
 }
 
-/// What a node is, in the words of messages.
-fn kind(node: &Node<'_>) -> &'static str {
-    match &node.content {
-        Content::Null => "null",
-        Content::Bool(_) => "a boolean",
-        Content::Number(_) => "a number",
-        Content::String(_) => "a string",
-        Content::Ambiguous { .. } => "a scalar that YAML versions read differently",
-        Content::Sequence(_) => "a list",
-        Content::Mapping(_) => "a mapping",
-    }
-}
-
 impl<'d, 'l> Reader<'d, 'l> {
     pub(super) fn new(diagnostics: &'d mut Diagnostics<'l>) -> Self {
         Self { diagnostics, patterns: HashMap::default(), pointer: String::new() }
@@ -87,22 +74,27 @@ impl<'d, 'l> Reader<'d, 'l> {
 
     /// Complains that a node is not what was expected.
     pub(super) fn mismatch(&mut self, node: &Node<'_>, expected: &str) {
-        if let Content::Ambiguous { text, word } = &node.content {
-            let help = if *word {
-                format!("write `\"{text}\"` for the text, or `true` or `false`")
-            } else {
-                format!("write `\"{text}\"` for the text, or a plain decimal number")
-            };
-            let message = format!("YAML 1.1 and 1.2 read `{text}` differently; expected {expected}");
-            self.error("ambiguous_scalar", node.span, message, help);
-            return;
-        }
+        let found = match &node.content {
+            Content::Ambiguous { text, word } => {
+                let other = if *word { "`true` or `false`" } else { "a plain decimal number" };
+                let help = format!("write `\"{text}\"` for the text, or {other}");
+                let message = format!("YAML 1.1 and 1.2 read `{text}` differently; expected {expected}");
+                self.error("ambiguous_scalar", node.span, message, help);
+                return;
+            }
+            Content::Null => "null",
+            Content::Bool(_) => "a boolean",
+            Content::Number(_) => "a number",
+            Content::String(_) => "a string",
+            Content::Sequence(_) => "a list",
+            Content::Mapping(_) => "a mapping",
+        };
         let help = match &node.content {
             Content::Number(text) if expected.contains("string") => format!("quote it: `\"{text}\"`"),
             Content::Bool(value) if expected.contains("string") => format!("quote it: `\"{value}\"`"),
             _ => String::new(),
         };
-        self.error("wrong_type", node.span, format!("expected {expected}, found {}", kind(node)), help);
+        self.error("wrong_type", node.span, format!("expected {expected}, found {found}"), help);
     }
 
     /// The members of a mapping.

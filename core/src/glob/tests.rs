@@ -132,6 +132,26 @@ fn ceilings() {
     );
 }
 
+/// More globs than are looked at one by one, alike but for what no index goes by.
+#[test]
+fn crowds_are_found_by_their_ends() {
+    for (pattern, matching, other) in [
+        ("*x", "ax", "xa"),
+        ("x*", "xa", "ax"),
+        ("x*z", "xaz", "xz_"),
+        ("x[ab]*", "xbc", "xc"),
+        ("?", "a", "ab"),
+    ] {
+        let globs = vec![Glob::parse(pattern).unwrap(); 20];
+        let index = GlobIndex::new(globs);
+        for (name, expected) in [(matching, 20), (other, 0)] {
+            let mut found = SmallVec::new();
+            index.matching(name, &mut found);
+            assert!(found.iter().copied().eq(0..expected), "{pattern} on {name}: {found:?}");
+        }
+    }
+}
+
 #[test]
 fn hostile_names_take_no_longer_than_both_lengths() {
     let name = "a".repeat(100_000);

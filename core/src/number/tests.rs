@@ -193,6 +193,8 @@ fn trap_10_neighbours_differ() {
     ] {
         assert_eq!(number(less).compare(&number(more)), Ordering::Less, "{less} {more}");
         assert_eq!(number(more).compare(&number(less)), Ordering::Greater, "{less} {more}");
+        assert!(number(less) < number(more) && number(less).max(number(more)) == number(more));
+        assert_eq!(format!("{:?}", number(less)), format!("Number({})", number(less)));
     }
 }
 

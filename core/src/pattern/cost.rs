@@ -109,11 +109,8 @@ impl Automaton {
                     literal.0.iter().map(|byte| Utf8Range { start: *byte, end: *byte }).collect();
                 self.sequence(&ranges, next)
             }
-            HirKind::Class(Class::Bytes(class)) => {
-                let starts: Option<Vec<usize>> =
-                    class.ranges().iter().map(|range| self.bytes(range.start(), range.end(), next)).collect();
-                self.any(&starts?)
-            }
+            // The dialect makes none.
+            HirKind::Class(Class::Bytes(_)) => None,
             HirKind::Class(Class::Unicode(class)) => {
                 if class.ranges().len() > CLASS_RANGES {
                     return None;

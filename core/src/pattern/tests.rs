@@ -162,6 +162,9 @@ fn weights_count_what_repetition_writes_out() {
     assert!((60..=150).contains(&weight("[ab]*a[ab]{60}c")));
     assert!((600..=1_500).contains(&weight("[ab]*a(?:[ab]{10}){60}c")));
     assert!(weight("[ab]*a[ab]{500}") > weight("[ab]*a[ab]{60}"));
+    // Forty times: a class, the group, and the repetition itself. Four around them.
+    assert_eq!(weight("[ab]*a(?:[ab](?:ab|)){40}c"), 40 * (1 + (2 + 2) + 1) + 4);
+    assert_eq!(weight("[ab]*a(?:[ab](?:a[bé]|c|x?)){40}c"), 40 * (1 + (3 + 3 + 1 + 2) + 1) + 4);
 }
 
 #[test]

@@ -113,16 +113,20 @@ tools:
   pay:
     limits:
       - {counter: spend, window: day, max: 9, increment_from: args.amount, scope: identity}
+      - {counter: all, window: day, max: 9, scope: global}
+      - {counter: some, window: day, max: 9, scope: [args.a, args.region.name]}
     rules:
       - {action: evaluate, conditions: [{path: args.a.b, op: eq, value: 1}, {path: args.a, op: eq, value: 1}]}
       - {rate_limit: 1/day}
+      - {action: deny, conditions: [{path: 'args.list[0].x', op: eq, value: 1}, {path: 'args[0]', op: eq, value: 1}, {path: tool, op: eq, value: x}]}
+      - {action: deny, conditions: [{path: state.pay.spend, op: gt, value: 1}]}
   hidden: {require: [{path: args.x, op: eq, value: 1}]}
 ",
         )
         .unwrap();
         let mut args = policy.reads("pay").args().to_vec();
         args.sort();
-        assert_eq!(args, [vec!["a"], vec!["a", "b"], vec!["amount"]]);
+        assert_eq!(args, [vec!["a"], vec!["a", "b"], vec!["amount"], vec!["list"], vec!["region", "name"]]);
         let mut identity = policy.reads("pay").identity().to_vec();
         identity.sort();
         assert_eq!(identity, [vec!["id"], vec!["roles"], vec!["session"]]);

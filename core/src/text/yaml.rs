@@ -124,9 +124,12 @@ impl<'t, 'd, 'l> Loader<'t, 'd, 'l> {
 
     fn event(&mut self, event: Event<'t>, at: &granit_parser::Span) -> Result<(), Stop> {
         let span = bytes(at);
-        self.count = self.count.saturating_add(1);
-        // A node has at most two events.
-        if self.count > DOCUMENT_NODES.saturating_mul(2) {
+        let is_node = matches!(
+            event,
+            Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) | Event::Alias(_)
+        );
+        self.count = self.count.saturating_add(is_node.into());
+        if self.count > DOCUMENT_NODES {
             let message = format!("the document has more than {DOCUMENT_NODES} nodes");
             self.diagnostics.error("too_large", span, "", message, Some("split the policy".into()));
             return Err(Stop);

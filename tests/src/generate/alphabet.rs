@@ -53,7 +53,7 @@ pub(super) const PATHS: [&str; 20] = [
     "identity.grant",
     "tool",
 ];
-pub(super) const SCALARS: [&str; 52] = [
+pub(super) const SCALARS: [&str; 54] = [
     "0",
     "-0",
     "0.0",
@@ -85,6 +85,8 @@ pub(super) const SCALARS: [&str; 52] = [
     "9223372036854",
     "18446744073709551616",
     "\"5\"",
+    "\"true\"",
+    "\"null\"",
     "\"a\"",
     "\"A\"",
     "\"ab\"",

@@ -132,10 +132,15 @@ impl Generator {
             }
             let value = match name {
                 "c" if self.chance(80) => format!("{{\"d\":{}}}", self.argument(1, raw)),
+                // Nothing stands where a path goes on.
+                "c" | "items" if self.chance(20) => "null".to_owned(),
                 "list" if self.chance(85) => self.list(),
                 "items" if self.chance(85) => {
                     let items: Vec<String> = (0..self.below(3))
-                        .map(|_| format!("{{\"x\":{},\"y\":{}}}", self.argument(0, raw), self.list()))
+                        .map(|_| match self.below(8) {
+                            0 => "null".to_owned(),
+                            _ => format!("{{\"x\":{},\"y\":{}}}", self.argument(0, raw), self.list()),
+                        })
                         .collect();
                     format!("[{}]", items.join(","))
                 }

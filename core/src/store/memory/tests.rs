@@ -304,6 +304,23 @@ fn an_approval_lets_one_call_through() {
 }
 
 #[test]
+fn spent_approvals_are_forgotten_by_those_that_are_spent_later() {
+    let store = MemoryStore::new();
+    let spend = |id: &'static str, now| {
+        let batch = Batch { approval: Some(id.into()), ..Batch::default() };
+        store.reserve(&batch, at(now)).unwrap().verdict == Verdict::Reserved
+    };
+    let kept = APPROVAL_DAYS * DAY;
+    assert!(spend("first", 0) && spend("second", 1));
+    assert!(spend("early", kept - 1) && !spend("first", kept - 1));
+    // The first is old enough now, the second is not.
+    assert!(spend("third", kept) && spend("first", kept) && !spend("second", kept));
+    // Nobody looks for what is old again before as much time has passed.
+    assert!(spend("fourth", kept + 1) && !spend("second", kept + 1));
+    assert!(spend("fifth", 2 * kept) && spend("second", 2 * kept) && spend("third", 2 * kept));
+}
+
+#[test]
 fn a_counter_that_is_named_twice_keeps_its_maximum() {
     for counter in [fixed(Window::Day), sliding(60)] {
         let store = MemoryStore::new();

@@ -93,9 +93,8 @@ impl<'t> Place<'t> {
     /// What stands there, for a message.
     fn describe(&self) -> String {
         match self.found.chars().next() {
-            None => "the end".to_owned(),
             Some(c) if c.is_control() => format!("the control character U+{:04X}", u32::from(c)),
-            Some(_) => format!("`{}`", abbreviate(self.found)),
+            _ => format!("`{}`", abbreviate(self.found)),
         }
     }
 

@@ -103,6 +103,12 @@ fn syntax_errors_say_what_to_do() {
         ("[007]", "`07` is no number", "leading zero"),
         ("[1_000]", "expected `,` or `]`, found `_000`", "comma"),
         ("{\"a\": 1 \"b\": 2}", "expected `,` or `}`, found `\"`", "comma missing"),
+        ("[1 2]", "expected `,` or `]`, found `2`", "comma missing"),
+        (
+            "[aaaaaaaabbbbbbbbccccccccdddddddde]",
+            "expected a value or `]`, found `aaaaaaaabbbbbbbbccccccccdddddddd…`",
+            "text in double quotes",
+        ),
         ("{\"a\" = 1}", "expected `:`, found `=`", "by `:`"),
         ("[\"a\n\"]", "the line ends within a string", "close the string"),
         ("[\"a\tb\"]", "a string holds the control character U+0009", "write it as"),

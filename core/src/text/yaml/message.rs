@@ -101,9 +101,11 @@ fn describe(rest: &str, kind: &ErrorKind) -> (String, Option<&'static str>) {
             format!("`{}` closes nothing", excerpt(rest.get(..1).unwrap_or_default())),
             Some("quote it if it is text"),
         ),
-        ErrorKind::UnexpectedEofFlowSequence => ("`[` is never closed".to_owned(), None),
-        ErrorKind::UnexpectedEofFlowMapping | ErrorKind::UnexpectedEofImplicitFlowMapping => {
-            ("`{` is never closed".to_owned(), None)
+        // Not the end of the text, which `UnclosedFlowCollection` tells: a `,` where a value must be.
+        ErrorKind::UnexpectedEofFlowSequence
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnexpectedEofImplicitFlowMapping => {
+            ("a value is missing here".to_owned(), Some("remove the `,`, or write the value before it"))
         }
         ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => (
             "quoted text is not closed, or goes on in a line that is not indented".to_owned(),
@@ -140,7 +142,6 @@ fn describe(rest: &str, kind: &ErrorKind) -> (String, Option<&'static str>) {
             "expected `- ` here".to_owned(),
             Some("check the indentation: the items of a list begin in the same column"),
         ),
-        ErrorKind::InvalidIndentation => ("the indentation fits no line above".to_owned(), None),
         ErrorKind::TabNotAllowed
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabAtBlockScalarStart
