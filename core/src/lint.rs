@@ -31,8 +31,8 @@ pub fn lint<V: View>(text: &str, format: Format, tools: &V) -> Result<Vec<Diagno
     crate::policy::Policy::from_text(text, format)?;
     let tools = offered(tools);
     let mut unread = Diagnostics::new(text);
-    let Some(node) = parse(text, format, &mut unread) else { return Ok(Vec::new()) };
-    let document = document::read(&node, &mut unread);
+    let Some(tree) = parse(text, format, &mut unread) else { return Ok(Vec::new()) };
+    let document = document::read(&tree, &mut unread);
     let mut diagnostics = Diagnostics::new(text);
     for entry in &document.entries {
         let matched: Vec<&Tool<V>> = tools.iter().filter(|tool| applies(&entry.owner, &tool.name)).collect();

@@ -15,7 +15,7 @@ use crate::diagnostic::{Diagnostics, Span};
 use crate::path::Path;
 use crate::scope::Scope;
 use crate::store::{Counter, Owner};
-use crate::text::{Content, Node};
+use crate::text::{Content, Tree};
 use reader::{Reader, shown};
 
 /// A whole policy document.
@@ -100,12 +100,12 @@ pub(crate) enum Charge {
 const FIELDS: [&str; 6] = ["version", "description", "default", "hide", "all_tools", "tools"];
 
 /// Reads the whole document. What it returns is whole only if there are no errors.
-pub(crate) fn read(root: &Node<'_>, diagnostics: &mut Diagnostics<'_>) -> Document {
+pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>) -> Document {
     let mut document = Document::default();
-    let whole = root.span;
-    // The lifetime of the text in diagnostics and nodes need not agree; messages copy what they show.
+    let root = tree.root();
+    let whole = root.span();
     let mut reader = Reader::new(diagnostics);
-    let members = match &root.content {
+    let members = match root.content() {
         Content::Null => [None; 6],
         _ => match reader.fields(root, "a mapping", FIELDS) {
             Some(fields) => fields,
@@ -116,13 +116,12 @@ pub(crate) fn read(root: &Node<'_>, diagnostics: &mut Diagnostics<'_>) -> Docume
 
     match version {
         None => reader.warning("missing_version", whole, "`version` is missing", "write `version: \"1\"`"),
-        Some(field) => reader.within("version", |reader| match &field.value.content {
-            Content::String(text) if text == "1" => {}
-            Content::Number(text) if text == "1" => {}
+        Some(field) => reader.within("version", |reader| match field.value.content() {
+            Content::String("1") | Content::Number("1") => {}
             Content::String(_) | Content::Number(_) => {
                 reader.error(
                     "invalid_version",
-                    field.value.span,
+                    field.value.span(),
                     "only version 1 is known",
                     "write `version: \"1\"`",
                 );
@@ -144,7 +143,7 @@ pub(crate) fn read(root: &Node<'_>, diagnostics: &mut Diagnostics<'_>) -> Docume
                 Some("allow") | None => {}
                 Some(other) => reader.error(
                     "invalid_default",
-                    field.value.span,
+                    field.value.span(),
                     format!("`{}` is no default", shown(other)),
                     "write `allow` or `deny`",
                 ),

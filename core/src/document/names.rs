@@ -35,26 +35,26 @@ pub(super) fn check(reader: &mut Reader<'_, '_>, name: &str, span: Span) -> bool
     true
 }
 
-pub(super) fn read_hide(reader: &mut Reader<'_, '_>, node: &Node<'_>, document: &mut Document) {
-    if node.content == Content::Null {
+pub(super) fn read_hide<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, document: &mut Document) {
+    if node.is_null() {
         return;
     }
     let Some(items) = reader.list(node, "a list of tool names and globs") else { return };
     let mut seen: HashMap<&str, u32, foldhash::fast::RandomState> = HashMap::default();
-    for (index, item) in items.iter().enumerate() {
+    for (index, item) in items.enumerate() {
         reader.item(index, |reader| {
             let Some(name) = reader.string(item, "a string, a tool's name or a glob") else { return };
-            if !check(reader, name, item.span) {
+            if !check(reader, name, item.span()) {
                 return;
             }
-            let line = reader.diagnostics.lines().line(item.span.start);
+            let line = reader.diagnostics.lines().line(item.span().start);
             if let Some(first) = seen.insert(name, line) {
                 let message = format!("`{}` is already hidden, on line {first}", shown(name));
-                reader.error("duplicate_item", item.span, message, "remove one of them");
+                reader.error("duplicate_item", item.span(), message, "remove one of them");
                 return;
             }
             let rule =
-                Rule { name: None, pointer: reader.pointer().into(), line, on_deny: None, span: item.span };
+                Rule { name: None, pointer: reader.pointer().into(), line, on_deny: None, span: item.span() };
             document.hide.push((name.into(), rule));
         });
     }
@@ -62,18 +62,18 @@ pub(super) fn read_hide(reader: &mut Reader<'_, '_>, node: &Node<'_>, document: 
 
 /// Warns of names that people take for one another: invisible characters, letters of other scripts that look like
 /// ASCII ones, and names that differ only in case (trap 17).
-pub(super) fn warn_confusable(reader: &mut Reader<'_, '_>, root: &Node<'_>) {
-    let Content::Mapping(fields) = &root.content else { return };
+pub(super) fn warn_confusable<'n>(reader: &mut Reader<'n, '_>, root: Node<'n>) {
+    let Content::Mapping(fields) = root.content() else { return };
     let mut names: Vec<(Option<usize>, &str, Span)> = Vec::new();
     for (field, value) in fields {
-        match (&*field.text, &value.content) {
+        match (field.text, value.content()) {
             ("tools", Content::Mapping(entries)) => {
-                names.extend(entries.iter().map(|(key, _)| (None, &*key.text, key.span)));
+                names.extend(entries.map(|(key, _)| (None, key.text, key.span)));
             }
             ("hide", Content::Sequence(items)) => {
-                for (index, item) in items.iter().enumerate() {
-                    if let Content::String(text) = &item.content {
-                        names.push((Some(index), text, item.span));
+                for (index, item) in items.enumerate() {
+                    if let Content::String(text) = item.content() {
+                        names.push((Some(index), text, item.span()));
                     }
                 }
             }

@@ -4,24 +4,34 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write;
 
+use smallvec::SmallVec;
+
 use crate::diagnostic::{Diagnostics, Span};
 use crate::pattern::Pattern;
+use crate::same::same;
 use crate::suggest::nearest;
-use crate::text::{Content, Key, Node};
+use crate::text::{Content, Items, Key, Members, Node};
 
 /// Walks a document, knowing where it is.
-pub(super) struct Reader<'d, 'l> {
-    pub(super) diagnostics: &'d mut Diagnostics<'l>,
+pub(super) struct Reader<'n, 'l> {
+    pub(super) diagnostics: &'n mut Diagnostics<'l>,
     /// The patterns so far, by their text.
-    pub(super) patterns: HashMap<Box<str>, Pattern, foldhash::fast::RandomState>,
-    pointer: String,
+    pub(super) patterns: HashMap<&'n str, Pattern, foldhash::fast::RandomState>,
+    /// What leads to the place that is being read. A pointer is made of it where one is needed: few places need one.
+    steps: SmallVec<[Step<'n>; 16]>,
+}
+
+#[derive(Clone, Copy)]
+enum Step<'n> {
+    Member(&'n str),
+    Item(usize),
 }
 
 /// A field of a mapping: its key and its value.
 #[derive(Clone, Copy)]
-pub(super) struct Field<'n, 't> {
-    pub(super) key: &'n Key<'t>,
-    pub(super) value: &'n Node<'t>,
+pub(super) struct Field<'n> {
+    pub(super) key: Key<'n>,
+    pub(super) value: Node<'n>,
 }
 
 pub(super) fn is_free(key: &str) -> bool {
@@ -29,8 +39,8 @@ pub(super) fn is_free(key: &str) -> bool {
 }
 
 /// What a node is, in the words of messages.
-fn kind(node: &Node<'_>) -> &'static str {
-    match &node.content {
+fn kind(node: Node<'_>) -> &'static str {
+    match node.content() {
         Content::Null => "null",
         Content::Bool(_) => "a boolean",
         Content::Number(_) => "a number",
@@ -41,31 +51,45 @@ fn kind(node: &Node<'_>) -> &'static str {
     }
 }
 
-impl<'d, 'l> Reader<'d, 'l> {
-    pub(super) fn new(diagnostics: &'d mut Diagnostics<'l>) -> Self {
-        Self { diagnostics, patterns: HashMap::default(), pointer: String::new() }
+impl<'n, 'l> Reader<'n, 'l> {
+    pub(super) fn new(diagnostics: &'n mut Diagnostics<'l>) -> Self {
+        Self { diagnostics, patterns: HashMap::default(), steps: SmallVec::new() }
     }
 
-    pub(super) fn pointer(&self) -> &str {
-        &self.pointer
+    /// JSON Pointer to the place that is being read.
+    pub(super) fn pointer(&self) -> String {
+        let bytes = self.steps.iter().map(|step| match step {
+            Step::Member(name) => name.len().saturating_add(1),
+            Step::Item(_) => 2,
+        });
+        let mut pointer = String::with_capacity(bytes.fold(0, usize::saturating_add));
+        for step in &self.steps {
+            match step {
+                Step::Member(name) => push_segment(&mut pointer, name),
+                // Writing to a String cannot fail.
+                Step::Item(index) => _ = write!(pointer, "/{index}"),
+            }
+        }
+        pointer
     }
 
     /// Reads below the member `name`.
-    pub(super) fn within<R>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> R) -> R {
-        let length = self.pointer.len();
-        push_segment(&mut self.pointer, name);
-        let result = read(self);
-        self.pointer.truncate(length);
-        result
+    #[inline]
+    pub(super) fn within<R>(&mut self, name: &'n str, read: impl FnOnce(&mut Self) -> R) -> R {
+        self.below(Step::Member(name), read)
     }
 
     /// Reads below the element `index`.
+    #[inline]
     pub(super) fn item<R>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> R) -> R {
-        let length = self.pointer.len();
-        // Writing to a String cannot fail.
-        let _ = write!(self.pointer, "/{index}");
+        self.below(Step::Item(index), read)
+    }
+
+    #[inline]
+    fn below<R>(&mut self, step: Step<'n>, read: impl FnOnce(&mut Self) -> R) -> R {
+        self.steps.push(step);
         let result = read(self);
-        self.pointer.truncate(length);
+        self.steps.pop();
         result
     }
 
@@ -78,40 +102,38 @@ impl<'d, 'l> Reader<'d, 'l> {
     ) {
         let help = help.into();
         let help = if help.is_empty() { None } else { Some(help) };
-        self.diagnostics.error(code, span, self.pointer.clone(), message, help);
+        let pointer = self.pointer();
+        self.diagnostics.error(code, span, pointer, message, help);
     }
 
     pub(super) fn warning(&mut self, code: &'static str, span: Span, message: impl Into<String>, help: &str) {
-        self.diagnostics.warning(code, span, self.pointer.clone(), message, Some(help.to_owned()));
+        let pointer = self.pointer();
+        self.diagnostics.warning(code, span, pointer, message, Some(help.to_owned()));
     }
 
     /// Complains that a node is not what was expected.
-    pub(super) fn mismatch(&mut self, node: &Node<'_>, expected: &str) {
-        if let Content::Ambiguous { text, word } = &node.content {
-            let help = if *word {
+    pub(super) fn mismatch(&mut self, node: Node<'n>, expected: &str) {
+        if let Content::Ambiguous { text, word } = node.content() {
+            let help = if word {
                 format!("write `\"{text}\"` for the text, or `true` or `false`")
             } else {
                 format!("write `\"{text}\"` for the text, or a plain decimal number")
             };
             let message = format!("YAML 1.1 and 1.2 read `{text}` differently; expected {expected}");
-            self.error("ambiguous_scalar", node.span, message, help);
+            self.error("ambiguous_scalar", node.span(), message, help);
             return;
         }
-        let help = match &node.content {
+        let help = match node.content() {
             Content::Number(text) if expected.contains("string") => format!("quote it: `\"{text}\"`"),
             Content::Bool(value) if expected.contains("string") => format!("quote it: `\"{value}\"`"),
             _ => String::new(),
         };
-        self.error("wrong_type", node.span, format!("expected {expected}, found {}", kind(node)), help);
+        self.error("wrong_type", node.span(), format!("expected {expected}, found {}", kind(node)), help);
     }
 
     /// The members of a mapping.
-    pub(super) fn mapping<'n, 't>(
-        &mut self,
-        node: &'n Node<'t>,
-        expected: &str,
-    ) -> Option<&'n [(Key<'t>, Node<'t>)]> {
-        match &node.content {
+    pub(super) fn mapping(&mut self, node: Node<'n>, expected: &str) -> Option<Members<'n>> {
+        match node.content() {
             Content::Mapping(members) => Some(members),
             _ => {
                 self.mismatch(node, expected);
@@ -121,21 +143,18 @@ impl<'d, 'l> Reader<'d, 'l> {
     }
 
     /// The fields of a mapping by name, in the order of `names`; all others are unknown.
-    pub(super) fn fields<'n, 't, const N: usize>(
+    pub(super) fn fields<const N: usize>(
         &mut self,
-        node: &'n Node<'t>,
+        node: Node<'n>,
         expected: &str,
         names: [&str; N],
-    ) -> Option<[Option<Field<'n, 't>>; N]> {
+    ) -> Option<[Option<Field<'n>>; N]> {
         let members = self.mapping(node, expected)?;
         let mut found = [None; N];
         for (key, value) in members {
-            match names.iter().position(|name| *name == key.text) {
-                Some(index) => {
-                    if let Some(place) = found.get_mut(index) {
-                        *place = Some(Field { key, value });
-                    }
-                }
+            let place = names.iter().zip(&mut found).find(|(name, _)| same(name, key.text));
+            match place {
+                Some((_, place)) => *place = Some(Field { key, value }),
                 None => self.unknown(key, names),
             }
         }
@@ -143,26 +162,26 @@ impl<'d, 'l> Reader<'d, 'l> {
     }
 
     /// Complains of a field that is not known, unless it is free.
-    pub(super) fn unknown<const N: usize>(&mut self, key: &Key<'_>, names: [&str; N]) {
-        if is_free(&key.text) {
+    pub(super) fn unknown<const N: usize>(&mut self, key: Key<'n>, names: [&str; N]) {
+        if is_free(key.text) {
             return;
         }
-        let help = match nearest(&key.text, names) {
+        let help = match nearest(key.text, names) {
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("known fields here: {}; keys that begin with `x-` are free", names.join(", ")),
         };
-        let message = format!("unknown field `{}`", shown(&key.text));
-        self.within(&key.text, |reader| reader.error("unknown_field", key.span, message, help));
+        let message = format!("unknown field `{}`", shown(key.text));
+        self.within(key.text, |reader| reader.error("unknown_field", key.span, message, help));
     }
 
     /// Complains of a field that is missing from `node`.
-    pub(super) fn missing(&mut self, node: &Node<'_>, name: &str, help: &str) {
-        self.error("missing_field", node.span, format!("field `{name}` is missing"), help);
+    pub(super) fn missing(&mut self, node: Node<'n>, name: &str, help: &str) {
+        self.error("missing_field", node.span(), format!("field `{name}` is missing"), help);
     }
 
     /// The items of a list.
-    pub(super) fn list<'n, 't>(&mut self, node: &'n Node<'t>, expected: &str) -> Option<&'n [Node<'t>]> {
-        match &node.content {
+    pub(super) fn list(&mut self, node: Node<'n>, expected: &str) -> Option<Items<'n>> {
+        match node.content() {
             Content::Sequence(items) => Some(items),
             _ => {
                 self.mismatch(node, expected);
@@ -172,8 +191,8 @@ impl<'d, 'l> Reader<'d, 'l> {
     }
 
     /// A string; a bare YAML word is one here.
-    pub(super) fn string<'n>(&mut self, node: &'n Node<'_>, expected: &str) -> Option<&'n str> {
-        match &node.content {
+    pub(super) fn string(&mut self, node: Node<'n>, expected: &str) -> Option<&'n str> {
+        match node.content() {
             Content::String(text) | Content::Ambiguous { text, word: true } => Some(text),
             _ => {
                 self.mismatch(node, expected);
@@ -183,10 +202,9 @@ impl<'d, 'l> Reader<'d, 'l> {
     }
 
     /// The string in a field, if the field is there.
-    pub(super) fn text(&mut self, field: Option<Field<'_, '_>>) -> Option<Box<str>> {
+    pub(super) fn text(&mut self, field: Option<Field<'n>>) -> Option<Box<str>> {
         let field = field?;
-
-        self.within(&field.key.text, |reader| reader.string(field.value, "a string").map(Into::into))
+        self.within(field.key.text, |reader| reader.string(field.value, "a string").map(Into::into))
     }
 }
 

@@ -21,7 +21,7 @@ use crate::decision::{Code, Ruling};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::document::{self, Clause, Declared, Rule};
 use crate::glob::GlobIndex;
-use crate::text::{Node, parse_json, parse_yaml};
+use crate::text::{Tree, parse_json, parse_yaml};
 
 /// A compiled policy.
 ///
@@ -231,9 +231,9 @@ impl Policy {
     /// Every error in the text, each with its place (spec 12).
     pub fn from_text(text: &str, format: Format) -> Result<Self, PolicyError> {
         let mut diagnostics = Diagnostics::new(text);
-        let node = parse(text, format, &mut diagnostics);
-        let compiled = node.and_then(|node| {
-            let document = document::read(&node, &mut diagnostics);
+        let tree = parse(text, format, &mut diagnostics);
+        let compiled = tree.and_then(|tree| {
+            let document = document::read(&tree, &mut diagnostics);
             compile::compile(text, document, &mut diagnostics)
         });
         let failed = diagnostics.has_errors();
@@ -273,7 +273,7 @@ pub(crate) fn parse<'t>(
     text: &'t str,
     format: Format,
     diagnostics: &mut Diagnostics<'t>,
-) -> Option<Node<'t>> {
+) -> Option<Tree<'t>> {
     use crate::ceilings::DOCUMENT_BYTES;
     if text.len() > DOCUMENT_BYTES {
         let message = format!("a document of {} bytes is larger than {DOCUMENT_BYTES}", text.len());
@@ -289,17 +289,17 @@ pub(crate) fn parse<'t>(
                 return parse_yaml(text, diagnostics);
             }
             let mut json = Diagnostics::new(text);
-            let node = parse_json(text, &mut json);
-            if node.is_some() || json.has_errors_other_than("syntax") {
+            let tree = parse_json(text, &mut json);
+            if tree.is_some() || json.has_errors_other_than("syntax") {
                 *diagnostics = json;
-                return node;
+                return tree;
             }
             // No JSON: a YAML flow mapping begins in the same way. If it is neither, JSON was meant.
             let mut yaml = Diagnostics::new(text);
-            let node = parse_yaml(text, &mut yaml);
-            let is_yaml = node.is_some() || yaml.has_errors_other_than("syntax");
+            let tree = parse_yaml(text, &mut yaml);
+            let is_yaml = tree.is_some() || yaml.has_errors_other_than("syntax");
             *diagnostics = if is_yaml { yaml } else { json };
-            node
+            tree
         }
     }
 }
