@@ -44,10 +44,15 @@ pub fn lint<V: View>(text: &str, format: Format, tools: &V) -> Result<Vec<Diagno
     }
     for (name, rule) in &document.hide {
         if !tools.iter().any(|tool| names(name, &tool.name)) {
-            unmatched(name, rule.span, rule.pointer.to_string(), &tools, &mut diagnostics);
+            let (span, pointer) = place(&document, *rule);
+            unmatched(name, span, pointer.to_owned(), &tools, &mut diagnostics);
         }
     }
     Ok(diagnostics.finish())
+}
+
+fn place(document: &Document, rule: u32) -> (Span, &str) {
+    document.rules.get(rule as usize).map_or((Span::default(), ""), |rule| (rule.span, &rule.pointer))
 }
 
 fn names(name: &str, tool: &str) -> bool {
@@ -137,12 +142,13 @@ fn check_arguments<V: View>(
         }
     };
     for step in &entry.steps {
+        let (span, pointer) = place(document, step.rule);
         for clause in &step.conditions {
-            each_path(&clause.condition, &mut |path| check(path, step.rule.span, &step.rule.pointer));
+            each_path(&clause.condition, &mut |path| check(path, span, pointer));
         }
         let declared = step.charge.and_then(|charge| document.declared.get(charge as usize));
         if let Some(Charge::From(path)) = declared.map(|declared| &declared.amount) {
-            check(path, step.rule.span, &step.rule.pointer);
+            check(path, span, pointer);
         }
     }
 }

@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use super::describe::write_array;
 use super::outcome::{Outcome, Quantifier};
 use super::steps::Steps;
+use crate::canonical::write_string;
 use crate::number::Number;
 use crate::view::{Kind, Unreadable, View};
 
@@ -89,8 +91,8 @@ pub(crate) fn every<V: View>(
 /// The operand of `in` and `subset_of`: members sorted by type, so that membership costs no walk over scalars.
 #[derive(Debug, Clone)]
 pub(crate) struct List {
-    /// As the author wrote it, for explanations.
-    text: Box<str>,
+    /// As the author wrote it, for explanations; `None` where a few strings are all of it, in their order.
+    text: Option<Box<str>>,
     null: bool,
     bools: [bool; 2],
     numbers: Box<[Number<'static>]>,
@@ -161,18 +163,18 @@ const SHOWN: usize = 32;
 
 impl std::fmt::Display for List {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.text)
+        match (&self.text, &self.strings) {
+            (Some(text), _) => f.write_str(text),
+            (None, Strings::Few(few)) => write_array(f, few, |f, word| write_string(f, &word.text)),
+            (None, Strings::Many(_)) => Ok(()),
+        }
     }
 }
 
 impl List {
     pub(crate) fn new(members: Box<[Operand]>) -> Self {
         let mut list = Self {
-            text: if members.len() <= SHOWN {
-                Operand::Array(members.clone()).to_string().into()
-            } else {
-                format!("a list of {}", members.len()).into()
-            },
+            text: None,
             null: false,
             bools: [false; 2],
             numbers: Box::default(),
@@ -180,6 +182,18 @@ impl List {
             arrays: Box::default(),
             objects: Box::default(),
         };
+        if members.len() <= FEW && members.iter().all(|member| matches!(member, Operand::String(_))) {
+            let words = members.into_iter().filter_map(|member| match member {
+                Operand::String(text) => Some(Headed { head: head(&text), text }),
+                _ => None,
+            });
+            list.strings = Strings::Few(words.collect());
+            return list;
+        }
+        list.text = Some(match members.len() {
+            ..=SHOWN => Operand::Array(members.clone()).to_string().into(),
+            more => format!("a list of {more}").into(),
+        });
         let (mut numbers, mut strings, mut arrays, mut objects) = (vec![], vec![], vec![], vec![]);
         for member in members.into_vec() {
             match member {

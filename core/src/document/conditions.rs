@@ -4,8 +4,9 @@ use super::reader::{Field, Reader, shown};
 use super::{Clause, StateClause};
 use crate::condition::{Condition, NAMES, Operand, Operator, Test};
 use crate::number::Number;
-use crate::path::{Path, Root};
+use crate::path::Root;
 use crate::pattern::Pattern;
+use crate::same::same;
 use crate::suggest::nearest;
 use crate::text::{Content, Node};
 
@@ -100,7 +101,7 @@ fn read_test<'n>(
     let parsed = path.and_then(|field| {
         reader.within("path", |reader| {
             let text = reader.string(field.value, "a string, the path")?;
-            match Path::parse(text) {
+            match reader.path(text) {
                 Ok(path) => Some(path),
                 Err(error) => {
                     reader.error("invalid_path", field.value.span(), error.message, error.help);
@@ -112,7 +113,7 @@ fn read_test<'n>(
     let name = op.and_then(|field| {
         reader.within("op", |reader| {
             let name = reader.string(field.value, "a string, the operator")?;
-            if NAMES.contains(&name) {
+            if NAMES.iter().any(|known| same(known, name)) {
                 return Some(name);
             }
             let help = match nearest(name, NAMES) {
@@ -216,18 +217,25 @@ fn read_operand<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<Opera
             return None;
         }
         Content::Sequence(items) => {
-            let read_item = |(index, item)| reader.item(index, |reader| read_operand(reader, item));
-            let members: Vec<_> = items.enumerate().map(read_item).collect();
-            Operand::Array(members.into_iter().collect::<Option<_>>()?)
+            let (mut members, count) = (Vec::with_capacity(items.len()), items.len());
+            for (index, item) in items.enumerate() {
+                members.extend(reader.item(index, |reader| read_operand(reader, item)));
+            }
+            if members.len() < count {
+                return None;
+            }
+            Operand::Array(members.into())
         }
         Content::Mapping(items) => {
-            let mut members = Vec::with_capacity(items.len());
+            let (mut members, count) = (Vec::with_capacity(items.len()), items.len());
             for (key, item) in items {
-                members.push((key.text.into(), reader.within(key.text, |reader| read_operand(reader, item))));
+                let member = reader.within(key.text, |reader| read_operand(reader, item));
+                members.extend(member.map(|member| (key.text.into(), member)));
             }
-            let members: Option<Box<[_]>> =
-                members.into_iter().map(|(name, member)| Some((name, member?))).collect();
-            Operand::Object(members?)
+            if members.len() < count {
+                return None;
+            }
+            Operand::Object(members.into())
         }
     })
 }

@@ -70,7 +70,7 @@ pub(super) fn read_limit<'n>(
 ) -> Option<Step> {
     let [counter, window, max, increment, from, scope, algorithm, name, on_deny, reason] =
         reader.fields(node, "a limit: `{counter, window, max}`", LIMIT_FIELDS)?;
-    let rule = presentation(reader, node, name, on_deny, reason);
+    let rule = document.rule(presentation(reader, node, name, on_deny, reason));
     if max.is_none() {
         reader.missing(node, "max", "write `max: 10`; to count without a limit, use `state` in a rule");
     }
@@ -82,7 +82,7 @@ pub(super) fn read_limit<'n>(
         rule,
         place: Place::Permit,
         approves: false,
-        conditions: vec![],
+        conditions: Box::default(),
         states: vec![],
         charge: Some(charge),
     })
@@ -269,7 +269,7 @@ fn declare<'n>(
         None => fixed.map(Charge::Fixed),
         Some(field) => reader.within("increment_from", |reader| {
             let text = reader.string(field.value, "a string, an `args.` path")?;
-            let (message, help) = match Path::parse(text) {
+            let (message, help) = match reader.path(text) {
                 Ok(path) if path.root == Root::Args => return Some(Charge::From(path)),
                 Ok(_) => (
                     format!("`{}` does not read the arguments", shown(text)),

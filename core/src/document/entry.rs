@@ -4,6 +4,7 @@ use super::reader::{Field, Reader, shown};
 use super::{Clause, Document, Entry, Rule, StateClause, Step, conditions, counters, names};
 use crate::condition::Place;
 use crate::diagnostic::Span;
+use crate::same::same;
 use crate::store::Owner;
 use crate::suggest::nearest;
 use crate::text::{Content, Node};
@@ -47,7 +48,7 @@ pub(super) fn read_entry<'n>(
     };
     let mut counters = counters::Names::default();
     for (key, value) in members.into_iter().flatten() {
-        let known = ENTRY_FIELDS.iter().position(|name| *name == key.text);
+        let known = ENTRY_FIELDS.iter().position(|name| same(name, key.text));
         let Some(known) = known else {
             reader.unknown(key, ENTRY_FIELDS);
             continue;
@@ -65,8 +66,8 @@ pub(super) fn read_entry<'n>(
                 reader.item(index, |reader| {
                     let step = match known {
                         0 => read_rule(reader, item, &entry.owner, &mut counters, document),
-                        1 => read_item(reader, item, Place::Permit),
-                        2 => read_item(reader, item, Place::Block),
+                        1 => read_item(reader, item, Place::Permit, document),
+                        2 => read_item(reader, item, Place::Block, document),
                         _ => counters::read_limit(reader, item, &entry.owner, &mut counters, document),
                     };
                     entry.steps.extend(step);
@@ -98,7 +99,12 @@ pub(super) fn presentation<'n>(
     Rule { name, pointer: reader.pointer().into(), line, on_deny: on_deny.or(reason), span: node.span() }
 }
 
-fn read_item<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, place: Place) -> Option<Step> {
+fn read_item<'n>(
+    reader: &mut Reader<'n, '_>,
+    node: Node<'n>,
+    place: Place,
+    document: &mut Document,
+) -> Option<Step> {
     let (mut clauses, mut states) = (Vec::new(), Vec::new());
     if conditions::is_bare(node) {
         if let Some(field) = mixed(node) {
@@ -109,15 +115,13 @@ fn read_item<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, place: Place) -> O
             });
             return None;
         }
-        let line = reader.diagnostics.lines().line(node.span().start);
-        let rule =
-            Rule { name: None, pointer: reader.pointer().into(), line, on_deny: None, span: node.span() };
+        let rule = document.rule(presentation(reader, node, None, None, None));
         conditions::read_clause(reader, node, None, true, &mut clauses, &mut states);
-        return Some(Step { rule, place, approves: false, conditions: clauses, states, charge: None });
+        return Some(Step { rule, place, approves: false, conditions: clauses.into(), states, charge: None });
     }
     let expected = "an item: `{conditions, on_deny, name}` or a condition";
     let [name, conditions, on_deny, reason] = reader.fields(node, expected, ITEM_FIELDS)?;
-    let rule = presentation(reader, node, name, on_deny, reason);
+    let rule = document.rule(presentation(reader, node, name, on_deny, reason));
     let count = read_conditions(reader, conditions, true, &mut clauses, &mut states)?;
     if count == 0 && place == Place::Permit {
         let help = "give it conditions, or remove the item";
@@ -131,7 +135,7 @@ fn read_item<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, place: Place) -> O
             None => reader.error("empty_conditions", node.span(), message, help),
         }
     }
-    Some(Step { rule, place, approves: false, conditions: clauses, states, charge: None })
+    Some(Step { rule, place, approves: false, conditions: clauses.into(), states, charge: None })
 }
 
 /// Reads `conditions`; returns how many there are, `None` after an error.
@@ -201,7 +205,7 @@ fn read_rule<'n>(
 ) -> Option<Step> {
     let [name, action, conditions, rate_limit, state, scope, algorithm, on_deny, reason] =
         reader.fields(node, "a rule: a mapping", RULE_FIELDS)?;
-    let rule = presentation(reader, node, name, on_deny, reason);
+    let rule = document.rule(presentation(reader, node, name, on_deny, reason));
     let action_field = action;
     let action = read_action(reader, action_field);
     let blocks = matches!(action, Some(Action::Deny | Action::RequireApproval));
@@ -248,7 +252,7 @@ fn read_rule<'n>(
         rule,
         place: if blocks { Place::Block } else { Place::Permit },
         approves: action == Action::RequireApproval,
-        conditions: clauses,
+        conditions: clauses.into(),
         states,
         charge,
     })

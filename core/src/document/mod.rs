@@ -9,6 +9,8 @@ mod entry;
 mod names;
 mod reader;
 
+use std::sync::Arc;
+
 use crate::amount::Amount;
 use crate::condition::{Condition, Place};
 use crate::diagnostic::{Diagnostics, Span};
@@ -22,9 +24,12 @@ use reader::{Reader, shown};
 #[derive(Debug, Default)]
 pub(crate) struct Document {
     pub(crate) default_deny: bool,
-    pub(crate) hide: Vec<(Box<str>, Rule)>,
+    /// Names and globs, each with its rule.
+    pub(crate) hide: Vec<(Box<str>, u32)>,
     /// In document order; `all_tools` last.
     pub(crate) entries: Vec<Entry>,
+    /// All rules and items, those of `hide` first; a step's rule is an index into it.
+    pub(crate) rules: Vec<Rule>,
     /// All counters that the entries declare; a [`Step::charge`] is an index into it.
     pub(crate) declared: Vec<Declared>,
 }
@@ -40,11 +45,11 @@ pub(crate) struct Entry {
 /// A rule or an item: what the policy checks, in document order.
 #[derive(Debug)]
 pub(crate) struct Step {
-    pub(crate) rule: Rule,
+    pub(crate) rule: u32,
     pub(crate) place: Place,
     /// Whether a block place asks for approval instead of denying.
     pub(crate) approves: bool,
-    pub(crate) conditions: Vec<Clause>,
+    pub(crate) conditions: Box<[Clause]>,
     pub(crate) states: Vec<StateClause>,
     pub(crate) charge: Option<u32>,
 }
@@ -70,7 +75,7 @@ pub(crate) struct Clause {
 #[derive(Debug)]
 pub(crate) struct StateClause {
     pub(crate) index: Option<usize>,
-    pub(crate) path: Path,
+    pub(crate) path: Arc<Path>,
     pub(crate) span: Span,
     pub(crate) pointer: Box<str>,
     /// The condition as text, for explanations.
@@ -94,7 +99,16 @@ pub(crate) struct Declared {
 #[derive(Debug, Clone)]
 pub(crate) enum Charge {
     Fixed(Amount),
-    From(Path),
+    From(Arc<Path>),
+}
+
+impl Document {
+    /// Adds a rule; its index.
+    fn rule(&mut self, rule: Rule) -> u32 {
+        let index = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
+        self.rules.push(rule);
+        index
+    }
 }
 
 const FIELDS: [&str; 6] = ["version", "description", "default", "hide", "all_tools", "tools"];
@@ -161,6 +175,8 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
             entry::read_entry(reader, field.value, Owner::AllTools, field.key.span, &mut document);
         });
     }
-    names::warn_confusable(&mut reader, root);
+    if reader.has_odd_names {
+        names::warn_confusable(&mut reader, root);
+    }
     document
 }

@@ -3,15 +3,17 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::Document;
+use super::entry::presentation;
 use super::reader::{Reader, push_segment, shown};
-use super::{Document, Rule};
 use crate::ceilings::NAME_BYTES;
 use crate::diagnostic::Span;
 use crate::glob::Glob;
 use crate::text::{Content, Node};
 
-/// Complains of a name that no tool can have.
+/// Complains of a name that no tool can have, and notes one that may be taken for another.
 pub(super) fn check(reader: &mut Reader<'_, '_>, name: &str, span: Span) -> bool {
+    reader.has_odd_names |= !is_folded(name);
     if name.is_empty() {
         reader.error(
             "invalid_name",
@@ -53,15 +55,14 @@ pub(super) fn read_hide<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, documen
                 reader.error("duplicate_item", item.span(), message, "remove one of them");
                 return;
             }
-            let rule =
-                Rule { name: None, pointer: reader.pointer().into(), line, on_deny: None, span: item.span() };
+            let rule = document.rule(presentation(reader, item, None, None, None));
             document.hide.push((name.into(), rule));
         });
     }
 }
 
 /// Warns of names that people take for one another: invisible characters, letters of other scripts that look like
-/// ASCII ones, and names that differ only in case (trap 17).
+/// ASCII ones, and names that differ only in case (trap 17). Nothing is wrong with names that are all folded.
 pub(super) fn warn_confusable<'n>(reader: &mut Reader<'n, '_>, root: Node<'n>) {
     let Content::Mapping(fields) = root.content() else { return };
     let mut names: Vec<(Option<usize>, &str, Span)> = Vec::new();
@@ -80,15 +81,12 @@ pub(super) fn warn_confusable<'n>(reader: &mut Reader<'n, '_>, root: Node<'n>) {
             _ => {}
         }
     }
-    // Names of one folding can differ only if one of them is not folded, which in most policies none is.
+    // Names of one folding can differ only if one of them is not folded.
     let mut spellings: HashMap<Cow<'_, str>, Vec<&str>, foldhash::fast::RandomState> = HashMap::default();
     for (_, name, _) in &names {
         if !is_folded(name) {
             spellings.entry(fold(name)).or_default();
         }
-    }
-    if spellings.is_empty() {
-        return;
     }
     for (_, name, _) in &names {
         if let Some(spellings) = spellings.get_mut(&fold(name))

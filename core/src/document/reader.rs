@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use crate::diagnostic::{Diagnostics, Span};
+use crate::path::{Path, PathError};
 use crate::pattern::Pattern;
 use crate::same::same;
 use crate::suggest::nearest;
@@ -17,6 +19,10 @@ pub(super) struct Reader<'n, 'l> {
     pub(super) diagnostics: &'n mut Diagnostics<'l>,
     /// The patterns so far, by their text.
     pub(super) patterns: HashMap<&'n str, Pattern, foldhash::fast::RandomState>,
+    /// The paths so far, by their text: policies name the same few again and again.
+    paths: HashMap<&'n str, Arc<Path>, foldhash::fast::RandomState>,
+    /// Whether some name may be taken for another.
+    pub(super) has_odd_names: bool,
     /// What leads to the place that is being read. A pointer is made of it where one is needed: few places need one.
     steps: SmallVec<[Step<'n>; 16]>,
 }
@@ -53,14 +59,30 @@ fn kind(node: Node<'_>) -> &'static str {
 
 impl<'n, 'l> Reader<'n, 'l> {
     pub(super) fn new(diagnostics: &'n mut Diagnostics<'l>) -> Self {
-        Self { diagnostics, patterns: HashMap::default(), steps: SmallVec::new() }
+        Self {
+            diagnostics,
+            patterns: HashMap::default(),
+            paths: HashMap::default(),
+            has_odd_names: false,
+            steps: SmallVec::new(),
+        }
+    }
+
+    /// The path that a text names.
+    pub(super) fn path(&mut self, text: &'n str) -> Result<Arc<Path>, PathError> {
+        if let Some(known) = self.paths.get(text) {
+            return Ok(Arc::clone(known));
+        }
+        let path = Arc::new(Path::parse(text)?);
+        self.paths.insert(text, Arc::clone(&path));
+        Ok(path)
     }
 
     /// JSON Pointer to the place that is being read.
     pub(super) fn pointer(&self) -> String {
         let bytes = self.steps.iter().map(|step| match step {
             Step::Member(name) => name.len().saturating_add(1),
-            Step::Item(_) => 2,
+            Step::Item(index) => index.checked_ilog10().unwrap_or(0).saturating_add(2) as usize,
         });
         let mut pointer = String::with_capacity(bytes.fold(0, usize::saturating_add));
         for step in &self.steps {

@@ -8,7 +8,7 @@ use crate::canonical::sha256;
 use crate::ceilings::MERGED_ENTRIES;
 use crate::condition::Place;
 use crate::diagnostic::{Diagnostics, Span};
-use crate::document::{Declared, Document, Rule, StateClause};
+use crate::document::{Declared, Document, StateClause};
 use crate::glob::{Glob, GlobIndex};
 use crate::path::Segment;
 use crate::store::Owner;
@@ -18,28 +18,25 @@ type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// `None` after an error.
 pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnostics<'_>) -> Option<Compiled> {
-    let steps = document.entries.iter().map(|entry| entry.steps.len());
-    let mut rules = Vec::with_capacity(steps.fold(document.hide.len(), usize::saturating_add));
-    let mut add_rule = |rule: Rule| {
-        let index = u32::try_from(rules.len()).unwrap_or(u32::MAX);
-        rules.push(rule);
-        index
-    };
-
-    let names_at_most = document.hide.len().saturating_add(document.entries.len());
-    let mut names: Map<Box<str>, Tool> = Map::with_capacity_and_hasher(names_at_most, Default::default());
+    let named =
+        document.hide.iter().map(|(name, _)| &**name).chain(document.entries.iter().filter_map(|entry| {
+            match &entry.owner {
+                Owner::Tool(key) => Some(&**key),
+                Owner::AllTools => None,
+            }
+        }));
+    let mut names: Names<Tool> = Names::with_capacity(named.filter(|name| !Glob::is_glob(name)).count());
     let (mut globs, mut glob_entries) = (Vec::new(), Vec::new());
     let (mut wildcard, mut all_tools) = (None, None);
     let (mut hidden_globs, mut hidden_glob_rules) = (Vec::new(), Vec::new());
 
     for (name, rule) in document.hide {
-        let rule = add_rule(rule);
         if Glob::is_glob(&name) {
             // A glob that does not parse was reported where it stands.
             hidden_globs.extend(Glob::parse(&name));
             hidden_glob_rules.push(rule);
         } else {
-            names.insert(name, Tool { standing: Standing::Hidden(rule), ..Tool::default() });
+            names.entry(name).standing = Standing::Hidden(rule);
         }
     }
 
@@ -55,15 +52,15 @@ pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnost
                 globs.extend(Glob::parse(&key));
                 glob_entries.push(index);
             }
-            Owner::Tool(key) => names.entry(key).or_default().entries = [index].into(),
+            Owner::Tool(key) => names.entry(key).entries = [index].into(),
         }
         let steps = entry.steps.into_iter().map(|step| Step {
-            rule: add_rule(step.rule),
+            rule: step.rule,
             place: step.place,
             approves: step.approves,
             denies: step.place == Place::Permit || !step.approves && step.states.is_empty(),
             asks: step.approves || step.charge.is_some() || !step.states.is_empty(),
-            conditions: step.conditions.into(),
+            conditions: step.conditions,
             states: step
                 .states
                 .into_iter()
@@ -78,23 +75,22 @@ pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnost
         return None;
     }
 
-    names.shrink_to_fit();
     let mut compiled = Compiled {
         digest: sha256(text.as_bytes()),
         default_deny: document.default_deny,
-        names: Names::new([].into_iter()),
+        names: Names::with_capacity(0),
         entries: entries.into(),
         globs: GlobIndex::new(globs),
         glob_entries: glob_entries.into(),
         hidden_globs: GlobIndex::new(hidden_globs),
         hidden_glob_rules: hidden_glob_rules.into(),
         everywhere: wildcard.into_iter().chain(all_tools).collect(),
-        rules: rules.into(),
+        rules: document.rules.into(),
         declared: document.declared.into(),
         warnings: Box::default(),
     };
     let mut merged = 0_usize;
-    for (name, tool) in &mut names {
+    for (name, tool) in names.iter_mut() {
         let mut entries = Found::from_slice(&tool.entries);
         compiled.glob_entries_of(name, &mut entries);
         merged = merged.saturating_add(entries.len().saturating_sub(tool.entries.len()));
@@ -126,7 +122,7 @@ pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnost
             tool.entries = entries.as_slice().into();
         }
     }
-    compiled.names = Names::new(names.into_iter());
+    compiled.names = names;
     Some(compiled)
 }
 
