@@ -65,12 +65,12 @@ pub struct RuleRef<'d> {
 impl<'d> RuleRef<'d> {
     /// Its `name`, where it has one.
     pub fn name(&self) -> Option<&'d str> {
-        self.rule.name.as_deref()
+        self.rule.name()
     }
 
     /// JSON Pointer into the policy, such as `/tools/create_charge/rules/0`.
     pub fn pointer(&self) -> &'d str {
-        &self.rule.pointer
+        self.rule.pointer()
     }
 
     /// Line in the policy's text, from 1.

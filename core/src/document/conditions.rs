@@ -1,7 +1,7 @@
 //! Conditions as written (spec 4.5, 5.1).
 
 use super::reader::{Field, Reader, shown};
-use super::{Clause, StateClause};
+use super::{Checks, Clause, StateTest};
 use crate::condition::{Condition, NAMES, Operand, Operator, Test};
 use crate::number::Number;
 use crate::path::Root;
@@ -15,18 +15,18 @@ pub(super) const FIELDS: [&str; 6] = ["path", "op", "value", "any", "all", "not"
 /// Whether an item is written as a condition.
 pub(super) fn is_bare(node: Node<'_>) -> bool {
     let Content::Mapping(mut members) = node.content() else { return false };
-    members.any(|(key, _)| FIELDS.contains(&key.text))
+    members.any(|(key, _)| FIELDS.contains(&key.text()))
 }
 
-/// Reads one condition of a rule or item: into `clauses`, or into `states` if it reads a counter.
+/// Reads one condition of a rule or item.
 pub(super) fn read_clause<'n>(
     reader: &mut Reader<'n, '_>,
     node: Node<'n>,
     index: Option<usize>,
     may_read_state: bool,
-    clauses: &mut Vec<Clause>,
-    states: &mut Vec<StateClause>,
+    checks: &mut Checks,
 ) {
+    let Checks { clauses, states } = checks;
     let mut states = if may_read_state { Some((index, states)) } else { None };
     if let Some(condition) = read(reader, node, &mut states) {
         clauses.push(Clause { index, condition });
@@ -34,7 +34,7 @@ pub(super) fn read_clause<'n>(
 }
 
 /// Where a condition on a counter may go; `None` where none may stand.
-type States<'s> = Option<(Option<usize>, &'s mut Vec<StateClause>)>;
+type States<'s> = Option<(Option<usize>, &'s mut Vec<StateTest>)>;
 
 /// Recursion is as deep as the document, which has a ceiling.
 fn read<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, states: &mut States<'_>) -> Option<Condition> {
@@ -45,23 +45,28 @@ fn read<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, states: &mut States<'_>
     let Some(first) = combinators.clone().next() else {
         return read_test(reader, node, path, op, value, states);
     };
-    if let Some(other) = plain.chain(combinators.skip(1)).max_by_key(|field| field.key.span) {
-        let later = if other.key.span > first.key.span { other.key } else { first.key };
+    if let Some(other) = plain.chain(combinators.skip(1)).max_by_key(|field| field.key.span()) {
+        let later = if other.key.span() > first.key.span() { other.key } else { first.key };
         let message = "a condition is `{path, op, value}` or one of `any`, `all`, `not`";
-        reader.within(later.text, |reader| {
-            reader.error("conflicting_fields", later.span, message, "split it into several conditions");
+        reader.within(later.text(), |reader| {
+            reader.error("conflicting_fields", later.span(), message, "split it into several conditions");
         });
     }
     if let Some(field) = not {
         return reader
-            .within("not", |reader| read(reader, field.value, &mut None))
+            .within("not", |reader| read(reader, field.value(), &mut None))
             .map(|condition| Condition::Not(condition.into()));
     }
-    let conditions = reader.within(first.key.text, |reader| {
-        let items = reader.list(first.value, "a list of conditions")?;
+    let conditions = reader.within(first.key.text(), |reader| {
+        let items = reader.list(first.value(), "a list of conditions")?;
         if items.len() == 0 {
-            let message = format!("`{}` has no conditions", first.key.text);
-            reader.error("empty_conditions", first.value.span(), message, "give it conditions, or remove it");
+            let message = format!("`{}` has no conditions", first.key.text());
+            reader.error(
+                "empty_conditions",
+                first.value().span(),
+                message,
+                "give it conditions, or remove it",
+            );
         }
         let read_item = |(index, item)| reader.item(index, |reader| read(reader, item, &mut None));
         Some(items.enumerate().filter_map(read_item).collect())
@@ -100,11 +105,11 @@ fn read_test<'n>(
     }
     let parsed = path.and_then(|field| {
         reader.within("path", |reader| {
-            let text = reader.string(field.value, "a string, the path")?;
+            let text = reader.string(field.value(), "a string, the path")?;
             match reader.path(text) {
                 Ok(path) => Some(path),
                 Err(error) => {
-                    reader.error("invalid_path", field.value.span(), error.message, error.help);
+                    reader.error("invalid_path", field.value().span(), error.message, error.help);
                     None
                 }
             }
@@ -112,7 +117,7 @@ fn read_test<'n>(
     });
     let name = op.and_then(|field| {
         reader.within("op", |reader| {
-            let name = reader.string(field.value, "a string, the operator")?;
+            let name = reader.string(field.value(), "a string, the operator")?;
             if NAMES.iter().any(|known| same(known, name)) {
                 return Some(name);
             }
@@ -122,7 +127,7 @@ fn read_test<'n>(
             };
             reader.error(
                 "invalid_operator",
-                field.value.span(),
+                field.value().span(),
                 format!("unknown operator `{}`", shown(name)),
                 help,
             );
@@ -130,13 +135,13 @@ fn read_test<'n>(
         })
     });
     let operand = value.and_then(|field| {
-        reader.within("value", |reader| read_operand(reader, field.value).map(|operand| (field, operand)))
+        reader.within("value", |reader| read_operand(reader, field.value()).map(|operand| (field, operand)))
     });
     let is_state = parsed.as_ref().is_some_and(|path| path.root == Root::State);
     if let (true, Some(field), None) = (is_state, path, &states) {
         let message = "a `state` path cannot stand here";
         let help = "state conditions stand directly in the `conditions` of an evaluate, allow or deny rule, a `require` or a `deny_if` item";
-        reader.within("path", |reader| reader.error("misplaced_state", field.value.span(), message, help));
+        reader.within("path", |reader| reader.error("misplaced_state", field.value().span(), message, help));
         return None;
     }
     let (path, name, (value, operand), field) = (parsed?, name?, operand?, path?);
@@ -148,12 +153,12 @@ fn read_test<'n>(
                     "`{name}` on a counter needs a number, or a list of numbers for `in` and `not_in`"
                 );
                 reader.within("value", |reader| {
-                    reader.error("invalid_operand", value.value.span(), message, help)
+                    reader.error("invalid_operand", value.value().span(), message, help)
                 });
             } else {
                 let message = format!("`{name}` cannot compare a counter");
                 reader.within("path", |reader| {
-                    reader.error("misplaced_state", field.value.span(), message, help)
+                    reader.error("misplaced_state", field.value().span(), message, help)
                 });
             }
             return None;
@@ -161,13 +166,15 @@ fn read_test<'n>(
         if path.has_each {
             let message = format!("`{path}` names no counter: `[*]` reads arguments and identities");
             reader.within("path", |reader| {
-                reader.error("invalid_path", field.value.span(), message, "write `state.<tool>.<counter>`");
+                reader.error("invalid_path", field.value().span(), message, "write `state.<tool>.<counter>`");
             });
             return None;
         }
         let text = format!("{path} {name} {operand}").into();
         let pointer = reader.within("path", |reader| reader.pointer()).into();
-        states.push(StateClause { index: *index, path, span: field.value.span(), pointer, text, ranges });
+        let span = field.value().span();
+        reader.reads_counters = true;
+        states.push(StateTest { index: *index, declared: u32::MAX, path, span, pointer, text, ranges });
         return None;
     }
     if let Some(pattern) = known_pattern(reader, name, &operand) {
@@ -176,15 +183,17 @@ fn read_test<'n>(
     }
     match Operator::compile(name, operand)? {
         Ok((operator, negated)) => {
-            if let (Operator::Matches(pattern), Content::String(text)) = (&operator, value.value.content()) {
+            if let (Operator::Matches(pattern), Content::String(text)) = (&operator, value.value().content())
+            {
                 reader.patterns.insert(text, Pattern::clone(pattern));
             }
             Some(Condition::Test(Test { path, operator, negated }))
         }
         Err(error) => {
             let help = error.help.unwrap_or_default();
-            reader
-                .within("value", |reader| reader.error(error.code, value.value.span(), error.message, help));
+            reader.within("value", |reader| {
+                reader.error(error.code, value.value().span(), error.message, help)
+            });
             None
         }
     }
@@ -229,8 +238,8 @@ fn read_operand<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<Opera
         Content::Mapping(items) => {
             let (mut members, count) = (Vec::with_capacity(items.len()), items.len());
             for (key, item) in items {
-                let member = reader.within(key.text, |reader| read_operand(reader, item));
-                members.extend(member.map(|member| (key.text.into(), member)));
+                let member = reader.within(key.text(), |reader| read_operand(reader, item));
+                members.extend(member.map(|member| (key.text().into(), member)));
             }
             if members.len() < count {
                 return None;

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::entry::presentation;
 use super::reader::{Field, Reader, shown};
-use super::{Charge, Declared, Document, Step};
+use super::{Charge, Checks, Declared, Document, Step};
 use crate::amount::Amount;
 use crate::ceilings::SLIDING_SECONDS;
 use crate::condition::Place;
@@ -74,18 +74,11 @@ pub(super) fn read_limit<'n>(
     if max.is_none() {
         reader.missing(node, "max", "write `max: 10`; to count without a limit, use `state` in a rule");
     }
-    let max = max.and_then(|field| reader.within("max", |reader| amount(reader, field.value)));
+    let max = max.and_then(|field| reader.within("max", |reader| amount(reader, field.value())));
     let parts = Parts { counter, window, increment, from, scope, algorithm };
     let charge = declare(reader, node, parts, false, owner, names, document, || max);
     let (charge, _) = (charge?, max?);
-    Some(Step {
-        rule,
-        place: Place::Permit,
-        approves: false,
-        conditions: Box::default(),
-        states: vec![],
-        charge: Some(charge),
-    })
+    Some(Step::new(rule, Place::Permit, false, Checks::default(), Some(charge)))
 }
 
 pub(super) fn read_state<'n>(
@@ -97,9 +90,9 @@ pub(super) fn read_state<'n>(
 ) -> Option<u32> {
     reader.within("state", |reader| {
         let [counter, window, increment, from, scope, algorithm] =
-            reader.fields(field.value, "a counter: `{counter, window}`", STATE_FIELDS)?;
+            reader.fields(field.value(), "a counter: `{counter, window}`", STATE_FIELDS)?;
         let parts = Parts { counter, window, increment, from, scope, algorithm };
-        declare(reader, field.value, parts, true, owner, names, document, || None)
+        declare(reader, field.value(), parts, true, owner, names, document, || None)
     })
 }
 
@@ -112,7 +105,7 @@ pub(super) fn read_rate_limit<'n>(
     names: &mut Names,
     document: &mut Document,
 ) -> Option<u32> {
-    let node = field.value;
+    let node = field.value();
     let limit = reader.within("rate_limit", |reader| match node.content() {
         Content::Mapping(_) => rate_mapping(reader, node),
         Content::String(text) => rate_text(reader, node, text),
@@ -173,12 +166,12 @@ fn rate_mapping<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<(Amou
     }
     let max = max.and_then(|field| {
         reader.within("max", |reader| {
-            let count = match field.value.content() {
+            let count = match field.value().content() {
                 Content::Number(literal) => {
                     Number::from_literal(literal).and_then(|number| number.to_amount())
                 }
                 _ => {
-                    reader.mismatch(field.value, "a positive whole number");
+                    reader.mismatch(field.value(), "a positive whole number");
                     return None;
                 }
             };
@@ -187,7 +180,7 @@ fn rate_mapping<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<(Amou
                 let help = "to deny always, use `action: deny`; to count fractions, use `limits`";
                 reader.error(
                     "invalid_rate_limit",
-                    field.value.span(),
+                    field.value().span(),
                     "the maximum is no positive whole number",
                     help,
                 );
@@ -196,7 +189,7 @@ fn rate_mapping<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<(Amou
         })
     });
     let window = window.and_then(|field| {
-        reader.within("window", |reader| read_window(reader, field.value, "invalid_rate_limit"))
+        reader.within("window", |reader| read_window(reader, field.value(), "invalid_rate_limit"))
     });
     let (window, written) = window?;
     Some((max?, window, written))
@@ -231,32 +224,32 @@ fn declare<'n>(
     }
     let name = parts.counter.and_then(|field| {
         reader.within("counter", |reader| {
-            let name = reader.string(field.value, "a string, the counter's name")?;
+            let name = reader.string(field.value(), "a string, the counter's name")?;
             if name.is_empty() {
                 reader.error(
                     "invalid_name",
-                    field.value.span(),
+                    field.value().span(),
                     "the counter's name is empty",
                     "give it a name",
                 );
                 return None;
             }
-            claim(reader, names, name, field.value.span())?;
+            claim(reader, names, name, field.value().span())?;
             Some(name)
         })
     });
     let window = parts.window.and_then(|field| {
-        reader.within("window", |reader| read_window(reader, field.value, "invalid_window"))
+        reader.within("window", |reader| read_window(reader, field.value(), "invalid_window"))
     });
     let fixed = match parts.increment {
         None => Amount::from_whole(1),
         Some(field) => reader.within("increment", |reader| {
-            let increment = amount(reader, field.value)?;
+            let increment = amount(reader, field.value())?;
             if zero_is_one && increment == Amount::ZERO {
                 let message = "an increment of 0 counts as 1 here";
                 reader.warning(
                     "zero_increment",
-                    field.value.span(),
+                    field.value().span(),
                     message,
                     "write `increment: 1`, or remove it",
                 );
@@ -268,7 +261,7 @@ fn declare<'n>(
     let charge = match parts.from {
         None => fixed.map(Charge::Fixed),
         Some(field) => reader.within("increment_from", |reader| {
-            let text = reader.string(field.value, "a string, an `args.` path")?;
+            let text = reader.string(field.value(), "a string, an `args.` path")?;
             let (message, help) = match reader.path(text) {
                 Ok(path) if path.root == Root::Args => return Some(Charge::From(path)),
                 Ok(_) => (
@@ -277,7 +270,7 @@ fn declare<'n>(
                 ),
                 Err(error) => (error.message, error.help),
             };
-            reader.error("invalid_path", field.value.span(), message, help);
+            reader.error("invalid_path", field.value().span(), message, help);
             None
         }),
     };
@@ -287,7 +280,7 @@ fn declare<'n>(
     };
     let algorithm = read_algorithm(reader, parts.algorithm);
     if let (Some((window, _)), Some(Algorithm::Sliding), Some(field)) = (&window, algorithm, parts.window) {
-        reader.within("window", |reader| check_sliding(reader, *window, field.value.span()))?;
+        reader.within("window", |reader| check_sliding(reader, *window, field.value().span()))?;
     }
     let (name, (window, written), scope) = (name?, window?, scope?);
     let counter = Counter::new(owner.clone(), name, window, algorithm?, &scope.to_string());
@@ -354,12 +347,17 @@ fn read_window<'n>(
 fn read_algorithm<'n>(reader: &mut Reader<'n, '_>, field: Option<Field<'n>>) -> Option<Algorithm> {
     let Some(field) = field else { return Some(Algorithm::Fixed) };
     reader.within("algorithm", |reader| {
-        match reader.string(field.value, "a string, `fixed` or `sliding`")? {
+        match reader.string(field.value(), "a string, `fixed` or `sliding`")? {
             "fixed" => Some(Algorithm::Fixed),
             "sliding" => Some(Algorithm::Sliding),
             other => {
                 let message = format!("`{}` is no algorithm", shown(other));
-                reader.error("invalid_algorithm", field.value.span(), message, "write `fixed` or `sliding`");
+                reader.error(
+                    "invalid_algorithm",
+                    field.value().span(),
+                    message,
+                    "write `fixed` or `sliding`",
+                );
                 None
             }
         }
@@ -378,7 +376,7 @@ fn check_sliding<'n>(reader: &mut Reader<'n, '_>, window: Window, span: Span) ->
 fn read_scope<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> Option<Scope> {
     const MOST: usize = 8;
     reader.within("scope", |reader| {
-        let node = field.value;
+        let node = field.value();
         let items = match node.content() {
             Content::Sequence(items) => items,
             Content::String(name) => {

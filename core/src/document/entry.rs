@@ -1,7 +1,7 @@
 //! Entries, their rules, and the items of the limits dialect (spec 2.5 to 2.16).
 
 use super::reader::{Field, Reader, shown};
-use super::{Clause, Document, Entry, Rule, StateClause, Step, conditions, counters, names};
+use super::{Checks, Document, Entry, Rule, Step, conditions, counters, names};
 use crate::condition::Place;
 use crate::diagnostic::Span;
 use crate::same::same;
@@ -23,9 +23,9 @@ pub(super) fn read_tools<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, docume
     };
     document.entries.reserve_exact(members.len());
     for (key, value) in members {
-        reader.within(key.text, |reader| {
-            names::check(reader, key.text, key.span);
-            read_entry(reader, value, Owner::Tool(key.text.into()), key.span, document);
+        reader.within(key.text(), |reader| {
+            names::check(reader, key.text(), key.span());
+            read_entry(reader, value, Owner::Tool(key.text().into()), key.span(), document);
         });
     }
 }
@@ -37,7 +37,7 @@ pub(super) fn read_entry<'n>(
     span: Span,
     document: &mut Document,
 ) {
-    let mut entry = Entry { owner, span, steps: Vec::new() };
+    let mut steps = Vec::new();
     let members = match node.content() {
         Content::Null => None,
         Content::Mapping(members) => Some(members),
@@ -48,7 +48,7 @@ pub(super) fn read_entry<'n>(
     };
     let mut counters = counters::Names::default();
     for (key, value) in members.into_iter().flatten() {
-        let known = ENTRY_FIELDS.iter().position(|name| same(name, key.text));
+        let known = ENTRY_FIELDS.iter().position(|name| same(name, key.text()));
         let Some(known) = known else {
             reader.unknown(key, ENTRY_FIELDS);
             continue;
@@ -57,25 +57,25 @@ pub(super) fn read_entry<'n>(
         if known == 0 && value.is_null() {
             continue;
         }
-        reader.within(key.text, |reader| {
+        reader.within(key.text(), |reader| {
             let Some(items) = reader.list(value, "a list") else { return };
-            if entry.steps.is_empty() {
-                entry.steps.reserve_exact(items.len());
+            if steps.is_empty() {
+                steps.reserve_exact(items.len());
             }
             for (index, item) in items.enumerate() {
                 reader.item(index, |reader| {
                     let step = match known {
-                        0 => read_rule(reader, item, &entry.owner, &mut counters, document),
+                        0 => read_rule(reader, item, &owner, &mut counters, document),
                         1 => read_item(reader, item, Place::Permit, document),
                         2 => read_item(reader, item, Place::Block, document),
-                        _ => counters::read_limit(reader, item, &entry.owner, &mut counters, document),
+                        _ => counters::read_limit(reader, item, &owner, &mut counters, document),
                     };
-                    entry.steps.extend(step);
+                    steps.extend(step);
                 });
             }
         });
     }
-    document.entries.push(entry);
+    document.entries.push(Entry { owner, span, steps: steps.into() });
 }
 
 /// The name, place and message of a rule or item.
@@ -87,16 +87,18 @@ pub(super) fn presentation<'n>(
     reason: Option<Field<'n>>,
 ) -> Rule {
     if let (Some(on_deny), Some(reason)) = (on_deny, reason) {
-        let later = if on_deny.key.span > reason.key.span { on_deny.key } else { reason.key };
+        let later = if on_deny.key.span() > reason.key.span() { on_deny.key } else { reason.key };
         let message = "`on_deny` and `reason` are the same field";
-        reader.within(later.text, |reader| {
-            reader.error("conflicting_fields", later.span, message, "keep one of them")
+        reader.within(later.text(), |reader| {
+            reader.error("conflicting_fields", later.span(), message, "keep one of them")
         });
     }
     let name = reader.text(name);
     let (on_deny, reason) = (reader.text(on_deny), reader.text(reason));
+    let on_deny = on_deny.or(reason);
     let line = reader.diagnostics.lines().line(node.span().start);
-    Rule { name, pointer: reader.pointer().into(), line, on_deny: on_deny.or(reason), span: node.span() }
+    let texts = [name, on_deny].into_iter().flatten().map(str::len).fold(0, usize::saturating_add);
+    Rule::new(reader.pointer_before(texts), name, on_deny, line, node.span())
 }
 
 fn read_item<'n>(
@@ -105,37 +107,37 @@ fn read_item<'n>(
     place: Place,
     document: &mut Document,
 ) -> Option<Step> {
-    let (mut clauses, mut states) = (Vec::new(), Vec::new());
+    let mut checks = Checks::default();
     if conditions::is_bare(node) {
         if let Some(field) = mixed(node) {
             let message = "an item is a bare condition, or has `conditions`";
             let help = "write `{conditions: [{path, op, value}], on_deny: …, name: …}`";
-            reader.within(field.key.text, |reader| {
-                reader.error("conflicting_fields", field.key.span, message, help)
+            reader.within(field.key.text(), |reader| {
+                reader.error("conflicting_fields", field.key.span(), message, help)
             });
             return None;
         }
         let rule = document.rule(presentation(reader, node, None, None, None));
-        conditions::read_clause(reader, node, None, true, &mut clauses, &mut states);
-        return Some(Step { rule, place, approves: false, conditions: clauses.into(), states, charge: None });
+        conditions::read_clause(reader, node, None, true, &mut checks);
+        return Some(Step::new(rule, place, false, checks, None));
     }
     let expected = "an item: `{conditions, on_deny, name}` or a condition";
     let [name, conditions, on_deny, reason] = reader.fields(node, expected, ITEM_FIELDS)?;
     let rule = document.rule(presentation(reader, node, name, on_deny, reason));
-    let count = read_conditions(reader, conditions, true, &mut clauses, &mut states)?;
+    let count = read_conditions(reader, conditions, true, &mut checks)?;
     if count == 0 && place == Place::Permit {
         let help = "give it conditions, or remove the item";
         let message = "a `require` item without conditions requires nothing";
-        match conditions.filter(|field| !field.value.is_null()) {
+        match conditions.filter(|field| !field.value().is_null()) {
             Some(field) => {
                 reader.within("conditions", |reader| {
-                    reader.error("empty_conditions", field.value.span(), message, help)
+                    reader.error("empty_conditions", field.value().span(), message, help)
                 });
             }
             None => reader.error("empty_conditions", node.span(), message, help),
         }
     }
-    Some(Step { rule, place, approves: false, conditions: clauses.into(), states, charge: None })
+    Some(Step::new(rule, place, false, checks, None))
 }
 
 /// Reads `conditions`; returns how many there are, `None` after an error.
@@ -143,20 +145,19 @@ fn read_conditions<'n>(
     reader: &mut Reader<'n, '_>,
     field: Option<Field<'n>>,
     may_read_state: bool,
-    clauses: &mut Vec<Clause>,
-    states: &mut Vec<StateClause>,
+    checks: &mut Checks,
 ) -> Option<usize> {
     let Some(field) = field else { return Some(0) };
-    if field.value.is_null() {
+    if field.value().is_null() {
         return Some(0);
     }
     reader.within("conditions", |reader| {
-        let items = reader.list(field.value, "a list of conditions")?;
+        let items = reader.list(field.value(), "a list of conditions")?;
         let count = items.len();
-        clauses.reserve_exact(count);
+        checks.clauses.reserve_exact(count);
         for (index, item) in items.enumerate() {
             reader.item(index, |reader| {
-                conditions::read_clause(reader, item, Some(index), may_read_state, clauses, states);
+                conditions::read_clause(reader, item, Some(index), may_read_state, checks);
             });
         }
         Some(count)
@@ -173,7 +174,7 @@ enum Action {
 
 fn read_action<'n>(reader: &mut Reader<'n, '_>, field: Option<Field<'n>>) -> Option<Action> {
     let Some(field) = field else { return Some(Action::Evaluate) };
-    reader.within("action", |reader| match reader.string(field.value, "a string, the action")? {
+    reader.within("action", |reader| match reader.string(field.value(), "a string, the action")? {
         "evaluate" => Some(Action::Evaluate),
         "allow" => Some(Action::Allow),
         "deny" => Some(Action::Deny),
@@ -187,7 +188,7 @@ fn read_action<'n>(reader: &mut Reader<'n, '_>, field: Option<Field<'n>>) -> Opt
             };
             reader.error(
                 "invalid_action",
-                field.value.span(),
+                field.value().span(),
                 format!("unknown action `{}`", shown(other)),
                 help,
             );
@@ -210,8 +211,8 @@ fn read_rule<'n>(
     let action = read_action(reader, action_field);
     let blocks = matches!(action, Some(Action::Deny | Action::RequireApproval));
     let may_read_state = action != Some(Action::RequireApproval);
-    let (mut clauses, mut states) = (Vec::new(), Vec::new());
-    let count = read_conditions(reader, conditions, may_read_state, &mut clauses, &mut states);
+    let mut checks = Checks::default();
+    let count = read_conditions(reader, conditions, may_read_state, &mut checks);
 
     let mut charge = None;
     if let Some(field) = rate_limit {
@@ -223,10 +224,10 @@ fn read_rule<'n>(
         charge = counters::read_rate_limit(reader, field, scope, algorithm, owner, names, document);
     } else {
         for field in [scope, algorithm].into_iter().flatten() {
-            let message = format!("`{}` stands beside a `rate_limit`", field.key.text);
+            let message = format!("`{}` stands beside a `rate_limit`", field.key.text());
             let help = "move it into `state`, or remove it";
-            reader.within(field.key.text, |reader| {
-                reader.error("conflicting_fields", field.key.span, message, help)
+            reader.within(field.key.text(), |reader| {
+                reader.error("conflicting_fields", field.key.span(), message, help)
             });
         }
     }
@@ -236,7 +237,7 @@ fn read_rule<'n>(
     }
     for field in [rate_limit, state].into_iter().flatten() {
         if let (true, Some(action)) = (blocks, action_field) {
-            let message = format!("a rule that denies or asks for approval takes no `{}`", field.key.text);
+            let message = format!("a rule that denies or asks for approval takes no `{}`", field.key.text());
             let help = "give the counter a rule of its own, with `action: evaluate`";
             conflict(reader, field, action, &message, help);
         }
@@ -248,27 +249,21 @@ fn read_rule<'n>(
             "give it `conditions`, `rate_limit` or `state`, or an `action`: allow, deny, require_approval";
         reader.error("empty_rule", node.span(), "the rule does nothing", help);
     }
-    Some(Step {
-        rule,
-        place: if blocks { Place::Block } else { Place::Permit },
-        approves: action == Action::RequireApproval,
-        conditions: clauses.into(),
-        states,
-        charge,
-    })
+    let place = if blocks { Place::Block } else { Place::Permit };
+    Some(Step::new(rule, place, action == Action::RequireApproval, checks, charge))
 }
 
 /// The later of the first fields of a condition and of an item, where a mapping has both.
 fn mixed(node: Node<'_>) -> Option<Field<'_>> {
     let Content::Mapping(members) = node.content() else { return None };
-    let first = |names: &[&str]| members.clone().find(|(key, _)| names.contains(&key.text));
+    let first = |names: &[&str]| members.clone().find(|(key, _)| names.contains(&key.text()));
     let (condition, item) = (first(&conditions::FIELDS)?, first(&ITEM_FIELDS)?);
-    let (key, value) = if condition.0.span > item.0.span { condition } else { item };
-    Some(Field { key, value })
+    let (key, _) = if condition.0.span() > item.0.span() { condition } else { item };
+    Some(Field { key })
 }
 
 /// Complains of two fields that exclude each other, at the later one.
 fn conflict<'n>(reader: &mut Reader<'n, '_>, a: Field<'n>, b: Field<'n>, message: &str, help: &str) {
-    let later = if a.key.span > b.key.span { a.key } else { b.key };
-    reader.within(later.text, |reader| reader.error("conflicting_fields", later.span, message, help));
+    let later = if a.key.span() > b.key.span() { a.key } else { b.key };
+    reader.within(later.text(), |reader| reader.error("conflicting_fields", later.span(), message, help));
 }

@@ -30,6 +30,8 @@ pub(crate) struct Document {
     pub(crate) entries: Vec<Entry>,
     /// All rules and items, those of `hide` first; a step's rule is an index into it.
     pub(crate) rules: Vec<Rule>,
+    /// Whether any condition reads a counter.
+    pub(crate) reads_counters: bool,
     /// All counters that the entries declare; a [`Step::charge`] is an index into it.
     pub(crate) declared: Vec<Declared>,
 }
@@ -39,7 +41,7 @@ pub(crate) struct Document {
 pub(crate) struct Entry {
     pub(crate) owner: Owner,
     pub(crate) span: Span,
-    pub(crate) steps: Vec<Step>,
+    pub(crate) steps: Box<[Step]>,
 }
 
 /// A rule or an item: what the policy checks, in document order.
@@ -49,19 +51,81 @@ pub(crate) struct Step {
     pub(crate) place: Place,
     /// Whether a block place asks for approval instead of denying.
     pub(crate) approves: bool,
+    /// Whether its stateless conditions alone can deny.
+    pub(crate) denies: bool,
+    /// Whether it may have something to say beyond that: an approval to ask for, or counters.
+    pub(crate) asks: bool,
     pub(crate) conditions: Box<[Clause]>,
-    pub(crate) states: Vec<StateClause>,
+    pub(crate) states: Box<[StateTest]>,
     pub(crate) charge: Option<u32>,
 }
 
-/// How a rule or an item presents itself in a decision.
+impl Step {
+    fn new(rule: u32, place: Place, approves: bool, checks: Checks, charge: Option<u32>) -> Self {
+        Self {
+            rule,
+            place,
+            approves,
+            denies: place == Place::Permit || !approves && checks.states.is_empty(),
+            asks: approves || charge.is_some() || !checks.states.is_empty(),
+            conditions: checks.clauses.into(),
+            states: checks.states.into(),
+            charge,
+        }
+    }
+}
+
+/// The conditions of a step, as they are read.
+#[derive(Default)]
+struct Checks {
+    clauses: Vec<Clause>,
+    states: Vec<StateTest>,
+}
+
+/// How a rule or an item presents itself in a decision. Its texts are one, since policies have many rules.
 #[derive(Debug, Clone)]
 pub(crate) struct Rule {
-    pub(crate) name: Option<Box<str>>,
-    pub(crate) pointer: Box<str>,
+    /// The pointer, the name and the message, one behind the other.
+    texts: Box<str>,
+    pointer_end: u32,
+    /// Where the name ends, if there is one.
+    name_end: Option<u32>,
+    has_message: bool,
     pub(crate) line: u32,
     pub(crate) span: Span,
-    pub(crate) on_deny: Option<Box<str>>,
+}
+
+impl Rule {
+    fn new(pointer: String, name: Option<&str>, on_deny: Option<&str>, line: u32, span: Span) -> Self {
+        // Far below the end of 32 bits: the three stand in one document.
+        let end = |texts: &str| u32::try_from(texts.len()).unwrap_or(u32::MAX);
+        let mut texts = pointer;
+        let pointer_end = end(&texts);
+        let name_end = name.map(|name| {
+            texts.push_str(name);
+            end(&texts)
+        });
+        texts.push_str(on_deny.unwrap_or_default());
+        Self { texts: texts.into(), pointer_end, name_end, has_message: on_deny.is_some(), line, span }
+    }
+
+    fn text(&self, from: u32, to: usize) -> &str {
+        self.texts.get(from as usize..to).unwrap_or_default()
+    }
+
+    /// JSON Pointer to it.
+    pub(crate) fn pointer(&self) -> &str {
+        self.text(0, self.pointer_end as usize)
+    }
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name_end.map(|end| self.text(self.pointer_end, end as usize))
+    }
+
+    pub(crate) fn on_deny(&self) -> Option<&str> {
+        let from = self.name_end.unwrap_or(self.pointer_end);
+        self.has_message.then(|| self.text(from, self.texts.len()))
+    }
 }
 
 /// A condition of a rule, with its index in `conditions`; none for a bare condition.
@@ -71,11 +135,14 @@ pub(crate) struct Clause {
     pub(crate) condition: Condition,
 }
 
-/// A condition on a counter, not yet resolved.
+/// A condition on a counter.
 #[derive(Debug)]
-pub(crate) struct StateClause {
+pub(crate) struct StateTest {
     pub(crate) index: Option<usize>,
+    /// The counter; which one it is, the whole document tells.
+    pub(crate) declared: u32,
     pub(crate) path: Arc<Path>,
+    /// The place of the path.
     pub(crate) span: Span,
     pub(crate) pointer: Box<str>,
     /// The condition as text, for explanations.
@@ -130,17 +197,17 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
 
     match version {
         None => reader.warning("missing_version", whole, "`version` is missing", "write `version: \"1\"`"),
-        Some(field) => reader.within("version", |reader| match field.value.content() {
+        Some(field) => reader.within("version", |reader| match field.value().content() {
             Content::String("1") | Content::Number("1") => {}
             Content::String(_) | Content::Number(_) => {
                 reader.error(
                     "invalid_version",
-                    field.value.span(),
+                    field.value().span(),
                     "only version 1 is known",
                     "write `version: \"1\"`",
                 );
             }
-            _ => reader.mismatch(field.value, "a string, `\"1\"`"),
+            _ => reader.mismatch(field.value(), "a string, `\"1\"`"),
         }),
     }
     let _ = reader.text(description);
@@ -152,12 +219,12 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
             "write `default: deny`, or `default: allow` to say that this is meant",
         ),
         Some(field) => reader.within("default", |reader| {
-            match reader.string(field.value, "a string, `allow` or `deny`") {
+            match reader.string(field.value(), "a string, `allow` or `deny`") {
                 Some("deny") => document.default_deny = true,
                 Some("allow") | None => {}
                 Some(other) => reader.error(
                     "invalid_default",
-                    field.value.span(),
+                    field.value().span(),
                     format!("`{}` is no default", shown(other)),
                     "write `allow` or `deny`",
                 ),
@@ -165,17 +232,19 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
         }),
     }
     if let Some(field) = hide {
-        reader.within("hide", |reader| names::read_hide(reader, field.value, &mut document));
+        reader.within("hide", |reader| names::read_hide(reader, field.value(), &mut document));
     }
     if let Some(field) = tools {
-        reader.within("tools", |reader| entry::read_tools(reader, field.value, &mut document));
+        reader.within("tools", |reader| entry::read_tools(reader, field.value(), &mut document));
     }
     if let Some(field) = all_tools {
         reader.within("all_tools", |reader| {
-            entry::read_entry(reader, field.value, Owner::AllTools, field.key.span, &mut document);
+            entry::read_entry(reader, field.value(), Owner::AllTools, field.key.span(), &mut document);
         });
     }
-    if reader.has_odd_names {
+    document.reads_counters = reader.reads_counters;
+    // After an error, such as a key that repeats, not every name has been looked at.
+    if reader.has_odd_names || reader.diagnostics.has_errors() {
         names::warn_confusable(&mut reader, root);
     }
     document

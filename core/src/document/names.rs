@@ -67,9 +67,9 @@ pub(super) fn warn_confusable<'n>(reader: &mut Reader<'n, '_>, root: Node<'n>) {
     let Content::Mapping(fields) = root.content() else { return };
     let mut names: Vec<(Option<usize>, &str, Span)> = Vec::new();
     for (field, value) in fields {
-        match (field.text, value.content()) {
+        match (field.text(), value.content()) {
             ("tools", Content::Mapping(entries)) => {
-                names.extend(entries.map(|(key, _)| (None, key.text, key.span)));
+                names.extend(entries.map(|(key, _)| (None, key.text(), key.span())));
             }
             ("hide", Content::Sequence(items)) => {
                 for (index, item) in items.enumerate() {

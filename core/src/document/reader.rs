@@ -12,7 +12,7 @@ use crate::path::{Path, PathError};
 use crate::pattern::Pattern;
 use crate::same::same;
 use crate::suggest::nearest;
-use crate::text::{Content, Items, Key, Members, Node};
+use crate::text::{Content, Items, Members, Node};
 
 /// Walks a document, knowing where it is.
 pub(super) struct Reader<'n, 'l> {
@@ -23,6 +23,8 @@ pub(super) struct Reader<'n, 'l> {
     paths: HashMap<&'n str, Arc<Path>, foldhash::fast::RandomState>,
     /// Whether some name may be taken for another.
     pub(super) has_odd_names: bool,
+    /// Whether some condition reads a counter.
+    pub(super) reads_counters: bool,
     /// What leads to the place that is being read. A pointer is made of it where one is needed: few places need one.
     steps: SmallVec<[Step<'n>; 16]>,
 }
@@ -33,11 +35,16 @@ enum Step<'n> {
     Item(usize),
 }
 
-/// A field of a mapping: its key and its value.
+/// A field of a mapping.
 #[derive(Clone, Copy)]
 pub(super) struct Field<'n> {
-    pub(super) key: Key<'n>,
-    pub(super) value: Node<'n>,
+    pub(super) key: Node<'n>,
+}
+
+impl<'n> Field<'n> {
+    pub(super) fn value(self) -> Node<'n> {
+        self.key.value()
+    }
 }
 
 pub(super) fn is_free(key: &str) -> bool {
@@ -64,6 +71,7 @@ impl<'n, 'l> Reader<'n, 'l> {
             patterns: HashMap::default(),
             paths: HashMap::default(),
             has_odd_names: false,
+            reads_counters: false,
             steps: SmallVec::new(),
         }
     }
@@ -80,11 +88,16 @@ impl<'n, 'l> Reader<'n, 'l> {
 
     /// JSON Pointer to the place that is being read.
     pub(super) fn pointer(&self) -> String {
+        self.pointer_before(0)
+    }
+
+    /// The pointer, in front of so many bytes more.
+    pub(super) fn pointer_before(&self, more: usize) -> String {
         let bytes = self.steps.iter().map(|step| match step {
             Step::Member(name) => name.len().saturating_add(1),
             Step::Item(index) => index.checked_ilog10().unwrap_or(0).saturating_add(2) as usize,
         });
-        let mut pointer = String::with_capacity(bytes.fold(0, usize::saturating_add));
+        let mut pointer = String::with_capacity(bytes.fold(more, usize::saturating_add));
         for step in &self.steps {
             match step {
                 Step::Member(name) => push_segment(&mut pointer, name),
@@ -173,10 +186,10 @@ impl<'n, 'l> Reader<'n, 'l> {
     ) -> Option<[Option<Field<'n>>; N]> {
         let members = self.mapping(node, expected)?;
         let mut found = [None; N];
-        for (key, value) in members {
-            let place = names.iter().zip(&mut found).find(|(name, _)| same(name, key.text));
+        for (key, _) in members {
+            let place = names.iter().zip(&mut found).find(|(name, _)| same(name, key.text()));
             match place {
-                Some((_, place)) => *place = Some(Field { key, value }),
+                Some((_, place)) => *place = Some(Field { key }),
                 None => self.unknown(key, names),
             }
         }
@@ -184,16 +197,16 @@ impl<'n, 'l> Reader<'n, 'l> {
     }
 
     /// Complains of a field that is not known, unless it is free.
-    pub(super) fn unknown<const N: usize>(&mut self, key: Key<'n>, names: [&str; N]) {
-        if is_free(key.text) {
+    pub(super) fn unknown<const N: usize>(&mut self, key: Node<'n>, names: [&str; N]) {
+        if is_free(key.text()) {
             return;
         }
-        let help = match nearest(key.text, names) {
+        let help = match nearest(key.text(), names) {
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("known fields here: {}; keys that begin with `x-` are free", names.join(", ")),
         };
-        let message = format!("unknown field `{}`", shown(key.text));
-        self.within(key.text, |reader| reader.error("unknown_field", key.span, message, help));
+        let message = format!("unknown field `{}`", shown(key.text()));
+        self.within(key.text(), |reader| reader.error("unknown_field", key.span(), message, help));
     }
 
     /// Complains of a field that is missing from `node`.
@@ -224,9 +237,9 @@ impl<'n, 'l> Reader<'n, 'l> {
     }
 
     /// The string in a field, if the field is there.
-    pub(super) fn text(&mut self, field: Option<Field<'n>>) -> Option<Box<str>> {
+    pub(super) fn text(&mut self, field: Option<Field<'n>>) -> Option<&'n str> {
         let field = field?;
-        self.within(field.key.text, |reader| reader.string(field.value, "a string").map(Into::into))
+        self.within(field.key.text(), |reader| reader.string(field.value(), "a string"))
     }
 }
 

@@ -3,12 +3,11 @@
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use super::{Compiled, Entry, Found, Names, Standing, StateTest, Step, Tool};
+use super::{Compiled, Entry, Found, Names, Standing, StateTest, Tool};
 use crate::canonical::sha256;
 use crate::ceilings::MERGED_ENTRIES;
-use crate::condition::Place;
 use crate::diagnostic::{Diagnostics, Span};
-use crate::document::{Declared, Document, StateClause};
+use crate::document::{Declared, Document};
 use crate::glob::{Glob, GlobIndex};
 use crate::path::Segment;
 use crate::store::Owner;
@@ -17,7 +16,11 @@ use crate::suggest::nearest;
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// `None` after an error.
-pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnostics<'_>) -> Option<Compiled> {
+pub(super) fn compile(
+    text: &str,
+    mut document: Document,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<Compiled> {
     let named =
         document.hide.iter().map(|(name, _)| &**name).chain(document.entries.iter().filter_map(|entry| {
             match &entry.owner {
@@ -40,7 +43,15 @@ pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnost
         }
     }
 
-    let counters = Counters::new(&document.declared, &document.entries);
+    if document.reads_counters {
+        let counters = Counters::new(&document.declared);
+        let steps = document.entries.iter_mut().flat_map(|entry| &mut entry.steps);
+        for state in steps.flat_map(|step| &mut step.states) {
+            if let Some(declared) = counters.resolve(state, diagnostics) {
+                state.declared = declared;
+            }
+        }
+    }
     let mut entries = Vec::with_capacity(document.entries.len());
     let spans: Vec<Span> = document.entries.iter().map(|entry| entry.span).collect();
     for entry in document.entries {
@@ -54,22 +65,7 @@ pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnost
             }
             Owner::Tool(key) => names.entry(key).entries = [index].into(),
         }
-        let steps = entry.steps.into_iter().map(|step| Step {
-            rule: step.rule,
-            place: step.place,
-            approves: step.approves,
-            denies: step.place == Place::Permit || !step.approves && step.states.is_empty(),
-            asks: step.approves || step.charge.is_some() || !step.states.is_empty(),
-            conditions: step.conditions,
-            states: step
-                .states
-                .into_iter()
-                .filter_map(|state| counters.resolve(state, diagnostics))
-                .collect(),
-            charge: step.charge,
-        });
-        let steps = steps.collect();
-        entries.push(Entry { steps });
+        entries.push(Entry { steps: entry.steps });
     }
     if diagnostics.has_errors() {
         return None;
@@ -135,12 +131,8 @@ struct Counters {
 }
 
 impl Counters {
-    fn new(declared: &[Declared], entries: &[crate::document::Entry]) -> Self {
+    fn new(declared: &[Declared]) -> Self {
         let mut counters = Self { joined: Map::default(), exact: Map::default(), all_tools: Map::default() };
-        // Most policies have no state conditions; they need no index.
-        if entries.iter().all(|entry| entry.steps.iter().all(|step| step.states.is_empty())) {
-            return counters;
-        }
         for (index, declared) in declared.iter().enumerate() {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
             let name = declared.counter.name();
@@ -157,7 +149,7 @@ impl Counters {
         counters
     }
 
-    fn resolve(&self, state: StateClause, diagnostics: &mut Diagnostics<'_>) -> Option<StateTest> {
+    fn resolve(&self, state: &StateTest, diagnostics: &mut Diagnostics<'_>) -> Option<u32> {
         let texts: Option<Vec<&str>> = state
             .path
             .segments
@@ -181,9 +173,7 @@ impl Counters {
             }
         }
         match found.as_slice() {
-            [one] => {
-                Some(StateTest { index: state.index, declared: *one, ranges: state.ranges, text: state.text })
-            }
+            [one] => Some(*one),
             [] => {
                 let wanted = texts.unwrap_or_default().join(".");
                 let known = self.joined.keys().map(String::as_str);
@@ -195,13 +185,13 @@ impl Counters {
                         .to_owned(),
                 };
                 let message = format!("no entry declares the counter `{}`", state.path);
-                diagnostics.error("unknown_counter", state.span, state.pointer, message, Some(help));
+                diagnostics.error("unknown_counter", state.span, &*state.pointer, message, Some(help));
                 None
             }
             _ => {
                 let message = format!("`{}` names several counters", state.path);
                 let help = "name the entry exactly: `state[\"entry\"].counter`".to_owned();
-                diagnostics.error("ambiguous_counter", state.span, state.pointer, message, Some(help));
+                diagnostics.error("ambiguous_counter", state.span, &*state.pointer, message, Some(help));
                 None
             }
         }

@@ -16,10 +16,10 @@ use names::Names;
 pub use reads::Reads;
 
 use crate::ceilings::NAME_BYTES;
-use crate::condition::Place;
 use crate::decision::{Code, Ruling};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
-use crate::document::{self, Clause, Declared, Rule};
+use crate::document::{self, Declared, Rule};
+pub(crate) use crate::document::{StateTest, Step};
 use crate::glob::GlobIndex;
 use crate::text::{Tree, parse_json, parse_yaml};
 
@@ -112,30 +112,6 @@ impl Standing {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) steps: Box<[Step]>,
-}
-
-/// A rule or item as evaluation sees it.
-#[derive(Debug)]
-pub(crate) struct Step {
-    pub(crate) rule: u32,
-    pub(crate) place: Place,
-    pub(crate) approves: bool,
-    /// Whether its stateless conditions alone can deny.
-    pub(crate) denies: bool,
-    /// Whether it may have something to say beyond that: an approval to ask for, or counters.
-    pub(crate) asks: bool,
-    pub(crate) conditions: Box<[Clause]>,
-    pub(crate) states: Box<[StateTest]>,
-    pub(crate) charge: Option<u32>,
-}
-
-/// A condition on a declared counter.
-#[derive(Debug)]
-pub(crate) struct StateTest {
-    pub(crate) index: Option<usize>,
-    pub(crate) declared: u32,
-    pub(crate) ranges: Box<[(i64, i64)]>,
-    pub(crate) text: Box<str>,
 }
 
 /// Entries that were found for a name that the policy does not name.

@@ -33,18 +33,11 @@ pub(super) enum Reading {
 /// The mark of a text that has no quotes around it.
 const BARE: u32 = 4;
 
-/// A value with its place.
+/// A value, or the key of a member, with its place.
 #[derive(Clone, Copy)]
 pub(crate) struct Node<'n> {
     tree: &'n Tree<'n>,
     index: u32,
-}
-
-/// A mapping key with its place.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Key<'n> {
-    pub(crate) text: &'n str,
-    pub(crate) span: Span,
 }
 
 /// What a node is.
@@ -75,7 +68,7 @@ impl<'t> Tree<'t> {
         self.node(0)
     }
 
-    /// The node at this index. Of a key, it is the key's text.
+    /// The node at this index.
     pub(super) fn node(&self, index: u32) -> Node<'_> {
         Node { tree: self, index }
     }
@@ -189,10 +182,16 @@ impl<'n> Node<'n> {
         self.stored().kind() == NodeKind::Null
     }
 
-    /// The text of a scalar or key that has one.
+    /// The text of a key, or of a scalar that has one.
     #[inline]
-    pub(super) fn text(self) -> &'n str {
+    pub(crate) fn text(self) -> &'n str {
         self.tree.text_of(self.stored())
+    }
+
+    /// The value of a key.
+    #[inline]
+    pub(crate) fn value(self) -> Node<'n> {
+        Node { tree: self.tree, index: self.index.saturating_add(1) }
     }
 
     /// Whether it is a collection to which more may be added.
@@ -248,30 +247,17 @@ impl<'n> Iterator for Items<'n> {
 
 impl ExactSizeIterator for Items<'_> {}
 
-/// The members of a mapping.
+/// The members of a mapping, each as its key and its value.
 #[derive(Clone)]
 pub(crate) struct Members<'n>(Children<'n>);
 
-impl<'n> Members<'n> {
-    /// The keys as nodes, each with its value.
-    pub(super) fn nodes(mut self) -> impl Iterator<Item = (Node<'n>, Node<'n>)> {
-        std::iter::from_fn(move || self.pair())
-    }
-
-    #[inline]
-    fn pair(&mut self) -> Option<(Node<'n>, Node<'n>)> {
-        self.0.left = self.0.left.checked_sub(1)?;
-        Some((self.0.take(), self.0.take()))
-    }
-}
-
 impl<'n> Iterator for Members<'n> {
-    type Item = (Key<'n>, Node<'n>);
+    type Item = (Node<'n>, Node<'n>);
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let (key, value) = self.pair()?;
-        Some((Key { text: key.text(), span: key.span() }, value))
+        self.0.left = self.0.left.checked_sub(1)?;
+        Some((self.0.take(), self.0.take()))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -21,7 +21,7 @@ fn value(node: Node<'_>) -> Value {
         Content::String(text) => text.into(),
         Content::Sequence(items) => items.map(value).collect(),
         Content::Mapping(members) => {
-            members.map(|(key, member)| (key.text.to_owned(), value(member))).collect()
+            members.map(|(key, member)| (key.text().to_owned(), value(member))).collect()
         }
         Content::Ambiguous { .. } => panic!("JSON is never ambiguous"),
     }
@@ -48,7 +48,7 @@ fn spans_are_those_of_the_source() {
         let Content::Mapping(members) = node.content() else { panic!() };
         let members: Vec<_> = members.collect();
         let (key, list) = members[0];
-        assert_eq!((key.text, written(key.span)), ("key", r#""k\u0065y""#));
+        assert_eq!((key.text(), written(key.span())), ("key", r#""k\u0065y""#));
         assert_eq!(written(members[1].1.span()), "{}");
         let Content::Sequence(items) = list.content() else { panic!() };
         let items: Vec<_> = items.collect();

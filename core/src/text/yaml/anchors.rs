@@ -127,7 +127,7 @@ fn charge(node: Node<'_>, levels: usize, budget: usize) -> Result<usize, Refusal
         }
         Content::Mapping(members) => {
             let levels = levels.checked_sub(1).ok_or(DEEP)?;
-            for (key, value) in members.nodes() {
+            for (key, value) in members {
                 budget = charge(value, levels, spend(budget, weight(key))?)?;
             }
         }

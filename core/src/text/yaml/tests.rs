@@ -23,7 +23,7 @@ fn show(node: Node<'_>) -> String {
         Content::Ambiguous { text, word } => format!("{}?{text}", if word { "w" } else { "" }),
         Content::Sequence(nodes) => format!("[{}]", nodes.map(show).collect::<Vec<_>>().join(", ")),
         Content::Mapping(entries) => {
-            let entries = entries.map(|(key, node)| format!("{}: {}", key.text, show(node)));
+            let entries = entries.map(|(key, node)| format!("{}: {}", key.text(), show(node)));
             format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
         }
     }
@@ -108,7 +108,7 @@ fn spans_are_bytes_behind_other_than_ascii() {
             Content::Sequence(nodes) => open.extend(nodes.collect::<Vec<_>>().into_iter().rev()),
             Content::Mapping(entries) => {
                 for (key, node) in entries.collect::<Vec<_>>().into_iter().rev() {
-                    write!(out, "({})", slice(key.span)).unwrap();
+                    write!(out, "({})", slice(key.span())).unwrap();
                     open.push(node);
                 }
             }
