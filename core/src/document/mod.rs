@@ -30,6 +30,8 @@ pub(crate) struct Document {
     pub(crate) entries: Vec<Entry>,
     /// All rules and items, those of `hide` first; a step's rule is an index into it.
     pub(crate) rules: Vec<Rule>,
+    /// How many names are no globs.
+    pub(crate) exact_names: usize,
     /// Whether any condition reads a counter.
     pub(crate) reads_counters: bool,
     /// All counters that the entries declare; a [`Step::charge`] is an index into it.
@@ -243,6 +245,7 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
         });
     }
     document.reads_counters = reader.reads_counters;
+    document.exact_names = reader.exact_names;
     // After an error, such as a key that repeats, not every name has been looked at.
     if reader.has_odd_names || reader.diagnostics.has_errors() {
         names::warn_confusable(&mut reader, root);

@@ -23,6 +23,8 @@ pub(super) struct Reader<'n, 'l> {
     paths: HashMap<&'n str, Arc<Path>, foldhash::fast::RandomState>,
     /// Whether some name may be taken for another.
     pub(super) has_odd_names: bool,
+    /// How many names were no globs.
+    pub(super) exact_names: usize,
     /// Whether some condition reads a counter.
     pub(super) reads_counters: bool,
     /// What leads to the place that is being read. A pointer is made of it where one is needed: few places need one.
@@ -71,6 +73,7 @@ impl<'n, 'l> Reader<'n, 'l> {
             patterns: HashMap::default(),
             paths: HashMap::default(),
             has_odd_names: false,
+            exact_names: 0,
             reads_counters: false,
             steps: SmallVec::new(),
         }

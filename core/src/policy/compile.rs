@@ -21,14 +21,7 @@ pub(super) fn compile(
     mut document: Document,
     diagnostics: &mut Diagnostics<'_>,
 ) -> Option<Compiled> {
-    let named =
-        document.hide.iter().map(|(name, _)| &**name).chain(document.entries.iter().filter_map(|entry| {
-            match &entry.owner {
-                Owner::Tool(key) => Some(&**key),
-                Owner::AllTools => None,
-            }
-        }));
-    let mut names: Names<Tool> = Names::with_capacity(named.filter(|name| !Glob::is_glob(name)).count());
+    let mut names: Names<Tool> = Names::with_capacity(document.exact_names);
     let (mut globs, mut glob_entries) = (Vec::new(), Vec::new());
     let (mut wildcard, mut all_tools) = (None, None);
     let (mut hidden_globs, mut hidden_glob_rules) = (Vec::new(), Vec::new());
