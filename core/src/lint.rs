@@ -52,7 +52,7 @@ pub fn lint<V: View>(text: &str, format: Format, tools: &V) -> Result<Vec<Diagno
 }
 
 fn place(document: &Document, rule: u32) -> (Span, &str) {
-    document.rules.get(rule as usize).map_or((Span::default(), ""), |rule| (rule.span, rule.pointer()))
+    document.rules.get(rule).map_or((Span::default(), ""), |rule| (rule.span(), rule.pointer()))
 }
 
 fn names(name: &str, tool: &str) -> bool {

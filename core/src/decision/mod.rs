@@ -59,7 +59,7 @@ impl Clone for Held<'_> {
 /// The rule or item that a decision reports (spec 10.3).
 #[derive(Debug, Clone, Copy)]
 pub struct RuleRef<'d> {
-    rule: &'d Rule,
+    rule: Rule<'d>,
 }
 
 impl<'d> RuleRef<'d> {
@@ -75,7 +75,7 @@ impl<'d> RuleRef<'d> {
 
     /// Line in the policy's text, from 1.
     pub fn line(&self) -> u32 {
-        self.rule.line
+        self.rule.line()
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) fn read_limit<'n>(
 ) -> Option<Step> {
     let [counter, window, max, increment, from, scope, algorithm, name, on_deny, reason] =
         reader.fields(node, "a limit: `{counter, window, max}`", LIMIT_FIELDS)?;
-    let rule = document.rule(presentation(reader, node, name, on_deny, reason));
+    let rule = presentation(reader, node, name, on_deny, reason, document);
     if max.is_none() {
         reader.missing(node, "max", "write `max: 10`; to count without a limit, use `state` in a rule");
     }

@@ -1,7 +1,7 @@
 //! Entries, their rules, and the items of the limits dialect (spec 2.5 to 2.16).
 
 use super::reader::{Field, Reader, shown};
-use super::{Checks, Document, Entry, Rule, Step, conditions, counters, names};
+use super::{Checks, Document, Entry, Step, conditions, counters, names};
 use crate::condition::Place;
 use crate::diagnostic::Span;
 use crate::same::same;
@@ -78,14 +78,15 @@ pub(super) fn read_entry<'n>(
     document.entries.push(Entry { owner, span, steps: steps.into() });
 }
 
-/// The name, place and message of a rule or item.
+/// Adds a rule or item with its name, place and message; its index.
 pub(super) fn presentation<'n>(
     reader: &mut Reader<'n, '_>,
     node: Node<'n>,
     name: Option<Field<'n>>,
     on_deny: Option<Field<'n>>,
     reason: Option<Field<'n>>,
-) -> Rule {
+    document: &mut Document,
+) -> u32 {
     if let (Some(on_deny), Some(reason)) = (on_deny, reason) {
         let later = if on_deny.key.span() > reason.key.span() { on_deny.key } else { reason.key };
         let message = "`on_deny` and `reason` are the same field";
@@ -95,10 +96,9 @@ pub(super) fn presentation<'n>(
     }
     let name = reader.text(name);
     let (on_deny, reason) = (reader.text(on_deny), reader.text(reason));
-    let on_deny = on_deny.or(reason);
     let line = reader.diagnostics.lines().line(node.span().start);
-    let texts = [name, on_deny].into_iter().flatten().map(str::len).fold(0, usize::saturating_add);
-    Rule::new(reader.pointer_before(texts), name, on_deny, line, node.span())
+    let pointer = |texts: &mut String| reader.write_pointer(texts);
+    document.rules.add(pointer, name, on_deny.or(reason), line, node.span())
 }
 
 fn read_item<'n>(
@@ -117,13 +117,13 @@ fn read_item<'n>(
             });
             return None;
         }
-        let rule = document.rule(presentation(reader, node, None, None, None));
+        let rule = presentation(reader, node, None, None, None, document);
         conditions::read_clause(reader, node, None, true, &mut checks);
         return Some(Step::new(rule, place, false, checks, None));
     }
     let expected = "an item: `{conditions, on_deny, name}` or a condition";
     let [name, conditions, on_deny, reason] = reader.fields(node, expected, ITEM_FIELDS)?;
-    let rule = document.rule(presentation(reader, node, name, on_deny, reason));
+    let rule = presentation(reader, node, name, on_deny, reason, document);
     let count = read_conditions(reader, conditions, true, &mut checks)?;
     if count == 0 && place == Place::Permit {
         let help = "give it conditions, or remove the item";
@@ -206,7 +206,7 @@ fn read_rule<'n>(
 ) -> Option<Step> {
     let [name, action, conditions, rate_limit, state, scope, algorithm, on_deny, reason] =
         reader.fields(node, "a rule: a mapping", RULE_FIELDS)?;
-    let rule = document.rule(presentation(reader, node, name, on_deny, reason));
+    let rule = presentation(reader, node, name, on_deny, reason, document);
     let action_field = action;
     let action = read_action(reader, action_field);
     let blocks = matches!(action, Some(Action::Deny | Action::RequireApproval));

@@ -8,6 +8,7 @@ mod counters;
 mod entry;
 mod names;
 mod reader;
+mod rules;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::scope::Scope;
 use crate::store::{Counter, Owner};
 use crate::text::{Content, Tree};
 use reader::{Reader, shown};
+pub(crate) use rules::{Rule, Rules};
 
 /// A whole policy document.
 #[derive(Debug, Default)]
@@ -29,7 +31,7 @@ pub(crate) struct Document {
     /// In document order; `all_tools` last.
     pub(crate) entries: Vec<Entry>,
     /// All rules and items, those of `hide` first; a step's rule is an index into it.
-    pub(crate) rules: Vec<Rule>,
+    pub(crate) rules: Rules,
     /// How many names are no globs.
     pub(crate) exact_names: usize,
     /// Whether any condition reads a counter.
@@ -84,52 +86,6 @@ struct Checks {
     states: Vec<StateTest>,
 }
 
-/// How a rule or an item presents itself in a decision. Its texts are one, since policies have many rules.
-#[derive(Debug, Clone)]
-pub(crate) struct Rule {
-    /// The pointer, the name and the message, one behind the other.
-    texts: Box<str>,
-    pointer_end: u32,
-    /// Where the name ends, if there is one.
-    name_end: Option<u32>,
-    has_message: bool,
-    pub(crate) line: u32,
-    pub(crate) span: Span,
-}
-
-impl Rule {
-    fn new(pointer: String, name: Option<&str>, on_deny: Option<&str>, line: u32, span: Span) -> Self {
-        // Far below the end of 32 bits: the three stand in one document.
-        let end = |texts: &str| u32::try_from(texts.len()).unwrap_or(u32::MAX);
-        let mut texts = pointer;
-        let pointer_end = end(&texts);
-        let name_end = name.map(|name| {
-            texts.push_str(name);
-            end(&texts)
-        });
-        texts.push_str(on_deny.unwrap_or_default());
-        Self { texts: texts.into(), pointer_end, name_end, has_message: on_deny.is_some(), line, span }
-    }
-
-    fn text(&self, from: u32, to: usize) -> &str {
-        self.texts.get(from as usize..to).unwrap_or_default()
-    }
-
-    /// JSON Pointer to it.
-    pub(crate) fn pointer(&self) -> &str {
-        self.text(0, self.pointer_end as usize)
-    }
-
-    pub(crate) fn name(&self) -> Option<&str> {
-        self.name_end.map(|end| self.text(self.pointer_end, end as usize))
-    }
-
-    pub(crate) fn on_deny(&self) -> Option<&str> {
-        let from = self.name_end.unwrap_or(self.pointer_end);
-        self.has_message.then(|| self.text(from, self.texts.len()))
-    }
-}
-
 /// A condition of a rule, with its index in `conditions`; none for a bare condition.
 #[derive(Debug, Clone)]
 pub(crate) struct Clause {
@@ -169,15 +125,6 @@ pub(crate) struct Declared {
 pub(crate) enum Charge {
     Fixed(Amount),
     From(Arc<Path>),
-}
-
-impl Document {
-    /// Adds a rule; its index.
-    fn rule(&mut self, rule: Rule) -> u32 {
-        let index = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
-        self.rules.push(rule);
-        index
-    }
 }
 
 const FIELDS: [&str; 6] = ["version", "description", "default", "hide", "all_tools", "tools"];

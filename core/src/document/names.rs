@@ -55,7 +55,7 @@ pub(super) fn read_hide<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, documen
                 reader.error("duplicate_item", item.span(), message, "remove one of them");
                 return;
             }
-            let rule = document.rule(presentation(reader, item, None, None, None));
+            let rule = presentation(reader, item, None, None, None, document);
             document.hide.push((name.into(), rule));
         });
     }

@@ -91,24 +91,20 @@ impl<'n, 'l> Reader<'n, 'l> {
 
     /// JSON Pointer to the place that is being read.
     pub(super) fn pointer(&self) -> String {
-        self.pointer_before(0)
+        let mut pointer = String::new();
+        self.write_pointer(&mut pointer);
+        pointer
     }
 
-    /// The pointer, in front of so many bytes more.
-    pub(super) fn pointer_before(&self, more: usize) -> String {
-        let bytes = self.steps.iter().map(|step| match step {
-            Step::Member(name) => name.len().saturating_add(1),
-            Step::Item(index) => index.checked_ilog10().unwrap_or(0).saturating_add(2) as usize,
-        });
-        let mut pointer = String::with_capacity(bytes.fold(more, usize::saturating_add));
+    /// Appends the pointer.
+    pub(super) fn write_pointer(&self, pointer: &mut String) {
         for step in &self.steps {
             match step {
-                Step::Member(name) => push_segment(&mut pointer, name),
+                Step::Member(name) => push_segment(pointer, name),
                 // Writing to a String cannot fail.
                 Step::Item(index) => _ = write!(pointer, "/{index}"),
             }
         }
-        pointer
     }
 
     /// Reads below the member `name`.

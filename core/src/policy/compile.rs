@@ -74,10 +74,11 @@ pub(super) fn compile(
         hidden_globs: GlobIndex::new(hidden_globs),
         hidden_glob_rules: hidden_glob_rules.into(),
         everywhere: wildcard.into_iter().chain(all_tools).collect(),
-        rules: document.rules.into(),
+        rules: document.rules,
         declared: document.declared.into(),
         warnings: Box::default(),
     };
+    compiled.rules.shrink_to_fit();
     let mut merged = 0_usize;
     for (name, tool) in names.iter_mut() {
         let mut entries = Found::from_slice(&tool.entries);

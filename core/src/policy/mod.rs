@@ -18,7 +18,7 @@ pub use reads::Reads;
 use crate::ceilings::NAME_BYTES;
 use crate::decision::{Code, Ruling};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
-use crate::document::{self, Declared, Rule};
+use crate::document::{self, Declared, Rule, Rules};
 pub(crate) use crate::document::{StateTest, Step};
 use crate::glob::GlobIndex;
 use crate::text::{Tree, parse_json, parse_yaml};
@@ -74,7 +74,7 @@ pub(crate) struct Compiled {
     hidden_glob_rules: Box<[u32]>,
     /// The wildcard entry and `all_tools`, where there are any.
     everywhere: SmallVec<[u32; 2]>,
-    pub(crate) rules: Box<[Rule]>,
+    pub(crate) rules: Rules,
     pub(crate) declared: Box<[Declared]>,
     warnings: Box<[Diagnostic]>,
 }
@@ -175,8 +175,8 @@ impl Compiled {
         found.first().and_then(|glob| self.hidden_glob_rules.get(*glob as usize).copied())
     }
 
-    pub(crate) fn rule(&self, rule: u32) -> Option<&Rule> {
-        self.rules.get(rule as usize)
+    pub(crate) fn rule(&self, rule: u32) -> Option<Rule<'_>> {
+        self.rules.get(rule)
     }
 
     pub(crate) fn declared(&self, declared: u32) -> Option<&Declared> {
