@@ -1,10 +1,12 @@
 //! One path of evaluation in a loop, for instruction counts: `count PATH ROUNDS`, which `benches/count.sh` runs under callgrind.
+//! Of `compile`, its floor `value` and `compile_yaml` a round is one tool, in policies of 100.
 
 use std::hint::black_box;
 
 use callgate::{Call, Engine, Identity, Policy};
 use callgate_benches::{
-    by_hand, charge, deep_args, deep_policy, glob_policy, limit_policy, limits_policy, payment_policy,
+    by_hand, charge, deep_args, deep_policy, glob_policy, large_json, large_text, limit_policy,
+    limits_policy, payment_policy,
 };
 use serde_json::{Value, json};
 
@@ -31,7 +33,15 @@ fn main() {
     let policy = |policy: Policy, tool: &str, args: &Value, expected| {
         again(expected, &|| allowed(&policy, tool, args));
     };
+    let load = |text: &str, load: &dyn Fn(&str) -> bool| {
+        for _ in 0..rounds / 100 {
+            assert!(black_box(load(black_box(text))));
+        }
+    };
     match path.as_str() {
+        "compile" => load(&large_json(100), &|text| Policy::from_json(text).is_ok()),
+        "compile_yaml" => load(&large_text(100), &|text| Policy::from_yaml(text).is_ok()),
+        "value" => load(&large_json(100), &|text| serde_json::from_str::<Value>(text).is_ok()),
         "hand" => again(true, &|| by_hand(black_box("create_charge"), black_box(&args)).is_ok()),
         "from_str" => again(true, &|| serde_json::from_str::<Value>(black_box(&text)).is_ok()),
         "policy" => policy(payments(), "create_charge", &args, true),
@@ -52,7 +62,7 @@ fn main() {
         "globs" => policy(glob_policy(1_000), "area_500_read", &empty, true),
         _ => {
             eprintln!(
-                "usage: count hand|from_str|policy|engine|json|plain|denied|unlisted|limit|limits4|deep|globs [ROUNDS]"
+                "usage: count hand|from_str|policy|engine|json|plain|denied|unlisted|limit|limits4|deep|globs|compile|compile_yaml|value [ROUNDS]"
             );
             std::process::exit(2);
         }

@@ -59,6 +59,20 @@ pub fn large_text(tools: usize) -> String {
     text
 }
 
+/// The same policy in JSON.
+pub fn large_json(tools: usize) -> String {
+    let tool = |tool| {
+        let conditions = json!([
+            {"path": "args.amount", "op": "lte", "value": 50000},
+            {"path": "args.currency", "op": "in", "value": ["usd", "eur", "gbp"]},
+        ]);
+        let rule = json!({"name": format!("cap of tool {tool}"), "conditions": conditions, "on_deny": "The amount is too large"});
+        (format!("tool_{tool}"), json!({"rules": [rule]}))
+    };
+    let tools: serde_json::Map<_, _> = (0..tools).map(tool).collect();
+    format!("{:#}", json!({"version": "1", "default": "deny", "tools": tools}))
+}
+
 /// [`large_text`], compiled.
 pub fn large_policy(tools: usize) -> Policy {
     load(&large_text(tools))

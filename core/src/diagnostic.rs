@@ -102,51 +102,43 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Bytes of a line, as a first guess at how many there are.
-const LINE_BYTES: usize = 24;
+/// Bytes whose line feeds are counted at once: a byte holds their number.
+const BLOCK: usize = 128;
 
-/// The high bit of each byte that is a line feed, in the order of the bytes.
-fn line_feeds(word: u64) -> u64 {
-    const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
-    let word = word ^ u64::from_ne_bytes([b'\n'; 8]);
-    // Nothing is carried from one byte into the next: of bytes that are not zero, this or their own high bit is set.
-    !((word & LOW).wrapping_add(LOW) | word | LOW)
+fn line_feeds(text: &[u8]) -> u32 {
+    text.chunks(BLOCK).fold(0, |feeds: u32, block| {
+        let count = block.iter().fold(0_u8, |count, byte| count.wrapping_add(u8::from(*byte == b'\n')));
+        feeds.saturating_add(count.into())
+    })
 }
 
-/// Byte offsets of line starts: turns a span into line and column.
+/// Turns an offset into its line: few are asked for, so no line is looked at, but how many are before each block.
 #[derive(Debug)]
 pub(crate) struct LineIndex<'t> {
     text: &'t str,
-    starts: Vec<u32>,
+    /// Line feeds before each [`BLOCK`] of the text, and before its end.
+    before: Vec<u32>,
 }
 
 impl<'t> LineIndex<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
-        let mut starts = Vec::with_capacity((text.len() / LINE_BYTES).saturating_add(1));
-        starts.push(0);
-        // Lines are short and texts long: eight bytes at a time find their ends.
-        let (words, rest) = text.as_bytes().as_chunks::<8>();
-        let mut behind = 1_u32;
-        for word in words {
-            let mut marks = line_feeds(u64::from_le_bytes(*word));
-            while marks != 0 {
-                starts.push(behind.saturating_add(marks.trailing_zeros() / 8));
-                marks &= marks.wrapping_sub(1);
-            }
-            behind = behind.saturating_add(8);
+        let mut before = Vec::with_capacity((text.len() / BLOCK).saturating_add(2));
+        let mut feeds = 0_u32;
+        for block in text.as_bytes().chunks(BLOCK) {
+            before.push(feeds);
+            feeds = feeds.saturating_add(line_feeds(block));
         }
-        for byte in rest {
-            if *byte == b'\n' {
-                starts.push(behind);
-            }
-            behind = behind.saturating_add(1);
-        }
-        Self { text, starts }
+        before.push(feeds);
+        Self { text, before }
     }
 
     /// Line from 1.
     pub(crate) fn line(&self, offset: u32) -> u32 {
-        u32::try_from(self.starts.partition_point(|start| *start <= offset)).unwrap_or(u32::MAX).max(1)
+        let offset = (offset as usize).min(self.text.len());
+        let block = offset / BLOCK;
+        let inside = self.text.as_bytes().get(block.saturating_mul(BLOCK)..offset).unwrap_or_default();
+        let before = self.before.get(block).copied().unwrap_or(0);
+        before.saturating_add(line_feeds(inside)).saturating_add(1)
     }
 
     /// Gives diagnostics that are sorted by place their lines and columns, in one pass over the text: a minified document
@@ -156,12 +148,16 @@ impl<'t> LineIndex<'t> {
         for diagnostic in diagnostics {
             let target = diagnostic.span.start as usize;
             diagnostic.line = self.line(diagnostic.span.start);
+            let mut between =
+                self.text.as_bytes().get(offset..target.min(self.text.len())).unwrap_or_default();
             if diagnostic.line != line {
                 line = diagnostic.line;
-                offset = self.starts.get(line.saturating_sub(1) as usize).copied().unwrap_or(0) as usize;
                 column = 1_u32;
+                if let Some(feed) = between.iter().rposition(|byte| *byte == b'\n') {
+                    offset = offset.saturating_add(feed).saturating_add(1);
+                    between = between.get(feed.saturating_add(1)..).unwrap_or_default();
+                }
             }
-            let between = self.text.as_bytes().get(offset..target.min(self.text.len())).unwrap_or_default();
             // Every byte but those that continue a code point; a byte order mark at the very start has no width.
             let points = between.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
             let mark = usize::from(offset == 0 && between.starts_with(&[0xef, 0xbb, 0xbf]));
@@ -245,6 +241,24 @@ impl<'t> Diagnostics<'t> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_counted_across_blocks() {
+        for length in (BLOCK - 2..BLOCK + 2).chain(2 * BLOCK - 1..2 * BLOCK + 2).chain([9 * BLOCK]) {
+            for every in [1, 2, 7, BLOCK, 3 * BLOCK] {
+                let text: String = (1..=length).map(|at| if at % every == 0 { '\n' } else { 'a' }).collect();
+                let lines = LineIndex::new(&text);
+                for offset in 0..=length {
+                    assert_eq!(
+                        lines.line(offset as u32) as usize,
+                        offset / every + 1,
+                        "{every}, {offset} of {length}"
+                    );
+                }
+                assert_eq!(lines.line(u32::MAX) as usize, length / every + 1);
+            }
+        }
+    }
 
     #[test]
     fn lines_begin_behind_every_line_feed() {

@@ -65,7 +65,7 @@ enum Step {
 impl Glob {
     /// Whether a text is a pattern and not a plain name.
     pub(crate) fn is_glob(text: &str) -> bool {
-        text.contains(['*', '?', '[', '{'])
+        text.bytes().any(|byte| matches!(byte, b'*' | b'?' | b'[' | b'{'))
     }
 
     /// Reads a pattern. A text that [`Glob::is_glob`] denies matches itself only.

@@ -31,8 +31,8 @@ pub fn lint<V: View>(text: &str, format: Format, tools: &V) -> Result<Vec<Diagno
     crate::policy::Policy::from_text(text, format)?;
     let tools = offered(tools);
     let mut unread = Diagnostics::new(text);
-    let Some(node) = parse(text, format, &mut unread) else { return Ok(Vec::new()) };
-    let document = document::read(&node, &mut unread);
+    let Some(tree) = parse(text, format, &mut unread) else { return Ok(Vec::new()) };
+    let document = document::read(&tree, &mut unread);
     let mut diagnostics = Diagnostics::new(text);
     for entry in &document.entries {
         let matched: Vec<&Tool<V>> = tools.iter().filter(|tool| applies(&entry.owner, &tool.name)).collect();
@@ -44,10 +44,15 @@ pub fn lint<V: View>(text: &str, format: Format, tools: &V) -> Result<Vec<Diagno
     }
     for (name, rule) in &document.hide {
         if !tools.iter().any(|tool| names(name, &tool.name)) {
-            unmatched(name, rule.span, rule.pointer.to_string(), &tools, &mut diagnostics);
+            let (span, pointer) = place(&document, *rule);
+            unmatched(name, span, pointer.to_owned(), &tools, &mut diagnostics);
         }
     }
     Ok(diagnostics.finish())
+}
+
+fn place(document: &Document, rule: u32) -> (Span, &str) {
+    document.rules.get(rule).map_or((Span::default(), ""), |rule| (rule.span(), rule.pointer()))
 }
 
 fn names(name: &str, tool: &str) -> bool {
@@ -137,12 +142,13 @@ fn check_arguments<V: View>(
         }
     };
     for step in &entry.steps {
+        let (span, pointer) = place(document, step.rule);
         for clause in &step.conditions {
-            each_path(&clause.condition, &mut |path| check(path, step.rule.span, &step.rule.pointer));
+            each_path(&clause.condition, &mut |path| check(path, span, pointer));
         }
         let declared = step.charge.and_then(|charge| document.declared.get(charge as usize));
         if let Some(Charge::From(path)) = declared.map(|declared| &declared.amount) {
-            check(path, step.rule.span, &step.rule.pointer);
+            check(path, span, pointer);
         }
     }
 }

@@ -105,11 +105,16 @@ impl Protocol for Dead {
     type Request = ();
     type Reply = ();
 
-    fn request(&self, _question: Question<'_, '_>, _now: Timestamp) -> Result<(), StoreError> {
+    fn request(
+        &self,
+        _question: Question<'_, '_>,
+        _now: Timestamp,
+        _at: Timestamp,
+    ) -> Result<(), StoreError> {
         Ok(())
     }
 
-    fn answer(&self, _question: Question<'_, '_>, (): ()) -> Result<Answer, StoreError> {
+    fn answer(&self, _question: Question<'_, '_>, _at: Timestamp, (): ()) -> Result<Answer, StoreError> {
         Err(StoreError::permanent("nothing was carried"))
     }
 }

@@ -46,6 +46,22 @@ impl fmt::Display for Test {
     }
 }
 
+/// Writes an array, each of its members by `write`.
+pub(super) fn write_array<T>(
+    f: &mut fmt::Formatter<'_>,
+    members: &[T],
+    write: impl Fn(&mut fmt::Formatter<'_>, &T) -> fmt::Result,
+) -> fmt::Result {
+    f.write_char('[')?;
+    for (index, member) in members.iter().enumerate() {
+        if index > 0 {
+            f.write_char(',')?;
+        }
+        write(f, member)?;
+    }
+    f.write_char(']')
+}
+
 /// As canonical JSON.
 impl fmt::Display for Operand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,16 +70,7 @@ impl fmt::Display for Operand {
             Self::Bool(value) => write!(f, "{value}"),
             Self::Number(number) => number.write_canonical(f),
             Self::String(text) => write_string(f, text),
-            Self::Array(members) => {
-                f.write_char('[')?;
-                for (index, member) in members.iter().enumerate() {
-                    if index > 0 {
-                        f.write_char(',')?;
-                    }
-                    write!(f, "{member}")?;
-                }
-                f.write_char(']')
-            }
+            Self::Array(members) => write_array(f, members, |f, member| write!(f, "{member}")),
             Self::Object(members) => {
                 f.write_char('{')?;
                 for (index, (name, member)) in members.iter().enumerate() {

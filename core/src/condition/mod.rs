@@ -12,6 +12,7 @@ mod reach;
 mod steps;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 pub(crate) use operand::Operand;
 pub(crate) use operator::{NAMES, Operator};
@@ -36,7 +37,7 @@ pub(crate) enum Condition {
 /// `path op value`.
 #[derive(Debug, Clone)]
 pub(crate) struct Test {
-    pub(crate) path: Path,
+    pub(crate) path: Arc<Path>,
     pub(crate) operator: Operator,
     pub(crate) negated: bool,
 }

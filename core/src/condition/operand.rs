@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use super::describe::write_array;
 use super::outcome::{Outcome, Quantifier};
 use super::steps::Steps;
+use crate::canonical::write_string;
 use crate::number::Number;
 use crate::view::{Kind, Unreadable, View};
 
@@ -20,6 +22,13 @@ pub(crate) enum Operand {
 }
 
 impl Operand {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Whether `value` equals this operand (spec 5.7). Recursion is as deep as the operand, which the document bounds.
     pub(crate) fn equals<V: View>(&self, value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
         steps.take(1)?;
@@ -89,8 +98,8 @@ pub(crate) fn every<V: View>(
 /// The operand of `in` and `subset_of`: members sorted by type, so that membership costs no walk over scalars.
 #[derive(Debug, Clone)]
 pub(crate) struct List {
-    /// As the author wrote it, for explanations.
-    text: Box<str>,
+    /// As the author wrote it, for explanations; `None` where a few strings are all of it, in their order.
+    text: Option<Box<str>>,
     null: bool,
     bools: [bool; 2],
     numbers: Box<[Number<'static>]>,
@@ -102,15 +111,46 @@ pub(crate) struct List {
 /// A few strings are compared one by one, which is faster than hashing.
 #[derive(Debug, Clone)]
 enum Strings {
-    Few(Box<[Headed]>),
+    Few(Words),
     Many(HashSet<Box<str>, foldhash::fast::RandomState>),
 }
 
-/// A string with its [`head`], which tells it from most others without a look at the text.
-#[derive(Debug, Clone)]
-struct Headed {
-    head: u64,
+/// A few words.
+#[derive(Debug, Clone, Default)]
+struct Words {
+    words: Box<[Word]>,
+    /// All of them, one behind the other.
     text: Box<str>,
+}
+
+/// A word with its [`head`], which tells it from most others without a look at the text.
+#[derive(Debug, Clone)]
+struct Word {
+    head: u64,
+    start: u32,
+    len: u32,
+}
+
+impl Words {
+    fn new<'w>(words: impl Iterator<Item = &'w str> + Clone) -> Self {
+        // Far below the end of 32 bits: they stand in one document.
+        let narrow = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+        let bytes = words.clone().map(str::len).fold(0, usize::saturating_add);
+        let mut text = String::with_capacity(bytes);
+        let words = words.map(|word| {
+            let start = narrow(text.len());
+            text.push_str(word);
+            Word { head: head(word), start, len: narrow(word.len()) }
+        });
+        Self { words: words.collect(), text: text.into() }
+    }
+
+    fn text(&self, word: &Word) -> &str {
+        self.text
+            .get(word.start as usize..)
+            .and_then(|text| text.get(..word.len as usize))
+            .unwrap_or_default()
+    }
 }
 
 /// The first eight bytes; of a shorter text all bytes, some of them twice.
@@ -139,20 +179,20 @@ impl Strings {
         match self {
             Self::Few(few) => {
                 let head = head(text);
-                let is = |member: &Headed| {
+                let is = |word: &Word| {
                     // A text of up to eight bytes is its head and its length.
-                    member.head == head
-                        && member.text.len() == text.len()
-                        && (text.len() <= 8 || *member.text == *text)
+                    word.head == head
+                        && word.len as usize == text.len()
+                        && (text.len() <= 8 || few.text(word) == text)
                 };
-                few.iter().any(is)
+                few.words.iter().any(is)
             }
             Self::Many(many) => many.contains(text),
         }
     }
 
     fn is_empty(&self) -> bool {
-        matches!(self, Self::Few(few) if few.is_empty())
+        matches!(self, Self::Few(few) if few.words.is_empty())
     }
 }
 
@@ -161,25 +201,35 @@ const SHOWN: usize = 32;
 
 impl std::fmt::Display for List {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.text)
+        match (&self.text, &self.strings) {
+            (Some(text), _) => f.write_str(text),
+            (None, Strings::Few(few)) => {
+                write_array(f, &few.words, |f, word| write_string(f, few.text(word)))
+            }
+            (None, Strings::Many(_)) => Ok(()),
+        }
     }
 }
 
 impl List {
     pub(crate) fn new(members: Box<[Operand]>) -> Self {
         let mut list = Self {
-            text: if members.len() <= SHOWN {
-                Operand::Array(members.clone()).to_string().into()
-            } else {
-                format!("a list of {}", members.len()).into()
-            },
+            text: None,
             null: false,
             bools: [false; 2],
             numbers: Box::default(),
-            strings: Strings::Few(Box::default()),
+            strings: Strings::Few(Words::default()),
             arrays: Box::default(),
             objects: Box::default(),
         };
+        if members.len() <= FEW && members.iter().all(|member| member.text().is_some()) {
+            list.strings = Strings::Few(Words::new(members.iter().filter_map(Operand::text)));
+            return list;
+        }
+        list.text = Some(match members.len() {
+            ..=SHOWN => Operand::Array(members.clone()).to_string().into(),
+            more => format!("a list of {more}").into(),
+        });
         let (mut numbers, mut strings, mut arrays, mut objects) = (vec![], vec![], vec![], vec![]);
         for member in members.into_vec() {
             match member {
@@ -197,7 +247,7 @@ impl List {
         numbers.sort_by(Number::compare);
         list.numbers = numbers.into();
         list.strings = if strings.len() <= FEW {
-            Strings::Few(strings.into_iter().map(|text| Headed { head: head(&text), text }).collect())
+            Strings::Few(Words::new(strings.iter().map(|text| &**text)))
         } else {
             Strings::Many(strings.into_iter().collect())
         };
@@ -236,9 +286,9 @@ impl List {
     #[inline(always)]
     pub(crate) fn has_word(&self, text: &str) -> Option<Outcome> {
         match &self.strings {
-            Strings::Few(few) if text.len() <= 8 && !few.is_empty() => {
+            Strings::Few(few) if text.len() <= 8 && !few.words.is_empty() => {
                 let head = head(text);
-                Some(few.iter().any(|word| word.head == head && word.text.len() == text.len()).into())
+                Some(few.words.iter().any(|word| word.head == head && word.len as usize == text.len()).into())
             }
             _ => None,
         }

@@ -81,6 +81,16 @@ impl Order {
 
 impl Ordered {
     fn new(order: Order, operand: Number<'static>) -> Self {
+        if let Some(whole) = operand.as_i64() {
+            let nothing = (i64::MAX, i64::MIN);
+            let (from, to) = match order {
+                Order::Less => whole.checked_sub(1).map_or(nothing, |to| (i64::MIN, to)),
+                Order::LessOrEqual => (i64::MIN, whole),
+                Order::Greater => whole.checked_add(1).map_or(nothing, |from| (from, i64::MAX)),
+                Order::GreaterOrEqual => (whole, i64::MAX),
+            };
+            return Self { order, operand, from, to };
+        }
         let admits = |whole: i64| order.admits(Number::from_i64(whole).compare(&operand));
         // What is admitted is all up to some number, or all from some number on.
         let (from, to) = match (admits(i64::MIN), admits(i64::MAX)) {

@@ -15,10 +15,10 @@ pub(super) fn message<'d>(policy: &'d Compiled, tool: &str, ruling: &'d Ruling) 
         ruling.code(),
         Code::Denied | Code::ConditionFailed | Code::LimitExceeded | Code::ApprovalRequired
     );
-    if let Some(on_deny) = rule.and_then(|rule| rule.on_deny.as_deref()).filter(|_| speaks) {
+    if let Some(on_deny) = rule.and_then(|rule| rule.on_deny()).filter(|_| speaks) {
         return Some(Cow::Borrowed(on_deny));
     }
-    let label = rule.map_or("", |rule| rule.name.as_deref().unwrap_or(&rule.pointer));
+    let label = rule.map_or("", |rule| rule.name().unwrap_or(rule.pointer()));
     let detail = ruling.more().map(|more| &more.detail);
     let declared = match detail {
         Some(Detail::Declared(index)) => policy.declared(*index),

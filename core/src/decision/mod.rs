@@ -59,23 +59,23 @@ impl Clone for Held<'_> {
 /// The rule or item that a decision reports (spec 10.3).
 #[derive(Debug, Clone, Copy)]
 pub struct RuleRef<'d> {
-    rule: &'d Rule,
+    rule: Rule<'d>,
 }
 
 impl<'d> RuleRef<'d> {
     /// Its `name`, where it has one.
     pub fn name(&self) -> Option<&'d str> {
-        self.rule.name.as_deref()
+        self.rule.name()
     }
 
     /// JSON Pointer into the policy, such as `/tools/create_charge/rules/0`.
     pub fn pointer(&self) -> &'d str {
-        &self.rule.pointer
+        self.rule.pointer()
     }
 
     /// Line in the policy's text, from 1.
     pub fn line(&self) -> u32 {
-        self.rule.line
+        self.rule.line()
     }
 }
 

@@ -1,30 +1,32 @@
 //! Conditions as written (spec 4.5, 5.1).
 
 use super::reader::{Field, Reader, shown};
-use super::{Clause, StateClause};
+use super::{Checks, Clause, StateTest};
 use crate::condition::{Condition, NAMES, Operand, Operator, Test};
 use crate::number::Number;
-use crate::path::{Path, Root};
+use crate::path::Root;
 use crate::pattern::Pattern;
+use crate::same::same;
 use crate::suggest::nearest;
 use crate::text::{Content, Node};
 
 pub(super) const FIELDS: [&str; 6] = ["path", "op", "value", "any", "all", "not"];
 
 /// Whether an item is written as a condition.
-pub(super) fn is_bare(node: &Node<'_>) -> bool {
-    matches!(&node.content, Content::Mapping(members) if members.iter().any(|(key, _)| FIELDS.contains(&&*key.text)))
+pub(super) fn is_bare(node: Node<'_>) -> bool {
+    let Content::Mapping(mut members) = node.content() else { return false };
+    members.any(|(key, _)| FIELDS.contains(&key.text()))
 }
 
-/// Reads one condition of a rule or item: into `clauses`, or into `states` if it reads a counter.
-pub(super) fn read_clause(
-    reader: &mut Reader<'_, '_>,
-    node: &Node<'_>,
+/// Reads one condition of a rule or item.
+pub(super) fn read_clause<'n>(
+    reader: &mut Reader<'n, '_>,
+    node: Node<'n>,
     index: Option<usize>,
     may_read_state: bool,
-    clauses: &mut Vec<Clause>,
-    states: &mut Vec<StateClause>,
+    checks: &mut Checks,
 ) {
+    let Checks { clauses, states } = checks;
     let mut states = if may_read_state { Some((index, states)) } else { None };
     if let Some(condition) = read(reader, node, &mut states) {
         clauses.push(Clause { index, condition });
@@ -32,10 +34,10 @@ pub(super) fn read_clause(
 }
 
 /// Where a condition on a counter may go; `None` where none may stand.
-type States<'s> = Option<(Option<usize>, &'s mut Vec<StateClause>)>;
+type States<'s> = Option<(Option<usize>, &'s mut Vec<StateTest>)>;
 
 /// Recursion is as deep as the document, which has a ceiling.
-fn read(reader: &mut Reader<'_, '_>, node: &Node<'_>, states: &mut States<'_>) -> Option<Condition> {
+fn read<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, states: &mut States<'_>) -> Option<Condition> {
     let expected = "a condition: `{path, op, value}`, `{any: […]}`, `{all: […]}` or `{not: {…}}`";
     let [path, op, value, any, all, not] = reader.fields(node, expected, FIELDS)?;
     let combinators = [any, all, not].into_iter().flatten();
@@ -43,36 +45,41 @@ fn read(reader: &mut Reader<'_, '_>, node: &Node<'_>, states: &mut States<'_>) -
     let Some(first) = combinators.clone().next() else {
         return read_test(reader, node, path, op, value, states);
     };
-    if let Some(other) = plain.chain(combinators.skip(1)).max_by_key(|field| field.key.span) {
-        let later = if other.key.span > first.key.span { other.key } else { first.key };
+    if let Some(other) = plain.chain(combinators.skip(1)).max_by_key(|field| field.key.span()) {
+        let later = if other.key.span() > first.key.span() { other.key } else { first.key };
         let message = "a condition is `{path, op, value}` or one of `any`, `all`, `not`";
-        reader.within(&later.text, |reader| {
-            reader.error("conflicting_fields", later.span, message, "split it into several conditions");
+        reader.within(later.text(), |reader| {
+            reader.error("conflicting_fields", later.span(), message, "split it into several conditions");
         });
     }
     if let Some(field) = not {
         return reader
-            .within("not", |reader| read(reader, field.value, &mut None))
+            .within("not", |reader| read(reader, field.value(), &mut None))
             .map(|condition| Condition::Not(condition.into()));
     }
-    let conditions = reader.within(&first.key.text, |reader| {
-        let items = reader.list(first.value, "a list of conditions")?;
-        if items.is_empty() {
-            let message = format!("`{}` has no conditions", first.key.text);
-            reader.error("empty_conditions", first.value.span, message, "give it conditions, or remove it");
+    let conditions = reader.within(first.key.text(), |reader| {
+        let items = reader.list(first.value(), "a list of conditions")?;
+        if items.len() == 0 {
+            let message = format!("`{}` has no conditions", first.key.text());
+            reader.error(
+                "empty_conditions",
+                first.value().span(),
+                message,
+                "give it conditions, or remove it",
+            );
         }
         let read_item = |(index, item)| reader.item(index, |reader| read(reader, item, &mut None));
-        Some(items.iter().enumerate().filter_map(read_item).collect())
+        Some(items.enumerate().filter_map(read_item).collect())
     })?;
     Some(if any.is_some() { Condition::Any(conditions) } else { Condition::All(conditions) })
 }
 
-fn read_test(
-    reader: &mut Reader<'_, '_>,
-    node: &Node<'_>,
-    path: Option<Field<'_, '_>>,
-    op: Option<Field<'_, '_>>,
-    value: Option<Field<'_, '_>>,
+fn read_test<'n>(
+    reader: &mut Reader<'n, '_>,
+    node: Node<'n>,
+    path: Option<Field<'n>>,
+    op: Option<Field<'n>>,
+    value: Option<Field<'n>>,
     states: &mut States<'_>,
 ) -> Option<Condition> {
     if path.is_none() {
@@ -98,11 +105,11 @@ fn read_test(
     }
     let parsed = path.and_then(|field| {
         reader.within("path", |reader| {
-            let text = reader.string(field.value, "a string, the path")?;
-            match Path::parse(text) {
+            let text = reader.string(field.value(), "a string, the path")?;
+            match reader.path(text) {
                 Ok(path) => Some(path),
                 Err(error) => {
-                    reader.error("invalid_path", field.value.span, error.message, error.help);
+                    reader.error("invalid_path", field.value().span(), error.message, error.help);
                     None
                 }
             }
@@ -110,8 +117,8 @@ fn read_test(
     });
     let name = op.and_then(|field| {
         reader.within("op", |reader| {
-            let name = reader.string(field.value, "a string, the operator")?;
-            if NAMES.contains(&name) {
+            let name = reader.string(field.value(), "a string, the operator")?;
+            if NAMES.iter().any(|known| same(known, name)) {
                 return Some(name);
             }
             let help = match nearest(name, NAMES) {
@@ -120,7 +127,7 @@ fn read_test(
             };
             reader.error(
                 "invalid_operator",
-                field.value.span,
+                field.value().span(),
                 format!("unknown operator `{}`", shown(name)),
                 help,
             );
@@ -128,13 +135,13 @@ fn read_test(
         })
     });
     let operand = value.and_then(|field| {
-        reader.within("value", |reader| read_operand(reader, field.value).map(|operand| (field, operand)))
+        reader.within("value", |reader| read_operand(reader, field.value()).map(|operand| (field, operand)))
     });
     let is_state = parsed.as_ref().is_some_and(|path| path.root == Root::State);
     if let (true, Some(field), None) = (is_state, path, &states) {
         let message = "a `state` path cannot stand here";
         let help = "state conditions stand directly in the `conditions` of an evaluate, allow or deny rule, a `require` or a `deny_if` item";
-        reader.within("path", |reader| reader.error("misplaced_state", field.value.span, message, help));
+        reader.within("path", |reader| reader.error("misplaced_state", field.value().span(), message, help));
         return None;
     }
     let (path, name, (value, operand), field) = (parsed?, name?, operand?, path?);
@@ -146,12 +153,12 @@ fn read_test(
                     "`{name}` on a counter needs a number, or a list of numbers for `in` and `not_in`"
                 );
                 reader.within("value", |reader| {
-                    reader.error("invalid_operand", value.value.span, message, help)
+                    reader.error("invalid_operand", value.value().span(), message, help)
                 });
             } else {
                 let message = format!("`{name}` cannot compare a counter");
                 reader.within("path", |reader| {
-                    reader.error("misplaced_state", field.value.span, message, help)
+                    reader.error("misplaced_state", field.value().span(), message, help)
                 });
             }
             return None;
@@ -159,13 +166,15 @@ fn read_test(
         if path.has_each {
             let message = format!("`{path}` names no counter: `[*]` reads arguments and identities");
             reader.within("path", |reader| {
-                reader.error("invalid_path", field.value.span, message, "write `state.<tool>.<counter>`");
+                reader.error("invalid_path", field.value().span(), message, "write `state.<tool>.<counter>`");
             });
             return None;
         }
         let text = format!("{path} {name} {operand}").into();
-        let pointer = format!("{}/path", reader.pointer()).into();
-        states.push(StateClause { index: *index, path, span: field.value.span, pointer, text, ranges });
+        let pointer = reader.within("path", |reader| reader.pointer()).into();
+        let span = field.value().span();
+        reader.reads_counters = true;
+        states.push(StateTest { index: *index, declared: u32::MAX, path, span, pointer, text, ranges });
         return None;
     }
     if let Some(pattern) = known_pattern(reader, name, &operand) {
@@ -174,14 +183,17 @@ fn read_test(
     }
     match Operator::compile(name, operand)? {
         Ok((operator, negated)) => {
-            if let Operator::Matches(pattern) = &operator {
-                reader.patterns.insert(pattern.text().into(), Pattern::clone(pattern));
+            if let (Operator::Matches(pattern), Content::String(text)) = (&operator, value.value().content())
+            {
+                reader.patterns.insert(text, Pattern::clone(pattern));
             }
             Some(Condition::Test(Test { path, operator, negated }))
         }
         Err(error) => {
             let help = error.help.unwrap_or_default();
-            reader.within("value", |reader| reader.error(error.code, value.value.span, error.message, help));
+            reader.within("value", |reader| {
+                reader.error(error.code, value.value().span(), error.message, help)
+            });
             None
         }
     }
@@ -190,22 +202,22 @@ fn read_test(
 /// A pattern that the policy has had before: compiling a heavy one takes milliseconds.
 fn known_pattern(reader: &Reader<'_, '_>, name: &str, operand: &Operand) -> Option<Pattern> {
     match (name, operand) {
-        ("regex" | "not_regex", Operand::String(text)) => reader.patterns.get(text).cloned(),
+        ("regex" | "not_regex", Operand::String(text)) => reader.patterns.get(&**text).cloned(),
         _ => None,
     }
 }
 
 /// Recursion is as deep as the document, which has a ceiling.
-fn read_operand(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<Operand> {
-    Some(match &node.content {
+fn read_operand<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<Operand> {
+    Some(match node.content() {
         Content::Null => Operand::Null,
-        Content::Bool(value) => Operand::Bool(*value),
-        Content::String(text) => Operand::String(text.as_ref().into()),
+        Content::Bool(value) => Operand::Bool(value),
+        Content::String(text) => Operand::String(text.into()),
         Content::Number(literal) => match Number::from_literal(literal) {
             Some(number) => Operand::Number(number.into_owned()),
             None => {
                 let message = "the number is beyond the range of a double";
-                reader.error("invalid_operand", node.span, message, "no argument can equal it");
+                reader.error("invalid_operand", node.span(), message, "no argument can equal it");
                 return None;
             }
         },
@@ -214,21 +226,25 @@ fn read_operand(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<Operand>
             return None;
         }
         Content::Sequence(items) => {
-            let read_item = |(index, item)| reader.item(index, |reader| read_operand(reader, item));
-            let members: Vec<_> = items.iter().enumerate().map(read_item).collect();
-            Operand::Array(members.into_iter().collect::<Option<_>>()?)
+            let (mut members, count) = (Vec::with_capacity(items.len()), items.len());
+            for (index, item) in items.enumerate() {
+                members.extend(reader.item(index, |reader| read_operand(reader, item)));
+            }
+            if members.len() < count {
+                return None;
+            }
+            Operand::Array(members.into())
         }
         Content::Mapping(items) => {
-            let mut members = Vec::with_capacity(items.len());
+            let (mut members, count) = (Vec::with_capacity(items.len()), items.len());
             for (key, item) in items {
-                members.push((
-                    key.text.as_ref().into(),
-                    reader.within(&key.text, |reader| read_operand(reader, item)),
-                ));
+                let member = reader.within(key.text(), |reader| read_operand(reader, item));
+                members.extend(member.map(|member| (key.text().into(), member)));
             }
-            let members: Option<Box<[_]>> =
-                members.into_iter().map(|(name, member)| Some((name, member?))).collect();
-            Operand::Object(members?)
+            if members.len() < count {
+                return None;
+            }
+            Operand::Object(members.into())
         }
     })
 }
@@ -316,8 +332,8 @@ mod tests {
             {"path": "args.b", "op": "regex", "value": "^a+$"},
             {"path": "args.b", "op": "not_regex", "value": "^b$"}]}}}"#;
         let mut diagnostics = crate::diagnostic::Diagnostics::new(text);
-        let node = crate::text::parse_json(text, &mut diagnostics).unwrap();
-        let document = crate::document::read(&node, &mut diagnostics);
+        let tree = crate::text::parse_json(text, &mut diagnostics).unwrap();
+        let document = crate::document::read(&tree, &mut diagnostics);
         let tests = document.entries[0].steps.iter().map(|step| match &step.conditions[0].condition {
             Condition::Test(Test { operator: Operator::Matches(pattern), negated, .. }) => {
                 (pattern, *negated)

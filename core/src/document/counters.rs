@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::entry::presentation;
 use super::reader::{Field, Reader, shown};
-use super::{Charge, Declared, Document, Step};
+use super::{Charge, Checks, Declared, Document, Step};
 use crate::amount::Amount;
 use crate::ceilings::SLIDING_SECONDS;
 use crate::condition::Place;
@@ -61,59 +61,52 @@ const WINDOWS: &str = "windows: minute, hour, day, week, month, a number of seco
 const WINDOW_NAMES: [&str; 5] = ["minute", "hour", "day", "week", "month"];
 const SCOPES: [&str; 4] = ["global", "grant", "session", "identity"];
 
-pub(super) fn read_limit(
-    reader: &mut Reader<'_, '_>,
-    node: &Node<'_>,
+pub(super) fn read_limit<'n>(
+    reader: &mut Reader<'n, '_>,
+    node: Node<'n>,
     owner: &Owner,
     names: &mut Names,
     document: &mut Document,
 ) -> Option<Step> {
     let [counter, window, max, increment, from, scope, algorithm, name, on_deny, reason] =
         reader.fields(node, "a limit: `{counter, window, max}`", LIMIT_FIELDS)?;
-    let rule = presentation(reader, node, name, on_deny, reason);
+    let rule = presentation(reader, node, name, on_deny, reason, document);
     if max.is_none() {
         reader.missing(node, "max", "write `max: 10`; to count without a limit, use `state` in a rule");
     }
-    let max = max.and_then(|field| reader.within("max", |reader| amount(reader, field.value)));
+    let max = max.and_then(|field| reader.within("max", |reader| amount(reader, field.value())));
     let parts = Parts { counter, window, increment, from, scope, algorithm };
     let charge = declare(reader, node, parts, false, owner, names, document, || max);
     let (charge, _) = (charge?, max?);
-    Some(Step {
-        rule,
-        place: Place::Permit,
-        approves: false,
-        conditions: vec![],
-        states: vec![],
-        charge: Some(charge),
-    })
+    Some(Step::new(rule, Place::Permit, false, Checks::default(), Some(charge)))
 }
 
-pub(super) fn read_state(
-    reader: &mut Reader<'_, '_>,
-    field: Field<'_, '_>,
+pub(super) fn read_state<'n>(
+    reader: &mut Reader<'n, '_>,
+    field: Field<'n>,
     owner: &Owner,
     names: &mut Names,
     document: &mut Document,
 ) -> Option<u32> {
     reader.within("state", |reader| {
         let [counter, window, increment, from, scope, algorithm] =
-            reader.fields(field.value, "a counter: `{counter, window}`", STATE_FIELDS)?;
+            reader.fields(field.value(), "a counter: `{counter, window}`", STATE_FIELDS)?;
         let parts = Parts { counter, window, increment, from, scope, algorithm };
-        declare(reader, field.value, parts, true, owner, names, document, || None)
+        declare(reader, field.value(), parts, true, owner, names, document, || None)
     })
 }
 
-pub(super) fn read_rate_limit(
-    reader: &mut Reader<'_, '_>,
-    field: Field<'_, '_>,
-    scope: Option<Field<'_, '_>>,
-    algorithm: Option<Field<'_, '_>>,
+pub(super) fn read_rate_limit<'n>(
+    reader: &mut Reader<'n, '_>,
+    field: Field<'n>,
+    scope: Option<Field<'n>>,
+    algorithm: Option<Field<'n>>,
     owner: &Owner,
     names: &mut Names,
     document: &mut Document,
 ) -> Option<u32> {
-    let node = field.value;
-    let limit = reader.within("rate_limit", |reader| match &node.content {
+    let node = field.value();
+    let limit = reader.within("rate_limit", |reader| match node.content() {
         Content::Mapping(_) => rate_mapping(reader, node),
         Content::String(text) => rate_text(reader, node, text),
         _ => {
@@ -127,11 +120,11 @@ pub(super) fn read_rate_limit(
     };
     let algorithm = read_algorithm(reader, algorithm);
     if let (Some((_, window, _)), Some(Algorithm::Sliding)) = (&limit, algorithm) {
-        reader.within("rate_limit", |reader| check_sliding(reader, *window, node.span))?;
+        reader.within("rate_limit", |reader| check_sliding(reader, *window, node.span()))?;
     }
     let (max, window, written) = limit?;
     let name = format!("_rate_{written}");
-    reader.within("rate_limit", |reader| claim(reader, names, &name, node.span))?;
+    reader.within("rate_limit", |reader| claim(reader, names, &name, node.span()))?;
     let (scope, algorithm) = (scope?, algorithm?);
     let counter = Counter::new(owner.clone(), &name, window, algorithm, &scope.to_string());
     let amount = Charge::Fixed(Amount::from_whole(1)?);
@@ -141,7 +134,11 @@ pub(super) fn read_rate_limit(
 const RATE: &str =
     "write `5/hour`: a positive whole number, `/`, and minute, hour, day, week, month or 90s, 15m, 6h, 7d";
 
-fn rate_text(reader: &mut Reader<'_, '_>, node: &Node<'_>, text: &str) -> Option<(Amount, Window, Box<str>)> {
+fn rate_text<'n>(
+    reader: &mut Reader<'n, '_>,
+    node: Node<'n>,
+    text: &str,
+) -> Option<(Amount, Window, Box<str>)> {
     let parsed = text.split_once('/').and_then(|(count, window)| {
         let plain = count.bytes().all(|byte| byte.is_ascii_digit()) && !count.starts_with('0');
         let count = count.parse().ok().filter(|_| plain).and_then(Amount::from_whole)?;
@@ -154,12 +151,12 @@ fn rate_text(reader: &mut Reader<'_, '_>, node: &Node<'_>, text: &str) -> Option
             Some((count, window)) => format!("did you mean `{}/{window}`?", shown(count)),
             None => RATE.to_owned(),
         };
-        reader.error("invalid_rate_limit", node.span, format!("`{}` is no rate", shown(text)), help);
+        reader.error("invalid_rate_limit", node.span(), format!("`{}` is no rate", shown(text)), help);
     }
     parsed
 }
 
-fn rate_mapping(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<(Amount, Window, Box<str>)> {
+fn rate_mapping<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<(Amount, Window, Box<str>)> {
     let [max, window] = reader.fields(node, "`{max: N, window: SECONDS}`", ["max", "window"])?;
     if max.is_none() {
         reader.missing(node, "max", "write `{max: 10, window: 60}`");
@@ -169,12 +166,12 @@ fn rate_mapping(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<(Amount,
     }
     let max = max.and_then(|field| {
         reader.within("max", |reader| {
-            let count = match &field.value.content {
+            let count = match field.value().content() {
                 Content::Number(literal) => {
                     Number::from_literal(literal).and_then(|number| number.to_amount())
                 }
                 _ => {
-                    reader.mismatch(field.value, "a positive whole number");
+                    reader.mismatch(field.value(), "a positive whole number");
                     return None;
                 }
             };
@@ -183,7 +180,7 @@ fn rate_mapping(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<(Amount,
                 let help = "to deny always, use `action: deny`; to count fractions, use `limits`";
                 reader.error(
                     "invalid_rate_limit",
-                    field.value.span,
+                    field.value().span(),
                     "the maximum is no positive whole number",
                     help,
                 );
@@ -192,27 +189,27 @@ fn rate_mapping(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<(Amount,
         })
     });
     let window = window.and_then(|field| {
-        reader.within("window", |reader| read_window(reader, field.value, "invalid_rate_limit"))
+        reader.within("window", |reader| read_window(reader, field.value(), "invalid_rate_limit"))
     });
     let (window, written) = window?;
     Some((max?, window, written))
 }
 
 /// The fields of a counter, wherever it is declared.
-struct Parts<'n, 't> {
-    counter: Option<Field<'n, 't>>,
-    window: Option<Field<'n, 't>>,
-    increment: Option<Field<'n, 't>>,
-    from: Option<Field<'n, 't>>,
-    scope: Option<Field<'n, 't>>,
-    algorithm: Option<Field<'n, 't>>,
+struct Parts<'n> {
+    counter: Option<Field<'n>>,
+    window: Option<Field<'n>>,
+    increment: Option<Field<'n>>,
+    from: Option<Field<'n>>,
+    scope: Option<Field<'n>>,
+    algorithm: Option<Field<'n>>,
 }
 
 #[expect(clippy::too_many_arguments, reason = "one call site for each of the two dialects")]
-fn declare(
-    reader: &mut Reader<'_, '_>,
-    node: &Node<'_>,
-    parts: Parts<'_, '_>,
+fn declare<'n>(
+    reader: &mut Reader<'n, '_>,
+    node: Node<'n>,
+    parts: Parts<'n>,
     zero_is_one: bool,
     owner: &Owner,
     names: &mut Names,
@@ -227,32 +224,32 @@ fn declare(
     }
     let name = parts.counter.and_then(|field| {
         reader.within("counter", |reader| {
-            let name = reader.string(field.value, "a string, the counter's name")?;
+            let name = reader.string(field.value(), "a string, the counter's name")?;
             if name.is_empty() {
                 reader.error(
                     "invalid_name",
-                    field.value.span,
+                    field.value().span(),
                     "the counter's name is empty",
                     "give it a name",
                 );
                 return None;
             }
-            claim(reader, names, name, field.value.span)?;
+            claim(reader, names, name, field.value().span())?;
             Some(name)
         })
     });
     let window = parts.window.and_then(|field| {
-        reader.within("window", |reader| read_window(reader, field.value, "invalid_window"))
+        reader.within("window", |reader| read_window(reader, field.value(), "invalid_window"))
     });
     let fixed = match parts.increment {
         None => Amount::from_whole(1),
         Some(field) => reader.within("increment", |reader| {
-            let increment = amount(reader, field.value)?;
+            let increment = amount(reader, field.value())?;
             if zero_is_one && increment == Amount::ZERO {
                 let message = "an increment of 0 counts as 1 here";
                 reader.warning(
                     "zero_increment",
-                    field.value.span,
+                    field.value().span(),
                     message,
                     "write `increment: 1`, or remove it",
                 );
@@ -264,8 +261,8 @@ fn declare(
     let charge = match parts.from {
         None => fixed.map(Charge::Fixed),
         Some(field) => reader.within("increment_from", |reader| {
-            let text = reader.string(field.value, "a string, an `args.` path")?;
-            let (message, help) = match Path::parse(text) {
+            let text = reader.string(field.value(), "a string, an `args.` path")?;
+            let (message, help) = match reader.path(text) {
                 Ok(path) if path.root == Root::Args => return Some(Charge::From(path)),
                 Ok(_) => (
                     format!("`{}` does not read the arguments", shown(text)),
@@ -273,7 +270,7 @@ fn declare(
                 ),
                 Err(error) => (error.message, error.help),
             };
-            reader.error("invalid_path", field.value.span, message, help);
+            reader.error("invalid_path", field.value().span(), message, help);
             None
         }),
     };
@@ -283,7 +280,7 @@ fn declare(
     };
     let algorithm = read_algorithm(reader, parts.algorithm);
     if let (Some((window, _)), Some(Algorithm::Sliding), Some(field)) = (&window, algorithm, parts.window) {
-        reader.within("window", |reader| check_sliding(reader, *window, field.value.span))?;
+        reader.within("window", |reader| check_sliding(reader, *window, field.value().span()))?;
     }
     let (name, (window, written), scope) = (name?, window?, scope?);
     let counter = Counter::new(owner.clone(), name, window, algorithm?, &scope.to_string());
@@ -298,7 +295,7 @@ fn push(document: &mut Document, declared: Declared) -> u32 {
 }
 
 /// Takes a counter's name for an entry, once.
-fn claim(reader: &mut Reader<'_, '_>, names: &mut Names, name: &str, span: Span) -> Option<()> {
+fn claim<'n>(reader: &mut Reader<'n, '_>, names: &mut Names, name: &str, span: Span) -> Option<()> {
     let line = reader.diagnostics.lines().line(span.start);
     if let Some(first) = names.line(name) {
         let message = format!("counter `{}` is already declared in this entry, on line {first}", shown(name));
@@ -311,13 +308,13 @@ fn claim(reader: &mut Reader<'_, '_>, names: &mut Names, name: &str, span: Span)
     Some(())
 }
 
-fn read_window(
-    reader: &mut Reader<'_, '_>,
-    node: &Node<'_>,
+fn read_window<'n>(
+    reader: &mut Reader<'n, '_>,
+    node: Node<'n>,
     code: &'static str,
 ) -> Option<(Window, Box<str>)> {
-    let (text, found) = match &node.content {
-        Content::String(text) => (text, Window::parse(text).map(|window| (window, text.as_ref().into()))),
+    let (text, found) = match node.content() {
+        Content::String(text) => (text, Window::parse(text).map(|window| (window, text.into()))),
         Content::Number(literal) => {
             let seconds = Number::from_literal(literal).and_then(|number| number.to_amount());
             let whole = seconds.filter(|seconds| seconds.as_micros() % Amount::SCALE == 0);
@@ -339,27 +336,32 @@ fn read_window(
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("{WINDOWS}; at most 366 days"),
         };
-        reader.error(code, node.span, format!("`{text}` is no window"), help);
+        reader.error(code, node.span(), format!("`{text}` is no window"), help);
     }
     found
 }
 
-fn read_algorithm(reader: &mut Reader<'_, '_>, field: Option<Field<'_, '_>>) -> Option<Algorithm> {
+fn read_algorithm<'n>(reader: &mut Reader<'n, '_>, field: Option<Field<'n>>) -> Option<Algorithm> {
     let Some(field) = field else { return Some(Algorithm::Fixed) };
     reader.within("algorithm", |reader| {
-        match reader.string(field.value, "a string, `fixed` or `sliding`")? {
+        match reader.string(field.value(), "a string, `fixed` or `sliding`")? {
             "fixed" => Some(Algorithm::Fixed),
             "sliding" => Some(Algorithm::Sliding),
             other => {
                 let message = format!("`{}` is no algorithm", shown(other));
-                reader.error("invalid_algorithm", field.value.span, message, "write `fixed` or `sliding`");
+                reader.error(
+                    "invalid_algorithm",
+                    field.value().span(),
+                    message,
+                    "write `fixed` or `sliding`",
+                );
                 None
             }
         }
     })
 }
 
-fn check_sliding(reader: &mut Reader<'_, '_>, window: Window, span: Span) -> Option<()> {
+fn check_sliding<'n>(reader: &mut Reader<'n, '_>, window: Window, span: Span) -> Option<()> {
     if window.seconds().is_some_and(|length| length <= SLIDING_SECONDS) {
         return Some(());
     }
@@ -368,11 +370,11 @@ fn check_sliding(reader: &mut Reader<'_, '_>, window: Window, span: Span) -> Opt
     None
 }
 
-fn read_scope(reader: &mut Reader<'_, '_>, field: Field<'_, '_>) -> Option<Scope> {
+fn read_scope<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> Option<Scope> {
     const MOST: usize = 8;
     reader.within("scope", |reader| {
-        let node = field.value;
-        let items = match &node.content {
+        let node = field.value();
+        let items = match node.content() {
             Content::Sequence(items) => items,
             Content::String(name) => {
                 let scope = Scope::named(name);
@@ -381,7 +383,12 @@ fn read_scope(reader: &mut Reader<'_, '_>, field: Field<'_, '_>) -> Option<Scope
                         Some(known) => format!("did you mean `{known}`?"),
                         None => format!("scopes: {}, or a list of paths", SCOPES.join(", ")),
                     };
-                    reader.error("invalid_scope", node.span, format!("`{}` is no scope", shown(name)), help);
+                    reader.error(
+                        "invalid_scope",
+                        node.span(),
+                        format!("`{}` is no scope", shown(name)),
+                        help,
+                    );
                 }
                 return scope;
             }
@@ -390,14 +397,14 @@ fn read_scope(reader: &mut Reader<'_, '_>, field: Field<'_, '_>) -> Option<Scope
                 return None;
             }
         };
-        if items.is_empty() || items.len() > MOST {
+        if items.len() == 0 || items.len() > MOST {
             let message = format!("a scope of {} paths", items.len());
-            reader.error("invalid_scope", node.span, message, format!("give it 1 to {MOST} paths"));
+            reader.error("invalid_scope", node.span(), message, format!("give it 1 to {MOST} paths"));
             return None;
         }
         let mut paths: Vec<Path> = Vec::new();
         let mut failed = false;
-        for (index, item) in items.iter().enumerate() {
+        for (index, item) in items.enumerate() {
             let path = reader.item(index, |reader| {
                 let text = reader.string(item, "a string, a path")?;
                 let (message, help) = match Path::parse(text) {
@@ -414,7 +421,7 @@ fn read_scope(reader: &mut Reader<'_, '_>, field: Field<'_, '_>) -> Option<Scope
                     Ok(path) => return Some(path),
                     Err(error) => (error.message, error.help),
                 };
-                reader.error("invalid_scope", item.span, message, help);
+                reader.error("invalid_scope", item.span(), message, help);
                 None
             });
             match path {
@@ -427,8 +434,8 @@ fn read_scope(reader: &mut Reader<'_, '_>, field: Field<'_, '_>) -> Option<Scope
 }
 
 /// An amount that the policy gives: a number, 0 or more, exact.
-fn amount(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<Amount> {
-    let Content::Number(literal) = &node.content else {
+fn amount<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<Amount> {
+    let Content::Number(literal) = node.content() else {
         reader.mismatch(node, "a number, 0 or more");
         return None;
     };
@@ -436,7 +443,7 @@ fn amount(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<Amount> {
     if amount.is_none() {
         let message = format!("`{}` is no amount", shown(literal));
         let help = "amounts are 0 to 9223372036854.775807, in steps of 0.000001";
-        reader.error("invalid_number", node.span, message, help);
+        reader.error("invalid_number", node.span(), message, help);
     }
     amount
 }

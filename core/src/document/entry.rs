@@ -1,9 +1,10 @@
 //! Entries, their rules, and the items of the limits dialect (spec 2.5 to 2.16).
 
 use super::reader::{Field, Reader, shown};
-use super::{Clause, Document, Entry, Rule, StateClause, Step, conditions, counters, names};
+use super::{Checks, Document, Entry, Step, conditions, counters, names};
 use crate::condition::Place;
 use crate::diagnostic::Span;
+use crate::same::same;
 use crate::store::Owner;
 use crate::suggest::nearest;
 use crate::text::{Content, Node};
@@ -14,147 +15,152 @@ const RULE_FIELDS: [&str; 9] =
 const ITEM_FIELDS: [&str; 4] = ["name", "conditions", "on_deny", "reason"];
 const ACTIONS: [&str; 4] = ["evaluate", "allow", "deny", "require_approval"];
 
-pub(super) fn read_tools(reader: &mut Reader<'_, '_>, node: &Node<'_>, document: &mut Document) {
-    let members = match &node.content {
+pub(super) fn read_tools<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, document: &mut Document) {
+    let members = match node.content() {
         Content::Null => return,
         Content::Mapping(members) => members,
         _ => return reader.mismatch(node, "a mapping of tool names to entries"),
     };
     document.entries.reserve_exact(members.len());
     for (key, value) in members {
-        reader.within(&key.text, |reader| {
-            names::check(reader, &key.text, key.span);
-            read_entry(reader, value, Owner::Tool(key.text.as_ref().into()), key.span, document);
+        reader.within(key.text(), |reader| {
+            names::check(reader, key.text(), key.span());
+            read_entry(reader, value, Owner::Tool(key.text().into()), key.span(), document);
         });
     }
 }
 
-pub(super) fn read_entry(
-    reader: &mut Reader<'_, '_>,
-    node: &Node<'_>,
+pub(super) fn read_entry<'n>(
+    reader: &mut Reader<'n, '_>,
+    node: Node<'n>,
     owner: Owner,
     span: Span,
     document: &mut Document,
 ) {
-    let mut entry = Entry { owner, span, steps: Vec::new() };
-    let members = match &node.content {
-        Content::Null => &[],
-        Content::Mapping(members) => members.as_slice(),
+    let mut steps = Vec::new();
+    let members = match node.content() {
+        Content::Null => None,
+        Content::Mapping(members) => Some(members),
         _ => {
             return reader
                 .mismatch(node, "an entry: a mapping with `rules`, `require`, `deny_if` or `limits`");
         }
     };
     let mut counters = counters::Names::default();
-    for (key, value) in members {
-        let known = ENTRY_FIELDS.iter().position(|name| *name == key.text);
+    for (key, value) in members.into_iter().flatten() {
+        let known = ENTRY_FIELDS.iter().position(|name| same(name, key.text()));
         let Some(known) = known else {
             reader.unknown(key, ENTRY_FIELDS);
             continue;
         };
         // Only `rules` may be null: elsewhere an empty list would silently drop what the author meant to require.
-        if known == 0 && value.content == Content::Null {
+        if known == 0 && value.is_null() {
             continue;
         }
-        reader.within(&key.text, |reader| {
+        reader.within(key.text(), |reader| {
             let Some(items) = reader.list(value, "a list") else { return };
-            if entry.steps.is_empty() {
-                entry.steps.reserve_exact(items.len());
+            if steps.is_empty() {
+                steps.reserve_exact(items.len());
             }
-            for (index, item) in items.iter().enumerate() {
+            for (index, item) in items.enumerate() {
                 reader.item(index, |reader| {
                     let step = match known {
-                        0 => read_rule(reader, item, &entry.owner, &mut counters, document),
-                        1 => read_item(reader, item, Place::Permit),
-                        2 => read_item(reader, item, Place::Block),
-                        _ => counters::read_limit(reader, item, &entry.owner, &mut counters, document),
+                        0 => read_rule(reader, item, &owner, &mut counters, document),
+                        1 => read_item(reader, item, Place::Permit, document),
+                        2 => read_item(reader, item, Place::Block, document),
+                        _ => counters::read_limit(reader, item, &owner, &mut counters, document),
                     };
-                    entry.steps.extend(step);
+                    steps.extend(step);
                 });
             }
         });
     }
-    document.entries.push(entry);
+    document.entries.push(Entry { owner, span, steps: steps.into() });
 }
 
-/// The name, place and message of a rule or item.
-pub(super) fn presentation(
-    reader: &mut Reader<'_, '_>,
-    node: &Node<'_>,
-    name: Option<Field<'_, '_>>,
-    on_deny: Option<Field<'_, '_>>,
-    reason: Option<Field<'_, '_>>,
-) -> Rule {
+/// Adds a rule or item with its name, place and message; its index.
+pub(super) fn presentation<'n>(
+    reader: &mut Reader<'n, '_>,
+    node: Node<'n>,
+    name: Option<Field<'n>>,
+    on_deny: Option<Field<'n>>,
+    reason: Option<Field<'n>>,
+    document: &mut Document,
+) -> u32 {
     if let (Some(on_deny), Some(reason)) = (on_deny, reason) {
-        let later = if on_deny.key.span > reason.key.span { on_deny.key } else { reason.key };
+        let later = if on_deny.key.span() > reason.key.span() { on_deny.key } else { reason.key };
         let message = "`on_deny` and `reason` are the same field";
-        reader.within(&later.text, |reader| {
-            reader.error("conflicting_fields", later.span, message, "keep one of them")
+        reader.within(later.text(), |reader| {
+            reader.error("conflicting_fields", later.span(), message, "keep one of them")
         });
     }
     let name = reader.text(name);
     let (on_deny, reason) = (reader.text(on_deny), reader.text(reason));
-    let line = reader.diagnostics.lines().line(node.span.start);
-    Rule { name, pointer: reader.pointer().into(), line, on_deny: on_deny.or(reason), span: node.span }
+    let line = reader.diagnostics.lines().line(node.span().start);
+    let pointer = |texts: &mut String| reader.write_pointer(texts);
+    document.rules.add(pointer, name, on_deny.or(reason), line, node.span())
 }
 
-fn read_item(reader: &mut Reader<'_, '_>, node: &Node<'_>, place: Place) -> Option<Step> {
-    let (mut clauses, mut states) = (Vec::new(), Vec::new());
+fn read_item<'n>(
+    reader: &mut Reader<'n, '_>,
+    node: Node<'n>,
+    place: Place,
+    document: &mut Document,
+) -> Option<Step> {
+    let mut checks = Checks::default();
     if conditions::is_bare(node) {
         if let Some(field) = mixed(node) {
             let message = "an item is a bare condition, or has `conditions`";
             let help = "write `{conditions: [{path, op, value}], on_deny: …, name: …}`";
-            reader.within(&field.key.text, |reader| {
-                reader.error("conflicting_fields", field.key.span, message, help)
+            reader.within(field.key.text(), |reader| {
+                reader.error("conflicting_fields", field.key.span(), message, help)
             });
             return None;
         }
-        let line = reader.diagnostics.lines().line(node.span.start);
-        let rule =
-            Rule { name: None, pointer: reader.pointer().into(), line, on_deny: None, span: node.span };
-        conditions::read_clause(reader, node, None, true, &mut clauses, &mut states);
-        return Some(Step { rule, place, approves: false, conditions: clauses, states, charge: None });
+        let rule = presentation(reader, node, None, None, None, document);
+        conditions::read_clause(reader, node, None, true, &mut checks);
+        return Some(Step::new(rule, place, false, checks, None));
     }
     let expected = "an item: `{conditions, on_deny, name}` or a condition";
     let [name, conditions, on_deny, reason] = reader.fields(node, expected, ITEM_FIELDS)?;
-    let rule = presentation(reader, node, name, on_deny, reason);
-    let count = read_conditions(reader, conditions, true, &mut clauses, &mut states)?;
+    let rule = presentation(reader, node, name, on_deny, reason, document);
+    let count = read_conditions(reader, conditions, true, &mut checks)?;
     if count == 0 && place == Place::Permit {
         let help = "give it conditions, or remove the item";
         let message = "a `require` item without conditions requires nothing";
-        match conditions.filter(|field| field.value.content != Content::Null) {
+        match conditions.filter(|field| !field.value().is_null()) {
             Some(field) => {
                 reader.within("conditions", |reader| {
-                    reader.error("empty_conditions", field.value.span, message, help)
+                    reader.error("empty_conditions", field.value().span(), message, help)
                 });
             }
-            None => reader.error("empty_conditions", node.span, message, help),
+            None => reader.error("empty_conditions", node.span(), message, help),
         }
     }
-    Some(Step { rule, place, approves: false, conditions: clauses, states, charge: None })
+    Some(Step::new(rule, place, false, checks, None))
 }
 
 /// Reads `conditions`; returns how many there are, `None` after an error.
-fn read_conditions(
-    reader: &mut Reader<'_, '_>,
-    field: Option<Field<'_, '_>>,
+fn read_conditions<'n>(
+    reader: &mut Reader<'n, '_>,
+    field: Option<Field<'n>>,
     may_read_state: bool,
-    clauses: &mut Vec<Clause>,
-    states: &mut Vec<StateClause>,
+    checks: &mut Checks,
 ) -> Option<usize> {
     let Some(field) = field else { return Some(0) };
-    if field.value.content == Content::Null {
+    if field.value().is_null() {
         return Some(0);
     }
     reader.within("conditions", |reader| {
-        let items = reader.list(field.value, "a list of conditions")?;
-        clauses.reserve_exact(items.len());
-        for (index, item) in items.iter().enumerate() {
+        let items = reader.list(field.value(), "a list of conditions")?;
+        let count = items.len();
+        checks.clauses.reserve_exact(count);
+        for (index, item) in items.enumerate() {
             reader.item(index, |reader| {
-                conditions::read_clause(reader, item, Some(index), may_read_state, clauses, states);
+                conditions::read_clause(reader, item, Some(index), may_read_state, checks);
             });
         }
-        Some(items.len())
+        Some(count)
     })
 }
 
@@ -166,9 +172,9 @@ enum Action {
     RequireApproval,
 }
 
-fn read_action(reader: &mut Reader<'_, '_>, field: Option<Field<'_, '_>>) -> Option<Action> {
+fn read_action<'n>(reader: &mut Reader<'n, '_>, field: Option<Field<'n>>) -> Option<Action> {
     let Some(field) = field else { return Some(Action::Evaluate) };
-    reader.within("action", |reader| match reader.string(field.value, "a string, the action")? {
+    reader.within("action", |reader| match reader.string(field.value(), "a string, the action")? {
         "evaluate" => Some(Action::Evaluate),
         "allow" => Some(Action::Allow),
         "deny" => Some(Action::Deny),
@@ -182,7 +188,7 @@ fn read_action(reader: &mut Reader<'_, '_>, field: Option<Field<'_, '_>>) -> Opt
             };
             reader.error(
                 "invalid_action",
-                field.value.span,
+                field.value().span(),
                 format!("unknown action `{}`", shown(other)),
                 help,
             );
@@ -191,22 +197,22 @@ fn read_action(reader: &mut Reader<'_, '_>, field: Option<Field<'_, '_>>) -> Opt
     })
 }
 
-fn read_rule(
-    reader: &mut Reader<'_, '_>,
-    node: &Node<'_>,
+fn read_rule<'n>(
+    reader: &mut Reader<'n, '_>,
+    node: Node<'n>,
     owner: &Owner,
     names: &mut counters::Names,
     document: &mut Document,
 ) -> Option<Step> {
     let [name, action, conditions, rate_limit, state, scope, algorithm, on_deny, reason] =
         reader.fields(node, "a rule: a mapping", RULE_FIELDS)?;
-    let rule = presentation(reader, node, name, on_deny, reason);
+    let rule = presentation(reader, node, name, on_deny, reason, document);
     let action_field = action;
     let action = read_action(reader, action_field);
     let blocks = matches!(action, Some(Action::Deny | Action::RequireApproval));
     let may_read_state = action != Some(Action::RequireApproval);
-    let (mut clauses, mut states) = (Vec::new(), Vec::new());
-    let count = read_conditions(reader, conditions, may_read_state, &mut clauses, &mut states);
+    let mut checks = Checks::default();
+    let count = read_conditions(reader, conditions, may_read_state, &mut checks);
 
     let mut charge = None;
     if let Some(field) = rate_limit {
@@ -218,10 +224,10 @@ fn read_rule(
         charge = counters::read_rate_limit(reader, field, scope, algorithm, owner, names, document);
     } else {
         for field in [scope, algorithm].into_iter().flatten() {
-            let message = format!("`{}` stands beside a `rate_limit`", field.key.text);
+            let message = format!("`{}` stands beside a `rate_limit`", field.key.text());
             let help = "move it into `state`, or remove it";
-            reader.within(&field.key.text, |reader| {
-                reader.error("conflicting_fields", field.key.span, message, help)
+            reader.within(field.key.text(), |reader| {
+                reader.error("conflicting_fields", field.key.span(), message, help)
             });
         }
     }
@@ -231,7 +237,7 @@ fn read_rule(
     }
     for field in [rate_limit, state].into_iter().flatten() {
         if let (true, Some(action)) = (blocks, action_field) {
-            let message = format!("a rule that denies or asks for approval takes no `{}`", field.key.text);
+            let message = format!("a rule that denies or asks for approval takes no `{}`", field.key.text());
             let help = "give the counter a rule of its own, with `action: evaluate`";
             conflict(reader, field, action, &message, help);
         }
@@ -241,29 +247,23 @@ fn read_rule(
     if action == Action::Evaluate && empty {
         let help =
             "give it `conditions`, `rate_limit` or `state`, or an `action`: allow, deny, require_approval";
-        reader.error("empty_rule", node.span, "the rule does nothing", help);
+        reader.error("empty_rule", node.span(), "the rule does nothing", help);
     }
-    Some(Step {
-        rule,
-        place: if blocks { Place::Block } else { Place::Permit },
-        approves: action == Action::RequireApproval,
-        conditions: clauses,
-        states,
-        charge,
-    })
+    let place = if blocks { Place::Block } else { Place::Permit };
+    Some(Step::new(rule, place, action == Action::RequireApproval, checks, charge))
 }
 
 /// The later of the first fields of a condition and of an item, where a mapping has both.
-fn mixed<'n, 't>(node: &'n Node<'t>) -> Option<Field<'n, 't>> {
-    let Content::Mapping(members) = &node.content else { return None };
-    let first = |names: &[&str]| members.iter().find(|(key, _)| names.contains(&&*key.text));
+fn mixed(node: Node<'_>) -> Option<Field<'_>> {
+    let Content::Mapping(members) = node.content() else { return None };
+    let first = |names: &[&str]| members.clone().find(|(key, _)| names.contains(&key.text()));
     let (condition, item) = (first(&conditions::FIELDS)?, first(&ITEM_FIELDS)?);
-    let (key, value) = if condition.0.span > item.0.span { condition } else { item };
-    Some(Field { key, value })
+    let (key, _) = if condition.0.span() > item.0.span() { condition } else { item };
+    Some(Field { key })
 }
 
 /// Complains of two fields that exclude each other, at the later one.
-fn conflict(reader: &mut Reader<'_, '_>, a: Field<'_, '_>, b: Field<'_, '_>, message: &str, help: &str) {
-    let later = if a.key.span > b.key.span { a.key } else { b.key };
-    reader.within(&later.text, |reader| reader.error("conflicting_fields", later.span, message, help));
+fn conflict<'n>(reader: &mut Reader<'n, '_>, a: Field<'n>, b: Field<'n>, message: &str, help: &str) {
+    let later = if a.key.span() > b.key.span() { a.key } else { b.key };
+    reader.within(later.text(), |reader| reader.error("conflicting_fields", later.span(), message, help));
 }

@@ -8,6 +8,9 @@ mod counters;
 mod entry;
 mod names;
 mod reader;
+mod rules;
+
+use std::sync::Arc;
 
 use crate::amount::Amount;
 use crate::condition::{Condition, Place};
@@ -15,16 +18,24 @@ use crate::diagnostic::{Diagnostics, Span};
 use crate::path::Path;
 use crate::scope::Scope;
 use crate::store::{Counter, Owner};
-use crate::text::{Content, Node};
+use crate::text::{Content, Tree};
 use reader::{Reader, shown};
+pub(crate) use rules::{Rule, Rules};
 
 /// A whole policy document.
 #[derive(Debug, Default)]
 pub(crate) struct Document {
     pub(crate) default_deny: bool,
-    pub(crate) hide: Vec<(Box<str>, Rule)>,
+    /// Names and globs, each with its rule.
+    pub(crate) hide: Vec<(Box<str>, u32)>,
     /// In document order; `all_tools` last.
     pub(crate) entries: Vec<Entry>,
+    /// All rules and items, those of `hide` first; a step's rule is an index into it.
+    pub(crate) rules: Rules,
+    /// How many names are no globs.
+    pub(crate) exact_names: usize,
+    /// Whether any condition reads a counter.
+    pub(crate) reads_counters: bool,
     /// All counters that the entries declare; a [`Step::charge`] is an index into it.
     pub(crate) declared: Vec<Declared>,
 }
@@ -34,29 +45,45 @@ pub(crate) struct Document {
 pub(crate) struct Entry {
     pub(crate) owner: Owner,
     pub(crate) span: Span,
-    pub(crate) steps: Vec<Step>,
+    pub(crate) steps: Box<[Step]>,
 }
 
 /// A rule or an item: what the policy checks, in document order.
 #[derive(Debug)]
 pub(crate) struct Step {
-    pub(crate) rule: Rule,
+    pub(crate) rule: u32,
     pub(crate) place: Place,
     /// Whether a block place asks for approval instead of denying.
     pub(crate) approves: bool,
-    pub(crate) conditions: Vec<Clause>,
-    pub(crate) states: Vec<StateClause>,
+    /// Whether its stateless conditions alone can deny.
+    pub(crate) denies: bool,
+    /// Whether it may have something to say beyond that: an approval to ask for, or counters.
+    pub(crate) asks: bool,
+    pub(crate) conditions: Box<[Clause]>,
+    pub(crate) states: Box<[StateTest]>,
     pub(crate) charge: Option<u32>,
 }
 
-/// How a rule or an item presents itself in a decision.
-#[derive(Debug, Clone)]
-pub(crate) struct Rule {
-    pub(crate) name: Option<Box<str>>,
-    pub(crate) pointer: Box<str>,
-    pub(crate) line: u32,
-    pub(crate) span: Span,
-    pub(crate) on_deny: Option<Box<str>>,
+impl Step {
+    fn new(rule: u32, place: Place, approves: bool, checks: Checks, charge: Option<u32>) -> Self {
+        Self {
+            rule,
+            place,
+            approves,
+            denies: place == Place::Permit || !approves && checks.states.is_empty(),
+            asks: approves || charge.is_some() || !checks.states.is_empty(),
+            conditions: checks.clauses.into(),
+            states: checks.states.into(),
+            charge,
+        }
+    }
+}
+
+/// The conditions of a step, as they are read.
+#[derive(Default)]
+struct Checks {
+    clauses: Vec<Clause>,
+    states: Vec<StateTest>,
 }
 
 /// A condition of a rule, with its index in `conditions`; none for a bare condition.
@@ -66,11 +93,14 @@ pub(crate) struct Clause {
     pub(crate) condition: Condition,
 }
 
-/// A condition on a counter, not yet resolved.
+/// A condition on a counter.
 #[derive(Debug)]
-pub(crate) struct StateClause {
+pub(crate) struct StateTest {
     pub(crate) index: Option<usize>,
-    pub(crate) path: Path,
+    /// The counter; which one it is, the whole document tells.
+    pub(crate) declared: u32,
+    pub(crate) path: Arc<Path>,
+    /// The place of the path.
     pub(crate) span: Span,
     pub(crate) pointer: Box<str>,
     /// The condition as text, for explanations.
@@ -94,18 +124,18 @@ pub(crate) struct Declared {
 #[derive(Debug, Clone)]
 pub(crate) enum Charge {
     Fixed(Amount),
-    From(Path),
+    From(Arc<Path>),
 }
 
 const FIELDS: [&str; 6] = ["version", "description", "default", "hide", "all_tools", "tools"];
 
 /// Reads the whole document. What it returns is whole only if there are no errors.
-pub(crate) fn read(root: &Node<'_>, diagnostics: &mut Diagnostics<'_>) -> Document {
+pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>) -> Document {
     let mut document = Document::default();
-    let whole = root.span;
-    // The lifetime of the text in diagnostics and nodes need not agree; messages copy what they show.
+    let root = tree.root();
+    let whole = root.span();
     let mut reader = Reader::new(diagnostics);
-    let members = match &root.content {
+    let members = match root.content() {
         Content::Null => [None; 6],
         _ => match reader.fields(root, "a mapping", FIELDS) {
             Some(fields) => fields,
@@ -116,18 +146,17 @@ pub(crate) fn read(root: &Node<'_>, diagnostics: &mut Diagnostics<'_>) -> Docume
 
     match version {
         None => reader.warning("missing_version", whole, "`version` is missing", "write `version: \"1\"`"),
-        Some(field) => reader.within("version", |reader| match &field.value.content {
-            Content::String(text) if text == "1" => {}
-            Content::Number(text) if text == "1" => {}
+        Some(field) => reader.within("version", |reader| match field.value().content() {
+            Content::String("1") | Content::Number("1") => {}
             Content::String(_) | Content::Number(_) => {
                 reader.error(
                     "invalid_version",
-                    field.value.span,
+                    field.value().span(),
                     "only version 1 is known",
                     "write `version: \"1\"`",
                 );
             }
-            _ => reader.mismatch(field.value, "a string, `\"1\"`"),
+            _ => reader.mismatch(field.value(), "a string, `\"1\"`"),
         }),
     }
     let _ = reader.text(description);
@@ -139,12 +168,12 @@ pub(crate) fn read(root: &Node<'_>, diagnostics: &mut Diagnostics<'_>) -> Docume
             "write `default: deny`, or `default: allow` to say that this is meant",
         ),
         Some(field) => reader.within("default", |reader| {
-            match reader.string(field.value, "a string, `allow` or `deny`") {
+            match reader.string(field.value(), "a string, `allow` or `deny`") {
                 Some("deny") => document.default_deny = true,
                 Some("allow") | None => {}
                 Some(other) => reader.error(
                     "invalid_default",
-                    field.value.span,
+                    field.value().span(),
                     format!("`{}` is no default", shown(other)),
                     "write `allow` or `deny`",
                 ),
@@ -152,16 +181,21 @@ pub(crate) fn read(root: &Node<'_>, diagnostics: &mut Diagnostics<'_>) -> Docume
         }),
     }
     if let Some(field) = hide {
-        reader.within("hide", |reader| names::read_hide(reader, field.value, &mut document));
+        reader.within("hide", |reader| names::read_hide(reader, field.value(), &mut document));
     }
     if let Some(field) = tools {
-        reader.within("tools", |reader| entry::read_tools(reader, field.value, &mut document));
+        reader.within("tools", |reader| entry::read_tools(reader, field.value(), &mut document));
     }
     if let Some(field) = all_tools {
         reader.within("all_tools", |reader| {
-            entry::read_entry(reader, field.value, Owner::AllTools, field.key.span, &mut document);
+            entry::read_entry(reader, field.value(), Owner::AllTools, field.key.span(), &mut document);
         });
     }
-    names::warn_confusable(&mut reader, root);
+    document.reads_counters = reader.reads_counters;
+    document.exact_names = reader.exact_names;
+    // After an error, such as a key that repeats, not every name has been looked at.
+    if reader.has_odd_names || reader.diagnostics.has_errors() {
+        names::warn_confusable(&mut reader, root);
+    }
     document
 }

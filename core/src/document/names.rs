@@ -3,15 +3,17 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::Document;
+use super::entry::presentation;
 use super::reader::{Reader, push_segment, shown};
-use super::{Document, Rule};
 use crate::ceilings::NAME_BYTES;
 use crate::diagnostic::Span;
 use crate::glob::Glob;
 use crate::text::{Content, Node};
 
-/// Complains of a name that no tool can have.
+/// Complains of a name that no tool can have, and notes what kind it is.
 pub(super) fn check(reader: &mut Reader<'_, '_>, name: &str, span: Span) -> bool {
+    reader.has_odd_names |= !is_folded(name);
     if name.is_empty() {
         reader.error(
             "invalid_name",
@@ -26,69 +28,65 @@ pub(super) fn check(reader: &mut Reader<'_, '_>, name: &str, span: Span) -> bool
         reader.error("invalid_name", span, message, "no call with such a name is let through");
         return false;
     }
-    if Glob::is_glob(name)
-        && let Err(error) = Glob::parse(name)
-    {
+    if !Glob::is_glob(name) {
+        reader.exact_names = reader.exact_names.saturating_add(1);
+    } else if let Err(error) = Glob::parse(name) {
         reader.error("invalid_glob", span, error.message, error.help);
         return false;
     }
     true
 }
 
-pub(super) fn read_hide(reader: &mut Reader<'_, '_>, node: &Node<'_>, document: &mut Document) {
-    if node.content == Content::Null {
+pub(super) fn read_hide<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, document: &mut Document) {
+    if node.is_null() {
         return;
     }
     let Some(items) = reader.list(node, "a list of tool names and globs") else { return };
     let mut seen: HashMap<&str, u32, foldhash::fast::RandomState> = HashMap::default();
-    for (index, item) in items.iter().enumerate() {
+    for (index, item) in items.enumerate() {
         reader.item(index, |reader| {
             let Some(name) = reader.string(item, "a string, a tool's name or a glob") else { return };
-            if !check(reader, name, item.span) {
+            if !check(reader, name, item.span()) {
                 return;
             }
-            let line = reader.diagnostics.lines().line(item.span.start);
+            let line = reader.diagnostics.lines().line(item.span().start);
             if let Some(first) = seen.insert(name, line) {
                 let message = format!("`{}` is already hidden, on line {first}", shown(name));
-                reader.error("duplicate_item", item.span, message, "remove one of them");
+                reader.error("duplicate_item", item.span(), message, "remove one of them");
                 return;
             }
-            let rule =
-                Rule { name: None, pointer: reader.pointer().into(), line, on_deny: None, span: item.span };
+            let rule = presentation(reader, item, None, None, None, document);
             document.hide.push((name.into(), rule));
         });
     }
 }
 
 /// Warns of names that people take for one another: invisible characters, letters of other scripts that look like
-/// ASCII ones, and names that differ only in case (trap 17).
-pub(super) fn warn_confusable(reader: &mut Reader<'_, '_>, root: &Node<'_>) {
-    let Content::Mapping(fields) = &root.content else { return };
+/// ASCII ones, and names that differ only in case (trap 17). Nothing is wrong with names that are all folded.
+pub(super) fn warn_confusable<'n>(reader: &mut Reader<'n, '_>, root: Node<'n>) {
+    let Content::Mapping(fields) = root.content() else { return };
     let mut names: Vec<(Option<usize>, &str, Span)> = Vec::new();
     for (field, value) in fields {
-        match (&*field.text, &value.content) {
+        match (field.text(), value.content()) {
             ("tools", Content::Mapping(entries)) => {
-                names.extend(entries.iter().map(|(key, _)| (None, &*key.text, key.span)));
+                names.extend(entries.map(|(key, _)| (None, key.text(), key.span())));
             }
             ("hide", Content::Sequence(items)) => {
-                for (index, item) in items.iter().enumerate() {
-                    if let Content::String(text) = &item.content {
-                        names.push((Some(index), text, item.span));
+                for (index, item) in items.enumerate() {
+                    if let Content::String(text) = item.content() {
+                        names.push((Some(index), text, item.span()));
                     }
                 }
             }
             _ => {}
         }
     }
-    // Names of one folding can differ only if one of them is not folded, which in most policies none is.
+    // Names of one folding can differ only if one of them is not folded.
     let mut spellings: HashMap<Cow<'_, str>, Vec<&str>, foldhash::fast::RandomState> = HashMap::default();
     for (_, name, _) in &names {
         if !is_folded(name) {
             spellings.entry(fold(name)).or_default();
         }
-    }
-    if spellings.is_empty() {
-        return;
     }
     for (_, name, _) in &names {
         if let Some(spellings) = spellings.get_mut(&fold(name))

@@ -3,56 +3,114 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use crate::diagnostic::{Diagnostics, Span};
+use crate::path::{Path, PathError};
 use crate::pattern::Pattern;
+use crate::same::same;
 use crate::suggest::nearest;
-use crate::text::{Content, Key, Node};
+use crate::text::{Content, Items, Members, Node};
 
 /// Walks a document, knowing where it is.
-pub(super) struct Reader<'d, 'l> {
-    pub(super) diagnostics: &'d mut Diagnostics<'l>,
+pub(super) struct Reader<'n, 'l> {
+    pub(super) diagnostics: &'n mut Diagnostics<'l>,
     /// The patterns so far, by their text.
-    pub(super) patterns: HashMap<Box<str>, Pattern, foldhash::fast::RandomState>,
-    pointer: String,
+    pub(super) patterns: HashMap<&'n str, Pattern, foldhash::fast::RandomState>,
+    /// The paths so far, by their text: policies name the same few again and again.
+    paths: HashMap<&'n str, Arc<Path>, foldhash::fast::RandomState>,
+    /// Whether some name may be taken for another.
+    pub(super) has_odd_names: bool,
+    /// How many names were no globs.
+    pub(super) exact_names: usize,
+    /// Whether some condition reads a counter.
+    pub(super) reads_counters: bool,
+    /// What leads to the place that is being read. A pointer is made of it where one is needed: few places need one.
+    steps: SmallVec<[Step<'n>; 16]>,
 }
 
-/// A field of a mapping: its key and its value.
 #[derive(Clone, Copy)]
-pub(super) struct Field<'n, 't> {
-    pub(super) key: &'n Key<'t>,
-    pub(super) value: &'n Node<'t>,
+enum Step<'n> {
+    Member(&'n str),
+    Item(usize),
+}
+
+/// A field of a mapping.
+#[derive(Clone, Copy)]
+pub(super) struct Field<'n> {
+    pub(super) key: Node<'n>,
+}
+
+impl<'n> Field<'n> {
+    pub(super) fn value(self) -> Node<'n> {
+        self.key.value()
+    }
 }
 
 pub(super) fn is_free(key: &str) -> bool {
     key.starts_with("x-")
 }
 
-impl<'d, 'l> Reader<'d, 'l> {
-    pub(super) fn new(diagnostics: &'d mut Diagnostics<'l>) -> Self {
-        Self { diagnostics, patterns: HashMap::default(), pointer: String::new() }
+impl<'n, 'l> Reader<'n, 'l> {
+    pub(super) fn new(diagnostics: &'n mut Diagnostics<'l>) -> Self {
+        Self {
+            diagnostics,
+            patterns: HashMap::default(),
+            paths: HashMap::default(),
+            has_odd_names: false,
+            exact_names: 0,
+            reads_counters: false,
+            steps: SmallVec::new(),
+        }
     }
 
-    pub(super) fn pointer(&self) -> &str {
-        &self.pointer
+    /// The path that a text names.
+    pub(super) fn path(&mut self, text: &'n str) -> Result<Arc<Path>, PathError> {
+        if let Some(known) = self.paths.get(text) {
+            return Ok(Arc::clone(known));
+        }
+        let path = Arc::new(Path::parse(text)?);
+        self.paths.insert(text, Arc::clone(&path));
+        Ok(path)
+    }
+
+    /// JSON Pointer to the place that is being read.
+    pub(super) fn pointer(&self) -> String {
+        let mut pointer = String::new();
+        self.write_pointer(&mut pointer);
+        pointer
+    }
+
+    /// Appends the pointer.
+    pub(super) fn write_pointer(&self, pointer: &mut String) {
+        for step in &self.steps {
+            match step {
+                Step::Member(name) => push_segment(pointer, name),
+                // Writing to a String cannot fail.
+                Step::Item(index) => _ = write!(pointer, "/{index}"),
+            }
+        }
     }
 
     /// Reads below the member `name`.
-    pub(super) fn within<R>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> R) -> R {
-        let length = self.pointer.len();
-        push_segment(&mut self.pointer, name);
-        let result = read(self);
-        self.pointer.truncate(length);
-        result
+    #[inline]
+    pub(super) fn within<R>(&mut self, name: &'n str, read: impl FnOnce(&mut Self) -> R) -> R {
+        self.below(Step::Member(name), read)
     }
 
     /// Reads below the element `index`.
+    #[inline]
     pub(super) fn item<R>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> R) -> R {
-        let length = self.pointer.len();
-        // Writing to a String cannot fail.
-        let _ = write!(self.pointer, "/{index}");
+        self.below(Step::Item(index), read)
+    }
+
+    #[inline]
+    fn below<R>(&mut self, step: Step<'n>, read: impl FnOnce(&mut Self) -> R) -> R {
+        self.steps.push(step);
         let result = read(self);
-        self.pointer.truncate(length);
+        self.steps.pop();
         result
     }
 
@@ -65,21 +123,23 @@ impl<'d, 'l> Reader<'d, 'l> {
     ) {
         let help = help.into();
         let help = if help.is_empty() { None } else { Some(help) };
-        self.diagnostics.error(code, span, self.pointer.clone(), message, help);
+        let pointer = self.pointer();
+        self.diagnostics.error(code, span, pointer, message, help);
     }
 
     pub(super) fn warning(&mut self, code: &'static str, span: Span, message: impl Into<String>, help: &str) {
-        self.diagnostics.warning(code, span, self.pointer.clone(), message, Some(help.to_owned()));
+        let pointer = self.pointer();
+        self.diagnostics.warning(code, span, pointer, message, Some(help.to_owned()));
     }
 
     /// Complains that a node is not what was expected.
-    pub(super) fn mismatch(&mut self, node: &Node<'_>, expected: &str) {
-        let found = match &node.content {
+    pub(super) fn mismatch(&mut self, node: Node<'n>, expected: &str) {
+        let found = match node.content() {
             Content::Ambiguous { text, word } => {
-                let other = if *word { "`true` or `false`" } else { "a plain decimal number" };
+                let other = if word { "`true` or `false`" } else { "a plain decimal number" };
                 let help = format!("write `\"{text}\"` for the text, or {other}");
                 let message = format!("YAML 1.1 and 1.2 read `{text}` differently; expected {expected}");
-                self.error("ambiguous_scalar", node.span, message, help);
+                self.error("ambiguous_scalar", node.span(), message, help);
                 return;
             }
             Content::Null => "null",
@@ -89,21 +149,17 @@ impl<'d, 'l> Reader<'d, 'l> {
             Content::Sequence(_) => "a list",
             Content::Mapping(_) => "a mapping",
         };
-        let help = match &node.content {
+        let help = match node.content() {
             Content::Number(text) if expected.contains("string") => format!("quote it: `\"{text}\"`"),
             Content::Bool(value) if expected.contains("string") => format!("quote it: `\"{value}\"`"),
             _ => String::new(),
         };
-        self.error("wrong_type", node.span, format!("expected {expected}, found {found}"), help);
+        self.error("wrong_type", node.span(), format!("expected {expected}, found {found}"), help);
     }
 
     /// The members of a mapping.
-    pub(super) fn mapping<'n, 't>(
-        &mut self,
-        node: &'n Node<'t>,
-        expected: &str,
-    ) -> Option<&'n [(Key<'t>, Node<'t>)]> {
-        match &node.content {
+    pub(super) fn mapping(&mut self, node: Node<'n>, expected: &str) -> Option<Members<'n>> {
+        match node.content() {
             Content::Mapping(members) => Some(members),
             _ => {
                 self.mismatch(node, expected);
@@ -113,21 +169,18 @@ impl<'d, 'l> Reader<'d, 'l> {
     }
 
     /// The fields of a mapping by name, in the order of `names`; all others are unknown.
-    pub(super) fn fields<'n, 't, const N: usize>(
+    pub(super) fn fields<const N: usize>(
         &mut self,
-        node: &'n Node<'t>,
+        node: Node<'n>,
         expected: &str,
         names: [&str; N],
-    ) -> Option<[Option<Field<'n, 't>>; N]> {
+    ) -> Option<[Option<Field<'n>>; N]> {
         let members = self.mapping(node, expected)?;
         let mut found = [None; N];
-        for (key, value) in members {
-            match names.iter().position(|name| *name == key.text) {
-                Some(index) => {
-                    if let Some(place) = found.get_mut(index) {
-                        *place = Some(Field { key, value });
-                    }
-                }
+        for (key, _) in members {
+            let place = names.iter().zip(&mut found).find(|(name, _)| same(name, key.text()));
+            match place {
+                Some((_, place)) => *place = Some(Field { key }),
                 None => self.unknown(key, names),
             }
         }
@@ -135,26 +188,26 @@ impl<'d, 'l> Reader<'d, 'l> {
     }
 
     /// Complains of a field that is not known, unless it is free.
-    pub(super) fn unknown<const N: usize>(&mut self, key: &Key<'_>, names: [&str; N]) {
-        if is_free(&key.text) {
+    pub(super) fn unknown<const N: usize>(&mut self, key: Node<'n>, names: [&str; N]) {
+        if is_free(key.text()) {
             return;
         }
-        let help = match nearest(&key.text, names) {
+        let help = match nearest(key.text(), names) {
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("known fields here: {}; keys that begin with `x-` are free", names.join(", ")),
         };
-        let message = format!("unknown field `{}`", shown(&key.text));
-        self.within(&key.text, |reader| reader.error("unknown_field", key.span, message, help));
+        let message = format!("unknown field `{}`", shown(key.text()));
+        self.within(key.text(), |reader| reader.error("unknown_field", key.span(), message, help));
     }
 
     /// Complains of a field that is missing from `node`.
-    pub(super) fn missing(&mut self, node: &Node<'_>, name: &str, help: &str) {
-        self.error("missing_field", node.span, format!("field `{name}` is missing"), help);
+    pub(super) fn missing(&mut self, node: Node<'n>, name: &str, help: &str) {
+        self.error("missing_field", node.span(), format!("field `{name}` is missing"), help);
     }
 
     /// The items of a list.
-    pub(super) fn list<'n, 't>(&mut self, node: &'n Node<'t>, expected: &str) -> Option<&'n [Node<'t>]> {
-        match &node.content {
+    pub(super) fn list(&mut self, node: Node<'n>, expected: &str) -> Option<Items<'n>> {
+        match node.content() {
             Content::Sequence(items) => Some(items),
             _ => {
                 self.mismatch(node, expected);
@@ -164,8 +217,8 @@ impl<'d, 'l> Reader<'d, 'l> {
     }
 
     /// A string; a bare YAML word is one here.
-    pub(super) fn string<'n>(&mut self, node: &'n Node<'_>, expected: &str) -> Option<&'n str> {
-        match &node.content {
+    pub(super) fn string(&mut self, node: Node<'n>, expected: &str) -> Option<&'n str> {
+        match node.content() {
             Content::String(text) | Content::Ambiguous { text, word: true } => Some(text),
             _ => {
                 self.mismatch(node, expected);
@@ -175,10 +228,9 @@ impl<'d, 'l> Reader<'d, 'l> {
     }
 
     /// The string in a field, if the field is there.
-    pub(super) fn text(&mut self, field: Option<Field<'_, '_>>) -> Option<Box<str>> {
+    pub(super) fn text(&mut self, field: Option<Field<'n>>) -> Option<&'n str> {
         let field = field?;
-
-        self.within(&field.key.text, |reader| reader.string(field.value, "a string").map(Into::into))
+        self.within(field.key.text(), |reader| reader.string(field.value(), "a string"))
     }
 }
 

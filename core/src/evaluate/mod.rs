@@ -188,7 +188,7 @@ impl Compiled {
         facts: &Facts<'_, A, I>,
         sink: &mut S,
     ) -> Result<Outcome, Unreadable> {
-        sink.open(At::Root(self.rule(step.rule).map_or("", |rule| &rule.pointer)), || self.describe(step));
+        sink.open(At::Root(self.rule(step.rule).map_or("", |rule| rule.pointer())), || self.describe(step));
         let mut whole = Outcome::Holds;
         for clause in &step.conditions {
             sink.enter(clause.index.map_or(At::Here, |index| At::Item("conditions", index)));
@@ -222,7 +222,7 @@ impl Compiled {
             (Place::Block, false) => "deny",
             (Place::Permit, _) => "permit",
         };
-        match self.rule(step.rule).and_then(|rule| rule.name.as_deref()) {
+        match self.rule(step.rule).and_then(|rule| rule.name()) {
             Some(name) => format!("{what} \"{name}\""),
             None => what.to_owned(),
         }

@@ -162,7 +162,7 @@ impl Prepared<'_> {
         for guard in &self.batch.guards {
             let rule = self.rules.get(guard.order as usize).and_then(|rule| policy.rule(*rule));
             for (test, state) in guard.tests.iter().zip(&mut states) {
-                sink.enter(Step::Root(rule.map_or("", |rule| &rule.pointer)));
+                sink.enter(Step::Root(rule.map_or("", |rule| rule.pointer())));
                 let place = state.index.map_or(Step::Here, |index| Step::Item("conditions", index));
                 sink.open(place, || state.text.to_string());
                 let used = self.used_with_charge(test.slot, outcome);
@@ -174,7 +174,7 @@ impl Prepared<'_> {
         if let Verdict::Refused(refusals) = &outcome.verdict {
             for refusal in refusals {
                 let rule = self.rules.get(refusal.order as usize).and_then(|rule| policy.rule(*rule));
-                sink.open(Step::Root(rule.map_or("", |rule| &rule.pointer)), || "bound".to_owned());
+                sink.open(Step::Root(rule.map_or("", |rule| rule.pointer())), || "bound".to_owned());
                 let why =
                     refusal.retry_at.map(|time| format!("would hold at {time} if nothing else happened"));
                 sink.close("denies", why.as_deref());

@@ -3,12 +3,11 @@
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use super::{Compiled, Entry, Found, Names, Standing, StateTest, Step, Tool};
+use super::{Compiled, Entry, Found, Names, Standing, StateTest, Tool};
 use crate::canonical::sha256;
 use crate::ceilings::MERGED_ENTRIES;
-use crate::condition::Place;
 use crate::diagnostic::{Diagnostics, Span};
-use crate::document::{Declared, Document, Rule, StateClause};
+use crate::document::{Declared, Document};
 use crate::glob::{Glob, GlobIndex};
 use crate::path::Segment;
 use crate::store::Owner;
@@ -17,33 +16,35 @@ use crate::suggest::nearest;
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// `None` after an error.
-pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnostics<'_>) -> Option<Compiled> {
-    let steps = document.entries.iter().map(|entry| entry.steps.len());
-    let mut rules = Vec::with_capacity(steps.fold(document.hide.len(), usize::saturating_add));
-    let mut add_rule = |rule: Rule| {
-        let index = u32::try_from(rules.len()).unwrap_or(u32::MAX);
-        rules.push(rule);
-        index
-    };
-
-    let names_at_most = document.hide.len().saturating_add(document.entries.len());
-    let mut names: Map<Box<str>, Tool> = Map::with_capacity_and_hasher(names_at_most, Default::default());
+pub(super) fn compile(
+    text: &str,
+    mut document: Document,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<Compiled> {
+    let mut names: Names<Tool> = Names::with_capacity(document.exact_names);
     let (mut globs, mut glob_entries) = (Vec::new(), Vec::new());
     let (mut wildcard, mut all_tools) = (None, None);
     let (mut hidden_globs, mut hidden_glob_rules) = (Vec::new(), Vec::new());
 
     for (name, rule) in document.hide {
-        let rule = add_rule(rule);
         if Glob::is_glob(&name) {
             // A glob that does not parse was reported where it stands.
             hidden_globs.extend(Glob::parse(&name));
             hidden_glob_rules.push(rule);
         } else {
-            names.insert(name, Tool { standing: Standing::Hidden(rule), ..Tool::default() });
+            names.entry(name).standing = Standing::Hidden(rule);
         }
     }
 
-    let counters = Counters::new(&document.declared, &document.entries);
+    if document.reads_counters {
+        let counters = Counters::new(&document.declared);
+        let steps = document.entries.iter_mut().flat_map(|entry| &mut entry.steps);
+        for state in steps.flat_map(|step| &mut step.states) {
+            if let Some(declared) = counters.resolve(state, diagnostics) {
+                state.declared = declared;
+            }
+        }
+    }
     let mut entries = Vec::with_capacity(document.entries.len());
     let spans: Vec<Span> = document.entries.iter().map(|entry| entry.span).collect();
     for entry in document.entries {
@@ -55,46 +56,31 @@ pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnost
                 globs.extend(Glob::parse(&key));
                 glob_entries.push(index);
             }
-            Owner::Tool(key) => names.entry(key).or_default().entries = [index].into(),
+            Owner::Tool(key) => names.entry(key).entries = [index].into(),
         }
-        let steps = entry.steps.into_iter().map(|step| Step {
-            rule: add_rule(step.rule),
-            place: step.place,
-            approves: step.approves,
-            denies: step.place == Place::Permit || !step.approves && step.states.is_empty(),
-            asks: step.approves || step.charge.is_some() || !step.states.is_empty(),
-            conditions: step.conditions.into(),
-            states: step
-                .states
-                .into_iter()
-                .filter_map(|state| counters.resolve(state, diagnostics))
-                .collect(),
-            charge: step.charge,
-        });
-        let steps = steps.collect();
-        entries.push(Entry { steps });
+        entries.push(Entry { steps: entry.steps });
     }
     if diagnostics.has_errors() {
         return None;
     }
 
-    names.shrink_to_fit();
     let mut compiled = Compiled {
         digest: sha256(text.as_bytes()),
         default_deny: document.default_deny,
-        names: Names::new([].into_iter()),
+        names: Names::with_capacity(0),
         entries: entries.into(),
         globs: GlobIndex::new(globs),
         glob_entries: glob_entries.into(),
         hidden_globs: GlobIndex::new(hidden_globs),
         hidden_glob_rules: hidden_glob_rules.into(),
         everywhere: wildcard.into_iter().chain(all_tools).collect(),
-        rules: rules.into(),
+        rules: document.rules,
         declared: document.declared.into(),
         warnings: Box::default(),
     };
+    compiled.rules.shrink_to_fit();
     let mut merged = 0_usize;
-    for (name, tool) in &mut names {
+    for (name, tool) in names.iter_mut() {
         let mut entries = Found::from_slice(&tool.entries);
         compiled.glob_entries_of(name, &mut entries);
         merged = merged.saturating_add(entries.len().saturating_sub(tool.entries.len()));
@@ -126,7 +112,7 @@ pub(super) fn compile(text: &str, document: Document, diagnostics: &mut Diagnost
             tool.entries = entries.as_slice().into();
         }
     }
-    compiled.names = Names::new(names.into_iter());
+    compiled.names = names;
     Some(compiled)
 }
 
@@ -139,12 +125,8 @@ struct Counters {
 }
 
 impl Counters {
-    fn new(declared: &[Declared], entries: &[crate::document::Entry]) -> Self {
+    fn new(declared: &[Declared]) -> Self {
         let mut counters = Self { joined: Map::default(), exact: Map::default(), all_tools: Map::default() };
-        // Most policies have no state conditions; they need no index.
-        if entries.iter().all(|entry| entry.steps.iter().all(|step| step.states.is_empty())) {
-            return counters;
-        }
         for (index, declared) in declared.iter().enumerate() {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
             let name = declared.counter.name();
@@ -161,7 +143,7 @@ impl Counters {
         counters
     }
 
-    fn resolve(&self, state: StateClause, diagnostics: &mut Diagnostics<'_>) -> Option<StateTest> {
+    fn resolve(&self, state: &StateTest, diagnostics: &mut Diagnostics<'_>) -> Option<u32> {
         let texts: Option<Vec<&str>> = state
             .path
             .segments
@@ -185,9 +167,7 @@ impl Counters {
             }
         }
         match found.as_slice() {
-            [one] => {
-                Some(StateTest { index: state.index, declared: *one, ranges: state.ranges, text: state.text })
-            }
+            [one] => Some(*one),
             [] => {
                 let wanted = texts.unwrap_or_default().join(".");
                 let known = self.joined.keys().map(String::as_str);
@@ -199,13 +179,13 @@ impl Counters {
                         .to_owned(),
                 };
                 let message = format!("no entry declares the counter `{}`", state.path);
-                diagnostics.error("unknown_counter", state.span, state.pointer, message, Some(help));
+                diagnostics.error("unknown_counter", state.span, &*state.pointer, message, Some(help));
                 None
             }
             _ => {
                 let message = format!("`{}` names several counters", state.path);
                 let help = "name the entry exactly: `state[\"entry\"].counter`".to_owned();
-                diagnostics.error("ambiguous_counter", state.span, state.pointer, message, Some(help));
+                diagnostics.error("ambiguous_counter", state.span, &*state.pointer, message, Some(help));
                 None
             }
         }

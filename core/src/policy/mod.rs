@@ -16,12 +16,12 @@ use names::Names;
 pub use reads::Reads;
 
 use crate::ceilings::NAME_BYTES;
-use crate::condition::Place;
 use crate::decision::{Code, Ruling};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
-use crate::document::{self, Clause, Declared, Rule};
+use crate::document::{self, Declared, Rule, Rules};
+pub(crate) use crate::document::{StateTest, Step};
 use crate::glob::GlobIndex;
-use crate::text::{Node, parse_json, parse_yaml};
+use crate::text::{Tree, parse_json, parse_yaml};
 
 /// A compiled policy.
 ///
@@ -74,7 +74,7 @@ pub(crate) struct Compiled {
     hidden_glob_rules: Box<[u32]>,
     /// The wildcard entry and `all_tools`, where there are any.
     everywhere: SmallVec<[u32; 2]>,
-    pub(crate) rules: Box<[Rule]>,
+    pub(crate) rules: Rules,
     pub(crate) declared: Box<[Declared]>,
     warnings: Box<[Diagnostic]>,
 }
@@ -112,30 +112,6 @@ impl Standing {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) steps: Box<[Step]>,
-}
-
-/// A rule or item as evaluation sees it.
-#[derive(Debug)]
-pub(crate) struct Step {
-    pub(crate) rule: u32,
-    pub(crate) place: Place,
-    pub(crate) approves: bool,
-    /// Whether its stateless conditions alone can deny.
-    pub(crate) denies: bool,
-    /// Whether it may have something to say beyond that: an approval to ask for, or counters.
-    pub(crate) asks: bool,
-    pub(crate) conditions: Box<[Clause]>,
-    pub(crate) states: Box<[StateTest]>,
-    pub(crate) charge: Option<u32>,
-}
-
-/// A condition on a declared counter.
-#[derive(Debug)]
-pub(crate) struct StateTest {
-    pub(crate) index: Option<usize>,
-    pub(crate) declared: u32,
-    pub(crate) ranges: Box<[(i64, i64)]>,
-    pub(crate) text: Box<str>,
 }
 
 /// Entries that were found for a name that the policy does not name.
@@ -199,8 +175,8 @@ impl Compiled {
         found.first().and_then(|glob| self.hidden_glob_rules.get(*glob as usize).copied())
     }
 
-    pub(crate) fn rule(&self, rule: u32) -> Option<&Rule> {
-        self.rules.get(rule as usize)
+    pub(crate) fn rule(&self, rule: u32) -> Option<Rule<'_>> {
+        self.rules.get(rule)
     }
 
     pub(crate) fn declared(&self, declared: u32) -> Option<&Declared> {
@@ -231,9 +207,9 @@ impl Policy {
     /// Every error in the text, each with its place (spec 12).
     pub fn from_text(text: &str, format: Format) -> Result<Self, PolicyError> {
         let mut diagnostics = Diagnostics::new(text);
-        let node = parse(text, format, &mut diagnostics);
-        let compiled = node.and_then(|node| {
-            let document = document::read(&node, &mut diagnostics);
+        let tree = parse(text, format, &mut diagnostics);
+        let compiled = tree.and_then(|tree| {
+            let document = document::read(&tree, &mut diagnostics);
             compile::compile(text, document, &mut diagnostics)
         });
         let failed = diagnostics.has_errors();
@@ -273,7 +249,7 @@ pub(crate) fn parse<'t>(
     text: &'t str,
     format: Format,
     diagnostics: &mut Diagnostics<'t>,
-) -> Option<Node<'t>> {
+) -> Option<Tree<'t>> {
     use crate::ceilings::DOCUMENT_BYTES;
     if text.len() > DOCUMENT_BYTES {
         let message = format!("a document of {} bytes is larger than {DOCUMENT_BYTES}", text.len());
@@ -289,17 +265,17 @@ pub(crate) fn parse<'t>(
                 return parse_yaml(text, diagnostics);
             }
             let mut json = Diagnostics::new(text);
-            let node = parse_json(text, &mut json);
-            if node.is_some() || json.has_errors_other_than("syntax") {
+            let tree = parse_json(text, &mut json);
+            if tree.is_some() || json.has_errors_other_than("syntax") {
                 *diagnostics = json;
-                return node;
+                return tree;
             }
             // No JSON: a YAML flow mapping begins in the same way. If it is neither, JSON was meant.
             let mut yaml = Diagnostics::new(text);
-            let node = parse_yaml(text, &mut yaml);
-            let is_yaml = node.is_some() || yaml.has_errors_other_than("syntax");
+            let tree = parse_yaml(text, &mut yaml);
+            let is_yaml = tree.is_some() || yaml.has_errors_other_than("syntax");
             *diagnostics = if is_yaml { yaml } else { json };
-            node
+            tree
         }
     }
 }

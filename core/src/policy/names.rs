@@ -6,6 +6,7 @@
 use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use crate::same::same;
 
@@ -16,17 +17,31 @@ pub(super) struct Names<T> {
     table: HashTable<(Box<str>, T)>,
 }
 
-impl<T> Names<T> {
-    /// A map of names that are all different.
-    pub(super) fn new(names: impl ExactSizeIterator<Item = (Box<str>, T)>) -> Self {
-        let seed = foldhash::fast::RandomState::default();
-        let mut table = HashTable::with_capacity(names.len());
-        for named in names {
-            table.insert_unique(hash(&seed, &named.0), named, |(name, _)| hash(&seed, name));
-        }
-        Self { seed, table }
+impl<T: Default> Names<T> {
+    /// Room for so many.
+    pub(super) fn with_capacity(names: usize) -> Self {
+        Self { seed: foldhash::fast::RandomState::default(), table: HashTable::with_capacity(names) }
     }
 
+    /// What is known of `name`, to be changed: of a new one, nothing so far.
+    pub(super) fn entry(&mut self, name: Box<str>) -> &mut T {
+        let hash_of = |name: &str| hash(&self.seed, name);
+        let entry =
+            self.table.entry(hash_of(&name), |(known, _)| same(known, &name), |(known, _)| hash_of(known));
+        let named = match entry {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => free.insert((name, T::default())).into_mut(),
+        };
+        &mut named.1
+    }
+
+    /// All names, in no order, each with what is known of it.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut T)> {
+        self.table.iter_mut().map(|(name, value)| (&**name, value))
+    }
+}
+
+impl<T> Names<T> {
     /// What is known of `name`.
     #[inline]
     pub(super) fn get(&self, name: &str) -> Option<&T> {

@@ -19,5 +19,5 @@ pub(crate) use error::Expected;
 pub use error::{RawError, RawErrorKind};
 pub(crate) use keys::Duplicate;
 pub use tape::RawJson;
-pub(crate) use tape::{Limits, NodeKind};
+pub(crate) use tape::{Limits, NodeKind, Shape, TapeNode};
 pub use view::RawView;

@@ -146,7 +146,8 @@ impl Scanner<'_, '_> {
     fn byte_behind_space(&mut self) -> Option<u8> {
         loop {
             match self.bytes.get(self.at) {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at = self.at.wrapping_add(1),
+                Some(b'\n') => self.at = indent_end(self.bytes, self.at.wrapping_add(1)),
+                Some(b' ' | b'\r' | b'\t') => self.at = self.at.wrapping_add(1),
                 byte => return byte.copied(),
             }
         }
@@ -271,6 +272,20 @@ fn check_keys(
 #[inline]
 fn narrow(offset: usize) -> u32 {
     offset as u32
+}
+
+/// Offset behind the spaces that begin a line at `at`, as many as are in whole words.
+#[inline(never)]
+fn indent_end(bytes: &[u8], mut at: usize) -> usize {
+    const SPACES: u64 = u64::from_ne_bytes([b' '; 8]);
+    while let Some(word) = string::word_at(bytes, at) {
+        let others = word ^ SPACES;
+        if others != 0 {
+            return at.wrapping_add(others.trailing_zeros() as usize / 8);
+        }
+        at = at.wrapping_add(8);
+    }
+    at
 }
 
 /// Offset behind the number that begins at `start`.

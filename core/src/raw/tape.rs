@@ -30,28 +30,29 @@ pub(super) type Tape = SmallVec<[TapeNode; INLINE_NODES]>;
 
 /// One value or key: 16 bytes, since writing them is much of what reading a text costs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct TapeNode {
-    pub(super) start: u32,
+pub(crate) struct TapeNode {
+    pub(crate) start: u32,
     /// Behind the last byte. While a container is open, what was [seen](super::keys::Seen) of its keys.
-    pub(super) end: u32,
+    pub(crate) end: u32,
     /// Of a container, the index of the node behind it and everything in it; while it is open, of the container around
-    /// it. Of a key without escapes, its fingerprint. Of anything else, 0.
-    pub(super) link: u32,
-    pub(super) shape: Shape,
+    /// it. Of a key without escapes, its fingerprint. Of a string or key with escapes, once it is [a document's
+    /// node](RawJson::into_nodes), the index of its text. Of anything else, 0.
+    pub(crate) link: u32,
+    pub(crate) shape: Shape,
 }
 
 impl TapeNode {
-    pub(super) const fn kind(&self) -> NodeKind {
+    pub(crate) const fn kind(&self) -> NodeKind {
         self.shape.kind()
     }
 
-    /// Elements of an array, members of an object.
-    pub(super) const fn count(&self) -> u32 {
+    /// Elements of an array, members of an object; of anything else, its marks.
+    pub(crate) const fn count(&self) -> u32 {
         self.shape.count()
     }
 
     /// Index of the node behind this one and everything in it, this one being at `index`.
-    pub(super) const fn next(&self, index: u32) -> u32 {
+    pub(crate) const fn next(&self, index: u32) -> u32 {
         match self.kind() {
             NodeKind::Array | NodeKind::Object => self.link,
             _ => index.wrapping_add(1),
@@ -61,7 +62,7 @@ impl TapeNode {
 
 /// A kind in the low three bits, and a count of parts above them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shape(u32);
+pub(crate) struct Shape(u32);
 
 /// Bytes that a text may have at most whatever its ceilings are: counts have 29 bits, and a part takes a byte.
 pub(super) const LONGEST: usize = (u32::MAX >> Shape::KIND_BITS) as usize;
@@ -70,12 +71,17 @@ impl Shape {
     const KIND_BITS: u32 = 3;
 
     /// Without parts.
-    pub(super) const fn new(kind: NodeKind) -> Self {
+    pub(crate) const fn new(kind: NodeKind) -> Self {
         Self(kind as u32)
     }
 
+    /// Of what has no parts, with marks in their place: policy documents say there what JSON's kinds do not.
+    pub(crate) const fn marked(kind: NodeKind, marks: u32) -> Self {
+        Self(kind as u32 | marks << Self::KIND_BITS)
+    }
+
     /// With one part more.
-    pub(super) const fn grown(self) -> Self {
+    pub(crate) const fn grown(self) -> Self {
         Self(self.0.wrapping_add(1 << Self::KIND_BITS))
     }
 
@@ -187,6 +193,19 @@ impl<'t> RawJson<'t> {
     /// How many nodes it has, keys among them.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// The nodes on their own, and the texts of the strings and keys with escapes, each at its node's link.
+    pub(crate) fn into_nodes(self) -> (Vec<TapeNode>, Vec<Box<str>>) {
+        let mut texts = Vec::new();
+        let mut nodes = self.nodes.into_vec();
+        for node in &mut nodes {
+            if node.kind() == NodeKind::Escaped {
+                node.link = u32::try_from(texts.len()).unwrap_or(u32::MAX);
+                texts.push(string::unescape(content(self.text, node), true).into());
+            }
+        }
+        (nodes, texts)
     }
 
     /// The whole value.

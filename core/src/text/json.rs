@@ -1,6 +1,6 @@
 //! The policy document from JSON, through the scanner of raw arguments: one grammar of JSON in the project.
 //!
-//! In: policy text. Out: its [`Node`] tree, or diagnostics that say what was expected where. Every duplicate key is
+//! In: policy text. Out: its [`Tree`], or diagnostics that say what was expected where. Every duplicate key is
 //! reported, and the tree then keeps all members, so that what else is wrong in them is found as well. Must not accept
 //! anything that is not JSON, but for a byte order mark at the beginning.
 
@@ -8,16 +8,16 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 
-use super::{Content, Key, Node};
+use super::Tree;
 use crate::ceilings::{DIAGNOSTICS, DOCUMENT_BYTES, DOCUMENT_DEPTH, DOCUMENT_NODES, NAME_BYTES};
 use crate::diagnostic::{Diagnostics, Span};
-use crate::raw::{Duplicate, Limits, NodeKind, RawJson, RawView};
+use crate::raw::{Duplicate, Limits, RawJson, RawView};
 
 const LIMITS: Limits = Limits { bytes: DOCUMENT_BYTES, depth: DOCUMENT_DEPTH };
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Reads a policy document; `None` where there is no tree to go on with. Spans of strings include their quotes.
-pub(crate) fn parse_json<'t>(text: &'t str, diagnostics: &mut Diagnostics<'_>) -> Option<Node<'t>> {
+pub(crate) fn parse_json<'t>(text: &'t str, diagnostics: &mut Diagnostics<'_>) -> Option<Tree<'t>> {
     // Editors on Windows write one; it belongs to the file, not to the document.
     let from = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len_utf8() } else { 0 };
     let mut duplicates = Vec::new();
@@ -37,30 +37,14 @@ pub(crate) fn parse_json<'t>(text: &'t str, diagnostics: &mut Diagnostics<'_>) -
                 );
                 return None;
             }
-            Some(build(&raw, raw.root()))
+            let (nodes, texts) = raw.into_nodes();
+            Some(Tree::new(text, nodes, texts))
         }
         Err(error) => {
             syntax::report(text, error, diagnostics);
             None
         }
     }
-}
-
-/// Recursion ends at [`DOCUMENT_DEPTH`], beyond which the scanner refuses.
-fn build<'t>(raw: &RawJson<'t>, view: RawView<'_>) -> Node<'t> {
-    let content = match view.node_kind() {
-        NodeKind::Null => Content::Null,
-        NodeKind::False => Content::Bool(false),
-        NodeKind::True => Content::Bool(true),
-        NodeKind::Number => Content::Number(view.string_of(raw)),
-        NodeKind::Plain | NodeKind::Escaped => Content::String(view.string_of(raw)),
-        NodeKind::Array => Content::Sequence(view.items().map(|item| build(raw, item)).collect()),
-        NodeKind::Object => {
-            let key = |key: RawView<'_>| Key { text: key.string_of(raw), span: key.span() };
-            Content::Mapping(view.entries().map(|(name, value)| (key(name), build(raw, value))).collect())
-        }
-    };
-    Node { content, span: view.span() }
 }
 
 fn report_duplicates(raw: &RawJson<'_>, mut duplicates: Vec<Duplicate>, diagnostics: &mut Diagnostics<'_>) {

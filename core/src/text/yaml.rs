@@ -1,40 +1,36 @@
 //! YAML text to nodes.
 //!
-//! In: the text of one document. Out: its [`Node`] tree, or diagnostics. Structure comes from granit-parser's events,
+//! In: the text of one document. Out: its [`Tree`], or diagnostics. Structure comes from granit-parser's events,
 //! the types of plain scalars from `scalar`. It must not recurse over the document, build more than the text spells
 //! out (aliases are counted), or choose between readings: what YAML 1.1 and 1.2 read differently stays ambiguous.
 
 mod anchors;
+mod keys;
 mod message;
 mod scalar;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
-use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag};
 use hashbrown::HashTable;
 
-use self::anchors::{Anchors, Place, Refusal};
+use self::anchors::{Anchors, Refusal};
 use self::message::{excerpt, push_segment};
 use self::scalar::{Plain, resolve};
-use super::{Content, Key, Node};
+use super::tree::Reading;
+use super::{Content, Tree};
 use crate::ceilings::{DIAGNOSTICS, DOCUMENT_DEPTH, DOCUMENT_NODES};
 use crate::diagnostic::{Diagnostics, Span};
-
-/// Keys of one mapping that are compared pairwise; beyond it they are hashed. Nearly all mappings stay below.
-const PAIRWISE_KEYS: usize = 16;
-
-/// Children from which on a stack that holds nothing else is handed over whole instead of being copied.
-const HANDED_OVER: usize = 65_536;
+use crate::raw::NodeKind;
 
 /// Parses one YAML document.
 ///
 /// `None` means that an error left no tree. A tree that comes with errors is whole but for what they name: a mapping
 /// keeps both entries of a duplicate key, and leaves out an entry whose key is none.
-pub(crate) fn parse_yaml<'t>(text: &'t str, diagnostics: &mut Diagnostics<'_>) -> Option<Node<'t>> {
+pub(crate) fn parse_yaml<'t>(text: &'t str, diagnostics: &mut Diagnostics<'_>) -> Option<Tree<'t>> {
     let mut options = granit_parser::options! {
         flow_nesting_limit: DOCUMENT_DEPTH,
         block_nesting_limit: DOCUMENT_DEPTH,
@@ -52,36 +48,41 @@ pub(crate) fn parse_yaml<'t>(text: &'t str, diagnostics: &mut Diagnostics<'_>) -
             }
         }
     }
-    Some(loader.root.unwrap_or(Node { content: Content::Null, span: Span::default() }))
+    let mut tree = loader.tree;
+    if tree.len() == 0 {
+        tree.push(NodeKind::Null, Span::default());
+    }
+    Some(tree)
 }
 
 /// An error was reported after which there is no tree.
 struct Stop;
 
 /// A collection that is still open.
-struct Frame<'t> {
-    start: u32,
+struct Frame {
+    /// Its node, which counts the children that are complete.
+    index: u32,
     style: StructureStyle,
-    /// Children that are complete.
-    count: usize,
-    place: Place,
     /// Its nodes will not be in the tree: it is a key, or the value of no key.
     dropped: bool,
-    children: Children<'t>,
+    children: Children,
 }
 
-/// Where the children of an open collection are.
-enum Children<'t> {
-    /// `nodes[first..]`
-    Sequence { first: usize },
-    /// `entries[first..]`, hashed by key once they are many.
-    Mapping { first: usize, key: Pending<'t>, seen: Option<HashTable<usize>> },
+enum Children {
+    Sequence,
+    /// Its keys are `keys[first..]`, hashed once they are many.
+    Mapping {
+        first: usize,
+        key: Pending,
+        seen: Option<HashTable<usize>>,
+    },
 }
 
 /// What a mapping waits for.
-enum Pending<'t> {
+enum Pending {
     Key,
-    Value(Key<'t>),
+    /// Of the key with this index.
+    Value(u32),
     /// The value of a key that is an error.
     Dropped,
 }
@@ -93,14 +94,13 @@ struct Loader<'t, 'd, 'l> {
     documents: usize,
     /// Nodes and keys seen so far.
     count: usize,
-    root: Option<Node<'t>>,
+    tree: Tree<'t>,
     /// Where the last token ended.
     end: u32,
-    frames: Vec<Frame<'t>>,
-    // The children of all open collections, innermost last: each collection is allocated once, at its exact size.
-    nodes: Vec<Node<'t>>,
-    entries: Vec<(Key<'t>, Node<'t>)>,
-    anchors: Anchors<'t>,
+    frames: Vec<Frame>,
+    /// The keys of all open mappings, innermost last.
+    keys: Vec<u32>,
+    anchors: Anchors,
     hasher: RandomState,
 }
 
@@ -112,11 +112,10 @@ impl<'t, 'd, 'l> Loader<'t, 'd, 'l> {
             errors: 0,
             documents: 0,
             count: 0,
-            root: None,
+            tree: Tree::new(text, Vec::new(), Vec::new()),
             end: 0,
             frames: Vec::new(),
-            nodes: Vec::new(),
-            entries: Vec::new(),
+            keys: Vec::new(),
             anchors: Anchors::default(),
             hasher: RandomState::default(),
         }
@@ -145,11 +144,11 @@ impl<'t, 'd, 'l> Loader<'t, 'd, 'l> {
             }
             Event::SequenceStart(style, anchor, tag) => {
                 self.tag(tag.as_deref(), at, false);
-                self.open(Children::Sequence { first: self.nodes.len() }, style, anchor, span)
+                self.open(Children::Sequence, style, anchor, span)
             }
             Event::MappingStart(style, anchor, tag) => {
                 self.tag(tag.as_deref(), at, false);
-                let first = self.entries.len();
+                let first = self.keys.len();
                 self.open(Children::Mapping { first, key: Pending::Key, seen: None }, style, anchor, span)
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -207,128 +206,66 @@ impl<'t, 'd, 'l> Loader<'t, 'd, 'l> {
         self.end = span.end;
         if self.wants_key() {
             if anchor != 0 {
-                let content = if plain { content(text.clone()) } else { Content::String(text.clone()) };
-                self.anchors.key(anchor, Node { content, span });
+                // Laid out as the value that it may stand for elsewhere, and taken off again.
+                self.push_scalar(text.clone(), plain, span);
+                if let Some(node) = self.tree.nodes.pop() {
+                    self.anchors.key(anchor, node);
+                }
             }
             return self.key(text, plain, span);
         }
         self.anchor(anchor);
-        let content = if plain { content(text) } else { Content::String(text) };
-        self.attach(Node { content, span });
+        let at = self.push_scalar(text, plain, span);
+        self.attach(at);
+    }
+
+    fn push_scalar(&mut self, text: Cow<'t, str>, plain: bool, span: Span) -> u32 {
+        let reading = if plain { resolve(text) } else { Plain::String(text) };
+        match reading {
+            Plain::Null => self.tree.push(NodeKind::Null, span),
+            Plain::Bool(true) => self.tree.push(NodeKind::True, span),
+            Plain::Bool(false) => self.tree.push(NodeKind::False, span),
+            Plain::Number(text) => self.tree.push_text(text, Reading::Number, span),
+            Plain::Word(text) => self.tree.push_text(text, Reading::Word, span),
+            Plain::Mixed(text) => self.tree.push_text(text, Reading::Mixed, span),
+            Plain::String(text) => self.tree.push_text(text, Reading::String, span),
+        }
     }
 
     /// Remembers where the node that comes next will be.
-    fn anchor(&mut self, anchor: usize) -> Option<Place> {
+    fn anchor(&mut self, anchor: usize) {
         if anchor == 0 {
-            return None;
+            return;
         }
         if self.wants_key() || self.drops_next() {
             self.anchors.dropped(anchor);
-            return None;
-        }
-        // A collection takes its place in the tree only once something in it has an anchor.
-        let mut parent: Option<(Place, usize)> = None;
-        for frame in &mut self.frames {
-            if let (Place::UNKNOWN, Some((place, index))) = (frame.place, parent) {
-                frame.place = self.anchors.place(place, index);
-            }
-            parent = Some((frame.place, frame.count));
-        }
-        let place = match parent {
-            Some((place, index)) => self.anchors.place(place, index),
-            None => Place::ROOT,
-        };
-        self.anchors.node(anchor, place);
-        Some(place)
-    }
-
-    fn key(&mut self, text: Cow<'t, str>, plain: bool, span: Span) {
-        let reading = if plain { resolve(text.clone()) } else { Plain::String(Cow::Borrowed("")) };
-        if reading == Plain::Null {
-            let message = if span.start == span.end { "a key is missing" } else { "a key is null" };
-            let help = "write the key before the `:`, and quote it if this is its text";
-            self.error("bad_key", span, || message.into(), help);
-            return self.set_key(Pending::Dropped);
-        }
-        let is_merge = plain && text == "<<";
-        // Set first, so that errors about the key point at it.
-        self.set_key(Pending::Value(Key { text, span }));
-        match reading {
-            Plain::Mixed(_) if is_merge => {
-                let help = "repeat the fields here, or share a whole value with an anchor and an alias";
-                self.error("merge_key", span, || "a policy takes no merge key `<<`".into(), help);
-                return self.set_key(Pending::Dropped);
-            }
-            Plain::Mixed(text) => {
-                let message = format!("YAML readers do not agree what the key `{}` is", excerpt(&text));
-                self.error("ambiguous_scalar", span, || message, "quote the key to make it text");
-            }
-            _ => {}
-        }
-        self.check_unique();
-    }
-
-    fn set_key(&mut self, pending: Pending<'t>) {
-        if let Some(Children::Mapping { key, .. }) = self.frames.last_mut().map(|frame| &mut frame.children) {
-            *key = pending;
-        }
-    }
-
-    /// Trap 2: reports the pending key if its mapping has it already.
-    fn check_unique(&mut self) {
-        let Some(Frame { children: Children::Mapping { first, key: Pending::Value(key), seen }, .. }) =
-            self.frames.last_mut()
-        else {
-            return;
-        };
-        let first = *first;
-        let entries = self.entries.get(first..).unwrap_or_default();
-        let earlier = if entries.len() < PAIRWISE_KEYS {
-            entries.iter().find(|(earlier, _)| earlier.text == key.text)
         } else {
-            let hash_of =
-                |at: usize| entries.get(at).map_or(0, |(key, _)| self.hasher.hash_one(key.text.as_ref()));
-            let seen = seen.get_or_insert_with(|| {
-                let mut table = HashTable::with_capacity(entries.len().saturating_mul(2));
-                for at in 0..entries.len() {
-                    table.insert_unique(hash_of(at), at, |at| hash_of(*at));
-                }
-                table
-            });
-            let has_key = |at: &usize| entries.get(*at).is_some_and(|(earlier, _)| earlier.text == key.text);
-            let hash = self.hasher.hash_one(key.text.as_ref());
-            let found = seen.find(hash, has_key).and_then(|at| entries.get(*at));
-            if found.is_none() {
-                // This key will be the next entry, or be dropped with its mapping.
-                let next = entries.len();
-                seen.insert_unique(hash, next, |at| if *at == next { hash } else { hash_of(*at) });
-            }
-            found
-        };
-        if let Some((earlier, _)) = earlier {
-            let line = self.diagnostics.lines().line(earlier.span.start);
-            let (span, message) =
-                (key.span, format!("key `{}` is already on line {line}", excerpt(&key.text)));
-            self.error("duplicate_key", span, || message, "remove one of the two, or merge their values");
+            self.anchors.node(anchor, self.tree.len());
         }
     }
 
     fn alias(&mut self, id: usize, span: Span) -> Result<(), Stop> {
         self.end = span.end;
-        let node = match self.anchors.expand(id, span, &self.frames, &self.nodes, &self.entries) {
-            Ok(node) => node,
+        let levels = DOCUMENT_DEPTH.saturating_sub(self.frames.len());
+        let copy = match self.anchors.expand(id, span, levels, &mut self.tree) {
+            Ok(copy) => copy,
             Err(Refusal { code, message, help }) => {
                 self.error(code, span, || message.into(), help);
                 return Err(Stop);
             }
         };
         if !self.wants_key() {
-            self.attach(node);
+            self.attach(copy);
             return Ok(());
         }
-        match node.content {
-            Content::String(text) | Content::Ambiguous { text, word: true } => self.key(text, false, span),
-            _ => {
+        let text = match self.tree.node(copy).content() {
+            Content::String(text) | Content::Ambiguous { text, word: true } => Some(text.to_owned()),
+            _ => None,
+        };
+        self.tree.truncate(copy);
+        match text {
+            Some(text) => self.key(text.into(), false, span),
+            None => {
                 let help = "write the key out, or let the anchor name a string";
                 self.error(
                     "bad_key",
@@ -344,7 +281,7 @@ impl<'t, 'd, 'l> Loader<'t, 'd, 'l> {
 
     fn open(
         &mut self,
-        children: Children<'t>,
+        children: Children,
         style: StructureStyle,
         anchor: usize,
         span: Span,
@@ -357,51 +294,55 @@ impl<'t, 'd, 'l> Loader<'t, 'd, 'l> {
         let is_key = self.wants_key();
         if is_key {
             let kind = match children {
-                Children::Sequence { .. } => "list",
+                Children::Sequence => "list",
                 Children::Mapping { .. } => "mapping",
             };
             let help = "quote the key if it is text that begins with `[` or `{`";
             self.error("bad_key", span, || format!("a key must be text, this is a {kind}"), help);
         }
         let dropped = is_key || self.drops_next();
-        let unanchored = if self.frames.is_empty() { Place::ROOT } else { Place::UNKNOWN };
-        let place = self.anchor(anchor).unwrap_or(unanchored);
-        self.frames.push(Frame { start: span.start, style, count: 0, place, dropped, children });
+        self.anchor(anchor);
+        let kind = match children {
+            Children::Sequence => NodeKind::Array,
+            Children::Mapping { .. } => NodeKind::Object,
+        };
+        let index = self.tree.push(kind, span);
+        self.frames.push(Frame { index, style, dropped, children });
         Ok(())
     }
 
     fn close(&mut self, span: Span) {
         let Some(frame) = self.frames.pop() else { return };
-        let content = match frame.children {
-            Children::Sequence { first } => Content::Sequence(split(&mut self.nodes, first)),
-            Children::Mapping { first, .. } => Content::Mapping(split(&mut self.entries, first)),
-        };
+        if let Children::Mapping { first, .. } = frame.children {
+            self.keys.truncate(first);
+        }
         // The end of a block collection is found only at what follows it: it ends where its last token did.
         if frame.style == StructureStyle::Flow {
             self.end = span.end;
         }
-        let span = Span { start: frame.start, end: self.end.max(frame.start) };
-        self.attach(Node { content, span });
+        let behind = self.tree.len();
+        if let Some(node) = self.tree.nodes.get_mut(frame.index as usize) {
+            (node.end, node.link) = (self.end.max(node.start), behind);
+        }
+        self.attach(frame.index);
     }
 
-    /// Puts a node that is complete where it belongs.
-    fn attach(&mut self, node: Node<'t>) {
-        let Some(frame) = self.frames.last_mut() else {
-            self.root = Some(node);
-            return;
-        };
-        match &mut frame.children {
-            Children::Sequence { .. } => self.nodes.push(node),
-            Children::Mapping { key: pending, .. } => match std::mem::replace(pending, Pending::Key) {
-                Pending::Value(key) => self.entries.push((key, node)),
-                Pending::Dropped => return,
-                Pending::Key => {
+    /// Takes a node that is complete, the last one, for what its collection waits for.
+    fn attach(&mut self, index: u32) {
+        let Some(frame) = self.frames.last_mut() else { return };
+        if let Children::Mapping { key: pending, .. } = &mut frame.children {
+            let was = std::mem::replace(pending, Pending::Key);
+            if !matches!(was, Pending::Value(_)) {
+                // What stands where a key must is none, and neither is its value one.
+                if matches!(was, Pending::Key) {
                     *pending = Pending::Dropped;
-                    return;
                 }
-            },
+                return self.tree.truncate(index);
+            }
         }
-        frame.count = frame.count.saturating_add(1);
+        if let Some(node) = self.tree.nodes.get_mut(frame.index as usize) {
+            node.shape = node.shape.grown();
+        }
     }
 
     /// JSON Pointer of the place that is being read, or of its nearest ancestor that [`POINTER_BYTES`] can name.
@@ -409,8 +350,12 @@ impl<'t, 'd, 'l> Loader<'t, 'd, 'l> {
         let mut pointer = String::new();
         for frame in &self.frames {
             let fits = match &frame.children {
-                Children::Sequence { .. } => push_segment(&mut pointer, &frame.count.to_string()),
-                Children::Mapping { key: Pending::Value(key), .. } => push_segment(&mut pointer, &key.text),
+                Children::Sequence => {
+                    push_segment(&mut pointer, &self.tree.node(frame.index).stored().count().to_string())
+                }
+                Children::Mapping { key: Pending::Value(key), .. } => {
+                    push_segment(&mut pointer, self.tree.node(*key).text())
+                }
                 Children::Mapping { .. } => false,
             };
             if !fits {
@@ -429,28 +374,6 @@ impl<'t, 'd, 'l> Loader<'t, 'd, 'l> {
         let pointer = self.pointer();
         self.diagnostics.error(code, span, pointer, message(), Some(help.to_owned()));
     }
-}
-
-/// What a plain scalar is.
-fn content(text: Cow<'_, str>) -> Content<'_> {
-    match resolve(text) {
-        Plain::Null => Content::Null,
-        Plain::Bool(value) => Content::Bool(value),
-        Plain::Number(number) => Content::Number(number),
-        Plain::Word(text) => Content::Ambiguous { text, word: true },
-        Plain::Mixed(text) => Content::Ambiguous { text, word: false },
-        Plain::String(text) => Content::String(text),
-    }
-}
-
-/// Takes the last elements off a stack.
-fn split<T>(stack: &mut Vec<T>, first: usize) -> Vec<T> {
-    if first == 0 && stack.len() >= HANDED_OVER {
-        let mut all = std::mem::take(stack);
-        all.shrink_to_fit();
-        return all;
-    }
-    stack.split_off(first.min(stack.len()))
 }
 
 /// granit's markers give bytes, also behind text that is not ASCII.

@@ -1,28 +1,27 @@
 //! Policy documents from JSON: the tree, and what authors are told.
 #![expect(clippy::string_slice, reason = "a test may panic")]
 
-use std::borrow::Cow;
-
 use serde_json::Value;
 
 use super::*;
 use crate::diagnostic::{Diagnostic, Span};
+use crate::text::{Content, Node};
 
-fn parse(text: &str) -> (Option<Node<'_>>, Vec<Diagnostic>) {
+fn parse(text: &str) -> (Option<Tree<'_>>, Vec<Diagnostic>) {
     let mut diagnostics = Diagnostics::new(text);
-    let node = parse_json(text, &mut diagnostics);
-    (node, diagnostics.finish())
+    let tree = parse_json(text, &mut diagnostics);
+    (tree, diagnostics.finish())
 }
 
-fn value(node: &Node<'_>) -> Value {
-    match &node.content {
+fn value(node: Node<'_>) -> Value {
+    match node.content() {
         Content::Null => Value::Null,
-        Content::Bool(value) => (*value).into(),
+        Content::Bool(value) => value.into(),
         Content::Number(literal) => serde_json::from_str(literal).unwrap(),
-        Content::String(text) => text.as_ref().into(),
-        Content::Sequence(items) => items.iter().map(value).collect(),
+        Content::String(text) => text.into(),
+        Content::Sequence(items) => items.map(value).collect(),
         Content::Mapping(members) => {
-            members.iter().map(|(key, member)| (key.text.to_string(), value(member))).collect()
+            members.map(|(key, member)| (key.text().to_owned(), value(member))).collect()
         }
         Content::Ambiguous { .. } => panic!("JSON is never ambiguous"),
     }
@@ -33,7 +32,7 @@ fn the_tree_is_the_document() {
     let text = r#"{"version": "1", "tools": {"a\u0062": {"rules": [{"op": "in", "value": [1, -2.50e3, true, null, "\\d"]}]}, "c": {}}}"#;
     let (node, diagnostics) = parse(text);
     assert_eq!(diagnostics, []);
-    assert_eq!(value(&node.unwrap()), serde_json::from_str::<Value>(text).unwrap());
+    assert_eq!(value(node.unwrap().root()), serde_json::from_str::<Value>(text).unwrap());
 }
 
 #[test]
@@ -42,17 +41,20 @@ fn spans_are_those_of_the_source() {
         let text = format!("{mark} {{\"k\\u0065y\": [12.50, \"text\"], \"b\": {{}} }}\n");
         let (node, diagnostics) = parse(&text);
         assert_eq!(diagnostics, []);
-        let node = node.unwrap();
+        let tree = node.unwrap();
+        let node = tree.root();
         let written = |span: Span| &text[span.start as usize..span.end as usize];
-        assert_eq!(written(node.span), text.trim_matches(['\u{feff}', ' ', '\n']));
-        let Content::Mapping(members) = &node.content else { panic!() };
-        let (key, list) = &members[0];
-        assert_eq!((&*key.text, written(key.span)), ("key", r#""k\u0065y""#));
-        assert_eq!(written(members[1].1.span), "{}");
-        let Content::Sequence(items) = &list.content else { panic!() };
-        assert_eq!(written(items[1].span), "\"text\"");
-        assert_eq!(items[0].content, Content::Number(Cow::Borrowed("12.50")), "the literal as written");
-        assert!(matches!(items[1].content, Content::String(Cow::Borrowed("text"))));
+        assert_eq!(written(node.span()), text.trim_matches(['\u{feff}', ' ', '\n']));
+        let Content::Mapping(members) = node.content() else { panic!() };
+        let members: Vec<_> = members.collect();
+        let (key, list) = members[0];
+        assert_eq!((key.text(), written(key.span())), ("key", r#""k\u0065y""#));
+        assert_eq!(written(members[1].1.span()), "{}");
+        let Content::Sequence(items) = list.content() else { panic!() };
+        let items: Vec<_> = items.collect();
+        assert_eq!(written(items[1].span()), "\"text\"");
+        assert!(matches!(items[0].content(), Content::Number("12.50")), "the literal as written");
+        assert!(matches!(items[1].content(), Content::String("text")));
     }
 }
 

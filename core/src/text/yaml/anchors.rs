@@ -1,29 +1,16 @@
 //! Anchors and aliases.
 //!
-//! In: where in the growing tree each anchored node is. Out: a copy of the node that an alias names. It keeps no
-//! copies itself (nested anchors would multiply a document), and copies no more than [`ALIAS_NODES`] in total.
+//! In: where on the tape each anchored node is. Out: a copy of the node that an alias names. It keeps no copies itself
+//! (nested anchors would multiply a document), and copies no more than [`ALIAS_NODES`] in total.
 
-use std::borrow::Cow;
-
-use smallvec::SmallVec;
-
-use super::{Children, Frame};
-use crate::ceilings::{ALIAS_NODES, DOCUMENT_DEPTH};
+use crate::ceilings::ALIAS_NODES;
 use crate::diagnostic::Span;
-use crate::text::{Content, Key, Node};
+use crate::raw::{NodeKind, TapeNode};
+use crate::text::{Content, Node, Tree};
 
-/// Bytes of copied text that count as one node, so that aliases of a long text are bounded too.
+/// Bytes of text that count as one node, where it does not stand in the document as it reads, so that aliases of a long
+/// text are bounded too.
 const NODE_TEXT_BYTES: usize = 64;
-
-/// A node's place in the tree: its parent's place, and its index there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place(u32);
-
-impl Place {
-    pub(super) const ROOT: Self = Self(u32::MAX);
-    /// Not asked for yet.
-    pub(super) const UNKNOWN: Self = Self(u32::MAX - 1);
-}
 
 /// Why an alias cannot be followed.
 pub(super) struct Refusal {
@@ -53,49 +40,43 @@ const DEEP: Refusal = Refusal {
     help: "flatten the document",
 };
 
-#[derive(Debug)]
-enum Target<'t> {
-    At(Place),
-    /// Keys are not nodes of the tree.
-    Key(Box<Node<'t>>),
+#[derive(Debug, Clone, Copy)]
+enum Target {
+    /// On the tape, by index.
+    At(u32),
+    /// A key is no value on the tape: this is what it would be as one.
+    Key(TapeNode),
     /// Not in the tree, because of an error that was reported.
     Dropped,
 }
 
 #[derive(Debug)]
-pub(super) struct Anchors<'t> {
-    places: Vec<(Place, u32)>,
+pub(super) struct Anchors {
     /// By granit's ids, which count from 1.
-    targets: Vec<Option<Target<'t>>>,
+    targets: Vec<Option<Target>>,
     budget: usize,
 }
 
-impl Default for Anchors<'_> {
+impl Default for Anchors {
     fn default() -> Self {
-        Self { places: Vec::new(), targets: Vec::new(), budget: ALIAS_NODES }
+        Self { targets: Vec::new(), budget: ALIAS_NODES }
     }
 }
 
-impl<'t> Anchors<'t> {
-    pub(super) fn place(&mut self, parent: Place, index: usize) -> Place {
-        let place = Place(u32::try_from(self.places.len()).unwrap_or(u32::MAX));
-        self.places.push((parent, u32::try_from(index).unwrap_or(u32::MAX)));
-        place
+impl Anchors {
+    pub(super) fn node(&mut self, id: usize, index: u32) {
+        self.define(id, Target::At(index));
     }
 
-    pub(super) fn node(&mut self, id: usize, place: Place) {
-        self.define(id, Target::At(place));
-    }
-
-    pub(super) fn key(&mut self, id: usize, node: Node<'t>) {
-        self.define(id, Target::Key(Box::new(node)));
+    pub(super) fn key(&mut self, id: usize, node: TapeNode) {
+        self.define(id, Target::Key(node));
     }
 
     pub(super) fn dropped(&mut self, id: usize) {
         self.define(id, Target::Dropped);
     }
 
-    fn define(&mut self, id: usize, target: Target<'t>) {
+    fn define(&mut self, id: usize, target: Target) {
         if self.targets.len() <= id {
             self.targets.resize_with(id.saturating_add(1), || None);
         }
@@ -104,89 +85,53 @@ impl<'t> Anchors<'t> {
         }
     }
 
-    /// A copy of what the anchor `id` names, with the spans of its definition.
+    /// Adds a copy of what the anchor `id` names, with the spans of its definition; its index. It may open so many `levels`.
     pub(super) fn expand(
         &mut self,
         id: usize,
         span: Span,
-        frames: &[Frame<'t>],
-        nodes: &[Node<'t>],
-        entries: &[(Key<'t>, Node<'t>)],
-    ) -> Result<Node<'t>, Refusal> {
-        let target = self.targets.get(id).and_then(Option::as_ref).ok_or(UNDEFINED)?;
-        let node = match target {
-            Target::Dropped => return Ok(Node { content: Content::Null, span }),
-            Target::Key(node) => node,
-            Target::At(place) => {
-                let path = self.path(*place);
-                find(path, frames, nodes, entries).ok_or(RECURSIVE)?
+        levels: usize,
+        tree: &mut Tree<'_>,
+    ) -> Result<u32, Refusal> {
+        let copy = tree.len();
+        match self.targets.get(id).copied().flatten().ok_or(UNDEFINED)? {
+            Target::Dropped => {
+                tree.push(NodeKind::Null, span);
             }
-        };
-        let levels = DOCUMENT_DEPTH.saturating_sub(frames.len());
-        self.budget = charge(node, levels, self.budget)?;
-        Ok(node.clone())
-    }
-
-    /// The indices that lead to a place, innermost first.
-    fn path(&self, mut place: Place) -> SmallVec<[usize; DOCUMENT_DEPTH]> {
-        let mut path = SmallVec::new();
-        while let Some((parent, index)) = self.places.get(place.0 as usize) {
-            path.push(*index as usize);
-            place = *parent;
+            Target::Key(node) => {
+                tree.nodes.push(node);
+                self.budget = charge(tree.node(copy), levels, self.budget)?;
+            }
+            Target::At(index) => {
+                let node = tree.node(index);
+                if node.is_open() {
+                    return Err(RECURSIVE);
+                }
+                self.budget = charge(node, levels, self.budget)?;
+                tree.copy(index);
+            }
         }
-        path
+        Ok(copy)
     }
-}
-
-/// Follows a path. `None` where it ends at a collection that is still open.
-fn find<'a, 't>(
-    mut path: SmallVec<[usize; DOCUMENT_DEPTH]>,
-    frames: &[Frame<'t>],
-    nodes: &'a [Node<'t>],
-    entries: &'a [(Key<'t>, Node<'t>)],
-) -> Option<&'a Node<'t>> {
-    let mut open = frames.iter();
-    let mut node = loop {
-        let frame = open.next()?;
-        let index = path.pop()?;
-        // The child that is not complete yet is the next open collection.
-        if index < frame.count {
-            break match &frame.children {
-                Children::Sequence { first } => nodes.get(first.saturating_add(index))?,
-                Children::Mapping { first, .. } => &entries.get(first.saturating_add(index))?.1,
-            };
-        }
-    };
-    while let Some(index) = path.pop() {
-        node = match &node.content {
-            Content::Sequence(nodes) => nodes.get(index)?,
-            Content::Mapping(entries) => &entries.get(index)?.1,
-            _ => return None,
-        };
-    }
-    Some(node)
 }
 
 /// What is left of `budget` once `node` is copied. Recursion ends at `levels`, which the depth ceiling bounds.
-fn charge(node: &Node<'_>, levels: usize, budget: usize) -> Result<usize, Refusal> {
-    let mut budget = spend(budget, 1)?;
-    match &node.content {
-        Content::Null | Content::Bool(_) => {}
-        Content::Number(text) | Content::String(text) | Content::Ambiguous { text, .. } => {
-            budget = spend(budget, text_weight(text))?;
-        }
-        Content::Sequence(nodes) => {
+fn charge(node: Node<'_>, levels: usize, budget: usize) -> Result<usize, Refusal> {
+    let mut budget = spend(budget, weight(node).saturating_add(1))?;
+    match node.content() {
+        Content::Sequence(items) => {
             let levels = levels.checked_sub(1).ok_or(DEEP)?;
-            for node in nodes {
-                budget = charge(node, levels, budget)?;
+            for item in items {
+                budget = charge(item, levels, budget)?;
             }
         }
-        Content::Mapping(entries) => {
+        Content::Mapping(members) => {
             let levels = levels.checked_sub(1).ok_or(DEEP)?;
-            for (key, node) in entries {
-                budget = charge(node, levels, spend(budget, text_weight(&key.text))?)?;
+            for (key, value) in members {
+                budget = charge(value, levels, spend(budget, weight(key))?)?;
             }
         }
+        _ => {}
     }
     Ok(budget)
 }
@@ -195,11 +140,7 @@ fn spend(budget: usize, weight: usize) -> Result<usize, Refusal> {
     budget.checked_sub(weight).ok_or(BOMB)
 }
 
-/// Text that lies in the document as it stands is shared, other text is copied.
-#[expect(clippy::ptr_arg, reason = "whether the text is borrowed is the question")]
-fn text_weight(text: &Cow<'_, str>) -> usize {
-    match text {
-        Cow::Borrowed(_) => 0,
-        Cow::Owned(text) => text.len().div_ceil(NODE_TEXT_BYTES),
-    }
+/// A text that stands in the document as it reads is paid for by the document's size, any other by its own.
+fn weight(node: Node<'_>) -> usize {
+    node.own_text_bytes().div_ceil(NODE_TEXT_BYTES)
 }

@@ -5,24 +5,25 @@ use std::fmt::Write as _;
 use super::*;
 use crate::ceilings::ALIAS_NODES;
 use crate::diagnostic::Diagnostic;
+use crate::text::Node;
 
-fn load(text: &str) -> (Option<Node<'_>>, Vec<Diagnostic>) {
+fn load(text: &str) -> (Option<Tree<'_>>, Vec<Diagnostic>) {
     let mut diagnostics = Diagnostics::new(text);
-    let node = parse_yaml(text, &mut diagnostics);
-    (node, diagnostics.finish())
+    let tree = parse_yaml(text, &mut diagnostics);
+    (tree, diagnostics.finish())
 }
 
 /// `1` is a number, `"1"` a string, `?1` ambiguous, `w?no` an ambiguous word.
-fn show(node: &Node<'_>) -> String {
-    match &node.content {
+fn show(node: Node<'_>) -> String {
+    match node.content() {
         Content::Null => "null".into(),
         Content::Bool(value) => value.to_string(),
         Content::Number(text) => text.to_string(),
         Content::String(text) => format!("{text:?}"),
-        Content::Ambiguous { text, word } => format!("{}?{text}", if *word { "w" } else { "" }),
-        Content::Sequence(nodes) => format!("[{}]", nodes.iter().map(show).collect::<Vec<_>>().join(", ")),
+        Content::Ambiguous { text, word } => format!("{}?{text}", if word { "w" } else { "" }),
+        Content::Sequence(nodes) => format!("[{}]", nodes.map(show).collect::<Vec<_>>().join(", ")),
         Content::Mapping(entries) => {
-            let entries = entries.iter().map(|(key, node)| format!("{}: {}", key.text, show(node)));
+            let entries = entries.map(|(key, node)| format!("{}: {}", key.text(), show(node)));
             format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
         }
     }
@@ -30,9 +31,9 @@ fn show(node: &Node<'_>) -> String {
 
 #[track_caller]
 fn gives(text: &str, expected: &str) {
-    let (node, diagnostics) = load(text);
+    let (tree, diagnostics) = load(text);
     assert_eq!(diagnostics, [], "{text}");
-    assert_eq!(show(&node.unwrap()), expected, "{text}");
+    assert_eq!(show(tree.unwrap().root()), expected, "{text}");
 }
 
 /// Each expected diagnostic as `line:column code pointer`.
@@ -83,15 +84,12 @@ fn scalars_by_style_and_tag() {
 
 #[test]
 fn text_is_borrowed_where_it_stands_as_it_is() {
-    let (node, _) = load("a: plain é\nb: 'quoted'\nc: \"double\"\nd: 12\ne: no\n");
-    let Content::Mapping(entries) = node.unwrap().content else { panic!() };
-    for (key, node) in entries {
-        assert!(matches!(key.text, Cow::Borrowed(_)));
-        let (Content::String(text) | Content::Number(text) | Content::Ambiguous { text, .. }) = node.content
-        else {
-            panic!("{key:?}")
-        };
-        assert!(matches!(text, Cow::Borrowed(_)), "{text}");
+    for (text, own) in
+        [("a: plain é\nb: 'quoted'\nc: \"double\"\nd: 12\ne: no\n", 0), ("a: \"\\n\"\nb: +1\n'c''': x\n", 3)]
+    {
+        let tree = load(text).0.unwrap();
+        let copied = (0..tree.len()).filter(|at| tree.node(*at).own_text_bytes() > 0).count();
+        assert_eq!(copied, own, "{text}");
     }
 }
 
@@ -102,15 +100,15 @@ fn spans_are_bytes_behind_other_than_ascii() {
     assert_eq!(diagnostics, []);
     let mut out = String::new();
     let slice = |span: Span| &text[span.start as usize..span.end as usize];
-    let root = node.unwrap();
-    let mut open = vec![&root];
+    let tree = node.unwrap();
+    let mut open = vec![tree.root()];
     while let Some(node) = open.pop() {
-        write!(out, "‹{}›", slice(node.span)).unwrap();
-        match &node.content {
-            Content::Sequence(nodes) => open.extend(nodes.iter().rev()),
+        write!(out, "‹{}›", slice(node.span())).unwrap();
+        match node.content() {
+            Content::Sequence(nodes) => open.extend(nodes.collect::<Vec<_>>().into_iter().rev()),
             Content::Mapping(entries) => {
-                for (key, node) in entries.iter().rev() {
-                    write!(out, "({})", slice(key.span)).unwrap();
+                for (key, node) in entries.collect::<Vec<_>>().into_iter().rev() {
+                    write!(out, "({})", slice(key.span())).unwrap();
                     open.push(node);
                 }
             }
@@ -142,7 +140,7 @@ fn keys_that_are_none() {
     refuses("x: {[a]: 1, {b: 2}: 3}\n? - c\n: 4\n", &["1:5 bad_key /x", "1:13 bad_key /x", "2:3 bad_key"]);
     // Only what the errors name is left out, and what follows is checked still.
     let (node, diagnostics) = load("~: {~: 1, a: 1, a: 2}\nkeep: {{ x: [y] }: 2}\nlast: [1]\n");
-    assert_eq!(show(&node.unwrap()), "{keep: {}, last: [1]}");
+    assert_eq!(show(node.unwrap().root()), "{keep: {}, last: [1]}");
     let codes: Vec<_> = diagnostics.iter().map(Diagnostic::code).collect();
     assert_eq!(codes, ["bad_key", "bad_key", "duplicate_key", "bad_key"]);
 }
@@ -269,7 +267,7 @@ fn the_ceiling_for_aliases_is_exact() {
 fn trap_5_deep_nesting() {
     let deep = |open: &str, close: &str, levels: usize| open.repeat(levels) + &close.repeat(levels);
     for (open, close) in [("[", "]"), ("- ", ""), ("{a: ", "}"), ("? ", ""), ("{? ", "}")] {
-        assert_ne!(load(&deep(open, close, DOCUMENT_DEPTH / 2)).0, None, "{open}");
+        assert!(load(&deep(open, close, DOCUMENT_DEPTH / 2)).0.is_some(), "{open}");
         for levels in [DOCUMENT_DEPTH + 1, 300, 100_000] {
             let text = deep(open, close, levels);
             let (node, found) = load(&text);
