@@ -82,8 +82,8 @@ impl<'a> Number<'a> {
     /// What [`View::weight`](crate::View::weight) says of a float: 0 where [`Number::from_f64`] takes no longer than for a
     /// whole number.
     pub fn weight_of_f64(value: f64) -> usize {
-        // Its shortest decimal is searched, written and read: the time of some 16 steps.
-        if whole(value).is_some() { 0 } else { 256 }
+        // Its shortest decimal is searched, written and read: the time of some 20 steps.
+        if whole(value).is_some() { 0 } else { 320 }
     }
 
     /// A literal by JSON's grammar for numbers; `None` if it is not one.

@@ -67,8 +67,8 @@ impl View for &Value {
 
     #[inline]
     fn weight(&self) -> usize {
-        /// Its map lies somewhere in memory and is searched there, for the time of some six steps.
-        const OBJECT: usize = 96;
+        /// Its map lies somewhere in memory and is searched there, for the time of some eight steps.
+        const OBJECT: usize = 128;
         match self {
             Value::Number(number) => weight_of(number),
             Value::Object(_) => OBJECT,
@@ -80,7 +80,7 @@ impl View for &Value {
     fn hops(&self) -> usize {
         /// From so many members on, a search goes through memory that no cache holds, and takes the time of so many hops.
         const MANY: usize = 4_096;
-        const FAR: usize = 64;
+        const FAR: usize = 96;
         match self {
             Value::Object(members) if members.len() > MANY => FAR,
             _ => 0,
