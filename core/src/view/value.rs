@@ -67,8 +67,8 @@ impl View for &Value {
 
     #[inline]
     fn weight(&self) -> usize {
-        /// Its map lies somewhere in memory and is searched there, for the time of some eight steps.
-        const OBJECT: usize = 128;
+        /// Its map lies somewhere in memory and is searched there, for the time of some ten steps.
+        const OBJECT: usize = 160;
         match self {
             Value::Number(number) => weight_of(number),
             Value::Object(_) => OBJECT,
