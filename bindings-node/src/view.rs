@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::ops::ControlFlow;
 
-use callgate::ceilings::ARGUMENT_BYTES;
 use callgate::{Kind, Number, Unreadable, View};
 use napi::bindgen_prelude::{FnArgs, FromNapiValue, Function, JsObjectValue, Object, ValidateNapiValue};
 use napi::{Env, JsString, JsStringUtf16, JsValue, Unknown, ValueType};
@@ -22,6 +21,18 @@ const OBJECT: u32 = 1;
 const ARRAY: u32 = 2;
 const UNREADABLE: u32 = 3;
 
+/// What reading the values of one call may take, in units of some 10 ns: about as long as core's own steps. Without it a value
+/// that contains itself twice would be read 2^128 times.
+const BUDGET: usize = 1_000_000;
+/// Asking Node what a value is.
+const KIND: usize = 8;
+/// Asking the probe for a part, or for the kind of an object.
+const PROBE: usize = 32;
+/// A member that is listed, by its name and value.
+const LISTED: usize = 50;
+/// Converting the shortest BigInt.
+const BIG_INT: usize = 180;
+
 type Probing<'e, R> = Function<'e, FnArgs<(Unknown<'e>,)>, R>;
 type Stepping<'e, K> = Function<'e, FnArgs<(Unknown<'e>, K)>, Unknown<'e>>;
 
@@ -32,8 +43,7 @@ pub(crate) struct Host<'e> {
     kind: OnceCell<Probing<'e, u32>>,
     member: OnceCell<Stepping<'e, String>>,
     element: OnceCell<Stepping<'e, u32>>,
-    /// How much may still be visited. Text of the ceiling's length has fewer elements; without this, a value that
-    /// contains itself twice would be read 2^128 times.
+    /// What is left of [`BUDGET`].
     budget: Cell<usize>,
     /// What the TypeScript half has read already.
     fetched: Option<Fetched<'e>>,
@@ -58,7 +68,7 @@ impl<'e> Host<'e> {
             kind: OnceCell::new(),
             member: OnceCell::new(),
             element: OnceCell::new(),
-            budget: Cell::new(ARGUMENT_BYTES),
+            budget: Cell::new(BUDGET),
             fetched,
         }
     }
@@ -84,6 +94,7 @@ impl<'e> Host<'e> {
     }
 
     fn kind_of(&self, value: Unknown<'e>) -> Result<u32, Unreadable> {
+        self.spend(PROBE)?;
         let kind = match self.kind.get() {
             Some(kind) => kind,
             None => {
@@ -95,6 +106,7 @@ impl<'e> Host<'e> {
     }
 
     fn member_of(&self, value: Unknown<'e>, name: &str) -> Result<Unknown<'e>, Unreadable> {
+        self.spend(PROBE)?;
         let member = match self.member.get() {
             Some(member) => member,
             None => {
@@ -106,6 +118,7 @@ impl<'e> Host<'e> {
     }
 
     fn element_of(&self, value: Unknown<'e>, index: usize) -> Result<Unknown<'e>, Unreadable> {
+        self.spend(PROBE)?;
         let element = match self.element.get() {
             Some(element) => element,
             None => {
@@ -119,12 +132,22 @@ impl<'e> Host<'e> {
 
     /// Own members in order, name and value by turns; without those that are `undefined`.
     fn members_of(&self, value: Unknown<'e>) -> Result<Object<'e>, Unreadable> {
-        let members: Probing<'e, Object<'e>> = self.of_probe("members")?;
-        members.call(FnArgs::from((value,))).map_err(host)
+        let members: Probing<'e, Option<Object<'e>>> = self.of_probe("members")?;
+        let Some(members) = members.call(FnArgs::from((value,))).map_err(host)? else {
+            // Even counting them takes long, so nothing is read after it.
+            self.budget.set(0);
+            return Err(Unreadable::TooLarge);
+        };
+        let listed = members.get_array_length().map_err(host)? as usize / 2;
+        // Spent behind it: how many there are is not known before. What does not suffice denies at the next reading, so that what
+        // was listed is read as it is.
+        self.budget.set(self.budget.get().saturating_sub(listed.saturating_mul(LISTED)));
+        Ok(members)
     }
 
-    /// The literal of a BigInt of any length.
+    /// The literal of a BigInt of up to the length that is read.
     fn literal_of(&self, value: Unknown<'e>) -> Result<String, Unreadable> {
+        self.spend(BIG_INT)?;
         let literal: Probing<'e, Unknown<'e>> = self.of_probe("literal")?;
         let text = text_of(literal.call(FnArgs::from((value,))).map_err(host)?)?;
         if text.is_empty() { Err(Unreadable::TooLarge) } else { Ok(text) }
@@ -205,6 +228,7 @@ fn units<'t>(text: &'t JsStringUtf16<'_>) -> &'t [u16] {
 impl View for JsView<'_, '_> {
     fn kind(&self) -> Result<Kind<'_>, Unreadable> {
         let value = self.value?;
+        self.host.spend(KIND)?;
         match self.fetched_kind() {
             Some(OBJECT) => return Ok(Kind::Object),
             Some(ARRAY) => return Ok(Kind::Array),
@@ -221,6 +245,9 @@ impl View for JsView<'_, '_> {
             }
             ValueType::BigInt => {
                 let literal = self.host.literal_of(value)?;
+                // Every reading converts it anew, in time by its length to the power of one and a half.
+                let digits = literal.len();
+                self.host.spend(digits.saturating_mul(digits.isqrt()) / 16)?;
                 Number::from_literal(&literal)
                     .map_or(Kind::Foreign, |number| Kind::Number(number.into_owned()))
             }
@@ -260,7 +287,8 @@ impl View for JsView<'_, '_> {
             Ok(ARRAY) => value.coerce_to_object().and_then(|array| array.get_array_length()),
             Ok(OBJECT) => match self.host.members_of(value) {
                 Ok(members) => members.get_array_length().map(|length| length / 2),
-                Err(_) => Ok(0),
+                // What is not listed has more members than any operand that it could equal.
+                Err(_) => Ok(u32::MAX),
             },
             _ => Ok(0),
         };
@@ -269,7 +297,6 @@ impl View for JsView<'_, '_> {
 
     fn elements(&self, mut each: impl FnMut(Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
         for index in 0..self.len() {
-            self.host.spend(1)?;
             let element = self.host.element_of(self.value?, index)?;
             if each(self.host.view(element)).is_break() {
                 break;
@@ -282,7 +309,7 @@ impl View for JsView<'_, '_> {
         let members = self.host.members_of(self.value?)?;
         let length = members.get_array_length().map_err(host)?;
         for (name, value) in (0..length).step_by(2).zip((1..length).step_by(2)) {
-            self.host.spend(1)?;
+            self.host.spend(KIND)?;
             let name = text_of(members.get_element::<Unknown<'_>>(name).map_err(host)?)?;
             let value = members.get_element::<Unknown<'_>>(value).map_err(host)?;
             if each(&name, self.host.view(value)).is_break() {

@@ -47,8 +47,55 @@ test("numbers are exact", () => {
   assert.equal(exact.evaluate("t", { n: 9007199254740992 }).code, "condition_failed");
 });
 
-test("an integer of more digits than raw arguments may have is too large", () => {
-  assert.equal(code("pay", { amount: 1n << 20_000_000n }), "invalid_args");
+/** An engine whose tool reads `args.x` by so many tests, none of which holds. */
+function tests(count: number, path = "args.x"): Engine {
+  const test = { path, op: "eq", value: 7 };
+  const tools = { t: { deny_if: [{ any: Array(count).fill(test) }] } };
+  return Engine.fromString(JSON.stringify({ version: "1", default: "deny", tools }));
+}
+
+test("an integer of more digits than are converted at once is too large", () => {
+  assert.equal(code("pay", { amount: 1n << 32_768n }), "condition_failed");
+  for (const amount of [(1n << 32_768n) + 1n, -(1n << 40_000n), 1n << 20_000_000n]) assert.equal(code("pay", { amount }), "invalid_args");
+});
+
+test("converting integers again and again denies", () => {
+  for (const [digits, few, many] of [[20, 1_000, 20_000], [300, 1_000, 20_000], [4_000, 10, 1_000], [9_000, 5, 1_000]] as const) {
+    for (const x of [10n ** BigInt(digits), -(10n ** BigInt(digits))]) {
+      assert.equal(tests(few).evaluate("t", { x }).code, "allowed", `${few} times ${digits} digits`);
+      const decision = tests(many).evaluate("t", { x });
+      assert.equal(decision.code, "invalid_args", `${many} times ${digits} digits`);
+      assert.match(decision.message ?? "", /too large/);
+    }
+  }
+});
+
+test("what takes long to read is too large", () => {
+  const list = (length: number) => Array.from({ length }, (_, index) => index + 8);
+  for (const [path, x, expected] of [
+    ["args.x[*]", list(20_000), "allowed"],
+    ["args.x[*]", list(200_000), "invalid_args"],
+    ["args.x[*].y", list(5_000).map((y) => ({ y })), "allowed"],
+    ["args.x[*].y", list(100_000).map((y) => ({ y })), "invalid_args"],
+    ["args.x", "x".repeat(4_000_000), "denied"],
+  ] as const) {
+    assert.equal(tests(1, path).evaluate("t", { x }).code, expected, `${path} of ${x.length}`);
+  }
+  assert.equal(tests(1_000).evaluate("t", { x: "x".repeat(4_000_000) }).code, "invalid_args");
+  // Each comparison with an object counts its members.
+  const object = (length: number) => Object.fromEntries(list(length).map((index) => [`k${index}`, index]));
+  const same = (count: number, length: number) => {
+    const test = { path: "args.x", op: "eq", value: {} };
+    const tools = { t: { deny_if: [{ any: Array(count).fill(test) }] } };
+    return Engine.fromString(JSON.stringify({ version: "1", default: "deny", tools })).evaluate("t", { x: object(length) }).code;
+  };
+  assert.equal(same(1, 10_000), "allowed");
+  assert.equal(same(100, 10_000), "invalid_args");
+  assert.equal(same(1, 20_000), "allowed");
+  assert.equal(same(2, 20_000), "invalid_args");
+  const ask = (length: number) => code("ask", object(length));
+  assert.equal(ask(5_000), "approval_required");
+  assert.equal(ask(17_000), "invalid_args");
 });
 
 test("types never coerce", () => {

@@ -24,7 +24,7 @@ impl<'py> Caller<'py> {
         if let Ok(text) = identity.cast_exact::<PyString>() {
             return Self::Text(text.clone());
         }
-        match Shape::of(identity) {
+        match Shape::of(identity, &Budget::new()) {
             Shape::String(text) => Self::Text(text),
             _ => Self::Other(identity.clone()),
         }

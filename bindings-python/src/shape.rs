@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 
-use callgate::{Number, Unreadable, ceilings};
+use callgate::Unreadable;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -15,14 +15,15 @@ use pyo3::types::{
 };
 
 use crate::integer;
+use crate::view::Budget;
 
 /// What an object is, with what is needed to read it: two machine words, because it is handed on with every step of a path.
 pub(crate) enum Shape<'py> {
     Null,
     Bool(bool),
     Int(i64),
-    /// An `int` beyond 64 bits.
-    Long(Box<Number<'static>>),
+    /// An `int` beyond 64 bits: not converted before it is read, which takes steps.
+    Long(Bound<'py, PyInt>),
     Float(f64),
     String(Bound<'py, PyString>),
     List(Bound<'py, PyList>),
@@ -33,6 +34,11 @@ pub(crate) enum Shape<'py> {
     Foreign,
     Unreadable(Unreadable),
 }
+
+/// Visits that telling what an object of any other class is takes as long as.
+const CLASS_VISITS: u32 = 30;
+/// Visits that copying an item through a protocol takes as long as.
+const COPY_VISITS: u32 = 4;
 
 /// Methods that say what an object holds. A subclass of a builtin that overrides one of them may show the tool something
 /// else than what is stored, so it is not read at all.
@@ -66,7 +72,7 @@ const READING: [&str; 24] = [
 impl<'py> Shape<'py> {
     /// The shape of an object.
     #[inline]
-    pub(crate) fn of(object: &Bound<'py, PyAny>) -> Self {
+    pub(crate) fn of(object: &Bound<'py, PyAny>, budget: &Budget) -> Self {
         // The exact builtins first, by their frequency: no code of the caller can run for them.
         if let Some(text) = exact::<PyString>(object) {
             return Self::String(text.clone());
@@ -77,10 +83,10 @@ impl<'py> Shape<'py> {
         if let Some(dict) = exact::<PyDict>(object) {
             return Self::Dict(dict.clone(), Cell::new(false));
         }
-        Self::rarer(object)
+        Self::rarer(object, budget)
     }
 
-    fn rarer(object: &Bound<'py, PyAny>) -> Self {
+    fn rarer(object: &Bound<'py, PyAny>, budget: &Budget) -> Self {
         if let Some(list) = exact::<PyList>(object) {
             return Self::List(list.clone());
         }
@@ -96,18 +102,21 @@ impl<'py> Shape<'py> {
         if let Some(tuple) = exact::<PyTuple>(object) {
             return Self::Tuple(tuple.clone());
         }
-        Self::other(object)
+        if !budget.take(CLASS_VISITS) {
+            return Self::Unreadable(Unreadable::TooLarge);
+        }
+        Self::other(object, budget)
     }
 
     fn int(int: &Bound<'py, PyInt>) -> Self {
         match integer::small(int) {
             Some(whole) => Self::Int(whole),
-            None => integer::long(int).map_or_else(Self::Unreadable, |number| Self::Long(Box::new(number))),
+            None => Self::Long(int.clone()),
         }
     }
 
     /// Anything but an exact builtin.
-    fn other(object: &Bound<'py, PyAny>) -> Self {
+    fn other(object: &Bound<'py, PyAny>, budget: &Budget) -> Self {
         let extends = object.is_instance_of::<PyDict>()
             || object.is_instance_of::<PyList>()
             || object.is_instance_of::<PyString>()
@@ -127,7 +136,7 @@ impl<'py> Shape<'py> {
         if binary {
             return Self::Foreign;
         }
-        Self::by_protocol(object).unwrap_or_else(|_| Self::Unreadable(Unreadable::Host))
+        Self::by_protocol(object, budget).unwrap_or_else(|_| Self::Unreadable(Unreadable::Host))
     }
 
     /// An object of a subclass that changes nothing about what is stored.
@@ -151,9 +160,10 @@ impl<'py> Shape<'py> {
     }
 
     /// A mapping or sequence of another kind, read whole through its protocol; foreign if it is neither.
-    fn by_protocol(object: &Bound<'py, PyAny>) -> PyResult<Self> {
+    fn by_protocol(object: &Bound<'py, PyAny>, budget: &Budget) -> PyResult<Self> {
         let py = object.py();
-        let too_large = |len: usize| u64::try_from(len).unwrap_or(u64::MAX) > ceilings::CALL_STEPS;
+        let too_large =
+            |len: usize| !budget.take(u32::try_from(len).unwrap_or(u32::MAX).saturating_mul(COPY_VISITS));
         if object.is_instance(abc(py, &MAPPING, "Mapping")?)? {
             let len = object.len()?;
             if too_large(len) {

@@ -11,13 +11,14 @@ use callgate::{Kind, Number, Reached, Unreadable, View};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use crate::integer;
 use crate::keys;
 use crate::names;
 use crate::shape::{Shape, string_key};
 
-/// Values that one evaluation may visit. Arguments from JSON text cannot have as many (4 MiB of it hold half as many), but
-/// Python objects may share parts, so that a few lists mean more elements than there are atoms.
-const VISITS: u32 = 4 << 20;
+/// Values that one evaluation may visit, at some 60 ns each: what core's steps count takes longer in Python. Objects may share
+/// parts, so that a few lists mean more elements than there are atoms.
+const VISITS: u32 = 150_000;
 
 /// What is left of the visits of one evaluation.
 pub(crate) struct Budget(Cell<u32>);
@@ -25,6 +26,13 @@ pub(crate) struct Budget(Cell<u32>);
 impl Budget {
     pub(crate) fn new() -> Self {
         Self(Cell::new(VISITS))
+    }
+
+    /// Takes what is visited; false where that is more than is left.
+    pub(crate) fn take(&self, visits: u32) -> bool {
+        let left = self.0.get().checked_sub(visits);
+        self.0.set(left.unwrap_or(0));
+        left.is_some()
     }
 }
 
@@ -36,12 +44,9 @@ pub(crate) struct PyView<'b, 'py> {
 
 impl<'b, 'py> PyView<'b, 'py> {
     pub(crate) fn new(object: &Bound<'py, PyAny>, budget: &'b Budget) -> Self {
-        let shape = match budget.0.get().checked_sub(1) {
-            Some(left) => {
-                budget.0.set(left);
-                Shape::of(object)
-            }
-            None => Shape::Unreadable(Unreadable::TooLarge),
+        let shape = match budget.take(1) {
+            true => Shape::of(object, budget),
+            false => Shape::Unreadable(Unreadable::TooLarge),
         };
         Self { shape, budget }
     }
@@ -54,7 +59,7 @@ impl View for PyView<'_, '_> {
             Shape::Null => Kind::Null,
             Shape::Bool(value) => Kind::Bool(*value),
             Shape::Int(whole) => Kind::Number(Number::from_i64(*whole)),
-            Shape::Long(number) => Kind::Number(Number::clone(number)),
+            Shape::Long(int) => Kind::Number(integer::long(int)?),
             // NaN and the infinities are no JSON values.
             Shape::Float(float) => Number::from_f64(*float).map_or(Kind::Foreign, Kind::Number),
             // What has no UTF-8 form holds a lone surrogate.
@@ -127,6 +132,24 @@ impl View for PyView<'_, '_> {
             _ => return Ok(None),
         };
         element.map(|element| Some(Self::new(&element, self.budget))).map_err(|_| Unreadable::Host)
+    }
+
+    #[inline]
+    fn weight(&self) -> usize {
+        match &self.shape {
+            Shape::Long(int) => integer::weight(int),
+            Shape::Float(float) => Number::weight_of_f64(*float),
+            _ => 0,
+        }
+    }
+
+    #[inline]
+    fn hops(&self) -> usize {
+        match &self.shape {
+            // Its keys are looked at before the first look-up, two for three steps.
+            Shape::Dict(dict, checked) if !checked.get() => dict.len().saturating_mul(12),
+            _ => 0,
+        }
     }
 
     fn len(&self) -> usize {

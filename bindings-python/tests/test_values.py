@@ -235,6 +235,57 @@ def test_cycles_and_shared_parts_end() -> None:
     assert decision.code == "invalid_args" and "too large" in (decision.message or "")
 
 
+def again_and_again(count: int, path: str) -> callgate.Engine:
+    """An engine whose tool reads one value so many times."""
+    tests = ", ".join([f"{{path: {path}, op: neq, value: 7}}"] * count)
+    return callgate.Engine.from_str(f"{{version: '1', default: deny, tools: {{t: {{require: [{tests}]}}}}}}")
+
+
+@pytest.mark.parametrize(
+    ("digits", "few", "count"),
+    [(25, 1_000, 20_000), (300, 1_000, 20_000), (4_000, 10, 100), (9_000, 2, 100)],
+)
+def test_converting_integers_again_and_again_takes_steps(digits: int, few: int, count: int) -> None:
+    for value in (10**digits, -(10**digits), PlainInt(10**digits)):
+        assert again_and_again(few, "args.x").evaluate("t", {"x": value}).code == "allowed"
+        decision = again_and_again(count, "args.x").evaluate("t", {"x": value})
+        assert decision.code == "invalid_args" and "too large" in (decision.message or "")
+
+
+@pytest.mark.parametrize("bits", [0, 1, 63, 64, 65, 14_283, 14_285, 20_011, 32_767])
+def test_integers_of_any_length_are_exact(bits: int) -> None:
+    limit = sys.get_int_max_str_digits() if hasattr(sys, "get_int_max_str_digits") else 0
+    for value in (2**bits, 2**bits - 1, -(2**bits), -(2**bits) - 1):
+        if limit:
+            sys.set_int_max_str_digits(0)
+        try:
+            digits = str(value)
+        finally:
+            if limit:
+                sys.set_int_max_str_digits(limit)
+        policy = f"{{version: '1', default: deny, tools: {{t: {{require: [{{path: args.x, op: eq, value: {digits}}}]}}}}}}"
+        engine = callgate.Engine.from_str(policy)
+        assert engine.evaluate("t", {"x": value}).code == "allowed"
+        assert engine.evaluate("t", {"x": value + 1}).code == "condition_failed"
+
+
+def test_what_python_takes_long_for_is_too_large() -> None:
+    wide = {f"k{n}": n for n in range(100_000)}
+    for count, path, x, expected in [
+        (1, "'args.x[*]'", list(range(8, 40_000)), "allowed"),
+        (1, "'args.x[*]'", list(range(8, 200_000)), "invalid_args"),
+        (2, "args.x.y", wide, "condition_failed"),  # `y` is absent
+        (1_000, "args.x.k99999", wide, "invalid_args"),
+        (10, "args.x.y", types.MappingProxyType({"y": 1}), "allowed"),
+        (10_000, "args.x.y", types.MappingProxyType({"y": 1}), "invalid_args"),
+        (10, "'args.x[0]'", range(1_000), "allowed"),
+        (100, "'args.x[0]'", range(1_000), "invalid_args"),
+        (1, "'args.x[*].y'", [PlainDict(y=1)] * 1_000, "allowed"),
+        (1, "'args.x[*].y'", [PlainDict(y=1)] * 10_000, "invalid_args"),
+    ]:
+        assert again_and_again(count, path).evaluate("t", {"x": x}).code == expected, (count, path)
+
+
 def test_a_list_that_shrinks_while_it_is_read() -> None:
     items: list[Any] = []
 

@@ -1,121 +1,182 @@
 //! Canonical JSON and digests over it (spec 7.1, 10.7, 10.8): the same bytes for the same value from every host.
 
 use std::fmt::{self, Write};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 
 use crate::ceilings::{ARGUMENT_BYTES, ARGUMENT_DEPTH};
+use crate::condition::{Facts, Steps};
 use crate::identity::Identity;
+use crate::raw::plain_end;
 use crate::view::{Kind, Unreadable, View};
 
 /// Writes a JSON string with only the escapes that JSON requires.
 pub(crate) fn write_string(out: &mut impl Write, text: &str) -> fmt::Result {
     out.write_char('"')?;
-    for c in text.chars() {
-        match c {
-            '"' => out.write_str("\\\"")?,
-            '\\' => out.write_str("\\\\")?,
-            '\u{8}' => out.write_str("\\b")?,
-            '\t' => out.write_str("\\t")?,
-            '\n' => out.write_str("\\n")?,
-            '\u{c}' => out.write_str("\\f")?,
-            '\r' => out.write_str("\\r")?,
-            c if c < ' ' => write!(out, "\\u{:04x}", c as u32)?,
-            c => out.write_char(c)?,
+    let mut rest = text;
+    // What needs no escape is copied whole.
+    while let Some((plain, after)) = rest.split_at_checked(plain_end(rest.as_bytes(), 0)) {
+        out.write_str(plain)?;
+        let mut after = after.chars();
+        match after.next() {
+            None => break,
+            Some('\u{8}') => out.write_str("\\b")?,
+            Some('\t') => out.write_str("\\t")?,
+            Some('\n') => out.write_str("\\n")?,
+            Some('\u{c}') => out.write_str("\\f")?,
+            Some('\r') => out.write_str("\\r")?,
+            Some(c) if c < ' ' => {
+                out.write_str("\\u00")?;
+                let mut hex = [4, 0].into_iter().map(|shift| char::from_digit(c as u32 >> shift & 15, 16));
+                hex.try_for_each(|digit| out.write_char(digit.unwrap_or('0')))?;
+            }
+            Some(c) => {
+                out.write_char('\\')?;
+                out.write_char(c)?;
+            }
         }
+        rest = after.as_str();
     }
     out.write_char('"')
 }
 
-/// The canonical JSON of a value.
-pub(crate) fn canonical<V: View>(value: &V) -> Result<String, Unreadable> {
-    let mut out = String::new();
-    write_value(value, 0, &mut out)?;
-    Ok(out)
+/// The canonical JSON of a value, for steps of the call that it is made for.
+pub(crate) fn canonical<V: View>(value: &V, steps: &Steps) -> Result<String, Unreadable> {
+    let mut writer = Writer { out: String::new(), names: String::new(), steps };
+    writer.value(value, 0)?;
+    writer.is_within_ceiling(0)?;
+    Ok(writer.out)
 }
 
-/// Recursion is bounded by the ceiling on depth.
-fn write_value<V: View>(value: &V, depth: usize, out: &mut String) -> Result<(), Unreadable> {
-    // `1e308` has 309 digits here, so a short text can have a long canonical form.
-    if out.len() > ARGUMENT_BYTES {
-        return Err(Unreadable::TooLarge);
+/// Steps of a value, and of being a member: both are looked at, written and hashed.
+const EACH: u64 = 5;
+
+struct Writer<'s> {
+    out: String,
+    /// The names of the objects around, each object's behind those of the one around it.
+    names: String,
+    steps: &'s Steps,
+}
+
+/// A member of an object that is being written.
+struct Member<V> {
+    name: Range<usize>,
+    value: V,
+}
+
+/// Members of an object that are put in order without an allocation.
+const FEW: usize = 4;
+
+impl Writer<'_> {
+    /// Recursion is bounded by the ceiling on depth.
+    fn value<V: View>(&mut self, value: &V, depth: usize) -> Result<(), Unreadable> {
+        // `1e308` has 309 digits here, so a short text can have a long canonical form.
+        self.is_within_ceiling(0)?;
+        let deeper = depth.saturating_add(1);
+        self.steps.take(EACH)?;
+        self.steps.take_value(value)?;
+        match value.kind()? {
+            Kind::Null => self.out.push_str("null"),
+            Kind::Bool(value) => self.out.push_str(if value { "true" } else { "false" }),
+            Kind::Number(number) => {
+                // Writing to a String cannot fail.
+                let _ = number.write_canonical(&mut self.out);
+            }
+            Kind::String(text) => self.string(&text)?,
+            // As raw text counts levels: what lies in the innermost is no level more.
+            Kind::Array | Kind::Object if depth >= ARGUMENT_DEPTH => return Err(Unreadable::TooDeep),
+            Kind::Array => {
+                self.out.push('[');
+                let mut result = Ok(());
+                let mut first = true;
+                value.elements(|element| {
+                    if !std::mem::take(&mut first) {
+                        self.out.push(',');
+                    }
+                    result = self.value(&element, deeper);
+                    if result.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                })?;
+                result?;
+                self.out.push(']');
+            }
+            Kind::Object => self.object(value, deeper)?,
+            Kind::Foreign => return Err(Unreadable::Foreign),
+        }
+        Ok(())
     }
-    let deeper = depth.saturating_add(1);
-    // Writing to a String cannot fail.
-    match value.kind()? {
-        Kind::Null => out.push_str("null"),
-        Kind::Bool(value) => out.push_str(if value { "true" } else { "false" }),
-        Kind::Number(number) => {
-            let _ = number.write_canonical(out);
+
+    fn string(&mut self, text: &str) -> Result<(), Unreadable> {
+        self.is_within_ceiling(text.len())?;
+        self.steps.take_text(text)?;
+        let (plain, rest) = text.split_at_checked(plain_end(text.as_bytes(), 0)).unwrap_or((text, ""));
+        if rest.is_empty() {
+            self.out.push('"');
+            self.out.push_str(plain);
+            self.out.push('"');
+            return Ok(());
         }
-        Kind::String(text) => {
-            let _ = write_string(out, &text);
-        }
-        // As raw text counts levels: what lies in the innermost is no level more.
-        Kind::Array | Kind::Object if depth >= ARGUMENT_DEPTH => return Err(Unreadable::TooDeep),
-        Kind::Array => {
-            out.push('[');
-            let mut failure = None;
-            let mut first = true;
-            value.elements(|element| {
-                if !std::mem::take(&mut first) {
-                    out.push(',');
-                }
-                match write_value(&element, deeper, out) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(unreadable) => {
-                        failure = Some(unreadable);
-                        ControlFlow::Break(())
-                    }
-                }
-            })?;
-            if let Some(unreadable) = failure {
-                return Err(unreadable);
-            }
-            out.push(']');
-        }
-        Kind::Object => {
-            let mut members = Vec::new();
-            let mut length = out.len();
-            let mut failure = None;
-            value.members(|name, member| {
-                let mut text = String::new();
-                match write_value(&member, deeper, &mut text) {
-                    Ok(()) => {
-                        length = length.saturating_add(name.len()).saturating_add(text.len());
-                        members.push((name.to_owned(), text));
-                        if length > ARGUMENT_BYTES {
-                            failure = Some(Unreadable::TooLarge);
-                            return ControlFlow::Break(());
-                        }
-                        ControlFlow::Continue(())
-                    }
-                    Err(unreadable) => {
-                        failure = Some(unreadable);
-                        ControlFlow::Break(())
-                    }
-                }
-            })?;
-            if let Some(unreadable) = failure {
-                return Err(unreadable);
-            }
-            members.sort();
-            out.push('{');
-            for (index, (name, text)) in members.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                let _ = write_string(out, name);
-                out.push(':');
-                out.push_str(text);
-            }
-            out.push('}');
-        }
-        Kind::Foreign => return Err(Unreadable::Foreign),
+        let escaped = rest.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | ..0x20)).count();
+        self.steps.take(escaped as u64)?;
+        let _ = write_string(&mut self.out, text);
+        Ok(())
     }
-    Ok(())
+
+    /// Members are collected before they are written, since their order is found last. Not inlined: arrays around one another
+    /// need no room for members.
+    #[inline(never)]
+    fn object<V: View>(&mut self, object: &V, depth: usize) -> Result<(), Unreadable> {
+        let mut members = SmallVec::<[Member<V>; FEW]>::new();
+        let outer = self.names.len();
+        let mut last = outer..outer;
+        let mut in_order = true;
+        let mut result = Ok(());
+        object.members(|name, value| {
+            result = self.steps.take(EACH);
+            if result.is_err() {
+                return ControlFlow::Break(());
+            }
+            in_order = in_order && self.name(&last) <= name;
+            last = last.end..last.end.saturating_add(name.len());
+            self.names.push_str(name);
+            members.push(Member { name: last.clone(), value });
+            ControlFlow::Continue(())
+        })?;
+        result?;
+        if !in_order {
+            let count = members.len() as u64;
+            self.steps.take(count.saturating_mul(count.checked_ilog2().unwrap_or(0).into()))?;
+            members.sort_unstable_by(|one, other| self.name(&one.name).cmp(self.name(&other.name)));
+        }
+        self.out.push('{');
+        for (index, member) in members.iter().enumerate() {
+            if index > 0 {
+                self.out.push(',');
+            }
+            // Taken out while it is written, and put back.
+            let names = std::mem::take(&mut self.names);
+            let written = self.string(names.get(member.name.clone()).unwrap_or_default());
+            self.names = names;
+            written?;
+            self.out.push(':');
+            self.value(&member.value, depth)?;
+        }
+        self.out.push('}');
+        self.names.truncate(outer);
+        Ok(())
+    }
+
+    fn name(&self, at: &Range<usize>) -> &str {
+        self.names.get(at.clone()).unwrap_or_default()
+    }
+
+    /// Whether so many bytes more may be written.
+    fn is_within_ceiling(&self, more: usize) -> Result<(), Unreadable> {
+        let length = self.out.len().saturating_add(more);
+        if length > ARGUMENT_BYTES { Err(Unreadable::TooLarge) } else { Ok(()) }
+    }
 }
 
 /// Lowercase hexadecimal.
@@ -134,12 +195,11 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
 /// The approval key of a call (spec 7.1): parts are preceded by their lengths, so no two calls have one encoding.
 pub(crate) fn approval_key<A: View, I: View>(
     policy: &[u8; 32],
-    tool: &str,
-    args: Option<&A>,
-    identity: &Identity<'_, I>,
+    facts: &Facts<'_, A, I>,
 ) -> Result<String, Unreadable> {
-    let args = args.map_or_else(|| Ok("{}".to_owned()), canonical)?;
-    let identity = match identity {
+    let (tool, steps) = (facts.tool, &facts.steps);
+    let args = facts.args.map_or_else(|| Ok("{}".to_owned()), |args| canonical(args, steps))?;
+    let identity = match facts.identity {
         Identity::Absent => String::new(),
         Identity::Id(id) => {
             let mut text = String::from("{\"id\":");
@@ -147,7 +207,7 @@ pub(crate) fn approval_key<A: View, I: View>(
             text.push('}');
             text
         }
-        Identity::Claims(claims) => canonical(claims)?,
+        Identity::Claims(claims) => canonical(claims, steps)?,
     };
     let mut hash = Sha256::new();
     for part in
@@ -209,19 +269,19 @@ mod tests {
             serde_json::from_str(r#"{"b":[1.50,1e3,9007199254740993],"a":"\u0001\"é","é":null,"":true}"#)
                 .unwrap();
         assert_eq!(
-            canonical(&&value).unwrap(),
+            canonical(&&value, &Steps::new()).unwrap(),
             "{\"\":true,\"a\":\"\\u0001\\\"é\",\"b\":[1.5,1000,9007199254740993],\"é\":null}"
         );
         let escaped = r#""\"\\/\b\t\n\f\r\u0000\u001f""#;
         let text: serde_json::Value = serde_json::from_str(escaped).unwrap();
-        assert_eq!(canonical(&&text).unwrap(), escaped);
+        assert_eq!(canonical(&&text, &Steps::new()).unwrap(), escaped);
     }
 
     #[test]
     fn strings_escape_only_what_they_must() {
         let escaped = r#""\"\\/\b\t\n\f\r\u0000\u001f~é""#;
         let value: serde_json::Value = serde_json::from_str(escaped).unwrap();
-        assert_eq!(canonical(&&value).unwrap(), escaped);
+        assert_eq!(canonical(&&value, &Steps::new()).unwrap(), escaped);
     }
 
     #[test]
@@ -229,15 +289,15 @@ mod tests {
         for value in
             [json!(vec![1e308; 20_000]), json!({"a": "x".repeat(5 << 20)}), json!([["x".repeat(5 << 20)], 1])]
         {
-            assert_eq!(canonical(&&value), Err(Unreadable::TooLarge));
+            assert_eq!(canonical(&&value, &Steps::new()), Err(Unreadable::TooLarge));
         }
-        assert!(canonical(&&json!("x".repeat(3 << 20))).is_ok());
+        assert!(canonical(&&json!("x".repeat(3 << 20)), &Steps::new()).is_ok());
     }
 
     /// Trap 35: numbers above 2^53 that a double cannot tell apart have different hashes.
     #[test]
     fn hashes_tell_large_numbers_apart() {
-        let of = |n: u64| ArgsHash::Sha256.of(&canonical(&&json!({"n": n})).unwrap());
+        let of = |n: u64| ArgsHash::Sha256.of(&canonical(&&json!({"n": n}), &Steps::new()).unwrap());
         assert_ne!(of(9_007_199_254_740_992), of(9_007_199_254_740_993));
         assert_eq!(
             ArgsHash::HmacSha256(b"key").of("The quick brown fox jumps over the lazy dog").unwrap(),

@@ -7,11 +7,11 @@
 mod literal;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
-use std::iter::repeat_n;
 
 pub(crate) use self::literal::StackText;
 use self::literal::{Digits, Literal};
@@ -42,6 +42,17 @@ enum Repr<'a> {
 const MICRO_DIGITS: i64 = 6;
 /// Digits that decide whether a decimal rounds to infinity or to zero: half of the least double has 752.
 const DECISIVE_DIGITS: usize = 800;
+/// The powers of ten in `u64`.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+const TENS: [u64; 20] = {
+    let mut tens = [1; 20];
+    let mut at = 1;
+    while at < tens.len() {
+        tens[at] = tens[at - 1] * 10;
+        at += 1;
+    }
+    tens
+};
 /// Bytes of the longest decimal of a double that JSON writes, and a few: sign, 17 digits, point, `e-324` are 24.
 const FLOAT_BYTES: usize = 32;
 
@@ -54,14 +65,10 @@ impl<'a> Number<'a> {
     /// The shortest decimal that reads back as this float, as JSON writes it; `None` for NaN and the infinities
     /// (trap 14).
     pub fn from_f64(value: f64) -> Option<Number<'static>> {
-        /// From here on the shortest decimal of a whole float is no longer its exact value.
-        const EXACT: u64 = 1 << 53;
         if !value.is_finite() {
             return None;
         }
-        // A cast saturates and drops the fraction, so comparing it back tells whether the float is whole.
-        let whole = value as i64;
-        if whole.unsigned_abs() < EXACT && whole as f64 == value {
+        if let Some(whole) = whole(value) {
             return Some(Number::from_i64(whole));
         }
         // Not the standard library's shortest decimal: where two are equally near it takes the upper (…20.63 for
@@ -70,6 +77,13 @@ impl<'a> Number<'a> {
         let mut buffer = StackText::<FLOAT_BYTES>::new();
         write!(buffer, "{json}").ok()?;
         Number::from_literal(buffer.as_str()).map(Number::into_owned)
+    }
+
+    /// What [`View::weight`](crate::View::weight) says of a float: 0 where [`Number::from_f64`] takes no longer than for a
+    /// whole number.
+    pub fn weight_of_f64(value: f64) -> usize {
+        // Its shortest decimal is searched, written and read: the time of some 20 steps.
+        if whole(value).is_some() { 0 } else { 320 }
     }
 
     /// A literal by JSON's grammar for numbers; `None` if it is not one.
@@ -180,37 +194,6 @@ impl<'a> Number<'a> {
         }
     }
 
-    /// Writes the canonical form (spec 10.3): plain decimal notation, no exponent, no superfluous zero, no `-0`. At
-    /// most a few hundred characters more than the literal had.
-    pub fn write_canonical(&self, to: &mut impl fmt::Write) -> fmt::Result {
-        if let Repr::Int(value) = &self.0 {
-            return write!(to, "{value}");
-        }
-        let digits = self.digits();
-        if digits.negative {
-            to.write_char('-')?;
-        }
-        let whole = usize::try_from(digits.point).unwrap_or(0);
-        if whole == 0 {
-            to.write_str("0")?;
-        }
-        let below_point = usize::try_from(digits.point.saturating_neg()).unwrap_or(0);
-        let significant =
-            digits.iter().count().saturating_sub(digits.iter().rev().take_while(|d| *d == 0).count());
-        let padding = whole.saturating_sub(significant);
-        let all = repeat_n(0, below_point)
-            .chain(digits.iter().take(significant))
-            .chain(repeat_n(0, padding))
-            .enumerate();
-        for (at, digit) in all {
-            if at == whole {
-                to.write_char('.')?;
-            }
-            to.write_char(char::from(b'0'.saturating_add(digit)))?;
-        }
-        Ok(())
-    }
-
     fn signum(&self) -> i8 {
         match &self.0 {
             Repr::Int(value) => value.signum() as i8,
@@ -221,8 +204,20 @@ impl<'a> Number<'a> {
         }
     }
 
+    /// The magnitude as a mantissa and an exponent of ten, where that is how it is held.
+    fn short(&self) -> Option<(u64, i32)> {
+        match self.0 {
+            Repr::Int(value) => Some((value.unsigned_abs(), 0)),
+            Repr::Scaled { mantissa, exponent, .. } => Some((mantissa, exponent)),
+            Repr::Long(_) => None,
+        }
+    }
+
     /// Compares two numbers other than zero without their signs.
     fn compare_magnitude(&self, other: &Number<'_>) -> Ordering {
+        if let (Some(left), Some(right)) = (self.short(), other.short()) {
+            return compare_short(left, right);
+        }
         let (left, right) = (self.digits(), other.digits());
         left.point.cmp(&right.point).then_with(|| {
             let mut ours = left.iter();
@@ -240,14 +235,16 @@ impl<'a> Number<'a> {
     }
 
     fn is_in_range_of_double(&self) -> bool {
-        let digits = match &self.0 {
-            Repr::Int(_) => return true,
-            Repr::Scaled { .. } | Repr::Long(_) => self.digits(),
-        };
         // The value lies between 10^(point-1) and 10^point; doubles end at 1.8e308 and half of the least is 2.5e-324.
-        match digits.point {
+        let point = match &self.0 {
+            Repr::Int(_) => return true,
+            Repr::Scaled { mantissa, exponent, .. } => point(*mantissa, *exponent),
+            Repr::Long(_) => self.digits().point,
+        };
+        match point {
             -322..=308 => true,
             309 | -323 => {
+                let digits = self.digits();
                 let mut text = String::from("0.");
                 text.extend(
                     digits.iter().take(DECISIVE_DIGITS).map(|digit| char::from(b'0'.saturating_add(digit))),
@@ -255,7 +252,7 @@ impl<'a> Number<'a> {
                 if digits.iter().skip(DECISIVE_DIGITS).any(|digit| digit != 0) {
                     text.push('1');
                 }
-                let _ = write!(text, "e{}", digits.point);
+                let _ = write!(text, "e{point}");
                 // The standard parser rounds correctly, so it is the definition of this boundary.
                 text.parse().is_ok_and(|float: f64| float.is_finite() && float != 0.0)
             }
@@ -268,8 +265,7 @@ impl<'a> Number<'a> {
             let mut small = StackText::<20>::new();
             // Twenty bytes hold every u64.
             let _ = write!(small, "{mantissa}");
-            let point = i64::from(exponent).saturating_add(small.length());
-            Digits { negative, point, small, integer: &[], fraction: &[] }
+            Digits { negative, point: point(mantissa, exponent), small, integer: &[], fraction: &[] }
         };
         match &self.0 {
             Repr::Int(value) => short(*value < 0, value.unsigned_abs(), 0),
@@ -281,6 +277,35 @@ impl<'a> Number<'a> {
             },
         }
     }
+}
+
+/// The float as an integer, if it is one whose shortest decimal is its exact value.
+fn whole(value: f64) -> Option<i64> {
+    /// From here on it no longer is.
+    const EXACT: u64 = 1 << 53;
+    // A cast saturates and drops the fraction, so comparing it back tells whether the float is whole.
+    let whole = value as i64;
+    (whole.unsigned_abs() < EXACT && whole as f64 == value).then_some(whole)
+}
+
+/// Where the point of a number stands from its first digit on: `mantissa * 10^exponent` is `0.digits * 10^point`.
+fn point(mantissa: u64, exponent: i32) -> i64 {
+    let digits = mantissa.checked_ilog10().map_or(1, |log| log.saturating_add(1));
+    i64::from(exponent).saturating_add(i64::from(digits))
+}
+
+/// Compares two magnitudes other than zero.
+fn compare_short(left: (u64, i32), right: (u64, i32)) -> Ordering {
+    point(left.0, left.1).cmp(&point(right.0, right.1)).then_with(|| {
+        // INVARIANT: both have their first digit at one place, so their exponents are no further apart than the lengths of two
+        // mantissas, 19 digits; scaled by that, a mantissa of 64 bits stays within 128.
+        let scaled = |mantissa: u64, by: i64| {
+            let power = usize::try_from(by).ok().and_then(|by| TENS.get(by)).unwrap_or(&1);
+            u128::from(mantissa).wrapping_mul(u128::from(*power))
+        };
+        let apart = i64::from(left.1).saturating_sub(i64::from(right.1));
+        scaled(left.0, apart).cmp(&scaled(right.0, apart.saturating_neg()))
+    })
 }
 
 /// The floor of a signed value from the integer part of its magnitude.

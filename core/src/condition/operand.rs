@@ -31,8 +31,13 @@ impl Operand {
 
     /// Whether `value` equals this operand (spec 5.7). Recursion is as deep as the operand, which the document bounds.
     pub(crate) fn equals<V: View>(&self, value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
-        steps.take(1)?;
         steps.take_value(value)?;
+        self.equals_leaf(value, steps)
+    }
+
+    /// As [`Self::equals`], where the steps of reading the value were taken.
+    pub(super) fn equals_leaf<V: View>(&self, value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
+        steps.take(1)?;
         Ok(match (self, value.kind()?) {
             (_, Kind::Foreign) => Outcome::Unknown,
             (Self::Null, kind) => (kind == Kind::Null).into(),
@@ -47,7 +52,7 @@ impl Operand {
                     return Ok(Outcome::Fails);
                 }
                 let mut operands = operands.iter();
-                every(value, Quantifier::All, |element| match operands.next() {
+                every(value, Quantifier::All, steps, |element| match operands.next() {
                     Some(operand) => operand.equals(&element, steps),
                     None => Ok(Outcome::Fails),
                 })?
@@ -58,6 +63,7 @@ impl Operand {
                 }
                 let mut whole = Outcome::Holds;
                 for (name, operand) in operands {
+                    steps.take(Steps::of_hops(value.hops()))?;
                     whole = match value.member(name)? {
                         Some(member) => Quantifier::All.with(whole, operand.equals(&member, steps)?),
                         None => Outcome::Fails,
@@ -73,16 +79,17 @@ impl Operand {
     }
 }
 
-/// Combines the outcomes of all elements of an array, stopping once they are settled.
+/// Combines the outcomes of all elements of an array, stopping once they are settled. Coming to each takes a step.
 pub(crate) fn every<V: View>(
     array: &V,
     quantifier: Quantifier,
+    steps: &Steps,
     mut test: impl FnMut(V) -> Result<Outcome, Unreadable>,
 ) -> Result<Outcome, Unreadable> {
     let mut whole = quantifier.of_none();
     let mut failure = None;
     array.elements(|element| {
-        match test(element) {
+        match steps.take(1).and_then(|()| test(element)) {
             Ok(outcome) => whole = quantifier.with(whole, outcome),
             Err(unreadable) => failure = Some(unreadable),
         }
@@ -258,8 +265,13 @@ impl List {
 
     /// Whether `value` is a member. Only members of its type count; with none of its type, unknown (spec 5.12).
     pub(crate) fn has<V: View>(&self, value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
-        steps.take(1)?;
         steps.take_value(value)?;
+        self.has_leaf(value, steps)
+    }
+
+    /// As [`Self::has`], where the steps of reading the value were taken.
+    pub(super) fn has_leaf<V: View>(&self, value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
+        steps.take(1)?;
         let among = |found: bool, any_of_type: bool| match (found, any_of_type) {
             (true, _) => Outcome::Holds,
             (false, true) => Outcome::Fails,
@@ -272,6 +284,9 @@ impl List {
                 among(if value { yes } else { no }, no || yes)
             }
             Kind::Number(number) => {
+                // A search among them compares with one for each doubling of their number.
+                let compared = u64::from(self.numbers.len().checked_ilog2().unwrap_or(0));
+                steps.take(compared.saturating_mul(2))?;
                 let found = self.numbers.binary_search_by(|member| member.compare(&number)).is_ok();
                 among(found, !self.numbers.is_empty())
             }

@@ -189,14 +189,10 @@ impl Operator {
         })
     }
 
-    /// What [`Operator::test`] says of a value that can be told without its kind, for the same
-    /// steps; `None` without a step for any other.
+    /// What [`Operator::test`] says of a value that can be told without its kind, for the same steps; `None` without a step for
+    /// any other. What can be told so takes no steps to read.
     #[inline(always)]
     pub(super) fn test_at_once<V: View>(&self, value: &V, steps: &Steps) -> Option<Outcome> {
-        // Reading it would take steps of its own.
-        if Steps::of_bytes(value.weight()) > 0 {
-            return None;
-        }
         match self {
             Self::Ordered(ordered) => {
                 let whole = value.as_i64()?;
@@ -225,11 +221,11 @@ impl Operator {
         }
     }
 
-    /// What the operator says of a value that is there.
+    /// What the operator says of a value that is there, and for whose reading steps were taken.
     pub(crate) fn test<V: View>(&self, value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
         match self {
-            Self::Equal(operand) => return operand.equals(value, steps),
-            Self::Member(list) => return list.has(value, steps),
+            Self::Equal(operand) => return operand.equals_leaf(value, steps),
+            Self::Member(list) => return list.has_leaf(value, steps),
             _ => {}
         }
         let kind = value.kind()?;
@@ -247,14 +243,18 @@ impl Operator {
             }
             (Self::Contains(Operand::String(part)), Kind::String(text)) => text.contains(&**part).into(),
             (Self::Contains(operand), Kind::Array) => {
-                every(value, Quantifier::Any, |element| operand.equals(&element, steps))?
+                every(value, Quantifier::Any, steps, |element| operand.equals(&element, steps))?
             }
             (Self::StartsWith(prefix), Kind::String(text)) => text.starts_with(&**prefix).into(),
             (Self::EndsWith(suffix), Kind::String(text)) => text.ends_with(&**suffix).into(),
             (Self::SubsetOf(list), Kind::Array) => {
-                every(value, Quantifier::All, |element| list.has(&element, steps))?
+                every(value, Quantifier::All, steps, |element| list.has(&element, steps))?
             }
-            (Self::Within(directory), Kind::String(text)) => directory.contains(&text),
+            (Self::Within(directory), Kind::String(text)) => {
+                // Its names are taken one by one.
+                steps.take(text.len() as u64 / 2)?;
+                directory.contains(&text)
+            }
             _ => Outcome::Unknown,
         })
     }

@@ -104,12 +104,18 @@ fn walk<V: View>(
 #[inline(always)]
 fn step<V: View>(value: &V, segment: &Segment, steps: &Steps) -> Result<Reached<V>, Unreadable> {
     let index = match segment {
-        Segment::Name(name) | Segment::Quoted(name) => return value.step(name),
+        Segment::Name(name) | Segment::Quoted(name) => {
+            steps.take(Steps::of_hops(value.hops()))?;
+            return value.step(name);
+        }
         Segment::Index(index) => Some(*index),
         Segment::Each => None,
     };
     Ok(match (kind_of(value, steps)?, index) {
-        (Kind::Array, Some(index)) => value.element(index)?.map_or(Reached::Absent, Reached::Value),
+        (Kind::Array, Some(index)) => {
+            steps.take(Steps::of_hops(value.hops().min(index)))?;
+            value.element(index)?.map_or(Reached::Absent, Reached::Value)
+        }
         (Kind::Null, _) => Reached::Absent,
         _ => Reached::WrongType,
     })
@@ -142,7 +148,14 @@ fn each<V: View>(
 ) -> Result<ControlFlow<()>, Unreadable> {
     let mut result = Ok(ControlFlow::Continue(()));
     array.elements(|element| {
-        result = steps.take(1).and_then(|()| walk(&element, rest, steps, visitor));
+        // One to come to it, and one to set out from there.
+        result = steps.take(2).and_then(|()| {
+            // Otherwise taken where the walk ends.
+            if !rest.is_empty() {
+                steps.take_value(&element)?;
+            }
+            walk(&element, rest, steps, visitor)
+        });
         if matches!(result, Ok(ControlFlow::Continue(()))) {
             ControlFlow::Continue(())
         } else {

@@ -14,10 +14,21 @@ impl Steps {
         Self(Cell::new(CALL_STEPS))
     }
 
+    /// For what is no evaluation, and asked for by the host alone.
+    pub(crate) fn without_end() -> Self {
+        Self(Cell::new(u64::MAX))
+    }
+
     /// The steps of looking at so many bytes once.
     #[inline]
     pub(crate) const fn of_bytes(bytes: usize) -> u64 {
         bytes as u64 / 16
+    }
+
+    /// The steps of passing by so many names or elements on the way to one.
+    #[inline]
+    pub(crate) const fn of_hops(hops: usize) -> u64 {
+        hops as u64 / 4
     }
 
     /// Takes `count` steps, or refuses the call.

@@ -6,6 +6,7 @@ use super::Decision;
 use super::json::optional_string;
 use crate::call::Call;
 use crate::canonical::{ArgsHash, canonical, write_string};
+use crate::condition::Steps;
 use crate::identity::Identity;
 use crate::view::{Kind, View};
 
@@ -69,7 +70,9 @@ impl Decision<'_> {
         let is_object = |args: &&A| matches!(args.kind(), Ok(Kind::Object));
         let text = match &call.args {
             None => Some("{}".to_owned()),
-            Some(args) => Some(args).filter(is_object).and_then(|args| canonical(args).ok()),
+            Some(args) => {
+                Some(args).filter(is_object).and_then(|args| canonical(args, &Steps::without_end()).ok())
+            }
         };
         let mut keys = Vec::new();
         if let (Some(args), true) = (&call.args, text.is_some()) {

@@ -14,6 +14,9 @@ use crate::policy::Compiled;
 use crate::store::{Guard, GuardMode, ScopeValue, Slot, Test};
 use crate::view::{Kind, Unreadable, View};
 
+/// Steps of a counter: the store has to find it, judge and charge it, and the decision to show it.
+const COUNTER: u64 = 80;
+
 impl Compiled {
     /// Fills `prepared`, or denies.
     pub(super) fn prepare<'p, A: View, I: View>(
@@ -85,10 +88,11 @@ impl Compiled {
         facts: &Facts<'_, A, I>,
         prepared: &mut Prepared<'p>,
     ) -> Result<Option<usize>, Unreadable> {
-        if let Some(slot) = prepared.declared.iter().position(|declared| *declared == index) {
+        if let Some(slot) = prepared.slot_of(index) {
             return Ok(Some(slot));
         }
         let Some(declared) = self.declared(index) else { return Ok(None) };
+        facts.steps.take(COUNTER)?;
         let slot = prepared.batch.slots.len();
         prepared.batch.slots.push(Slot {
             counter: &declared.counter,
@@ -97,7 +101,7 @@ impl Compiled {
             max: Amount::MAX,
             order: 0,
         });
-        prepared.declared.push(index);
+        prepared.declare(index);
         // Encoded where it will lie. A call whose scope is missing is denied, and its batch dropped.
         let Some(Slot { scope, .. }) = prepared.batch.slots.get_mut(slot) else { return Ok(None) };
         Ok(declared.scope.encode(facts, scope)?.then_some(slot))

@@ -167,7 +167,7 @@ impl Compiled {
             return Ok(Some(ruling));
         }
         if let Some(rule) = left.approver {
-            let key = approval_key(&self.digest, facts.tool, facts.args, facts.identity)?;
+            let key = approval_key(&self.digest, facts)?;
             match approval.filter(|approval| approval.is_valid() && approval.key == key) {
                 Some(approval) => prepared.approve(rule, key, approval.id),
                 None => {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::amount::Amount;
@@ -16,6 +18,8 @@ pub(crate) struct Prepared<'p> {
     pub(crate) batch: Batch<'p>,
     /// The declared counter of each slot.
     pub(crate) declared: SmallVec<[u32; 4]>,
+    /// The slot of each, once they are more than [`FEW`].
+    slots: Option<Box<HashMap<u32, usize, RandomState>>>,
     /// What the tests of the guards were written as, in order.
     pub(crate) states: SmallVec<[&'p StateTest; 1]>,
     /// The rule of each bound, by its order.
@@ -23,7 +27,33 @@ pub(crate) struct Prepared<'p> {
     approval: Option<(u32, Box<str>)>,
 }
 
+/// Counters that are found by looking at each.
+const FEW: usize = 16;
+
 impl Prepared<'_> {
+    /// The slot of a declared counter, if it has one.
+    pub(crate) fn slot_of(&self, index: u32) -> Option<usize> {
+        if self.declared.len() <= FEW {
+            return self.declared.iter().position(|declared| *declared == index);
+        }
+        self.slots.as_ref()?.get(&index).copied()
+    }
+
+    /// Gives the next slot to a declared counter.
+    pub(crate) fn declare(&mut self, index: u32) {
+        self.declared.push(index);
+        if self.declared.len() > FEW {
+            self.file();
+        }
+    }
+
+    #[cold]
+    fn file(&mut self) {
+        let slots = self.slots.get_or_insert_default();
+        let new = self.declared.iter().enumerate().skip(slots.len());
+        slots.extend(new.map(|(slot, declared)| (*declared, slot)));
+    }
+
     /// The next place in the order of bounds, for a bound of `rule`.
     pub(crate) fn order(&mut self, rule: u32) -> u32 {
         self.rules.push(rule);

@@ -160,10 +160,6 @@ impl<const N: usize> StackText<N> {
         // INVARIANT: whole strings are written, so this is UTF-8.
         self.bytes.get(..self.len).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
     }
-
-    pub(super) fn length(&self) -> i64 {
-        i64::try_from(self.len).unwrap_or(i64::MAX)
-    }
 }
 
 impl<const N: usize> fmt::Write for StackText<N> {

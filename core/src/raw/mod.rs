@@ -18,6 +18,7 @@ mod view;
 pub(crate) use error::Expected;
 pub use error::{RawError, RawErrorKind};
 pub(crate) use keys::Duplicate;
+pub(crate) use string::plain_end;
 pub use tape::RawJson;
 pub(crate) use tape::{Limits, NodeKind, Shape, TapeNode};
 pub use view::RawView;

@@ -10,9 +10,20 @@ use super::error::{Expected, RawError, RawErrorKind};
 use super::keys::{self, Duplicate, Seen};
 use super::string;
 use super::tape::{LONGEST, Limits, NodeKind, Shape, Tape, TapeNode};
+use crate::ceilings::ARGUMENT_BYTES;
 
 /// `link` of the outermost open container.
 const OUTSIDE: u32 = u32::MAX;
+
+/// Bytes of a text from which on room for all its nodes is made at once. What is not needed of it is not touched and so costs
+/// nothing, while growing would copy the nodes again and again.
+const LONG: usize = 64 << 10;
+
+#[cold]
+fn make_room(bytes: usize, nodes: &mut Tape) {
+    // No node but the outermost takes less than two bytes.
+    nodes.reserve(bytes.min(ARGUMENT_BYTES) / 2);
+}
 
 /// Scans `text` from byte `from` to its end. With `listed`, duplicate keys are listed there, in order of the objects'
 /// ends; without, the first is an error.
@@ -29,6 +40,9 @@ pub(super) fn scan(
     let bytes = text.as_bytes();
     if bytes.get(from..).unwrap_or_default().starts_with("\u{feff}".as_bytes()) {
         return Err(RawError::new(RawErrorKind::ByteOrderMark, from));
+    }
+    if text.len() >= LONG {
+        make_room(text.len(), nodes);
     }
     let container = Container::OUTERMOST;
     Scanner { bytes, at: from, nodes, depth_left: limits.depth, container }.run(text, listed)

@@ -90,7 +90,7 @@ fn marks(word: u64) -> u64 {
 
 /// Offset of the first quote, backslash or control character from `at` on, or the text's end.
 #[inline]
-fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     while let Some(word) = word_at(bytes, at) {
         let marks = marks(word);
         if marks != 0 {

@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 
 use super::tape::{NodeKind, RawJson, TapeNode};
 use super::{keys, string};
+use crate::condition::Steps;
 use crate::diagnostic::Span;
 use crate::number::Number;
 use crate::view::{Kind, Reached, Unreadable, View};
@@ -164,7 +165,11 @@ impl View for RawView<'_> {
     #[inline]
     fn as_i64(&self) -> Option<i64> {
         match self.node_kind() {
-            NodeKind::Number => Number::from_literal(self.text())?.as_i64(),
+            NodeKind::Number => {
+                // What is longer takes a step to read.
+                let short = Some(self.text()).filter(|text| Steps::of_bytes(text.len()) == 0);
+                Number::from_literal(short?)?.as_i64()
+            }
             _ => None,
         }
     }
@@ -210,11 +215,15 @@ impl View for RawView<'_> {
         }
     }
 
+    #[inline]
+    fn hops(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
     fn len(&self) -> usize {
-        match self.node_kind() {
-            NodeKind::Array | NodeKind::Object => self.node().count() as usize,
-            _ => 0,
-        }
+        // Scalars have no parts.
+        self.node().count() as usize
     }
 
     fn elements(&self, each: impl FnMut(Self) -> ControlFlow<()>) -> Result<(), Unreadable> {

@@ -101,14 +101,14 @@ pub trait View: Sized {
     /// [`Unreadable`] where the host cannot read the member in place.
     fn member(&self, name: &str) -> Result<Option<Self>, Unreadable>;
 
-    /// The value, if it is a whole number of 64 bits and that can be told at once; what gives `None` is asked by
-    /// [`View::kind`], which must say the same.
+    /// The value, if it is a whole number of 64 bits and that can be told at once, for a [weight](View::weight) of less than a
+    /// step; what gives `None` is asked by [`View::kind`], which must say the same.
     fn as_i64(&self) -> Option<i64> {
         None
     }
 
-    /// The value, if it is a string and its text can be had at once; what gives `None` is asked by [`View::kind`], which must
-    /// say the same.
+    /// The value, if it is a string and its text can be had at once, as above; what gives `None` is asked by [`View::kind`],
+    /// which must say the same.
     fn as_str(&self) -> Option<&str> {
         None
     }
@@ -132,9 +132,16 @@ pub trait View: Sized {
     /// [`Unreadable`] where the host cannot read the element in place.
     fn element(&self, index: usize) -> Result<Option<Self>, Unreadable>;
 
-    /// Bytes that [`View::kind`] looks at each time: of a literal that it parses, or a text that it unescapes. 0 where it
-    /// takes the same time for any value. Steps are charged for them (spec 11).
+    /// Bytes that [`View::kind`] looks at each time: of a literal that it parses, or a text that it unescapes; for what takes
+    /// longer, such as [a float](Number::weight_of_f64) or an object that is an element, more. 0 where it takes the time of a
+    /// whole number of 64 bits. Steps are charged for them (spec 11).
     fn weight(&self) -> usize {
+        0
+    }
+
+    /// Parts that [`View::member`] and [`View::element`] pass by one after another to find the last one. 0 where any is found
+    /// at once. Steps are charged for them (spec 11).
+    fn hops(&self) -> usize {
         0
     }
 

@@ -65,6 +65,28 @@ impl View for &Value {
         Ok(self.get(index))
     }
 
+    #[inline]
+    fn weight(&self) -> usize {
+        /// Its map lies somewhere in memory and is searched there, for the time of some ten steps.
+        const OBJECT: usize = 160;
+        match self {
+            Value::Number(number) => weight_of(number),
+            Value::Object(_) => OBJECT,
+            _ => 0,
+        }
+    }
+
+    #[inline]
+    fn hops(&self) -> usize {
+        /// From so many members on, a search goes through memory that no cache holds, and takes the time of so many hops.
+        const MANY: usize = 4_096;
+        const FAR: usize = 96;
+        match self {
+            Value::Object(members) if members.len() > MANY => FAR,
+            _ => 0,
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
             Value::Array(elements) => elements.len(),
@@ -81,6 +103,32 @@ impl View for &Value {
 
     fn members(&self, mut each: impl FnMut(&str, Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
         let _ = self.as_object().into_iter().flatten().try_for_each(|(name, value)| each(name, value));
+        Ok(())
+    }
+}
+
+/// What the steps of a number are taken for: a float, or with `arbitrary_precision` a literal of any length.
+fn weight_of(number: &serde_json::Number) -> usize {
+    /// That feature belongs to the whole build; a number that is its literal is as large as a `String`.
+    const IS_LITERAL: bool = size_of::<serde_json::Number>() == size_of::<String>();
+    if number.is_i64() || number.is_u64() {
+        return 0;
+    }
+    if !IS_LITERAL {
+        return number.as_f64().map_or(0, Number::weight_of_f64);
+    }
+    let mut length = Length(0);
+    // Counting cannot fail.
+    let _ = write!(length, "{number}");
+    length.0
+}
+
+/// The bytes of what is written to it.
+struct Length(usize);
+
+impl fmt::Write for Length {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.saturating_add(text.len());
         Ok(())
     }
 }

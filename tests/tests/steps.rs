@@ -1,0 +1,160 @@
+//! What takes long takes steps (spec 11): arguments that would hold a server up are too large to check, whatever their policy is,
+//! and what fits the time is decided. Nothing is timed here: `slow` does that.
+
+use callgate::{Call, Code, Engine, Evaluation, Policy};
+use serde_json::{Value, json};
+
+/// The policy of a tool `t`, as JSON.
+fn policy(entry: &Value) -> Policy {
+    let text = json!({"version": "1", "default": "deny", "tools": {"t": entry}}).to_string();
+    Policy::from_json(&text).unwrap()
+}
+
+fn code(evaluation: Evaluation<'_>) -> Code {
+    match evaluation {
+        Evaluation::Decided(decision) => decision.code(),
+        Evaluation::Pending(_) => panic!("nothing counts here"),
+    }
+}
+
+fn of_text(entry: &Value, args: &str) -> Code {
+    code(policy(entry).evaluate_json(&Call::new("t", args)))
+}
+
+fn of_value(entry: &Value, args: &Value) -> Code {
+    code(policy(entry).evaluate(&Call::new("t", args)))
+}
+
+fn deny_if(count: usize, path: &str, op: &str, value: Value) -> Value {
+    json!({"deny_if": [{"any": vec![json!({"path": path, "op": op, "value": value}); count]}]})
+}
+
+fn list(element: &str, count: usize) -> String {
+    format!("{{\"a\":[{}]}}", vec![element; count].join(","))
+}
+
+fn object(mut numbers: impl Iterator<Item = u32>) -> String {
+    let first = numbers.next().map(|number| format!("\"k{number:06}\":1")).unwrap_or_default();
+    let rest: String = numbers.map(|number| format!(",\"k{number:06}\":1")).collect();
+    format!("{{{first}{rest}}}")
+}
+
+#[test]
+fn an_approval_key_takes_steps() {
+    let ask = json!({"rules": [{"action": "require_approval"}]});
+    let text = |part: &str, bytes: usize| format!("{{\"a\":\"{}\"}}", part.repeat(bytes / part.len()));
+    for (what, args, expected) in [
+        ("a text of just under four MiB", text("x", (4 << 20) - 16), Code::ApprovalRequired),
+        ("many numbers", list("1", 190_000), Code::ApprovalRequired),
+        ("too many numbers", list("1", 210_000), Code::InvalidArgs),
+        ("many lines", text("\\n", 1_000_000), Code::ApprovalRequired),
+        ("too many lines", text("\\n", 2_000_000), Code::InvalidArgs),
+        ("members in order", object(0..90_000), Code::ApprovalRequired),
+        ("too many members in order", object(0..110_000), Code::InvalidArgs),
+        ("members out of order", object((0..35_000).rev()), Code::ApprovalRequired),
+        ("too many members out of order", object((0..50_000).rev()), Code::InvalidArgs),
+    ] {
+        assert_eq!(of_text(&ask, &args), expected, "{what}");
+    }
+}
+
+/// The key does not tell in which order members stand, however they are put in order.
+#[test]
+fn an_approval_key_is_that_of_members_in_order() {
+    let policy = policy(&json!({"rules": [{"action": "require_approval"}]}));
+    let key = |args: &str| match policy.evaluate_json(&Call::new("t", args)) {
+        Evaluation::Decided(decision) => decision.approval_key().unwrap().to_owned(),
+        Evaluation::Pending(_) => panic!("nothing counts here"),
+    };
+    let same =
+        key(r#"{"":0,"a":{"x":[{"p":1,"q":2},1.50],"y\n":"\u0001\\"},"ab":1e3,"b":[],"é":null,"😀":true}"#);
+    for args in [
+        r#"{"😀":true,"é":null,"b":[],"ab":1000,"a":{"y\n":"\u0001\\","x":[{"q":2,"p":1},1.5]},"":0}"#,
+        r#"{"b":[],"a":{"x":[{"q":2.0,"p":1},15e-1],"y\u000a":"\u0001\u005c"},"é":null,"":0,"😀":true,"ab":1000.0}"#,
+    ] {
+        assert_eq!(key(args), same);
+    }
+    assert_ne!(
+        key(r#"{"":0,"a":{"x":[{"p":1,"q":3},1.5],"y\n":"\u0001\\"},"ab":1e3,"b":[],"é":null,"😀":true}"#),
+        same
+    );
+}
+
+/// Raw text is searched from the front, so what stands far behind takes time each time.
+#[test]
+fn passing_by_members_and_elements_takes_steps() {
+    let keys = object(0..200_000);
+    let elements = list("2", 800_000);
+    for (path, args) in [("args.absent", &keys), ("args.k199999", &keys), ("args.a[799999]", &elements)] {
+        assert_eq!(of_text(&deny_if(4, path, "eq", json!(7)), args), Code::Allowed, "{path}");
+        assert_eq!(of_text(&deny_if(60, path, "eq", json!(7)), args), Code::InvalidArgs, "{path}");
+    }
+    // What is near takes none, and a value that was built is not searched from the front.
+    assert_eq!(of_text(&deny_if(60, "args.a[0]", "eq", json!(7)), &elements), Code::Allowed);
+    let built: Value = serde_json::from_str(&keys).unwrap();
+    assert_eq!(of_value(&deny_if(60, "args.absent", "eq", json!(7)), &built), Code::Allowed);
+
+    // Equality with an object looks each of its members up.
+    for (count, expected) in [(1_000, Code::Denied), (10_000, Code::InvalidArgs)] {
+        let wanted = object(0..count);
+        let args = format!("{{\"a\":{wanted}}}");
+        let test = deny_if(1, "args.a", "eq", serde_json::from_str(&wanted).unwrap());
+        assert_eq!(of_text(&test, &args), expected, "{count} members");
+    }
+}
+
+#[test]
+fn each_element_takes_what_it_is_tested_with() {
+    let numbers: Vec<f64> = (0..10_000).map(|number| f64::from(number) + 0.5).collect();
+    let is_in = deny_if(1, "args.a[*]", "in", json!(numbers));
+    for (count, expected) in [(30_000, Code::Allowed), (40_000, Code::InvalidArgs)] {
+        assert_eq!(of_text(&is_in, &list("3", count)), expected, "{count} elements in 10,000 numbers");
+    }
+    let is_seven = deny_if(1, "args.a[*]", "eq", json!(7));
+    for (count, expected) in [(300_000, Code::Allowed), (340_000, Code::InvalidArgs)] {
+        assert_eq!(of_text(&is_seven, &list("3", count)), expected, "{count} numbers");
+        let whole: Value = serde_json::from_str(&list("3.0", count)).unwrap();
+        assert_eq!(of_value(&is_seven, &whole), expected, "{count} whole floats");
+    }
+    for (count, expected) in [(40_000, Code::Allowed), (50_000, Code::InvalidArgs)] {
+        let fractions: Value = serde_json::from_str(&list("0.1", count)).unwrap();
+        assert_eq!(of_value(&is_seven, &fractions), expected, "{count} floats");
+    }
+    let member = deny_if(1, "args.a[*].x", "eq", json!(7));
+    for (count, expected) in [(70_000, Code::Allowed), (80_000, Code::InvalidArgs)] {
+        let objects: Value = serde_json::from_str(&list("{\"x\":1}", count)).unwrap();
+        assert_eq!(of_value(&member, &objects), expected, "{count} objects");
+    }
+    let contains = deny_if(1, "args.a", "contains", json!(7));
+    for (count, expected) in [(490_000, Code::Allowed), (510_000, Code::InvalidArgs)] {
+        assert_eq!(of_text(&contains, &list("3", count)), expected, "{count} numbers");
+    }
+    let within = deny_if(1, "args.a", "within", json!("/srv"));
+    for (count, expected) in [(300_000, Code::Allowed), (500_000, Code::InvalidArgs)] {
+        assert_eq!(
+            of_text(&within, &format!("{{\"a\":\"{}\"}}", "/x/.".repeat(count))),
+            expected,
+            "{count} names"
+        );
+    }
+}
+
+/// A counter that is named twice is one counter, however many there are; and what there are too many of denies.
+#[test]
+fn many_counters_are_found_again_and_take_steps() {
+    let limits = |count: usize| -> Vec<Value> {
+        (0..count).map(|n| json!({"counter": format!("c{n}"), "window": "hour", "max": 1})).collect()
+    };
+    let entry = |count: usize| {
+        let read = |n: usize| json!({"path": format!("state.t.c{n}"), "op": "lte", "value": 1});
+        json!({"limits": limits(count), "rules": [{"conditions": (0..count).map(read).collect::<Vec<_>>()}]})
+    };
+    for count in [16, 17, 18, 1_000] {
+        let engine = Engine::new(policy(&entry(count)));
+        let decision = engine.decide_json(&Call::new("t", "{}"));
+        assert_eq!((decision.code(), decision.counters().count()), (Code::Allowed, count));
+        assert_eq!(engine.decide_json(&Call::new("t", "{}")).code(), Code::LimitExceeded);
+    }
+    let engine = Engine::new(policy(&json!({"limits": limits(13_000)})));
+    assert_eq!(engine.decide_json(&Call::new("t", "{}")).code(), Code::InvalidArgs);
+}
