@@ -76,17 +76,6 @@ impl View for &Value {
         }
     }
 
-    #[inline]
-    fn hops(&self) -> usize {
-        /// From so many members on, a search goes through memory that no cache holds, and takes the time of so many hops.
-        const MANY: usize = 4_096;
-        const FAR: usize = 96;
-        match self {
-            Value::Object(members) if members.len() > MANY => FAR,
-            _ => 0,
-        }
-    }
-
     fn len(&self) -> usize {
         match self {
             Value::Array(elements) => elements.len(),
