@@ -15,7 +15,7 @@ fn policy(text: &str) -> Policy {
 /// One call of `t` an hour, and any of `free`.
 fn limited() -> Policy {
     policy(
-        "{version: '1', default: deny, hide: [secret_*], tools: {t: {limits: [{counter: n, window: hour, max: 1}]}, free: {}}}",
+        "{version: '1', default: deny, hide: [secret_*], tools: {t: {limits: [{counter: n, window: hour, max: 1}]}, free: {}, checked: {require: [{path: args.a, op: exists, value: false}]}}}",
     )
 }
 
@@ -150,7 +150,10 @@ fn both_halves_make_one_decision() {
 fn a_store_that_does_not_block_is_asked_only_if_needed() {
     let engine = Engine::new(limited());
     let (dead, args) = (Remote::new(Dead, Dead), json!({}));
-    assert!(block_on(engine.decide_with(&Call::new("free", &args), &dead)).allowed());
+    for tool in ["free", "checked"] {
+        assert!(block_on(engine.decide_with(&Call::new(tool, &args), &dead)).allowed());
+        assert!(engine.policy().evaluate(&Call::new(tool, &args)).decided().is_some());
+    }
     assert_eq!(block_on(engine.decide_with(&Call::new("x", &args), &dead)).code(), Code::NotListed);
     assert_eq!(block_on(engine.decide_with(&Call::new("t", &args), &dead)).code(), Code::StoreUnavailable);
 }
@@ -194,6 +197,7 @@ fn what_cannot_be_read_denies() {
             each: {deny_if: [{path: 'args.a[*]', op: eq, value: x}]},
             below: {deny_if: [{path: args.a.b, op: eq, value: x}]},
             key: {rules: [{action: require_approval}]},
+            has: {deny_if: [{path: args.a, op: contains, value: x}]},
             other: {deny_if: [{path: args.b, op: eq, value: x}]}}}",
     );
     let engine = Engine::builder(policy).clock(clock()).build();
@@ -229,6 +233,8 @@ fn what_cannot_be_read_denies() {
         }
         assert!(engine.decide(&Call::new("other", Plain(args))).allowed(), "{tool} {args}");
     }
+    // What settles a list before it is met.
+    assert_eq!(engine.decide(&Call::new("has", Plain(&list))).code(), Code::Denied);
     let root = json!(UNREADABLE);
     assert_eq!(engine.decide(&Call::new("other", Plain(&root))).code(), Code::InvalidArgs);
     let claims = Identity::claims(Plain(&root));
@@ -278,12 +284,12 @@ fn hidden_tools_are_not_listed() {
 fn what_prints_keeps_secrets() {
     let policy = limited();
     let digest: String = policy.digest().iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(format!("{policy:?}"), format!("Policy {{ sha256: \"{digest}\", entries: 2, .. }}"));
+    assert_eq!(format!("{policy:?}"), format!("Policy {{ sha256: \"{digest}\", entries: 3, .. }}"));
     let engine = Engine::builder(policy).on_store_error(OnStoreError::Allow).clock(clock()).build();
     assert_eq!(
         format!("{engine:?}"),
         format!(
-            "Engine {{ policy: Policy {{ sha256: \"{digest}\", entries: 2, .. }}, on_store_error: Allow, .. }}"
+            "Engine {{ policy: Policy {{ sha256: \"{digest}\", entries: 3, .. }}, on_store_error: Allow, .. }}"
         )
     );
     assert_eq!(format!("{:?}", MemoryStore::new()), "MemoryStore { .. }");
@@ -316,6 +322,15 @@ fn records_say_no_more_than_asked() {
     let record = |call: &Call<'_>| engine.decide(call).audit(call, ArgsHash::Sha256);
     assert_eq!(record(&bare).to_json(), record(&empty).to_json(), "none are those of `{{}}`");
     assert!(record(&bare).keys().is_empty() && record(&bare).hash().is_some());
+    for (claims, id) in [
+        (json!({"id": "alice", "role": "x"}), Some("alice")),
+        (json!({"id": 7}), None),
+        (json!({"name": "alice"}), None),
+        (json!(["alice"]), None),
+    ] {
+        let call = Call::new("free", &args).identity(Identity::claims(&claims));
+        assert_eq!(engine.decide(&call).audit(&call, ArgsHash::None).identity(), id, "{claims}");
+    }
 }
 
 /// Clause 11: canonical arguments may have as many levels as raw ones, with a scalar in the innermost or without.

@@ -138,6 +138,7 @@ fn regex_policy(pattern: &str) -> String {
 fn reading_a_long_value_again_and_again_takes_steps() {
     let number = format!("{{\"a\":{}}}", "7".repeat(4_000_000));
     let escaped = format!("{{\"a\":\"{}\"}}", "\\u0061".repeat(600_000));
+    let plain = format!("{{\"a\":\"{}\"}}", "a".repeat(4_000_000));
     let neq = |count: usize, operand: &str| {
         let tests = vec![format!("{{path: args.a, op: neq, value: {operand}}}"); count].join(", ");
         format!("{{version: '1', default: deny, tools: {{t: {{require: [{tests}]}}}}}}")
@@ -150,6 +151,8 @@ fn reading_a_long_value_again_and_again_takes_steps() {
         (neq(1, "7"), &number, Code::Allowed),
         (neq(8, "7"), &number, Code::InvalidArgs),
         (neq(8, "x"), &escaped, Code::InvalidArgs),
+        (neq(1, "x"), &plain, Code::Allowed),
+        (neq(8, "x"), &plain, Code::InvalidArgs),
         (index, &number, Code::InvalidArgs),
     ] {
         let policy = Policy::from_yaml(&policy).unwrap();

@@ -135,6 +135,23 @@ fn a_table_that_stays_empty_goes() {
 }
 
 #[test]
+fn a_crowd_that_is_gone_gives_its_room_back() {
+    let (store, counter) = (MemoryStore::new(), fixed(Window::Minute));
+    let bytes = || (0..SHARDS).map(|shard| store.lock(shard).bytes()).sum::<usize>();
+    let mut after = Vec::new();
+    // A window with many, then some with a few in every shard: the first of them keeps room for as many again.
+    for (minute, calls) in [50_000, 640, 640, 640].into_iter().enumerate() {
+        for who in 0..calls {
+            let slots = [slot(&counter, &format!("{who}"), Some(1), 1)];
+            store.reserve(&batch(slots), at(minute as i64 * 60_000)).unwrap();
+        }
+        after.push(bytes());
+    }
+    assert!(after[1] > after[0] / 4, "{after:?}");
+    assert!(after[2] < after[0] / 20 && after[3] <= after[2] * 2, "{after:?}");
+}
+
+#[test]
 fn a_million_identities_cost_less_than_a_hundred_bytes_each() {
     // Counted, not sampled: the tables say how much they allocated; each key is rounded up as a malloc with an 8-byte
     // header and 16-byte steps does (32 bytes at least), which is the costliest one in common use.

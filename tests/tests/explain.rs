@@ -1,0 +1,103 @@
+//! What an explanation says of each check: its kind, what came of it, and why.
+
+use std::sync::Arc;
+
+use callgate::*;
+use serde_json::{Value, json};
+
+fn engine(policy: &str) -> Engine {
+    let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_763_719_200_000)));
+    Engine::builder(policy.parse().unwrap_or_else(|error| panic!("{error}"))).clock(clock).build()
+}
+
+/// The outermost checks of a call, as they would be shown.
+fn shown(engine: &Engine, tool: &str, args: &Value) -> Vec<String> {
+    let explanation = engine.explain(&Call::new(tool, args));
+    let line = |check: &Check| {
+        let why = check.why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
+        format!("{}: {}: {}{why}", check.pointer, check.what, check.outcome)
+    };
+    explanation.checks.iter().map(line).collect()
+}
+
+#[test]
+fn every_kind_of_rule_says_what_it_does() {
+    let engine = engine(
+        "{version: '1', default: deny, tools: {
+            permit: {require: [{path: args.a, op: eq, value: 1}]},
+            block: {deny_if: [{path: args.a, op: eq, value: 1}]},
+            named: {rules: [{name: big, action: deny, conditions: [{path: args.a, op: eq, value: 1}]}]},
+            ask: {rules: [{action: require_approval, conditions: [{path: args.a, op: eq, value: 1}]}]},
+            count: {rules: [{name: rate, rate_limit: 1/hour}]},
+            state: {rules: [{action: deny, conditions: [{path: args.a, op: eq, value: 1}, {path: state.count._rate_hour, op: gt, value: 0}]}]}}}",
+    );
+    let resets = "maximum 1, resets at 2025-11-21T11:00:00.000Z";
+    for (tool, a, expected) in [
+        ("permit", 1, vec!["/tools/permit/require/0: permit: passes".to_owned()]),
+        ("permit", 2, vec!["/tools/permit/require/0: permit: denies".to_owned()]),
+        ("block", 1, vec!["/tools/block/deny_if/0: deny: denies".to_owned()]),
+        ("block", 2, vec!["/tools/block/deny_if/0: deny: does not act".to_owned()]),
+        ("named", 1, vec!["/tools/named/rules/0: deny \"big\": denies".to_owned()]),
+        ("ask", 1, vec!["/tools/ask/rules/0: require_approval: asks for approval".to_owned()]),
+        ("ask", 2, vec!["/tools/ask/rules/0: require_approval: does not act".to_owned()]),
+        ("state", 2, vec!["/tools/state/rules/0: deny: does not act".to_owned()]),
+        (
+            "state",
+            1,
+            vec![
+                "/tools/state/rules/0: deny: acts if its counters say so".to_owned(),
+                format!(": counter count._rate_hour: read (holds 0 with this call, {resets})"),
+                "/tools/state/rules/0/conditions/1: state.count._rate_hour gt 0: fails (the counter reads 0)"
+                    .to_owned(),
+            ],
+        ),
+        (
+            "count",
+            1,
+            vec![
+                "/tools/count/rules/0: permit \"rate\": counts".to_owned(),
+                format!(": counter count._rate_hour: charged (holds 1 with this call, {resets})"),
+            ],
+        ),
+    ] {
+        assert_eq!(shown(&engine, tool, &json!({"a": a})), expected);
+    }
+    assert!(engine.evaluate("count", &json!({}), &Identity::absent()).allowed());
+    assert_eq!(
+        shown(&engine, "count", &json!({}))[1..],
+        [
+            format!(": counter count._rate_hour: charged (holds 1 without this call, {resets})"),
+            "/tools/count/rules/0: bound: denies (would hold at 2025-11-21T11:00:00.000Z if nothing else happened)"
+                .to_owned(),
+        ]
+    );
+}
+
+/// Why a list comes to what it does: the reason of the element that made it so.
+#[test]
+fn a_list_gives_the_reason_of_what_settled_it() {
+    let engine = engine(
+        "{version: '1', default: deny, tools: {t: {require: [{path: 'args.l[*].v', op: eq, value: x}]}}}",
+    );
+    let item = |v: Value| json!({"v": v});
+    for (list, outcome, why) in [
+        (json!([item(json!("x"))]), "holds", None),
+        (json!([item(json!("x")), item(json!("x"))]), "holds", None),
+        (
+            json!([item(json!("x")), item(json!(5)), json!("x")]),
+            "unknown",
+            Some("the value is of another type"),
+        ),
+        (
+            json!([item(json!("x")), json!("x"), item(json!(5))]),
+            "unknown",
+            Some("the path steps into a value of another type"),
+        ),
+        (json!([]), "holds", Some("there is no element")),
+    ] {
+        let args = json!({"l": list});
+        let explanation = engine.explain(&Call::new("t", &args));
+        let check = &explanation.checks[0].checks[0];
+        assert_eq!((check.outcome.as_str(), check.why.as_deref()), (outcome, why), "{list}");
+    }
+}
