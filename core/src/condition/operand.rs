@@ -332,3 +332,21 @@ impl List {
         Ok(whole)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_prints_as_it_is_written() {
+        let texts =
+            |texts: &[&str]| texts.iter().map(|text| Operand::String((*text).into())).collect::<Vec<_>>();
+        let few = texts(&["b", "", "a word of many bytes", "a\"", "b"]);
+        let mixed = vec![Operand::Bool(true), Operand::String("x".into()), Operand::Null];
+        let many = texts(&["z", "y", "x", "w", "v", "u", "t", "s", "r"]);
+        for members in [few, mixed, many, vec![]] {
+            let written = Operand::Array(members.clone().into()).to_string();
+            assert_eq!(List::new(members.into()).to_string(), written);
+        }
+    }
+}

@@ -79,6 +79,7 @@ pub(super) fn compile(
         warnings: Box::default(),
     };
     compiled.rules.shrink_to_fit();
+    let some_are_empty = compiled.entries.iter().any(|entry| entry.steps.is_empty());
     let mut merged = 0_usize;
     for (name, tool) in names.iter_mut() {
         let mut entries = Found::from_slice(&tool.entries);
@@ -104,9 +105,11 @@ pub(super) fn compile(
         tool.standing = hidden.map_or_else(|| compiled.standing(&entries), Standing::Hidden);
         entries.extend_from_slice(&compiled.everywhere);
         // What has no rules has nothing to say.
-        entries.retain(|entry| {
-            compiled.entries.get(*entry as usize).is_some_and(|entry| !entry.steps.is_empty())
-        });
+        if some_are_empty {
+            entries.retain(|entry| {
+                compiled.entries.get(*entry as usize).is_some_and(|entry| !entry.steps.is_empty())
+            });
+        }
         // Of most names it is what they have already.
         if *tool.entries != *entries {
             tool.entries = entries.as_slice().into();
