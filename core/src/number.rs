@@ -43,13 +43,13 @@ const MICRO_DIGITS: i64 = 6;
 /// Digits that decide whether a decimal rounds to infinity or to zero: half of the least double has 752.
 const DECISIVE_DIGITS: usize = 800;
 /// The powers of ten in `u64`.
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const TENS: [u64; 20] = {
-    let mut tens = [1; 20];
-    let mut at = 1;
-    while at < tens.len() {
-        tens[at] = tens[at - 1] * 10;
-        at += 1;
+    let (mut tens, mut ten) = ([1; 20], 1_u64);
+    let mut rest: &mut [u64] = &mut tens;
+    while let Some((first, after)) = rest.split_first_mut() {
+        *first = ten;
+        ten = ten.saturating_mul(10);
+        rest = after;
     }
     tens
 };
