@@ -67,6 +67,13 @@ pub(super) fn too_deep(span: Span) -> Problem {
 /// Says what granit-parser found wrong, in the words of somebody who writes a policy.
 pub(super) fn syntax_error(text: &str, error: &ScanError) -> Problem {
     let start = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
+    // A tab that ends a text of several lines is reported where the text begins.
+    let start = start.saturating_add(match error.kind() {
+        ErrorKind::TabInPlainScalar | ErrorKind::TabInIndentation | ErrorKind::TabInBlockIndentation => {
+            indenting_tab(text.get(start..).unwrap_or_default()).unwrap_or(0)
+        }
+        _ => 0,
+    });
     let rest = text.get(start..).unwrap_or_default();
     let span = Span::new(start, start.saturating_add(rest.chars().next().map_or(0, char::len_utf8)));
     if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
@@ -80,6 +87,21 @@ pub(super) fn syntax_error(text: &str, error: &ScanError) -> Problem {
     let tab_indents = line.get(..indent_end).is_some_and(|indent| indent.contains('\t'));
     let help = if tab_indents { Some("indent with spaces: YAML takes no tabs there") } else { help };
     Problem { code: "syntax", span, message, help: help.map(str::to_owned) }
+}
+
+/// The first tab in the indentation of a line of `rest`, unless it begins with one.
+fn indenting_tab(rest: &str) -> Option<usize> {
+    if rest.starts_with('\t') {
+        return None;
+    }
+    rest.match_indices('\n').find_map(|(end, _)| {
+        let begin = end.saturating_add(1);
+        let line = rest.get(begin..)?;
+        let tab = line
+            .find(|char| char != ' ')
+            .filter(|at| line.get(*at..).is_some_and(|line| line.starts_with('\t')))?;
+        Some(begin.saturating_add(tab))
+    })
 }
 
 /// `rest` is the document from the error on.

@@ -303,7 +303,7 @@ fn syntax_errors_have_a_place_and_help() {
         assert!(all.contains(help), "{all}");
     };
     help("a:\n\tb: 1\n", "2:2 syntax", "spaces");
-    help("a:\n  - b\n\t- c\n", "2:5 syntax", "spaces");
+    help("a:\n  - b\n\t- c\n", "3:1 syntax", "spaces");
     help("é: [1, 2\n", "1:4 syntax", "`[` is never closed");
     help("a: [1}\n", "1:4 syntax", "`[` is closed by `}`");
     help("a: ]\n", "1:4 syntax", "`]` closes nothing");
