@@ -127,7 +127,7 @@ impl Test {
         if let ([Segment::Name(name)], Root::Args, Some(args)) =
             (&*self.path.segments, self.path.root, facts.args)
         {
-            facts.steps.take(Steps::of_hops(args.hops()))?;
+            facts.steps.take_look_up(args)?;
             let reached = args.step(name)?;
             if let (false, Reached::Value(value)) = (S::REPORTS, &reached)
                 && let Some(outcome) = self.operator.test_at_once(value, &facts.steps)

@@ -63,7 +63,7 @@ impl Operand {
                 }
                 let mut whole = Outcome::Holds;
                 for (name, operand) in operands {
-                    steps.take(Steps::of_hops(value.hops()))?;
+                    steps.take_look_up(value)?;
                     whole = match value.member(name)? {
                         Some(member) => Quantifier::All.with(whole, operand.equals(&member, steps)?),
                         None => Outcome::Fails,

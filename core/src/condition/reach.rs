@@ -105,7 +105,7 @@ fn walk<V: View>(
 fn step<V: View>(value: &V, segment: &Segment, steps: &Steps) -> Result<Reached<V>, Unreadable> {
     let index = match segment {
         Segment::Name(name) | Segment::Quoted(name) => {
-            steps.take(Steps::of_hops(value.hops()))?;
+            steps.take_look_up(value)?;
             return value.step(name);
         }
         Segment::Index(index) => Some(*index),

@@ -5,6 +5,9 @@ use std::cell::Cell;
 use crate::ceilings::CALL_STEPS;
 use crate::view::{Unreadable, View};
 
+/// With fewer steps left, a call has made many look-ups, and each is asked how long it takes.
+const LATE: u64 = CALL_STEPS - 4_096;
+
 /// What is left of the steps of one call.
 #[derive(Debug)]
 pub(crate) struct Steps(Cell<u64>);
@@ -41,6 +44,13 @@ impl Steps {
             }
             None => Err(Unreadable::TooLarge),
         }
+    }
+
+    /// Takes the steps of looking a member up.
+    #[inline(always)]
+    pub(crate) fn take_look_up<V: View>(&self, value: &V) -> Result<(), Unreadable> {
+        self.take(Self::of_hops(value.hops()))?;
+        if self.0.get() < LATE { self.take(Self::of_hops(value.hops_among_many())) } else { Ok(()) }
     }
 
     /// Takes the steps of looking at a string once.

@@ -145,6 +145,12 @@ pub trait View: Sized {
         0
     }
 
+    /// [`View::hops`] of a search for a member that only takes long among many. Not asked for before a call has made many
+    /// look-ups: to ask takes as long as a look-up among few.
+    fn hops_among_many(&self) -> usize {
+        0
+    }
+
     /// Number of elements of an array or of members of an object; 0 for anything else.
     fn len(&self) -> usize;
 
