@@ -158,3 +158,19 @@ fn many_counters_are_found_again_and_take_steps() {
     let engine = Engine::new(policy(&json!({"limits": limits(13_000)})));
     assert_eq!(engine.decide_json(&Call::new("t", "{}")).code(), Code::InvalidArgs);
 }
+
+/// Looking among many members of a value takes longer than among few, which a call that looks often pays for.
+#[test]
+fn look_ups_among_many_members_take_steps() {
+    let members = |count: usize| -> Value {
+        Value::Object((0..count).map(|number| (format!("k{number}"), Value::from(1))).collect())
+    };
+    let tests = |count| deny_if(count, "args.absent", "eq", Value::from(7));
+    for (what, count, args, expected) in [
+        ("often among few", 60_000, members(4_096), Code::Allowed),
+        ("often among many", 60_000, members(4_097), Code::InvalidArgs),
+        ("seldom among many", 30_000, members(4_097), Code::Allowed),
+    ] {
+        assert_eq!(of_value(&tests(count), &args), expected, "{what}");
+    }
+}

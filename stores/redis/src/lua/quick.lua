@@ -20,7 +20,8 @@ if usual == 1 then
     else
       redis.call('DECRBY', KEYS[1], ARGV[2])
       if sum < 2 ^ 53 then
-        -- Refused, and the reply is the one of `decide.lua`.
+        -- Refused, and the reply is the one of `decide.lua`. The window stands in the only slot's terms: behind the 10 numbers
+        -- of both heads and the charge, the maximum and the kind of that slot.
         local start, ends = struct.unpack('>dd', arg, 121)
         local clock, held = redis.call('TIME'), sum - by
         local now = clock[1] * 1000 + math.floor(clock[2] / 1000)

@@ -146,6 +146,30 @@ fn the_short_way_undoes_what_does_not_fit() {
     }
 }
 
+/// A refusal by the short way says what the long one says, which is how it is explained.
+#[test]
+fn the_short_way_refuses_as_the_long_one_does() {
+    let server = Server::start();
+    let engine = engine(&server, 1, "366d", 3);
+    let call = callgate::Call::without_args("t");
+    for _ in 0..3 {
+        assert!(engine.decide(&call).allowed());
+    }
+    server.ask(&["CONFIG", "RESETSTAT"]);
+    let refused = engine.decide(&call);
+    assert_eq!((calls(&server, "incrby"), calls(&server, "get")), (1, 0), "by the short way");
+    let explained = engine.explain(&call).decision;
+    assert_eq!(calls(&server, "get"), 1, "by the long way");
+    assert_eq!(refused.code(), callgate::Code::LimitExceeded);
+    let seen = |decision: &callgate::Decision<'_>| -> Vec<_> {
+        decision.counters().map(|counter| (counter.used(), counter.resets_at(), counter.charged())).collect()
+    };
+    assert_eq!(seen(&refused), seen(&explained));
+    // A second may end between the two.
+    let [short, long] = [&refused, &explained].map(|decision| decision.retry_after().unwrap());
+    assert!(short == long || short == long + 1, "{short} and {long}");
+}
+
 /// A counter that was given back is like one that was never charged, and still ends.
 #[test]
 fn what_was_given_back_leaves_no_key_that_stays() {
