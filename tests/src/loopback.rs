@@ -148,6 +148,65 @@ impl AsyncTransport<Spoken> for Loop {
     }
 }
 
+/// A protocol and a wire that answer every question with one answer, whatever was asked; or fail, and where.
+#[derive(Debug, Clone)]
+pub struct OneAnswer {
+    says: Result<Answer, StoreError>,
+    fails: Point,
+}
+
+/// Where a question to a store can fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Point {
+    /// It cannot be asked.
+    Request,
+    /// Nothing comes back.
+    Wire,
+    /// What comes back is an error.
+    Reply,
+}
+
+impl OneAnswer {
+    /// The answer.
+    pub fn answers(answer: Answer) -> Self {
+        Self { says: Ok(answer), fails: Point::Reply }
+    }
+
+    /// The failure, at that point.
+    pub fn fails(error: StoreError, fails: Point) -> Self {
+        Self { says: Err(error), fails }
+    }
+
+    fn at(&self, point: Point) -> Result<(), StoreError> {
+        if self.fails == point { self.says.clone().map(|_| ()) } else { Ok(()) }
+    }
+}
+
+impl Protocol for OneAnswer {
+    type Request = ();
+    type Reply = ();
+
+    fn request(&self, _of: Question<'_, '_>, _now: Timestamp, _at: Timestamp) -> Result<(), StoreError> {
+        self.at(Point::Request)
+    }
+
+    fn answer(&self, _to: Question<'_, '_>, _at: Timestamp, (): ()) -> Result<Answer, StoreError> {
+        self.says.clone()
+    }
+}
+
+impl Transport<OneAnswer> for OneAnswer {
+    fn carry(&self, (): ()) -> Result<(), StoreError> {
+        self.at(Point::Wire)
+    }
+}
+
+impl AsyncTransport<OneAnswer> for OneAnswer {
+    fn carry(&self, (): ()) -> StoreFuture<'_, ()> {
+        Box::pin(async { self.at(Point::Wire) })
+    }
+}
+
 /// In-memory counters behind the wire.
 pub fn store() -> Remote<Spoken, Loop> {
     Remote::new(Spoken, Loop::default())

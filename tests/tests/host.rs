@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callgate::*;
-use callgate_tests::loopback::block_on;
+use callgate_tests::loopback::{OneAnswer, Point, block_on};
 use callgate_tests::plain::{Plain, UNREADABLE};
 use serde_json::{Value, json};
 
@@ -82,10 +82,7 @@ fn a_batch_that_nobody_answers_is_the_hosts_choice() {
         let mut decision = pending.unanswered(choice);
         assert_eq!((decision.effect(), decision.code()), (effect, Code::StoreUnavailable));
         assert!(decision.take_reservation().is_none(), "nothing was charged");
-        let engine = Engine::builder(policy.clone())
-            .store(Arc::new(Remote::new(Dead, Dead)))
-            .on_store_error(choice)
-            .build();
+        let engine = Engine::builder(policy.clone()).store(Arc::new(dead())).on_store_error(choice).build();
         let completed = engine.complete(policy.evaluate(&Call::new("t", &args)));
         assert_eq!(completed.to_json(), decision.to_json());
     }
@@ -98,37 +95,10 @@ fn a_batch_that_nobody_answers_is_the_hosts_choice() {
     assert_eq!(owned.clone().policy().digest(), policy.digest());
 }
 
-/// A protocol over a wire that carries nothing.
-struct Dead;
-
-impl Protocol for Dead {
-    type Request = ();
-    type Reply = ();
-
-    fn request(
-        &self,
-        _question: Question<'_, '_>,
-        _now: Timestamp,
-        _at: Timestamp,
-    ) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn answer(&self, _question: Question<'_, '_>, _at: Timestamp, (): ()) -> Result<Answer, StoreError> {
-        Err(StoreError::permanent("nothing was carried"))
-    }
-}
-
-impl Transport<Dead> for Dead {
-    fn carry(&self, (): ()) -> Result<(), StoreError> {
-        Err(StoreError::transient("the line is dead"))
-    }
-}
-
-impl AsyncTransport<Dead> for Dead {
-    fn carry(&self, (): ()) -> StoreFuture<'_, ()> {
-        Box::pin(async { Err(StoreError::transient("the line is dead")) })
-    }
+/// A store that does not answer.
+fn dead() -> Remote<OneAnswer, OneAnswer> {
+    let dead = OneAnswer::fails(StoreError::transient("the line is dead"), Point::Wire);
+    Remote::new(dead.clone(), dead)
 }
 
 /// What is charged in halves is charged: the second call is refused, and a policy of the same text is another one.
@@ -149,7 +119,7 @@ fn both_halves_make_one_decision() {
 #[test]
 fn a_store_that_does_not_block_is_asked_only_if_needed() {
     let engine = Engine::new(limited());
-    let (dead, args) = (Remote::new(Dead, Dead), json!({}));
+    let (dead, args) = (dead(), json!({}));
     for tool in ["free", "checked"] {
         assert!(block_on(engine.decide_with(&Call::new(tool, &args), &dead)).allowed());
         assert!(engine.policy().evaluate(&Call::new(tool, &args)).decided().is_some());

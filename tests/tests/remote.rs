@@ -7,7 +7,7 @@ use callgate::{
     Policy, Protocol, Question, Remote, Store, StoreError, StoreFuture, Timestamp, Transport,
 };
 use callgate_store_contract::{Subject, TimeKept, check};
-use callgate_tests::loopback::{Blocking, Polled, block_on, store};
+use callgate_tests::loopback::{Blocking, OneAnswer, Point, Polled, block_on, store};
 use serde_json::json;
 
 /// Either way to ask.
@@ -35,52 +35,13 @@ fn a_store_behind_a_wire_keeps_the_contract_without_blocking() {
     check(&Behind { polled: true });
 }
 
-/// A protocol and a wire that answer every question with one answer, whatever was asked; or do not ask at all.
-#[derive(Debug, Clone)]
-struct Always(Result<Answer, StoreError>);
-
-impl Protocol for Always {
-    type Request = ();
-    type Reply = Result<Answer, StoreError>;
-
-    fn request(
-        &self,
-        _question: Question<'_, '_>,
-        _now: Timestamp,
-        _at: Timestamp,
-    ) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn answer(
-        &self,
-        _question: Question<'_, '_>,
-        _at: Timestamp,
-        reply: Self::Reply,
-    ) -> Result<Answer, StoreError> {
-        reply
-    }
-}
-
-impl Transport<Always> for Always {
-    fn carry(&self, _request: ()) -> Result<Result<Answer, StoreError>, StoreError> {
-        Ok(self.0.clone())
-    }
-}
-
-impl AsyncTransport<Always> for Always {
-    fn carry(&self, _request: ()) -> StoreFuture<'_, Result<Answer, StoreError>> {
-        Box::pin(async { Ok(self.0.clone()) })
-    }
-}
-
 /// An answer to another question is no answer: whether the batch was taken is not known (spec 8.11).
 #[test]
 fn an_answer_to_another_question_is_an_error() {
     let (batch, now) = (Batch::default(), Timestamp::from_millis(0));
     let outcome = MemoryStore::new().reserve(&batch, now).unwrap();
     for answer in [Answer::Outcome(outcome), Answer::Refunded, Answer::Purged(7)] {
-        let always = Always(Ok(answer.clone()));
+        let always = OneAnswer::answers(answer.clone());
         let remote = Remote::new(always.clone(), always);
         let fits = |kind: &str| match &answer {
             Answer::Outcome(_) => kind == "outcome",
@@ -108,7 +69,6 @@ fn an_answer_to_another_question_is_an_error() {
                 }
             }
         }
-        assert!(remote.protocol().0.is_ok() && remote.transport().0.is_ok());
     }
 }
 
@@ -206,14 +166,16 @@ fn explaining_and_releasing_go_over_the_wire() {
     block_on(engine.release_with(first.take_reservation().unwrap(), &other)).unwrap();
     assert!(block_on(engine.decide_with(&call, &other)).allowed());
 
-    let dead = Always(Err(StoreError::transient("the line is dead")));
-    let engine =
-        Engine::builder(policy).clock(clock).store(Arc::new(Remote::new(dead.clone(), dead.clone()))).build();
-    let explanation = engine.explain(&call);
-    assert_eq!(explanation.decision.code(), Code::StoreUnavailable);
-    let last = explanation.checks.last().unwrap();
-    assert_eq!((last.what.as_str(), last.outcome.as_str()), ("counters", "unavailable"));
-    assert_eq!(last.why.as_deref(), Some("the line is dead"));
-    let remote = Remote::new(dead.clone(), dead);
-    assert_eq!(block_on(engine.decide_with(&call, &remote)).code(), Code::StoreUnavailable);
+    for point in [Point::Request, Point::Wire, Point::Reply] {
+        let dead = OneAnswer::fails(StoreError::transient("the line is dead"), point);
+        let remote = || Remote::new(dead.clone(), dead.clone());
+        let engine = Engine::builder(policy.clone()).clock(clock.clone()).store(Arc::new(remote())).build();
+        assert_eq!(engine.decide(&call).code(), Code::StoreUnavailable, "{point:?}");
+        let explanation = engine.explain(&call);
+        assert_eq!(explanation.decision.code(), Code::StoreUnavailable, "{point:?}");
+        let last = explanation.checks.last().unwrap();
+        assert_eq!((last.what.as_str(), last.outcome.as_str()), ("counters", "unavailable"));
+        assert_eq!(last.why.as_deref(), Some("the line is dead"));
+        assert_eq!(block_on(engine.decide_with(&call, &remote())).code(), Code::StoreUnavailable);
+    }
 }
