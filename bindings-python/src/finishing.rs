@@ -5,13 +5,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callgate::{Amount, AsyncStore, SettleError};
-use callgate_host::carry;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use crate::error;
 use crate::in_force::Replaceable;
-use crate::pending::hand_over;
+use crate::pending::carry_and_wake;
 
 type Finished = Result<(), SettleError>;
 
@@ -74,18 +73,9 @@ impl Finishing {
         drop(state);
         let ask = finish_with(finishing.engine.clone(), held, finishing.actual, store);
         let this = slf.clone().unbind();
-        let then = move |finished: Option<Finished>| {
-            hand_over(|py| {
-                if let Some(finished) = finished {
-                    *this.get().state() = State::Answered(finished);
-                }
-                if let Err(error) = wake.call0(py) {
-                    error.write_unraisable(py, None);
-                }
-            });
-        };
+        let keep = move |finished| *this.get().state() = State::Answered(finished);
         // Without a thread nobody would wake the caller: `finish` then says so at once.
-        carry(ask, then).is_ok()
+        carry_and_wake(ask, keep, wake)
     }
 
     /// Asks the store, unless it was asked, which may wait, and tells what came of it. Once.

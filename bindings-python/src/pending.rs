@@ -192,18 +192,13 @@ impl PendingCall {
         drop(state);
         let ask = held.decide_with(store, now, slf.get().engine.get().on_store_error());
         let pending = slf.clone().unbind();
-        let then = move |decision: Option<Option<Decided>>| {
-            hand_over(|py| {
-                if let Some(decision) = decision.flatten() {
-                    pending.get().answered(decision);
-                }
-                if let Err(error) = wake.call0(py) {
-                    error.write_unraisable(py, None);
-                }
-            });
+        let keep = move |decision: Option<Decided>| {
+            if let Some(decision) = decision {
+                pending.get().answered(decision);
+            }
         };
         // Without a thread nobody would wake the caller: `decide` then says so at once.
-        carry(ask, then).is_ok()
+        carry_and_wake(ask, keep, wake)
     }
 
     /// Asks the store, unless it was asked, which may wait, and decides. Once.
@@ -229,8 +224,28 @@ static CLOSED: AtomicBool = AtomicBool::new(false);
 /// The process in which a thread that Python did not make is about to hold the GIL, or holds it; 0 if none does.
 static INSIDE: AtomicU32 = AtomicU32::new(0);
 
+/// Does `work` without blocking, keeps what came of it, and calls `wake`, both with the GIL on another thread. False if there
+/// can be no thread, and so no call. Where the work panicked, nothing is kept.
+pub(crate) fn carry_and_wake<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+    keep: impl FnOnce(T) + Send + 'static,
+    wake: Py<PyAny>,
+) -> bool {
+    let then = move |done: Option<T>| {
+        hand_over(|py| {
+            if let Some(done) = done {
+                keep(done);
+            }
+            if let Err(error) = wake.call0(py) {
+                error.write_unraisable(py, None);
+            }
+        });
+    };
+    carry(work, then).is_ok()
+}
+
 /// Runs `work` with the GIL, unless the interpreter is shutting down: a thread that waits for the GIL then never comes back.
-pub(crate) fn hand_over(work: impl FnOnce(Python<'_>)) {
+fn hand_over(work: impl FnOnce(Python<'_>)) {
     INSIDE.store(std::process::id(), Ordering::SeqCst);
     if !CLOSED.load(Ordering::SeqCst) {
         let _ = Python::try_attach(work);
