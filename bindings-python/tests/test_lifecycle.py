@@ -1,0 +1,156 @@
+"""An engine's life: collected, watching a file, and in a process that forks."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import threading
+import weakref
+from pathlib import Path
+from typing import Any
+
+import callgate
+import pytest
+from test_engine import NOW, POLICY, engine
+
+
+def test_an_engine_in_a_cycle_is_collected() -> None:
+    class Server:
+        def __init__(self) -> None:
+            self.engine = engine(on_decision=self.audit)
+
+        def audit(self, record: callgate.AuditRecord) -> None: ...
+
+    server = Server()
+    gone = weakref.ref(server)
+    del server
+    gc.collect()
+    assert gone() is None
+
+
+# Reloading
+
+
+def test_watching_a_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(POLICY)
+    news: list[Any] = []
+    heard = threading.Condition()
+
+    def on_reload(change: callgate.Policy | Exception) -> None:
+        with heard:
+            news.append(change)
+            heard.notify()
+
+    def wait_for(count: int) -> Any:
+        with heard:
+            assert heard.wait_for(lambda: len(news) >= count, 30)
+        return news[count - 1]
+
+    with caplog.at_level(logging.INFO, "callgate"):
+        subject = callgate.Engine.from_file(path, watch=0.05, on_reload=on_reload)
+        assert not subject.visible("secret")
+        old = subject.policy.digest
+        path.write_text("tools: [")
+        assert isinstance(wait_for(1), callgate.PolicyError)
+        assert subject.policy.digest == old and not subject.visible("secret")
+        path.write_text(POLICY.replace("hide: [secret]\n", ""))
+        changed = wait_for(2)
+        assert changed.digest == subject.policy.digest != old and subject.visible("secret")
+        subject.close()
+    assert "the old one stays in force" in caplog.text and "policy reloaded from" in caplog.text
+
+
+def test_dropping_a_watched_engine_waits_for_no_one(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(POLICY)
+    entered = threading.Event()
+
+    def on_reload(change: object) -> None:
+        entered.set()
+
+    for turn in range(5):
+        entered.clear()
+        subject = callgate.Engine.from_file(path, watch=0.01, on_reload=on_reload)
+        path.write_text(f"{POLICY}\n# {turn}\n")
+        assert entered.wait(30)
+        # The watcher's thread may want the GIL at this moment.
+        del subject
+        gc.collect()
+
+
+# Forks
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_forks(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(POLICY)
+    reader, writer = os.pipe()
+    child_pid = 0
+    heard = threading.Event()
+
+    def on_reload(change: object) -> None:
+        heard.set()
+
+    subject = callgate.Engine.from_file(path, watch=0.05, on_reload=on_reload, clock=callgate.ManualClock(NOW))
+    assert subject.evaluate("pay", {"amount": 60}).allowed
+    child_pid = os.fork()
+    if child_pid == 0:
+        try:
+            # In-memory counters are a copy: what the parent charged before counts, what it charges later does not.
+            first = subject.evaluate("pay", {"amount": 40}).allowed
+            second = subject.evaluate("pay", {"amount": 1}).allowed
+            path.write_text(POLICY.replace("hide: [secret]\n", ""))
+            reloaded = heard.wait(30) and subject.visible("secret")
+            del subject
+            os.write(writer, json.dumps([first, second, reloaded]).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as answers:
+        answer = answers.read()
+    os.waitpid(child_pid, 0)
+    assert json.loads(answer) == [True, False, True]
+    assert subject.evaluate("pay", {"amount": 40}).allowed
+    assert heard.wait(30), "the parent's own watcher goes on"
+    subject.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_sqlite_counters_are_shared_with_a_forked_process(tmp_path: Path) -> None:
+    policy = "version: '1'\ndefault: deny\ntools: {pay: {limits: [{counter: n, window: month, max: 3}]}}"
+    store = f"sqlite://{tmp_path}/counters.db"
+
+    def opened() -> callgate.Engine:
+        return callgate.Engine.from_str(policy, store=store, timeout=30, clock=callgate.ManualClock(NOW))
+
+    subject = opened()
+    assert subject.evaluate("pay").allowed
+    answer_reader, answer_writer = os.pipe()
+    closed_reader, closed_writer = os.pipe()
+    child_pid = os.fork()
+    if child_pid == 0:
+        try:
+            first = subject.evaluate("pay").allowed
+            os.write(answer_writer, b"1" if first else b"0")
+            # The parent closes the file, as the last one that had it open before the fork: the child's hold on it must be
+            # its own, or the log would be taken away under it.
+            os.read(closed_reader, 1)
+            for _ in range(2):
+                os.write(answer_writer, b"1" if subject.evaluate("pay").allowed else b"0")
+        finally:
+            os._exit(0)
+    os.close(answer_writer)
+    assert os.read(answer_reader, 1) == b"1"
+    del subject
+    gc.collect()
+    os.write(closed_writer, b"x")
+    with os.fdopen(answer_reader) as answers:
+        assert answers.read() == "10"
+    os.waitpid(child_pid, 0)
+    decision = opened().evaluate("pay")
+    assert not decision.allowed
+    assert decision.counters[0].used == 3
