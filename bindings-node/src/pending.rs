@@ -2,8 +2,11 @@
 //!
 //! In: a call that was read whole. Out: the decision, to the thread of JS. Must not touch JS while it computes.
 
+use std::future::Future;
+
 use callgate::{Approval, Identity};
 use callgate_host::carry;
+use napi::bindgen_prelude::ToNapiValue;
 use napi::{Env, JsValue, Task, Unknown};
 
 use crate::decide::{Answer, Args, Given, Hash, decide, decide_with};
@@ -40,12 +43,8 @@ impl Pending {
         let Some(unblocking) = self.plan.unblocking.clone() else {
             return Ok(env.spawn(self)?.promise_object().to_unknown());
         };
-        let (deferred, promise) = env.create_deferred()?;
         let decide = async move { decide_with(&self.plan, self.given(), &unblocking).await };
-        carry(decide, move |answer| {
-            deferred.resolve(move |_: Env| answer.ok_or_else(undecided));
-        })?;
-        Ok(promise.to_unknown())
+        carried(env, decide, |answer| answer.ok_or_else(undecided))
     }
 
     fn given(&self) -> Given<'_, &Snapshot, &Snapshot> {
@@ -64,6 +63,17 @@ impl Pending {
             audit: self.audit.clone(),
         }
     }
+}
+
+/// The promise of what `work` comes to, which waits without blocking anything; `then` is given nothing if it panicked.
+pub(crate) fn carried<T: Send + 'static, R: ToNapiValue + 'static>(
+    env: &Env,
+    work: impl Future<Output = T> + Send + 'static,
+    then: impl FnOnce(Option<T>) -> napi::Result<R> + Send + 'static,
+) -> napi::Result<Unknown<'_>> {
+    let (deferred, promise) = env.create_deferred()?;
+    carry(work, move |done| deferred.resolve(move |_: Env| then(done)))?;
+    Ok(promise.to_unknown())
 }
 
 fn undecided() -> napi::Error {

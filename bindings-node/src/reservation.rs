@@ -7,11 +7,11 @@ use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 
 use callgate::{Amount, Engine, Number, Reservation as Charges, SettleError, StoreError};
-use callgate_host::carry;
 use napi::{Env, Error, JsValue as _, Task, Unknown};
 
 use crate::clock;
 use crate::engine::Unblocking;
+use crate::pending::carried;
 use crate::plan::Planned;
 
 /// An error whose status is the code that JS shows.
@@ -79,15 +79,11 @@ impl Finishing {
         let Some(unblocking) = self.plan.unblocking.clone() else {
             return Ok(env.spawn(self)?.promise_object().to_unknown());
         };
-        let (deferred, promise) = env.create_deferred()?;
         let finish = async move { self.finish_with(&unblocking).await.err() };
-        carry(finish, move |failed| {
-            deferred.resolve(move |_: Env| match failed {
-                Some(failed) => Ok(failed.map(parts)),
-                None => Err(napi::Error::from_reason("the charges could not be given back")),
-            });
-        })?;
-        Ok(promise.to_unknown())
+        carried(env, finish, |failed| match failed {
+            Some(failed) => Ok(failed.map(parts)),
+            None => Err(napi::Error::from_reason("the charges could not be given back")),
+        })
     }
 
     async fn finish_with(mut self, unblocking: &Unblocking) -> Result<(), Failure> {
