@@ -48,7 +48,7 @@ for part in "${parts[@]}"; do
         rm -f "$fresh" "$results/$part.jsonl"
     fi
 done
-python3 benches/table.py
+BENCH_PARTS="$*" python3 benches/table.py
 if [ ${#failed[@]} -gt 0 ]; then
     echo "failed: ${failed[*]}" >&2
     exit 1

@@ -175,10 +175,13 @@ def others(records: list[Record]) -> str:
 
 def machine() -> str:
     names = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")] if Path("/proc/cpuinfo").exists() else []
+    named = os.environ.get("BENCH_PARTS", "").split()
+    # The records of the others are still there, and their figures in the table.
+    parts = f" of {', '.join(named)} alone; the other parts are from runs before" if named else ""
     quick = ", a quick run" if os.environ.get("BENCH_QUICK") not in (None, "", "0") else ""
     load = os.getloadavg()[0]
     return (f"{datetime.date.today()}, {platform.system()} {platform.machine()}, {names[0] if names else 'unknown processor'}, "
-            f"{os.cpu_count()} cores, load {load:.1f} at the end{quick}")
+            f"{os.cpu_count()} cores, load {load:.1f} at the end{quick}{parts}")
 
 
 # Of the Okabe-Ito palette, those that are told apart on white and on black, by the colour-blind too.
