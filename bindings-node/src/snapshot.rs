@@ -87,12 +87,12 @@ impl View for &Snapshot {
         Ok(elements.get(index))
     }
 
-    fn len(&self) -> usize {
-        match self {
+    fn size(&self) -> Result<usize, Unreadable> {
+        Ok(match self {
             Snapshot::Array(elements) => elements.len(),
             Snapshot::Object(members) => members.len(),
             _ => 0,
-        }
+        })
     }
 
     fn elements(&self, each: impl FnMut(Self) -> ControlFlow<()>) -> Result<(), Unreadable> {

@@ -23,7 +23,7 @@ const UNREADABLE: u32 = 3;
 
 /// What reading the values of one call may take, in units of some 10 ns: about as long as core's own steps. Without it a value
 /// that contains itself twice would be read 2^128 times.
-const BUDGET: usize = 1_000_000;
+const BUDGET: usize = 800_000;
 /// Asking Node what a value is.
 const KIND: usize = 8;
 /// Asking the probe for a part, or for the kind of an object.
@@ -275,28 +275,24 @@ impl View for JsView<'_, '_> {
     }
 
     fn element(&self, index: usize) -> Result<Option<Self>, Unreadable> {
-        if index >= self.len() {
+        if index >= self.size()? {
             return Ok(None);
         }
         Ok(Some(self.host.view(self.host.element_of(self.value?, index)?)))
     }
 
-    fn len(&self) -> usize {
-        let Ok(value) = self.value else { return 0 };
-        let length = match self.object_kind(value) {
-            Ok(ARRAY) => value.coerce_to_object().and_then(|array| array.get_array_length()),
-            Ok(OBJECT) => match self.host.members_of(value) {
-                Ok(members) => members.get_array_length().map(|length| length / 2),
-                // What is not listed has more members than any operand that it could equal.
-                Err(_) => Ok(u32::MAX),
-            },
+    fn size(&self) -> Result<usize, Unreadable> {
+        let value = self.value?;
+        let length = match self.object_kind(value)? {
+            ARRAY => value.coerce_to_object().and_then(|array| array.get_array_length()),
+            OBJECT => self.host.members_of(value)?.get_array_length().map(|length| length / 2),
             _ => Ok(0),
         };
-        length.unwrap_or(0) as usize
+        Ok(length.map_err(host)? as usize)
     }
 
     fn elements(&self, mut each: impl FnMut(Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
-        for index in 0..self.len() {
+        for index in 0..self.size()? {
             let element = self.host.element_of(self.value?, index)?;
             if each(self.host.view(element)).is_break() {
                 break;

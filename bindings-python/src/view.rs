@@ -18,7 +18,7 @@ use crate::shape::{Shape, string_key};
 
 /// Values that one evaluation may visit, at some 60 ns each: what core's steps count takes longer in Python. Objects may share
 /// parts, so that a few lists mean more elements than there are atoms.
-const VISITS: u32 = 150_000;
+const VISITS: u32 = 120_000;
 
 /// What is left of the visits of one evaluation.
 pub(crate) struct Budget(Cell<u32>);
@@ -123,7 +123,7 @@ impl View for PyView<'_, '_> {
     }
 
     fn element(&self, index: usize) -> Result<Option<Self>, Unreadable> {
-        if index >= self.len() {
+        if index >= self.size()? {
             return Ok(None);
         }
         let element = match &self.shape {
@@ -152,13 +152,13 @@ impl View for PyView<'_, '_> {
         }
     }
 
-    fn len(&self) -> usize {
-        match &self.shape {
+    fn size(&self) -> Result<usize, Unreadable> {
+        Ok(match &self.shape {
             Shape::List(list) => list.len(),
             Shape::Tuple(tuple) => tuple.len(),
             Shape::Dict(dict, _) => dict.len(),
             _ => 0,
-        }
+        })
     }
 
     fn elements(&self, mut each: impl FnMut(Self) -> ControlFlow<()>) -> Result<(), Unreadable> {

@@ -34,9 +34,9 @@ pub const ARGUMENT_BYTES: usize = 4 << 20;
 /// Levels of nesting in arguments, wherever core walks them whole; the arguments themselves are the first. Parsers of
 /// other languages stop near here too.
 pub const ARGUMENT_DEPTH: usize = 128;
-/// Steps that the checks of one call may take (spec 11.1). A step is some 10 ns, so one evaluation takes about 10 ms at most,
+/// Steps that the checks of one call may take (spec 11.1). A step is some 10 ns, so one evaluation takes 8 ms or so at most,
 /// whatever the arguments are.
-pub const CALL_STEPS: u64 = 1_000_000;
+pub const CALL_STEPS: u64 = 800_000;
 /// Bytes of a scope value. It becomes part of a counter's key.
 pub const SCOPE_BYTES: usize = 1_024;
 

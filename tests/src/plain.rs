@@ -28,8 +28,8 @@ impl View for Plain<'_> {
         Ok(self.0.get(index).map(Plain))
     }
 
-    fn len(&self) -> usize {
-        View::len(&self.0)
+    fn size(&self) -> Result<usize, Unreadable> {
+        View::size(&self.0)
     }
 
     fn elements(&self, mut each: impl FnMut(Self) -> ControlFlow<()>) -> Result<(), Unreadable> {

@@ -54,9 +54,9 @@ impl View for Watched<'_> {
         Ok(None)
     }
 
-    fn len(&self) -> usize {
+    fn size(&self) -> Result<usize, Unreadable> {
         self.count();
-        0
+        Ok(0)
     }
 
     fn elements(&self, _each: impl FnMut(Self) -> ControlFlow<()>) -> Result<(), Unreadable> {

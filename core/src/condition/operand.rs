@@ -48,7 +48,7 @@ impl Operand {
                 (**operand == *value).into()
             }
             (Self::Array(operands), Kind::Array) => {
-                if operands.len() != value.len() {
+                if operands.len() != value.size()? {
                     return Ok(Outcome::Fails);
                 }
                 let mut operands = operands.iter();
@@ -58,7 +58,7 @@ impl Operand {
                 })?
             }
             (Self::Object(operands), Kind::Object) => {
-                if operands.len() != value.len() {
+                if operands.len() != value.size()? {
                     return Ok(Outcome::Fails);
                 }
                 let mut whole = Outcome::Holds;

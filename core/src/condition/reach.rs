@@ -185,8 +185,8 @@ impl View for Text<'_> {
         Ok(None)
     }
 
-    fn len(&self) -> usize {
-        0
+    fn size(&self) -> Result<usize, Unreadable> {
+        Ok(0)
     }
 
     fn elements(&self, _each: impl FnMut(Self) -> ControlFlow<()>) -> Result<(), Unreadable> {

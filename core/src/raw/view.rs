@@ -217,13 +217,13 @@ impl View for RawView<'_> {
 
     #[inline]
     fn hops(&self) -> usize {
-        self.len()
+        // Scalars have no parts.
+        self.node().count() as usize
     }
 
     #[inline]
-    fn len(&self) -> usize {
-        // Scalars have no parts.
-        self.node().count() as usize
+    fn size(&self) -> Result<usize, Unreadable> {
+        Ok(self.hops())
     }
 
     fn elements(&self, each: impl FnMut(Self) -> ControlFlow<()>) -> Result<(), Unreadable> {

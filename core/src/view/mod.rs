@@ -152,12 +152,10 @@ pub trait View: Sized {
     }
 
     /// Number of elements of an array or of members of an object; 0 for anything else.
-    fn len(&self) -> usize;
-
-    /// Whether [`View::len`] is 0.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
+    ///
+    /// # Errors
+    /// [`Unreadable`] where the host cannot count them in place.
+    fn size(&self) -> Result<usize, Unreadable>;
 
     /// Each element of an array in order, until `each` breaks.
     ///
