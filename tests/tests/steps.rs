@@ -110,6 +110,12 @@ fn each_element_takes_what_it_is_tested_with() {
     for (count, expected) in [(24_000, Code::Allowed), (32_000, Code::InvalidArgs)] {
         assert_eq!(of_text(&is_in, &list("3", count)), expected, "{count} elements in 10,000 numbers");
     }
+    // A literal is read for each comparison.
+    let among = deny_if(1, "args.a", "in", json!(numbers));
+    for (digits, expected) in [(900_000, Code::Allowed), (1_100_000, Code::InvalidArgs)] {
+        let args = format!("{{\"a\":0.{}}}", "7".repeat(digits));
+        assert_eq!(of_text(&among, &args), expected, "{digits} digits in 10,000 numbers");
+    }
     let is_seven = deny_if(1, "args.a[*]", "eq", json!(7));
     for (count, expected) in [(250_000, Code::Allowed), (270_000, Code::InvalidArgs)] {
         assert_eq!(of_text(&is_seven, &list("3", count)), expected, "{count} numbers");

@@ -284,9 +284,10 @@ impl List {
                 among(if value { yes } else { no }, no || yes)
             }
             Kind::Number(number) => {
-                // A search among them compares with one for each doubling of their number.
+                // A search among them compares with one for each doubling of their number, and a literal is read each time.
                 let compared = u64::from(self.numbers.len().checked_ilog2().unwrap_or(0));
-                steps.take(compared.saturating_mul(2))?;
+                let each = Steps::of_bytes(value.weight()).saturating_add(2);
+                steps.take(compared.saturating_mul(each))?;
                 let found = self.numbers.binary_search_by(|member| member.compare(&number)).is_ok();
                 among(found, !self.numbers.is_empty())
             }
