@@ -35,6 +35,8 @@ pub(crate) struct Path {
     pub(crate) segments: Box<[Segment]>,
     /// Whether one of them is `[*]`, so that the path stands for several values.
     pub(crate) has_each: bool,
+    /// The name, where the path is that of a member of the arguments, as nearly all are.
+    pub(crate) member: Option<Box<str>>,
     pub(crate) text: Box<str>,
 }
 
@@ -93,11 +95,18 @@ impl Path {
             Root::Args | Root::Identity | Root::State if segments.is_empty() => {
                 error(format!("`{text}` alone names no value"), GRAMMAR)
             }
-            _ => {
-                let has_each = segments.contains(&Segment::Each);
-                Ok(Self { root, segments: segments.into(), has_each, text: text.into() })
-            }
+            _ => Ok(Self::new(root, segments.into(), text.into())),
         }
+    }
+
+    /// The path of those segments, for which `text` stands.
+    pub(crate) fn new(root: Root, segments: Box<[Segment]>, text: Box<str>) -> Self {
+        let has_each = segments.contains(&Segment::Each);
+        let member = match (root, &*segments) {
+            (Root::Args, [Segment::Name(name) | Segment::Quoted(name)]) => Some(name.clone()),
+            _ => None,
+        };
+        Self { root, segments, has_each, member, text }
     }
 
     fn segment(text: &str) -> Option<(Segment, &str)> {

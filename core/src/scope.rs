@@ -29,12 +29,7 @@ pub(crate) enum Scope {
 }
 
 fn identity_path(claim: &str) -> Path {
-    Path {
-        root: Root::Identity,
-        segments: [Segment::Name(claim.into())].into(),
-        has_each: false,
-        text: format!("identity.{claim}").into(),
-    }
+    Path::new(Root::Identity, [Segment::Name(claim.into())].into(), format!("identity.{claim}").into())
 }
 
 impl Scope {

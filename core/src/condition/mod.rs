@@ -21,7 +21,7 @@ pub(crate) use outcome::{Place, Quantifier};
 pub(crate) use reach::{Facts, Leaf, Visitor};
 pub(crate) use steps::Steps;
 
-use crate::path::{Path, Root, Segment};
+use crate::path::{Path, Root};
 use crate::trace::{Sink, Step};
 use crate::view::{Reached, Unreadable, View};
 
@@ -124,9 +124,7 @@ impl Test {
         sink: &mut S,
     ) -> Result<Outcome, Unreadable> {
         facts.steps.take(1)?;
-        if let ([Segment::Name(name)], Root::Args, Some(args)) =
-            (&*self.path.segments, self.path.root, facts.args)
-        {
+        if let (Some(name), Some(args)) = (&self.path.member, facts.args) {
             facts.steps.take_look_up(args)?;
             let reached = args.step(name)?;
             if let (false, Reached::Value(value)) = (S::REPORTS, &reached)

@@ -21,7 +21,8 @@ pub(super) fn compile(
     mut document: Document,
     diagnostics: &mut Diagnostics<'_>,
 ) -> Option<Compiled> {
-    let mut names: Names<Tool> = Names::with_capacity(document.exact_names);
+    let mut names: Map<Box<str>, Tool> =
+        Map::with_capacity_and_hasher(document.exact_names, Default::default());
     let (mut globs, mut glob_entries) = (Vec::new(), Vec::new());
     let (mut wildcard, mut all_tools) = (None, None);
     let (mut hidden_globs, mut hidden_glob_rules) = (Vec::new(), Vec::new());
@@ -32,7 +33,7 @@ pub(super) fn compile(
             hidden_globs.extend(Glob::parse(&name));
             hidden_glob_rules.push(rule);
         } else {
-            names.entry(name).standing = Standing::Hidden(rule);
+            names.entry(name).or_default().standing = Standing::Hidden(rule);
         }
     }
 
@@ -56,7 +57,7 @@ pub(super) fn compile(
                 globs.extend(Glob::parse(&key));
                 glob_entries.push(index);
             }
-            Owner::Tool(key) => names.entry(key).entries = [index].into(),
+            Owner::Tool(key) => names.entry(key).or_default().entries = [index].into(),
         }
         entries.push(Entry { steps: entry.steps });
     }
@@ -67,7 +68,7 @@ pub(super) fn compile(
     let mut compiled = Compiled {
         digest: sha256(text.as_bytes()),
         default_deny: document.default_deny,
-        names: Names::with_capacity(0),
+        names: Names::new(std::iter::empty()),
         entries: entries.into(),
         globs: GlobIndex::new(globs),
         glob_entries: glob_entries.into(),
@@ -81,7 +82,7 @@ pub(super) fn compile(
     compiled.rules.shrink_to_fit();
     let some_are_empty = compiled.entries.iter().any(|entry| entry.steps.is_empty());
     let mut merged = 0_usize;
-    for (name, tool) in names.iter_mut() {
+    for (name, tool) in &mut names {
         let mut entries = Found::from_slice(&tool.entries);
         compiled.glob_entries_of(name, &mut entries);
         merged = merged.saturating_add(entries.len().saturating_sub(tool.entries.len()));
@@ -115,7 +116,7 @@ pub(super) fn compile(
             tool.entries = entries.as_slice().into();
         }
     }
-    compiled.names = names;
+    compiled.names = Names::new(names.into_iter());
     Some(compiled)
 }
 

@@ -5,54 +5,77 @@
 
 use std::hash::{BuildHasher, Hasher};
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
+use foldhash::fast::RandomState;
 
 use crate::same::same;
 
-/// A map by exact code points. The seed is random, so that no policy is slow by design.
+/// A map by exact code points that nothing is added to: a look-up goes from the place that a name's hash gives to the next that is
+/// free, and at most every second place is taken. The seed is random, so that no policy is slow by design.
 #[derive(Debug)]
 pub(super) struct Names<T> {
-    seed: foldhash::fast::RandomState,
-    table: HashTable<(Box<str>, T)>,
-}
-
-impl<T: Default> Names<T> {
-    /// Room for so many.
-    pub(super) fn with_capacity(names: usize) -> Self {
-        Self { seed: foldhash::fast::RandomState::default(), table: HashTable::with_capacity(names) }
-    }
-
-    /// What is known of `name`, to be changed: of a new one, nothing so far.
-    pub(super) fn entry(&mut self, name: Box<str>) -> &mut T {
-        let hash_of = |name: &str| hash(&self.seed, name);
-        let entry =
-            self.table.entry(hash_of(&name), |(known, _)| same(known, &name), |(known, _)| hash_of(known));
-        let named = match entry {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(free) => free.insert((name, T::default())).into_mut(),
-        };
-        &mut named.1
-    }
-
-    /// All names, in no order, each with what is known of it.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut T)> {
-        self.table.iter_mut().map(|(name, value)| (&**name, value))
-    }
+    seed: RandomState,
+    /// A power of two of them.
+    places: Box<[Option<(Box<str>, T)>]>,
 }
 
 impl<T> Names<T> {
+    /// The map of names that differ, each with what is known of it.
+    pub(super) fn new(named: impl ExactSizeIterator<Item = (Box<str>, T)>) -> Self {
+        let count = named.len().saturating_mul(2).next_power_of_two();
+        let mut places: Box<[_]> = std::iter::repeat_with(|| None).take(count).collect();
+        let seed = RandomState::default();
+        for (name, value) in named {
+            let mut at = hash(&seed, &name);
+            // INVARIANT: half of the places or more are free.
+            while let Some(place) = places.get_mut(at & count.wrapping_sub(1)) {
+                if place.is_none() {
+                    *place = Some((name, value));
+                    break;
+                }
+                at = at.wrapping_add(1);
+            }
+        }
+        Self { seed, places }
+    }
+
     /// What is known of `name`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&self, name: &str) -> Option<&T> {
-        self.table.find(hash(&self.seed, name), |(known, _)| same(known, name)).map(|(_, value)| value)
+        let mut at = hash(&self.seed, name);
+        loop {
+            let place = self.places.get(at & self.places.len().wrapping_sub(1))?;
+            match place.as_ref()? {
+                (known, value) if same(known, name) => return Some(value),
+                _ => at = at.wrapping_add(1),
+            }
+        }
     }
 }
 
 /// Of the bytes alone: the end mark that `str` hashes behind them would be a second round for nothing.
-#[inline]
-fn hash(seed: &foldhash::fast::RandomState, name: &str) -> u64 {
+#[inline(always)]
+fn hash(seed: &RandomState, name: &str) -> usize {
     let mut hasher = seed.build_hasher();
     hasher.write(name.as_bytes());
-    hasher.finish()
+    hasher.finish() as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Names;
+
+    #[test]
+    fn every_name_is_found_and_no_other() {
+        for count in [0, 1, 2, 3, 4, 100, 1_000] {
+            let named: Vec<(Box<str>, usize)> = (0..count).map(|n| (format!("tool_{n}").into(), n)).collect();
+            let names = Names::new(named.into_iter());
+            assert!(names.places.len().is_power_of_two() && names.places.len() >= count * 2);
+            for n in 0..count {
+                assert_eq!(names.get(&format!("tool_{n}")), Some(&n));
+            }
+            for other in ["", "tool_", "tool_-1", &format!("tool_{count}"), &"x".repeat(2_000)] {
+                assert_eq!(names.get(other), None, "{other}");
+            }
+        }
+    }
 }
