@@ -15,14 +15,17 @@ use crate::same::same;
 pub(super) struct Names<T> {
     seed: RandomState,
     /// A power of two of them.
-    places: Box<[Option<(Box<str>, T)>]>,
+    places: Box<[Place<T>]>,
 }
+
+/// A name and what is known of it, or nothing.
+type Place<T> = Option<(Box<str>, T)>;
 
 impl<T> Names<T> {
     /// The map of names that differ, each with what is known of it.
     pub(super) fn new(named: impl ExactSizeIterator<Item = (Box<str>, T)>) -> Self {
         let count = named.len().saturating_mul(2).next_power_of_two();
-        let mut places: Box<[_]> = std::iter::repeat_with(|| None).take(count).collect();
+        let mut places: Box<[Place<T>]> = std::iter::repeat_with(|| None).take(count).collect();
         let seed = RandomState::default();
         for (name, value) in named {
             let mut at = hash(&seed, &name);
