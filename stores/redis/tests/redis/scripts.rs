@@ -92,24 +92,125 @@ fn calls(server: &Server, command: &str) -> u64 {
     line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
 }
 
-/// The usual call takes the short way, with one counter and with several.
+/// What the server has read of its clients.
+fn read(server: &Server) -> u64 {
+    let info = server.ask(&["INFO", "stats"]);
+    let line = info.lines().find_map(|line| line.strip_prefix("total_net_input_bytes:")).unwrap();
+    line.trim().parse().unwrap()
+}
+
+/// The usual call takes the short way, with one counter and with several: it asks for little, and says little.
 #[test]
 fn the_usual_call_asks_the_server_for_little() {
     let server = Server::start();
     for counters in [1, 3] {
         let engine = engine(&server, counters, "366d", 100);
         let call = callgate::Call::without_args("t");
-        assert!(engine.decide(&call).allowed());
+        // The first one begins the windows, the second one loads the short script.
+        for _ in 0..2 {
+            assert!(engine.decide(&call).allowed());
+        }
         server.ask(&["CONFIG", "RESETSTAT"]);
+        let before = read(&server);
         for _ in 0..10 {
             assert!(engine.decide(&call).allowed());
         }
         let counters = u64::try_from(counters).unwrap();
+        // A key has 62 bytes, what calls the script 70; asking for the statistics takes some, too.
+        let bytes = read(&server) - before;
+        assert!(bytes < 10 * (80 + 95 * counters) + 100, "{bytes} bytes for {counters}");
         let expected =
             [("incrby", 10 * counters), ("evalsha", 10), ("time", 0), ("get", 0), ("set", 0), ("decrby", 0)];
         for (command, expected) in expected {
             assert_eq!(calls(&server, command), expected, "{command}");
         }
+    }
+}
+
+/// A process that comes later need not begin the windows, and has not to be told twice that they have begun.
+#[test]
+fn who_comes_later_takes_the_short_way_at_once() {
+    let server = Server::start();
+    for counters in [1, 3] {
+        assert!(engine(&server, counters, "366d", 100).decide(&callgate::Call::without_args("t")).allowed());
+        server.ask(&["CONFIG", "RESETSTAT"]);
+        let engine = engine(&server, counters, "366d", 100);
+        for _ in 0..2 {
+            assert!(engine.decide(&callgate::Call::without_args("t")).allowed());
+        }
+        assert_eq!((calls(&server, "get"), calls(&server, "set")), (0, 0));
+    }
+}
+
+/// What the caller thinks to have begun, and is gone or another, costs one more question, once.
+#[test]
+fn a_window_that_is_gone_is_asked_for_again() {
+    let server = Server::start();
+    let store = std::sync::Arc::new(server.open());
+    let policy = "version: \"1\"\ndefault: deny\ntools: {\
+                  one: {limits: [{counter: a, window: 366d, max: 5}]}, \
+                  two: {limits: [{counter: b, window: 366d, max: 9}, {counter: c, window: 366d, max: 5}]}}";
+    let policy = callgate::Policy::from_yaml(policy).unwrap();
+    let engine = callgate::Engine::builder(policy).store(store.clone()).build();
+    for tool in ["one", "two"] {
+        let asks = |expected: &[u64]| {
+            for expected in expected {
+                server.ask(&["CONFIG", "RESETSTAT"]);
+                assert!(engine.decide(&callgate::Call::without_args(tool)).allowed());
+                assert_eq!(calls(&server, "evalsha"), *expected, "{tool}");
+            }
+        };
+        for _ in 0..2 {
+            assert!(engine.decide(&callgate::Call::without_args(tool)).allowed());
+        }
+        asks(&[1]);
+        server.ask(&["FLUSHALL"]);
+        asks(&[2, 1, 1]);
+        let keys = server.ask(&["KEYS", "*:f:*"]);
+        for key in keys.lines() {
+            assert_eq!(server.ask(&["GET", key]), "3000000");
+            assert_ne!(server.ask(&["PTTL", key]), "-1");
+        }
+        // The last one is gone, and the first one must not keep the charge.
+        server.ask(&["DEL", keys.lines().max_by_key(|key| key.len()).unwrap()]);
+        asks(&[2, 1]);
+        let mut held = Vec::new();
+        callgate::Inspect::each(&*store, callgate::Timestamp::MIN, &mut |counter| held.push(counter))
+            .unwrap();
+        for counter in held {
+            let reset = callgate::Inspect::reset(
+                &*store,
+                counter.counter.id(),
+                &counter.scope,
+                callgate::Timestamp::MIN,
+            );
+            assert!(reset.unwrap());
+        }
+        // What was reset is stored as three numbers, which the long way takes without asking the short one.
+        asks(&[2, 1, 1, 1, 1]);
+        assert!(!engine.decide(&callgate::Call::without_args(tool)).allowed());
+        server.ask(&["FLUSHALL"]);
+    }
+}
+
+/// Charges of other amounts than one are counted exactly by either way.
+#[test]
+fn the_short_way_charges_any_amount() {
+    let server = Server::start();
+    let policy = "version: \"1\"\ndefault: deny\ntools: {\
+                  one: {limits: [{counter: a, window: 366d, max: 0.7, increment: 0.1}]}, \
+                  two: {limits: [{counter: b, window: 366d, max: 9}, \
+                                 {counter: c, window: 366d, max: 9007199254, increment: 1286742750}]}}";
+    let store = std::sync::Arc::new(server.open());
+    let policy = callgate::Policy::from_yaml(policy).unwrap();
+    let engine = callgate::Engine::builder(policy).store(store).build();
+    for tool in ["one", "two"] {
+        let call = callgate::Call::without_args(tool);
+        let allowed = (0..9).filter(|_| engine.decide(&call).allowed()).count();
+        assert_eq!(allowed, 7, "{tool}");
+        server.ask(&["CONFIG", "RESETSTAT"]);
+        assert!(!engine.decide(&call).allowed());
+        assert_eq!(calls(&server, "evalsha"), 1);
     }
 }
 
@@ -146,45 +247,82 @@ fn the_short_way_undoes_what_does_not_fit() {
     }
 }
 
-/// A refusal by the short way says what the long one says, which is how it is explained.
+/// A refusal by the short way says what the long one says, which is how it is explained; in one question, too.
 #[test]
 fn the_short_way_refuses_as_the_long_one_does() {
     let server = Server::start();
-    let engine = engine(&server, 1, "366d", 3);
-    let call = callgate::Call::without_args("t");
-    for _ in 0..3 {
-        assert!(engine.decide(&call).allowed());
+    for counters in [1, 3] {
+        let call = callgate::Call::without_args("t");
+        let engine_of_others = engine(&server, counters, "366d", 3);
+        for _ in 0..3 {
+            assert!(engine_of_others.decide(&call).allowed());
+        }
+        // One knows that the windows have begun, the other one does not, and then it does.
+        let fresh = engine(&server, counters, "366d", 3);
+        for engine in [&engine_of_others, &fresh, &fresh] {
+            server.ask(&["CONFIG", "RESETSTAT"]);
+            let refused = engine.decide(&call);
+            assert_eq!((calls(&server, "evalsha"), calls(&server, "get")), (1, 0), "by the short way");
+            let counted = u64::try_from(counters).unwrap();
+            assert_eq!((calls(&server, "incrby"), calls(&server, "decrby")), (counted, counted));
+            let explained = engine.explain(&call).decision;
+            assert_eq!(calls(&server, "get"), counted, "by the long way");
+            assert_eq!(refused.code(), callgate::Code::LimitExceeded);
+            let seen = |decision: &callgate::Decision<'_>| -> Vec<_> {
+                let all = decision.counters();
+                all.map(|counter| (counter.used(), counter.resets_at(), counter.charged())).collect()
+            };
+            assert_eq!(seen(&refused), seen(&explained));
+            // A second may end between the two.
+            let [short, long] = [&refused, &explained].map(|decision| decision.retry_after().unwrap());
+            assert!(short == long || short == long + 1, "{short} and {long}");
+        }
+        server.ask(&["FLUSHALL"]);
     }
-    server.ask(&["CONFIG", "RESETSTAT"]);
-    let refused = engine.decide(&call);
-    assert_eq!((calls(&server, "incrby"), calls(&server, "get")), (1, 0), "by the short way");
-    let explained = engine.explain(&call).decision;
-    assert_eq!(calls(&server, "get"), 1, "by the long way");
-    assert_eq!(refused.code(), callgate::Code::LimitExceeded);
-    let seen = |decision: &callgate::Decision<'_>| -> Vec<_> {
-        decision.counters().map(|counter| (counter.used(), counter.resets_at(), counter.charged())).collect()
-    };
-    assert_eq!(seen(&refused), seen(&explained));
-    // A second may end between the two.
-    let [short, long] = [&refused, &explained].map(|decision| decision.retry_after().unwrap());
-    assert!(short == long || short == long + 1, "{short} and {long}");
 }
 
-/// A counter that was given back is like one that was never charged, and still ends.
+/// A counter that was given back is like one that was never charged, still ends, and needs no second question.
 #[test]
 fn what_was_given_back_leaves_no_key_that_stays() {
     let server = Server::start();
-    let engine = engine(&server, 1, "366d", 3);
-    let call = callgate::Call::without_args("t");
-    for _ in 0..5 {
-        let mut decision = engine.decide(&call);
-        assert!(decision.allowed());
-        engine.release(decision.take_reservation().unwrap()).unwrap();
+    for counters in [1, 2] {
+        let engine = engine(&server, counters, "366d", 3);
+        let call = callgate::Call::without_args("t");
+        let charge_and_release = || {
+            let mut decision = engine.decide(&call);
+            assert!(decision.allowed());
+            engine.release(decision.take_reservation().unwrap()).unwrap();
+        };
+        (0..2).for_each(|_| charge_and_release());
+        server.ask(&["CONFIG", "RESETSTAT"]);
+        (0..5).for_each(|_| charge_and_release());
+        assert_eq!((calls(&server, "evalsha"), calls(&server, "del")), (10, 0));
+        assert!(engine.decide(&call).allowed());
+        for key in server.ask(&["KEYS", "*:f:*"]).lines() {
+            assert_eq!(server.ask(&["GET", key]), "1000000");
+            assert_ne!(server.ask(&["PTTL", key]), "-1");
+        }
+        server.ask(&["FLUSHALL"]);
     }
-    assert!(engine.decide(&call).allowed());
-    let key = server.ask(&["KEYS", "*:f:*"]);
-    assert_eq!(server.ask(&["GET", &key]), "1000000");
-    assert_ne!(server.ask(&["PTTL", &key]), "-1");
+}
+
+/// A user who may not ask how long a key lives pays for it with the long way, not with a key that stays.
+#[test]
+fn without_the_permission_for_the_life_of_a_key_nothing_stays() {
+    let server = Server::start();
+    let user = format!("{} -pttl", crate::readme::permissions());
+    assert_eq!(server.ask(&user.split_whitespace().collect::<Vec<_>>()), "OK");
+    let url = format!("redis://callgate:secret@127.0.0.1:{}", server.port());
+    let options = callgate_redis::RedisOptions::from_url(&url).unwrap().with_namespace("prod");
+    let store = std::sync::Arc::new(callgate_redis::RedisStore::open(&options).unwrap());
+    let engine = crate::calls::engine(store, 3);
+    for _ in 0..3 {
+        let mut decision = engine.decide(&callgate::Call::without_args("t"));
+        engine.release(decision.take_reservation().unwrap()).unwrap();
+        let key = server.ask(&["KEYS", "*:f:*"]);
+        assert_eq!(server.ask(&["GET", &key]), "0");
+        assert_ne!(server.ask(&["PTTL", &key]), "-1");
+    }
 }
 
 /// Callers with connections of their own are what processes are to a server: the short way lets exactly as many through.
@@ -210,6 +348,11 @@ fn the_short_way_keeps_the_limit_under_contention() {
 #[test]
 fn a_wrong_clock_costs_one_more_question() {
     let server = Server::start();
+    // The server knows both scripts.
+    let knowing = engine(&server, 1, "366d", 3);
+    for _ in 0..3 {
+        assert!(knowing.decide(&callgate::Call::without_args("t")).allowed());
+    }
     for hours in [-50_000_i64, -1, 0, 1, 50_000] {
         let clock = callgate::ManualClock::new(
             callgate::Clock::now(&callgate::SystemClock).plus_millis(hours * 3_600_000),
