@@ -30,7 +30,8 @@ pub(crate) struct Connections {
 #[derive(Default)]
 struct Pool {
     /// The one that was used last is used next.
-    idle: Vec<Link>,
+    #[expect(clippy::vec_box, reason = "a connection is large, and moved several times for each call")]
+    idle: Vec<Box<Link>>,
     /// The node that had the counters last, where a cluster said so.
     last: Option<ConnectionInfo>,
 }
@@ -39,8 +40,6 @@ struct Pool {
 struct Link {
     connection: Connection,
     server: ConnectionInfo,
-    /// What was sent last: room for what is sent next.
-    bytes: Vec<u8>,
     /// Made for one call only, whose keys are on their way to that node.
     is_guest: bool,
     /// Whether its time-outs are what was left of a call.
@@ -67,24 +66,17 @@ impl Deadline {
 }
 
 impl Link {
-    fn open(server: &ConnectionInfo, deadline: Deadline) -> Result<Self, Failure> {
+    fn open(server: &ConnectionInfo, deadline: Deadline) -> Result<Box<Self>, Failure> {
         let client = redis::Client::open(server.clone()).map_err(|error| failure::of(&error))?;
         let connected = client.get_connection_with_timeout(deadline.left()?);
         let connection = connected.map_err(|error| failure::of(&error))?;
         let server = server.clone();
-        let mut link = Self {
-            connection,
-            server,
-            bytes: Vec::new(),
-            is_guest: false,
-            is_hurried: true,
-            used: deadline.begun,
-        };
+        let mut link = Self { connection, server, is_guest: false, is_hurried: true, used: deadline.begun };
         link.hurry(deadline)?;
         let info: String =
             memory::command().query(&mut link.connection).map_err(|error| failure::of(&error))?;
         memory::check(&info).map_err(|error| Failure { error, is_broken: true })?;
-        Ok(link)
+        Ok(Box::new(link))
     }
 
     fn set_timeout(&self, timeout: Duration) -> redis::RedisResult<()> {
@@ -102,9 +94,7 @@ impl Link {
         if self.is_guest {
             redis::cmd("ASKING").exec(&mut self.connection)?;
         }
-        self.bytes.clear();
-        request.write(&mut self.bytes);
-        self.connection.req_packed_command(&self.bytes).and_then(Value::extract_error)
+        self.connection.req_packed_command(request.as_bytes()).and_then(Value::extract_error)
     }
 }
 
@@ -125,7 +115,7 @@ impl Connections {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn connect(&self, deadline: Deadline) -> Result<Link, Failure> {
+    fn connect(&self, deadline: Deadline) -> Result<Box<Link>, Failure> {
         let last = self.pool().last.clone();
         let candidates = self.servers.candidates(last.as_ref());
         let mut failure = failure::timed_out();
@@ -142,7 +132,7 @@ impl Connections {
     }
 
     /// A connection that waits for a call.
-    fn idle(&self, deadline: Deadline) -> Option<Link> {
+    fn idle(&self, deadline: Deadline) -> Option<Box<Link>> {
         let mut pool = self.pool();
         let link = pool.idle.pop()?;
         if deadline.begun.saturating_duration_since(link.used) > IDLE_TIME {
@@ -153,7 +143,7 @@ impl Connections {
         Some(link)
     }
 
-    fn keep(&self, mut link: Link) {
+    fn keep(&self, mut link: Box<Link>) {
         if link.is_guest || (link.is_hurried && link.set_timeout(self.timeout).is_err()) {
             return;
         }
@@ -199,7 +189,8 @@ impl Connections {
                     } else {
                         self.keep(link);
                     }
-                    link = Link { is_guest: node.asking, ..Link::open(&server, deadline)? };
+                    link = Link::open(&server, deadline)?;
+                    link.is_guest = node.asking;
                 }
                 Next::Fail(failure) => {
                     if failure.is_broken {

@@ -4,7 +4,7 @@
 
 use callgate::{Algorithm, Counter, Owner, Window};
 
-use crate::wire::push_digits;
+use crate::wire::Digits;
 
 /// Room for a usual declaration.
 const BYTES: usize = 128;
@@ -19,7 +19,7 @@ pub(crate) fn write(counter: &Counter) -> Vec<u8> {
     let window = counter.window().to_string();
     let mut bytes = Vec::with_capacity(BYTES);
     for part in [kind, key, counter.name(), &window, counter.algorithm().name(), counter.scope()] {
-        push_digits(&mut bytes, u64::try_from(part.len()).unwrap_or(u64::MAX));
+        bytes.extend_from_slice(Digits::of(u64::try_from(part.len()).unwrap_or(u64::MAX)).as_bytes());
         bytes.push(b':');
         bytes.extend_from_slice(part.as_bytes());
     }

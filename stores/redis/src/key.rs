@@ -1,11 +1,11 @@
 //! Keys: what belongs to a namespace, and where each counter lives (spec 8.6, trap 27).
 //!
-//! In: a namespace, a counter, a scope value. Out: a key, and back again. Every key begins with the namespace in braces, so
+//! In: a namespace, a counter, a scope value. Out: a key as a part of a command, and back again. Every key begins with the namespace in braces, so
 //! that a cluster keeps a namespace on one node, where a script can see all of it.
 
 use callgate::{CounterId, ScopeValue, StoreError, Timestamp};
 
-use crate::numbers::Packed;
+use crate::wire::{Digits, push_bulk};
 
 /// Bytes of the longest namespace: it is part of every key.
 const NAMESPACE_BYTES: usize = 128;
@@ -35,36 +35,27 @@ impl Keys {
 
     /// A fixed window that begins at `start`, for one scope value. The id has a fixed length and the start an end, so no
     /// other window has this key.
-    pub(crate) fn push_fixed(&self, to: &mut Packed, id: CounterId, scope: &ScopeValue, start: Timestamp) {
-        to.push_bytes(self.prefix.as_bytes());
-        to.push_bytes(b"f:");
-        to.push_bytes(&hex(id));
-        to.push_bytes(b":");
-        to.push_digits(start.as_millis());
-        to.push_bytes(b":");
-        to.push_bytes(scope.as_bytes());
+    pub(crate) fn push_fixed(&self, to: &mut Vec<u8>, id: CounterId, scope: &ScopeValue, start: Timestamp) {
+        let start = Digits::of_signed(start.as_millis());
+        push_bulk(
+            to,
+            &[self.prefix.as_bytes(), b"f:", &hex(id), b":", start.as_bytes(), b":", scope.as_bytes()],
+        );
     }
 
     /// A sliding window for one scope value.
-    pub(crate) fn push_sliding(&self, to: &mut Packed, id: CounterId, scope: &ScopeValue) {
-        to.push_bytes(self.prefix.as_bytes());
-        to.push_bytes(b"s:");
-        to.push_bytes(&hex(id));
-        to.push_bytes(b":");
-        to.push_bytes(scope.as_bytes());
+    pub(crate) fn push_sliding(&self, to: &mut Vec<u8>, id: CounterId, scope: &ScopeValue) {
+        push_bulk(to, &[self.prefix.as_bytes(), b"s:", &hex(id), b":", scope.as_bytes()]);
     }
 
     /// An approval that was spent.
-    pub(crate) fn push_approval(&self, to: &mut Packed, id: &str) {
-        to.push_bytes(self.prefix.as_bytes());
-        to.push_bytes(b"a:");
-        to.push_bytes(id.as_bytes());
+    pub(crate) fn push_approval(&self, to: &mut Vec<u8>, id: &str) {
+        push_bulk(to, &[self.prefix.as_bytes(), b"a:", id.as_bytes()]);
     }
 
     /// The declarations of all counters.
-    pub(crate) fn push_declarations(&self, to: &mut Packed) {
-        to.push_bytes(self.prefix.as_bytes());
-        to.push_bytes(b"d");
+    pub(crate) fn push_declarations(&self, to: &mut Vec<u8>) {
+        push_bulk(to, &[self.prefix.as_bytes(), b"d"]);
     }
 
     /// Where a counter's key has its id, counted from 1.
@@ -114,12 +105,13 @@ pub(crate) struct Named<'k> {
 /// The id as it stands in keys.
 pub(crate) fn hex(id: CounterId) -> [u8; ID_DIGITS] {
     let mut digits = [0; ID_DIGITS];
-    for (pair, byte) in digits.chunks_exact_mut(2).zip(id.as_bytes()) {
-        pair.copy_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
+    for (pair, byte) in digits.as_chunks_mut().0.iter_mut().zip(id.as_bytes()) {
+        *pair = [hex_digit(byte >> 4), hex_digit(byte & 15)];
     }
     digits
 }
 
+/// Without a table, so that a whole id is written in few instructions.
 fn hex_digit(value: u8) -> u8 {
-    b"0123456789abcdef".get(usize::from(value)).copied().unwrap_or(b'0')
+    value.wrapping_add(if value < 10 { b'0' } else { b'a'.wrapping_sub(10) })
 }

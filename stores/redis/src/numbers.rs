@@ -22,7 +22,6 @@ impl Packed {
     }
 
     /// These numbers.
-    #[cfg(test)]
     pub(crate) fn of(numbers: &[i64]) -> Self {
         let mut packed = Self::default();
         packed.extend(numbers);
@@ -39,11 +38,6 @@ impl Packed {
     /// An amount, as two numbers.
     pub(crate) fn push_micros(&mut self, micros: i64) {
         self.extend(&[micros / BASE, micros % BASE]);
-    }
-
-    /// A number in digits, which is not below zero.
-    pub(crate) fn push_digits(&mut self, number: i64) {
-        crate::wire::push_digits(&mut self.0, u64::try_from(number).unwrap_or_default());
     }
 
     /// Something else, as it is.

@@ -6,18 +6,20 @@
 use std::collections::VecDeque;
 
 use callgate::judge::{Charge, Decay, Live, Seen, Standing, judge, live_millis};
-use callgate::{Amount, Answer, Batch, Outcome, StoreError, Timestamp, Usage, Verdict};
+use callgate::{Amount, Answer, Batch, Outcome, Slot, StoreError, Timestamp, Usage, Verdict};
 use redis::Value;
 use smallvec::SmallVec;
 
 use crate::numbers::Numbers;
 use crate::request::is_sliding;
 
-/// The verdicts of `lua/decide.lua`.
+/// The verdicts of `lua/decide.lua`, and of `lua/quick.lua`.
 const RESERVED: i64 = 0;
 const REFUSED: i64 = 1;
 const SPENT: i64 = 2;
 const ELSEWHEN: i64 = 3;
+const UNBEGUN: i64 = 4;
+const REFUSED_SHORTLY: i64 = 5;
 
 /// How one counter stood, and the oldest live charges of a log that refused.
 struct Stood {
@@ -45,12 +47,21 @@ fn read(batch: &Batch<'_>, at: Timestamp, reply: &Value) -> Option<Answer> {
         _ => text(reply)?,
     };
     let mut numbers = Numbers(text);
-    let (verdict, now) = (numbers.next()?, numbers.next_time()?);
-    if verdict == ELSEWHEN {
-        // What was said already must not be asked for again.
-        return (numbers.is_empty() && now != at).then_some(Answer::Elsewhen(now));
+    let verdict = numbers.next()?;
+    let now =
+        if matches!(verdict, UNBEGUN | REFUSED_SHORTLY) { clock(&mut numbers) } else { numbers.next_time() };
+    let now = now?;
+    if verdict == ELSEWHEN || verdict == UNBEGUN {
+        // What was said already must not be asked for again: but where a window was thought to have begun, the question is
+        // another one, even for the same time.
+        let is_news = verdict == UNBEGUN || now != at;
+        return (numbers.is_empty() && is_news).then_some(Answer::Elsewhen(now));
     }
-    let stood: Vec<Stood> = batch.slots.iter().map(|_| stood(&mut numbers)).collect::<Option<_>>()?;
+    let stood = batch.slots.iter().map(|slot| match verdict {
+        REFUSED_SHORTLY => held(slot, at, &mut numbers),
+        _ => stood(&mut numbers),
+    });
+    let stood: Vec<Stood> = stood.collect::<Option<_>>()?;
     if !numbers.is_empty() {
         return None;
     }
@@ -74,7 +85,7 @@ fn read(batch: &Batch<'_>, at: Timestamp, reply: &Value) -> Option<Answer> {
     let verdict = match verdict {
         RESERVED => Verdict::Reserved,
         SPENT => Verdict::ApprovalSpent,
-        REFUSED => {
+        REFUSED | REFUSED_SHORTLY => {
             let refusals = judge(batch, &seen);
             // INVARIANT: the script refuses by the same bounds, so one of them is found.
             if refusals.is_empty() {
@@ -102,6 +113,20 @@ fn usual(batch: &Batch<'_>, at: Timestamp, sums: &[Value]) -> Option<Answer> {
         usage.push(Usage { used, resets_at: slot.counter.window().end(stamp), stamp });
     }
     Some(Answer::Outcome(Outcome { verdict: Verdict::Reserved, usage, now: at }))
+}
+
+/// The server's time as it tells it, in seconds and microseconds.
+fn clock(numbers: &mut Numbers<'_>) -> Option<Timestamp> {
+    let (seconds, micros) = (numbers.next()?, numbers.next()?);
+    seconds.checked_mul(1_000)?.checked_add(micros / 1_000).map(Timestamp::from_millis)
+}
+
+/// How a fixed window stood that was asked about as of `at`.
+fn held(slot: &Slot<'_>, at: Timestamp, numbers: &mut Numbers<'_>) -> Option<Stood> {
+    let used = numbers.next().filter(|used| *used >= 0 && !is_sliding(slot.counter))?;
+    let stamp = slot.counter.window().start(at);
+    let resets_at = slot.counter.window().end(stamp);
+    Some(Stood { stamp, resets_at, used, is_full: false, charges: VecDeque::new() })
 }
 
 fn stood(numbers: &mut Numbers<'_>) -> Option<Stood> {
@@ -136,7 +161,7 @@ pub(crate) fn time(value: &Value) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use callgate::{Algorithm, Bound, Counter, Owner, Refusal, ScopeValue, Slot, Window};
+    use callgate::{Algorithm, Bound, Counter, Owner, Refusal, ScopeValue, Window};
 
     use super::*;
     use crate::numbers::Packed;
@@ -199,6 +224,32 @@ mod tests {
         assert_eq!(told(&batch(&fixed), &later), Ok(Answer::Elsewhen(Timestamp::from_millis(130_000))));
         assert!(told(&batch(&fixed), &reply(&[ELSEWHEN, 70_000])).is_err());
         assert!(told(&batch(&fixed), &reply(&[ELSEWHEN, 130_000, 1])).is_err());
+    }
+
+    #[test]
+    fn a_window_that_has_not_begun_is_asked_for_again() {
+        let fixed = counter(Algorithm::Fixed);
+        for now in [70, 130] {
+            let elsewhen = Answer::Elsewhen(Timestamp::from_millis(now * 1_000));
+            assert_eq!(told(&batch(&fixed), &reply(&[UNBEGUN, now, 999])), Ok(elsewhen));
+        }
+        assert!(told(&batch(&fixed), &reply(&[UNBEGUN, 70, 0, 1])).is_err());
+    }
+
+    #[test]
+    fn a_short_refusal_says_what_is_held() {
+        let fixed = counter(Algorithm::Fixed);
+        let outcome = found(&batch(&fixed), &reply(&[REFUSED_SHORTLY, 70, 1_999, 4]));
+        let retry_at = Some(Timestamp::from_millis(120_000));
+        assert_eq!(
+            outcome.verdict,
+            Verdict::Refused(vec![Refusal { bound: Bound::Max(0), order: 3, retry_at }])
+        );
+        assert_eq!((outcome.now.as_millis(), outcome.usage[0].stamp.as_millis()), (70_001, 60_000));
+        // No bound refuses that, nothing holds less than nothing, and a log is not charged shortly.
+        assert!(told(&batch(&fixed), &reply(&[REFUSED_SHORTLY, 70, 0, 3])).is_err());
+        assert!(told(&batch(&fixed), &reply(&[REFUSED_SHORTLY, 70, 0, -1])).is_err());
+        assert!(told(&batch(&counter(Algorithm::Sliding)), &reply(&[REFUSED_SHORTLY, 70, 0, 4])).is_err());
     }
 
     #[test]

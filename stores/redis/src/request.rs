@@ -7,13 +7,14 @@ use callgate::judge::live_millis;
 use callgate::{
     Algorithm, Amount, Batch, Counter, CounterId, GuardMode, Refund, ScopeValue, Slot, StoreError, Timestamp,
 };
-use smallvec::SmallVec;
 
 use crate::declaration;
 use crate::key::{Keys, hex};
 use crate::numbers::{INEXACT, Packed};
 use crate::script::Script;
-use crate::wire::{push_bulk, push_decimal};
+#[cfg(feature = "async")]
+use crate::wire::parts;
+use crate::wire::{Digits, push_bulk, push_line};
 
 /// Room for a call of one or two counters.
 const BYTES: usize = 512;
@@ -25,68 +26,45 @@ const DAY_MILLIS: i64 = 86_400_000;
 const DECLARED_MILLIS: i64 = 800 * DAY_MILLIS;
 const APPROVED_MILLIS: i64 = APPROVAL_DAYS * DAY_MILLIS;
 const LIVE_CHARGES: i64 = SLIDING_CHARGES as i64;
-/// The highest maximum that `lua/quick.lua` knows: a higher one is never reached there.
+/// The highest maximum that `lua/quick.lua` knows, and does not refuse by: it stands for the higher ones.
 const USUAL_MAX: i64 = INEXACT - 1;
 
-/// What goes over the wire: a call of a script. All of its keys and arguments lie in one piece, so that one costs no more to
-/// make than another.
+/// A call of a script, as it goes over the wire.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     /// To be loaded where it is missing.
     pub(crate) script: Script,
-    data: Packed,
-    /// Where each key ends, then each argument.
-    ends: SmallVec<[usize; 4]>,
-    keys: usize,
+    bytes: Vec<u8>,
 }
 
 impl Request {
-    fn new(script: Script) -> Self {
-        Self { script, data: Packed::with_capacity(BYTES), ends: SmallVec::new(), keys: 0 }
+    /// So many keys and then so many arguments have to follow.
+    fn new(script: Script, keys: usize, arguments: usize) -> Self {
+        let mut bytes = Vec::with_capacity(BYTES);
+        push_line(&mut bytes, b'*', keys.saturating_add(arguments).saturating_add(3));
+        bytes.extend_from_slice(script.head());
+        let mut request = Self { script, bytes };
+        request.push_digits(count(keys));
+        request
     }
 
-    /// What was written last is a key.
-    fn end_key(&mut self) {
-        self.end_argument();
-        self.keys = self.ends.len();
+    fn push(&mut self, part: &[u8]) {
+        push_bulk(&mut self.bytes, &[part]);
     }
 
-    fn end_argument(&mut self) {
-        self.ends.push(self.data.as_bytes().len());
+    fn push_digits(&mut self, number: i64) {
+        self.push(Digits::of_signed(number).as_bytes());
     }
 
-    fn argument(&mut self, bytes: &[u8]) {
-        self.data.push_bytes(bytes);
-        self.end_argument();
-    }
-
-    /// Keys and arguments.
-    fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        let mut begin = 0;
-        self.ends.iter().map(move |end| {
-            let part = self.data.as_bytes().get(begin..*end).unwrap_or_default();
-            begin = *end;
-            part
-        })
-    }
-
-    /// Appends the command as it goes over the wire.
-    pub(crate) fn write(&self, bytes: &mut Vec<u8>) {
-        bytes.push(b'*');
-        push_decimal(bytes, self.ends.len().saturating_add(3));
-        push_bulk(bytes, b"EVALSHA");
-        push_bulk(bytes, self.script.digest().as_bytes());
-        push_bulk(bytes, self.keys.to_string().as_bytes());
-        self.parts().for_each(|part| push_bulk(bytes, part));
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The command for the client library.
     #[cfg(feature = "async")]
     pub(crate) fn command(&self) -> redis::Cmd {
-        let length = self.data.as_bytes().len().saturating_add(64);
-        let mut command = redis::Cmd::with_capacity(self.ends.len().saturating_add(3), length);
-        command.arg("EVALSHA").arg(self.script.digest()).arg(self.keys);
-        self.parts().for_each(|part| {
+        let mut command = redis::Cmd::with_capacity(8, self.bytes.len());
+        parts(&self.bytes).for_each(|part| {
             command.arg(part);
         });
         command
@@ -111,33 +89,23 @@ pub(crate) fn decide(
     now: Given,
     at: Timestamp,
 ) -> Result<Request, StoreError> {
-    let same =
-        |one: &Slot<'_>, other: &Slot<'_>| one.counter.id() == other.counter.id() && one.scope == other.scope;
-    // Both would be judged without the other's charge.
-    if batch.slots.iter().enumerate().any(|(n, one)| batch.slots.iter().take(n).any(|other| same(one, other)))
-    {
-        return Err(StoreError::permanent("a batch names a counter twice for one scope value"));
-    }
-    let mut request = Request::new(Script::Decide);
-    for slot in &batch.slots {
-        push_counter(&mut request.data, keys, slot.counter, &slot.scope, at);
-        request.end_key();
-    }
-    keys.push_declarations(&mut request.data);
-    request.end_key();
+    refuse_twins(batch)?;
+    let (slots, usual) = (batch.slots.len(), intent == Intent::Take && is_usual(batch, now));
+    let keys_given = slots.saturating_add(if batch.approval.is_some() { 2 } else { 1 });
+    let arguments = if usual { slots.saturating_mul(2).saturating_add(1) } else { 1 };
+    let mut request = Request::new(Script::Decide, keys_given, arguments);
+    push_slots(&mut request, keys, batch, at);
+    keys.push_declarations(&mut request.bytes);
     if let Some(id) = batch.approval.as_deref() {
-        keys.push_approval(&mut request.data, id);
-        request.end_key();
+        keys.push_approval(&mut request.bytes, id);
     }
-    // A caller's time has to be noted.
-    let usual = now.is_none() && intent == Intent::Take && batch.guards.is_empty();
-    let usual = usual && batch.approval.is_none() && batch.slots.iter().all(is_usual);
-    let usual = batch.slots.get(..if usual { batch.slots.len() } else { 0 }).unwrap_or_default();
-    let data = &mut request.data;
-    data.extend(&[count(usual.len())]);
-    for slot in usual {
-        data.extend(&[slot.max.as_micros().min(USUAL_MAX), charge(slot)]);
+    if usual {
+        push_maxima(&mut request, batch);
+        push_charges(&mut request, batch);
     }
+    let mut terms = Packed::with_capacity(BYTES);
+    let data = &mut terms;
+    data.extend(&[if usual { count(slots) } else { 0 }]);
     let takes = i64::from(intent == Intent::Take);
     data.extend(&[
         clock(now),
@@ -158,20 +126,60 @@ pub(crate) fn decide(
         data.push_bytes(&id);
         data.push_bytes(&declaration);
     }
-    request.end_argument();
-    for slot in usual {
-        request.data.push_digits(charge(slot));
-        request.end_argument();
+    request.push(terms.as_bytes());
+    Ok(request)
+}
+
+/// Charges a batch that [`is_usual`], whose windows are known to have begun as of `at`.
+pub(crate) fn charge(keys: &Keys, batch: &Batch<'_>, at: Timestamp) -> Result<Request, StoreError> {
+    refuse_twins(batch)?;
+    let (slots, has_units) =
+        (batch.slots.len(), batch.slots.iter().all(|slot| charged(slot) == Amount::SCALE));
+    let mut request =
+        Request::new(Script::Charge, slots, if has_units { slots } else { slots.saturating_mul(2) });
+    push_slots(&mut request, keys, batch, at);
+    push_maxima(&mut request, batch);
+    if !has_units {
+        push_charges(&mut request, batch);
     }
     Ok(request)
 }
 
+/// An error where two slots would each be judged without the other's charge.
+fn refuse_twins(batch: &Batch<'_>) -> Result<(), StoreError> {
+    let same =
+        |one: &Slot<'_>, other: &Slot<'_>| one.counter.id() == other.counter.id() && one.scope == other.scope;
+    if batch.slots.iter().enumerate().any(|(n, one)| batch.slots.iter().take(n).any(|other| same(one, other)))
+    {
+        return Err(StoreError::permanent("a batch names a counter twice for one scope value"));
+    }
+    Ok(())
+}
+
+fn push_slots(request: &mut Request, keys: &Keys, batch: &Batch<'_>, at: Timestamp) {
+    for slot in &batch.slots {
+        push_counter(&mut request.bytes, keys, slot.counter, &slot.scope, at);
+    }
+}
+
+fn push_maxima(request: &mut Request, batch: &Batch<'_>) {
+    for slot in &batch.slots {
+        request.push_digits(slot.max.as_micros().min(USUAL_MAX));
+    }
+}
+
+fn push_charges(request: &mut Request, batch: &Batch<'_>) {
+    for slot in &batch.slots {
+        request.push_digits(charged(slot));
+    }
+}
+
 /// The key of a counter, as of `at`.
-fn push_counter(data: &mut Packed, keys: &Keys, counter: &Counter, scope: &ScopeValue, at: Timestamp) {
+fn push_counter(to: &mut Vec<u8>, keys: &Keys, counter: &Counter, scope: &ScopeValue, at: Timestamp) {
     if is_sliding(counter) {
-        keys.push_sliding(data, counter.id(), scope);
+        keys.push_sliding(to, counter.id(), scope);
     } else {
-        keys.push_fixed(data, counter.id(), scope, counter.window().start(at));
+        keys.push_fixed(to, counter.id(), scope, counter.window().start(at));
     }
 }
 
@@ -196,44 +204,40 @@ pub(crate) fn refund(keys: &Keys, refunds: &[Refund<'_>], now: Given) -> Request
 }
 
 fn take_back(keys: &Keys, refunds: &[Refund<'_>], now: Given, ticks: bool) -> Request {
-    let mut request = Request::new(Script::Refund);
+    let parts = refunds.len().saturating_add(1);
+    let mut request = Request::new(Script::Refund, parts, parts);
     for refund in refunds {
-        push_counter(&mut request.data, keys, refund.counter, refund.scope, refund.stamp);
-        request.end_key();
+        push_counter(&mut request.bytes, keys, refund.counter, refund.scope, refund.stamp);
     }
-    keys.push_declarations(&mut request.data);
-    request.end_key();
-    request.data.extend(&[clock(now), i64::from(ticks), DECLARED_MILLIS]);
-    request.end_argument();
+    keys.push_declarations(&mut request.bytes);
+    request.push(Packed::of(&[clock(now), i64::from(ticks), DECLARED_MILLIS]).as_bytes());
     for refund in refunds {
-        request.data.extend(&[i64::from(is_sliding(refund.counter)), refund.stamp.as_millis()]);
-        request.data.push_micros(refund.amount.as_micros());
-        request.data.extend(&window(refund.counter, refund.stamp));
-        request.end_argument();
+        let mut terms = Packed::of(&[i64::from(is_sliding(refund.counter)), refund.stamp.as_millis()]);
+        terms.push_micros(refund.amount.as_micros());
+        terms.extend(&window(refund.counter, refund.stamp));
+        request.push(terms.as_bytes());
     }
     request
 }
 
 /// Shows counters, from `cursor` on.
 pub(crate) fn list(keys: &Keys, cursor: &[u8], now: Given) -> Request {
-    let mut request = Request::new(Script::List);
-    keys.push_declarations(&mut request.data);
-    request.end_key();
-    request.argument(clock(now).to_string().as_bytes());
-    request.argument(cursor);
-    request.argument(keys.pattern().as_bytes());
-    request.argument(PAGE.to_string().as_bytes());
-    request.argument(keys.id_position().to_string().as_bytes());
+    let mut request = Request::new(Script::List, 1, 5);
+    keys.push_declarations(&mut request.bytes);
+    request.push(clock(now).to_string().as_bytes());
+    request.push(cursor);
+    request.push(keys.pattern().as_bytes());
+    request.push(PAGE.to_string().as_bytes());
+    request.push(keys.id_position().to_string().as_bytes());
     request
 }
 
 /// Tells what declares a counter.
 pub(crate) fn declared(keys: &Keys, counter: CounterId, now: Given) -> Request {
-    let mut request = Request::new(Script::Declared);
-    keys.push_declarations(&mut request.data);
-    request.end_key();
-    request.argument(clock(now).to_string().as_bytes());
-    request.argument(&hex(counter));
+    let mut request = Request::new(Script::Declared, 1, 2);
+    keys.push_declarations(&mut request.bytes);
+    request.push(clock(now).to_string().as_bytes());
+    request.push(&hex(counter));
     request
 }
 
@@ -245,23 +249,27 @@ pub(crate) fn reset(
     now: Given,
     at: Timestamp,
 ) -> Request {
-    let mut request = Request::new(Script::Reset);
-    push_counter(&mut request.data, keys, counter, scope, at);
-    request.end_key();
-    request.argument(clock(now).to_string().as_bytes());
+    let mut request = Request::new(Script::Reset, 1, 3);
+    push_counter(&mut request.bytes, keys, counter, scope, at);
+    request.push(clock(now).to_string().as_bytes());
     for edge in window(counter, at) {
-        request.argument(edge.to_string().as_bytes());
+        request.push(edge.to_string().as_bytes());
     }
     request
 }
 
-/// Whether `lua/quick.lua` knows what to do with the slot.
-fn is_usual(slot: &Slot<'_>) -> bool {
-    !is_sliding(slot.counter) && (1..INEXACT).contains(&charge(slot))
+/// Whether `lua/quick.lua` knows what to do with a batch that is taken. A caller's time would have to be noted.
+pub(crate) fn is_usual(batch: &Batch<'_>, now: Given) -> bool {
+    let fits = |slot: &Slot<'_>| !is_sliding(slot.counter) && (1..INEXACT).contains(&charged(slot));
+    now.is_none()
+        && batch.guards.is_empty()
+        && batch.approval.is_none()
+        && !batch.slots.is_empty()
+        && batch.slots.iter().all(fits)
 }
 
 /// What is charged, in units of 10^-6.
-fn charge(slot: &Slot<'_>) -> i64 {
+fn charged(slot: &Slot<'_>) -> i64 {
     slot.charge.map_or(0, Amount::as_micros)
 }
 
@@ -303,7 +311,7 @@ fn count(of: usize) -> i64 {
 /// At or below this, nothing that a bound says of the slot depends on what it holds: it is the lowest value at which a
 /// bound changes its mind. What the charge alone exceeds is never reached by waiting.
 fn floor(batch: &Batch<'_>, index: usize, slot: &Slot<'_>) -> i64 {
-    let charge = charge(slot);
+    let charge = charged(slot);
     let max = slot.charge.map(|_| slot.max.as_micros());
     let tests = batch.guards.iter().flat_map(|guard| &guard.tests).filter(|test| test.slot == index);
     let edges = tests.flat_map(|test| test.ranges).flat_map(|(low, high)| [low.saturating_sub(1), *high]);

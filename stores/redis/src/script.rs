@@ -1,13 +1,17 @@
 //! The scripts that run on the server, for format 2 of what is stored.
 //!
-//! In: which one. Out: its text, and the digest by which a server knows it. Must not change what is stored: another format
+//! In: which one. Out: its text, and how it is called. Must not change what is stored: another format
 //! gets another prefix of keys (`spec/versioning.md`).
 
 use std::sync::LazyLock;
 
+use crate::wire::push_bulk;
+
 /// What a script does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Script {
+    /// Charges fixed windows that have begun.
+    Charge,
     /// Decides a batch.
     Decide,
     /// Takes charges back.
@@ -27,17 +31,23 @@ macro_rules! text {
     };
 }
 
-/// Digests are computed once.
-static DIGESTS: LazyLock<[redis::Script; 5]> = LazyLock::new(|| {
-    [Script::Decide, Script::Refund, Script::List, Script::Declared, Script::Reset]
-        .map(|script| redis::Script::new(script.text()))
+/// What begins each command that calls a script, computed once.
+static HEADS: LazyLock<[Vec<u8>; 6]> = LazyLock::new(|| {
+    let all = [Script::Charge, Script::Decide, Script::Refund, Script::List, Script::Declared, Script::Reset];
+    all.map(|script| {
+        let mut head = Vec::new();
+        push_bulk(&mut head, &[b"EVALSHA"]);
+        push_bulk(&mut head, &[redis::Script::new(script.text()).get_hash().as_bytes()]);
+        head
+    })
 });
 
 impl Script {
     /// The text.
     pub(crate) fn text(self) -> &'static str {
         match self {
-            Self::Decide => text!("quick", "amount", "counter", "decide"),
+            Self::Charge => text!("charge", "quick"),
+            Self::Decide => text!("whole", "quick", "amount", "counter", "decide"),
             Self::Refund => text!("amount", "counter", "refund"),
             Self::List => text!("amount", "counter", "list"),
             Self::Declared => text!("amount", "counter", "declared"),
@@ -45,15 +55,16 @@ impl Script {
         }
     }
 
-    /// The digest by which a server knows it.
-    pub(crate) fn digest(self) -> &'static str {
-        let [decide, refund, list, declared, reset] = &*DIGESTS;
+    /// The first two parts of each command that calls it, as they go over the wire: its digest is how a server knows it.
+    pub(crate) fn head(self) -> &'static [u8] {
+        let [charge, decide, refund, list, declared, reset] = &*HEADS;
         match self {
-            Self::Decide => decide.get_hash(),
-            Self::Refund => refund.get_hash(),
-            Self::List => list.get_hash(),
-            Self::Declared => declared.get_hash(),
-            Self::Reset => reset.get_hash(),
+            Self::Charge => charge,
+            Self::Decide => decide,
+            Self::Refund => refund,
+            Self::List => list,
+            Self::Declared => declared,
+            Self::Reset => reset,
         }
     }
 

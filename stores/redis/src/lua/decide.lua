@@ -1,26 +1,23 @@
--- Decides a batch: takes it whole, or changes nothing that a call can see.
+-- Decides a batch: takes it whole, or changes nothing that a call can see. After `quick.lua`, which decides what is usual.
 --
 -- KEYS  one for each slot; the declarations; the approval, if the batch spends one
--- ARGV  one string:
+-- ARGV  what `quick.lua` is given, charges included; then one string:
 --       (how many slots if the batch only charges fixed windows, each more than zero, and all amounts are below 2^53; else 0)
---       for each of so many slots (the maximum, the charge)
 --       (the time or -1 for the server's, how many slots, 1 to take the batch or 0 to ask, how many live charges a log may
 --       have, for how long declarations and approvals are kept, how many guards)
 --       for each slot (the charge hi lo or -1 0 where it is only read, the maximum hi lo, 1 if it slides, the length of its
 --       window and 0 if it does, else the start and the end of the window that its key names, the floor hi lo)
 --       for each guard (1 if it requires or 0 if it refuses, tests; for each test: the slot's number, ranges; for each range:
 --       low hi lo, high hi lo)
---       for each slot (bytes of the counter's id and its declaration) and these;
---       then, for each of so many slots as the first number says, the charge in digits
+--       for each slot (bytes of the counter's id and its declaration) and these
 -- Reply (0 reserved, 1 refused, 2 approval spent; the time; for each slot: stamp, resets at, hi, lo, 1 if its log is full,
 --       charges; for each charge: at, hi, lo), all as before the batch. A refused sliding slot has its oldest live charges, as
 --       many as have to expire before it is at its floor: below that, no bound changes its mind.
 --       (3, the time) where a key names another window than the one of that time: nothing was decided.
---       From `quick.lua`, which takes: what the slot holds with the charge, as a number; a list of them for several slots.
 -- What is in parentheses is doubles in one string.
 
 local RESERVED, REFUSED, SPENT, ELSEWHEN = 0, 1, 2, 3
-local given, count, taking, ceiling, declared_for, approved_for, guards, position = struct.unpack('>ddddddd', arg, 16 * usual + 9)
+local given, count, taking, ceiling, declared_for, approved_for, guards, position = struct.unpack('>ddddddd', arg, 9)
 local now, declarations = read_clock(given), KEYS[count + 1]
 
 local slots, time, fixed = {}, now, given >= 0

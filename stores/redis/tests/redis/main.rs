@@ -19,3 +19,4 @@ mod readme;
 mod scripts;
 mod server;
 mod tls;
+mod usual;

@@ -3,6 +3,7 @@
 use redis::Connection;
 
 use crate::server::Server;
+use crate::usual::engine;
 
 const BASE: i64 = 1_000_000_000;
 
@@ -86,130 +87,15 @@ fn every_key_ends() {
     }
 }
 
-fn calls(server: &Server, command: &str) -> u64 {
-    let info = server.ask(&["INFO", "commandstats"]);
-    let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
-    line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
-}
-
-/// The usual call takes the short way, with one counter and with several.
-#[test]
-fn the_usual_call_asks_the_server_for_little() {
-    let server = Server::start();
-    for counters in [1, 3] {
-        let engine = engine(&server, counters, "366d", 100);
-        let call = callgate::Call::without_args("t");
-        assert!(engine.decide(&call).allowed());
-        server.ask(&["CONFIG", "RESETSTAT"]);
-        for _ in 0..10 {
-            assert!(engine.decide(&call).allowed());
-        }
-        let counters = u64::try_from(counters).unwrap();
-        let expected =
-            [("incrby", 10 * counters), ("evalsha", 10), ("time", 0), ("get", 0), ("set", 0), ("decrby", 0)];
-        for (command, expected) in expected {
-            assert_eq!(calls(&server, command), expected, "{command}");
-        }
-    }
-}
-
-/// The short way leaves what it cannot do as it was.
-#[test]
-fn the_short_way_undoes_what_does_not_fit() {
-    let server = Server::start();
-    let policy = "version: \"1\"\ndefault: deny\ntools: {\
-                  one: {limits: [{counter: a, window: 366d, max: 3}]}, \
-                  two: {limits: [{counter: b, window: 366d, max: 9}, {counter: c, window: 366d, max: 3}]}}";
-    let store = std::sync::Arc::new(server.open());
-    let policy = callgate::Policy::from_yaml(policy).unwrap();
-    let engine = callgate::Engine::builder(policy).store(store).build();
-    for tool in ["one", "two"] {
-        let call = callgate::Call::without_args(tool);
-        let allowed = (0..6).filter(|_| engine.decide(&call).allowed()).count();
-        assert_eq!(allowed, 3, "{tool}");
-    }
-    let keys = server.ask(&["KEYS", "*:f:*"]);
-    assert_eq!(keys.lines().count(), 3, "{keys}");
-    for key in keys.lines() {
-        assert_eq!(server.ask(&["GET", key]), "3000000");
-        assert_ne!(server.ask(&["PTTL", key]), "-1");
-        // Amounts that only three numbers hold, as a policy with higher maxima may leave them.
-        let start: f64 = key.split(':').nth(4).unwrap().parse().unwrap();
-        let parts = [start, 9_007_199.0, 254_740_993.0].map(f64::to_be_bytes).concat();
-        let mut connection = connect(&server);
-        let () = redis::cmd("SET").arg(key).arg(&parts).arg("KEEPTTL").query(&mut connection).unwrap();
-        for tool in ["one", "two"] {
-            assert!(!engine.decide(&callgate::Call::without_args(tool)).allowed());
-        }
-        let after: Vec<u8> = redis::cmd("GET").arg(key).query(&mut connection).unwrap();
-        assert_eq!(after, parts);
-    }
-}
-
-/// A refusal by the short way says what the long one says, which is how it is explained.
-#[test]
-fn the_short_way_refuses_as_the_long_one_does() {
-    let server = Server::start();
-    let engine = engine(&server, 1, "366d", 3);
-    let call = callgate::Call::without_args("t");
-    for _ in 0..3 {
-        assert!(engine.decide(&call).allowed());
-    }
-    server.ask(&["CONFIG", "RESETSTAT"]);
-    let refused = engine.decide(&call);
-    assert_eq!((calls(&server, "incrby"), calls(&server, "get")), (1, 0), "by the short way");
-    let explained = engine.explain(&call).decision;
-    assert_eq!(calls(&server, "get"), 1, "by the long way");
-    assert_eq!(refused.code(), callgate::Code::LimitExceeded);
-    let seen = |decision: &callgate::Decision<'_>| -> Vec<_> {
-        decision.counters().map(|counter| (counter.used(), counter.resets_at(), counter.charged())).collect()
-    };
-    assert_eq!(seen(&refused), seen(&explained));
-    // A second may end between the two.
-    let [short, long] = [&refused, &explained].map(|decision| decision.retry_after().unwrap());
-    assert!(short == long || short == long + 1, "{short} and {long}");
-}
-
-/// A counter that was given back is like one that was never charged, and still ends.
-#[test]
-fn what_was_given_back_leaves_no_key_that_stays() {
-    let server = Server::start();
-    let engine = engine(&server, 1, "366d", 3);
-    let call = callgate::Call::without_args("t");
-    for _ in 0..5 {
-        let mut decision = engine.decide(&call);
-        assert!(decision.allowed());
-        engine.release(decision.take_reservation().unwrap()).unwrap();
-    }
-    assert!(engine.decide(&call).allowed());
-    let key = server.ask(&["KEYS", "*:f:*"]);
-    assert_eq!(server.ask(&["GET", &key]), "1000000");
-    assert_ne!(server.ask(&["PTTL", &key]), "-1");
-}
-
-/// Callers with connections of their own are what processes are to a server: the short way lets exactly as many through.
-#[test]
-fn the_short_way_keeps_the_limit_under_contention() {
-    let server = Server::start();
-    for counters in [1, 2] {
-        let allowed: usize = std::thread::scope(|scope| {
-            let caller = || {
-                let engine = engine(&server, counters, "366d", 1_000);
-                (0..300).filter(|_| engine.decide(&callgate::Call::without_args("t")).allowed()).count()
-            };
-            let callers: Vec<_> = (0..8).map(|_| scope.spawn(caller)).collect();
-            callers.into_iter().map(|caller| caller.join().unwrap()).sum()
-        });
-        assert_eq!(allowed, 1_000);
-        server.ask(&["FLUSHALL"]);
-    }
-    assert!(calls(&server, "incrby") > 4_000);
-}
-
 /// The server's time counts; a caller whose clock is wrong asks twice, once.
 #[test]
 fn a_wrong_clock_costs_one_more_question() {
     let server = Server::start();
+    // The server knows both scripts.
+    let knowing = engine(&server, 1, "366d", 3);
+    for _ in 0..3 {
+        assert!(knowing.decide(&callgate::Call::without_args("t")).allowed());
+    }
     for hours in [-50_000_i64, -1, 0, 1, 50_000] {
         let clock = callgate::ManualClock::new(
             callgate::Clock::now(&callgate::SystemClock).plus_millis(hours * 3_600_000),
@@ -229,7 +115,7 @@ fn a_wrong_clock_costs_one_more_question() {
         assert_eq!(reservations.len(), 4);
         assert!(!engine.decide(&call).allowed());
         // The end of an hour may fall into this.
-        assert!((5..=7).contains(&calls(&server, "evalsha")), "{hours}: {}", calls(&server, "evalsha"));
+        assert!((5..=7).contains(&server.calls("evalsha")), "{hours}: {}", server.calls("evalsha"));
         for reservation in reservations {
             engine.release(reservation).unwrap();
         }
@@ -269,12 +155,4 @@ fn a_step_back_of_the_servers_clock_is_waited_out() {
     ] {
         assert_eq!(run(&mut connection, body, &[now, given, newest]), [time]);
     }
-}
-
-fn engine(server: &Server, counters: usize, window: &str, max: u32) -> callgate::Engine {
-    let limits: String =
-        (0..counters).map(|n| format!("{{counter: c{n}, window: {window}, max: {max}}}, ")).collect();
-    let policy = format!("version: \"1\"\ndefault: deny\ntools: {{t: {{limits: [{limits}]}}}}");
-    let store = std::sync::Arc::new(server.open());
-    callgate::Engine::builder(callgate::Policy::from_yaml(&policy).unwrap()).store(store).build()
 }

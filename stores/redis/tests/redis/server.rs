@@ -121,6 +121,23 @@ impl Server {
         ask(self.port, command)
     }
 
+    /// How often it ran a command since its statistics were set back.
+    pub(crate) fn calls(&self, command: &str) -> u64 {
+        self.told("commandstats", &format!("cmdstat_{command}:calls=")).unwrap_or_default()
+    }
+
+    /// How many bytes it has read of its clients.
+    pub(crate) fn read(&self) -> u64 {
+        self.told("stats", "total_net_input_bytes:").unwrap()
+    }
+
+    /// The number behind `field` in a section of what it tells of itself.
+    fn told(&self, section: &str, field: &str) -> Option<u64> {
+        let info = self.ask(&["INFO", section]);
+        let number = info.lines().find_map(|line| line.strip_prefix(field))?;
+        Some(number.split(',').next().unwrap().trim().parse().unwrap())
+    }
+
     /// What the only counter of the only namespace holds, in whole units.
     pub(crate) fn counted(&self) -> String {
         let mut held = Vec::new();
