@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use crate::ceilings::SCOPE_BYTES;
 use crate::condition::{Facts, Leaf, Visitor};
+use crate::identity::Identity;
 use crate::path::{Path, Root, Segment};
 use crate::store::{INLINE, ScopeValue};
 use crate::view::{Kind, Unreadable, View};
@@ -162,7 +163,13 @@ fn append<A: View, I: View>(
     encoded: &mut ScopeValue,
 ) -> Result<bool, Unreadable> {
     let mut part = Part { tag, encoded: &mut encoded.0, found: false };
-    facts.reach(path, &mut part)?;
+    match (facts.identity, &*path.segments) {
+        // The usual identity, which need not be walked to.
+        (Identity::Id(id), [Segment::Name(name)]) if path.root == Root::Identity && **name == *"id" => {
+            part.push(b's', id);
+        }
+        _ => facts.reach(path, &mut part)?,
+    }
     Ok(part.found)
 }
 
@@ -181,18 +188,6 @@ impl Part<'_> {
         let [high, low] = u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes();
         let head = [self.tag, kind, high, low];
         self.found = true;
-        // Nearly all scope values: one part that lies in place, put together there and moved in whole.
-        let mut inline = [0; INLINE];
-        let length = head.len().saturating_add(text.len());
-        if self.encoded.is_empty()
-            && let Some((to, rest)) = inline.split_first_chunk_mut()
-            && let Some(rest) = rest.get_mut(..text.len())
-        {
-            *to = head;
-            rest.copy_from_slice(text.as_bytes());
-            *self.encoded = SmallVec::from_buf_and_len(inline, length);
-            return;
-        }
         self.encoded.extend_from_slice(&head);
         self.encoded.extend_from_slice(text.as_bytes());
     }

@@ -1,5 +1,6 @@
 //! What evaluation found, before it is put together with the policy and the call that it is about.
 
+use std::cell::Cell;
 use std::num::NonZeroU64;
 
 use smallvec::SmallVec;
@@ -111,7 +112,7 @@ impl Code {
 pub(crate) struct Ruling {
     head: Head,
     /// What decisions without counters and approval do not have, so that they allocate nothing.
-    more: Rarely<More>,
+    more: Rarely,
 }
 
 /// The rule's index and one more, or 0 for none; the effect and the code above it; and a bit that is always set.
@@ -122,19 +123,15 @@ const EFFECT: u32 = 32;
 const CODE: u32 = 40;
 const SET: NonZeroU64 = NonZeroU64::MIN.saturating_mul(NonZeroU64::new(1 << 63).expect("it is set"));
 
-/// What is mostly not there, boxed. Dropping nothing costs one comparison where the drop stands; left to the compiler, it is a call.
+/// What is mostly not there. Dropping nothing costs one comparison where the drop stands; left to the compiler, it is a call.
 #[derive(Debug, Clone)]
-struct Rarely<T>(Option<Box<T>>);
+struct Rarely(Option<Box<More>>);
 
-impl<T> Drop for Rarely<T> {
+impl Drop for Rarely {
     #[inline(always)]
     fn drop(&mut self) {
-        #[cold]
-        fn away<T>(held: Box<T>) {
-            drop(held);
-        }
-        if let Some(held) = self.0.take() {
-            away(held);
+        if let Some(more) = self.0.take() {
+            More::give_back(more);
         }
     }
 }
@@ -169,6 +166,32 @@ pub(crate) struct Counted {
     pub(crate) used: Amount,
     pub(crate) resets_at: Timestamp,
     pub(crate) stamp: Timestamp,
+}
+
+thread_local! {
+    /// Room that the last decision of this thread left for the next: to ask for it anew takes longer than to charge a counter.
+    static ROOM: Cell<Option<Box<More>>> = const { Cell::new(None) };
+}
+
+impl More {
+    /// Nothing yet, where there is room for it.
+    fn take() -> Box<Self> {
+        ROOM.try_with(Cell::take).ok().flatten().unwrap_or_default()
+    }
+
+    #[inline(never)]
+    fn give_back(mut more: Box<Self>) {
+        more.detail = Detail::None;
+        more.counters.clear();
+        more.retry_after = None;
+        more.approval_key = None;
+        // Thousands of counters are room that no other call needs.
+        const MOST: usize = 16;
+        if more.counters.capacity() <= MOST {
+            // A thread that ends keeps nothing.
+            let _ = ROOM.try_with(|room| room.set(Some(more)));
+        }
+    }
 }
 
 impl Ruling {
@@ -210,7 +233,7 @@ impl Ruling {
 
     /// The rest, made if there was none.
     pub(crate) fn more_mut(&mut self) -> &mut More {
-        self.more.0.get_or_insert_default()
+        self.more.0.get_or_insert_with(More::take)
     }
 
     pub(crate) fn counters(&self) -> &[Counted] {
@@ -242,6 +265,31 @@ mod tests {
     fn a_ruling_fits_two_words() {
         assert_eq!(size_of::<Ruling>(), 16);
         assert_eq!(size_of::<Option<Ruling>>(), 16);
+    }
+
+    /// What one decision knew is not there for the next, and room for many counters is not held on to.
+    #[test]
+    fn room_is_left_empty() {
+        let counted = || Counted {
+            declared: 1,
+            scope: ScopeValue::default(),
+            charged: None,
+            used: Amount::ZERO,
+            resets_at: Timestamp::MIN,
+            stamp: Timestamp::MIN,
+        };
+        for (count, kept) in [(1, 1), (16, 16), (17, 1)] {
+            let mut ruling = Ruling::invalid_args("why").about(7);
+            let more = ruling.more_mut();
+            (more.retry_after, more.approval_key) = (Some(1), Some("key".into()));
+            more.counters.reserve_exact(count);
+            more.counters.extend((0..count).map(|_| counted()));
+            drop(ruling);
+            let next = More::take();
+            assert_eq!(next.counters.capacity(), kept, "{count} counters");
+            assert!(matches!(next.detail, Detail::None) && next.counters.is_empty());
+            assert_eq!((next.retry_after, &next.approval_key), (None, &None));
+        }
     }
 
     #[test]
