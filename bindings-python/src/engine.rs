@@ -63,7 +63,10 @@ impl Engine {
         known: Option<&Known>,
         call: &Call<'_, A, I>,
     ) -> PyResult<Py<Decision>> {
-        let evaluation = in_force.policy().evaluate(call);
+        let evaluation = match known {
+            Some(known) => known.tool().evaluate(call),
+            None => in_force.policy().evaluate(call),
+        };
         // Looked at where it stands: moving it takes longer than this.
         if let (Evaluation::Decided(decision), Some(known)) = (&evaluation, known)
             && !self.parts.observer.listens()

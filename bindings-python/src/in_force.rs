@@ -117,7 +117,7 @@ impl InForce {
         for probe in 0..PROBES {
             // Slots are filled in order: behind an empty one there is none.
             let known = self.tools.get(start.wrapping_add(probe) % SLOTS)?.get(py)?;
-            if known.is_of(tool) {
+            if known.tool().is(tool) {
                 return Some(known);
             }
         }
@@ -149,6 +149,6 @@ impl InForce {
         let new = || Box::new(Known::new(py, &self.policy, tool));
         let start = names::place(tool.as_bytes());
         let slots = (0..PROBES).filter_map(|probe| self.tools.get(start.wrapping_add(probe) % SLOTS));
-        slots.map(|slot| slot.get_or_init(py, new)).find(|known| known.is_of(tool)).map(|known| &**known)
+        slots.map(|slot| slot.get_or_init(py, new)).find(|known| known.tool().is(tool)).map(|known| &**known)
     }
 }

@@ -5,14 +5,13 @@
 
 use std::sync::Arc;
 
-use callgate::Code;
+use callgate::{Code, Effect};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
 use crate::decision::Decision;
 use crate::in_force::Replaceable;
-use crate::names;
 
 /// Names by which arguments are picked: as many as the checks of most tools read.
 pub(crate) const PICKS: usize = 4;
@@ -21,11 +20,20 @@ const DECISIONS: usize = 4;
 
 /// What is known of a tool.
 pub(crate) struct Known {
-    name: Box<str>,
+    tool: callgate::Tool,
     names: Names,
     /// A slot is written once, so reading it takes no lock.
-    decisions: [PyOnceLock<Py<Decision>>; DECISIONS],
+    made: [PyOnceLock<Made>; DECISIONS],
 }
+
+/// A decision that was made, and by what it is told from the others about its tool.
+struct Made {
+    mark: Mark,
+    decision: Py<Decision>,
+}
+
+/// Where the rule's pointer stands in the policy tells which rule it is.
+type Mark = (Code, Effect, Option<usize>);
 
 /// The first names of the paths that a tool's checks read of the arguments.
 pub(crate) struct Names {
@@ -55,6 +63,11 @@ impl Names {
         Self { places: [(0, 0); PICKS], keys: [0; PICKS], strings: [const { None }; PICKS] }
     }
 
+    /// The Python string of a name by its number.
+    pub(crate) fn string(&self, position: usize) -> Option<&Py<PyString>> {
+        self.strings.get(position)?.as_ref()
+    }
+
     /// Where the Python strings of the names are; 0 for none.
     pub(crate) fn keys(&self) -> &[usize; PICKS] {
         &self.keys
@@ -74,15 +87,14 @@ fn place(name: &str) -> (usize, usize) {
 impl Known {
     pub(crate) fn new(py: Python<'_>, policy: &callgate::Policy, tool: &str) -> Self {
         Self {
-            name: tool.into(),
+            tool: policy.tool(tool),
             names: Names::new(py, policy, tool),
-            decisions: [const { PyOnceLock::new() }; DECISIONS],
+            made: [const { PyOnceLock::new() }; DECISIONS],
         }
     }
 
-    #[inline(always)]
-    pub(crate) fn is_of(&self, tool: &str) -> bool {
-        names::same(&self.name, tool)
+    pub(crate) fn tool(&self) -> &callgate::Tool {
+        &self.tool
     }
 
     pub(crate) fn names(&self) -> &Names {
@@ -96,13 +108,12 @@ impl Known {
         py: Python<'py>,
         decision: &callgate::Decision<'_>,
     ) -> Option<&Bound<'py, Decision>> {
-        if is_shared(decision) {
-            // Slots are filled in order: behind an empty one there is none.
-            for slot in &self.decisions {
-                let made = slot.get(py)?.bind(py);
-                if same(made.get().inner(), decision) {
-                    return Some(made);
-                }
+        let mark = mark(decision)?;
+        // Slots are filled in order: behind an empty one there is none.
+        for slot in &self.made {
+            let made = slot.get(py)?;
+            if made.mark == mark {
+                return Some(made.decision.bind(py));
             }
         }
         None
@@ -118,11 +129,11 @@ impl Known {
         if let Some(made) = self.made(py, &decision) {
             return Ok(made.clone());
         }
-        let shared = is_shared(&decision);
+        let mark = mark(&decision);
         let made = new(py, engine, decision)?;
         // If another thread was faster, or there is no room, this one is for the one call.
-        if shared && let Some(slot) = self.decisions.iter().find(|slot| slot.get(py).is_none()) {
-            let _ = slot.set(py, made.clone().unbind());
+        if let (Some(mark), Some(slot)) = (mark, self.made.iter().find(|slot| slot.get(py).is_none())) {
+            let _ = slot.set(py, Made { mark, decision: made.clone().unbind() });
         }
         Ok(made)
     }
@@ -138,18 +149,14 @@ pub(crate) fn new<'py>(
     Bound::new(py, Decision::new(py, engine, decision.into_owned()))
 }
 
-/// Whether a decision holds nothing of the call but the tool's name.
+/// What tells a decision from others about its tool by its policy, if it holds nothing of the call but the tool's name.
 #[inline(always)]
-fn is_shared(decision: &callgate::Decision<'_>) -> bool {
-    matches!(decision.code(), Code::Allowed | Code::Hidden | Code::Denied | Code::ConditionFailed)
+fn mark(decision: &callgate::Decision<'_>) -> Option<Mark> {
+    let code = decision.code();
+    let shared = matches!(code, Code::Allowed | Code::Hidden | Code::Denied | Code::ConditionFailed)
         && decision.counters().next().is_none()
         && decision.retry_after().is_none()
-        && decision.approval_key().is_none()
-}
-
-/// Whether two shared decisions about one tool by one policy are equal.
-#[inline(always)]
-fn same(made: &callgate::Decision<'_>, decision: &callgate::Decision<'_>) -> bool {
-    let rule = |decision: &callgate::Decision<'_>| decision.rule().map(|rule| rule.pointer().as_ptr());
-    made.code() == decision.code() && made.effect() == decision.effect() && rule(made) == rule(decision)
+        && decision.approval_key().is_none();
+    let rule = || decision.rule().map(|rule| rule.pointer().as_ptr().addr());
+    shared.then(|| (code, decision.effect(), rule()))
 }

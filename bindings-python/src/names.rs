@@ -28,26 +28,11 @@ pub(crate) fn look_up<'py>(dict: &Bound<'py, PyDict>, name: &str) -> PyResult<Op
         let Some(slot) = TABLE.get(start.wrapping_add(probe) % SLOTS) else { break };
         let held =
             slot.get_or_init(py, || Name { text: name.into(), string: PyString::intern(py, name).unbind() });
-        if same(&held.text, name) {
+        if *held.text == *name {
             return dict.get_item(held.string.bind(py));
         }
     }
     dict.get_item(name)
-}
-
-/// Whether two names are equal. Most are short: two words that may overlap are all of them, and comparing those is no call.
-#[inline]
-pub(crate) fn same(left: &str, right: &str) -> bool {
-    fn ends<const N: usize>(left: &[u8], right: &[u8]) -> bool {
-        left.first_chunk::<N>() == right.first_chunk() && left.last_chunk::<N>() == right.last_chunk()
-    }
-    let (left, right) = (left.as_bytes(), right.as_bytes());
-    left.len() == right.len()
-        && match left.len() {
-            8..=16 => ends::<8>(left, right),
-            4..=7 => ends::<4>(left, right),
-            _ => left == right,
-        }
 }
 
 /// Where the search for a name begins. Told by its length and three of its bytes: names are short and few, and hashing

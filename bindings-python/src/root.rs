@@ -86,12 +86,19 @@ impl<'r, 'py> Root<'r, 'py> {
         if !self.checked.get() {
             self.check()?;
         }
-        if let Some(position) = self.names.position(name)
-            && let Some(value) = self.picks.get(position).and_then(OnceCell::get)
-        {
-            return Ok(Some(Member::Picked(value)));
+        let position = self.names.position(name);
+        match position.and_then(|position| self.picks.get(position)).and_then(OnceCell::get) {
+            Some(value) => Ok(Some(Member::Picked(value))),
+            None => Ok(self.look_up(position, name)?.map(Member::Found)),
         }
-        Ok(look_up(self.dict, name)?.map(Member::Found))
+    }
+
+    #[inline(never)]
+    fn look_up(&self, position: Option<usize>, name: &str) -> Result<Option<Bound<'py, PyAny>>, Unreadable> {
+        match position.and_then(|position| self.names.string(position)) {
+            Some(string) => self.dict.get_item(string.bind(self.dict.py())).map_err(|_| Unreadable::Host),
+            None => look_up(self.dict, name),
+        }
     }
 
     #[inline(never)]
