@@ -28,17 +28,16 @@ pub(crate) struct Known {
 
 /// A decision that was made, and by what it is told from the others about its tool.
 struct Made {
-    mark: Mark,
+    code: Code,
+    effect: Effect,
+    rule: usize,
     decision: Py<Decision>,
 }
 
-/// Where the rule's pointer stands in the policy tells which rule it is.
-type Mark = (Code, Effect, Option<usize>);
-
 /// The first names of the paths that a tool's checks read of the arguments.
 pub(crate) struct Names {
-    /// Where each stands in the policy, and its length. INVARIANT: the policy is kept at least as long, so that what stands
-    /// there is that name and nothing else. Nothing stands at 0.
+    /// Where each stands in the policy, and its length. INVARIANT: `Known::tool` keeps the policy, so that what stands there is
+    /// that name and nothing else. Nothing stands at 0.
     places: [(usize, usize); PICKS],
     /// Where the Python strings of these names are, which are held by `strings`.
     keys: [usize; PICKS],
@@ -108,11 +107,14 @@ impl Known {
         py: Python<'py>,
         decision: &callgate::Decision<'_>,
     ) -> Option<&Bound<'py, Decision>> {
-        let mark = mark(decision)?;
+        if !is_shared(decision) {
+            return None;
+        }
         // Slots are filled in order: behind an empty one there is none.
+        let (code, effect, rule) = (decision.code(), decision.effect(), rule(decision));
         for slot in &self.made {
             let made = slot.get(py)?;
-            if made.mark == mark {
+            if made.code == code && made.effect == effect && made.rule == rule {
                 return Some(made.decision.bind(py));
             }
         }
@@ -129,13 +131,14 @@ impl Known {
         if let Some(made) = self.made(py, &decision) {
             return Ok(made.clone());
         }
-        let mark = mark(&decision);
-        let made = new(py, engine, decision)?;
+        let shared = is_shared(&decision);
+        let (code, effect, rule) = (decision.code(), decision.effect(), rule(&decision));
+        let decision = new(py, engine, decision)?;
         // If another thread was faster, or there is no room, this one is for the one call.
-        if let (Some(mark), Some(slot)) = (mark, self.made.iter().find(|slot| slot.get(py).is_none())) {
-            let _ = slot.set(py, Made { mark, decision: made.clone().unbind() });
+        if shared && let Some(slot) = self.made.iter().find(|slot| slot.get(py).is_none()) {
+            let _ = slot.set(py, Made { code, effect, rule, decision: decision.clone().unbind() });
         }
-        Ok(made)
+        Ok(decision)
     }
 }
 
@@ -149,14 +152,17 @@ pub(crate) fn new<'py>(
     Bound::new(py, Decision::new(py, engine, decision.into_owned()))
 }
 
-/// What tells a decision from others about its tool by its policy, if it holds nothing of the call but the tool's name.
+/// Whether a decision holds nothing of the call but the tool's name.
 #[inline(always)]
-fn mark(decision: &callgate::Decision<'_>) -> Option<Mark> {
-    let code = decision.code();
-    let shared = matches!(code, Code::Allowed | Code::Hidden | Code::Denied | Code::ConditionFailed)
+fn is_shared(decision: &callgate::Decision<'_>) -> bool {
+    matches!(decision.code(), Code::Allowed | Code::Hidden | Code::Denied | Code::ConditionFailed)
         && decision.counters().next().is_none()
         && decision.retry_after().is_none()
-        && decision.approval_key().is_none();
-    let rule = || decision.rule().map(|rule| rule.pointer().as_ptr().addr());
-    shared.then(|| (code, decision.effect(), rule()))
+        && decision.approval_key().is_none()
+}
+
+/// Where the rule's pointer stands in the policy, which tells which rule it is; 0 if there is none.
+#[inline(always)]
+fn rule(decision: &callgate::Decision<'_>) -> usize {
+    decision.rule().map_or(0, |rule| rule.pointer().as_ptr().addr())
 }

@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -302,7 +303,7 @@ def test_logging_hears_of_every_change(caplog: pytest.LogCaptureFixture) -> None
 
     before = root.level
     try:
-        for change, expected in [
+        changes: list[tuple[Callable[[], object], bool]] = [
             (lambda: None, False),
             (lambda: logger.setLevel(logging.DEBUG), True),
             (lambda: logging.disable(logging.DEBUG), False),
@@ -314,7 +315,8 @@ def test_logging_hears_of_every_change(caplog: pytest.LogCaptureFixture) -> None
             (lambda: setattr(logger, "disabled", True), False),
             (lambda: logger.setLevel(logging.DEBUG), False),
             (lambda: setattr(logger, "disabled", False), True),
-        ]:
+        ]
+        for change, expected in changes:
             change()
             # The second time, the answer to the first one may be known.
             assert [is_logged(), is_logged()] == [expected, expected]

@@ -31,7 +31,7 @@ class _Levels(dict[int, bool]):
 _levels = _Levels()
 # A logger of another kind may have none: then each decision asks.
 if type(getattr(logger, "_cache", None)) is dict:
-    logger._cache = _levels
+    logger._cache = _levels  # type: ignore[attr-defined]  # private, and the same since Python 3.7
 
 
 def log_decision(level: int, decision: Decision) -> bool:
