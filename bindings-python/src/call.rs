@@ -7,31 +7,42 @@ use callgate::{Approval, Identity};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::shape::Shape;
+use crate::root::Top;
+use crate::shape::{Shape, exact};
 use crate::view::{Budget, PyView};
 
 /// An identity as the host passed it.
-pub(crate) enum Caller<'py> {
+pub(crate) enum Caller<'c, 'py> {
     Absent,
-    Text(Bound<'py, PyString>),
-    Other(Bound<'py, PyAny>),
+    Text(&'c Bound<'py, PyString>),
+    Claims(Top<'c, 'py>),
 }
 
-impl<'py> Caller<'py> {
+impl<'c, 'py> Caller<'c, 'py> {
     /// `None` is absent.
-    pub(crate) fn new(identity: Option<&Bound<'py, PyAny>>) -> Self {
+    #[inline(always)]
+    pub(crate) fn new(identity: Option<&'c Bound<'py, PyAny>>) -> Self {
         let Some(identity) = identity else { return Self::Absent };
-        if let Ok(text) = identity.cast_exact::<PyString>() {
-            return Self::Text(text.clone());
-        }
-        match Shape::of(identity, &Budget::new()) {
-            Shape::String(text) => Self::Text(text),
-            _ => Self::Other(identity.clone()),
+        match exact::<PyString>(identity) {
+            Some(text) => Self::Text(text),
+            None => Self::of_claims(identity),
         }
     }
 
+    #[inline(never)]
+    fn of_claims(identity: &'c Bound<'py, PyAny>) -> Self {
+        let budget = Budget::new();
+        if let Ok(text) = identity.cast()
+            && let Shape::String(_) = Shape::of(identity.clone(), &budget)
+        {
+            return Self::Text(text);
+        }
+        Self::Claims(Top::new(identity, None, &budget))
+    }
+
     /// As the core sees it. What is neither a string nor an object denies (`invalid_identity`).
-    pub(crate) fn identity<'c>(&'c self, budget: &'c Budget) -> Identity<'c, PyView<'c, 'py>> {
+    #[inline(always)]
+    pub(crate) fn identity<'r>(&'r self, budget: &'r Budget) -> Identity<'r, PyView<'r, 'py>> {
         match self {
             Self::Absent => Identity::Absent,
             Self::Text(text) => match text.to_str() {
@@ -39,17 +50,28 @@ impl<'py> Caller<'py> {
                 // A lone surrogate: unreadable, so no identity.
                 Err(_) => Identity::Claims(PyView::new(text, budget)),
             },
-            Self::Other(claims) => Identity::Claims(PyView::new(claims, budget)),
+            Self::Claims(claims) => Identity::Claims(claims.view(budget)),
         }
     }
 }
 
 /// An approval: the key of the decision that asked for it, and its own id.
 #[derive(FromPyObject)]
-pub(crate) struct Approved(String, String);
+struct Approved(String, String);
 
-impl Approved {
+/// An approval that a host passes, boxed: mostly there is none, and room for one would be copied with each call.
+pub(crate) struct Given(Box<Approved>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Given {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self(Box::new(object.extract()?)))
+    }
+}
+
+impl Given {
     pub(crate) fn approval(&self) -> Approval<'_> {
-        Approval::new(&self.0, &self.1)
+        Approval::new(&self.0.0, &self.0.1)
     }
 }

@@ -45,6 +45,7 @@ impl ChosenClock {
     }
 
     /// What the clock raised on this thread since it was asked last.
+    #[inline]
     pub(crate) fn check(&self) -> PyResult<()> {
         if !self.raises {
             return Ok(());

@@ -6,20 +6,22 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use callgate::{Call, Identity, OnStoreError, RawJson, View};
+use callgate::{Call, Evaluation, Identity, OnStoreError, RawJson, View};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::audit::About;
-use crate::call::{Approved, Caller};
+use crate::call::{Caller, Given};
 use crate::decision::Decision;
 use crate::explanation::Explanation;
 use crate::in_force::{InForce, Kept};
+use crate::known::Known;
 use crate::options::{Options, Parts};
 use crate::pending::{Held, Owned, PendingCall, approved as with_approval};
 use crate::policy::{self, Policy};
+use crate::root::Top;
 use crate::view::{Budget, PyView};
 use crate::watch::{Plan, Watch};
 
@@ -53,11 +55,42 @@ impl Engine {
         Some((store, self.parts.clock.clock.now()))
     }
 
-    fn decide<A: View, I: View>(&self, py: Python<'_>, call: &Call<'_, A, I>) -> PyResult<Py<Decision>> {
-        let in_force = self.kept.now(py, &self.parts.engine)?;
-        let decision = self.core().complete(in_force.get().policy().evaluate(call));
+    #[inline(always)]
+    fn decide<A: View, I: View>(
+        &self,
+        py: Python<'_>,
+        in_force: &InForce,
+        known: Option<&Known>,
+        call: &Call<'_, A, I>,
+    ) -> PyResult<Py<Decision>> {
+        let evaluation = match known {
+            Some(known) => known.tool().evaluate(call),
+            None => in_force.policy().evaluate(call),
+        };
+        // Looked at where it stands: moving it takes longer than this.
+        if let (Evaluation::Decided(decision), Some(known)) = (&evaluation, known)
+            && !self.parts.observer.listens()
+            && let Some(made) = known.made(py, decision)
+        {
+            self.parts.clock.check()?;
+            self.parts.observer.tell(made, None)?;
+            return Ok(made.clone().unbind());
+        }
+        let decision = self.core().complete(evaluation);
         let about = self.about(&decision, call);
-        self.finish_by(py, in_force.get(), decision, about)
+        self.finish_by(py, in_force, known, decision, about)
+    }
+
+    /// [`Engine::decide`] in a function of its own, for calls that are not to take the room of the others.
+    #[inline(never)]
+    fn decide_rarer<A: View, I: View>(
+        &self,
+        py: Python<'_>,
+        in_force: &InForce,
+        known: Option<&Known>,
+        call: &Call<'_, A, I>,
+    ) -> PyResult<Py<Decision>> {
+        self.decide(py, in_force, known, call)
     }
 
     /// What the record says of the call, if a record is to be made.
@@ -65,9 +98,9 @@ impl Engine {
         &self,
         decision: &callgate::Decision<'_>,
         call: &Call<'_, A, I>,
-    ) -> Option<About> {
+    ) -> Option<Box<About>> {
         let observer = &self.parts.observer;
-        observer.listens().then(|| About::new(decision, call, &observer.hash))
+        observer.listens().then(|| Box::new(About::new(decision, call, &observer.hash)))
     }
 
     /// Makes the decision a Python object and tells of it.
@@ -75,7 +108,7 @@ impl Engine {
         &self,
         py: Python<'_>,
         decision: callgate::Decision<'static>,
-        about: Option<About>,
+        about: Option<Box<About>>,
     ) -> PyResult<Py<Decision>> {
         self.parts.clock.check()?;
         let decision = Bound::new(py, Decision::new(py, &self.parts.engine, decision))?;
@@ -84,15 +117,17 @@ impl Engine {
     }
 
     /// [`Engine::finish`] for a decision by the policy in force, which may have been made before.
+    #[inline(never)]
     fn finish_by(
         &self,
         py: Python<'_>,
         in_force: &InForce,
+        known: Option<&Known>,
         decision: callgate::Decision<'_>,
-        about: Option<About>,
+        about: Option<Box<About>>,
     ) -> PyResult<Py<Decision>> {
         self.parts.clock.check()?;
-        let decision = in_force.decision(py, &self.parts.engine, decision)?;
+        let decision = in_force.decision(py, &self.parts.engine, known, decision)?;
         self.parts.observer.tell(&decision, about)?;
         Ok(decision.unbind())
     }
@@ -184,19 +219,28 @@ impl Engine {
         tool: &str,
         args: Option<&Bound<'py, PyAny>>,
         identity: Option<&Bound<'py, PyAny>>,
-        approved: Option<Approved>,
+        approved: Option<Given>,
     ) -> PyResult<Py<Decision>> {
+        let in_force = self.kept.now(py, &self.parts.engine)?;
+        let in_force = in_force.get();
+        let known = in_force.known(py, tool);
         let budget = Budget::new();
         let caller = Caller::new(identity);
         let identity = caller.identity(&budget);
-        match args {
-            Some(args) => {
-                let call = Call::new(tool, PyView::new(args, &budget)).identity(identity);
-                self.decide(py, &with_approval(call, approved.as_ref()))
+        let args = args.map(|args| Top::new(args, known.map(Known::names), &budget));
+        match (&args, &approved) {
+            // Nearly all calls: nobody had to approve.
+            (Some(Top::Dict(args)), None) => {
+                let call = Call::new(tool, PyView::root(args, &budget)).identity(identity);
+                self.decide(py, in_force, known, &call)
             }
-            None => {
+            (Some(args), approved) => {
+                let call = Call::new(tool, args.view(&budget)).identity(identity);
+                self.decide_rarer(py, in_force, known, &with_approval(call, approved.as_ref()))
+            }
+            (None, approved) => {
                 let call = Call::without_args(tool).identity(identity);
-                self.decide(py, &with_approval(call, approved.as_ref()))
+                self.decide_rarer(py, in_force, known, &with_approval(call, approved.as_ref()))
             }
         }
     }
@@ -209,7 +253,7 @@ impl Engine {
         tool: &str,
         text: &Bound<'py, pyo3::types::PyString>,
         identity: Option<&Bound<'py, PyAny>>,
-        approved: Option<Approved>,
+        approved: Option<Given>,
     ) -> PyResult<Py<Decision>> {
         let budget = Budget::new();
         let caller = Caller::new(identity);
@@ -230,7 +274,8 @@ impl Engine {
         } else {
             None
         };
-        self.finish_by(py, in_force.get(), decision, about)
+        let known = in_force.get().known(py, tool);
+        self.finish_by(py, in_force.get(), known, decision, about)
     }
 
     /// Does nothing, with the signature of `evaluate`: what a call across the border costs by itself.
@@ -241,7 +286,7 @@ impl Engine {
         tool: &str,
         args: Option<&Bound<'py, PyAny>>,
         identity: Option<&Bound<'py, PyAny>>,
-        approved: Option<Approved>,
+        approved: Option<Given>,
     ) {
         let _ = (tool, args, identity, approved);
     }
@@ -253,7 +298,7 @@ impl Engine {
         tool: &str,
         args: Option<&Bound<'py, PyAny>>,
         identity: Option<&Bound<'py, PyAny>>,
-        approved: Option<Approved>,
+        approved: Option<Given>,
     ) -> PyResult<Py<PyAny>> {
         let (py, engine) = (slf.py(), slf.get());
         if engine.parts.engine.is_in_memory() {
@@ -266,12 +311,13 @@ impl Engine {
             _ => None,
         };
         let policy = engine.core().policy();
-        let held =
-            Held::evaluate(Owned { policy, tool: tool.to_owned(), id, approved }, args, identity, &budget);
+        let args = args.map(|args| Top::new(args, None, &budget));
+        let owned = Owned { policy, tool: tool.to_owned(), id, approved };
+        let held = Held::evaluate(owned, args.as_ref(), &caller, &budget);
         // A record needs a decision to be made about; what it says of the call is the same for any.
-        let record = |decision: &callgate::Decision<'_>| match args {
+        let record = |decision: &callgate::Decision<'_>| match &args {
             Some(args) => {
-                let args = PyView::new(args, &budget);
+                let args = args.view(&budget);
                 engine.about(decision, &Call::new(tool, args).identity(caller.identity(&budget)))
             }
             None => engine.about(decision, &Call::without_args(tool).identity(caller.identity(&budget))),
@@ -318,14 +364,14 @@ impl Engine {
         tool: &str,
         args: Option<&Bound<'py, PyAny>>,
         identity: Option<&Bound<'py, PyAny>>,
-        approved: Option<Approved>,
+        approved: Option<Given>,
     ) -> PyResult<Explanation> {
         let budget = Budget::new();
         let caller = Caller::new(identity);
         let identity = caller.identity(&budget);
-        match args {
+        match args.map(|args| Top::new(args, None, &budget)) {
             Some(args) => {
-                let call = Call::new(tool, PyView::new(args, &budget)).identity(identity);
+                let call = Call::new(tool, args.view(&budget)).identity(identity);
                 self.explained(py, self.core().explain(&with_approval(call, approved.as_ref())))
             }
             None => {
@@ -343,7 +389,7 @@ impl Engine {
         tool: &str,
         text: &Bound<'py, pyo3::types::PyString>,
         identity: Option<&Bound<'py, PyAny>>,
-        approved: Option<Approved>,
+        approved: Option<Given>,
     ) -> PyResult<Explanation> {
         let budget = Budget::new();
         let caller = Caller::new(identity);

@@ -1,8 +1,8 @@
-//! The policy in force, and the decisions of it that are the same for many calls.
+//! The policy in force, and what is known of the tools that were called under it.
 //!
 //! In: a core engine whose policy may be replaced, and the core's decisions. Out: the policy without a step between threads,
-//! and decisions as Python objects, made once where nothing of the call but the tool's name is in them. Must not outlive the
-//! policy: with another one in force, all of it is made anew.
+//! and decisions as Python objects. What is known must not outlive the policy: with another one in force, all of it is made
+//! anew.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,12 +13,13 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyList;
 
 use crate::decision::Decision;
+use crate::known::{self, Known};
 use crate::names;
 use crate::store::Waiting;
 
-/// Slots of the table of shared decisions: more than the tools of most servers, in 4 KiB.
+/// Slots of the table of tools: more than the tools of most servers, in 4 KiB.
 const SLOTS: usize = 1 << 8;
-/// Slots that are tried for a decision before it is made for the one call.
+/// Slots that are tried for a tool before it stays unknown.
 const PROBES: usize = 4;
 
 /// An engine of the core with its store, and how often its policy was replaced. Every replacement must go through here.
@@ -29,7 +30,7 @@ pub(crate) struct Replaceable {
     replaced: AtomicUsize,
 }
 
-/// A policy and the decisions that were made of it. Held by Python's own count of references, which costs a thread that
+/// A policy and what is known of its tools. Held by Python's own count of references, which costs a thread that
 /// has the GIL nothing, where an `Arc` takes two atomic steps for each call.
 #[pyclass(module = "callgate", frozen)]
 pub(crate) struct InForce {
@@ -37,7 +38,7 @@ pub(crate) struct InForce {
     /// How often the policy had been replaced before this one was asked for.
     replaced: usize,
     /// A slot is written once, so reading it takes no lock.
-    decisions: Box<[PyOnceLock<Py<Decision>>]>,
+    tools: Box<[PyOnceLock<Box<Known>>]>,
 }
 
 /// Where what is in force is kept: in a list of one, so that Python guards the exchange.
@@ -76,17 +77,28 @@ impl Kept {
     }
 
     /// What is in force now.
+    #[inline(always)]
     pub(crate) fn now<'py>(&self, py: Python<'py>, engine: &Replaceable) -> PyResult<Bound<'py, InForce>> {
         let list = self.0.bind(py);
         let replaced = engine.replaced.load(Ordering::Acquire);
-        if !list.is_empty()
-            && let Ok(kept) = list.get_item(0)?.cast_into_exact::<InForce>()
+        if let Ok(kept) = list.get_item(0)
+            && let Ok(kept) = kept.cast_into_exact::<InForce>()
             && kept.get().replaced == replaced
         {
             return Ok(kept);
         }
-        let decisions = (0..SLOTS).map(|_| PyOnceLock::new()).collect();
-        let new = Bound::new(py, InForce { policy: engine.core().policy(), replaced, decisions })?;
+        Self::renew(list, engine, replaced)
+    }
+
+    #[cold]
+    fn renew<'py>(
+        list: &Bound<'py, PyList>,
+        engine: &Replaceable,
+        replaced: usize,
+    ) -> PyResult<Bound<'py, InForce>> {
+        let py = list.py();
+        let tools = (0..SLOTS).map(|_| PyOnceLock::new()).collect();
+        let new = Bound::new(py, InForce { policy: engine.core().policy(), replaced, tools })?;
         // The whole content at once: what was there may be of any length, since `gc` shows lists to everybody.
         list.set_slice(0, list.len(), PyList::new(py, [&new])?.as_any())?;
         Ok(new)
@@ -98,49 +110,45 @@ impl InForce {
         &self.policy
     }
 
-    /// A decision by this policy as a Python object: the same one for equal decisions that hold nothing of the call but the
-    /// tool's name.
+    /// What is known of a tool, if it was called before.
+    #[inline(always)]
+    pub(crate) fn known(&self, py: Python<'_>, tool: &str) -> Option<&Known> {
+        let start = names::place(tool.as_bytes());
+        for probe in 0..PROBES {
+            // Slots are filled in order: behind an empty one there is none.
+            let known = self.tools.get(start.wrapping_add(probe) % SLOTS)?.get(py)?;
+            if known.tool().is(tool) {
+                return Some(known);
+            }
+        }
+        None
+    }
+
+    /// A decision by this policy as a Python object; of a tool that is known, or is from now on.
     pub(crate) fn decision<'py>(
         &self,
         py: Python<'py>,
         engine: &Arc<Replaceable>,
+        known: Option<&Known>,
         decision: callgate::Decision<'_>,
     ) -> PyResult<Bound<'py, Decision>> {
-        if !is_shared(&decision) {
-            return Bound::new(py, Decision::new(py, engine, decision.into_owned()));
+        match known.or_else(|| self.get_to_know(py, &decision)) {
+            Some(known) => known.decision(py, engine, decision),
+            None => known::new(py, engine, decision),
         }
-        let start = names::place(decision.tool().as_bytes());
-        for probe in 0..PROBES {
-            let Some(slot) = self.decisions.get(start.wrapping_add(probe) % SLOTS) else { break };
-            match slot.get(py) {
-                Some(made) if same(made.get().inner(), &decision) => return Ok(made.bind(py).clone()),
-                Some(_) => {}
-                None => {
-                    let made = Bound::new(py, Decision::new(py, engine, decision.into_owned()))?;
-                    // If another thread was faster, this one is for the one call.
-                    let _ = slot.set(py, made.clone().unbind());
-                    return Ok(made);
-                }
-            }
-        }
-        Bound::new(py, Decision::new(py, engine, decision.into_owned()))
     }
-}
 
-/// Whether a decision holds nothing of the call but the tool's name, and that name is not just any that an agent thinks of:
-/// those would take the slots of the others.
-fn is_shared(decision: &callgate::Decision<'_>) -> bool {
-    matches!(decision.code(), Code::Allowed | Code::Hidden | Code::Denied | Code::ConditionFailed)
-        && decision.counters().next().is_none()
-        && decision.retry_after().is_none()
-        && decision.approval_key().is_none()
-}
-
-/// Whether two shared decisions by one policy are equal.
-fn same(made: &callgate::Decision<'_>, decision: &callgate::Decision<'_>) -> bool {
-    let rule = |decision: &callgate::Decision<'_>| decision.rule().map(|rule| rule.pointer().as_ptr());
-    made.code() == decision.code()
-        && made.effect() == decision.effect()
-        && rule(made) == rule(decision)
-        && made.tool() == decision.tool()
+    /// Keeps what is to be known of the tool of a decision, if there is room. Not of a name that is just any that an agent thinks
+    /// of: those would take the slots of the others.
+    #[cold]
+    fn get_to_know(&self, py: Python<'_>, decision: &callgate::Decision<'_>) -> Option<&Known> {
+        if matches!(decision.code(), Code::NotListed | Code::InvalidTool) {
+            return None;
+        }
+        let tool = decision.tool();
+        let new = || Box::new(Known::new(py, &self.policy, tool));
+        let start = names::place(tool.as_bytes());
+        let slots = (0..PROBES).filter_map(|probe| self.tools.get(start.wrapping_add(probe) % SLOTS));
+        slots.map(|slot| slot.get_or_init(py, new)).find(|known| known.tool().is(tool)).map(|known| &**known)
+    }
 }

@@ -1,8 +1,10 @@
 //! The keys of a dict, looked at without taking a reference to any of them.
 //!
-//! In: a dict. Out: whether all its keys are exact strings. Must not run Python code. All unsafe code of the package is here:
-//! this is done for every call, and pyo3's own iterators count a reference to each key and each value up and down.
+//! In: a dict. Out: whether all its keys are exact strings, and the values at a few of them. Must not run Python code. All
+//! unsafe code of the package is here: this is done for every call, and pyo3's own iterators count a reference to each key and
+//! each value up and down.
 
+use std::cell::OnceCell;
 use std::ptr;
 
 use pyo3::ffi;
@@ -10,25 +12,40 @@ use pyo3::prelude::*;
 use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::PyDict;
 
-/// Whether every key is a `str` and no instance of a subclass, so that comparing it runs no code of the caller.
+use crate::known::PICKS;
+
+/// Whether every key is a `str` and no instance of a subclass, so that comparing it runs no code of the caller. On the way, each
+/// value whose key stands at one of `places`, which is where a living string is or 0, is picked; where the answer is no, some
+/// may not be.
+#[inline(always)]
 #[expect(
     unsafe_code,
     reason = "safe iterators take a reference to each key and value, which costs more than the check"
 )]
-pub(crate) fn are_exact_strings(dict: &Bound<'_, PyDict>) -> bool {
+pub(crate) fn are_exact_strings<'py>(
+    dict: &Bound<'py, PyDict>,
+    places: &[usize; PICKS],
+    picks: &[OnceCell<Bound<'py, PyAny>>; PICKS],
+) -> bool {
     // Where there is no GIL, this is what keeps other threads from the dict.
     with_critical_section(dict, || {
-        let (mut position, mut key) = (0, ptr::null_mut());
+        let (mut position, mut key, mut value) = (0, ptr::null_mut(), ptr::null_mut());
         // As many steps as there are keys: to be told that there are no more would take another.
         for _ in 0..dict.len() {
-            // SAFETY: `dict` is a live dict, `position` begins at 0 and is written by this function alone, and null stands for
-            // a part that is not asked for. Nothing between two steps can change the dict: comparing types runs no code.
+            // SAFETY: `dict` is a live dict, and `position` begins at 0 and is written by this function alone. Nothing between
+            // two steps can change the dict: comparing pointers and counting a reference up runs no code.
             let found =
-                unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut position, &raw mut key, ptr::null_mut()) }
+                unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut position, &raw mut key, &raw mut value) }
                     != 0;
             // SAFETY: the step succeeded where this is asked, so `key` is a live object, which the unchanged dict holds.
             if !found || unsafe { ffi::PyUnicode_CheckExact(key) } == 0 {
                 return false;
+            }
+            if let Some(position) = places.iter().position(|place| *place == key.addr())
+                && let Some(pick) = picks.get(position)
+            {
+                // SAFETY: the step succeeded, so `value` is a live object, which the unchanged dict holds.
+                let _ = pick.set(unsafe { Bound::from_borrowed_ptr(dict.py(), value) });
             }
         }
         true

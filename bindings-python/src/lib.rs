@@ -14,12 +14,14 @@ mod finishing;
 mod in_force;
 mod integer;
 mod keys;
+mod known;
 mod names;
 mod observe;
 mod options;
 mod pending;
 mod policy;
 mod reservation;
+mod root;
 mod shape;
 mod store;
 mod view;
@@ -42,6 +44,8 @@ mod _native {
     use crate::explanation::{Check, Explanation};
     #[pymodule_export]
     use crate::finishing::Finishing;
+    #[pymodule_export]
+    use crate::observe::_forget_levels;
     #[pymodule_export]
     use crate::pending::{_stop_handing_over, PendingCall};
     #[pymodule_export]

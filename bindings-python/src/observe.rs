@@ -3,18 +3,14 @@
 //! In: a decision that was made. Out: a log record, a call of the callback. Must not change a decision: what raises here is
 //! logged. Only what asks the program to stop (`KeyboardInterrupt`, `SystemExit`) goes on to the caller.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyInt};
 
 use crate::audit::{About, AuditRecord, Hash};
 use crate::decision::Decision;
-
-/// Levels of Python's `logging`.
-const DEBUG: u8 = 10;
-const INFO: u8 = 20;
-const WARNING: u8 = 30;
 
 /// The host's callback.
 pub(crate) struct Observer {
@@ -44,18 +40,28 @@ impl Observer {
     }
 
     /// Tells of a decision.
-    pub(crate) fn tell(&self, decision: &Bound<'_, Decision>, about: Option<About>) -> PyResult<()> {
-        let py = decision.py();
-        contain(py, log_decision(decision))?;
-        if let (Some(callback), Some(about)) = (&self.on_decision, about) {
-            let record = AuditRecord::new(decision.clone().unbind(), about);
-            if let Err(error) = callback.bind(py).call1((record,)) {
-                let raised = stops(py, error)?;
-                contain(py, log_callback(py, "on_decision", &raised))?;
-            }
+    #[inline(always)]
+    pub(crate) fn tell(&self, decision: &Bound<'_, Decision>, about: Option<Box<About>>) -> PyResult<()> {
+        let level = Level::of(decision.get().inner().code());
+        if !level.is_silent() {
+            contain(decision.py(), level.log(decision))?;
         }
-        Ok(())
+        match (&self.on_decision, about) {
+            (Some(callback), Some(about)) => call_back(callback, decision, *about),
+            _ => Ok(()),
+        }
     }
+}
+
+#[inline(never)]
+fn call_back(callback: &Py<PyAny>, decision: &Bound<'_, Decision>, about: About) -> PyResult<()> {
+    let py = decision.py();
+    let record = AuditRecord::new(decision.clone().unbind(), about);
+    if let Err(error) = callback.bind(py).call1((record,)) {
+        let raised = stops(py, error)?;
+        contain(py, log_callback(py, "on_decision", &raised))?;
+    }
+    Ok(())
 }
 
 /// Passes on what asks the program to stop.
@@ -73,42 +79,71 @@ fn contain(py: Python<'_>, result: PyResult<()>) -> PyResult<()> {
     }
 }
 
-/// Levels as Python numbers, so that no decision makes one.
-struct Levels {
-    debug: Py<PyInt>,
-    info: Py<PyInt>,
-    warning: Py<PyInt>,
+/// The level of a decision's record.
+#[derive(Clone, Copy)]
+enum Level {
+    Debug,
+    Info,
+    Warning,
 }
 
-static LEVEL_NUMBERS: PyOnceLock<Levels> = PyOnceLock::new();
-static LEVELS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
-static IS_ENABLED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+/// A bit for each level of which the logger drops every record, as it said; and above them, how often it forgot what it says.
+/// One word, so that an answer is never kept that was given before the logger forgot.
+static SILENT: AtomicU64 = AtomicU64::new(0);
+/// What counts one above the bits of the levels.
+const FORGOTTEN: u64 = 1 << 3;
+
 static DECISION: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static CALLBACK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static RELOADED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static NOT_RELOADED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
-fn log_decision(decision: &Bound<'_, Decision>) -> PyResult<()> {
-    let py = decision.py();
-    let levels = LEVEL_NUMBERS.get_or_init(py, || {
-        let number = |level: u8| PyInt::new(py, level).unbind();
-        Levels { debug: number(DEBUG), info: number(INFO), warning: number(WARNING) }
-    });
-    let level = match decision.get().inner().code() {
-        callgate::Code::Allowed => &levels.debug,
-        callgate::Code::StoreUnavailable => &levels.warning,
-        _ => &levels.info,
+impl Level {
+    #[inline]
+    fn of(code: callgate::Code) -> Self {
+        match code {
+            callgate::Code::Allowed => Self::Debug,
+            callgate::Code::StoreUnavailable => Self::Warning,
+            _ => Self::Info,
+        }
     }
-    .bind(py);
-    let known = LEVELS.import(py, "callgate._logging", "levels")?.get_item(level)?;
-    let enabled = match known {
-        Some(enabled) => enabled,
-        None => IS_ENABLED.import(py, "callgate._logging", "is_enabled")?.call1((level,))?,
-    };
-    if enabled.is_truthy()? {
-        DECISION.import(py, "callgate._logging", "log_decision")?.call1((level, decision))?;
+
+    /// Its number in Python's `logging`.
+    fn number(self) -> u8 {
+        match self {
+            Self::Debug => 10,
+            Self::Info => 20,
+            Self::Warning => 30,
+        }
     }
-    Ok(())
+
+    fn bit(self) -> u64 {
+        1 << self as u32
+    }
+
+    #[inline]
+    fn is_silent(self) -> bool {
+        SILENT.load(Ordering::Acquire) & self.bit() != 0
+    }
+
+    #[cold]
+    fn log(self, decision: &Bound<'_, Decision>) -> PyResult<()> {
+        let py = decision.py();
+        let known = SILENT.load(Ordering::Acquire);
+        let log = DECISION.import(py, "callgate._logging", "log_decision")?;
+        if log.call1((self.number(), decision))?.is_truthy()? {
+            // If the logger has forgotten it meanwhile, or another thread was faster, the next decision asks again.
+            let _ = SILENT.compare_exchange(known, known | self.bit(), Ordering::AcqRel, Ordering::Acquire);
+        }
+        Ok(())
+    }
+}
+
+/// The logger may answer anew. Called by `callgate._logging` behind every change.
+#[pyfunction]
+pub(crate) fn _forget_levels() {
+    let forget = |known: u64| Some((known | (FORGOTTEN - 1)).wrapping_add(1));
+    let _ = SILENT.fetch_update(Ordering::AcqRel, Ordering::Acquire, forget);
 }
 
 fn log_callback(py: Python<'_>, name: &str, error: &PyErr) -> PyResult<()> {

@@ -19,17 +19,18 @@ use pyo3::prelude::*;
 use self_cell::self_cell;
 
 use crate::audit::About;
-use crate::call::Approved;
+use crate::call::{Caller, Given};
 use crate::decision::Decision;
 use crate::engine::Engine;
-use crate::view::{Budget, PyView};
+use crate::root::Top;
+use crate::view::Budget;
 
 /// What a pending call borrows.
 pub(crate) struct Owned {
     pub(crate) policy: callgate::Policy,
     pub(crate) tool: String,
     pub(crate) id: Option<String>,
-    pub(crate) approved: Option<Approved>,
+    pub(crate) approved: Option<Given>,
 }
 
 type Decided = callgate::Decision<'static>;
@@ -62,15 +63,15 @@ pub(crate) struct PendingCall {
 /// How far a pending call has come.
 enum State {
     /// The store is yet to be asked.
-    Unasked(Held, Option<About>),
+    Unasked(Held, Option<Box<About>>),
     /// The store was asked, and what it said is to come.
-    Asked(Option<About>),
-    Answered(Box<Decided>, Option<About>),
+    Asked(Option<Box<About>>),
+    Answered(Box<Decided>, Option<Box<About>>),
     Decided,
 }
 
 impl PendingCall {
-    pub(crate) fn new(engine: Py<Engine>, held: Held, about: Option<About>) -> Self {
+    pub(crate) fn new(engine: Py<Engine>, held: Held, about: Option<Box<About>>) -> Self {
         Self { engine, state: Mutex::new(State::Unasked(held, about)) }
     }
 
@@ -92,19 +93,19 @@ impl Held {
     /// Evaluates a call as far as that goes without counters: what waits for them, or the decision.
     pub(crate) fn evaluate(
         owned: Owned,
-        args: Option<&Bound<'_, PyAny>>,
-        claims: Option<&Bound<'_, PyAny>>,
+        args: Option<&Top<'_, '_>>,
+        caller: &Caller<'_, '_>,
         budget: &Budget,
     ) -> Result<Self, Box<Decided>> {
         Self::try_new(owned, |owned| {
-            let identity = match (&owned.id, claims) {
+            let identity = match (&owned.id, caller.identity(budget)) {
                 (Some(id), _) => Identity::Id(id.as_str()),
-                (None, Some(claims)) => Identity::Claims(PyView::new(claims, budget)),
-                (None, None) => Identity::Absent,
+                (None, Identity::Claims(claims)) => Identity::Claims(claims),
+                (None, _) => Identity::Absent,
             };
             let evaluation = match args {
                 Some(args) => {
-                    let call = Call::new(&owned.tool, PyView::new(args, budget)).identity(identity);
+                    let call = Call::new(&owned.tool, args.view(budget)).identity(identity);
                     owned.policy.evaluate(&approved(call, owned.approved.as_ref()))
                 }
                 None => {
@@ -167,7 +168,7 @@ fn decided(pending: Pending<'_>, answer: Result<Outcome, StoreError>, on_error: 
 }
 
 /// The call with the approval that the host holds for it.
-pub(crate) fn approved<'c, A, I>(call: Call<'c, A, I>, approved: Option<&'c Approved>) -> Call<'c, A, I> {
+pub(crate) fn approved<'c, A, I>(call: Call<'c, A, I>, approved: Option<&'c Given>) -> Call<'c, A, I> {
     match approved {
         Some(approved) => call.approved(approved.approval()),
         None => call,

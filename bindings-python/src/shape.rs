@@ -3,9 +3,8 @@
 //! In: any object. Out: its shape, told by the builtin type that it is or extends. Must not run code of the object's class,
 //! but for mappings and sequences that are no builtins: those have no other way to be read, and are read once, whole.
 
-use std::cell::Cell;
-
 use callgate::Unreadable;
+use pyo3::CastIntoError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -15,10 +14,13 @@ use pyo3::types::{
 };
 
 use crate::integer;
+use crate::root::Root;
 use crate::view::Budget;
 
-/// What an object is, with what is needed to read it: two machine words, because it is handed on with every step of a path.
-pub(crate) enum Shape<'py> {
+/// What an object is, with what is needed to read it: two machine words, because it is handed on with every step of a path. The
+/// first is the tag and nothing else: a word that is written in parts and read whole is waited for.
+#[repr(u64)]
+pub(crate) enum Shape<'r, 'py> {
     Null,
     Bool(bool),
     Int(i64),
@@ -28,8 +30,11 @@ pub(crate) enum Shape<'py> {
     String(Bound<'py, PyString>),
     List(Bound<'py, PyList>),
     Tuple(Bound<'py, PyTuple>),
-    /// With whether all its keys are known to be strings.
-    Dict(Bound<'py, PyDict>, Cell<bool>),
+    Dict(Bound<'py, PyDict>),
+    /// One that is read again and again.
+    Root(&'r Root<'r, 'py>),
+    /// A copy that was made here: all its keys are known to be strings.
+    Copy(Bound<'py, PyDict>),
     /// Of no JSON type: bytes, a date, a set.
     Foreign,
     Unreadable(Unreadable),
@@ -69,23 +74,31 @@ const READING: [&str; 24] = [
     "items",
 ];
 
-impl<'py> Shape<'py> {
+impl<'py> Shape<'_, 'py> {
     /// The shape of an object.
-    #[inline]
-    pub(crate) fn of(object: &Bound<'py, PyAny>, budget: &Budget) -> Self {
+    #[inline(always)]
+    pub(crate) fn of(object: Bound<'py, PyAny>, budget: &Budget) -> Self {
         // The exact builtins first, by their frequency: no code of the caller can run for them.
-        if let Some(text) = exact::<PyString>(object) {
-            return Self::String(text.clone());
-        }
-        if let Some(int) = exact::<PyInt>(object) {
+        let object = match into_exact(object) {
+            Ok(text) => return Self::String(text),
+            Err(object) => object,
+        };
+        if let Some(int) = exact::<PyInt>(&object) {
             return Self::int(int);
         }
-        if let Some(dict) = exact::<PyDict>(object) {
-            return Self::Dict(dict.clone(), Cell::new(false));
+        match into_exact(object) {
+            Ok(dict) => Self::Dict(dict),
+            Err(object) => Self::rarer(&object, budget),
         }
-        Self::rarer(object, budget)
     }
 
+    /// The shape of an `int`, for which nothing is kept.
+    #[inline(always)]
+    pub(crate) fn of_int(object: &Bound<'py, PyAny>) -> Option<Self> {
+        exact::<PyInt>(object).and_then(integer::small).map(Self::Int)
+    }
+
+    #[inline(never)]
     fn rarer(object: &Bound<'py, PyAny>, budget: &Budget) -> Self {
         if let Some(list) = exact::<PyList>(object) {
             return Self::List(list.clone());
@@ -142,7 +155,7 @@ impl<'py> Shape<'py> {
     /// An object of a subclass that changes nothing about what is stored.
     fn extended(object: &Bound<'py, PyAny>) -> Self {
         if let Ok(dict) = object.cast::<PyDict>() {
-            return Self::Dict(dict.clone(), Cell::new(false));
+            return Self::Dict(dict.clone());
         }
         if let Ok(list) = object.cast::<PyList>() {
             return Self::List(list.clone());
@@ -185,11 +198,7 @@ impl<'py> Shape<'py> {
             }
             // Fewer members than keys: it has a key twice, so there is more than one way to read it.
             let whole = copy.len() == seen && seen == len;
-            return Ok(if whole {
-                Self::Dict(copy, Cell::new(true))
-            } else {
-                Self::Unreadable(Unreadable::Host)
-            });
+            return Ok(if whole { Self::Copy(copy) } else { Self::Unreadable(Unreadable::Host) });
         }
         if object.is_instance(abc(py, &SEQUENCE, "Sequence")?)? {
             let len = object.len()?;
@@ -207,8 +216,19 @@ impl<'py> Shape<'py> {
 }
 
 /// The object as an instance of `T` itself. Asked before the cast, because one that fails makes an error.
-fn exact<'a, 'py, T: PyTypeInfo>(object: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, T>> {
+#[inline]
+pub(crate) fn exact<'a, 'py, T: PyTypeInfo>(object: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, T>> {
     if object.is_exact_instance_of::<T>() { object.cast_exact().ok() } else { None }
+}
+
+/// The same, without another reference to the object.
+#[inline]
+fn into_exact<'py, T: PyTypeInfo>(object: Bound<'py, PyAny>) -> Result<Bound<'py, T>, Bound<'py, PyAny>> {
+    if object.is_exact_instance_of::<T>() {
+        object.cast_into_exact().map_err(CastIntoError::into_inner)
+    } else {
+        Err(object)
+    }
 }
 
 static MAPPING: PyOnceLock<Py<PyType>> = PyOnceLock::new();

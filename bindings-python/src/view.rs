@@ -9,12 +9,11 @@ use std::ops::ControlFlow;
 
 use callgate::{Kind, Number, Reached, Unreadable, View};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::PyString;
 
 use crate::integer;
-use crate::keys;
-use crate::names;
-use crate::shape::{Shape, string_key};
+use crate::root::{self, Member, Root};
+use crate::shape::Shape;
 
 /// Values that one evaluation may visit, at some 60 ns each: what core's steps count takes longer in Python. Objects may share
 /// parts, so that a few lists mean more elements than there are atoms.
@@ -37,18 +36,55 @@ impl Budget {
 }
 
 /// A Python object, read in place.
-pub(crate) struct PyView<'b, 'py> {
-    shape: Shape<'py>,
-    budget: &'b Budget,
+pub(crate) struct PyView<'r, 'py> {
+    shape: Shape<'r, 'py>,
+    budget: &'r Budget,
 }
 
-impl<'b, 'py> PyView<'b, 'py> {
-    pub(crate) fn new(object: &Bound<'py, PyAny>, budget: &'b Budget) -> Self {
-        let shape = match budget.take(1) {
-            true => Shape::of(object, budget),
-            false => Shape::Unreadable(Unreadable::TooLarge),
-        };
+impl<'r, 'py> PyView<'r, 'py> {
+    #[inline]
+    pub(crate) fn new(object: &Bound<'py, PyAny>, budget: &'r Budget) -> Self {
+        Self::of(object.clone(), budget)
+    }
+
+    #[inline(always)]
+    pub(crate) fn root(root: &'r Root<'r, 'py>, budget: &'r Budget) -> Self {
+        Self::taking(budget, || Shape::Root(root))
+    }
+
+    #[inline(always)]
+    fn of(object: Bound<'py, PyAny>, budget: &'r Budget) -> Self {
+        Self::taking(budget, || Shape::of(object, budget))
+    }
+
+    #[inline(always)]
+    fn taking(budget: &'r Budget, shape: impl FnOnce() -> Shape<'r, 'py>) -> Self {
+        let shape = if budget.take(1) { shape() } else { Shape::Unreadable(Unreadable::TooLarge) };
         Self { shape, budget }
+    }
+
+    #[inline(always)]
+    fn of_member(&self, member: Member<'_, 'py>) -> Self {
+        match member {
+            Member::Picked(value) => Self::taking(self.budget, || match Shape::of_int(value) {
+                Some(shape) => shape,
+                None => Shape::of(value.clone(), self.budget),
+            }),
+            Member::Found(value) => Self::of(value, self.budget),
+        }
+    }
+}
+
+impl PyView<'_, '_> {
+    #[inline(never)]
+    fn step_further(&self, name: &str) -> Result<Reached<Self>, Unreadable> {
+        if let Shape::Dict(_) | Shape::Copy(_) = &self.shape {
+            return Ok(self.member(name)?.map_or(Reached::Absent, Reached::Value));
+        }
+        Ok(match self.kind()? {
+            Kind::Null => Reached::Absent,
+            _ => Reached::WrongType,
+        })
     }
 }
 
@@ -67,7 +103,7 @@ impl View for PyView<'_, '_> {
                 Kind::String(Cow::Borrowed(text.to_str().map_err(|_| Unreadable::LoneSurrogate)?))
             }
             Shape::List(_) | Shape::Tuple(_) => Kind::Array,
-            Shape::Dict(..) => Kind::Object,
+            Shape::Root(_) | Shape::Dict(_) | Shape::Copy(_) => Kind::Object,
             Shape::Foreign => Kind::Foreign,
             Shape::Unreadable(unreadable) => return Err(*unreadable),
         })
@@ -76,7 +112,7 @@ impl View for PyView<'_, '_> {
     #[inline]
     fn is_object(&self) -> Result<bool, Unreadable> {
         match &self.shape {
-            Shape::Dict(..) => Ok(true),
+            Shape::Root(_) | Shape::Dict(_) | Shape::Copy(_) => Ok(true),
             Shape::Unreadable(unreadable) => Err(*unreadable),
             _ => Ok(false),
         }
@@ -98,28 +134,26 @@ impl View for PyView<'_, '_> {
         }
     }
 
-    #[inline]
     fn member(&self, name: &str) -> Result<Option<Self>, Unreadable> {
-        let Shape::Dict(dict, checked) = &self.shape else { return Ok(None) };
-        if !checked.get() {
-            // Before the look-up: a key of another class could claim to be equal to the name.
-            check_keys(dict)?;
-            checked.set(true);
-        }
-        let value = names::look_up(dict, name).map_err(|_| Unreadable::Host)?;
-        Ok(value.map(|value| Self::new(&value, self.budget)))
+        let value = match &self.shape {
+            Shape::Root(root) => return Ok(root.member(name)?.map(|member| self.of_member(member))),
+            Shape::Dict(dict) => root::member(dict, name)?,
+            Shape::Copy(dict) => root::look_up(dict, name)?,
+            _ => None,
+        };
+        Ok(value.map(|value| Self::of(value, self.budget)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn step(&self, name: &str) -> Result<Reached<Self>, Unreadable> {
         // A dict is looked into without asking what kind of value it is.
-        if let Shape::Dict(..) = self.shape {
-            return Ok(self.member(name)?.map_or(Reached::Absent, Reached::Value));
+        if let Shape::Root(root) = &self.shape {
+            return Ok(match root.member(name)? {
+                Some(member) => Reached::Value(self.of_member(member)),
+                None => Reached::Absent,
+            });
         }
-        Ok(match self.kind()? {
-            Kind::Null => Reached::Absent,
-            _ => Reached::WrongType,
-        })
+        self.step_further(name)
     }
 
     fn element(&self, index: usize) -> Result<Option<Self>, Unreadable> {
@@ -131,7 +165,7 @@ impl View for PyView<'_, '_> {
             Shape::Tuple(tuple) => tuple.get_item(index),
             _ => return Ok(None),
         };
-        element.map(|element| Some(Self::new(&element, self.budget))).map_err(|_| Unreadable::Host)
+        element.map(|element| Some(Self::of(element, self.budget))).map_err(|_| Unreadable::Host)
     }
 
     #[inline]
@@ -147,7 +181,8 @@ impl View for PyView<'_, '_> {
     fn hops(&self) -> usize {
         match &self.shape {
             // Its keys are looked at before the first look-up, two for three steps.
-            Shape::Dict(dict, checked) if !checked.get() => dict.len().saturating_mul(12),
+            Shape::Root(root) if !root.is_checked() => root.dict().len().saturating_mul(12),
+            Shape::Dict(dict) => dict.len().saturating_mul(12),
             _ => 0,
         }
     }
@@ -156,7 +191,8 @@ impl View for PyView<'_, '_> {
         Ok(match &self.shape {
             Shape::List(list) => list.len(),
             Shape::Tuple(tuple) => tuple.len(),
-            Shape::Dict(dict, _) => dict.len(),
+            Shape::Root(root) => root.dict().len(),
+            Shape::Dict(dict) | Shape::Copy(dict) => dict.len(),
             _ => 0,
         })
     }
@@ -174,28 +210,21 @@ impl View for PyView<'_, '_> {
     }
 
     fn members(&self, mut each: impl FnMut(&str, Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
-        let Shape::Dict(dict, _) = &self.shape else { return Ok(()) };
-        check_keys(dict)?;
+        let dict = match &self.shape {
+            Shape::Root(root) => root.dict(),
+            Shape::Dict(dict) | Shape::Copy(dict) => dict,
+            _ => return Ok(()),
+        };
+        root::check(dict)?;
         // A copy of the references, made before anything can change the dict.
         let members: Vec<(Bound<'_, PyAny>, Bound<'_, PyAny>)> = dict.iter().collect();
         for (key, value) in members {
             let key = key.cast::<PyString>().map_err(|_| Unreadable::KeyNotString)?;
             let name = key.to_str().map_err(|_| Unreadable::LoneSurrogate)?;
-            if each(name, Self::new(&value, self.budget)).is_break() {
+            if each(name, Self::of(value, self.budget)).is_break() {
                 break;
             }
         }
         Ok(())
     }
-}
-
-/// Whether all keys are strings whose comparison runs no code.
-fn check_keys(dict: &Bound<'_, PyDict>) -> Result<(), Unreadable> {
-    if keys::are_exact_strings(dict) {
-        return Ok(());
-    }
-    for key in dict.keys() {
-        string_key(&key).map_err(|_| Unreadable::Host)??;
-    }
-    Ok(())
 }

@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -289,6 +290,40 @@ def test_logging(caplog: pytest.LogCaptureFixture) -> None:
     ]
     assert "987654321" not in caplog.text
     assert caplog.records[0].__dict__["callgate"].code == "allowed"
+
+
+def test_logging_hears_of_every_change(caplog: pytest.LogCaptureFixture) -> None:
+    subject = callgate.Engine.from_str("{version: '1', default: deny, tools: {free: {}}}")
+    logger, root = logging.getLogger("callgate"), logging.getLogger()
+
+    def is_logged() -> bool:
+        caplog.clear()
+        assert subject.evaluate("free").allowed
+        return bool(caplog.records)
+
+    before = root.level
+    try:
+        changes: list[tuple[Callable[[], object], bool]] = [
+            (lambda: None, False),
+            (lambda: logger.setLevel(logging.DEBUG), True),
+            (lambda: logging.disable(logging.DEBUG), False),
+            (lambda: logging.disable(logging.NOTSET), True),
+            (lambda: logger.setLevel(logging.INFO), False),
+            (lambda: logger.setLevel(logging.NOTSET), False),
+            (lambda: root.setLevel(logging.DEBUG), True),
+            (lambda: root.setLevel(before), False),
+            (lambda: setattr(logger, "disabled", True), False),
+            (lambda: logger.setLevel(logging.DEBUG), False),
+            (lambda: setattr(logger, "disabled", False), True),
+        ]
+        for change, expected in changes:
+            change()
+            # The second time, the answer to the first one may be known.
+            assert [is_logged(), is_logged()] == [expected, expected]
+    finally:
+        logger.disabled = False
+        logger.setLevel(logging.NOTSET)
+        root.setLevel(before)
 
 
 # Clocks

@@ -219,6 +219,62 @@ def test_a_key_that_claims_to_be_the_name_is_not_asked() -> None:
     assert ENGINE.evaluate("text", {Key(): "abc"}).code == "invalid_args"
 
 
+class PlainStr(str):
+    pass
+
+
+@pytest.mark.parametrize("key", ["x", "".join(["", "x"]), PlainStr("x")], ids=["interned", "made", "extended"])
+@pytest.mark.parametrize("kind", [dict, PlainDict, collections.OrderedDict, types.MappingProxyType])
+def test_any_string_is_a_name(key: str, kind: Any) -> None:
+    for _ in range(2):
+        assert ENGINE.evaluate("text", kind({"a": 1, key: "abc"})).code == "allowed"
+        assert ENGINE.evaluate("text", kind({"a": 1, key: "abd"})).code == "condition_failed"
+        assert ENGINE.evaluate("text", kind({"a": 1, key: "abc", 1: 1})).code == "invalid_args"
+        assert ENGINE.evaluate("text", kind({"a": 1, key: "abc", Lying("z"): 1})).code == "invalid_args"
+
+
+def test_names_are_those_of_the_policy_in_force() -> None:
+    def policy(name: str, value: int) -> callgate.Policy:
+        tests = f"[{{path: args.{name}, op: eq, value: {value}}}, {{path: args.both, op: exists, value: true}}]"
+        return callgate.Policy.from_str(f"{{version: '1', default: deny, tools: {{t: {{require: {tests}}}}}}}")
+
+    subject = callgate.Engine(policy("first", 1))
+    for n in range(50):
+        args = {"first": n, "second": -n, "both": 0, "more": 7}
+        for name in ("first", "second"):
+            subject.replace(policy(name, args[name]))
+            assert [subject.evaluate("t", args).code for _ in range(3)] == ["allowed"] * 3
+            assert subject.evaluate("t", {**args, name: n + 1}).code == "condition_failed"
+            assert subject.evaluate("t", {name: args[name]}).code == "condition_failed"
+
+
+def test_more_names_than_are_picked() -> None:
+    names = [f"n{n}" for n in range(12)]
+    tests = ", ".join(f"{{path: args.{name}, op: eq, value: {n}}}" for n, name in enumerate(names))
+    subject = callgate.Engine.from_str(f"{{version: '1', default: deny, tools: {{t: {{require: [{tests}]}}}}}}")
+    args = {name: n for n, name in enumerate(names)}
+    for _ in range(3):
+        assert subject.evaluate("t", args).code == "allowed"
+        for name in names:
+            assert subject.evaluate("t", {**args, name: 99}).code == "condition_failed"
+
+
+def test_arguments_that_change_while_they_are_read() -> None:
+    tests = "[{path: args.a.y, op: eq, value: 1}, {path: args.b, op: eq, value: 1}]"
+    subject = callgate.Engine.from_str(f"{{version: '1', default: deny, tools: {{t: {{require: {tests}}}}}}}")
+
+    class Clearing(Custom):
+        def __getitem__(self, key: str) -> Any:
+            args.clear()
+            return super().__getitem__(key)
+
+    for _ in range(3):
+        args: dict[str, Any] = {"a": Clearing(y=1), "b": int("1")}
+        # As it was when it was looked at, or as it is: either way, nothing that was freed is read.
+        assert subject.evaluate("t", args).code in {"allowed", "condition_failed"}
+        assert args == {}
+
+
 def test_only_what_a_check_names_is_read() -> None:
     assert ENGINE.evaluate("text", {"x": "abc", "other": {1: object()}}).allowed
     assert ENGINE.evaluate("text", {"x": "abc", "other": Custom(y=RuntimeError("no"))}).allowed

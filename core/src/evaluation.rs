@@ -5,6 +5,7 @@ use crate::decision::{Code, Decision, Effect, Ruling};
 use crate::evaluate::{Evaluated, Prepared, Then, keeping};
 use crate::policy::{Found, Policy};
 use crate::raw::RawJson;
+use crate::same::same;
 use crate::store::{Batch, Outcome};
 use crate::trace::{Check, Recorder, Silent, Sink};
 use crate::view::View;
@@ -109,6 +110,61 @@ impl Policy {
             Evaluated::Decided(ruling) => Evaluation::Decided(Decision::borrowing(self, tool, ruling)),
             Evaluated::Pending(prepared) => Evaluation::Pending(Pending { policy: self, tool, prepared }),
         }
+    }
+}
+
+/// What a policy says of one tool, found once: for hosts that keep something for each tool anyway.
+///
+/// ```
+/// use callgate::{Call, Policy};
+/// let policy = Policy::from_yaml("{version: \"1\", default: deny, tools: {\"list_*\": {}}}")?;
+/// let tool = policy.tool("list_users");
+/// assert!(tool.is("list_users") && !tool.is("list_user"));
+/// for name in ["list_users", "drop_table"] {
+///     let call = Call::without_args(name);
+///     let (decision, same) = (tool.evaluate(&call).decided(), policy.evaluate(&call).decided());
+///     assert_eq!(decision.unwrap().to_json(), same.unwrap().to_json());
+/// }
+/// # Ok::<(), callgate::PolicyError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Tool {
+    policy: Policy,
+    name: Box<str>,
+    /// The entries that apply, or the denial of a tool that may not be called.
+    admitted: Result<Found, Ruling>,
+}
+
+impl Tool {
+    /// Whether this is the tool of that name.
+    #[inline]
+    pub fn is(&self, name: &str) -> bool {
+        same(&self.name, name)
+    }
+
+    /// [`Policy::evaluate`], without looking for the tool if the call is of this one.
+    #[inline(always)]
+    pub fn evaluate<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> Evaluation<'d> {
+        if !self.is(call.tool) {
+            return self.policy.evaluate(call);
+        }
+        let evaluated = keeping(|then| match &self.admitted {
+            Ok(entries) => {
+                let Call { tool, args, identity, approval } = call;
+                self.policy.0.check(entries, tool, args.as_ref(), identity, *approval, &mut Silent, then)
+            }
+            Err(denial) => Some(denial.clone()),
+        });
+        self.policy.evaluation(call.tool, evaluated)
+    }
+}
+
+impl Policy {
+    /// What this policy says of a tool.
+    pub fn tool(&self, name: &str) -> Tool {
+        let mut found = Found::new();
+        let admitted = self.0.admit(name, &mut found).map(Found::from_slice);
+        Tool { policy: self.clone(), name: name.into(), admitted }
     }
 }
 

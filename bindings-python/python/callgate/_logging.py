@@ -7,24 +7,45 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from callgate._native import _forget_levels
+
 if TYPE_CHECKING:
     from callgate._native import Decision, Policy
 
 logger = logging.getLogger("callgate")
 # A library must not write to stderr unless the application says so.
 logger.addHandler(logging.NullHandler())
-is_enabled = logger.isEnabledFor
-# Where the logger remembers its answers to `isEnabledFor`, and forgets them whenever a level changes: a look-up here
-# saves a Python call for each decision. Without it, each decision asks.
-levels: dict[int, bool] = getattr(logger, "_cache", {})
 
 
-def log_decision(level: int, decision: Decision) -> None:
-    """Logs a decision. The tool's name comes from the agent, so it is quoted: it may hold line breaks."""
+class _Levels(dict[int, bool]):
+    """Where the logger remembers its answers to `isEnabledFor`. `logging` clears it whenever a level changes, and the
+    native half, which asks for no decision what it knows the answer to, hears of that.
+    """
+
+    def clear(self) -> None:
+        super().clear()
+        # Last: what was asked before must not be kept as if it had been asked behind the change.
+        _forget_levels()
+
+
+_levels = _Levels()
+# A logger of another kind may have none: then each decision asks.
+if type(getattr(logger, "_cache", None)) is dict:
+    logger._cache = _levels  # type: ignore[attr-defined]  # private, and the same since Python 3.7
+
+
+def log_decision(level: int, decision: Decision) -> bool:
+    """Logs a decision, or returns whether the logger drops all of this level until it clears its levels. The tool's name
+    comes from the agent, so it is quoted: it may hold line breaks.
+    """
+    if not logger.isEnabledFor(level):
+        # `logger.disabled` says no as well, but is not remembered.
+        return _levels.get(level) is False
     rule = decision.rule
     where = "" if rule is None else f" by {rule.pointer}"
     extra = {"callgate": decision}
     logger.log(level, "%s %r: %s%s", decision.effect, decision.tool, decision.code, where, extra=extra)
+    return False
 
 
 def log_callback(name: str, error: BaseException) -> None:

@@ -32,6 +32,7 @@ _Args = object
 _Identity = object
 
 __all__ = [
+    "_forget_levels",
     "_stop_handing_over",
     "AuditRecord",
     "Check",
@@ -466,4 +467,5 @@ class PendingCall:
     def start(self, wake: Callable[[], object]) -> bool: ...
     def decide(self) -> Decision: ...
 
+def _forget_levels() -> None: ...
 def _stop_handing_over() -> None: ...

@@ -1,0 +1,168 @@
+//! What is known of a tool that was called before: the arguments that its checks name, and the decisions that were made about it.
+//!
+//! In: a policy and a tool's name. Out: names by which arguments are picked, and decisions as Python objects, made once. Must
+//! not outlive the policy: what is known is kept beside it.
+
+use std::sync::Arc;
+
+use callgate::{Code, Effect};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyString;
+
+use crate::decision::Decision;
+use crate::in_force::Replaceable;
+
+/// Names by which arguments are picked: as many as the checks of most tools read.
+pub(crate) const PICKS: usize = 4;
+/// Decisions that are kept for a tool: it may run, and a few of its rules say no.
+const DECISIONS: usize = 4;
+
+/// What is known of a tool.
+pub(crate) struct Known {
+    tool: callgate::Tool,
+    names: Names,
+    /// A slot is written once, so reading it takes no lock.
+    made: [PyOnceLock<Made>; DECISIONS],
+}
+
+/// A decision that was made, and by what it is told from the others about its tool.
+struct Made {
+    code: Code,
+    effect: Effect,
+    rule: usize,
+    decision: Py<Decision>,
+}
+
+/// The first names of the paths that a tool's checks read of the arguments.
+pub(crate) struct Names {
+    /// Where each stands in the policy, and its length. INVARIANT: `Known::tool` keeps the policy, so that what stands there is
+    /// that name and nothing else. Nothing stands at 0.
+    places: [(usize, usize); PICKS],
+    /// Where the Python strings of these names are, which are held by `strings`.
+    keys: [usize; PICKS],
+    strings: [Option<Py<PyString>>; PICKS],
+}
+
+impl Names {
+    fn new(py: Python<'_>, policy: &callgate::Policy, tool: &str) -> Self {
+        let mut names = Self::none();
+        let reads = policy.reads(tool);
+        let first = reads.args().iter().filter_map(|path| path.first());
+        let slots = names.places.iter_mut().zip(&mut names.keys).zip(&mut names.strings);
+        for (name, ((kept, key), string)) in first.zip(slots) {
+            let made = PyString::intern(py, name);
+            (*kept, *key) = (place(name), made.as_ptr().addr());
+            *string = Some(made.unbind());
+        }
+        names
+    }
+
+    pub(crate) const fn none() -> Self {
+        Self { places: [(0, 0); PICKS], keys: [0; PICKS], strings: [const { None }; PICKS] }
+    }
+
+    /// The Python string of a name by its number.
+    pub(crate) fn string(&self, position: usize) -> Option<&Py<PyString>> {
+        self.strings.get(position)?.as_ref()
+    }
+
+    /// Where the Python strings of the names are; 0 for none.
+    pub(crate) fn keys(&self) -> &[usize; PICKS] {
+        &self.keys
+    }
+
+    /// The number of a name from the policy, told by where it stands.
+    #[inline(always)]
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        self.places.iter().position(|known| *known == place(name))
+    }
+}
+
+fn place(name: &str) -> (usize, usize) {
+    (name.as_ptr().addr(), name.len())
+}
+
+impl Known {
+    pub(crate) fn new(py: Python<'_>, policy: &callgate::Policy, tool: &str) -> Self {
+        Self {
+            tool: policy.tool(tool),
+            names: Names::new(py, policy, tool),
+            made: [const { PyOnceLock::new() }; DECISIONS],
+        }
+    }
+
+    pub(crate) fn tool(&self) -> &callgate::Tool {
+        &self.tool
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The Python object of an equal decision about this tool that holds nothing of the call but the tool's name.
+    #[inline(always)]
+    pub(crate) fn made<'py>(
+        &self,
+        py: Python<'py>,
+        decision: &callgate::Decision<'_>,
+    ) -> Option<&Bound<'py, Decision>> {
+        if !is_shared(decision) {
+            return None;
+        }
+        // Slots are filled in order: behind an empty one there is none.
+        let (code, effect, rule) = (decision.code(), decision.effect(), rule(decision));
+        for slot in &self.made {
+            let made = slot.get(py)?;
+            if made.code == code && made.effect == effect && made.rule == rule {
+                return Some(made.decision.bind(py));
+            }
+        }
+        None
+    }
+
+    /// A decision about this tool as a Python object: the one that was made, or one for the next ones too.
+    pub(crate) fn decision<'py>(
+        &self,
+        py: Python<'py>,
+        engine: &Arc<Replaceable>,
+        decision: callgate::Decision<'_>,
+    ) -> PyResult<Bound<'py, Decision>> {
+        if let Some(made) = self.made(py, &decision) {
+            return Ok(made.clone());
+        }
+        let shared = is_shared(&decision);
+        let (code, effect, rule) = (decision.code(), decision.effect(), rule(&decision));
+        let decision = new(py, engine, decision)?;
+        // If another thread was faster, or there is no room, this one is for the one call.
+        if shared && let Some(slot) = self.made.iter().find(|slot| slot.get(py).is_none()) {
+            let _ = slot.set(py, Made { code, effect, rule, decision: decision.clone().unbind() });
+        }
+        Ok(decision)
+    }
+}
+
+/// A decision for one call.
+#[inline(never)]
+pub(crate) fn new<'py>(
+    py: Python<'py>,
+    engine: &Arc<Replaceable>,
+    decision: callgate::Decision<'_>,
+) -> PyResult<Bound<'py, Decision>> {
+    Bound::new(py, Decision::new(py, engine, decision.into_owned()))
+}
+
+/// Whether a decision holds nothing of the call but the tool's name.
+#[inline(always)]
+fn is_shared(decision: &callgate::Decision<'_>) -> bool {
+    matches!(decision.code(), Code::Allowed | Code::Hidden | Code::Denied | Code::ConditionFailed)
+        && decision.counters().next().is_none()
+        && decision.retry_after().is_none()
+        && decision.approval_key().is_none()
+}
+
+/// Where the rule's pointer stands in the policy, which tells which rule it is; 0 if there is none.
+#[inline(always)]
+fn rule(decision: &callgate::Decision<'_>) -> usize {
+    decision.rule().map_or(0, |rule| rule.pointer().as_ptr().addr())
+}
