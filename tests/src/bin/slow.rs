@@ -12,7 +12,7 @@ use serde_json::Value;
 /// Milliseconds that a call may take, and that reading raw text may take for each MiB of it.
 const ALLOWED: f64 = 10.0;
 /// Times that one is measured while it seems too slow; the least counts, since noise only adds.
-const TIMES: usize = 8;
+const TIMES: usize = 32;
 
 /// A policy for the tool `t`, and arguments.
 struct Shape {
