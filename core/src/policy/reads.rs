@@ -39,7 +39,11 @@ impl<'p> Reads<'p> {
             Segment::Name(name) | Segment::Quoted(name) => Some(&**name),
             Segment::Index(_) | Segment::Each => None,
         };
-        let names: Vec<_> = path.segments.iter().map_while(name).collect();
+        let names: Vec<_> = match &path.member {
+            // The very text that a view is asked for, so that a host may tell it by where it stands.
+            Some(name) => vec![&**name],
+            None => path.segments.iter().map_while(name).collect(),
+        };
         if !names.is_empty() && !paths.contains(&names) {
             paths.push(names);
         }
