@@ -81,7 +81,7 @@ pub enum Form {
     Raw,
     /// As host values.
     Value,
-    /// As host values whose view does no more than it must.
+    /// As host values whose view does no more than it must, to a tool that was found before.
     Plain,
     /// As raw JSON text, to the policy alone, whose answer the engine completes.
     Halves,
@@ -225,8 +225,8 @@ impl Step {
                 let (args, identity) = (self.args.as_ref().map(value), self.identity.as_ref().map(value));
                 let values = [args.as_ref(), identity.as_ref()];
                 match form {
-                    Form::Plain => self.values(engine, approval, values, Plain),
-                    _ => self.values(engine, approval, values, |value| value),
+                    Form::Plain => self.values(engine, form, approval, values, Plain),
+                    _ => self.values(engine, form, approval, values, |value| value),
                 }
             }
         }
@@ -245,6 +245,7 @@ impl Step {
     fn values<'v, V: View>(
         &self,
         engine: &Engine,
+        form: Form,
         approval: Option<Approval<'_>>,
         [args, identity]: [Option<&'v Value>; 2],
         view: impl Fn(&'v Value) -> V,
@@ -257,13 +258,26 @@ impl Step {
         match args {
             Some(args) => {
                 let call = Call::new(&self.tool, view(args)).identity(identity);
-                engine.decide(&approved(call, approval)).into_owned()
+                self.value(engine, form, &approved(call, approval))
             }
             None => {
                 let call = Call::without_args(&self.tool).identity(identity);
-                engine.decide(&approved(call, approval)).into_owned()
+                self.value(engine, form, &approved(call, approval))
             }
         }
+    }
+
+    fn value<A: View, I: View>(
+        &self,
+        engine: &Engine,
+        form: Form,
+        call: &Call<'_, A, I>,
+    ) -> Decision<'static> {
+        if form == Form::Plain {
+            let tool = engine.policy().tool(&self.tool);
+            return engine.complete(tool.evaluate(call)).into_owned();
+        }
+        engine.decide(call).into_owned()
     }
 }
 
