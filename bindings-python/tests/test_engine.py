@@ -170,7 +170,7 @@ def test_reservations_finish_once() -> None:
     with pytest.raises(ValueError, match="decimal"):
         reservation.settle("1e-9")
     with pytest.raises(TypeError):
-        reservation.settle(object())  # type: ignore[arg-type]
+        reservation.settle(object())  # type: ignore[arg-type]  # the wrong type is what is tested
     reservation.settle(Decimal("99.5"))
     assert repr(reservation) == "<Reservation finished>"
     with pytest.raises(callgate.ReservationError):

@@ -406,7 +406,7 @@ def test_text_that_is_no_unicode() -> None:
     with pytest.raises(UnicodeEncodeError):
         ENGINE.evaluate("\ud800")
     with pytest.raises(TypeError):
-        ENGINE.evaluate(7)  # type: ignore[arg-type]
+        ENGINE.evaluate(7)  # type: ignore[arg-type]  # the wrong type is what is tested
 
 
 def test_names_are_told_apart() -> None:

@@ -10,7 +10,6 @@ use smallvec::SmallVec;
 
 use crate::ceilings::SCOPE_BYTES;
 use crate::condition::{Facts, Leaf, Visitor};
-use crate::identity::Identity;
 use crate::path::{Path, Root, Segment};
 use crate::store::{INLINE, ScopeValue};
 use crate::view::{Kind, Unreadable, View};
@@ -163,13 +162,7 @@ fn append<A: View, I: View>(
     encoded: &mut ScopeValue,
 ) -> Result<bool, Unreadable> {
     let mut part = Part { tag, encoded: &mut encoded.0, found: false };
-    match (facts.identity, &*path.segments) {
-        // The usual identity, which need not be walked to.
-        (Identity::Id(id), [Segment::Name(name)]) if path.root == Root::Identity && **name == *"id" => {
-            part.push(b's', id);
-        }
-        _ => facts.reach(path, &mut part)?,
-    }
+    facts.reach(path, &mut part)?;
     Ok(part.found)
 }
 
