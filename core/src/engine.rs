@@ -8,12 +8,12 @@ use arc_swap::ArcSwap;
 use crate::amount::Amount;
 use crate::call::Call;
 use crate::decision::{Decision, Reservation, Ruling, SettleError};
-use crate::evaluate::{Evaluated, Prepared, Then, keeping, undecided};
+use crate::evaluate::{Ask, Evaluated, Prepared, keeping, undecided};
 use crate::evaluation::{Evaluation, OnStoreError};
 use crate::identity::Identity;
 use crate::policy::{Compiled, Policy};
-use crate::store::{AsyncStore, MemoryStore, Outcome, Store, StoreError};
-use crate::time::{Clock, SystemClock};
+use crate::store::{AsyncStore, MemoryStore, Outcome, Slot, Store, StoreError, Usage};
+use crate::time::{Clock, SystemClock, Timestamp};
 use crate::trace::{Check, Recorder, Silent, Sink};
 use crate::view::View;
 
@@ -142,30 +142,23 @@ impl Engine {
 
     /// Decides a call and charges what it costs.
     pub fn decide<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Decision<'t> {
-        self.decide_by(call.tool, |policy, then| policy.evaluate(call, &mut Silent, then))
+        self.decide_by(call.tool, |policy, ask| policy.evaluate(call, &mut Silent, ask))
     }
 
     /// Decides a call with raw JSON arguments and charges what it costs.
     pub fn decide_json<'t, I: View>(&self, call: &Call<'t, &str, I>) -> Decision<'t> {
-        self.decide_by(call.tool, |policy, then| policy.evaluate_json(call, &mut Silent, then))
+        self.decide_by(call.tool, |policy, ask| policy.evaluate_json(call, &mut Silent, ask))
     }
 
     fn decide_by<'t>(
         &self,
         tool: &'t str,
-        evaluate: impl for<'p> FnOnce(&'p Compiled, &mut Then<'_, 'p>) -> Option<Ruling>,
+        evaluate: impl for<'p> FnOnce(&'p Compiled, &mut dyn Ask<'p>) -> Option<Ruling>,
     ) -> Decision<'t> {
         let policy = self.policy.load();
-        let mut charge = |prepared: &mut Prepared<'_>| Some(self.charge(&policy.0, prepared));
-        let ruling = evaluate(&policy.0, &mut charge).unwrap_or_else(undecided);
+        let mut charging = Charging { engine: self, policy: &policy.0, now: None };
+        let ruling = evaluate(&policy.0, &mut charging).unwrap_or_else(undecided);
         Decision::guarding(policy, tool, ruling)
-    }
-
-    fn charge(&self, policy: &Compiled, prepared: &mut Prepared<'_>) -> Ruling {
-        match self.reserve(&prepared.batch) {
-            Ok(outcome) => prepared.rule(policy, &outcome),
-            Err(_) => self.on_store_error.ruling(),
-        }
     }
 
     /// Charges what an evaluation costs. [`Policy::evaluate`] and this are [`Engine::decide`] in two steps, for a caller that
@@ -192,7 +185,7 @@ impl Engine {
         store: &dyn AsyncStore,
     ) -> Decision<'t> {
         let policy = self.policy();
-        let ruling = match keeping(|then| policy.0.evaluate(call, &mut Silent, then)) {
+        let ruling = match keeping(|ask| policy.0.evaluate(call, &mut Silent, ask)) {
             Evaluated::Decided(ruling) => ruling,
             Evaluated::Pending(mut prepared) => {
                 match store.reserve(&prepared.batch, self.clock.now()).await {
@@ -206,13 +199,13 @@ impl Engine {
 
     /// What the engine would decide now and every check that leads to it. Charges nothing.
     pub fn explain<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Explanation<'t> {
-        self.explain_with(call.tool, |policy, recorder| keeping(|then| policy.evaluate(call, recorder, then)))
+        self.explain_with(call.tool, |policy, recorder| keeping(|ask| policy.evaluate(call, recorder, ask)))
     }
 
     /// [`Engine::explain`] for raw JSON arguments.
     pub fn explain_json<'t, I: View>(&self, call: &Call<'t, &str, I>) -> Explanation<'t> {
         self.explain_with(call.tool, |policy, recorder| {
-            keeping(|then| policy.evaluate_json(call, recorder, then))
+            keeping(|ask| policy.evaluate_json(call, recorder, ask))
         })
     }
 
@@ -306,6 +299,33 @@ impl Engine {
     /// Drops what `hide` names from a list of tools; all by one policy (spec 10.9).
     pub fn filter_tools<T>(&self, tools: Vec<T>, name: impl Fn(&T) -> &str) -> Vec<T> {
         self.policy().filter_tools(tools, name)
+    }
+}
+
+/// Asks the engine's store at once.
+struct Charging<'e> {
+    engine: &'e Engine,
+    policy: &'e Compiled,
+    /// When it was asked first.
+    now: Option<Timestamp>,
+}
+
+impl Charging<'_> {
+    fn now(&mut self) -> Timestamp {
+        *self.now.get_or_insert_with(|| self.engine.clock.now())
+    }
+}
+
+impl<'p> Ask<'p> for Charging<'_> {
+    fn charge(&mut self, slot: &Slot<'p>) -> Option<Usage> {
+        self.engine.store.try_charge(slot, self.now())
+    }
+
+    fn decide(&mut self, prepared: &mut Prepared<'p>) -> Option<Ruling> {
+        Some(match self.engine.store.reserve(&prepared.batch, self.now()) {
+            Ok(outcome) => prepared.rule(self.policy, &outcome),
+            Err(_) => self.engine.on_store_error.ruling(),
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::call::Call;
 use crate::decision::{Code, Decision, Effect, Ruling};
-use crate::evaluate::{Evaluated, Prepared, Then, keeping};
+use crate::evaluate::{Ask, Evaluated, Prepared, keeping};
 use crate::policy::{Found, Policy};
 use crate::raw::RawJson;
 use crate::same::same;
@@ -81,27 +81,27 @@ impl<'d> Pending<'d> {
 impl Policy {
     /// Decides a call as far as that goes without counters. Pure: reads no clock, consults no store (spec 6).
     pub fn evaluate<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> Evaluation<'d> {
-        let evaluated = keeping(|then| self.0.evaluate(call, &mut Silent, then));
+        let evaluated = keeping(|ask| self.0.evaluate(call, &mut Silent, ask));
         self.evaluation(call.tool, evaluated)
     }
 
     /// The same for arguments that are raw JSON text, checked whole before any rule acts (spec 3.5).
     pub fn evaluate_json<'d, I: View>(&'d self, call: &Call<'d, &str, I>) -> Evaluation<'d> {
-        let evaluated = keeping(|then| self.0.evaluate_json(call, &mut Silent, then));
+        let evaluated = keeping(|ask| self.0.evaluate_json(call, &mut Silent, ask));
         self.evaluation(call.tool, evaluated)
     }
 
     /// Every check that evaluation makes for a call, its place, its outcome and why, beside what it comes to.
     pub fn explain<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> (Evaluation<'d>, Vec<Check>) {
         let mut recorder = Recorder::default();
-        let evaluated = keeping(|then| self.0.evaluate(call, &mut recorder, then));
+        let evaluated = keeping(|ask| self.0.evaluate(call, &mut recorder, ask));
         (self.evaluation(call.tool, evaluated), recorder.finish())
     }
 
     /// [`Policy::explain`] for arguments that are raw JSON text.
     pub fn explain_json<'d, I: View>(&'d self, call: &Call<'d, &str, I>) -> (Evaluation<'d>, Vec<Check>) {
         let mut recorder = Recorder::default();
-        let evaluated = keeping(|then| self.0.evaluate_json(call, &mut recorder, then));
+        let evaluated = keeping(|ask| self.0.evaluate_json(call, &mut recorder, ask));
         (self.evaluation(call.tool, evaluated), recorder.finish())
     }
 
@@ -148,10 +148,10 @@ impl Tool {
         if !self.is(call.tool) {
             return self.policy.evaluate(call);
         }
-        let evaluated = keeping(|then| match &self.admitted {
+        let evaluated = keeping(|ask| match &self.admitted {
             Ok(entries) => {
                 let Call { tool, args, identity, approval } = call;
-                self.policy.0.check(entries, tool, args.as_ref(), identity, *approval, &mut Silent, then)
+                self.policy.0.check(entries, tool, args.as_ref(), identity, *approval, &mut Silent, ask)
             }
             Err(denial) => Some(denial.clone()),
         });
@@ -173,7 +173,7 @@ impl crate::policy::Compiled {
         &'p self,
         call: &Call<'_, &str, I>,
         sink: &mut S,
-        then: &mut Then<'_, 'p>,
+        ask: &mut dyn Ask<'p>,
     ) -> Option<Ruling> {
         let mut found = Found::new();
         let entries = match self.admit(call.tool, &mut found) {
@@ -187,6 +187,6 @@ impl crate::policy::Compiled {
             Some(Ok(())) => Some(raw.root()),
             Some(Err(error)) => return Some(Ruling::invalid_args(error.to_string())),
         };
-        self.check(entries, call.tool, args.as_ref(), &call.identity, call.approval, sink, then)
+        self.check(entries, call.tool, args.as_ref(), &call.identity, call.approval, sink, ask)
     }
 }

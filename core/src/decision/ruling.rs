@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use smallvec::SmallVec;
 
 use crate::amount::Amount;
-use crate::store::ScopeValue;
+use crate::store::{ScopeValue, Usage};
 use crate::time::Timestamp;
 
 /// What is to happen with a call (spec 10.1).
@@ -166,6 +166,13 @@ pub(crate) struct Counted {
     pub(crate) used: Amount,
     pub(crate) resets_at: Timestamp,
     pub(crate) stamp: Timestamp,
+}
+
+impl Counted {
+    pub(crate) fn new(declared: u32, scope: ScopeValue, charged: Option<Amount>, usage: &Usage) -> Self {
+        let Usage { used, resets_at, stamp } = *usage;
+        Self { declared, scope, charged, used, resets_at, stamp }
+    }
 }
 
 thread_local! {

@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 
 use smallvec::smallvec;
 
-use super::Counting;
 use super::pending::Prepared;
+use super::{Ask, Counting};
 use crate::amount::Amount;
 use crate::condition::{Facts, Leaf, Place, Visitor};
-use crate::decision::{Code, Ruling};
-use crate::document::Charge;
+use crate::decision::{Code, Counted, Effect, Ruling};
+use crate::document::{Charge, Declared};
 use crate::policy::Compiled;
 use crate::store::{Guard, GuardMode, ScopeValue, Slot, Test};
 use crate::view::{Kind, Unreadable, View};
@@ -31,15 +31,7 @@ impl Compiled {
         for step in counting {
             if let Some(index) = step.charge {
                 let Some(declared) = self.declared(index) else { continue };
-                let amount = match &declared.amount {
-                    Charge::Fixed(amount) => Some(*amount),
-                    Charge::From(path) => {
-                        let mut sum = Sum(Some(Amount::ZERO));
-                        facts.reach(path, &mut sum)?;
-                        sum.0
-                    }
-                };
-                let Some(amount) = amount else {
+                let Some(amount) = amount(declared, facts)? else {
                     return Ok(Some(Ruling::deny(Code::InvalidAmount, Some(step.rule)).about(index)));
                 };
                 let order = prepared.order(step.rule);
@@ -94,17 +86,67 @@ impl Compiled {
         let Some(declared) = self.declared(index) else { return Ok(None) };
         facts.steps.take(COUNTER)?;
         let slot = prepared.batch.slots.len();
-        prepared.batch.slots.push(Slot {
-            counter: &declared.counter,
-            scope: ScopeValue::default(),
-            charge: None,
-            max: Amount::MAX,
-            order: 0,
-        });
+        prepared.batch.slots.push(unread(declared));
         prepared.declare(index);
         // Encoded where it will lie. A call whose scope is missing is denied, and its batch dropped.
         let Some(Slot { scope, .. }) = prepared.batch.slots.get_mut(slot) else { return Ok(None) };
         Ok(declared.scope.encode(facts, scope)?.then_some(slot))
+    }
+
+    /// Charges the one counter of a call that has no condition on counters and needs no approval, as nearly all have that
+    /// count at all: what [`Self::prepare`] does for any.
+    pub(super) fn charge_alone<'p, A: View, I: View>(
+        &'p self,
+        rule: u32,
+        index: u32,
+        facts: &Facts<'_, A, I>,
+        ask: &mut dyn Ask<'p>,
+    ) -> Result<Option<Ruling>, Unreadable> {
+        let deny = |code| Ok(Some(Ruling::deny(code, Some(rule)).about(index)));
+        let Some(declared) = self.declared(index) else { return deny(Code::InvalidAmount) };
+        let Some(amount) = amount(declared, facts)? else { return deny(Code::InvalidAmount) };
+        facts.steps.take(COUNTER)?;
+        let mut slot = unread(declared);
+        (slot.charge, slot.max) = (Some(amount), declared.max.unwrap_or(Amount::MAX));
+        if !declared.scope.encode(facts, &mut slot.scope)? {
+            return deny(Code::IdentityRequired);
+        }
+        Ok(match ask.charge(&slot) {
+            Some(usage) => {
+                let mut ruling = Ruling::new(Effect::Allow, Code::Allowed, None);
+                let counters = &mut ruling.more_mut().counters;
+                counters.reserve_exact(1);
+                counters.push(Counted::new(index, slot.scope, Some(amount), &usage));
+                Some(ruling)
+            }
+            None => ask.decide(&mut Prepared::charging(slot, index, rule)),
+        })
+    }
+}
+
+/// What a call charges a counter with; `None` if that is no amount.
+fn amount<A: View, I: View>(
+    declared: &Declared,
+    facts: &Facts<'_, A, I>,
+) -> Result<Option<Amount>, Unreadable> {
+    match &declared.amount {
+        Charge::Fixed(amount) => Ok(Some(*amount)),
+        Charge::From(path) => {
+            let mut sum = Sum(Some(Amount::ZERO));
+            facts.reach(path, &mut sum)?;
+            Ok(sum.0)
+        }
+    }
+}
+
+/// The slot of a counter that is only read, for nobody yet.
+fn unread(declared: &Declared) -> Slot<'_> {
+    Slot {
+        counter: &declared.counter,
+        scope: ScopeValue::default(),
+        charge: None,
+        max: Amount::MAX,
+        order: 0,
     }
 }
 

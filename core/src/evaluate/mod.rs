@@ -16,6 +16,7 @@ use crate::condition::{Facts, Outcome, Place};
 use crate::decision::{Code, Effect, Ruling};
 use crate::identity::Identity;
 use crate::policy::{Compiled, Found, Step};
+use crate::store::{Slot, Usage};
 use crate::trace::{Sink, Step as At};
 use crate::view::{Unreadable, View};
 
@@ -26,19 +27,36 @@ pub(crate) enum Evaluated<'p> {
     Pending(Box<Prepared<'p>>),
 }
 
-/// What becomes of a batch that decides a call. It lies where it was made: whoever asks a store at once needs no room on the
-/// heap, and gives the ruling; whoever keeps it gives none.
-pub(crate) type Then<'t, 'p> = dyn FnMut(&mut Prepared<'p>) -> Option<Ruling> + 't;
+/// Who is asked about the counters that decide a call. A batch lies where it was made: whoever asks a store at once needs no room
+/// on the heap.
+pub(crate) trait Ask<'p> {
+    /// Charges a counter that alone decides a call, if that can be told at once; `None` has charged nothing, and the same goes
+    /// to [`Ask::decide`] as a batch.
+    fn charge(&mut self, slot: &Slot<'p>) -> Option<Usage>;
+
+    /// The ruling, or `None` for whoever keeps the batch.
+    fn decide(&mut self, prepared: &mut Prepared<'p>) -> Option<Ruling>;
+}
+
+/// Keeps the batch.
+struct Keep<'p>(Option<Box<Prepared<'p>>>);
+
+impl<'p> Ask<'p> for Keep<'p> {
+    fn charge(&mut self, _: &Slot<'p>) -> Option<Usage> {
+        None
+    }
+
+    fn decide(&mut self, prepared: &mut Prepared<'p>) -> Option<Ruling> {
+        self.0 = Some(Box::new(std::mem::take(prepared)));
+        None
+    }
+}
 
 /// Evaluates for those who ask a store later.
 #[inline(always)]
-pub(crate) fn keeping<'p>(evaluate: impl FnOnce(&mut Then<'_, 'p>) -> Option<Ruling>) -> Evaluated<'p> {
-    let mut kept = None;
-    let ruling = evaluate(&mut |prepared| {
-        kept = Some(Box::new(std::mem::take(prepared)));
-        None
-    });
-    match (ruling, kept) {
+pub(crate) fn keeping<'p>(evaluate: impl FnOnce(&mut dyn Ask<'p>) -> Option<Ruling>) -> Evaluated<'p> {
+    let mut keep = Keep(None);
+    match (evaluate(&mut keep), keep.0) {
         (Some(ruling), _) => Evaluated::Decided(ruling),
         (None, Some(prepared)) => Evaluated::Pending(prepared),
         (None, None) => Evaluated::Decided(undecided()),
@@ -86,16 +104,16 @@ impl<'p> Left<'p> {
 }
 
 impl Compiled {
-    /// Decides a call; `None` where counters decide it and `then` keeps their batch.
+    /// Decides a call; `None` where counters decide it and `ask` keeps their batch.
     pub(crate) fn evaluate<'p, A: View, I: View, S: Sink>(
         &'p self,
         call: &Call<'_, A, I>,
         sink: &mut S,
-        then: &mut Then<'_, 'p>,
+        ask: &mut dyn Ask<'p>,
     ) -> Option<Ruling> {
         match self.admit(call.tool, &mut Found::new()) {
             Ok(entries) => {
-                self.check(entries, call.tool, call.args.as_ref(), &call.identity, call.approval, sink, then)
+                self.check(entries, call.tool, call.args.as_ref(), &call.identity, call.approval, sink, ask)
             }
             Err(ruling) => Some(ruling),
         }
@@ -115,7 +133,7 @@ impl Compiled {
         identity: &Identity<'_, I>,
         approval: Option<Approval<'_>>,
         sink: &mut S,
-        then: &mut Then<'_, 'p>,
+        ask: &mut dyn Ask<'p>,
     ) -> Option<Ruling> {
         match args.map_or(Ok(true), View::is_object) {
             Ok(true) => {}
@@ -150,7 +168,7 @@ impl Compiled {
         if left.is_nothing() {
             return Some(Ruling::new(Effect::Allow, Code::Allowed, None));
         }
-        self.ask(&left, facts, approval, then).unwrap_or_else(|why| Some(unreadable(why)))
+        self.ask(&left, facts, approval, ask).unwrap_or_else(|why| Some(unreadable(why)))
     }
 
     /// What is left once no stateless rule is against the call: charges, then approval (spec 6.5, 6.6).
@@ -160,8 +178,13 @@ impl Compiled {
         left: &Left<'p>,
         facts: &Facts<'_, A, I>,
         approval: Option<Approval<'_>>,
-        then: &mut Then<'_, 'p>,
+        ask: &mut dyn Ask<'p>,
     ) -> Result<Option<Ruling>, Unreadable> {
+        if let ([step], None) = (left.counting.as_slice(), left.approver)
+            && let Some((declared, [])) = step.charge.zip(Some(&*step.states))
+        {
+            return self.charge_alone(step.rule, declared, facts, ask);
+        }
         let mut prepared = Prepared::default();
         if let Some(ruling) = self.prepare(&left.counting, facts, &mut prepared)? {
             return Ok(Some(ruling));
@@ -177,7 +200,7 @@ impl Compiled {
                 }
             }
         }
-        Ok(then(&mut prepared))
+        Ok(ask.decide(&mut prepared))
     }
 
     /// The outcome of a step's stateless conditions (spec 6.3).

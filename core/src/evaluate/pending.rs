@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::amount::Amount;
 use crate::decision::{Code, Counted, Detail, Effect, Ruling};
 use crate::policy::{Compiled, StateTest};
-use crate::store::{Batch, Bound, Guard, GuardMode, Outcome, Owner, Refusal, Verdict};
+use crate::store::{Batch, Bound, Guard, GuardMode, Outcome, Owner, Refusal, Slot, Verdict};
 use crate::trace::{Sink, Step};
 
 /// A batch with what is needed to read the answer.
@@ -29,6 +29,17 @@ pub(crate) struct Prepared<'p> {
 
 /// Counters that are found by looking at each.
 const FEW: usize = 16;
+
+impl<'p> Prepared<'p> {
+    /// The batch of one charge, whose slot is filled.
+    pub(crate) fn charging(slot: Slot<'p>, declared: u32, rule: u32) -> Self {
+        let mut prepared = Self::default();
+        prepared.batch.slots.push(slot);
+        prepared.declare(declared);
+        prepared.order(rule);
+        prepared
+    }
+}
 
 impl Prepared<'_> {
     /// The slot of a declared counter, if it has one.
@@ -94,14 +105,8 @@ impl Prepared<'_> {
             for ((slot, declared), usage) in
                 self.batch.slots.iter_mut().zip(&self.declared).zip(&outcome.usage)
             {
-                counters.push(Counted {
-                    declared: *declared,
-                    scope: std::mem::take(&mut slot.scope),
-                    charged: slot.charge.filter(|_| taken),
-                    used: usage.used,
-                    resets_at: usage.resets_at,
-                    stamp: usage.stamp,
-                });
+                let scope = std::mem::take(&mut slot.scope);
+                counters.push(Counted::new(*declared, scope, slot.charge.filter(|_| taken), usage));
             }
         }
         ruling

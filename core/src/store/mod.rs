@@ -331,6 +331,14 @@ pub trait Store: Send + Sync {
     /// [`StoreError`] where it cannot be told whether the batch was taken; the engine then denies the call.
     fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError>;
 
+    /// Charges a counter that is the whole of a batch, without a guard or an approval, where that takes no judging: what it
+    /// holds then, if it holds all of the charge and no more than the maximum. `None` has changed nothing, and the batch goes to
+    /// [`Store::reserve`]. For a store that a batch costs more than the charge; by default, `None`.
+    fn try_charge(&self, slot: &Slot<'_>, now: Timestamp) -> Option<Usage> {
+        let _ = (slot, now);
+        None
+    }
+
     /// What [`Store::reserve`] would answer now, but changes nothing.
     ///
     /// # Errors

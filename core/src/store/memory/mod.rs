@@ -95,15 +95,8 @@ impl MemoryStore {
 
     /// The usual call: one charge and no condition. One lock, and no allocation where the counter is live.
     fn take_one(&self, slot: &Slot<'_>, charge: Amount, given: Timestamp) -> Outcome {
+        let (hash, mut shard, now) = self.hold_one(slot, given);
         let (counter, scope, charge) = (slot.counter, slot.scope.as_bytes(), charge.as_micros());
-        let hash = hash_key(&self.seed, counter.id, scope);
-        self.advance(given);
-        let mut shard = self.lock(shard_of(hash));
-        let now = self.time(given);
-        shard.tidy(now);
-        if let Some(usage) = shard.charge_within(counter, hash, scope, now, charge, slot.max) {
-            return Outcome { verdict: Verdict::Reserved, usage: smallvec![usage], now: given };
-        }
         let standing = shard.standing(counter, hash, scope, now);
         let refusal = judge::slot_refusal(0, slot, &Seen { standing, added: charge });
         let usage = standing.usage(if refusal.is_none() { charge } else { 0 });
@@ -116,6 +109,17 @@ impl MemoryStore {
         };
         drop(shard);
         Outcome { verdict, usage: smallvec![usage], now: given }
+    }
+
+    /// Locks the one shard of a batch of one slot, swept, with the key's hash and the time as it is read there.
+    #[inline(always)]
+    fn hold_one(&self, slot: &Slot<'_>, given: Timestamp) -> (u64, MutexGuard<'_, Shard>, Timestamp) {
+        let hash = hash_key(&self.seed, slot.counter.id, slot.scope.as_bytes());
+        self.advance(given);
+        let mut shard = self.lock(shard_of(hash));
+        let now = self.time(given);
+        shard.tidy(now);
+        (hash, shard, now)
     }
 
     /// Any batch: locks its shards, judges all bounds, and applies all charges or none.
@@ -285,9 +289,19 @@ impl Store for MemoryStore {
             && batch.guards.is_empty()
             && batch.approval.is_none()
         {
-            return Ok(self.take_one(slot, charge, now));
+            let usage = self.try_charge(slot, now);
+            return Ok(match usage {
+                Some(usage) => Outcome { verdict: Verdict::Reserved, usage: smallvec![usage], now },
+                None => self.take_one(slot, charge, now),
+            });
         }
         Ok(self.decide(batch, now, Intent::Take))
+    }
+
+    fn try_charge(&self, slot: &Slot<'_>, now: Timestamp) -> Option<Usage> {
+        let charge = slot.charge?.as_micros();
+        let (hash, mut shard, now) = self.hold_one(slot, now);
+        shard.charge_within(slot.counter, hash, slot.scope.as_bytes(), now, charge, slot.max)
     }
 
     fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
