@@ -3,14 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 use crate::amount::Amount;
 use crate::call::Call;
 use crate::decision::{Decision, Reservation, Ruling, SettleError};
 use crate::evaluate::{Ask, Evaluated, Prepared, keeping, undecided};
 use crate::evaluation::{Evaluation, OnStoreError};
 use crate::identity::Identity;
+use crate::in_force::InForce;
 use crate::policy::{Compiled, Policy};
 use crate::store::{AsyncStore, MemoryStore, Outcome, Slot, Store, StoreError, Usage};
 use crate::time::{Clock, SystemClock, Timestamp};
@@ -20,7 +19,8 @@ use crate::view::View;
 /// Decides calls: evaluates the policy and charges the counters.
 ///
 /// `Send + Sync`; share it behind an `Arc` or a reference. The policy can be replaced while calls are being decided:
-/// each call is decided by one policy, whole (trap 32), and counters go on.
+/// each call is decided by one policy, whole (trap 32), and counters go on. A thread keeps the policy of its last call until its
+/// next one.
 ///
 /// ```
 /// use callgate::{Engine, Identity, Policy};
@@ -39,7 +39,7 @@ use crate::view::View;
 /// # Ok::<(), callgate::PolicyError>(())
 /// ```
 pub struct Engine {
-    policy: ArcSwap<Policy>,
+    policy: InForce,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     on_store_error: OnStoreError,
@@ -86,7 +86,7 @@ impl EngineBuilder {
     /// The engine.
     pub fn build(self) -> Engine {
         Engine {
-            policy: ArcSwap::from_pointee(self.policy),
+            policy: InForce::new(self.policy),
             store: self.store.unwrap_or_else(|| Arc::new(MemoryStore::new())),
             clock: self.clock,
             on_store_error: self.on_store_error,
@@ -112,12 +112,12 @@ impl Engine {
 
     /// The policy in force.
     pub fn policy(&self) -> Policy {
-        Policy::clone(&self.policy.load())
+        self.policy.get()
     }
 
     /// Puts another policy in force, for every call from here on. Counters go on (spec 8.6).
     pub fn replace(&self, policy: Policy) {
-        self.policy.store(Arc::new(policy));
+        self.policy.replace(policy);
     }
 
     /// Decides a call and charges what it costs.
@@ -155,10 +155,10 @@ impl Engine {
         tool: &'t str,
         evaluate: impl for<'p> FnOnce(&'p Compiled, &mut dyn Ask<'p>) -> Option<Ruling>,
     ) -> Decision<'t> {
-        let policy = self.policy.load();
+        let policy = self.policy.lend();
         let mut charging = Charging { engine: self, policy: &policy.0, now: None };
         let ruling = evaluate(&policy.0, &mut charging).unwrap_or_else(undecided);
-        Decision::guarding(policy, tool, ruling)
+        Decision::lending(policy, tool, ruling)
     }
 
     /// Charges what an evaluation costs. [`Policy::evaluate`] and this are [`Engine::decide`] in two steps, for a caller that
@@ -175,7 +175,7 @@ impl Engine {
 
     /// Whether calls are decided by this very policy now; one that was compiled from the same text is another.
     pub fn is_in_force(&self, policy: &Policy) -> bool {
-        Arc::ptr_eq(&self.policy.load().0, &policy.0)
+        self.policy.is(policy)
     }
 
     /// Decides a call as [`Engine::decide`] does, but charges `store` without blocking. The engine's own store is not used.
@@ -293,7 +293,7 @@ impl Engine {
 
     /// Whether a client may see the tool in `tools/list` (spec 10.9).
     pub fn visible(&self, tool: &str) -> bool {
-        self.policy.load().visible(tool)
+        self.policy.lend().visible(tool)
     }
 
     /// Drops what `hide` names from a list of tools; all by one policy (spec 10.9).

@@ -71,6 +71,7 @@ mod evaluate;
 mod evaluation;
 mod glob;
 mod identity;
+mod in_force;
 mod lint;
 mod number;
 mod path;

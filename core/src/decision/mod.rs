@@ -9,9 +9,6 @@ mod ruling;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
-
-use arc_swap::Guard;
 
 pub use audit::AuditRecord;
 pub use reservation::{Reservation, SettleError};
@@ -20,6 +17,7 @@ pub(crate) use ruling::{Counted, Detail, Ruling};
 
 use crate::amount::Amount;
 use crate::document::{Declared, Rule};
+use crate::in_force::Lent;
 use crate::policy::{Compiled, Policy};
 use crate::store::{Counter, Owner};
 use crate::time::Timestamp;
@@ -41,8 +39,8 @@ pub struct Decision<'d> {
 /// The policy of a decision.
 enum Held<'d> {
     Borrowed(&'d Policy),
-    /// The one that was in force in an engine: taken and given back without a word that all threads write to.
-    Guarded(Guard<Arc<Policy>>),
+    /// The one that was in force in an engine.
+    Lent(Lent),
     Shared(Policy),
 }
 
@@ -50,7 +48,7 @@ impl Clone for Held<'_> {
     fn clone(&self) -> Self {
         match self {
             Self::Borrowed(policy) => Self::Borrowed(policy),
-            Self::Guarded(policy) => Self::Shared(Policy::clone(policy)),
+            Self::Lent(policy) => Self::Shared(Policy::clone(policy)),
             Self::Shared(policy) => Self::Shared(policy.clone()),
         }
     }
@@ -131,8 +129,8 @@ impl<'d> Decision<'d> {
         Self { policy: Held::Borrowed(policy), tool: Cow::Borrowed(tool), ruling, reservation_taken: false }
     }
 
-    pub(crate) fn guarding(policy: Guard<Arc<Policy>>, tool: &'d str, ruling: Ruling) -> Self {
-        Self { policy: Held::Guarded(policy), tool: Cow::Borrowed(tool), ruling, reservation_taken: false }
+    pub(crate) fn lending(policy: Lent, tool: &'d str, ruling: Ruling) -> Self {
+        Self { policy: Held::Lent(policy), tool: Cow::Borrowed(tool), ruling, reservation_taken: false }
     }
 
     pub(crate) fn sharing(policy: Policy, tool: &'d str, ruling: Ruling) -> Self {
@@ -163,7 +161,7 @@ impl<'d> Decision<'d> {
     pub fn policy(&self) -> &Policy {
         match &self.policy {
             Held::Borrowed(policy) => policy,
-            Held::Guarded(policy) => policy,
+            Held::Lent(policy) => policy,
             Held::Shared(policy) => policy,
         }
     }
@@ -228,7 +226,7 @@ impl<'d> Decision<'d> {
         Decision {
             policy: match self.policy {
                 Held::Borrowed(policy) => Held::Shared(policy.clone()),
-                Held::Guarded(policy) => Held::Shared(Policy::clone(&policy)),
+                Held::Lent(policy) => Held::Shared(policy.keep()),
                 Held::Shared(policy) => Held::Shared(policy),
             },
             tool: Cow::Owned(self.tool.into_owned()),
