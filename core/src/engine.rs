@@ -7,7 +7,7 @@ use crate::amount::Amount;
 use crate::call::Call;
 use crate::decision::{Decision, Reservation, Ruling, SettleError};
 use crate::evaluate::{Ask, Evaluated, Prepared, keeping, undecided};
-use crate::evaluation::{Evaluation, OnStoreError};
+use crate::evaluation::{Evaluation, OnStoreError, Tool};
 use crate::identity::Identity;
 use crate::in_force::InForce;
 use crate::policy::{Compiled, Policy};
@@ -159,6 +159,15 @@ impl Engine {
         let mut charging = Charging { engine: self, policy: &policy.0, now: None };
         let ruling = evaluate(&policy.0, &mut charging).unwrap_or_else(undecided);
         Decision::lending(policy, tool, ruling)
+    }
+
+    /// Decides a call by the policy that `tool` was found in, and charges what it costs: [`Tool::evaluate`] and
+    /// [`Engine::complete`] in one step. [`Engine::is_in_force`] tells whether that policy is the right one.
+    #[inline(always)]
+    pub fn decide_as<'d, A: View, I: View>(&self, tool: &'d Tool, call: &Call<'d, A, I>) -> Decision<'d> {
+        let mut charging = Charging { engine: self, policy: &tool.policy().0, now: None };
+        let ruling = tool.rule(call, &mut charging).unwrap_or_else(undecided);
+        Decision::borrowing(tool.policy(), call.tool, ruling)
     }
 
     /// Charges what an evaluation costs. [`Policy::evaluate`] and this are [`Engine::decide`] in two steps, for a caller that

@@ -145,17 +145,38 @@ impl Tool {
     /// [`Policy::evaluate`], without looking for the tool if the call is of this one.
     #[inline(always)]
     pub fn evaluate<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> Evaluation<'d> {
+        let evaluated = keeping(|ask| self.rule(call, ask));
+        self.policy.evaluation(call.tool, evaluated)
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    #[inline(always)]
+    pub(crate) fn rule<'d, A: View, I: View>(
+        &'d self,
+        call: &Call<'_, A, I>,
+        ask: &mut dyn Ask<'d>,
+    ) -> Option<Ruling> {
         if !self.is(call.tool) {
-            return self.policy.evaluate(call);
+            return self.policy.0.evaluate(call, &mut Silent, ask);
         }
-        let evaluated = keeping(|ask| match &self.admitted {
+        match &self.admitted {
             Ok(entries) => {
                 let Call { tool, args, identity, approval } = call;
-                self.policy.0.check(entries, tool, args.as_ref(), identity, *approval, &mut Silent, ask)
+                self.policy.0.check(
+                    entries,
+                    tool,
+                    args.as_ref(),
+                    identity,
+                    approval.as_ref(),
+                    &mut Silent,
+                    ask,
+                )
             }
             Err(denial) => Some(denial.clone()),
-        });
-        self.policy.evaluation(call.tool, evaluated)
+        }
     }
 }
 
@@ -187,6 +208,6 @@ impl crate::policy::Compiled {
             Some(Ok(())) => Some(raw.root()),
             Some(Err(error)) => return Some(Ruling::invalid_args(error.to_string())),
         };
-        self.check(entries, call.tool, args.as_ref(), &call.identity, call.approval, sink, ask)
+        self.check(entries, call.tool, args.as_ref(), &call.identity, call.approval.as_ref(), sink, ask)
     }
 }

@@ -112,9 +112,15 @@ impl Compiled {
         ask: &mut dyn Ask<'p>,
     ) -> Option<Ruling> {
         match self.admit(call.tool, &mut Found::new()) {
-            Ok(entries) => {
-                self.check(entries, call.tool, call.args.as_ref(), &call.identity, call.approval, sink, ask)
-            }
+            Ok(entries) => self.check(
+                entries,
+                call.tool,
+                call.args.as_ref(),
+                &call.identity,
+                call.approval.as_ref(),
+                sink,
+                ask,
+            ),
             Err(ruling) => Some(ruling),
         }
     }
@@ -131,7 +137,7 @@ impl Compiled {
         tool: &str,
         args: Option<&A>,
         identity: &Identity<'_, I>,
-        approval: Option<Approval<'_>>,
+        approval: Option<&Approval<'_>>,
         sink: &mut S,
         ask: &mut dyn Ask<'p>,
     ) -> Option<Ruling> {
@@ -177,7 +183,7 @@ impl Compiled {
         &'p self,
         left: &Left<'p>,
         facts: &Facts<'_, A, I>,
-        approval: Option<Approval<'_>>,
+        approval: Option<&Approval<'_>>,
         ask: &mut dyn Ask<'p>,
     ) -> Result<Option<Ruling>, Unreadable> {
         if let ([step], None) = (left.counting.as_slice(), left.approver)

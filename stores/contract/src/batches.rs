@@ -11,6 +11,7 @@ group! {
     "8.8" every_bound_that_refuses_is_named_in_order,
     "8.6" a_maximum_that_changes_acts_in_the_running_window,
     "8.1" asking_answers_like_taking_and_changes_nothing,
+    "8.1" a_charge_at_once_is_a_batch_of_one,
     "8.1" an_empty_batch_is_taken,
     "8.4" an_outcome_names_the_time_that_was_given,
 }
@@ -94,6 +95,35 @@ fn asking_answers_like_taking_and_changes_nothing(subject: &dyn Subject) {
         assert_eq!(ledger.reserve(&two, now), asked);
     }
     assert_eq!([ledger.used(&fixed, 4), ledger.used(&sliding, 4)], [4, 4]);
+}
+
+fn a_charge_at_once_is_a_batch_of_one(subject: &dyn Subject) {
+    for at_once in both() {
+        let ledger = Ledger::open(subject);
+        let in_batches = counter("other", at_once.window(), at_once.algorithm());
+        for (amount, max) in [(2, 5), (2, 5), (0, 5), (2, 5), (1, 5), (1, 5), (0, 5), (1, 4), (3, 8), (1, 8)]
+        {
+            let before = ledger.used(&at_once, 0);
+            let slot = charge(&at_once, amount, max);
+            let (passed, usage) = match ledger.store().try_charge(&slot, at(0)) {
+                Some(usage) => (true, usage),
+                None => {
+                    assert_eq!(ledger.used(&at_once, 0), before, "it charged, and does not say so");
+                    let outcome = ledger.reserve(&batch([slot]), 0);
+                    (taken(&outcome), outcome.usage[0])
+                }
+            };
+            let expected = ledger.charge(&in_batches, amount, max, 0);
+            assert_eq!((passed, usage.used), (taken(&expected), expected.usage[0].used));
+            assert_eq!(ledger.used(&at_once, 0), usage.used.as_micros());
+            // What it was stamped with is what takes it back.
+            if passed && amount > 0 {
+                ledger.refund(&at_once, usage.stamp, amount, 0);
+                assert_eq!(ledger.used(&at_once, 0), before);
+                assert!(taken(&ledger.charge(&at_once, amount, max, 0)));
+            }
+        }
+    }
 }
 
 fn an_empty_batch_is_taken(subject: &dyn Subject) {

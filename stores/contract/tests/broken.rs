@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use callgate::{
     Algorithm, Amount, Batch, Counter, CounterId, Guard, Held, Inspect, MemoryStore, Outcome, Owner, Refund,
-    Refusal, ScopeValue, Slot, Store, StoreError, Test, Timestamp, Verdict,
+    Refusal, ScopeValue, Slot, Store, StoreError, Test, Timestamp, Usage, Verdict,
 };
 use callgate_store_contract::{Clause, Counters, Subject, TimeKept, broken, check_processes, clauses};
 
@@ -43,10 +43,11 @@ enum Fault {
     ResetsEverything,
     RefundsBeforeAReset,
     TellsItsOwnTime,
+    ChargesPastTheMaximumAtOnce,
 }
 
 /// Each fault with a clause that has to catch it; others may, too.
-const CAUGHT: [(Fault, &str); 26] = [
+const CAUGHT: [(Fault, &str); 27] = [
     (Fault::ChecksThenActs, "threads_pass_exactly_the_limit_of_a_fixed_window"),
     (Fault::ChargesOneByOne, "a_batch_is_taken_whole_or_not_at_all"),
     (Fault::ChargesWhenRefused, "a_batch_is_taken_whole_or_not_at_all"),
@@ -73,6 +74,7 @@ const CAUGHT: [(Fault, &str); 26] = [
     (Fault::ResetsEverything, "a_reset_touches_no_other_counter"),
     (Fault::RefundsBeforeAReset, "what_was_charged_before_a_reset_is_not_refunded_after_it"),
     (Fault::TellsItsOwnTime, "an_outcome_names_the_time_that_was_given"),
+    (Fault::ChargesPastTheMaximumAtOnce, "a_charge_at_once_is_a_batch_of_one"),
 ];
 
 struct Broken {
@@ -241,6 +243,11 @@ impl Store for Broken {
         let batch = self.misread(batch, &counters);
         let outcome = self.take(&batch, now)?;
         Ok(self.mistold(&batch, outcome, now))
+    }
+
+    fn try_charge(&self, slot: &Slot<'_>, now: Timestamp) -> Option<Usage> {
+        let slot = Slot { max: Amount::MAX, ..slot.clone() };
+        (self.fault == Fault::ChargesPastTheMaximumAtOnce).then(|| self.store().try_charge(&slot, now))?
     }
 
     fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
