@@ -4,11 +4,13 @@
 use std::hint::black_box;
 
 use callgate::{Call, Engine, Identity};
-use callgate_benches::{Role, Turns, by_hand, calls, payment_policy, shuffled};
+use callgate_benches::{ByMap, Role, Turns, by_hand, calls, payment_policy, shuffled};
 use serde_json::Value;
 
 fn main() {
     let policy = payment_policy();
+    let (map, quick): (ByMap<std::hash::RandomState>, ByMap<foldhash::fast::RandomState>) =
+        Default::default();
     let engine = Engine::new(policy.clone());
     let alice = Identity::new("alice");
     let decide = |tool: &str, args: &Value| {
@@ -24,6 +26,8 @@ fn main() {
     let texts: Vec<String> = calls.iter().map(|call| call.args.to_string()).collect();
     let stream_texts: Vec<String> = stream.iter().map(|call| call.args.to_string()).collect();
     for (call, text) in calls.iter().zip(&texts).chain(stream.iter().zip(&stream_texts)) {
+        let maps = [map.decide(call.tool, &call.args), quick.decide(call.tool, &call.args)];
+        assert!(maps.iter().all(|found| found.is_ok() == call.allowed));
         let found = [by_hand(call.tool, &call.args).is_ok(), decide(call.tool, &call.args)];
         let more = [enforce(call.tool, &call.args), decide_text(call.tool, text)];
         assert_eq!([found, more], [[call.allowed; 2]; 2], "{} {}", call.tool, call.args);
@@ -33,6 +37,13 @@ fn main() {
     for (call, text) in calls.iter().zip(&texts) {
         let (case, tool, args) = (call.name, call.tool, &call.args);
         turns.add(Role::Floor, case, "by hand", move || by_hand(black_box(tool), black_box(args)).is_ok());
+        let (map, quick) = (&map, &quick);
+        turns.add(Role::Floor, case, "std's map, by hand", move || {
+            map.decide(black_box(tool), black_box(args)).is_ok()
+        });
+        turns.add(Role::Floor, case, "quick map, by hand", move || {
+            quick.decide(black_box(tool), black_box(args)).is_ok()
+        });
         turns.add(Role::Ours, case, "Policy::evaluate", move || decide(tool, args));
         turns.add(Role::Ours, case, "Engine::evaluate", move || enforce(tool, args));
         let case = format!("raw text: {case}");
@@ -53,6 +64,16 @@ fn main() {
     turns.add(Role::Floor, case, "by hand", || {
         let call = &stream[at()];
         by_hand(call.tool, &call.args).is_ok()
+    });
+    let mut at = next(stream.len());
+    turns.add(Role::Floor, case, "std's map, by hand", || {
+        let call = &stream[at()];
+        map.decide(call.tool, &call.args).is_ok()
+    });
+    let mut at = next(stream.len());
+    turns.add(Role::Floor, case, "quick map, by hand", || {
+        let call = &stream[at()];
+        quick.decide(call.tool, &call.args).is_ok()
     });
     let mut at = next(stream.len());
     turns.add(Role::Ours, case, "Policy::evaluate", || {

@@ -1,6 +1,8 @@
 //! The one corpus: policies from small to large, the calls that are made under them, and the same decisions by hand.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::hash::BuildHasher;
 
 use callgate::Policy;
 use serde_json::{Value, json};
@@ -181,27 +183,56 @@ pub fn shuffled() -> Vec<Case> {
         .collect()
 }
 
-/// What a server's author would write by hand for the same policy: the floor.
+/// What a server's author would write by hand for the same policy: the floor where the policy is a part of the program.
 pub fn by_hand(tool: &str, args: &Value) -> Result<(), &'static str> {
     match tool {
-        "create_charge" => {
-            match args.get("amount").and_then(Value::as_i64) {
-                Some(amount) if amount <= 50_000 => {}
-                _ => return Err("the charge is too large"),
-            }
-            match args.get("currency").and_then(Value::as_str) {
-                Some("usd" | "eur" | "gbp") => Ok(()),
-                _ => Err("the currency is not taken"),
-            }
-        }
-        "create_refund" => match args.get("amount").and_then(Value::as_i64) {
-            Some(amount) if amount <= 10_000 => Ok(()),
-            _ => Err("the refund is too large"),
-        },
+        "create_charge" => charge_by_hand(args),
+        "create_refund" => refund_by_hand(args),
         "delete_customer" => Err("customers are never deleted"),
         _ if tool.strip_prefix("list_").is_some_and(|number| number.parse::<u8>().is_ok_and(|n| n < 17)) => {
             Ok(())
         }
         _ => Err("the tool is not listed"),
+    }
+}
+
+fn charge_by_hand(args: &Value) -> Result<(), &'static str> {
+    match args.get("amount").and_then(Value::as_i64) {
+        Some(amount) if amount <= 50_000 => {}
+        _ => return Err("the charge is too large"),
+    }
+    match args.get("currency").and_then(Value::as_str) {
+        Some("usd" | "eur" | "gbp") => Ok(()),
+        _ => Err("the currency is not taken"),
+    }
+}
+
+fn refund_by_hand(args: &Value) -> Result<(), &'static str> {
+    match args.get("amount").and_then(Value::as_i64) {
+        Some(amount) if amount <= 10_000 => Ok(()),
+        _ => Err("the refund is too large"),
+    }
+}
+
+/// [`by_hand`] with its tools in a map, which nobody can do without whose policy is a file: the floor there.
+pub struct ByMap<S>(HashMap<String, Check, S>);
+
+type Check = fn(&Value) -> Result<(), &'static str>;
+
+impl<S: BuildHasher + Default> Default for ByMap<S> {
+    fn default() -> Self {
+        let mut tools: HashMap<String, Check, S> = HashMap::default();
+        tools.insert("create_charge".to_owned(), charge_by_hand);
+        tools.insert("create_refund".to_owned(), refund_by_hand);
+        tools.insert("delete_customer".to_owned(), |_| Err("customers are never deleted"));
+        tools.extend((0..17).map(|n| (format!("list_{n}"), (|_| Ok(())) as Check)));
+        Self(tools)
+    }
+}
+
+impl<S: BuildHasher> ByMap<S> {
+    /// What [`by_hand`] says.
+    pub fn decide(&self, tool: &str, args: &Value) -> Result<(), &'static str> {
+        self.0.get(tool).map_or(Err("the tool is not listed"), |check| check(args))
     }
 }

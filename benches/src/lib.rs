@@ -6,8 +6,8 @@ mod heap;
 mod turns;
 
 pub use corpus::{
-    Case, by_hand, calls, charge, deep_args, deep_policy, glob_policy, identities, large_json, large_policy,
-    large_text, limit_policy, limits_policy, payment_policy, payment_text, shuffled,
+    ByMap, Case, by_hand, calls, charge, deep_args, deep_policy, glob_policy, identities, large_json,
+    large_policy, large_text, limit_policy, limits_policy, payment_policy, payment_text, shuffled,
 };
 pub use heap::Counting;
 pub use turns::{Record, Role, Turns, quick};
