@@ -1,6 +1,7 @@
 //! "Did you mean": the nearest of a few known names.
 
-/// The candidate nearest to `text`, if it is near enough to be a slip: at most a third of its length in edits.
+/// The candidate nearest to `text`, if it is near enough to be a slip: at most a third of its length in edits. Of equally near
+/// ones the first by the alphabet, in whatever order they come.
 pub(crate) fn nearest<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let limit = (text.chars().count() / 3).clamp(1, 3);
     // A long name is no slip of a short one, and the distance costs the product of both lengths.
@@ -12,7 +13,7 @@ pub(crate) fn nearest<'c>(text: &str, candidates: impl IntoIterator<Item = &'c s
         .filter(|candidate| candidate.len() <= 80)
         .map(|candidate| (distance(text, candidate), candidate))
         .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
+        .min()
         .map(|(_, candidate)| candidate)
 }
 
@@ -53,6 +54,7 @@ mod tests {
         assert_eq!(nearest("Tools", fields), Some("tools"));
         assert_eq!(nearest("tool", fields), Some("tools"));
         assert_eq!(nearest("banana", fields), None);
+        assert_eq!(nearest("cart", ["card", "care", "carb"]), Some("carb"));
         assert_eq!(nearest(&"x".repeat(1_000_000), fields), None);
     }
 }

@@ -87,8 +87,8 @@ pub(super) fn compile(
         compiled.glob_entries_of(name, &mut entries);
         merged = merged.saturating_add(entries.len().saturating_sub(tool.entries.len()));
         if merged > MERGED_ENTRIES {
-            let span = tool.entries.first().and_then(|entry| spans.get(*entry as usize));
-            let span = span.copied().unwrap_or_default();
+            // Where the entries begin: no one of them is too many, and a map gives its names in any order.
+            let span = spans.first().copied().unwrap_or_default();
             let message =
                 format!("exact names and the globs that match them make more than {MERGED_ENTRIES} pairs");
             diagnostics.error(
