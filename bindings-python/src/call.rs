@@ -3,7 +3,10 @@
 //! In: the `identity` and `approved` that a host passes. Out: the core's identity and approval. Must not look anything
 //! up: the host vouches for both.
 
+use std::ops::Deref;
+
 use callgate::{Approval, Identity};
+use pyo3::CastError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -52,6 +55,28 @@ impl<'c, 'py> Caller<'c, 'py> {
             },
             Self::Claims(claims) => Identity::Claims(claims.view(budget)),
         }
+    }
+}
+
+/// A tool's name as a host passed it: not read, because most are known by the string that they are.
+pub(crate) struct ToolName<'a, 'py>(Borrowed<'a, 'py, PyString>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for ToolName<'a, 'py> {
+    type Error = CastError<'a, 'py>;
+
+    #[inline(always)]
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> Result<Self, Self::Error> {
+        // Asked first, because it is so for nearly all, and the cast asks for more.
+        if object.is_exact_instance_of::<PyString>() { object.cast_exact() } else { object.cast() }.map(Self)
+    }
+}
+
+impl<'py> Deref for ToolName<'_, 'py> {
+    type Target = Bound<'py, PyString>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Bound<'py, PyString> {
+        &self.0
     }
 }
 

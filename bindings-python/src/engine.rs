@@ -13,7 +13,7 @@ use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::audit::About;
-use crate::call::{Caller, Given};
+use crate::call::{Caller, Given, ToolName};
 use crate::decision::Decision;
 use crate::explanation::Explanation;
 use crate::in_force::{InForce, Kept};
@@ -38,7 +38,8 @@ pub(crate) struct Engine {
 
 impl Engine {
     fn new(py: Python<'_>, parts: Parts) -> Self {
-        Self { parts, kept: Kept::new(py), watch: Mutex::new(None) }
+        let kept = Kept::new(py, &parts.engine);
+        Self { parts, kept, watch: Mutex::new(None) }
     }
 
     pub(crate) fn core(&self) -> &callgate::Engine {
@@ -216,14 +217,13 @@ impl Engine {
     fn evaluate<'py>(
         &self,
         py: Python<'py>,
-        tool: &str,
+        tool: ToolName<'_, 'py>,
         args: Option<&Bound<'py, PyAny>>,
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<Given>,
     ) -> PyResult<Py<Decision>> {
-        let in_force = self.kept.now(py, &self.parts.engine)?;
-        let in_force = in_force.get();
-        let known = in_force.known(py, tool);
+        let in_force = &*self.kept.now(py, &self.parts.engine)?;
+        let (tool, known) = in_force.called(&tool)?;
         let budget = Budget::new();
         let caller = Caller::new(identity);
         let identity = caller.identity(&budget);
@@ -261,7 +261,7 @@ impl Engine {
         let call = Call::new(tool, text).identity(caller.identity(&budget));
         let call = with_approval(call, approved.as_ref());
         let in_force = self.kept.now(py, &self.parts.engine)?;
-        let decision = self.core().complete(in_force.get().policy().evaluate_json(&call));
+        let decision = self.core().complete(in_force.policy().evaluate_json(&call));
         let about = if self.parts.observer.listens() {
             let identity = caller.identity(&budget);
             match RawJson::parse(text) {
@@ -274,8 +274,8 @@ impl Engine {
         } else {
             None
         };
-        let known = in_force.get().known(py, tool);
-        self.finish_by(py, in_force.get(), known, decision, about)
+        let known = in_force.known(py, tool);
+        self.finish_by(py, &in_force, known, decision, about)
     }
 
     /// Does nothing, with the signature of `evaluate`: what a call across the border costs by itself.
@@ -295,7 +295,7 @@ impl Engine {
     #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
     fn _begin<'py>(
         slf: &Bound<'py, Self>,
-        tool: &str,
+        tool: ToolName<'_, 'py>,
         args: Option<&Bound<'py, PyAny>>,
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<Given>,
@@ -304,6 +304,7 @@ impl Engine {
         if engine.parts.engine.is_in_memory() {
             return engine.evaluate(py, tool, args, identity, approved).map(Py::into_any);
         }
+        let tool = tool.to_str()?;
         let budget = Budget::new();
         let caller = Caller::new(identity);
         let id = match caller.identity(&budget) {

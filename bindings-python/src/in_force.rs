@@ -4,13 +4,14 @@
 //! and decisions as Python objects. What is known must not outlive the policy: with another one in force, all of it is made
 //! anew.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use callgate::Code;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyList;
+use pyo3::types::{PyList, PyString};
 
 use crate::decision::Decision;
 use crate::known::{self, Known};
@@ -21,6 +22,10 @@ use crate::store::Waiting;
 const SLOTS: usize = 1 << 8;
 /// Slots that are tried for a tool before it stays unknown.
 const PROBES: usize = 4;
+/// Slots that are tried for a string before it is read.
+const NAME_PROBES: usize = 2;
+/// Python's strings stand at multiples of this.
+const NAME_ALIGN: usize = 16;
 
 /// An engine of the core with its store, and how often its policy was replaced. Every replacement must go through here.
 pub(crate) struct Replaceable {
@@ -38,11 +43,42 @@ pub(crate) struct InForce {
     /// How often the policy had been replaced before this one was asked for.
     replaced: usize,
     /// A slot is written once, so reading it takes no lock.
-    tools: Box<[PyOnceLock<Box<Known>>]>,
+    tools: Box<[PyOnceLock<Arc<Known>>]>,
+    /// The same tools by where a string of their name is.
+    named: Box<[PyOnceLock<Named>]>,
 }
 
-/// Where what is in force is kept: in a list of one, so that Python guards the exchange.
-pub(crate) struct Kept(Py<PyList>);
+/// A tool and the string by which a host names it: held, so that nothing else can be where it is.
+struct Named {
+    string: Py<PyString>,
+    known: Arc<Known>,
+}
+
+/// Where what is in force is kept.
+pub(crate) struct Kept {
+    /// The first one, for as long as there is the engine: most policies are never replaced, and this takes no count.
+    first: InForce,
+    /// A later one, in a list of one, so that Python guards the exchange.
+    later: Py<PyList>,
+}
+
+/// What is in force now.
+pub(crate) enum Now<'k, 'py> {
+    First(&'k InForce),
+    Later(Bound<'py, InForce>),
+}
+
+impl Deref for Now<'_, '_> {
+    type Target = InForce;
+
+    #[inline(always)]
+    fn deref(&self) -> &InForce {
+        match self {
+            Self::First(first) => first,
+            Self::Later(later) => later.get(),
+        }
+    }
+}
 
 impl Replaceable {
     pub(crate) fn new(engine: callgate::Engine, waiting: Option<Arc<Waiting>>) -> Self {
@@ -72,33 +108,35 @@ impl Replaceable {
 }
 
 impl Kept {
-    pub(crate) fn new(py: Python<'_>) -> Self {
-        Self(PyList::empty(py).unbind())
+    pub(crate) fn new(py: Python<'_>, engine: &Replaceable) -> Self {
+        let replaced = engine.replaced.load(Ordering::Acquire);
+        Self { first: InForce::new(engine, replaced), later: PyList::empty(py).unbind() }
     }
 
     /// What is in force now.
     #[inline(always)]
-    pub(crate) fn now<'py>(&self, py: Python<'py>, engine: &Replaceable) -> PyResult<Bound<'py, InForce>> {
-        let list = self.0.bind(py);
+    pub(crate) fn now<'py>(&self, py: Python<'py>, engine: &Replaceable) -> PyResult<Now<'_, 'py>> {
         let replaced = engine.replaced.load(Ordering::Acquire);
+        if self.first.replaced == replaced {
+            return Ok(Now::First(&self.first));
+        }
+        Self::later(self.later.bind(py), engine, replaced).map(Now::Later)
+    }
+
+    #[inline(never)]
+    fn later<'py>(
+        list: &Bound<'py, PyList>,
+        engine: &Replaceable,
+        replaced: usize,
+    ) -> PyResult<Bound<'py, InForce>> {
+        let py = list.py();
         if let Ok(kept) = list.get_item(0)
             && let Ok(kept) = kept.cast_into_exact::<InForce>()
             && kept.get().replaced == replaced
         {
             return Ok(kept);
         }
-        Self::renew(list, engine, replaced)
-    }
-
-    #[cold]
-    fn renew<'py>(
-        list: &Bound<'py, PyList>,
-        engine: &Replaceable,
-        replaced: usize,
-    ) -> PyResult<Bound<'py, InForce>> {
-        let py = list.py();
-        let tools = (0..SLOTS).map(|_| PyOnceLock::new()).collect();
-        let new = Bound::new(py, InForce { policy: engine.core().policy(), replaced, tools })?;
+        let new = Bound::new(py, InForce::new(engine, replaced))?;
         // The whole content at once: what was there may be of any length, since `gc` shows lists to everybody.
         list.set_slice(0, list.len(), PyList::new(py, [&new])?.as_any())?;
         Ok(new)
@@ -106,13 +144,27 @@ impl Kept {
 }
 
 impl InForce {
+    /// The policy that is in force, which must have been replaced so often or more.
+    fn new(engine: &Replaceable, replaced: usize) -> Self {
+        Self {
+            policy: engine.core().policy(),
+            replaced,
+            tools: (0..SLOTS).map(|_| PyOnceLock::new()).collect(),
+            named: (0..SLOTS).map(|_| PyOnceLock::new()).collect(),
+        }
+    }
+
     pub(crate) fn policy(&self) -> &callgate::Policy {
         &self.policy
     }
 
     /// What is known of a tool, if it was called before.
-    #[inline(always)]
     pub(crate) fn known(&self, py: Python<'_>, tool: &str) -> Option<&Known> {
+        self.find(py, tool).map(|known| &**known)
+    }
+
+    #[inline(always)]
+    fn find(&self, py: Python<'_>, tool: &str) -> Option<&Arc<Known>> {
         let start = names::place(tool.as_bytes());
         for probe in 0..PROBES {
             // Slots are filled in order: behind an empty one there is none.
@@ -122,6 +174,58 @@ impl InForce {
             }
         }
         None
+    }
+
+    /// A tool's name as text, and what is known of it, if it was called before. A program names a tool by the same string again
+    /// and again, which is told without a look at the text.
+    #[inline(always)]
+    pub(crate) fn called<'a>(
+        &'a self,
+        tool: &'a Bound<'_, PyString>,
+    ) -> PyResult<(&'a str, Option<&'a Known>)> {
+        for slot in self.named_slots(tool) {
+            // Slots are filled in order: behind an empty one there is none.
+            let Some(named) = slot.get(tool.py()) else { break };
+            if named.string.is(tool) {
+                return Ok((named.known.tool().name(), Some(&named.known)));
+            }
+        }
+        self.called_by_text(tool)
+    }
+
+    #[inline(never)]
+    fn called_by_text<'a>(&'a self, tool: &'a Bound<'_, PyString>) -> PyResult<(&'a str, Option<&'a Known>)> {
+        let text = tool.to_str()?;
+        let known = self.find(tool.py(), text);
+        if let Some(known) = known
+            && known.is_to_be_named()
+        {
+            self.name(tool, known);
+        }
+        Ok((text, known.map(|known| &**known)))
+    }
+
+    /// Slots in which a string may be, in the order of their use.
+    #[inline(always)]
+    fn named_slots(&self, tool: &Bound<'_, PyString>) -> impl Iterator<Item = &PyOnceLock<Named>> + use<'_> {
+        let start = tool.as_ptr().addr() / NAME_ALIGN;
+        (0..NAME_PROBES).filter_map(move |probe| self.named.get(start.wrapping_add(probe) % SLOTS))
+    }
+
+    /// Keeps the string by which a tool was called: as Python interns it, for then it is the one of the literals, too.
+    #[cold]
+    fn name(&self, tool: &Bound<'_, PyString>, known: &Arc<Known>) {
+        let py = tool.py();
+        let interned = py.import("sys").and_then(|sys| sys.call_method1("intern", (tool,)));
+        // Not one of a subclass, nor what somebody else's `intern` makes of it.
+        if let Ok(string) = interned
+            && let Ok(string) = string.cast_into_exact::<PyString>()
+            && string.to_str().is_ok_and(|text| known.tool().is(text))
+            && let Some(slot) = self.named_slots(&string).find(|slot| slot.get(py).is_none())
+        {
+            // If another thread was faster, the tool is found by its text.
+            let _ = slot.set(py, Named { string: string.unbind(), known: known.clone() });
+        }
     }
 
     /// A decision by this policy as a Python object; of a tool that is known, or is from now on.
@@ -146,7 +250,7 @@ impl InForce {
             return None;
         }
         let tool = decision.tool();
-        let new = || Box::new(Known::new(py, &self.policy, tool));
+        let new = || Arc::new(Known::new(py, &self.policy, tool));
         let start = names::place(tool.as_bytes());
         let slots = (0..PROBES).filter_map(|probe| self.tools.get(start.wrapping_add(probe) % SLOTS));
         slots.map(|slot| slot.get_or_init(py, new)).find(|known| known.tool().is(tool)).map(|known| &**known)

@@ -12,7 +12,26 @@ use pyo3::prelude::*;
 use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::PyDict;
 
+use crate::integer;
 use crate::known::PICKS;
+use crate::shape::exact;
+
+/// A value that was picked from a dict.
+pub(crate) enum Pick<'py> {
+    /// An `int` of up to 64 bits, of which nothing else is kept.
+    Int(i64),
+    Other(Bound<'py, PyAny>),
+}
+
+impl<'py> Pick<'py> {
+    #[inline(always)]
+    fn new(value: Borrowed<'_, 'py, PyAny>) -> Self {
+        match exact(&value).and_then(integer::small) {
+            Some(whole) => Self::Int(whole),
+            None => Self::Other(value.to_owned()),
+        }
+    }
+}
 
 /// Whether every key is a `str` and no instance of a subclass, so that comparing it runs no code of the caller. On the way, each
 /// value whose key stands at one of `places`, which is where a living string is or 0, is picked; where the answer is no, some
@@ -25,7 +44,7 @@ use crate::known::PICKS;
 pub(crate) fn are_exact_strings<'py>(
     dict: &Bound<'py, PyDict>,
     places: &[usize; PICKS],
-    picks: &[OnceCell<Bound<'py, PyAny>>; PICKS],
+    picks: &[OnceCell<Pick<'py>>; PICKS],
 ) -> bool {
     // Where there is no GIL, this is what keeps other threads from the dict.
     with_critical_section(dict, || {
@@ -44,8 +63,9 @@ pub(crate) fn are_exact_strings<'py>(
             if let Some(position) = places.iter().position(|place| *place == key.addr())
                 && let Some(pick) = picks.get(position)
             {
-                // SAFETY: the step succeeded, so `value` is a live object, which the unchanged dict holds.
-                let _ = pick.set(unsafe { Bound::from_borrowed_ptr(dict.py(), value) });
+                // SAFETY: the step succeeded, so `value` is a live object, which the unchanged dict holds. Reading an exact
+                // `int` runs no code.
+                let _ = pick.set(Pick::new(unsafe { Borrowed::from_ptr(dict.py(), value) }));
             }
         }
         true

@@ -4,8 +4,8 @@
 //! not outlive the policy: what is known is kept beside it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use callgate::{Code, Effect};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
@@ -24,13 +24,13 @@ pub(crate) struct Known {
     names: Names,
     /// A slot is written once, so reading it takes no lock.
     made: [PyOnceLock<Made>; DECISIONS],
+    /// Whether a string was kept by which it is called, or none could be.
+    named: AtomicBool,
 }
 
 /// A decision that was made, and by what it is told from the others about its tool.
 struct Made {
-    code: Code,
-    effect: Effect,
-    rule: usize,
+    likeness: u64,
     decision: Py<Decision>,
 }
 
@@ -89,6 +89,7 @@ impl Known {
             tool: policy.tool(tool),
             names: Names::new(py, policy, tool),
             made: [const { PyOnceLock::new() }; DECISIONS],
+            named: AtomicBool::new(false),
         }
     }
 
@@ -96,25 +97,27 @@ impl Known {
         &self.tool
     }
 
+    /// Whether it has no string yet by which it is called; true once.
+    pub(crate) fn is_to_be_named(&self) -> bool {
+        !self.named.swap(true, Ordering::Relaxed)
+    }
+
     pub(crate) fn names(&self) -> &Names {
         &self.names
     }
 
-    /// The Python object of an equal decision about this tool that holds nothing of the call but the tool's name.
+    /// The Python object of a decision about this tool that is like this one, and holds nothing of the call but the tool's name.
     #[inline(always)]
     pub(crate) fn made<'py>(
         &self,
         py: Python<'py>,
         decision: &callgate::Decision<'_>,
     ) -> Option<&Bound<'py, Decision>> {
-        if !is_shared(decision) {
-            return None;
-        }
+        let likeness = decision.likeness()?;
         // Slots are filled in order: behind an empty one there is none.
-        let (code, effect, rule) = (decision.code(), decision.effect(), rule(decision));
         for slot in &self.made {
             let made = slot.get(py)?;
-            if made.code == code && made.effect == effect && made.rule == rule {
+            if made.likeness == likeness {
                 return Some(made.decision.bind(py));
             }
         }
@@ -131,12 +134,12 @@ impl Known {
         if let Some(made) = self.made(py, &decision) {
             return Ok(made.clone());
         }
-        let shared = is_shared(&decision);
-        let (code, effect, rule) = (decision.code(), decision.effect(), rule(&decision));
+        let likeness = decision.likeness();
         let decision = new(py, engine, decision)?;
         // If another thread was faster, or there is no room, this one is for the one call.
-        if shared && let Some(slot) = self.made.iter().find(|slot| slot.get(py).is_none()) {
-            let _ = slot.set(py, Made { code, effect, rule, decision: decision.clone().unbind() });
+        if let (Some(likeness), Some(slot)) = (likeness, self.made.iter().find(|slot| slot.get(py).is_none()))
+        {
+            let _ = slot.set(py, Made { likeness, decision: decision.clone().unbind() });
         }
         Ok(decision)
     }
@@ -150,19 +153,4 @@ pub(crate) fn new<'py>(
     decision: callgate::Decision<'_>,
 ) -> PyResult<Bound<'py, Decision>> {
     Bound::new(py, Decision::new(py, engine, decision.into_owned()))
-}
-
-/// Whether a decision holds nothing of the call but the tool's name.
-#[inline(always)]
-fn is_shared(decision: &callgate::Decision<'_>) -> bool {
-    matches!(decision.code(), Code::Allowed | Code::Hidden | Code::Denied | Code::ConditionFailed)
-        && decision.counters().next().is_none()
-        && decision.retry_after().is_none()
-        && decision.approval_key().is_none()
-}
-
-/// Where the rule's pointer stands in the policy, which tells which rule it is; 0 if there is none.
-#[inline(always)]
-fn rule(decision: &callgate::Decision<'_>) -> usize {
-    decision.rule().map_or(0, |rule| rule.pointer().as_ptr().addr())
 }

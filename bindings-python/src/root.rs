@@ -9,7 +9,7 @@ use callgate::Unreadable;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::keys;
+use crate::keys::{self, Pick};
 use crate::known::{Names, PICKS};
 use crate::names;
 use crate::shape::{Shape, exact, string_key};
@@ -56,7 +56,7 @@ pub(crate) struct Root<'r, 'py> {
     /// What the tool's checks name, if that is known.
     names: &'r Names,
     /// The values at these names, picked while the keys were looked at. What is not here may still be in the dict.
-    picks: [OnceCell<Bound<'py, PyAny>>; PICKS],
+    picks: [OnceCell<Pick<'py>>; PICKS],
 }
 
 impl<'r, 'py> Root<'r, 'py> {
@@ -82,13 +82,13 @@ impl<'r, 'py> Root<'r, 'py> {
 
     /// The value at a name from the policy.
     #[inline(always)]
-    pub(crate) fn member(&self, name: &str) -> Result<Option<Member<'_, 'py>>, Unreadable> {
+    pub(crate) fn member(&'r self, name: &str) -> Result<Option<Member<'r, 'py>>, Unreadable> {
         if !self.checked.get() {
             self.check()?;
         }
         let position = self.names.position(name);
         match position.and_then(|position| self.picks.get(position)).and_then(OnceCell::get) {
-            Some(value) => Ok(Some(Member::Picked(value))),
+            Some(pick) => Ok(Some(Member::Picked(pick))),
             None => Ok(self.look_up(position, name)?.map(Member::Found)),
         }
     }
@@ -111,7 +111,7 @@ impl<'r, 'py> Root<'r, 'py> {
 
 /// A value in a [`Root`].
 pub(crate) enum Member<'a, 'py> {
-    Picked(&'a Bound<'py, PyAny>),
+    Picked(&'a Pick<'py>),
     Found(Bound<'py, PyAny>),
 }
 
@@ -133,7 +133,7 @@ pub(crate) fn check(dict: &Bound<'_, PyDict>) -> Result<(), Unreadable> {
 fn check_keys<'py>(
     dict: &Bound<'py, PyDict>,
     names: &Names,
-    picks: &[OnceCell<Bound<'py, PyAny>>; PICKS],
+    picks: &[OnceCell<Pick<'py>>; PICKS],
 ) -> Result<(), Unreadable> {
     if keys::are_exact_strings(dict, names.keys(), picks) { Ok(()) } else { check_each(dict) }
 }

@@ -14,6 +14,7 @@ use pyo3::types::{
 };
 
 use crate::integer;
+use crate::keys::Pick;
 use crate::root::Root;
 use crate::view::Budget;
 
@@ -28,6 +29,8 @@ pub(crate) enum Shape<'r, 'py> {
     Long(Bound<'py, PyInt>),
     Float(f64),
     String(Bound<'py, PyString>),
+    /// One that was picked, and stays where it is.
+    Text(&'r Bound<'py, PyString>),
     List(Bound<'py, PyList>),
     Tuple(Bound<'py, PyTuple>),
     Dict(Bound<'py, PyDict>),
@@ -74,7 +77,19 @@ const READING: [&str; 24] = [
     "items",
 ];
 
-impl<'py> Shape<'_, 'py> {
+impl<'r, 'py> Shape<'r, 'py> {
+    /// The shape of a value that was picked.
+    #[inline(always)]
+    pub(crate) fn of_pick(pick: &'r Pick<'py>, budget: &Budget) -> Self {
+        match pick {
+            Pick::Int(whole) => Self::Int(*whole),
+            Pick::Other(value) => match exact(value) {
+                Some(text) => Self::Text(text),
+                None => Self::of(value.clone(), budget),
+            },
+        }
+    }
+
     /// The shape of an object.
     #[inline(always)]
     pub(crate) fn of(object: Bound<'py, PyAny>, budget: &Budget) -> Self {
@@ -90,12 +105,6 @@ impl<'py> Shape<'_, 'py> {
             Ok(dict) => Self::Dict(dict),
             Err(object) => Self::rarer(&object, budget),
         }
-    }
-
-    /// The shape of an `int`, for which nothing is kept.
-    #[inline(always)]
-    pub(crate) fn of_int(object: &Bound<'py, PyAny>) -> Option<Self> {
-        exact::<PyInt>(object).and_then(integer::small).map(Self::Int)
     }
 
     #[inline(never)]

@@ -64,12 +64,9 @@ impl<'r, 'py> PyView<'r, 'py> {
     }
 
     #[inline(always)]
-    fn of_member(&self, member: Member<'_, 'py>) -> Self {
+    fn of_member(&self, member: Member<'r, 'py>) -> Self {
         match member {
-            Member::Picked(value) => Self::taking(self.budget, || match Shape::of_int(value) {
-                Some(shape) => shape,
-                None => Shape::of(value.clone(), self.budget),
-            }),
+            Member::Picked(pick) => Self::taking(self.budget, || Shape::of_pick(pick, self.budget)),
             Member::Found(value) => Self::of(value, self.budget),
         }
     }
@@ -88,6 +85,11 @@ impl PyView<'_, '_> {
     }
 }
 
+fn string<'a>(text: &'a Bound<'_, PyString>) -> Result<Kind<'a>, Unreadable> {
+    // What has no UTF-8 form holds a lone surrogate.
+    text.to_str().map(|text| Kind::String(Cow::Borrowed(text))).map_err(|_| Unreadable::LoneSurrogate)
+}
+
 impl View for PyView<'_, '_> {
     #[inline]
     fn kind(&self) -> Result<Kind<'_>, Unreadable> {
@@ -98,10 +100,8 @@ impl View for PyView<'_, '_> {
             Shape::Long(int) => Kind::Number(integer::long(int)?),
             // NaN and the infinities are no JSON values.
             Shape::Float(float) => Number::from_f64(*float).map_or(Kind::Foreign, Kind::Number),
-            // What has no UTF-8 form holds a lone surrogate.
-            Shape::String(text) => {
-                Kind::String(Cow::Borrowed(text.to_str().map_err(|_| Unreadable::LoneSurrogate)?))
-            }
+            Shape::String(text) => string(text)?,
+            Shape::Text(text) => string(text)?,
             Shape::List(_) | Shape::Tuple(_) => Kind::Array,
             Shape::Root(_) | Shape::Dict(_) | Shape::Copy(_) => Kind::Object,
             Shape::Foreign => Kind::Foreign,
@@ -129,6 +129,7 @@ impl View for PyView<'_, '_> {
     #[inline]
     fn as_str(&self) -> Option<&str> {
         match &self.shape {
+            Shape::Text(text) => text.to_str().ok(),
             Shape::String(text) => text.to_str().ok(),
             _ => None,
         }

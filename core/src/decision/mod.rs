@@ -157,6 +157,15 @@ impl<'d> Decision<'d> {
         &self.tool
     }
 
+    /// A number by which decisions of one policy about one tool are told apart: two that have the same one are alike. `None` for
+    /// those that tell of more than a rule: of counters, an approval, or what is wrong with the arguments.
+    #[inline]
+    pub fn likeness(&self) -> Option<u64> {
+        let ruling = &self.ruling;
+        let rule = ruling.rule().map_or(0, |rule| u64::from(rule).saturating_add(1));
+        ruling.more().is_none().then(|| rule | (ruling.effect() as u64) << 32 | (ruling.code() as u64) << 40)
+    }
+
     /// The policy that decided.
     pub fn policy(&self) -> &Policy {
         match &self.policy {
