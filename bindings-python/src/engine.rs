@@ -74,8 +74,8 @@ impl Engine {
             && let Some(made) = known.made(py, decision)
         {
             self.parts.clock.check()?;
-            self.parts.observer.tell(made, None)?;
-            return Ok(made.clone().unbind());
+            self.parts.observer.tell_at(made.level, made.decision.bind(py), None)?;
+            return Ok(made.decision.clone_ref(py));
         }
         let decision = self.core().complete(evaluation);
         let about = self.about(&decision, call);

@@ -36,7 +36,7 @@ impl<'py> Pick<'py> {
 /// Whether every key is a `str` and no instance of a subclass, so that comparing it runs no code of the caller. On the way, each
 /// value whose key stands at one of `places`, which is where a living string is or 0, is picked; where the answer is no, some
 /// may not be.
-#[inline(always)]
+#[inline(never)]
 #[expect(
     unsafe_code,
     reason = "safe iterators take a reference to each key and value, which costs more than the check"

@@ -12,6 +12,7 @@ use pyo3::types::PyString;
 
 use crate::decision::Decision;
 use crate::in_force::Replaceable;
+use crate::observe::Level;
 
 /// Names by which arguments are picked: as many as the checks of most tools read.
 pub(crate) const PICKS: usize = 4;
@@ -29,9 +30,10 @@ pub(crate) struct Known {
 }
 
 /// A decision that was made, and by what it is told from the others about its tool.
-struct Made {
+pub(crate) struct Made {
     likeness: u64,
-    decision: Py<Decision>,
+    pub(crate) level: Level,
+    pub(crate) decision: Py<Decision>,
 }
 
 /// The first names of the paths that a tool's checks read of the arguments.
@@ -106,19 +108,15 @@ impl Known {
         &self.names
     }
 
-    /// The Python object of a decision about this tool that is like this one, and holds nothing of the call but the tool's name.
+    /// A decision about this tool that is like this one, and holds nothing of the call but the tool's name.
     #[inline(always)]
-    pub(crate) fn made<'py>(
-        &self,
-        py: Python<'py>,
-        decision: &callgate::Decision<'_>,
-    ) -> Option<&Bound<'py, Decision>> {
+    pub(crate) fn made(&self, py: Python<'_>, decision: &callgate::Decision<'_>) -> Option<&Made> {
         let likeness = decision.likeness()?;
         // Slots are filled in order: behind an empty one there is none.
         for slot in &self.made {
             let made = slot.get(py)?;
             if made.likeness == likeness {
-                return Some(made.decision.bind(py));
+                return Some(made);
             }
         }
         None
@@ -132,14 +130,14 @@ impl Known {
         decision: callgate::Decision<'_>,
     ) -> PyResult<Bound<'py, Decision>> {
         if let Some(made) = self.made(py, &decision) {
-            return Ok(made.clone());
+            return Ok(made.decision.bind(py).clone());
         }
-        let likeness = decision.likeness();
+        let (likeness, level) = (decision.likeness(), Level::of(decision.code()));
         let decision = new(py, engine, decision)?;
         // If another thread was faster, or there is no room, this one is for the one call.
         if let (Some(likeness), Some(slot)) = (likeness, self.made.iter().find(|slot| slot.get(py).is_none()))
         {
-            let _ = slot.set(py, Made { likeness, decision: decision.clone().unbind() });
+            let _ = slot.set(py, Made { likeness, level, decision: decision.clone().unbind() });
         }
         Ok(decision)
     }

@@ -42,7 +42,17 @@ impl Observer {
     /// Tells of a decision.
     #[inline(always)]
     pub(crate) fn tell(&self, decision: &Bound<'_, Decision>, about: Option<Box<About>>) -> PyResult<()> {
-        let level = Level::of(decision.get().inner().code());
+        self.tell_at(Level::of(decision.get().inner().code()), decision, about)
+    }
+
+    /// [`Observer::tell`] of a decision whose level is known.
+    #[inline(always)]
+    pub(crate) fn tell_at(
+        &self,
+        level: Level,
+        decision: &Bound<'_, Decision>,
+        about: Option<Box<About>>,
+    ) -> PyResult<()> {
         if !level.is_silent() {
             contain(decision.py(), level.log(decision))?;
         }
@@ -81,7 +91,7 @@ fn contain(py: Python<'_>, result: PyResult<()>) -> PyResult<()> {
 
 /// The level of a decision's record.
 #[derive(Clone, Copy)]
-enum Level {
+pub(crate) enum Level {
     Debug,
     Info,
     Warning,
@@ -100,7 +110,7 @@ static NOT_RELOADED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 impl Level {
     #[inline]
-    fn of(code: callgate::Code) -> Self {
+    pub(crate) fn of(code: callgate::Code) -> Self {
         match code {
             callgate::Code::Allowed => Self::Debug,
             callgate::Code::StoreUnavailable => Self::Warning,

@@ -101,7 +101,7 @@ impl<'r, 'py> Root<'r, 'py> {
         }
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn check(&self) -> Result<(), Unreadable> {
         check_keys(self.dict, self.names, &self.picks)?;
         self.checked.set(true);
@@ -140,7 +140,7 @@ fn check_keys<'py>(
 
 #[cold]
 fn check_each(dict: &Bound<'_, PyDict>) -> Result<(), Unreadable> {
-    dict.keys().iter().try_for_each(|key| string_key(&key).map_err(|_| Unreadable::Host)?)
+    dict.keys().iter().try_for_each(|key| string_key(&key).map_err(|_| Unreadable::Host)?.map_err(|why| *why))
 }
 
 /// The value at a name in a dict whose keys were looked at.

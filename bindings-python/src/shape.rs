@@ -19,11 +19,13 @@ use crate::root::Root;
 use crate::view::Budget;
 
 /// What an object is, with what is needed to read it: two machine words, because it is handed on with every step of a path. The
-/// first is the tag and nothing else: a word that is written in parts and read whole is waited for.
+/// first is the tag and nothing else, and nothing in the second is shorter than a word: what is written in parts and read whole
+/// is waited for, and what may be a byte is handed on as bytes.
 #[repr(u64)]
 pub(crate) enum Shape<'r, 'py> {
     Null,
-    Bool(bool),
+    True,
+    False,
     Int(i64),
     /// An `int` beyond 64 bits: not converted before it is read, which takes steps.
     Long(Bound<'py, PyInt>),
@@ -40,7 +42,7 @@ pub(crate) enum Shape<'r, 'py> {
     Copy(Bound<'py, PyDict>),
     /// Of no JSON type: bytes, a date, a set.
     Foreign,
-    Unreadable(Unreadable),
+    Unreadable(&'static Unreadable),
 }
 
 /// Visits that telling what an object of any other class is takes as long as.
@@ -85,9 +87,14 @@ impl<'r, 'py> Shape<'r, 'py> {
             Pick::Int(whole) => Self::Int(*whole),
             Pick::Other(value) => match exact(value) {
                 Some(text) => Self::Text(text),
-                None => Self::of(value.clone(), budget),
+                None => Self::of_rarer_pick(value, budget),
             },
         }
+    }
+
+    #[inline(never)]
+    fn of_rarer_pick(value: &Bound<'py, PyAny>, budget: &Budget) -> Self {
+        Self::of(value.clone(), budget)
     }
 
     /// The shape of an object.
@@ -116,7 +123,7 @@ impl<'r, 'py> Shape<'r, 'py> {
             return Self::Null;
         }
         if let Some(truth) = exact::<PyBool>(object) {
-            return Self::Bool(truth.is_true());
+            return if truth.is_true() { Self::True } else { Self::False };
         }
         if let Some(float) = exact::<PyFloat>(object) {
             return Self::Float(float.value());
@@ -125,7 +132,7 @@ impl<'r, 'py> Shape<'r, 'py> {
             return Self::Tuple(tuple.clone());
         }
         if !budget.take(CLASS_VISITS) {
-            return Self::Unreadable(Unreadable::TooLarge);
+            return Self::Unreadable(&Unreadable::TooLarge);
         }
         Self::other(object, budget)
     }
@@ -149,7 +156,7 @@ impl<'r, 'py> Shape<'r, 'py> {
             return if is_plain(object).unwrap_or(false) {
                 Self::extended(object)
             } else {
-                Self::Unreadable(Unreadable::Host)
+                Self::Unreadable(&Unreadable::Host)
             };
         }
         let binary = object.is_instance_of::<PyBytes>()
@@ -158,7 +165,7 @@ impl<'r, 'py> Shape<'r, 'py> {
         if binary {
             return Self::Foreign;
         }
-        Self::by_protocol(object, budget).unwrap_or_else(|_| Self::Unreadable(Unreadable::Host))
+        Self::by_protocol(object, budget).unwrap_or_else(|_| Self::Unreadable(&Unreadable::Host))
     }
 
     /// An object of a subclass that changes nothing about what is stored.
@@ -189,7 +196,7 @@ impl<'r, 'py> Shape<'r, 'py> {
         if object.is_instance(abc(py, &MAPPING, "Mapping")?)? {
             let len = object.len()?;
             if too_large(len) {
-                return Ok(Self::Unreadable(Unreadable::TooLarge));
+                return Ok(Self::Unreadable(&Unreadable::TooLarge));
             }
             let copy = PyDict::new(py);
             let mut seen = 0_usize;
@@ -197,7 +204,7 @@ impl<'r, 'py> Shape<'r, 'py> {
                 let key = key?;
                 if seen >= len {
                     // More keys than it says it has, or without end.
-                    return Ok(Self::Unreadable(Unreadable::Host));
+                    return Ok(Self::Unreadable(&Unreadable::Host));
                 }
                 seen = seen.saturating_add(1);
                 match string_key(&key)? {
@@ -207,12 +214,12 @@ impl<'r, 'py> Shape<'r, 'py> {
             }
             // Fewer members than keys: it has a key twice, so there is more than one way to read it.
             let whole = copy.len() == seen && seen == len;
-            return Ok(if whole { Self::Copy(copy) } else { Self::Unreadable(Unreadable::Host) });
+            return Ok(if whole { Self::Copy(copy) } else { Self::Unreadable(&Unreadable::Host) });
         }
         if object.is_instance(abc(py, &SEQUENCE, "Sequence")?)? {
             let len = object.len()?;
             if too_large(len) {
-                return Ok(Self::Unreadable(Unreadable::TooLarge));
+                return Ok(Self::Unreadable(&Unreadable::TooLarge));
             }
             let copy = PyList::empty(py);
             for index in 0..len {
@@ -282,14 +289,14 @@ fn is_plain(object: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 /// Whether a key is a string whose comparison runs no code.
-pub(crate) fn string_key(key: &Bound<'_, PyAny>) -> PyResult<Result<(), Unreadable>> {
+pub(crate) fn string_key(key: &Bound<'_, PyAny>) -> PyResult<Result<(), &'static Unreadable>> {
     Ok(if key.is_exact_instance_of::<PyString>() {
         Ok(())
     } else if !key.is_instance_of::<PyString>() {
-        Err(Unreadable::KeyNotString)
+        Err(&Unreadable::KeyNotString)
     } else if is_plain(key)? {
         Ok(())
     } else {
-        Err(Unreadable::Host)
+        Err(&Unreadable::Host)
     })
 }

@@ -35,10 +35,12 @@ impl Budget {
     }
 }
 
-/// A Python object, read in place.
+/// A Python object, read in place. In this order: an error that stands for it is put where the budget is, not into a word that is
+/// handed on.
+#[repr(C)]
 pub(crate) struct PyView<'r, 'py> {
-    shape: Shape<'r, 'py>,
     budget: &'r Budget,
+    shape: Shape<'r, 'py>,
 }
 
 impl<'r, 'py> PyView<'r, 'py> {
@@ -59,8 +61,8 @@ impl<'r, 'py> PyView<'r, 'py> {
 
     #[inline(always)]
     fn taking(budget: &'r Budget, shape: impl FnOnce() -> Shape<'r, 'py>) -> Self {
-        let shape = if budget.take(1) { shape() } else { Shape::Unreadable(Unreadable::TooLarge) };
-        Self { shape, budget }
+        let shape = if budget.take(1) { shape() } else { Shape::Unreadable(&Unreadable::TooLarge) };
+        Self { budget, shape }
     }
 
     #[inline(always)]
@@ -95,7 +97,8 @@ impl View for PyView<'_, '_> {
     fn kind(&self) -> Result<Kind<'_>, Unreadable> {
         Ok(match &self.shape {
             Shape::Null => Kind::Null,
-            Shape::Bool(value) => Kind::Bool(*value),
+            Shape::True => Kind::Bool(true),
+            Shape::False => Kind::Bool(false),
             Shape::Int(whole) => Kind::Number(Number::from_i64(*whole)),
             Shape::Long(int) => Kind::Number(integer::long(int)?),
             // NaN and the infinities are no JSON values.
@@ -105,7 +108,7 @@ impl View for PyView<'_, '_> {
             Shape::List(_) | Shape::Tuple(_) => Kind::Array,
             Shape::Root(_) | Shape::Dict(_) | Shape::Copy(_) => Kind::Object,
             Shape::Foreign => Kind::Foreign,
-            Shape::Unreadable(unreadable) => return Err(*unreadable),
+            Shape::Unreadable(unreadable) => return Err(**unreadable),
         })
     }
 
@@ -113,7 +116,7 @@ impl View for PyView<'_, '_> {
     fn is_object(&self) -> Result<bool, Unreadable> {
         match &self.shape {
             Shape::Root(_) | Shape::Dict(_) | Shape::Copy(_) => Ok(true),
-            Shape::Unreadable(unreadable) => Err(*unreadable),
+            Shape::Unreadable(unreadable) => Err(**unreadable),
             _ => Ok(false),
         }
     }

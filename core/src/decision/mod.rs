@@ -159,7 +159,7 @@ impl<'d> Decision<'d> {
 
     /// A number by which decisions of one policy about one tool are told apart: two that have the same one are alike. `None` for
     /// those that tell of more than a rule: of counters, an approval, or what is wrong with the arguments.
-    #[inline]
+    #[inline(always)]
     pub fn likeness(&self) -> Option<u64> {
         let ruling = &self.ruling;
         let rule = ruling.rule().map_or(0, |rule| u64::from(rule).saturating_add(1));
