@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use callgate::{Call, Evaluation, Identity, OnStoreError, RawJson, View};
+use callgate::{Call, Identity, OnStoreError, RawJson, View};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyList;
@@ -64,20 +64,21 @@ impl Engine {
         known: Option<&Known>,
         call: &Call<'_, A, I>,
     ) -> PyResult<Py<Decision>> {
-        let evaluation = match known {
-            Some(known) => known.tool().evaluate(call),
-            None => in_force.policy().evaluate(call),
+        let kept = |likeness| match known {
+            Some(known) if !self.parts.observer.listens() => known.made(py, likeness),
+            _ => None,
         };
-        // Looked at where it stands: moving it takes longer than this.
-        if let (Evaluation::Decided(decision), Some(known)) = (&evaluation, known)
-            && !self.parts.observer.listens()
-            && let Some(made) = known.made(py, decision)
-        {
-            self.parts.clock.check()?;
-            self.parts.observer.tell_at(made.level, made.decision.bind(py), None)?;
-            return Ok(made.decision.clone_ref(py));
-        }
-        let decision = self.core().complete(evaluation);
+        let decision = match known {
+            Some(known) => match self.core().decide_unless_kept(known.tool(), call, kept) {
+                Ok(made) => {
+                    self.parts.clock.check()?;
+                    self.parts.observer.tell_at(made.level, made.decision.bind(py), None)?;
+                    return Ok(made.decision.clone_ref(py));
+                }
+                Err(decision) => decision,
+            },
+            None => self.core().complete(in_force.policy().evaluate(call)),
+        };
         let about = self.about(&decision, call);
         self.finish_by(py, in_force, known, decision, about)
     }

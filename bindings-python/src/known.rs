@@ -108,10 +108,9 @@ impl Known {
         &self.names
     }
 
-    /// A decision about this tool that is like this one, and holds nothing of the call but the tool's name.
+    /// A decision about this tool of that likeness, which holds nothing of the call but the tool's name.
     #[inline(always)]
-    pub(crate) fn made(&self, py: Python<'_>, decision: &callgate::Decision<'_>) -> Option<&Made> {
-        let likeness = decision.likeness()?;
+    pub(crate) fn made(&self, py: Python<'_>, likeness: u64) -> Option<&Made> {
         // Slots are filled in order: behind an empty one there is none.
         for slot in &self.made {
             let made = slot.get(py)?;
@@ -129,10 +128,10 @@ impl Known {
         engine: &Arc<Replaceable>,
         decision: callgate::Decision<'_>,
     ) -> PyResult<Bound<'py, Decision>> {
-        if let Some(made) = self.made(py, &decision) {
+        let (likeness, level) = (decision.likeness(), Level::of(decision.code()));
+        if let Some(made) = likeness.and_then(|likeness| self.made(py, likeness)) {
             return Ok(made.decision.bind(py).clone());
         }
-        let (likeness, level) = (decision.likeness(), Level::of(decision.code()));
         let decision = new(py, engine, decision)?;
         // If another thread was faster, or there is no room, this one is for the one call.
         if let (Some(likeness), Some(slot)) = (likeness, self.made.iter().find(|slot| slot.get(py).is_none()))

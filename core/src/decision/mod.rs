@@ -124,6 +124,14 @@ impl<'d> CounterUse<'d> {
     }
 }
 
+impl Ruling {
+    #[inline(always)]
+    pub(crate) fn likeness(&self) -> Option<u64> {
+        let rule = self.rule().map_or(0, |rule| u64::from(rule).saturating_add(1));
+        self.more().is_none().then(|| rule | (self.effect() as u64) << 32 | (self.code() as u64) << 40)
+    }
+}
+
 impl<'d> Decision<'d> {
     pub(crate) fn borrowing(policy: &'d Policy, tool: &'d str, ruling: Ruling) -> Self {
         Self { policy: Held::Borrowed(policy), tool: Cow::Borrowed(tool), ruling, reservation_taken: false }
@@ -159,11 +167,8 @@ impl<'d> Decision<'d> {
 
     /// A number by which decisions of one policy about one tool are told apart: two that have the same one are alike. `None` for
     /// those that tell of more than a rule: of counters, an approval, or what is wrong with the arguments.
-    #[inline(always)]
     pub fn likeness(&self) -> Option<u64> {
-        let ruling = &self.ruling;
-        let rule = ruling.rule().map_or(0, |rule| u64::from(rule).saturating_add(1));
-        ruling.more().is_none().then(|| rule | (ruling.effect() as u64) << 32 | (ruling.code() as u64) << 40)
+        self.ruling.likeness()
     }
 
     /// The policy that decided.
