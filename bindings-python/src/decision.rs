@@ -2,15 +2,12 @@
 //!
 //! In: the core's decision. Out: its parts as Python values, made when they are asked for. Holds no arguments.
 
-use std::sync::Arc;
-
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyString, PyTuple};
 
-use crate::in_force::Replaceable;
 use crate::policy::digest;
-use crate::reservation::Reservation;
+use crate::reservation::{Finisher, Reservation};
 
 /// A decision about one call.
 #[pyclass(module = "callgate", frozen)]
@@ -21,7 +18,7 @@ pub(crate) struct Decision {
     allowed: Py<PyBool>,
     inner: callgate::Decision<'static>,
     /// What finishes the reservation; only a decision that asked a store can have one.
-    engine: Option<Arc<Replaceable>>,
+    finisher: Option<Py<Finisher>>,
     /// Made when it is asked for, once: every reader gets the same, which can be finished once.
     reservation: PyOnceLock<Option<Py<Reservation>>>,
 }
@@ -49,15 +46,15 @@ pub(crate) struct CounterUse {
 
 impl Decision {
     /// A decision of `engine`.
-    pub(crate) fn new(py: Python<'_>, engine: &Arc<Replaceable>, inner: callgate::Decision<'static>) -> Self {
-        let engine = inner.counters().next().map(|_| engine.clone());
-        Self { engine, ..Self::uncharged(py, inner) }
+    pub(crate) fn new(py: Python<'_>, finisher: &Py<Finisher>, inner: callgate::Decision<'static>) -> Self {
+        let finisher = inner.counters().next().map(|_| finisher.clone_ref(py));
+        Self { finisher, ..Self::uncharged(py, inner) }
     }
 
     /// A decision that charged nothing, whatever it says.
     pub(crate) fn uncharged(py: Python<'_>, inner: callgate::Decision<'static>) -> Self {
         let allowed = PyBool::new(py, inner.allowed()).to_owned().unbind();
-        Self { allowed, inner, engine: None, reservation: PyOnceLock::new() }
+        Self { allowed, inner, finisher: None, reservation: PyOnceLock::new() }
     }
 
     pub(crate) fn inner(&self) -> &callgate::Decision<'static> {
@@ -158,9 +155,9 @@ impl Decision {
     #[getter]
     fn reservation(&self, py: Python<'_>) -> PyResult<Option<Py<Reservation>>> {
         let reservation = self.reservation.get_or_try_init(py, || {
-            let Some(engine) = &self.engine else { return Ok(None) };
+            let Some(finisher) = &self.finisher else { return Ok(None) };
             let held = self.inner.clone().take_reservation();
-            held.map(|held| Py::new(py, Reservation::new(engine.clone(), held))).transpose()
+            held.map(|held| Py::new(py, Reservation::new(finisher.get().0.clone(), held))).transpose()
         })?;
         Ok(reservation.as_ref().map(|reservation| reservation.clone_ref(py)))
     }

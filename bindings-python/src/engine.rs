@@ -113,7 +113,7 @@ impl Engine {
         about: Option<Box<About>>,
     ) -> PyResult<Py<Decision>> {
         self.parts.clock.check()?;
-        let decision = Bound::new(py, Decision::new(py, &self.parts.engine, decision))?;
+        let decision = Bound::new(py, Decision::new(py, &self.parts.finisher, decision))?;
         self.parts.observer.tell(&decision, about)?;
         Ok(decision.unbind())
     }
@@ -129,7 +129,7 @@ impl Engine {
         about: Option<Box<About>>,
     ) -> PyResult<Py<Decision>> {
         self.parts.clock.check()?;
-        let decision = in_force.decision(py, &self.parts.engine, known, decision)?;
+        let decision = in_force.decision(py, &self.parts.finisher, known, decision)?;
         self.parts.observer.tell(&decision, about)?;
         Ok(decision.unbind())
     }

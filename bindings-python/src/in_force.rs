@@ -16,6 +16,7 @@ use pyo3::types::{PyList, PyString};
 use crate::decision::Decision;
 use crate::known::{self, Known};
 use crate::names;
+use crate::reservation::Finisher;
 use crate::store::Waiting;
 
 /// Slots of the table of tools: more than the tools of most servers, in 4 KiB.
@@ -232,13 +233,13 @@ impl InForce {
     pub(crate) fn decision<'py>(
         &self,
         py: Python<'py>,
-        engine: &Arc<Replaceable>,
+        finisher: &Py<Finisher>,
         known: Option<&Known>,
         decision: callgate::Decision<'_>,
     ) -> PyResult<Bound<'py, Decision>> {
         match known.or_else(|| self.get_to_know(py, &decision)) {
-            Some(known) => known.decision(py, engine, decision),
-            None => known::new(py, engine, decision),
+            Some(known) => known.decision(py, finisher, decision),
+            None => known::new(py, finisher, decision),
         }
     }
 

@@ -11,8 +11,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
 use crate::decision::Decision;
-use crate::in_force::Replaceable;
 use crate::observe::Level;
+use crate::reservation::Finisher;
 
 /// Names by which arguments are picked: as many as the checks of most tools read.
 pub(crate) const PICKS: usize = 4;
@@ -22,6 +22,8 @@ const DECISIONS: usize = 4;
 /// What is known of a tool.
 pub(crate) struct Known {
     tool: callgate::Tool,
+    /// The same, for decisions that outlive the call. Not the one that is asked, which would be a step farther away.
+    shared: Arc<callgate::Tool>,
     names: Names,
     /// A slot is written once, so reading it takes no lock.
     made: [PyOnceLock<Made>; DECISIONS],
@@ -87,9 +89,12 @@ fn place(name: &str) -> (usize, usize) {
 
 impl Known {
     pub(crate) fn new(py: Python<'_>, policy: &callgate::Policy, tool: &str) -> Self {
+        let names = Names::new(py, policy, tool);
+        let tool = policy.tool(tool);
         Self {
-            tool: policy.tool(tool),
-            names: Names::new(py, policy, tool),
+            shared: Arc::new(tool.clone()),
+            tool,
+            names,
             made: [const { PyOnceLock::new() }; DECISIONS],
             named: AtomicBool::new(false),
         }
@@ -125,14 +130,15 @@ impl Known {
     pub(crate) fn decision<'py>(
         &self,
         py: Python<'py>,
-        engine: &Arc<Replaceable>,
+        finisher: &Py<Finisher>,
         decision: callgate::Decision<'_>,
     ) -> PyResult<Bound<'py, Decision>> {
         let (likeness, level) = (decision.likeness(), Level::of(decision.code()));
         if let Some(made) = likeness.and_then(|likeness| self.made(py, likeness)) {
             return Ok(made.decision.bind(py).clone());
         }
-        let decision = new(py, engine, decision)?;
+        let decision = decision.into_owned_with(&self.shared);
+        let decision = Bound::new(py, Decision::new(py, finisher, decision))?;
         // If another thread was faster, or there is no room, this one is for the one call.
         if let (Some(likeness), Some(slot)) = (likeness, self.made.iter().find(|slot| slot.get(py).is_none()))
         {
@@ -146,8 +152,8 @@ impl Known {
 #[inline(never)]
 pub(crate) fn new<'py>(
     py: Python<'py>,
-    engine: &Arc<Replaceable>,
+    finisher: &Py<Finisher>,
     decision: callgate::Decision<'_>,
 ) -> PyResult<Bound<'py, Decision>> {
-    Bound::new(py, Decision::new(py, engine, decision.into_owned()))
+    Bound::new(py, Decision::new(py, finisher, decision.into_owned()))
 }

@@ -15,6 +15,7 @@ use crate::clock::ChosenClock;
 use crate::error;
 use crate::in_force::Replaceable;
 use crate::observe::Observer;
+use crate::reservation::Finisher;
 use crate::store;
 
 /// The longest time-out of a store in seconds.
@@ -34,6 +35,7 @@ pub(crate) struct Options<'a, 'py> {
 /// What an engine consists of.
 pub(crate) struct Parts {
     pub(crate) engine: Arc<Replaceable>,
+    pub(crate) finisher: Py<Finisher>,
     pub(crate) on_store_error: OnStoreError,
     pub(crate) clock: ChosenClock,
     pub(crate) observer: Observer,
@@ -62,6 +64,7 @@ impl Options<'_, '_> {
             .on_store_error(on_store_error)
             .build();
         let engine = Arc::new(Replaceable::new(core, waiting));
-        Ok(Parts { engine, on_store_error, clock, observer })
+        let finisher = Py::new(py, Finisher(engine.clone()))?;
+        Ok(Parts { engine, finisher, on_store_error, clock, observer })
     }
 }

@@ -15,6 +15,10 @@ use crate::finishing::Finishing;
 use crate::in_force::Replaceable;
 use crate::integer;
 
+/// An engine as its decisions hold it: by Python's own count of references, which is no step between threads.
+#[pyclass(module = "callgate", frozen)]
+pub(crate) struct Finisher(pub(crate) Arc<Replaceable>);
+
 /// The charges of an allowed call. Dropped, they stand.
 #[pyclass(module = "callgate", frozen)]
 pub(crate) struct Reservation {

@@ -9,6 +9,7 @@ mod ruling;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 pub use audit::AuditRecord;
 pub use reservation::{Reservation, SettleError};
@@ -17,6 +18,7 @@ pub(crate) use ruling::{Counted, Detail, Ruling};
 
 use crate::amount::Amount;
 use crate::document::{Declared, Rule};
+use crate::evaluation::Tool;
 use crate::in_force::Lent;
 use crate::policy::{Compiled, Policy};
 use crate::store::{Counter, Owner};
@@ -42,6 +44,8 @@ enum Held<'d> {
     /// The one that was in force in an engine.
     Lent(Lent),
     Shared(Policy),
+    /// That of a tool, and the tool's name with it.
+    Found(Arc<Tool>),
 }
 
 impl Clone for Held<'_> {
@@ -50,6 +54,7 @@ impl Clone for Held<'_> {
             Self::Borrowed(policy) => Self::Borrowed(policy),
             Self::Lent(policy) => Self::Shared(Policy::clone(policy)),
             Self::Shared(policy) => Self::Shared(policy.clone()),
+            Self::Found(tool) => Self::Found(tool.clone()),
         }
     }
 }
@@ -162,7 +167,10 @@ impl<'d> Decision<'d> {
 
     /// The tool that was called.
     pub fn tool(&self) -> &str {
-        &self.tool
+        match &self.policy {
+            Held::Found(tool) => tool.name(),
+            _ => &self.tool,
+        }
     }
 
     /// A number by which decisions of one policy about one tool are told apart: two that have the same one are alike. `None` for
@@ -177,6 +185,7 @@ impl<'d> Decision<'d> {
             Held::Borrowed(policy) => policy,
             Held::Lent(policy) => policy,
             Held::Shared(policy) => policy,
+            Held::Found(tool) => tool.policy(),
         }
     }
 
@@ -191,7 +200,7 @@ impl<'d> Decision<'d> {
 
     /// What to tell the agent; `None` when the call is allowed (spec 10.5).
     pub fn message(&self) -> Option<Cow<'_, str>> {
-        message::message(self.compiled(), &self.tool, &self.ruling)
+        message::message(self.compiled(), self.tool(), &self.ruling)
     }
 
     /// Every counter that the decision asked the store about (spec 10.4).
@@ -242,8 +251,22 @@ impl<'d> Decision<'d> {
                 Held::Borrowed(policy) => Held::Shared(policy.clone()),
                 Held::Lent(policy) => Held::Shared(policy.keep()),
                 Held::Shared(policy) => Held::Shared(policy),
+                Held::Found(tool) => Held::Found(tool),
             },
             tool: Cow::Owned(self.tool.into_owned()),
+            ruling: self.ruling,
+            reservation_taken: self.reservation_taken,
+        }
+    }
+
+    /// The same without a copy of the tool's name, if it is that tool's by the policy in which it was found.
+    pub fn into_owned_with(self, tool: &Arc<Tool>) -> Decision<'static> {
+        if !tool.is(self.tool()) || !Arc::ptr_eq(&tool.policy().0, &self.policy().0) {
+            return self.into_owned();
+        }
+        Decision {
+            policy: Held::Found(tool.clone()),
+            tool: Cow::Borrowed(""),
             ruling: self.ruling,
             reservation_taken: self.reservation_taken,
         }
