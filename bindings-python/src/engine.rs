@@ -64,19 +64,18 @@ impl Engine {
         known: Option<&Known>,
         call: &Call<'_, A, I>,
     ) -> PyResult<Py<Decision>> {
-        let kept = |likeness| match known {
-            Some(known) if !self.parts.observer.listens() => known.made(py, likeness),
-            _ => None,
-        };
         let decision = match known {
-            Some(known) => match self.core().decide_unless_kept(known.tool(), call, kept) {
-                Ok(made) => {
+            Some(known) => {
+                let decided = self.core().decide_by_tool(known.tool(), call);
+                if !self.parts.observer.listens()
+                    && let Some(made) = decided.likeness().and_then(|likeness| known.made(py, likeness))
+                {
                     self.parts.clock.check()?;
                     self.parts.observer.tell_at(made.level, made.decision.bind(py), None)?;
                     return Ok(made.decision.clone_ref(py));
                 }
-                Err(decision) => decision,
-            },
+                decided.decision()
+            }
             None => self.core().complete(in_force.policy().evaluate(call)),
         };
         let about = self.about(&decision, call);
@@ -223,7 +222,8 @@ impl Engine {
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<Given>,
     ) -> PyResult<Py<Decision>> {
-        let in_force = &*self.kept.now(py, &self.parts.engine)?;
+        let mut later = None;
+        let in_force = self.kept.now(py, &self.parts.engine, &mut later)?;
         let (tool, known) = in_force.called(&tool)?;
         let budget = Budget::new();
         let caller = Caller::new(identity);
@@ -261,7 +261,8 @@ impl Engine {
         let text = text.to_str().unwrap_or(LONE_SURROGATE);
         let call = Call::new(tool, text).identity(caller.identity(&budget));
         let call = with_approval(call, approved.as_ref());
-        let in_force = self.kept.now(py, &self.parts.engine)?;
+        let mut later = None;
+        let in_force = self.kept.now(py, &self.parts.engine, &mut later)?;
         let decision = self.core().complete(in_force.policy().evaluate_json(&call));
         let about = if self.parts.observer.listens() {
             let identity = caller.identity(&budget);
@@ -276,7 +277,7 @@ impl Engine {
             None
         };
         let known = in_force.known(py, tool);
-        self.finish_by(py, &in_force, known, decision, about)
+        self.finish_by(py, in_force, known, decision, about)
     }
 
     /// Does nothing, with the signature of `evaluate`: what a call across the border costs by itself.

@@ -4,7 +4,6 @@
 //! and decisions as Python objects. What is known must not outlive the policy: with another one in force, all of it is made
 //! anew.
 
-use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -63,24 +62,6 @@ pub(crate) struct Kept {
     later: Py<PyList>,
 }
 
-/// What is in force now.
-pub(crate) enum Now<'k, 'py> {
-    First(&'k InForce),
-    Later(Bound<'py, InForce>),
-}
-
-impl Deref for Now<'_, '_> {
-    type Target = InForce;
-
-    #[inline(always)]
-    fn deref(&self) -> &InForce {
-        match self {
-            Self::First(first) => first,
-            Self::Later(later) => later.get(),
-        }
-    }
-}
-
 impl Replaceable {
     pub(crate) fn new(engine: callgate::Engine, waiting: Option<Arc<Waiting>>) -> Self {
         Self { engine, waiting, replaced: AtomicUsize::new(0) }
@@ -114,23 +95,25 @@ impl Kept {
         Self { first: InForce::new(engine, replaced), later: PyList::empty(py).unbind() }
     }
 
-    /// What is in force now.
+    /// What is in force now. A later one is held in `later`: while a call is decided, there may be others.
     #[inline(always)]
-    pub(crate) fn now<'py>(&self, py: Python<'py>, engine: &Replaceable) -> PyResult<Now<'_, 'py>> {
-        let replaced = engine.replaced.load(Ordering::Acquire);
-        if self.first.replaced == replaced {
-            return Ok(Now::First(&self.first));
+    pub(crate) fn now<'a, 'py>(
+        &'a self,
+        py: Python<'py>,
+        engine: &Replaceable,
+        later: &'a mut Option<Bound<'py, InForce>>,
+    ) -> PyResult<&'a InForce> {
+        if self.first.replaced == engine.replaced.load(Ordering::Acquire) {
+            return Ok(&self.first);
         }
-        Self::later(self.later.bind(py), engine, replaced).map(Now::Later)
+        Ok(later.insert(self.later(py, engine)?).get())
     }
 
+    /// What is in force now, if it is not the first.
     #[inline(never)]
-    fn later<'py>(
-        list: &Bound<'py, PyList>,
-        engine: &Replaceable,
-        replaced: usize,
-    ) -> PyResult<Bound<'py, InForce>> {
-        let py = list.py();
+    fn later<'py>(&self, py: Python<'py>, engine: &Replaceable) -> PyResult<Bound<'py, InForce>> {
+        let list = self.later.bind(py);
+        let replaced = engine.replaced.load(Ordering::Acquire);
         if let Ok(kept) = list.get_item(0)
             && let Ok(kept) = kept.cast_into_exact::<InForce>()
             && kept.get().replaced == replaced

@@ -33,7 +33,7 @@ impl<'py> Pick<'py> {
     }
 }
 
-/// Whether every key is a `str` and no instance of a subclass, so that comparing it runs no code of the caller. On the way, each
+/// Whether every key, of which there are `len`, is a `str` and no instance of a subclass, so that comparing it runs no code of the caller. On the way, each
 /// value whose key stands at one of `places`, which is where a living string is or 0, is picked; where the answer is no, some
 /// may not be.
 #[inline(never)]
@@ -43,6 +43,7 @@ impl<'py> Pick<'py> {
 )]
 pub(crate) fn are_exact_strings<'py>(
     dict: &Bound<'py, PyDict>,
+    len: usize,
     places: &[usize; PICKS],
     picks: &[OnceCell<Pick<'py>>; PICKS],
 ) -> bool {
@@ -50,7 +51,7 @@ pub(crate) fn are_exact_strings<'py>(
     with_critical_section(dict, || {
         let (mut position, mut key, mut value) = (0, ptr::null_mut(), ptr::null_mut());
         // As many steps as there are keys: to be told that there are no more would take another.
-        for _ in 0..dict.len() {
+        for _ in 0..len {
             // SAFETY: `dict` is a live dict, and `position` begins at 0 and is written by this function alone. Nothing between
             // two steps can change the dict: comparing pointers and counting a reference up runs no code.
             let found =

@@ -101,7 +101,19 @@ impl<'r, 'py> Root<'r, 'py> {
         }
     }
 
+    /// How many keys there are. A few are looked at on the way, while their number is known.
     #[inline(always)]
+    pub(crate) fn check_few(&self) -> usize {
+        const FEW: usize = 32;
+        let len = self.dict.len();
+        // What is no exact string is left for `check`, which says why.
+        if len <= FEW && keys::are_exact_strings(self.dict, len, self.names.keys(), &self.picks) {
+            self.checked.set(true);
+        }
+        len
+    }
+
+    #[inline(never)]
     fn check(&self) -> Result<(), Unreadable> {
         check_keys(self.dict, self.names, &self.picks)?;
         self.checked.set(true);
@@ -135,7 +147,7 @@ fn check_keys<'py>(
     names: &Names,
     picks: &[OnceCell<Pick<'py>>; PICKS],
 ) -> Result<(), Unreadable> {
-    if keys::are_exact_strings(dict, names.keys(), picks) { Ok(()) } else { check_each(dict) }
+    if keys::are_exact_strings(dict, dict.len(), names.keys(), picks) { Ok(()) } else { check_each(dict) }
 }
 
 #[cold]

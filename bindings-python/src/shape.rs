@@ -14,7 +14,6 @@ use pyo3::types::{
 };
 
 use crate::integer;
-use crate::keys::Pick;
 use crate::root::Root;
 use crate::view::Budget;
 
@@ -79,24 +78,7 @@ const READING: [&str; 24] = [
     "items",
 ];
 
-impl<'r, 'py> Shape<'r, 'py> {
-    /// The shape of a value that was picked.
-    #[inline(always)]
-    pub(crate) fn of_pick(pick: &'r Pick<'py>, budget: &Budget) -> Self {
-        match pick {
-            Pick::Int(whole) => Self::Int(*whole),
-            Pick::Other(value) => match exact(value) {
-                Some(text) => Self::Text(text),
-                None => Self::of_rarer_pick(value, budget),
-            },
-        }
-    }
-
-    #[inline(never)]
-    fn of_rarer_pick(value: &Bound<'py, PyAny>, budget: &Budget) -> Self {
-        Self::of(value.clone(), budget)
-    }
-
+impl<'py> Shape<'_, 'py> {
     /// The shape of an object.
     #[inline(always)]
     pub(crate) fn of(object: Bound<'py, PyAny>, budget: &Budget) -> Self {

@@ -12,8 +12,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::integer;
+use crate::keys::Pick;
 use crate::root::{self, Member, Root};
-use crate::shape::Shape;
+use crate::shape::{Shape, exact};
 
 /// Values that one evaluation may visit, at some 60 ns each: what core's steps count takes longer in Python. Objects may share
 /// parts, so that a few lists mean more elements than there are atoms.
@@ -65,10 +66,28 @@ impl<'r, 'py> PyView<'r, 'py> {
         Self { budget, shape }
     }
 
+    /// An `int` or text that was picked is there already: reading it is no visit.
+    #[inline(always)]
+    fn of_pick(&self, pick: &'r Pick<'py>) -> Self {
+        let shape = match pick {
+            Pick::Int(whole) => Shape::Int(*whole),
+            Pick::Other(value) => match exact(value) {
+                Some(text) => Shape::Text(text),
+                None => return self.of_rarer_pick(value),
+            },
+        };
+        Self { budget: self.budget, shape }
+    }
+
+    #[inline(never)]
+    fn of_rarer_pick(&self, value: &Bound<'py, PyAny>) -> Self {
+        Self::of(value.clone(), self.budget)
+    }
+
     #[inline(always)]
     fn of_member(&self, member: Member<'r, 'py>) -> Self {
         match member {
-            Member::Picked(pick) => Self::taking(self.budget, || Shape::of_pick(pick, self.budget)),
+            Member::Picked(pick) => self.of_pick(pick),
             Member::Found(value) => Self::of(value, self.budget),
         }
     }
@@ -185,7 +204,7 @@ impl View for PyView<'_, '_> {
     fn hops(&self) -> usize {
         match &self.shape {
             // Its keys are looked at before the first look-up, two for three steps.
-            Shape::Root(root) if !root.is_checked() => root.dict().len().saturating_mul(12),
+            Shape::Root(root) if !root.is_checked() => root.check_few().saturating_mul(12),
             Shape::Dict(dict) => dict.len().saturating_mul(12),
             _ => 0,
         }

@@ -7,7 +7,7 @@ use crate::amount::Amount;
 use crate::call::Call;
 use crate::decision::{Decision, Reservation, Ruling, SettleError};
 use crate::evaluate::{Ask, Evaluated, Prepared, keeping, undecided};
-use crate::evaluation::{Evaluation, OnStoreError, Tool};
+use crate::evaluation::{Decided, Evaluation, OnStoreError, Tool};
 use crate::identity::Identity;
 use crate::in_force::InForce;
 use crate::policy::{Compiled, Policy};
@@ -150,34 +150,25 @@ impl Engine {
         self.decide_by(call.tool, |policy, ask| policy.evaluate_json(call, &mut Silent, ask))
     }
 
-    /// [`Engine::decide`] by the policy in which the tool was found, for a host that holds on to it ([`Engine::is_in_force`]) and
-    /// keeps what it made of decisions: of one that has a [likeness](Decision::likeness), `kept` may give what was made of
-    /// another like it, and no decision is made.
+    /// [`Engine::decide`] by the policy in which the tool was found, for a host that holds on to it ([`Engine::is_in_force`]), and
+    /// may have made something of a decision like this one.
     ///
     /// ```
     /// use callgate::{Call, Engine, Policy};
     /// let policy = Policy::from_yaml("{version: \"1\", default: deny, tools: {list_users: {}}}")?;
     /// let (engine, tool) = (Engine::new(policy.clone()), policy.tool("list_users"));
     /// let call = Call::without_args("list_users");
-    /// let decision = engine.decide_unless_kept(&tool, &call, |_| None::<&str>).unwrap_err();
-    /// let made = decision.likeness().map(|likeness| (likeness, "made"));
-    /// let kept = |likeness| made.filter(|made| made.0 == likeness).map(|made| made.1);
-    /// assert_eq!(engine.decide_unless_kept(&tool, &call, kept).ok(), Some("made"));
+    /// let decided = engine.decide_by_tool(&tool, &call);
+    /// let likeness = decided.likeness();
+    /// assert!(likeness.is_some() && decided.decision().likeness() == likeness);
+    /// assert!(engine.decide_by_tool(&tool, &call).likeness() == likeness);
     /// # Ok::<(), callgate::PolicyError>(())
     /// ```
     #[inline(always)]
-    pub fn decide_unless_kept<'d, A: View, I: View, K>(
-        &self,
-        tool: &'d Tool,
-        call: &Call<'d, A, I>,
-        kept: impl FnOnce(u64) -> Option<K>,
-    ) -> Result<K, Decision<'d>> {
+    pub fn decide_by_tool<'d, A: View, I: View>(&self, tool: &'d Tool, call: &Call<'d, A, I>) -> Decided<'d> {
         let mut charging = Charging { engine: self, policy: &tool.policy().0, now: None };
         let ruling = tool.rule(call, &mut charging).unwrap_or_else(undecided);
-        match ruling.likeness().and_then(kept) {
-            Some(kept) => Ok(kept),
-            None => Err(Decision::borrowing(tool.policy(), call.tool, ruling)),
-        }
+        Decided { tool, name: call.tool, ruling }
     }
 
     fn decide_by<'t>(

@@ -187,6 +187,29 @@ impl Tool {
     }
 }
 
+/// What a call comes to, before a decision is made of it.
+#[derive(Debug)]
+#[must_use = "a call may run only if its decision allows it"]
+pub struct Decided<'d> {
+    pub(crate) tool: &'d Tool,
+    /// The tool of the call.
+    pub(crate) name: &'d str,
+    pub(crate) ruling: Ruling,
+}
+
+impl<'d> Decided<'d> {
+    /// [`Decision::likeness`].
+    #[inline(always)]
+    pub fn likeness(&self) -> Option<u64> {
+        self.ruling.likeness()
+    }
+
+    /// The decision.
+    pub fn decision(self) -> Decision<'d> {
+        Decision::borrowing(&self.tool.policy, self.name, self.ruling)
+    }
+}
+
 impl Policy {
     /// What this policy says of a tool.
     pub fn tool(&self, name: &str) -> Tool {

@@ -129,14 +129,6 @@ impl<'d> CounterUse<'d> {
     }
 }
 
-impl Ruling {
-    #[inline(always)]
-    pub(crate) fn likeness(&self) -> Option<u64> {
-        let rule = self.rule().map_or(0, |rule| u64::from(rule).saturating_add(1));
-        self.more().is_none().then(|| rule | (self.effect() as u64) << 32 | (self.code() as u64) << 40)
-    }
-}
-
 impl<'d> Decision<'d> {
     pub(crate) fn borrowing(policy: &'d Policy, tool: &'d str, ruling: Ruling) -> Self {
         Self { policy: Held::Borrowed(policy), tool: Cow::Borrowed(tool), ruling, reservation_taken: false }

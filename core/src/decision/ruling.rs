@@ -243,6 +243,12 @@ impl Ruling {
         self.more.0.get_or_insert_with(More::take)
     }
 
+    /// What tells rulings without a rest from one another.
+    #[inline(always)]
+    pub(crate) fn likeness(&self) -> Option<u64> {
+        self.more().is_none().then_some(self.head.0.get())
+    }
+
     pub(crate) fn counters(&self) -> &[Counted] {
         self.more().map_or(&[], |more| &more.counters)
     }
