@@ -6,17 +6,16 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use callgate::{Call, Identity, OnStoreError, RawJson, View};
+use callgate::{Call, Identity, OnStoreError, RawJson};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit};
 
-use crate::audit::About;
 use crate::call::{Caller, Given, ToolName};
 use crate::decision::Decision;
 use crate::explanation::Explanation;
-use crate::in_force::{InForce, Kept};
+use crate::in_force::Kept;
 use crate::known::Known;
 use crate::options::{Options, Parts};
 use crate::pending::{Held, Owned, PendingCall, approved as with_approval};
@@ -31,7 +30,7 @@ const LONE_SURROGATE: &str = "\"\\ud800\"";
 /// Decides calls: evaluates the policy and charges the counters. Safe to share between threads.
 #[pyclass(module = "callgate", frozen, weakref)]
 pub(crate) struct Engine {
-    parts: Parts,
+    pub(crate) parts: Parts,
     kept: Kept,
     watch: Mutex<Option<Watch>>,
 }
@@ -54,83 +53,6 @@ impl Engine {
     pub(crate) fn unblocking(&self) -> Option<(Arc<dyn callgate::AsyncStore>, callgate::Timestamp)> {
         let store = self.parts.engine.unblocking()?;
         Some((store, self.parts.clock.clock.now()))
-    }
-
-    #[inline(always)]
-    fn decide<A: View, I: View>(
-        &self,
-        py: Python<'_>,
-        in_force: &InForce,
-        known: Option<&Known>,
-        call: &Call<'_, A, I>,
-    ) -> PyResult<Py<Decision>> {
-        let decision = match known {
-            Some(known) => {
-                let decided = self.core().decide_by_tool(known.tool(), call);
-                if !self.parts.observer.listens()
-                    && let Some(made) = decided.likeness().and_then(|likeness| known.made(py, likeness))
-                {
-                    self.parts.clock.check()?;
-                    self.parts.observer.tell_at(made.level, made.decision.bind(py), None)?;
-                    return Ok(made.decision.clone_ref(py));
-                }
-                decided.decision()
-            }
-            None => self.core().complete(in_force.policy().evaluate(call)),
-        };
-        let about = self.about(&decision, call);
-        self.finish_by(py, in_force, known, decision, about)
-    }
-
-    /// [`Engine::decide`] in a function of its own, for calls that are not to take the room of the others.
-    #[inline(never)]
-    fn decide_rarer<A: View, I: View>(
-        &self,
-        py: Python<'_>,
-        in_force: &InForce,
-        known: Option<&Known>,
-        call: &Call<'_, A, I>,
-    ) -> PyResult<Py<Decision>> {
-        self.decide(py, in_force, known, call)
-    }
-
-    /// What the record says of the call, if a record is to be made.
-    fn about<A: View, I: View>(
-        &self,
-        decision: &callgate::Decision<'_>,
-        call: &Call<'_, A, I>,
-    ) -> Option<Box<About>> {
-        let observer = &self.parts.observer;
-        observer.listens().then(|| Box::new(About::new(decision, call, &observer.hash)))
-    }
-
-    /// Makes the decision a Python object and tells of it.
-    pub(crate) fn finish(
-        &self,
-        py: Python<'_>,
-        decision: callgate::Decision<'static>,
-        about: Option<Box<About>>,
-    ) -> PyResult<Py<Decision>> {
-        self.parts.clock.check()?;
-        let decision = Bound::new(py, Decision::new(py, &self.parts.finisher, decision))?;
-        self.parts.observer.tell(&decision, about)?;
-        Ok(decision.unbind())
-    }
-
-    /// [`Engine::finish`] for a decision by the policy in force, which may have been made before.
-    #[inline(never)]
-    fn finish_by(
-        &self,
-        py: Python<'_>,
-        in_force: &InForce,
-        known: Option<&Known>,
-        decision: callgate::Decision<'_>,
-        about: Option<Box<About>>,
-    ) -> PyResult<Py<Decision>> {
-        self.parts.clock.check()?;
-        let decision = in_force.decision(py, &self.parts.finisher, known, decision)?;
-        self.parts.observer.tell(&decision, about)?;
-        Ok(decision.unbind())
     }
 
     fn explained(&self, py: Python<'_>, found: callgate::Explanation<'_>) -> PyResult<Explanation> {

@@ -48,7 +48,7 @@ pub(crate) struct InForce {
     named: Box<[PyOnceLock<Named>]>,
 }
 
-/// A tool and the string by which a host names it: held, so that nothing else can be where it is.
+/// A tool and a string by which a host names it: held, so that nothing else can be where it is.
 struct Named {
     string: Py<PyString>,
     known: Arc<Known>,
@@ -196,19 +196,18 @@ impl InForce {
         (0..NAME_PROBES).filter_map(move |probe| self.named.get(start.wrapping_add(probe) % SLOTS))
     }
 
-    /// Keeps the string by which a tool was called: as Python interns it, for then it is the one of the literals, too.
+    /// Keeps strings by which a tool is called: the one that is the literal of every program, and the one that was passed, which may
+    /// be a literal that could be no name.
     #[cold]
     fn name(&self, tool: &Bound<'_, PyString>, known: &Arc<Known>) {
         let py = tool.py();
-        let interned = py.import("sys").and_then(|sys| sys.call_method1("intern", (tool,)));
-        // Not one of a subclass, nor what somebody else's `intern` makes of it.
-        if let Ok(string) = interned
-            && let Ok(string) = string.cast_into_exact::<PyString>()
-            && string.to_str().is_ok_and(|text| known.tool().is(text))
-            && let Some(slot) = self.named_slots(&string).find(|slot| slot.get(py).is_none())
-        {
-            // If another thread was faster, the tool is found by its text.
-            let _ = slot.set(py, Named { string: string.unbind(), known: known.clone() });
+        for string in [&PyString::intern(py, known.tool().name()), tool] {
+            let mut slots = self.named_slots(string);
+            let free = slots.find(|slot| slot.get(py).is_none_or(|named| named.string.is(string)));
+            // Not one of a subclass: all else that it holds would be kept. If another thread was faster, the text tells.
+            if let (Some(slot), true) = (free, string.is_exact_instance_of::<PyString>()) {
+                let _ = slot.set(py, Named { string: string.clone().unbind(), known: known.clone() });
+            }
         }
     }
 

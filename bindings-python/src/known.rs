@@ -27,7 +27,7 @@ pub(crate) struct Known {
     names: Names,
     /// A slot is written once, so reading it takes no lock.
     made: [PyOnceLock<Made>; DECISIONS],
-    /// Whether a string was kept by which it is called, or none could be.
+    /// Whether strings were kept by which it is called.
     named: AtomicBool,
 }
 
@@ -104,7 +104,7 @@ impl Known {
         &self.tool
     }
 
-    /// Whether it has no string yet by which it is called; true once.
+    /// Whether no strings were kept yet by which it is called; true once.
     pub(crate) fn is_to_be_named(&self) -> bool {
         !self.named.swap(true, Ordering::Relaxed)
     }

@@ -6,6 +6,7 @@
 mod audit;
 mod call;
 mod clock;
+mod deciding;
 mod decision;
 mod engine;
 mod error;
