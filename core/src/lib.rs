@@ -95,7 +95,7 @@ pub use condition::Outcome as ConditionOutcome;
 pub use decision::{AuditRecord, Code, CounterUse, Decision, Effect, Reservation, RuleRef, SettleError};
 pub use diagnostic::{Diagnostic, Severity};
 pub use engine::{Engine, EngineBuilder, Explanation};
-pub use evaluation::{Evaluation, OnStoreError, Pending, Tool};
+pub use evaluation::{Decided, Evaluation, OnStoreError, Pending, Tool};
 pub use identity::Identity;
 pub use lint::lint;
 pub use number::Number;
