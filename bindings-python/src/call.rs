@@ -96,6 +96,16 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Given {
 }
 
 impl Given {
+    /// One that is read where it is used: to be told that there is none is most of what reading them costs.
+    #[cold]
+    pub(crate) fn new(approved: &Bound<'_, PyAny>) -> PyResult<Self> {
+        approved.extract().inspect_err(|error: &PyErr| {
+            // What pyo3 says of the arguments that it reads.
+            let note = "while processing 'approved'";
+            let _ = error.value(approved.py()).call_method1("add_note", (note,));
+        })
+    }
+
     pub(crate) fn approval(&self) -> Approval<'_> {
         Approval::new(&self.0.0, &self.0.1)
     }

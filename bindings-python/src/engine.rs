@@ -142,8 +142,9 @@ impl Engine {
         tool: ToolName<'_, 'py>,
         args: Option<&Bound<'py, PyAny>>,
         identity: Option<&Bound<'py, PyAny>>,
-        approved: Option<Given>,
+        approved: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Py<Decision>> {
+        let approved = approved.map(Given::new).transpose()?;
         let mut later = None;
         let in_force = self.kept.now(py, &self.parts.engine, &mut later)?;
         let (tool, known) = in_force.called(&tool)?;
@@ -222,13 +223,13 @@ impl Engine {
         tool: ToolName<'_, 'py>,
         args: Option<&Bound<'py, PyAny>>,
         identity: Option<&Bound<'py, PyAny>>,
-        approved: Option<Given>,
+        approved: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         let (py, engine) = (slf.py(), slf.get());
         if engine.parts.engine.is_in_memory() {
             return engine.evaluate(py, tool, args, identity, approved).map(Py::into_any);
         }
-        let tool = tool.to_str()?;
+        let (tool, approved) = (tool.to_str()?, approved.map(Given::new).transpose()?);
         let budget = Budget::new();
         let caller = Caller::new(identity);
         let id = match caller.identity(&budget) {

@@ -118,6 +118,17 @@ def test_decisions_that_are_alike_are_told_apart_by_their_rule() -> None:
         assert subject.evaluate("t", [], "alice").code == "invalid_args"
 
 
+@pytest.mark.parametrize("approved", [7, "ab", ["k", "id"], ("k", 1), ("k", "\ud800"), (), ("k", "id", "more")])
+def test_an_approval_is_two_strings(approved: Any) -> None:
+    subject = callgate.Engine.from_str(POLICY)
+    for _ in range(2):
+        with pytest.raises((TypeError, ValueError)) as raised:
+            subject.evaluate("small", {"n": 1}, None, approved)
+        # Python has notes since 3.11.
+        assert "approved" in str(getattr(raised.value, "__notes__", "approved"))
+        assert subject.evaluate("small", {"n": 1}, None, ("k", "id")).allowed
+
+
 def test_a_decision_outlives_its_engine() -> None:
     text = POLICY + "  spend: {limits: [{counter: spend, window: day, max: 9}]}\n"
     subject = callgate.Engine.from_str(text)
