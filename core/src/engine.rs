@@ -150,8 +150,7 @@ impl Engine {
         self.decide_by(call.tool, |policy, ask| policy.evaluate_json(call, &mut Silent, ask))
     }
 
-    /// [`Engine::decide`] by the policy in which the tool was found, for a host that holds on to it ([`Engine::is_in_force`]), and
-    /// may have made something of a decision like this one.
+    /// [`Engine::decide_as`] for a host that may have made something of a decision like this one.
     ///
     /// ```
     /// use callgate::{Call, Engine, Policy};
@@ -186,9 +185,7 @@ impl Engine {
     /// [`Engine::complete`] in one step. [`Engine::is_in_force`] tells whether that policy is the right one.
     #[inline(always)]
     pub fn decide_as<'d, A: View, I: View>(&self, tool: &'d Tool, call: &Call<'d, A, I>) -> Decision<'d> {
-        let mut charging = Charging { engine: self, policy: &tool.policy().0, now: None };
-        let ruling = tool.rule(call, &mut charging).unwrap_or_else(undecided);
-        Decision::borrowing(tool.policy(), call.tool, ruling)
+        self.decide_by_tool(tool, call).decision()
     }
 
     /// Charges what an evaluation costs. [`Policy::evaluate`] and this are [`Engine::decide`] in two steps, for a caller that
