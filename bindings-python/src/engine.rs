@@ -203,15 +203,15 @@ impl Engine {
         self.finish_by(py, in_force, known, decision, about)
     }
 
-    /// Does nothing, with the signature of `evaluate`: what a call across the border costs by itself.
+    /// Does nothing, with the signature of `evaluate` and as little of it read: what a call across the border costs by itself.
     #[cfg(feature = "bench")]
     #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
     fn _noop<'py>(
         &self,
-        tool: &str,
+        tool: ToolName<'_, 'py>,
         args: Option<&Bound<'py, PyAny>>,
         identity: Option<&Bound<'py, PyAny>>,
-        approved: Option<Given>,
+        approved: Option<&Bound<'py, PyAny>>,
     ) {
         let _ = (tool, args, identity, approved);
     }
