@@ -1,10 +1,13 @@
 // Over HTTP, a call is its token's: the verified token tells who calls, and nothing else that a client can set does.
-// Servers of the official SDK behind its own bearer authentication, with sessions and without, asked by its client.
+// Servers of the official SDKs behind the SDK's own bearer authentication, with sessions and without, asked by its client.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { ReadableStream } from "node:stream/web";
 import { describe, test, type TestContext } from "node:test";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
@@ -16,8 +19,9 @@ import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 import { CallToolRequestSchema, ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
+import { McpServer as McpServer2, WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/server";
 import { Engine } from "callgate";
-import { guard } from "callgate/mcp";
+import { guard, type Guardable, type McpTransport } from "callgate/mcp";
 import { z } from "zod";
 
 const POLICY = `
@@ -38,12 +42,25 @@ const TOKENS: Record<string, Record<string, unknown>> = {
 const LIMITED = "Rate limit of 1 per 7d reached. Try again later.";
 const NO_ADMIN = 'Denied by rule "/tools/admin/require/0"';
 
-type Make = () => McpServer | Server;
-type Request = IncomingMessage & { auth?: AuthInfo; body?: unknown };
+interface Kind {
+  make(): Guardable;
+  listen(options: SessionOptions): Listening;
+}
+interface SessionOptions {
+  sessionIdGenerator?: () => string;
+  onsessioninitialized?: (id: string) => void;
+}
+/** A transport, and what gives it a request. */
+interface Listening {
+  transport: McpTransport;
+  handle(request: Incoming, response: ServerResponse): Promise<void>;
+}
+type Incoming = IncomingMessage & { auth?: AuthInfo; body?: unknown };
+
+const inputSchema = { query: z.string().optional(), identity: z.string().optional() };
 
 function high(): McpServer {
   const server = new McpServer({ name: "high", version: "1" });
-  const inputSchema = { query: z.string().optional(), identity: z.string().optional() };
   for (const name of TOOLS) server.registerTool(name, { inputSchema }, ({ query }) => ran(name, query));
   return server;
 }
@@ -62,16 +79,49 @@ function low(): Server {
 
 const ran = (name: string, query: unknown) => ({ content: [{ type: "text" as const, text: `${name} ${query ?? "ran"}` }] });
 
+function second(): Guardable {
+  const server = new McpServer2({ name: "second", version: "1" });
+  for (const name of TOOLS) server.registerTool(name, { inputSchema: z.object(inputSchema) }, ({ query }) => ran(name, query));
+  return server;
+}
+
+function onNode(options: SessionOptions): Listening {
+  const transport = new StreamableHTTPServerTransport(options);
+  return { transport, handle: (request, response) => transport.handleRequest(request, response, request.body) };
+}
+
+function onTheWeb(options: SessionOptions): Listening {
+  const transport = new WebStandardStreamableHTTPServerTransport(options);
+  return {
+    transport,
+    async handle(request, response) {
+      const { method = "", headers } = request;
+      const asked = new Request("http://127.0.0.1/mcp", { method, headers: headers as Record<string, string> });
+      const answer = await transport.handleRequest(asked, { authInfo: request.auth as never, parsedBody: request.body });
+      response.writeHead(answer.status, Object.fromEntries(answer.headers));
+      const body = answer.body === null ? Readable.from([]) : Readable.fromWeb(answer.body as ReadableStream);
+      await pipeline(body, response).catch(() => {}); // a client may go before the end
+    },
+  };
+}
+
+const KINDS: Record<string, Kind> = {
+  McpServer: { make: high, listen: onNode },
+  Server: { make: low, listen: onNode },
+  "McpServer of @modelcontextprotocol/server": { make: second, listen: onTheWeb },
+};
+
 /** A server for each session, or for each request, all of one engine. Gives its URL. */
-async function serve(t: TestContext, make: Make, stateful: boolean): Promise<URL> {
+async function serve(t: TestContext, kind: Kind, stateful: boolean): Promise<URL> {
   const engine = Engine.fromString(POLICY);
-  const sessions = new Map<string, StreamableHTTPServerTransport>();
+  const sessions = new Map<string, Listening>();
   const open = async () => {
-    const transport = new StreamableHTTPServerTransport(
-      stateful ? { sessionIdGenerator: randomUUID, onsessioninitialized: (id) => void sessions.set(id, transport) } : {},
+    const listening: Listening = kind.listen(
+      stateful ? { sessionIdGenerator: randomUUID, onsessioninitialized: (id) => void sessions.set(id, listening) } : {},
     );
-    await guard(make(), engine).connect(transport as never);
-    return transport;
+    const server = guard(kind.make(), engine);
+    await ("server" in server ? server.server : server).connect(listening.transport as never);
+    return listening;
   };
   const verifyAccessToken = async (token: string): Promise<AuthInfo> => {
     const extra = TOKENS[token];
@@ -80,9 +130,9 @@ async function serve(t: TestContext, make: Make, stateful: boolean): Promise<URL
   };
   const app = createMcpExpressApp();
   app.use("/mcp", requireBearerAuth({ verifier: { verifyAccessToken } }));
-  app.all("/mcp", async (request: Request, response: ServerResponse) => {
-    const transport = sessions.get(String(request.headers["mcp-session-id"])) ?? (await open());
-    await transport.handleRequest(request, response, request.body);
+  app.all("/mcp", async (request: Incoming, response: ServerResponse) => {
+    const listening = sessions.get(String(request.headers["mcp-session-id"])) ?? (await open());
+    await listening.handle(request, response);
   });
   const listener = app.listen(0, "127.0.0.1");
   t.after(() => listener.closeAllConnections());
@@ -114,12 +164,12 @@ async function post(url: URL, token: string | undefined, message: object, sessio
   return fetch(url, { method: "POST", headers, body: JSON.stringify({ jsonrpc: "2.0", ...message }) });
 }
 
-for (const [what, make] of [["McpServer", high], ["Server", low]] as const) {
+for (const [what, kind] of Object.entries(KINDS)) {
   for (const mode of ["with sessions", "without sessions"]) {
     const stateful = mode === "with sessions";
     describe(`${what} behind HTTP, ${mode}`, () => {
       test("each token has a budget of its own", async (t) => {
-        const url = await serve(t, make, stateful);
+        const url = await serve(t, kind, stateful);
         const alice = await connect(t, url, "token-of-alice");
         assert.deepEqual((await alice.listTools()).tools.map(({ name }) => name), ["search", "admin", "fail"]);
         assert.equal(await call(alice, "search", { query: "x" }), "search x");
@@ -131,7 +181,7 @@ for (const [what, make] of [["McpServer", high], ["Server", low]] as const) {
       });
 
       test("what a client claims about itself is no identity", async (t) => {
-        const url = await serve(t, make, stateful);
+        const url = await serve(t, kind, stateful);
         const bob = await connect(t, url, "token-of-bob", { "X-Identity": "alice" });
         assert.equal(await call(bob, "search"), "search ran");
         assert.equal(await call(await connect(t, url, "token-of-bob", { "X-User": "alice" }), "search"), LIMITED);
@@ -142,15 +192,16 @@ for (const [what, make] of [["McpServer", high], ["Server", low]] as const) {
       });
 
       test("without a token that verifies nobody is let in", async (t) => {
-        const url = await serve(t, make, stateful);
+        const url = await serve(t, kind, stateful);
         for (const token of [undefined, "token-of-nobody"]) {
           assert.equal((await post(url, token, {})).status, 401);
         }
         await assert.rejects(connect(t, url, "token-of-nobody"), /unknown|Unauthorized|401/);
       });
 
-      test("a session makes no caller", { skip: !stateful }, async (t) => {
-        const url = await serve(t, make, stateful);
+      if (!stateful) return;
+      test("a session makes no caller", async (t) => {
+        const url = await serve(t, kind, stateful);
         const params = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "alice", version: "1" } };
         const opened = await post(url, "token-of-alice", { id: 1, method: "initialize", params });
         await opened.text();
@@ -173,7 +224,7 @@ for (const [what, make] of [["McpServer", high], ["Server", low]] as const) {
 }
 
 test("over HTTP, too, a JSON-RPC error gives a charge back", async (t) => {
-  const url = await serve(t, low, true);
+  const url = await serve(t, { make: low, listen: onNode }, true);
   const alice = await connect(t, url, "token-of-alice");
   for (let n = 0; n < 3; n += 1) await assert.rejects(call(alice, "fail"), /upstream is down/);
 });

@@ -1,6 +1,6 @@
 """A policy in front of any MCP server, unmodified, over stdio: a pipe of messages, and one line.
 
-    pip install callgate mcp
+    pip install callgate "mcp>=1.30,<3"
     python gateway.py policy.yaml -- mcp-server-time --local-timezone UTC
 
 Only tool calls are decided, and hidden tools left out of `tools/list`; everything else passes as it came, either way. The

@@ -13,7 +13,12 @@ from mcp.server.stdio import stdio_server
 SDK = int(version("mcp").split(".")[0])
 types: Any = import_module("mcp.types" if SDK == 1 else "mcp_types")
 URI = "memo://today"
-PAGES = [["count", "think"], ["secret_one", "ask"], ["secret_two", "secret_three"], ["where", "log", "touch", "grow", "wait", "waited"]]
+PAGES = [
+    ["count", "think"],
+    ["secret_one", "ask"],
+    ["secret_two", "secret_three"],
+    ["where", "log", "touch", "grow", "wait", "waited"],
+]
 SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}}
 QUESTION = {"role": "user", "content": {"type": "text", "text": "2 + 2?"}}
 cancelled = anyio.Event()

@@ -47,7 +47,8 @@ def high_level() -> Any:
 
 
 async def list_tools(_: Any = None, params: Any = None) -> Any:
-    return types.ListToolsResult.model_validate({"tools": [{"name": name, "inputSchema": {"type": "object"}} for name in TOOLS]})
+    tools = [{"name": name, "inputSchema": {"type": "object"}} for name in TOOLS]
+    return types.ListToolsResult.model_validate({"tools": tools})
 
 
 async def call_tool(_: Any, params: Any) -> Any:
