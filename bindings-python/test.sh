@@ -55,7 +55,7 @@ mypy="$work/mcp2/bin/python -m mypy"
 (cd "$work" && $mypy --config-file ../pyproject.toml -p callgate)
 (cd "$work" && "$work/mcp2/bin/python" -m mypy.stubtest callgate --mypy-config-file ../pyproject.toml)
 $mypy ../examples/python/server.py ../examples/python/gateway.py
-MYPYPATH=tests:tests/servers $mypy tests/*.py tests/servers/{behaviour,fastmcp4,http_tokens,mcp2_*}.py
+MYPYPATH=tests:tests/servers $mypy tests/*.py tests/servers/{behaviour,everything,fastmcp4,http_*,mcp2_*}.py
 
 say "conformance, values, engine"
 if [ -z "${CALLGATE_PAIRS:-}" ] || [ -z "${CALLGATE_RUST_DECISIONS:-}" ]; then
@@ -71,7 +71,7 @@ export CALLGATE_PAIRS CALLGATE_DECISIONS=$PWD/../target/decisions-python.jsonl
 "$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider tests/test_{conformance,pairs,values,engine,known,lifecycle,redis}.py
 "$work/mcp2/bin/python" tests/compare.py "$CALLGATE_DECISIONS" "$CALLGATE_RUST_DECISIONS"
 
-say "adapters and gateway, by the official SDK 2.x"
-"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,gateway,http}.py
-say "adapters, by the official SDK 1.x"
-"$work/mcp1/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_adapters.py
+say "adapters, gateway and HTTP, by the official SDK 2.x"
+"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,gateway,forwarding,http}.py
+say "adapters, gateway and HTTP, by the official SDK 1.x"
+"$work/mcp1/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,forwarding,http}.py

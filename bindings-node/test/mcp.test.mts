@@ -283,6 +283,42 @@ describe("the guard", () => {
     void client;
   });
 
+  for (const id of [77, "77"]) {
+    test(`releases nothing where another request fails under the id ${JSON.stringify(id)} meanwhile`, async () => {
+      const { near, ran, engine } = await peer(low, {}, () => new Promise(() => {}));
+      const answered = new Promise<JSONRPCMessage>((resolve) => (near.onmessage = resolve));
+      await near.send({ jsonrpc: "2.0", id: 77, method: "tools/call", params: { name: "slow", arguments: {} } });
+      while (ran.length === 0) await new Promise(setImmediate);
+      await near.send({ jsonrpc: "2.0", id, method: "no/such" });
+      const answer = (await answered) as { id?: unknown; error?: unknown };
+      assert.deepEqual([answer.id, typeof answer.error], [id, "object"]);
+      assert.equal(engine.explain("slow").decision.code, "limit_exceeded");
+    });
+  }
+
+  test("filters a list that comes back under its id as text, which clients take for the same", async () => {
+    const [near, wire] = InMemoryTransport.createLinkedPair();
+    guardTransport(wire, Engine.fromString(POLICY));
+    wire.onmessage = (message: JSONRPCMessage) => {
+      if ("id" in message) void wire.send({ jsonrpc: "2.0", id: String(message.id), result: { tools: [{ name: "secret" }] } });
+    };
+    const answered = new Promise<JSONRPCMessage>((resolve) => (near.onmessage = resolve));
+    await near.start();
+    await wire.start();
+    await near.send({ jsonrpc: "2.0", id: 5, method: "tools/list" });
+    assert.deepEqual(await answered, { jsonrpc: "2.0", id: "5", result: { tools: [] } });
+  });
+
+  test("states a refusal's type where the request states its revision", async () => {
+    const { near } = await peer(low);
+    for (const [meta, type] of [[{ "io.modelcontextprotocol/protocolVersion": "2026-07-28" }, "complete"], [{}, undefined]]) {
+      const answered = new Promise<JSONRPCMessage>((resolve) => (near.onmessage = resolve));
+      await near.send({ jsonrpc: "2.0", id: 5, method: "tools/call", params: { name: "secret", _meta: meta } } as JSONRPCMessage);
+      const { result } = (await answered) as unknown as { result: { isError: boolean; resultType?: string } };
+      assert.deepEqual([result.isError, result.resultType], [true, type]);
+    }
+  });
+
   test("works beside receivers that were there before, and decides once", async () => {
     const engine = Engine.fromString(POLICY);
     const [near, wire] = InMemoryTransport.createLinkedPair();

@@ -18,6 +18,8 @@ const INVALID_PARAMS = -32602;
 /** The SDKs' codes for a further server that did not answer in time, or went away. */
 const TIMED_OUT: readonly unknown[] = [408, -32001];
 const CLOSED = -32000;
+/** A request that states its revision so (2026-07-28 and later) is answered with results that state their type. */
+const PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion";
 /** Shown to the agent when deciding itself failed. No detail: that is for the host. */
 const UNDECIDED = "The call could not be checked against the policy";
 
@@ -49,14 +51,18 @@ export class Guard {
     this.#options = options;
     this.#transport = transport;
     this.#send = (transport.send as unknown as Send).bind(transport);
-    this.#receiver = transport.onmessage as unknown as Receive | undefined;
+    // A transport that wraps another one, as that for HTTP in Node does, hands its receiver on.
+    const handOn = setter(transport, "onmessage");
+    const receive = (receiver: Receive | undefined) => {
+      this.#receiver = receiver;
+      handOn?.call(transport, this.#receiving(receiver));
+    };
+    receive(transport.onmessage as unknown as Receive | undefined);
     Object.defineProperty(transport, "onmessage", {
       configurable: true,
       enumerable: true,
       get: () => this.#receiving(this.#receiver),
-      set: (receiver: Receive | undefined) => {
-        this.#receiver = receiver;
-      },
+      set: receive,
     });
     const send: Send = (message, sendOptions) => this.#answer(message, sendOptions);
     transport.send = send as unknown as McpTransport["send"];
@@ -83,7 +89,8 @@ export class Guard {
       if (isId(id)) void this.#call(message, id, extra);
       return;
     }
-    if (method === "tools/list" && isId(id)) this.#track(id, null).lists = true;
+    // Every request: one that fails under the id of a call must not release the call's charge.
+    if (isId(id) && typeof method === "string") this.#track(id, null).lists ||= method === "tools/list";
     if (method === "notifications/cancelled") this.#cancelled(message);
     this.#pass(message, extra);
   }
@@ -109,7 +116,7 @@ export class Guard {
     };
     const waiting = new AbortController();
     // A second call under the same id must not be able to cancel the first one's waiting in its stead.
-    if (!this.#deciding.has(id)) this.#deciding.set(id, waiting);
+    if (!this.#deciding.has(keyOf(id))) this.#deciding.set(keyOf(id), waiting);
     try {
       const identity = await this.#identity(call);
       let decision = await this.#decide(call, identity);
@@ -117,7 +124,9 @@ export class Guard {
       // The client gave up before the server saw the call. It stays charged, as every cancelled call does.
       if (waiting.signal.aborted) return;
       if (!decision.allowed) {
-        await this.#reply({ jsonrpc: "2.0", id, result: refusal(decision) });
+        const meta = params["_meta"];
+        const type = isObject(meta) && Object.hasOwn(meta, PROTOCOL_VERSION) ? { resultType: "complete" } : {};
+        await this.#reply({ jsonrpc: "2.0", id, result: { ...refusal(decision), ...type } });
         return;
       }
       this.#track(id, decision.reservation);
@@ -127,7 +136,7 @@ export class Guard {
       const result = { content: [{ type: "text", text: UNDECIDED }], isError: true };
       await this.#reply({ jsonrpc: "2.0", id, result });
     } finally {
-      if (this.#deciding.get(id) === waiting) this.#deciding.delete(id);
+      if (this.#deciding.get(keyOf(id)) === waiting) this.#deciding.delete(keyOf(id));
     }
   }
 
@@ -155,10 +164,10 @@ export class Guard {
   /** To the client. */
   async #answer(message: Message, sendOptions: unknown): Promise<void> {
     const id = isObject(message) && !Object.hasOwn(message, "method") ? message["id"] : undefined;
-    const open = isId(id) ? this.#open.get(id) : undefined;
+    const open = isId(id) ? this.#open.get(keyOf(id)) : undefined;
     if (!isId(id) || open === undefined) return this.#send(message, sendOptions);
     open.requests -= 1;
-    if (open.requests <= 0) this.#open.delete(id);
+    if (open.requests <= 0) this.#open.delete(keyOf(id));
     if (open.reservation !== null && Object.hasOwn(message, "error") && isAnswered(message["error"])) {
       // Before the answer: a client that tries again at once finds its charge given back.
       await open.reservation.releaseAsync().catch((error: unknown) => this.#report(error));
@@ -175,16 +184,16 @@ export class Guard {
     const params = message["params"];
     const id = isObject(params) ? params["requestId"] : undefined;
     if (!isId(id)) return;
-    this.#deciding.get(id)?.abort();
-    const open = this.#open.get(id);
+    this.#deciding.get(keyOf(id))?.abort();
+    const open = this.#open.get(keyOf(id));
     if (open !== undefined) open.reservation = null;
   }
 
   #track(id: Id, reservation: Decision["reservation"]): Open {
-    const open = this.#open.get(id);
+    const open = this.#open.get(keyOf(id));
     if (open === undefined) {
       const first: Open = { requests: 1, lists: false, reservation };
-      this.#open.set(id, first);
+      this.#open.set(keyOf(id), first);
       return first;
     }
     // A client that uses an id twice: no answer tells which request it belongs to, so none releases anything.
@@ -235,6 +244,20 @@ function isAnswered(error: unknown): boolean {
 
 function isObject(value: unknown): value is Message {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The SDKs take an id and its digits for the same. */
+function keyOf(id: Id): Id {
+  return typeof id === "string" && id.trim() !== "" && !Number.isNaN(Number(id)) ? Number(id) : id;
+}
+
+/** What setting the property calls, if it is more than a value. */
+function setter(object: object, name: string): ((value: unknown) => void) | undefined {
+  for (let holder: object | null = object; holder !== null; holder = Object.getPrototypeOf(holder) as object | null) {
+    const property = Object.getOwnPropertyDescriptor(holder, name);
+    if (property !== undefined) return property.set;
+  }
+  return undefined;
 }
 
 function isId(id: unknown): id is Id {

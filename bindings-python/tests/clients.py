@@ -55,8 +55,10 @@ class Agent:
 
 
 @asynccontextmanager
-async def connected(arguments: list[str], era: str, **env: str) -> AsyncIterator[Agent]:
-    """Starts `python ARGUMENTS` and connects to it by one of the protocol's eras."""
+async def connected(
+    arguments: list[str], era: str, options: dict[str, Any] | None = None, **env: str
+) -> AsyncIterator[Agent]:
+    """Starts `python ARGUMENTS` and connects to it by one of the protocol's eras. The options are the client's."""
     from mcp.client.stdio import get_default_environment
 
     parameters = StdioServerParameters(
@@ -66,10 +68,10 @@ async def connected(arguments: list[str], era: str, **env: str) -> AsyncIterator
         from mcp import Client
 
         mode = "legacy" if era == "handshake" else era
-        async with Client(parameters, mode=mode) as client:
+        async with Client(parameters, mode=mode, **options or {}) as client:
             yield Agent(client)
         return
-    async with stdio_client(parameters) as (read, write), ClientSession(read, write) as session:
+    async with stdio_client(parameters) as (read, write), ClientSession(read, write, **options or {}) as session:
         await session.initialize()
         yield Agent(session)
 
@@ -79,7 +81,7 @@ def run(test: Callable[[Agent], Awaitable[None]], arguments: list[str], era: str
 
     async def main() -> None:
         with anyio.fail_after(60):
-            async with connected(arguments, era, **env) as agent:
+            async with connected(arguments, era, None, **env) as agent:
                 await test(agent)
 
     anyio.run(main)

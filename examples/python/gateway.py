@@ -1,73 +1,58 @@
-"""A policy in front of any MCP server, unmodified, over stdio: a proxy made of the official SDK (2.x), and one line.
+"""A policy in front of any MCP server, unmodified, over stdio: a pipe of messages, and one line.
 
-    pip install callgate "mcp>=2.3,<3"
+    pip install callgate "mcp>=1.30,<3"
     python gateway.py policy.yaml -- mcp-server-time --local-timezone UTC
 
-Whatever the server offers of tools, prompts and resources passes through as it came; only tool calls are decided.
+Only tool calls are decided, and hidden tools left out of `tools/list`; everything else passes as it came, either way. The
+server gets the gateway's environment.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from typing import Any
 
 import anyio
 import callgate
 import callgate.mcp
-import mcp_types as types
-from mcp import Client
-from mcp.client.stdio import StdioServerParameters
-from mcp.server.lowlevel import Server
+from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.server.stdio import stdio_server
 
 
-def proxy(upstream: Client) -> Server[Any]:
-    """A server that hands every request on."""
-    session = upstream.session
-
-    async def list_tools(_: Any, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        return await session.list_tools(params=params)
-
-    async def call_tool(
-        _: Any, params: types.CallToolRequestParams
-    ) -> types.CallToolResult | types.InputRequiredResult:
-        return await session.call_tool(params.name, params.arguments, allow_input_required=True)
-
-    async def list_prompts(_: Any, params: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
-        return await session.list_prompts(params=params)
-
-    async def get_prompt(
-        _: Any, params: types.GetPromptRequestParams
-    ) -> types.GetPromptResult | types.InputRequiredResult:
-        return await session.get_prompt(params.name, params.arguments, allow_input_required=True)
-
-    async def list_resources(_: Any, params: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
-        return await session.list_resources(params=params)
-
-    async def read_resource(
-        _: Any, params: types.ReadResourceRequestParams
-    ) -> types.ReadResourceResult | types.InputRequiredResult:
-        return await session.read_resource(params.uri, allow_input_required=True)
-
-    offers = upstream.server_capabilities
-    return Server(
-        "gateway",
-        instructions=upstream.instructions,
-        on_list_tools=list_tools if offers.tools else None,
-        on_call_tool=call_tool if offers.tools else None,
-        on_list_prompts=list_prompts if offers.prompts else None,
-        on_get_prompt=get_prompt if offers.prompts else None,
-        on_list_resources=list_resources if offers.resources else None,
-        on_read_resource=read_resource if offers.resources else None,
-    )
+async def pipe(source: Any, sink: Any) -> None:
+    """Passes messages on until the source ends."""
+    async for message in source:
+        if isinstance(message, Exception):
+            print(f"gateway: no message, not passed on: {message}", file=sys.stderr)
+        else:
+            await sink.send(message)
 
 
 async def serve(engine: callgate.Engine, command: str, arguments: list[str]) -> None:
-    """Runs until the client goes."""
-    async with Client(StdioServerParameters(command=command, args=arguments)) as upstream:
-        server = callgate.mcp.guard(proxy(upstream), engine)
-        async with stdio_server() as (read, write):
-            await server.run(read, write, server.create_initialization_options())
+    """Runs until the client or the server goes."""
+    server = StdioServerParameters(command=command, args=arguments, env=dict(os.environ))
+    async with (
+        stdio_client(server) as (from_server, to_server),
+        stdio_server() as (read, write),
+        callgate.mcp.guard_streams(read, write, engine) as (from_client, to_client),
+        anyio.create_task_group() as pipes,
+    ):
+
+        async def back() -> None:
+            await pipe(from_server, to_client)
+            # The server is gone. What it said last is given time to be written; then this ends here, because the thread
+            # that reads stdin would wait for the client.
+            await anyio.sleep(1)
+            os._exit(1)
+
+        pipes.start_soon(back)
+        try:
+            await pipe(from_client, to_server)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            await anyio.sleep_forever()  # the server is gone, as the other pipe finds out
+        pipes.cancel_scope.cancel()
 
 
 def main() -> None:

@@ -44,7 +44,7 @@ _logger = logging.getLogger("callgate")
 # Error codes by which the SDKs report what happened between them and a server further on; nobody answered there. 408 is
 # what `mcp` 1.x uses for a time-out, -32001 what 2.x does. A closed connection shares -32000 with servers' own errors.
 _TIMEOUTS = frozenset({408, -32001})
-_CLOSED = (-32000, "Connection closed")
+_CLOSED = -32000
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,11 @@ class Permitted:
         is no `Exception`.
         """
         if not _is_unanswered(error):
+            await self.release()
+
+    async def answered(self, error: Any) -> None:
+        """`raised` for an `ErrorData` that came from the server."""
+        if not _tells_of_no_answer(error):
             await self.release()
 
 
@@ -129,6 +134,18 @@ class Enforcement:
         return Refused(result)
 
 
+def identity_of_request(request: Any) -> dict[str, Any] | None:
+    """The identity that an HTTP request's verified token stands for; over another transport, the current context's.
+
+    The request comes first: 1.x of the SDK handles all messages of a session in the context of the one that opened it.
+    """
+    from mcp.server.auth.middleware.auth_context import get_access_token
+    from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+
+    user = (getattr(request, "scope", None) or {}).get("user")
+    return identity_of_token(user.access_token if isinstance(user, AuthenticatedUser) else get_access_token())
+
+
 def identity_of_token(token: Any) -> dict[str, Any] | None:
     """The identity that a verified access token stands for; absent without one.
 
@@ -157,9 +174,13 @@ def _is_unanswered(error: Exception) -> bool:
         return True
     if type(error).__module__.split(".")[0] == "anyio":  # ClosedResourceError, BrokenResourceError, EndOfStream
         return True
-    data = getattr(error, "error", None)
+    return _tells_of_no_answer(getattr(error, "error", None))
+
+
+def _tells_of_no_answer(data: Any) -> bool:
     code, message = getattr(data, "code", None), getattr(data, "message", None)
-    return code in _TIMEOUTS or (code, message) == _CLOSED
+    # The TypeScript SDK puts its code before the words.
+    return code in _TIMEOUTS or (code == _CLOSED and str(message).endswith("Connection closed"))
 
 
 async def _awaited(value: Any) -> Any:

@@ -1,22 +1,27 @@
-"""Enforcement on servers of the official `mcp` SDK (1.30 and later, and 2.x), in one line::
+"""Enforcement with the official `mcp` SDK (1.30 and later, and 2.x), in one line::
 
-    callgate.mcp.guard(server, engine)
+    callgate.mcp.guard(server, engine)                                      # a server
+    async with callgate.mcp.guard_streams(read, write, engine) as streams:  # a connection, for a gateway
 
-In: a `FastMCP` or low-level `Server` (1.x), an `MCPServer` or low-level `Server` (2.x). Out: the same server, with hidden
-tools left out of `tools/list`, and every call decided before its handler runs; everything else passes through. Guard a
-server last, when its own middleware is in place, so that nothing changes a call after it was decided.
+In: a `FastMCP` or low-level `Server` (1.x), an `MCPServer` or low-level `Server` (2.x), or the streams of a connection. Out:
+the same, with hidden tools left out of `tools/list`, and every call decided before the server runs it; everything else
+passes through. Guard a server last, when its own middleware is in place, so that nothing changes a call after it was
+decided.
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar, cast
 
-from callgate._enforcement import ApprovalRequest, Enforcement, IdentityOf, OnApproval, identity_of_token
+from callgate._enforcement import ApprovalRequest, Enforcement, IdentityOf, OnApproval, identity_of_request
 from callgate._native import Engine
 
-__all__ = ["ApprovalRequest", "guard"]
+__all__ = ["ApprovalRequest", "guard", "guard_streams"]
 
 _Server = TypeVar("_Server")
+_Read = TypeVar("_Read")
+_Write = TypeVar("_Write")
 
 
 def guard(
@@ -29,9 +34,9 @@ def guard(
     """Enforces the engine's policy on a server, and returns the server.
 
     `identity` tells who calls from the SDK's request context, at once or when awaited; without it, the verified access
-    token does (`get_access_token`). It must not read what the client sets: arguments, `_meta`, client info, or a
-    session id, which a client can drop. `on_approval` asks for approval with an `ApprovalRequest`; without it, such a
-    call is answered with an error that names its approval key.
+    token does. It must not read what the client sets: arguments, `_meta`, client info, or a session id, which a client can
+    drop. `on_approval` asks for approval with an `ApprovalRequest`; without it, such a call is answered with an error
+    that names its approval key.
 
     The charges of a call are taken back only if the server answers with a JSON-RPC error. An error result, a time-out
     or a cancellation keeps them.
@@ -58,7 +63,42 @@ def guard(
     return server
 
 
-def _verified(_context: Any) -> Any:
-    from mcp.server.auth.middleware.auth_context import get_access_token
+def guard_streams(
+    read: _Read,
+    write: _Write,
+    engine: Engine,
+    *,
+    identity: IdentityOf | None = None,
+    on_approval: OnApproval | None = None,
+) -> AbstractAsyncContextManager[tuple[_Read, _Write]]:
+    """Enforces the engine's policy on a connection, whatever serves it: a gateway that passes messages on, say::
 
-    return identity_of_token(get_access_token())
+        async with stdio_server() as (read, write), guard_streams(read, write, engine) as (read, write):
+            ...
+
+    `read` and `write` are what a server transport of the SDK gives: streams of `SessionMessage` from and to the client. The
+    result is another pair with the same protocol (async iteration, `receive`, `send`, `aclose`), for the server's side.
+    Leaving the context closes all four.
+
+    A call that the policy does not allow is answered, and never reaches the server; nor does one without an id, or one that
+    names no tool. Hidden tools are left out of `tools/list`. No other message is altered or held up: calls are
+    decided each in a task of its own. A call that the client cancels before it reached the server ends there.
+
+    `identity` tells who calls from the call's `SessionMessage`, whose `metadata.request_context` is the HTTP request; without
+    it, the verified access token does. Charges are taken back only if the server answers with a JSON-RPC error that tells
+    of no time-out and no lost connection, to an id that the client uses for nothing else meanwhile. Otherwise as `guard`.
+
+    Raises `TypeError` for what is no `Engine`.
+    """
+    from callgate._streams import guarded
+
+    enforcement = Enforcement(engine, identity or _verified_message, on_approval)
+    return cast("AbstractAsyncContextManager[tuple[_Read, _Write]]", guarded(read, write, enforcement))
+
+
+def _verified(context: Any) -> Any:
+    return identity_of_request(getattr(context, "request", None))
+
+
+def _verified_message(message: Any) -> Any:
+    return identity_of_request(getattr(message.metadata, "request_context", None))

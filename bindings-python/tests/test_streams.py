@@ -1,0 +1,546 @@
+"""The guard of a pair of streams, between a client and a server that are both played here, message by message."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+pytest.importorskip("mcp", reason="the adapters' tests run where an SDK is installed")
+
+import anyio
+import callgate
+import callgate.mcp
+import mcp.types
+from clients import SDK
+from mcp.server.auth.middleware.auth_context import auth_context_var
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from mcp.shared.message import ServerMessageMetadata, SessionMessage
+
+POLICY = """
+version: "1"
+default: deny
+hide: [secret]
+tools:
+  read: {deny_if: [{conditions: [{path: args.path, op: starts_with, value: /etc}], on_deny: Not that}]}
+  once: {limits: [{counter: n, window: 7d, max: 1}]}
+  twice: {limits: [{counter: n, window: 7d, max: 2}]}
+  pay: {rules: [{name: all, action: require_approval}]}
+  mine: {require: [{path: identity.id, op: eq, value: alice}]}
+"""
+LIMITED = "Rate limit of 1 per 7d reached. Try again later."
+Raw = dict[str, Any]
+MARK: Raw = {"jsonrpc": "2.0", "method": "notifications/roots/list_changed"}
+
+
+def parsed(raw: Raw) -> Any:
+    """As the SDK's transports read it."""
+    types: Any = mcp.types
+    return types.JSONRPCMessage.model_validate(raw) if SDK == 1 else types.jsonrpc_message_adapter.validate_python(raw)
+
+
+def call(number: Any, tool: Any, **params: Any) -> Raw:
+    return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": tool, **params}}
+
+
+def result(number: Any, **members: Any) -> Raw:
+    return {"jsonrpc": "2.0", "id": number, "result": members}
+
+
+def error(number: Any, code: int = -32603, message: str = "upstream failed") -> Raw:
+    return {"jsonrpc": "2.0", "id": number, "error": {"code": code, "message": message}}
+
+
+def cancelled(number: Any) -> Raw:
+    return {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": number}}
+
+
+class Line:
+    """A connection: the client's ends, and the guarded ones."""
+
+    def __init__(self, engine: callgate.Engine) -> None:
+        self.engine = engine
+        self.client_send, self.read = anyio.create_memory_object_stream[Any](100)
+        self.write, self.client_receive = anyio.create_memory_object_stream[Any](100)
+        self.server_receive: Any = None
+        self.server_send: Any = None
+
+    async def ask(self, *messages: Raw, metadata: Any = None) -> None:
+        for raw in messages:
+            await self.client_send.send(SessionMessage(parsed(raw), metadata))
+
+    async def served(self) -> Raw:
+        """The next message that the server gets."""
+        return dumped(await self.server_receive.receive())
+
+    async def answer(self, *messages: Raw) -> None:
+        for raw in messages:
+            await self.server_send.send(SessionMessage(parsed(raw)))
+
+    async def answered(self) -> Raw:
+        """The next message that the client gets."""
+        return dumped(await self.client_receive.receive())
+
+    async def nothing_served(self) -> None:
+        """The next message that the server gets is none of those that were sent before."""
+        await self.ask(MARK)
+        assert await self.served() == MARK
+
+    async def refused(self, message: Raw) -> str:
+        await self.ask(message)
+        answer = await self.answered()
+        assert answer["id"] == message["id"] and answer["result"]["isError"] is True
+        await self.nothing_served()
+        return str(answer["result"]["content"][0]["text"])
+
+    async def passes(self, message: Raw) -> None:
+        await self.ask(message)
+        assert await self.served() == message
+
+
+def dumped(item: Any) -> Raw:
+    found: Raw = item.message.model_dump(by_alias=True, mode="json", exclude_unset=True)
+    return found
+
+
+@asynccontextmanager
+async def line(policy: str = POLICY, **options: Any) -> AsyncIterator[Line]:
+    ends = Line(callgate.Engine.from_str(policy))
+    async with callgate.mcp.guard_streams(ends.read, ends.write, ends.engine, **options) as streams:
+        ends.server_receive, ends.server_send = streams
+        yield ends
+
+
+def run(test: Callable[[Line], Awaitable[None]], policy: str = POLICY, **options: Any) -> None:
+    async def main() -> None:
+        with anyio.fail_after(60):
+            async with line(policy, **options) as ends:
+                await test(ends)
+
+    anyio.run(main)
+
+
+def test_everything_but_calls_passes_untouched() -> None:
+    theirs: list[Raw] = [
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"a": [None, 1.5, {"b": None}], "_meta": {"c": 1}}},
+        {"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": 1, "progress": 0.5}},
+        {"jsonrpc": "2.0", "id": "s-1", "method": "resources/subscribe", "params": {"uri": "file:///x"}},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
+        {"jsonrpc": "2.0", "id": 9, "result": {"roots": []}},
+        {"jsonrpc": "2.0", "id": 10, "error": {"code": -1, "message": "not now", "data": {"x": None}}},
+        {"jsonrpc": "2.0", "id": 3, "method": "tools/other", "params": {"name": "secret"}},
+    ]
+    ours: list[Raw] = [
+        {"jsonrpc": "2.0", "id": 1, "method": "sampling/createMessage", "params": {"messages": []}},
+        {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"},
+        {"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": "secret"}]}},
+        {"jsonrpc": "2.0", "id": "s-1", "error": {"code": -32602, "message": "no such resource"}},
+        {"jsonrpc": "2.0", "id": "unknown", "result": {"tools": [{"name": "secret"}]}},
+    ]
+
+    async def test(ends: Line) -> None:
+        for raw in theirs:
+            sent = SessionMessage(parsed(raw), ServerMessageMetadata())
+            await ends.client_send.send(sent)
+            assert await ends.server_receive.receive() is sent
+        for raw in ours:
+            sent = SessionMessage(parsed(raw), ServerMessageMetadata(related_request_id=1))
+            await ends.server_send.send(sent)
+            assert await ends.client_receive.receive() is sent
+        broken = ValueError("a line that is no message")
+        await ends.client_send.send(broken)
+        assert await ends.server_receive.receive() is broken
+
+    run(test)
+
+
+def test_calls_are_decided_before_the_server_sees_them() -> None:
+    async def test(ends: Line) -> None:
+        assert await ends.refused(call(1, "read", arguments={"path": "/etc/passwd"})) == "Not that"
+        assert await ends.refused(call(2, "secret")) == 'Tool "secret" is hidden by policy'
+        assert await ends.refused(call(3, "elsewhere")) == 'Tool "elsewhere" is not permitted by policy'
+        allowed = SessionMessage(parsed(call(4, "read", arguments={"path": "/a", "b": None})), ServerMessageMetadata())
+        await ends.client_send.send(allowed)
+        assert await ends.server_receive.receive() is allowed
+        await ends.answer(result(4, content=[], isError=True))
+        assert await ends.answered() == result(4, content=[], isError=True)
+
+    run(test)
+
+
+def test_hidden_tools_are_left_out_of_the_list_and_nothing_else() -> None:
+    async def test(ends: Line) -> None:
+        await ends.passes({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"cursor": "2"}})
+        tools = [{"name": "read", "inputSchema": {"x": None}}, {"name": "secret"}, {"name": "elsewhere"}]
+        await ends.answer(result(1, tools=tools, nextCursor="3", _meta={"a": 1}, other=None))
+        left = [tools[0], tools[2]]
+        assert await ends.answered() == result(1, tools=left, nextCursor="3", _meta={"a": 1}, other=None)
+        # A server may give an id back as text, which clients take for the same.
+        await ends.passes({"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
+        await ends.answer(result("2", tools=tools))
+        assert await ends.answered() == result("2", tools=left)
+        await ends.passes({"jsonrpc": "2.0", "id": 3, "method": "tools/list"})
+        await ends.server_send.send(SessionMessage(parsed(result(3, tools=[{"name": "\ud800"}, "odd", {}]))))
+        answer = (await ends.client_receive.receive()).message
+        assert getattr(answer, "root", answer).result == {"tools": ["odd", {}]}
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("answer", "released"),
+    [
+        (error(1), True),
+        (error(1, -32000, "out of paper"), True),
+        (error(1, -32001, "Request timed out"), False),
+        (error(1, 408, "Timed out"), False),
+        (error(1, -32000, "Connection closed"), False),
+        (error(1, -32000, "MCP error -32000: Connection closed"), False),
+        (result(1, content=[], isError=True), False),
+        (result(1, content=[]), False),
+        (error(2), False),
+    ],
+)
+def test_charges_are_released_by_a_json_rpc_error_alone(answer: Raw, released: bool) -> None:
+    async def test(ends: Line) -> None:
+        await ends.passes(call(1, "once"))
+        await ends.answer(answer)
+        assert await ends.answered() == answer
+        if not released:
+            assert await ends.refused(call(3, "once")) == LIMITED
+            return
+        await ends.passes(call(3, "once"))
+        await ends.answer(answer, result(3, content=[]))
+        assert await ends.answered() == answer
+        await ends.answered()
+        assert await ends.refused(call(4, "once")) == LIMITED, "one call takes back one charge"
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"jsonrpc": "2.0", "id": 1, "method": "no/such"},
+        {"jsonrpc": "2.0", "id": "1", "method": "no/such"},
+        {"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
+        call(1, "read"),
+        call("1", "read"),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_an_id_that_is_used_twice_releases_nothing(other: Raw, first: bool) -> None:
+    async def test(ends: Line) -> None:
+        for message in (other, call(1, "once")) if first else (call(1, "once"), other):
+            await ends.passes(message)
+        for _ in range(2):
+            await ends.answer(error(other["id"]))
+            await ends.answered()
+        assert await ends.refused(call(3, "once")) == LIMITED
+        # One of two is still to be answered: it must not release a third.
+        for message in (call(1, "twice"), other):
+            await ends.passes(message)
+        await ends.answer(result(1))
+        await ends.passes(call(1, "twice"))
+        await ends.answer(error(1), error(1))
+        for _ in range(3):
+            await ends.answered()
+        assert "Rate limit of 2" in await ends.refused(call(5, "twice"))
+
+    run(test, POLICY.replace("once: {limits: [{counter: n", "once: {limits: [{counter: m"))
+
+
+def test_an_id_is_free_again_when_all_is_answered() -> None:
+    async def test(ends: Line) -> None:
+        await ends.passes(call(1, "twice"))
+        await ends.answer(error(1))
+        await ends.answered()
+        for _ in range(2):
+            await ends.passes(call(1, "twice"))
+            await ends.answer(result(1))
+            await ends.answered()
+        assert "Rate limit of 2" in await ends.refused(call(1, "twice"))
+
+    run(test)
+
+
+def test_a_cancelled_call_stays_charged_whatever_is_answered() -> None:
+    async def test(ends: Line) -> None:
+        await ends.passes(call(1, "once"))
+        await ends.passes(cancelled("1"))
+        await ends.answer(error(1, 0, "Request cancelled"))
+        assert await ends.answered() == error(1, 0, "Request cancelled")
+        assert await ends.refused(call(2, "once")) == LIMITED
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "read"}},
+        {"jsonrpc": "2.0", "id": 1.5, "method": "tools/call", "params": {"name": "read"}},
+        {"jsonrpc": "2.0", "id": None, "method": "tools/call", "params": {"name": "read"}},
+        {"jsonrpc": "2.0", "id": [1], "method": "tools/call", "params": {"name": "read"}},
+        {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "result": {}, "params": ["secret"]},
+        {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "error": {"code": 1, "message": ""}, "params": ["secret"]},
+    ],
+)
+def test_what_is_no_request_to_call_is_no_way_to_call(message: Raw) -> None:
+    async def test(ends: Line) -> None:
+        await ends.ask(message, MARK)
+        served = await ends.served()
+        if served != MARK:
+            # The SDK itself left out what made it look like a call.
+            assert "method" not in served and await ends.served() == MARK
+
+    run(test)
+
+
+def test_what_names_no_tool_and_arguments_that_are_no_object() -> None:
+    async def test(ends: Line) -> None:
+        for params in [None, {}, {"name": 7}, {"name": ["read"]}, {"name": None}]:
+            await ends.ask({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": params})
+            assert await ends.answered() == error(5, -32602, "Invalid params: no tool is named")
+        not_objects: list[Any] = [None, [], "x", 5, True]
+        for arguments in not_objects:
+            text = await ends.refused(call(6, "read", arguments=arguments))
+            assert text == "Arguments are not valid: they are no object"
+        await ends.nothing_served()
+        await ends.passes(call(7, "read"))
+
+    run(test)
+
+
+def test_a_call_that_waits_for_approval_holds_nothing_up() -> None:
+    asked, given = anyio.Event(), anyio.Event()
+
+    async def on_approval(request: callgate.mcp.ApprovalRequest) -> str:
+        assert (request.tool, request.args) == ("pay", {"amount": 5})
+        asked.set()
+        await given.wait()
+        return "approval-1"
+
+    async def test(ends: Line) -> None:
+        await ends.ask(call(1, "pay", arguments={"amount": 5}))
+        await asked.wait()
+        await ends.passes(call(2, "read"))
+        await ends.answer(result(2))
+        assert await ends.answered() == result(2)
+        given.set()
+        assert await ends.served() == call(1, "pay", arguments={"amount": 5})
+        assert "already used" in await ends.refused(call(3, "pay", arguments={"amount": 5}))
+
+    run(test, on_approval=on_approval)
+
+
+def test_approval_that_is_not_given() -> None:
+    answers: list[Any] = [None, False, "", RuntimeError("nobody there")]
+
+    def on_approval(request: callgate.mcp.ApprovalRequest) -> object:
+        if isinstance(answers[0], Exception):
+            raise answers.pop(0)
+        return answers.pop(0)
+
+    async def test(ends: Line) -> None:
+        for _ in range(3):
+            await ends.ask(call(1, "pay"))
+            refused = (await ends.answered())["result"]
+            key = refused["_meta"]["callgate/approval_key"]
+            assert refused["content"][0]["text"] == f'Rule "all" needs approval\nApproval key: {key}'
+        assert await ends.refused(call(1, "pay")) == "The call could not be checked against the policy"
+
+    run(test, on_approval=on_approval)
+
+
+def test_a_call_that_is_cancelled_while_it_waits_reaches_nobody() -> None:
+    asked, ended, unanswered = anyio.Event(), anyio.Event(), anyio.Event()
+
+    async def on_approval(request: callgate.mcp.ApprovalRequest) -> bool:
+        asked.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.set()
+        return True
+
+    async def settle() -> None:
+        unanswered.set()
+
+    async def test(ends: Line) -> None:
+        metadata = ServerMessageMetadata()
+        # 2.x: an HTTP response that nobody will write to must be ended.
+        metadata.on_request_unanswered = settle  # type: ignore[attr-defined, unused-ignore]
+        await ends.ask(call(1, "pay"), metadata=metadata)
+        await asked.wait()
+        await ends.ask(call("1", "read"))
+        assert await ends.served() == call("1", "read"), "another call under that id goes on"
+        await ends.passes(cancelled(1))
+        await ended.wait()
+        await unanswered.wait()
+        await ends.nothing_served()
+        await ends.answer(MARK)
+        assert await ends.answered() == MARK, "nor is it answered"
+
+    run(test, on_approval=on_approval)
+
+
+def test_an_approval_that_comes_after_the_cancellation_is_late() -> None:
+    asked = anyio.Event()
+
+    async def on_approval(request: callgate.mcp.ApprovalRequest) -> bool:
+        asked.set()
+        try:
+            await anyio.sleep_forever()
+        except anyio.get_cancelled_exc_class():
+            return True
+        return False
+
+    async def test(ends: Line) -> None:
+        await ends.ask(call(1, "pay"))
+        await asked.wait()
+        await ends.passes(cancelled(1))
+        await ends.nothing_served()
+
+    run(test, on_approval=on_approval)
+
+
+def test_identity() -> None:
+    seen: list[Any] = []
+
+    async def identity(message: Any) -> str:
+        seen.append(message)
+        if message.metadata is None:
+            raise RuntimeError("hunter2")
+        return "alice"
+
+    async def test(ends: Line) -> None:
+        metadata = ServerMessageMetadata(request_context="request")
+        await ends.ask(call(1, "mine"), metadata=metadata)
+        assert await ends.served() == call(1, "mine")
+        assert seen[0].metadata is metadata and dumped(seen[0]) == call(1, "mine")
+        assert await ends.refused(call(2, "mine")) == "The call could not be checked against the policy"
+
+    run(test, identity=identity)
+
+
+def test_identity_is_the_verified_token_of_the_request() -> None:
+    class Request:
+        def __init__(self, subject: str | None) -> None:
+            token = AccessToken(token="t", client_id="app", scopes=[], claims={"sub": subject})
+            self.scope = {"user": AuthenticatedUser(token)} if subject else {}
+
+    async def test(ends: Line) -> None:
+        for subject, allowed in (("alice", True), ("bob", False), (None, False)):
+            message = call(1, "mine", arguments={"identity": "alice"}, _meta={"identity": "alice", "sub": "alice"})
+            await ends.ask(message, metadata=ServerMessageMetadata(request_context=Request(subject)))
+            if allowed:
+                assert await ends.served() == message
+            else:
+                assert (await ends.answered())["result"]["isError"] is True
+                await ends.nothing_served()
+
+    run(test)
+
+
+@pytest.mark.skipif(SDK == 1, reason="streams of 1.x carry no context")
+def test_the_sender_s_context_goes_along() -> None:
+    from mcp.shared._context_streams import create_context_streams
+
+    token = AccessToken(token="t", client_id="app", scopes=[], claims={"sub": "alice"})
+    colour = contextvars.ContextVar("colour", default="none")
+
+    async def main() -> None:
+        client_send, read = create_context_streams[Any](1)
+        write, _ = create_context_streams[Any](1)
+        engine = callgate.Engine.from_str(POLICY)
+        async with callgate.mcp.guard_streams(read, write, engine) as (server_receive, _):
+            for raw in (MARK, call(1, "mine")):
+
+                async def send(raw: Raw) -> None:
+                    auth_context_var.set(AuthenticatedUser(token))
+                    colour.set("red")
+                    await client_send.send(SessionMessage(parsed(raw)))
+
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(send, raw)  # in a context of its own
+                assert dumped(await server_receive.receive()) == raw
+                assert server_receive.last_context is not None
+                assert server_receive.last_context.get(colour) == "red"
+
+    with_timeout(main)
+
+
+def with_timeout(main: Callable[[], Awaitable[None]]) -> None:
+    async def limited() -> None:
+        with anyio.fail_after(60):
+            await main()
+
+    anyio.run(limited)
+
+
+def test_a_request_that_states_its_revision_gets_a_result_that_states_its_type() -> None:
+    async def test(ends: Line) -> None:
+        meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+        await ends.ask(call(1, "secret", _meta=meta))
+        answer = (await ends.answered())["result"]
+        assert (answer["isError"], answer["resultType"]) == (True, "complete")
+        await ends.ask(call(2, "secret", _meta={"progressToken": 1}))
+        assert "resultType" not in (await ends.answered())["result"]
+
+    run(test)
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_when_a_side_goes_the_other_hears_and_nothing_waits(side: str) -> None:
+    asked, ended = anyio.Event(), anyio.Event()
+
+    async def on_approval(request: callgate.mcp.ApprovalRequest) -> bool:
+        asked.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.set()
+        return True
+
+    async def test(ends: Line) -> None:
+        await ends.ask(call(1, "pay"))
+        await asked.wait()
+        if side == "client":
+            await ends.client_send.aclose()
+            assert [message async for message in ends.server_receive] == []
+        else:
+            await ends.server_receive.aclose()
+            with pytest.raises(anyio.BrokenResourceError):
+                await ends.ask(MARK)
+        await ended.wait()
+
+    run(test, on_approval=on_approval)
+
+
+def test_what_the_server_closes_is_closed() -> None:
+    async def main() -> None:
+        async with line() as ends:
+            async with ends.server_receive, ends.server_send:
+                pass
+            with pytest.raises(anyio.BrokenResourceError):
+                await ends.ask(MARK)
+            with pytest.raises(anyio.EndOfStream):
+                await ends.answered()
+        async with line() as ends:
+            pass
+        with pytest.raises(anyio.BrokenResourceError):
+            await ends.ask(MARK)
+        with pytest.raises(anyio.EndOfStream):
+            await ends.answered()
+
+    with_timeout(main)
+
+
+def test_what_is_no_engine() -> None:
+    with pytest.raises(TypeError, match=r"engine must be a callgate\.Engine"):
+        callgate.mcp.guard_streams(None, None, POLICY)  # type: ignore[arg-type]
