@@ -16,7 +16,9 @@ if (policy === undefined || command === undefined) {
 }
 
 const engine = Engine.fromFile(policy, { watch: true });
-const server = new StdioClientTransport({ command, args, stderr: "inherit" });
+// With the whole environment, as if the client had started it: the SDK would pass on only a few variables.
+const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+const server = new StdioClientTransport({ command, args, env, stderr: "inherit" });
 const client = guardTransport(new StdioServerTransport(), engine, { onError: console.error });
 
 const stop = () => process.exit();
