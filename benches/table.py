@@ -36,7 +36,8 @@ def same(title: str, bench: str, case: str, ours: str, other: str, most: float |
 
 def by_hand(floor: str, most: float | None) -> list[Row]:
     kinds = [("allowed charge", most), ("denied by argument", None), ("denied by name", most), ("listed, no checks", most), ("not listed", most)]
-    rows = [same(f"{kind}, `Policy::evaluate`", "evaluate", kind, "Policy", floor, most, most is not None) for kind, most in kinds]
+    quoted = {kind for kind, _ in kinds} if most is not None else {"allowed charge"}
+    rows = [same(f"{kind}, `Policy::evaluate`", "evaluate", kind, "Policy", floor, most, kind in quoted) for kind, most in kinds]
     rows.insert(1, same("allowed charge, `Engine::evaluate`", "evaluate", "allowed charge", "Engine", floor, most, most is not None))
     return [*rows, same("a shuffled stream of calls", "evaluate", "shuffled stream", "Policy", floor, None, floor == "std's map")]
 
@@ -83,6 +84,10 @@ ROWS = [
             ("a method that does nothing", "a method", 2), ("a function written by hand", "a Python function", 1),
             ("the same, returning an object", "the same", None), ("jsonschema_rs, arguments alone", "jsonschema", None),
             ("common-expression-language", "common", None), ("cedarpy", "cedarpy", None), ("regopy", "regopy", None)]
+    ]),
+    ("Python: the same of other calls, against the method that does nothing", [
+        Row(case, ("python", case, "evaluate"), ("python", "an allowed charge", "a method"), None)
+        for case in ["listed, no checks", "denied by name", "not listed", "one limit"]
     ]),
     ("Node: `evaluate(..).allowed`, two conditions", [
         same(f"against {name}", "node", "two conditions", "callgate", start, most, most is not None)
