@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -14,114 +12,29 @@ pytest.importorskip("mcp", reason="the adapters' tests run where an SDK is insta
 import anyio
 import callgate
 import callgate.mcp
-import mcp.types
 from clients import SDK
+from line import (
+    MARK,
+    POLICY,
+    Line,
+    NeverApproved,
+    Raw,
+    call,
+    cancelled,
+    dumped,
+    error,
+    line,
+    parsed,
+    result,
+    run,
+    with_timeout,
+)
 from mcp.server.auth.middleware.auth_context import auth_context_var
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from mcp.shared.message import ServerMessageMetadata, SessionMessage
 
-POLICY = """
-version: "1"
-default: deny
-hide: [secret]
-tools:
-  read: {deny_if: [{conditions: [{path: args.path, op: starts_with, value: /etc}], on_deny: Not that}]}
-  once: {limits: [{counter: n, window: 7d, max: 1}]}
-  twice: {limits: [{counter: n, window: 7d, max: 2}]}
-  pay: {rules: [{name: all, action: require_approval}]}
-  mine: {require: [{path: identity.id, op: eq, value: alice}]}
-"""
 LIMITED = "Rate limit of 1 per 7d reached. Try again later."
-Raw = dict[str, Any]
-MARK: Raw = {"jsonrpc": "2.0", "method": "notifications/roots/list_changed"}
-
-
-def parsed(raw: Raw) -> Any:
-    """As the SDK's transports read it."""
-    types: Any = mcp.types
-    return types.JSONRPCMessage.model_validate(raw) if SDK == 1 else types.jsonrpc_message_adapter.validate_python(raw)
-
-
-def call(number: Any, tool: Any, **params: Any) -> Raw:
-    return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": tool, **params}}
-
-
-def result(number: Any, **members: Any) -> Raw:
-    return {"jsonrpc": "2.0", "id": number, "result": members}
-
-
-def error(number: Any, code: int = -32603, message: str = "upstream failed") -> Raw:
-    return {"jsonrpc": "2.0", "id": number, "error": {"code": code, "message": message}}
-
-
-def cancelled(number: Any) -> Raw:
-    return {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": number}}
-
-
-class Line:
-    """A connection: the client's ends, and the guarded ones."""
-
-    def __init__(self, engine: callgate.Engine) -> None:
-        self.engine = engine
-        self.client_send, self.read = anyio.create_memory_object_stream[Any](100)
-        self.write, self.client_receive = anyio.create_memory_object_stream[Any](100)
-        self.server_receive: Any = None
-        self.server_send: Any = None
-
-    async def ask(self, *messages: Raw, metadata: Any = None) -> None:
-        for raw in messages:
-            await self.client_send.send(SessionMessage(parsed(raw), metadata))
-
-    async def served(self) -> Raw:
-        """The next message that the server gets."""
-        return dumped(await self.server_receive.receive())
-
-    async def answer(self, *messages: Raw) -> None:
-        for raw in messages:
-            await self.server_send.send(SessionMessage(parsed(raw)))
-
-    async def answered(self) -> Raw:
-        """The next message that the client gets."""
-        return dumped(await self.client_receive.receive())
-
-    async def nothing_served(self) -> None:
-        """The next message that the server gets is none of those that were sent before."""
-        await self.ask(MARK)
-        assert await self.served() == MARK
-
-    async def refused(self, message: Raw) -> str:
-        await self.ask(message)
-        answer = await self.answered()
-        assert answer["id"] == message["id"] and answer["result"]["isError"] is True
-        await self.nothing_served()
-        return str(answer["result"]["content"][0]["text"])
-
-    async def passes(self, message: Raw) -> None:
-        await self.ask(message)
-        assert await self.served() == message
-
-
-def dumped(item: Any) -> Raw:
-    found: Raw = item.message.model_dump(by_alias=True, mode="json", exclude_unset=True)
-    return found
-
-
-@asynccontextmanager
-async def line(policy: str = POLICY, **options: Any) -> AsyncIterator[Line]:
-    ends = Line(callgate.Engine.from_str(policy))
-    async with callgate.mcp.guard_streams(ends.read, ends.write, ends.engine, **options) as streams:
-        ends.server_receive, ends.server_send = streams
-        yield ends
-
-
-def run(test: Callable[[Line], Awaitable[None]], policy: str = POLICY, **options: Any) -> None:
-    async def main() -> None:
-        with anyio.fail_after(60):
-            async with line(policy, **options) as ends:
-                await test(ends)
-
-    anyio.run(main)
 
 
 def test_everything_but_calls_passes_untouched() -> None:
@@ -358,15 +271,7 @@ def test_approval_that_is_not_given() -> None:
 
 
 def test_a_call_that_is_cancelled_while_it_waits_reaches_nobody() -> None:
-    asked, ended, unanswered = anyio.Event(), anyio.Event(), anyio.Event()
-
-    async def on_approval(request: callgate.mcp.ApprovalRequest) -> bool:
-        asked.set()
-        try:
-            await anyio.sleep_forever()
-        finally:
-            ended.set()
-        return True
+    approval, unanswered = NeverApproved(), anyio.Event()
 
     async def settle() -> None:
         unanswered.set()
@@ -376,17 +281,17 @@ def test_a_call_that_is_cancelled_while_it_waits_reaches_nobody() -> None:
         # 2.x: an HTTP response that nobody will write to must be ended.
         metadata.on_request_unanswered = settle  # type: ignore[attr-defined, unused-ignore]
         await ends.ask(call(1, "pay"), metadata=metadata)
-        await asked.wait()
+        await approval.asked.wait()
         await ends.ask(call("1", "read"))
         assert await ends.served() == call("1", "read"), "another call under that id goes on"
         await ends.passes(cancelled(1))
-        await ended.wait()
+        await approval.ended.wait()
         await unanswered.wait()
         await ends.nothing_served()
         await ends.answer(MARK)
         assert await ends.answered() == MARK, "nor is it answered"
 
-    run(test, on_approval=on_approval)
+    run(test, on_approval=approval)
 
 
 def test_an_approval_that_comes_after_the_cancellation_is_late() -> None:
@@ -475,14 +380,6 @@ def test_the_sender_s_context_goes_along() -> None:
     with_timeout(main)
 
 
-def with_timeout(main: Callable[[], Awaitable[None]]) -> None:
-    async def limited() -> None:
-        with anyio.fail_after(60):
-            await main()
-
-    anyio.run(limited)
-
-
 def test_a_request_that_states_its_revision_gets_a_result_that_states_its_type() -> None:
     async def test(ends: Line) -> None:
         meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
@@ -497,19 +394,11 @@ def test_a_request_that_states_its_revision_gets_a_result_that_states_its_type()
 
 @pytest.mark.parametrize("side", ["client", "server"])
 def test_when_a_side_goes_the_other_hears_and_nothing_waits(side: str) -> None:
-    asked, ended = anyio.Event(), anyio.Event()
-
-    async def on_approval(request: callgate.mcp.ApprovalRequest) -> bool:
-        asked.set()
-        try:
-            await anyio.sleep_forever()
-        finally:
-            ended.set()
-        return True
+    approval = NeverApproved()
 
     async def test(ends: Line) -> None:
         await ends.ask(call(1, "pay"))
-        await asked.wait()
+        await approval.asked.wait()
         if side == "client":
             await ends.client_send.aclose()
             assert [message async for message in ends.server_receive] == []
@@ -517,9 +406,9 @@ def test_when_a_side_goes_the_other_hears_and_nothing_waits(side: str) -> None:
             await ends.server_receive.aclose()
             with pytest.raises(anyio.BrokenResourceError):
                 await ends.ask(MARK)
-        await ended.wait()
+        await approval.ended.wait()
 
-    run(test, on_approval=on_approval)
+    run(test, on_approval=approval)
 
 
 def test_what_the_server_closes_is_closed() -> None:

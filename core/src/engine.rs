@@ -150,7 +150,9 @@ impl Engine {
         self.decide_by(call.tool, |policy, ask| policy.evaluate_json(call, &mut Silent, ask))
     }
 
-    /// [`Engine::decide_as`] for a host that may have made something of a decision like this one.
+    /// Decides a call by the policy that `tool` was found in, and charges what it costs: [`Tool::evaluate`] and
+    /// [`Engine::complete`] in one step, for a host that may have made something of a decision like this one.
+    /// [`Engine::is_in_force`] tells whether that policy is the right one.
     ///
     /// ```
     /// use callgate::{Call, Engine, Policy};
@@ -179,13 +181,6 @@ impl Engine {
         let mut charging = Charging { engine: self, policy: &policy.0, now: None };
         let ruling = evaluate(&policy.0, &mut charging).unwrap_or_else(undecided);
         Decision::lending(policy, tool, ruling)
-    }
-
-    /// Decides a call by the policy that `tool` was found in, and charges what it costs: [`Tool::evaluate`] and
-    /// [`Engine::complete`] in one step. [`Engine::is_in_force`] tells whether that policy is the right one.
-    #[inline(always)]
-    pub fn decide_as<'d, A: View, I: View>(&self, tool: &'d Tool, call: &Call<'d, A, I>) -> Decision<'d> {
-        self.decide_by_tool(tool, call).decision()
     }
 
     /// Charges what an evaluation costs. [`Policy::evaluate`] and this are [`Engine::decide`] in two steps, for a caller that

@@ -275,7 +275,7 @@ impl Step {
     ) -> Decision<'static> {
         if form == Form::Plain {
             let tool = engine.policy().tool(&self.tool);
-            return engine.decide_as(&tool, call).into_owned();
+            return engine.decide_by_tool(&tool, call).decision().into_owned();
         }
         engine.decide(call).into_owned()
     }

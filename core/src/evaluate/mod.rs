@@ -187,7 +187,7 @@ impl Compiled {
         ask: &mut dyn Ask<'p>,
     ) -> Result<Option<Ruling>, Unreadable> {
         if let ([step], None) = (left.counting.as_slice(), left.approver)
-            && let Some((declared, [])) = step.charge.zip(Some(&*step.states))
+            && let (Some(declared), []) = (step.charge, &*step.states)
         {
             return self.charge_alone(step.rule, declared, facts, ask);
         }
