@@ -80,6 +80,7 @@ mod policy;
 mod raw;
 mod same;
 mod scope;
+mod short;
 mod store;
 mod suggest;
 mod text;

@@ -6,12 +6,10 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock};
 
-use smallvec::SmallVec;
-
 use crate::ceilings::SCOPE_BYTES;
 use crate::condition::{Facts, Leaf, Visitor};
 use crate::path::{Path, Root, Segment};
-use crate::store::{INLINE, ScopeValue};
+use crate::store::ScopeValue;
 use crate::view::{Kind, Unreadable, View};
 
 /// What a counter counts by.
@@ -161,14 +159,14 @@ fn append<A: View, I: View>(
     path: &Path,
     encoded: &mut ScopeValue,
 ) -> Result<bool, Unreadable> {
-    let mut part = Part { tag, encoded: &mut encoded.0, found: false };
+    let mut part = Part { tag, encoded, found: false };
     facts.reach(path, &mut part)?;
     Ok(part.found)
 }
 
 struct Part<'e> {
     tag: u8,
-    encoded: &'e mut SmallVec<[u8; INLINE]>,
+    encoded: &'e mut ScopeValue,
     found: bool,
 }
 
@@ -177,12 +175,11 @@ impl Part<'_> {
         if text.is_empty() || text.len() > SCOPE_BYTES {
             return;
         }
-        // At most SCOPE_BYTES, so two bytes hold the length.
-        let [high, low] = u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes();
-        let head = [self.tag, kind, high, low];
+        // At most SCOPE_BYTES, so two bytes hold the length. A number, because what is written byte by byte takes long to be read whole.
+        let head = (u32::from(self.tag) << 24) | (u32::from(kind) << 16) | (text.len() as u32 & 0xffff);
         self.found = true;
-        self.encoded.extend_from_slice(&head);
-        self.encoded.extend_from_slice(text.as_bytes());
+        self.encoded.0.append(&head.to_be_bytes());
+        self.encoded.0.append(text.as_bytes());
     }
 }
 

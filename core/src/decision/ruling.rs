@@ -3,8 +3,6 @@
 use std::cell::Cell;
 use std::num::NonZeroU64;
 
-use smallvec::SmallVec;
-
 use crate::amount::Amount;
 use crate::store::{ScopeValue, Usage};
 use crate::time::Timestamp;
@@ -140,7 +138,7 @@ impl Drop for Rarely {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct More {
     pub(crate) detail: Detail,
-    pub(crate) counters: SmallVec<[Counted; 1]>,
+    pub(crate) counters: Vec<Counted>,
     pub(crate) retry_after: Option<u64>,
     pub(crate) approval_key: Option<Box<str>>,
 }
@@ -291,7 +289,7 @@ mod tests {
             resets_at: Timestamp::MIN,
             stamp: Timestamp::MIN,
         };
-        for (count, kept) in [(1, 1), (16, 16), (17, 1)] {
+        for (count, kept) in [(1, 1), (16, 16), (17, 0)] {
             let mut ruling = Ruling::invalid_args("why").about(7);
             let more = ruling.more_mut();
             (more.retry_after, more.approval_key) = (Some(1), Some("key".into()));

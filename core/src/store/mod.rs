@@ -18,6 +18,7 @@ pub use memory::MemoryStore;
 pub use remote::{Answer, AsyncStore, AsyncTransport, Protocol, Question, Remote, StoreFuture, Transport};
 
 use crate::amount::Amount;
+use crate::short::Short;
 use crate::time::Timestamp;
 use crate::window::{Algorithm, Window};
 
@@ -127,10 +128,7 @@ impl Algorithm {
 /// For whom a counter counts: the encoded scope value, at most a few KiB. Equal values have equal bytes and different
 /// ones different bytes, over all types and sources (spec 9.3).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct ScopeValue(pub(crate) SmallVec<[u8; INLINE]>);
-
-/// Bytes of a scope value that need no allocation.
-pub(crate) const INLINE: usize = 40;
+pub struct ScopeValue(pub(crate) Short<46>);
 
 impl ScopeValue {
     /// The encoded bytes; empty for `global`.
@@ -141,7 +139,7 @@ impl ScopeValue {
 
 impl From<&[u8]> for ScopeValue {
     fn from(bytes: &[u8]) -> Self {
-        Self(SmallVec::from_slice(bytes))
+        Self(bytes.into())
     }
 }
 

@@ -4,13 +4,14 @@
 
 use hashbrown::HashTable;
 
+use super::shard::Key;
 use crate::amount::Amount;
 use crate::store::Usage;
 use crate::store::judge::{Decay, Standing};
 use crate::time::Timestamp;
 use crate::window::Window;
 
-/// The rows. A row is 32 bytes; its key is its only allocation.
+/// The rows. A row is 40 bytes; a long key is its only allocation.
 pub(super) struct FixedRows {
     window: Window,
     /// Start and end of the window that was charged last: a month takes longer to compute than to charge.
@@ -19,7 +20,7 @@ pub(super) struct FixedRows {
 }
 
 struct Row {
-    scope: Box<[u8]>,
+    scope: Key,
     /// Start of the window that it counts; a millisecond later for each time that it was reset in it, so that a refund
     /// of what was charged before finds no window.
     start: Timestamp,
@@ -153,9 +154,10 @@ impl FixedRows {
         self.rows.capacity()
     }
 
-    /// Bytes of the table, and the length of each key.
+    /// Bytes of the table, and those of each key that lie elsewhere.
     #[cfg(test)]
     pub(super) fn sizes(&self) -> (usize, impl Iterator<Item = usize>) {
-        (self.rows.allocation_size(), self.rows.iter().map(|row| row.scope.len()))
+        let apart = |row: &Row| if matches!(row.scope, Key::Apart(_)) { row.scope.len() } else { 0 };
+        (self.rows.allocation_size(), self.rows.iter().map(apart))
     }
 }

@@ -17,10 +17,14 @@ use super::fixed::FixedRows;
 use super::sliding::SlidingRows;
 use super::sync::RandomState;
 use crate::amount::Amount;
+use crate::short::Short;
 use crate::store::judge::Standing;
 use crate::store::{Counter, CounterId, Held, ScopeValue, Usage};
 use crate::time::Timestamp;
 use crate::window::Algorithm;
+
+/// A scope value as a row keeps it: those of most callers lie in the row.
+pub(super) type Key = Short<22>;
 
 /// Tables by counter.
 pub(super) struct Shard {

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 
 use hashbrown::HashTable;
 
+use super::shard::Key;
 use crate::ceilings::SLIDING_CHARGES;
 use crate::store::judge::{Charge, Decay, Live, Standing, live_millis};
 use crate::time::Timestamp;
@@ -21,7 +22,7 @@ pub(super) struct SlidingRows {
 }
 
 struct Row {
-    scope: Box<[u8]>,
+    scope: Key,
     /// Times strictly ascend, and no entry is zero.
     charges: VecDeque<Charge>,
     /// Of all entries, expired ones included; at most [`i64::MAX`], because a charge first drops what has expired.

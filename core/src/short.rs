@@ -1,0 +1,117 @@
+//! Bytes that lie with their owner while they are few, so that reading them is no step to another place in memory.
+//!
+//! In: bytes, at once or one piece after the other. Out: the same bytes as a slice.
+
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+
+/// Up to `N` bytes in place, and any number on the heap. `N` is at most 255, and best two less than a multiple of eight.
+#[derive(Clone)]
+pub(crate) enum Short<const N: usize> {
+    Here { len: u8, bytes: [u8; N] },
+    Apart(Box<[u8]>),
+}
+
+impl<const N: usize> Short<N> {
+    #[inline(always)]
+    pub(crate) fn append(&mut self, more: &[u8]) {
+        if let Self::Here { len, bytes } = self {
+            let start = usize::from(*len);
+            let end = start.saturating_add(more.len());
+            if let Some(room) = bytes.get_mut(start..end) {
+                room.copy_from_slice(more);
+                *len = end as u8;
+                return;
+            }
+        }
+        self.append_apart(more);
+    }
+
+    #[cold]
+    fn append_apart(&mut self, more: &[u8]) {
+        *self = Self::Apart([&**self, more].concat().into());
+    }
+}
+
+impl<const N: usize> Default for Short<N> {
+    #[inline(always)]
+    fn default() -> Self {
+        Self::Here { len: 0, bytes: [0; N] }
+    }
+}
+
+impl<const N: usize> From<&[u8]> for Short<N> {
+    fn from(bytes: &[u8]) -> Self {
+        let mut short = Self::default();
+        short.append(bytes);
+        short
+    }
+}
+
+impl<const N: usize> Deref for Short<N> {
+    type Target = [u8];
+
+    #[inline(always)]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Here { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Self::Apart(bytes) => bytes,
+        }
+    }
+}
+
+impl<const N: usize> PartialEq for Short<N> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<const N: usize> Eq for Short<N> {}
+
+impl<const N: usize> Ord for Short<N> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (**self).cmp(&**other)
+    }
+}
+
+impl<const N: usize> PartialOrd for Short<N> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<const N: usize> Hash for Short<N> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever the pieces, the bytes are theirs, and where they lie makes no difference.
+    #[test]
+    fn pieces_make_one_text() {
+        let text: Vec<u8> = (0..40).collect();
+        for whole in 0..text.len() {
+            for cut in 0..=whole {
+                let (one, other) = text[..whole].split_at(cut);
+                let mut short = Short::<22>::from(one);
+                short.append(other);
+                assert_eq!(*short, text[..whole]);
+                assert_eq!(matches!(short, Short::Here { .. }), whole <= 22, "{cut} of {whole}");
+                let long = Short::<22>::Apart(text[..whole].into());
+                assert!(short == long && short.cmp(&long).is_eq());
+                assert!(whole == 0 || short > Short::from(&text[..whole - 1]));
+            }
+        }
+        assert!(Short::<22>::default().is_empty());
+    }
+
+    #[test]
+    fn it_takes_no_more_than_its_bytes_and_two() {
+        assert_eq!((size_of::<Short<22>>(), size_of::<Short<46>>()), (24, 48));
+    }
+}
