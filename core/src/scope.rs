@@ -159,13 +159,13 @@ fn append<A: View, I: View>(
     path: &Path,
     encoded: &mut ScopeValue,
 ) -> Result<bool, Unreadable> {
-    let mut part = Part { tag, encoded, found: false };
+    let mut part = Part { tag: tag.into(), encoded, found: false };
     facts.reach(path, &mut part)?;
     Ok(part.found)
 }
 
 struct Part<'e> {
-    tag: u8,
+    tag: u32,
     encoded: &'e mut ScopeValue,
     found: bool,
 }
@@ -176,7 +176,7 @@ impl Part<'_> {
             return;
         }
         // At most SCOPE_BYTES, so two bytes hold the length. A number, because what is written byte by byte takes long to be read whole.
-        let head = (u32::from(self.tag) << 24) | (u32::from(kind) << 16) | (text.len() as u32 & 0xffff);
+        let head = (self.tag << 24) | (u32::from(kind) << 16) | (text.len() as u32 & 0xffff);
         self.found = true;
         self.encoded.0.append(&head.to_be_bytes());
         self.encoded.0.append(text.as_bytes());

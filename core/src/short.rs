@@ -6,7 +6,8 @@ use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
-/// Up to `N` bytes in place, and any number on the heap. `N` is at most 255, and best two less than a multiple of eight.
+/// Up to `N` bytes in place, and any number on the heap. `N` is at most 255, and best two less than a multiple of eight. What is not
+/// used of the place is zero.
 #[derive(Clone)]
 pub(crate) enum Short<const N: usize> {
     Here { len: u8, bytes: [u8; N] },
@@ -26,6 +27,17 @@ impl<const N: usize> Short<N> {
             }
         }
         self.append_apart(more);
+    }
+
+    /// Whether the bytes are the same. Quicker than comparing slices: as many as fit into both are compared, whatever the length.
+    #[inline(always)]
+    pub(crate) fn is<const M: usize>(&self, other: &Short<M>) -> bool {
+        if let (Self::Here { len, bytes }, Short::Here { len: others, bytes: other }) = (self, other)
+            && let Some(other) = other.first_chunk()
+        {
+            return len == others && bytes == other;
+        }
+        **self == **other
     }
 
     #[cold]
@@ -104,6 +116,11 @@ mod tests {
                 assert_eq!(matches!(short, Short::Here { .. }), whole <= 22, "{cut} of {whole}");
                 let long = Short::<22>::Apart(text[..whole].into());
                 assert!(short == long && short.cmp(&long).is_eq());
+                let wide = Short::<46>::from(&text[..whole]);
+                assert!(short.is(&wide) && wide.is(&short) && long.is(&wide) && short.is(&long));
+                let longer = Short::<46>::from(&text[..=whole]);
+                let other = Short::<46>::from(&text[1..=whole]);
+                assert!(!short.is(&longer) && short.is(&other) == other.is_empty());
                 assert!(whole == 0 || short > Short::from(&text[..whole - 1]));
             }
         }

@@ -6,8 +6,8 @@ use hashbrown::HashTable;
 
 use super::shard::Key;
 use crate::amount::Amount;
-use crate::store::Usage;
 use crate::store::judge::{Decay, Standing};
+use crate::store::{ScopeValue, Usage};
 use crate::time::Timestamp;
 use crate::window::Window;
 
@@ -52,7 +52,7 @@ impl FixedRows {
     pub(super) fn charge_within(
         &mut self,
         hash: u64,
-        scope: &[u8],
+        scope: &ScopeValue,
         now: Timestamp,
         micros: i64,
         max: Amount,
@@ -65,7 +65,7 @@ impl FixedRows {
             self.recent = (start, self.window.end(start));
         }
         let (start, resets_at) = self.recent;
-        let row = self.rows.find_mut(hash, |row| *row.scope == *scope)?;
+        let row = self.rows.find_mut(hash, |row| row.scope.is(&scope.0))?;
         let (stamp, held) = if row.start >= start { (row.start, row.used) } else { (start, 0) };
         let used = Amount::from_micros(held.checked_add(micros)?).filter(|used| *used <= max)?;
         (row.start, row.used) = (stamp, used.as_micros());

@@ -249,11 +249,11 @@ fn charge_all(
     }
     let mut usage = SmallVec::with_capacity(places.len());
     for (slot, place) in batch.slots.iter().zip(places) {
-        let (scope, charge) = (slot.scope.as_bytes(), slot.charge.map_or(0, Amount::as_micros));
+        let charge = slot.charge.map_or(0, Amount::as_micros);
         // One that is named twice is charged with both together.
         let charged = if charge == place.added {
             let shard = at_held_mut(held, place);
-            shard.charge_within(slot.counter, place.hash, scope, now, charge, slot.max)
+            shard.charge_within(slot.counter, place.hash, &slot.scope, now, charge, slot.max)
         } else {
             None
         };
@@ -301,7 +301,7 @@ impl Store for MemoryStore {
     fn try_charge(&self, slot: &Slot<'_>, now: Timestamp) -> Option<Usage> {
         let charge = slot.charge?.as_micros();
         let (hash, mut shard, now) = self.hold_one(slot, now);
-        shard.charge_within(slot.counter, hash, slot.scope.as_bytes(), now, charge, slot.max)
+        shard.charge_within(slot.counter, hash, &slot.scope, now, charge, slot.max)
     }
 
     fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {

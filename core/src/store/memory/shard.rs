@@ -75,7 +75,7 @@ impl Shard {
         &mut self,
         counter: &Counter,
         hash: u64,
-        scope: &[u8],
+        scope: &ScopeValue,
         now: Timestamp,
         micros: i64,
         max: Amount,
