@@ -189,7 +189,11 @@ impl Found {
         let used = self.used.saturating_add(added);
         let Some(log) = &self.log else {
             let row = Row { stamp: self.stamp, ends: self.resets_at, used, entries: 0 };
-            if self.place == Place::Running { adding.add(slot, added)? } else { key.put(connection, &row)? }
+            if self.place == Place::Running {
+                adding.add(slot, added)?
+            } else {
+                key.put(connection, &row)?
+            }
             known.set(slot, row);
             return Ok(());
         };

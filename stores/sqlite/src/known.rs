@@ -57,7 +57,12 @@ impl Known {
     }
 
     /// The row of a slot's counter, from the file if it is not known.
-    pub(crate) fn row(&mut self, connection: &Connection, key: &Key<'_>, slot: &Slot<'_>) -> Result<Option<Row>> {
+    pub(crate) fn row(
+        &mut self,
+        connection: &Connection,
+        key: &Key<'_>,
+        slot: &Slot<'_>,
+    ) -> Result<Option<Row>> {
         if !self.is_confirmed {
             self.confirm(connection)?;
         }

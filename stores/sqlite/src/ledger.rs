@@ -86,7 +86,7 @@ impl Ledger {
             Job::Peek(batch, now) => Ok(Answer::Outcome(self.judged(batch, now)?.outcome)),
             Job::Refund(refunds) => {
                 for refund in refunds {
-                    self.known.forget(refund.counter.id(), &refund.scope);
+                    self.known.forget(refund.counter.id(), refund.scope);
                     counter::refund(&self.connection, self.space, refund)?;
                 }
                 Ok(Answer::Refunded)
