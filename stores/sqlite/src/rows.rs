@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use callgate::judge::Charge;
 use callgate::{Algorithm, Counter, Owner, Slot, Timestamp, Window};
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Result, Row as SqlRow, params};
+use rusqlite::{CachedStatement, Connection, Error, OptionalExtension as _, Result, Row as SqlRow, params};
 
 /// Where a counter's rows are.
 #[derive(Clone, Copy)]
@@ -191,8 +191,11 @@ impl<'c, 'k> Adding<'c, 'k> {
         };
         add.raw_bind_parameter(2, slot.counter.id().as_bytes())?;
         add.raw_bind_parameter(4, micros)?;
-        add.raw_execute()?;
-        Ok(())
+        match add.raw_execute()? {
+            1 => Ok(()),
+            // A charge that the file does not hold must not be reported.
+            rows => Err(Error::StatementChangedRows(rows)),
+        }
     }
 }
 

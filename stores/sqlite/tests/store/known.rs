@@ -139,6 +139,30 @@ fn what_another_connection_writes_is_seen() {
 }
 
 #[test]
+fn what_was_forgotten_is_not_known() {
+    let scratch = Scratch::new("known-forgotten");
+    let file = scratch.path("counters.db");
+    let (store, [c, other]) = (open(&file), ["c", "other"].map(fixed));
+    let day = 86_400_000;
+    let by_purge = |now| assert_eq!(store.purge(at(now)).unwrap(), 1);
+    // A call forgets what has ended.
+    let by_call = |now| assert!(is_taken(&charge(&store, &other, "x", 9, now).unwrap()));
+    for (days, forget) in [(1, &by_purge as &dyn Fn(i64)), (2, &by_call)] {
+        let behind = (days - 1) * day;
+        for n in 1..=2 {
+            assert_eq!(held(&charge(&store, &c, "x", 9, behind).unwrap()), [n * Amount::SCALE]);
+        }
+        forget(days * day);
+        // A clock behind counts in no window that may have been full.
+        let outcome = charge(&store, &c, "x", 9, behind).unwrap();
+        assert!(is_taken(&outcome));
+        assert_eq!((held(&outcome)[0], outcome.usage[0].stamp), (Amount::SCALE, at(days * day)));
+        assert_eq!(in_file(&file, &c, "x", at(days * day)), Amount::SCALE);
+        store.reset(c.id(), &ScopeValue::from(&b"x"[..]), at(days * day)).unwrap();
+    }
+}
+
+#[test]
 fn a_spent_approval_charges_nothing() {
     let scratch = Scratch::new("known-approval");
     let file = scratch.path("counters.db");
