@@ -11,7 +11,8 @@ use callgate::{Algorithm, Counter, Refund, Slot, Timestamp};
 use rusqlite::{Connection, Result};
 
 use crate::forget::latest_forgotten;
-use crate::rows::{Key, Row, declare};
+use crate::known::Known;
+use crate::rows::{Adding, Key, Row, declare};
 
 /// What was found of one slot's counter.
 pub(crate) struct Found {
@@ -52,16 +53,23 @@ struct Log {
 
 impl Found {
     /// Reads how the slot's counter stands at `now`.
-    pub(crate) fn read(connection: &Connection, space: i64, slot: &Slot<'_>, now: Timestamp) -> Result<Self> {
+    pub(crate) fn read(
+        connection: &Connection,
+        known: &mut Known,
+        space: i64,
+        slot: &Slot<'_>,
+        now: Timestamp,
+    ) -> Result<Self> {
         let id = slot.counter.id();
         let key = Key { space, id: id.as_bytes(), scope: slot.scope.as_bytes() };
-        let row = key.row(connection)?;
+        let is_fixed = slot.counter.algorithm() == Algorithm::Fixed;
+        let row = if is_fixed { known.row(connection, &key, slot)? } else { key.row(connection)? };
         let now = match &row {
             Some(_) => now,
             // What has no row may have been forgotten: no call is counted before that.
             None => now.max(latest_forgotten(connection)?),
         };
-        if slot.counter.algorithm() == Algorithm::Fixed {
+        if is_fixed {
             Ok(Self::fixed(slot.counter, row, now))
         } else {
             Self::sliding(connection, &key, slot.counter, row, now)
@@ -164,11 +172,13 @@ impl Found {
     }
 
     /// Writes a charge of `added` down, more than zero.
-    pub(crate) fn charge(
+    pub(crate) fn charge<'k>(
         &self,
         connection: &Connection,
+        adding: &mut Adding<'_, 'k>,
+        known: &mut Known,
         space: i64,
-        slot: &Slot<'_>,
+        slot: &'k Slot<'_>,
         added: i64,
     ) -> Result<()> {
         let id = slot.counter.id();
@@ -176,23 +186,24 @@ impl Found {
         if self.place == Place::New {
             declare(connection, slot.counter)?;
         }
-        let row = match &self.log {
-            None if self.place == Place::Running => return key.add(connection, added),
-            None => Row { stamp: self.stamp, ends: self.resets_at, used: added, entries: 0 },
-            Some(log) => {
-                if log.has_expired {
-                    key.drop_until(connection, self.stamp.as_millis().saturating_sub(log.length))?;
-                }
-                key.append(connection, self.stamp, added)?;
-                Row {
-                    stamp: self.stamp,
-                    ends: self.stamp.plus_millis(log.length),
-                    used: self.used.saturating_add(added),
-                    entries: log.entries.saturating_add(i64::from(!log.joins)),
-                }
+        let used = self.used.saturating_add(added);
+        let Some(log) = &self.log else {
+            let row = Row { stamp: self.stamp, ends: self.resets_at, used, entries: 0 };
+            if self.place == Place::Running {
+                adding.add(slot, added)?
+            } else {
+                key.put(connection, &row)?
             }
+            known.set(slot, row);
+            return Ok(());
         };
-        key.put(connection, &row)
+        if log.has_expired {
+            key.drop_until(connection, self.stamp.as_millis().saturating_sub(log.length))?;
+        }
+        key.append(connection, self.stamp, added)?;
+        let ends = self.stamp.plus_millis(log.length);
+        let entries = log.entries.saturating_add(i64::from(!log.joins));
+        key.put(connection, &Row { stamp: self.stamp, ends, used, entries })
     }
 }
 

@@ -16,8 +16,9 @@ use crate::counter::{self, Found};
 use crate::error::{is_busy, store_error};
 use crate::forget::{Forgotten, forget};
 use crate::job::{Answer, Job};
+use crate::known::Known;
 use crate::pause::Pauses;
-use crate::rows::Key;
+use crate::rows::{Adding, Key};
 
 /// Rows that a transaction forgets for each row that it may have added, and beside them: so there is never long a backlog,
 /// and no caller pays for much.
@@ -31,6 +32,7 @@ const PURGE_STEP: usize = 256;
 /// A connection to the file.
 pub(crate) struct Ledger {
     connection: Connection,
+    known: Known,
     /// The number of the namespace.
     space: i64,
     timeout: Duration,
@@ -44,7 +46,8 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(connection: Connection, space: i64, timeout: Duration) -> Self {
-        Self { connection, space, timeout, look_at: Timestamp::MIN, added: 0, now: Timestamp::MIN }
+        let (look_at, now) = (Timestamp::MIN, Timestamp::MIN);
+        Self { connection, known: Known::new(), space, timeout, look_at, added: 0, now }
     }
 
     /// Begins a transaction, with the file's write lock.
@@ -58,6 +61,7 @@ impl Ledger {
             }
         }
         (self.added, self.now) = (0, Timestamp::MIN);
+        self.known.begin();
         Ok(())
     }
 
@@ -81,17 +85,19 @@ impl Ledger {
             Job::Reserve(batch, now) => self.reserve(batch, now).map(Answer::Outcome),
             Job::Peek(batch, now) => Ok(Answer::Outcome(self.judged(batch, now)?.outcome)),
             Job::Refund(refunds) => {
-                refunds
-                    .iter()
-                    .try_for_each(|refund| counter::refund(&self.connection, self.space, refund))?;
+                for refund in refunds {
+                    self.known.forget(refund.counter.id(), refund.scope);
+                    counter::refund(&self.connection, self.space, refund)?;
+                }
                 Ok(Answer::Refunded)
             }
             Job::Reset(id, scope, now) => {
+                self.known.forget(id, scope);
                 let key = Key { space: self.space, id: id.as_bytes(), scope: scope.as_bytes() };
                 counter::reset(&self.connection, &key, now).map(Answer::Reset)
             }
             Job::Sweep(now) => {
-                let Forgotten { counters, rows } = forget(&self.connection, now, PURGE_STEP)?;
+                let Forgotten { counters, rows } = self.forget(now, PURGE_STEP)?;
                 Ok(Answer::Swept { counters, is_done: rows < PURGE_STEP })
             }
         }
@@ -103,25 +109,27 @@ impl Ledger {
         if outcome.verdict != Verdict::Reserved {
             return Ok(outcome);
         }
+        let Self { connection, known, space, added: rows, .. } = self;
+        let mut adding = Adding::new(connection, *space);
         for (slot, Looked { found, added, is_first }) in batch.slots.iter().zip(&slots) {
             // A charge of zero leaves no trace (spec 8.2).
             if *added > 0 && *is_first {
-                found.charge(&self.connection, self.space, slot, *added)?;
-                self.added = self.added.saturating_add(2);
+                found.charge(connection, &mut adding, known, *space, slot, *added)?;
+                *rows = rows.saturating_add(2);
             }
         }
         if let Some(id) = batch.approval.as_deref() {
-            approval::spend(&self.connection, self.space, id, now)?;
+            approval::spend(connection, *space, id, now)?;
         }
         Ok(outcome)
     }
 
     /// Whether the batch passes, and what was found.
-    fn judged(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Judged> {
-        let (connection, space) = (&self.connection, self.space);
+    fn judged(&mut self, batch: &Batch<'_>, now: Timestamp) -> Result<Judged> {
+        let (connection, known, space) = (&self.connection, &mut self.known, self.space);
         let mut slots: SmallVec<[Looked; 2]> = SmallVec::with_capacity(batch.slots.len());
         for (index, slot) in batch.slots.iter().enumerate() {
-            let found = Found::read(connection, space, slot, now)?;
+            let found = Found::read(connection, known, space, slot, now)?;
             let (added, is_first) = added(batch, index, slot);
             slots.push(Looked { found, added, is_first });
         }
@@ -152,6 +160,11 @@ impl Ledger {
         Ok(Judged { outcome: Outcome { verdict, usage, now }, slots })
     }
 
+    fn forget(&mut self, now: Timestamp, limit: usize) -> Result<Forgotten> {
+        self.known.forget_all();
+        forget(&self.connection, now, limit)
+    }
+
     fn tidy(&mut self) -> Result<()> {
         // A clock may run back, but not hold this up for ever.
         let is_due = self.now >= self.look_at || self.now.plus_millis(LOOK_AGAIN) < self.look_at;
@@ -159,7 +172,7 @@ impl Ledger {
             return Ok(());
         }
         let limit = self.added.saturating_mul(FORGET_EACH).saturating_add(FORGET_MORE);
-        let Forgotten { rows, .. } = forget(&self.connection, self.now, limit)?;
+        let Forgotten { rows, .. } = self.forget(self.now, limit)?;
         self.look_at = if rows < limit { self.now.plus_millis(LOOK_AGAIN) } else { self.now };
         Ok(())
     }

@@ -42,6 +42,7 @@ mod error;
 mod file;
 mod forget;
 mod job;
+mod known;
 mod ledger;
 mod listing;
 mod options;

@@ -5,8 +5,8 @@
 use std::collections::VecDeque;
 
 use callgate::judge::Charge;
-use callgate::{Algorithm, Counter, Owner, Timestamp, Window};
-use rusqlite::{Connection, OptionalExtension as _, Result, Row as SqlRow, params};
+use callgate::{Algorithm, Counter, Owner, Slot, Timestamp, Window};
+use rusqlite::{CachedStatement, Connection, Error, OptionalExtension as _, Result, Row as SqlRow, params};
 
 /// Where a counter's rows are.
 #[derive(Clone, Copy)]
@@ -17,6 +17,7 @@ pub(crate) struct Key<'k> {
 }
 
 /// A row of `counters`.
+#[derive(Clone, Copy)]
 pub(crate) struct Row {
     pub(crate) stamp: Timestamp,
     pub(crate) ends: Timestamp,
@@ -47,15 +48,6 @@ impl Key<'_> {
         let Row { stamp, ends, used, entries } = row;
         let (stamp, ends) = (stamp.as_millis(), ends.as_millis());
         put.execute(params![self.space, self.id, self.scope, stamp, ends, used, entries])?;
-        Ok(())
-    }
-
-    /// Adds to what the row holds: the usual charge. It changes one page, because no index has the column.
-    pub(crate) fn add(&self, connection: &Connection, micros: i64) -> Result<()> {
-        let mut add = connection.prepare_cached(
-            "UPDATE counters SET used = used + ?4 WHERE space = ?1 AND id = ?2 AND scope = ?3",
-        )?;
-        add.execute(params![self.space, self.id, self.scope, micros])?;
         Ok(())
     }
 
@@ -162,6 +154,48 @@ impl Key<'_> {
         let mut select = connection
             .prepare_cached("SELECT tool, name, window, algorithm, scope FROM declarations WHERE id = ?1")?;
         Ok(select.query_row([self.id], declared).optional()?.flatten())
+    }
+}
+
+/// Adds to what rows hold: the usual charge. It changes one page for each, because no index has the column.
+pub(crate) struct Adding<'c, 'k> {
+    connection: &'c Connection,
+    space: i64,
+    /// Prepared for the first row; and the scope value that is bound, as most batches have one.
+    add: Option<(CachedStatement<'c>, &'k [u8])>,
+}
+
+impl<'c, 'k> Adding<'c, 'k> {
+    pub(crate) fn new(connection: &'c Connection, space: i64) -> Self {
+        Self { connection, space, add: None }
+    }
+
+    pub(crate) fn add(&mut self, slot: &'k Slot<'_>, micros: i64) -> Result<()> {
+        let scope = slot.scope.as_bytes();
+        let add = match &mut self.add {
+            Some((add, bound)) => {
+                if *bound != scope {
+                    add.raw_bind_parameter(3, scope)?;
+                    *bound = scope;
+                }
+                add
+            }
+            None => {
+                let mut add = self.connection.prepare_cached(
+                    "UPDATE counters SET used = used + ?4 WHERE space = ?1 AND id = ?2 AND scope = ?3",
+                )?;
+                add.raw_bind_parameter(1, self.space)?;
+                add.raw_bind_parameter(3, scope)?;
+                &mut self.add.insert((add, scope)).0
+            }
+        };
+        add.raw_bind_parameter(2, slot.counter.id().as_bytes())?;
+        add.raw_bind_parameter(4, micros)?;
+        match add.raw_execute()? {
+            1 => Ok(()),
+            // A charge that the file does not hold must not be reported.
+            rows => Err(Error::StatementChangedRows(rows)),
+        }
     }
 }
 

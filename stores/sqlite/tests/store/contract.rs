@@ -2,7 +2,10 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use callgate::{Batch, CounterId, Held, Inspect, Outcome, Refund, ScopeValue, Store, StoreError, Timestamp};
+use callgate_sqlite::SqliteStore;
 use callgate_store_contract::{Counters, Subject, TimeKept, check, check_processes};
 
 use crate::scratch::{Scratch, open, root};
@@ -24,6 +27,65 @@ impl Subject for Files {
 fn the_store_keeps_the_contract() {
     let scratch = Scratch::new("contract");
     check(&Files(scratch.path("")));
+}
+
+/// Two connections to one file, two calls each in turn: what one knows holds at its second call, and may not at the next.
+struct InTurn {
+    stores: [SqliteStore; 2],
+    calls: AtomicUsize,
+}
+
+impl InTurn {
+    fn next(&self) -> &SqliteStore {
+        &self.stores[self.calls.fetch_add(1, Ordering::Relaxed) / 2 % 2]
+    }
+}
+
+impl Store for InTurn {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        self.next().reserve(batch, now)
+    }
+
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        self.next().peek(batch, now)
+    }
+
+    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
+        self.next().refund(refunds, now)
+    }
+
+    fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.next().purge(now)
+    }
+}
+
+impl Inspect for InTurn {
+    fn each(&self, now: Timestamp, show: &mut dyn FnMut(Held)) -> Result<(), StoreError> {
+        self.next().each(now, show)
+    }
+
+    fn reset(&self, counter: CounterId, scope: &ScopeValue, now: Timestamp) -> Result<bool, StoreError> {
+        self.next().reset(counter, scope, now)
+    }
+}
+
+struct FilesInTurn(PathBuf);
+
+impl Subject for FilesInTurn {
+    fn open(&self, name: &str) -> Box<dyn Counters> {
+        let stores = [open(self.0.join(name)), open(self.0.join(name))];
+        Box::new(InTurn { stores, calls: AtomicUsize::new(0) })
+    }
+
+    fn time_kept(&self) -> TimeKept {
+        TimeKept::EachCounter
+    }
+}
+
+#[test]
+fn two_connections_in_turn_keep_the_contract() {
+    let scratch = Scratch::new("contract-in-turn");
+    check(&FilesInTurn(scratch.path("")));
 }
 
 #[test]

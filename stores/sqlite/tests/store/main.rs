@@ -8,5 +8,6 @@ mod files;
 mod full;
 mod growth;
 mod kill;
+mod known;
 mod read_only;
 mod scratch;

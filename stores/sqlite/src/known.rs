@@ -1,0 +1,122 @@
+//! Rows of fixed windows as the file holds them, so that a charge need not read what this process wrote.
+//!
+//! In: rows that were read, and what was added to them. Out: rows. Must know nothing that the file does not confirm: each
+//! transaction asks, with the write lock held, whether another connection has written since, and if so nothing is known any
+//! more. Must not grow with the counters.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+use callgate::{CounterId, ScopeValue, Slot};
+use rusqlite::{Connection, Result};
+
+use crate::rows::{Key, Row};
+
+/// How many rows are known at most, a power of two: some 100 KiB. Each has one place, and the one that came last holds it.
+const PLACES: usize = 1 << 10;
+
+pub(crate) struct Known {
+    seed: RandomState,
+    places: Box<[Option<Entry>]>,
+    /// What SQLite changes whenever another connection has written.
+    version: i64,
+    /// Whether the transaction has asked for that.
+    is_confirmed: bool,
+    /// What is known was learned in this era.
+    era: u64,
+}
+
+struct Entry {
+    era: u64,
+    id: CounterId,
+    scope: ScopeValue,
+    row: Row,
+}
+
+impl Known {
+    /// Nothing is known yet.
+    pub(crate) fn new() -> Self {
+        let places = (0..PLACES).map(|_| None).collect();
+        Self { seed: RandomState::default(), places, version: 0, is_confirmed: false, era: 0 }
+    }
+
+    /// A transaction began, and holds the write lock.
+    pub(crate) fn begin(&mut self) {
+        self.is_confirmed = false;
+    }
+
+    /// Asks the file whether what is known still holds.
+    fn confirm(&mut self, connection: &Connection) -> Result<()> {
+        let mut ask = connection.prepare_cached("PRAGMA data_version")?;
+        let version = ask.query_row([], |row| row.get(0))?;
+        if version != self.version {
+            self.version = version;
+            self.forget_all();
+        }
+        self.is_confirmed = true;
+        Ok(())
+    }
+
+    /// The row of a slot's counter, from the file if it is not known.
+    pub(crate) fn row(
+        &mut self,
+        connection: &Connection,
+        key: &Key<'_>,
+        slot: &Slot<'_>,
+    ) -> Result<Option<Row>> {
+        if !self.is_confirmed {
+            self.confirm(connection)?;
+        }
+        let (id, era) = (slot.counter.id(), self.era);
+        let Some(place) = self.place(id, &slot.scope) else { return key.row(connection) };
+        if let Some(entry) = place
+            && entry.is(era, id, &slot.scope)
+        {
+            return Ok(Some(entry.row));
+        }
+        let row = key.row(connection)?;
+        if let Some(row) = row {
+            *place = Some(Entry { era, id, scope: slot.scope.clone(), row });
+        }
+        Ok(row)
+    }
+
+    /// The row was written.
+    pub(crate) fn set(&mut self, slot: &Slot<'_>, row: Row) {
+        let (id, era) = (slot.counter.id(), self.era);
+        let Some(place) = self.place(id, &slot.scope) else { return };
+        match place {
+            Some(entry) if entry.is(era, id, &slot.scope) => entry.row = row,
+            _ => *place = Some(Entry { era, id, scope: slot.scope.clone(), row }),
+        }
+    }
+
+    /// The row was changed in another way, or is gone.
+    pub(crate) fn forget(&mut self, id: CounterId, scope: &ScopeValue) {
+        let era = self.era;
+        if let Some(place) = self.place(id, scope)
+            && place.as_ref().is_some_and(|entry| entry.is(era, id, scope))
+        {
+            *place = None;
+        }
+    }
+
+    /// Any row may have been changed.
+    pub(crate) fn forget_all(&mut self) {
+        self.era = self.era.wrapping_add(1);
+    }
+
+    fn place(&mut self, id: CounterId, scope: &ScopeValue) -> Option<&mut Option<Entry>> {
+        // Ids are distributed evenly; scope values are anybody's.
+        let hash = id.as_bytes().first_chunk().copied().map_or(0, u64::from_ne_bytes);
+        let scope = scope.as_bytes();
+        let hash = hash ^ if scope.is_empty() { 0 } else { self.seed.hash_one(scope) };
+        let index = usize::try_from(hash & (PLACES as u64).wrapping_sub(1)).unwrap_or_default();
+        self.places.get_mut(index)
+    }
+}
+
+impl Entry {
+    fn is(&self, era: u64, id: CounterId, scope: &ScopeValue) -> bool {
+        self.era == era && self.id == id && self.scope == *scope
+    }
+}
