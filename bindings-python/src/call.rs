@@ -58,6 +58,13 @@ impl<'c, 'py> Caller<'c, 'py> {
     }
 }
 
+/// The id that an identity is, or nothing for none; `None` where it is more, or no text.
+#[inline(always)]
+pub(crate) fn id<'c>(identity: Option<&'c Bound<'_, PyAny>>) -> Option<Option<&'c str>> {
+    let Some(identity) = identity else { return Some(None) };
+    exact::<PyString>(identity)?.to_str().ok().map(Some)
+}
+
 /// A tool's name as a host passed it: not read, because most are known by the string that they are.
 pub(crate) struct ToolName<'a, 'py>(Borrowed<'a, 'py, PyString>);
 

@@ -3,16 +3,59 @@
 //! In: a call, and what is known of its tool. Out: the decision: one that was made before, if there is one like it. Must make
 //! nothing that such a call does not need: nearly all calls end here.
 
-use callgate::{Call, View};
+use callgate::{Call, Identity, View};
 use pyo3::prelude::*;
 
 use crate::audit::About;
 use crate::decision::Decision;
 use crate::engine::Engine;
 use crate::in_force::InForce;
-use crate::known::Known;
+use crate::known::{Known, Made};
+use crate::root::Root;
+use crate::view::{Budget, PyView};
 
 impl Engine {
+    /// The decision that was made about a call like this one, by whoever has a valid identity, if that can be told at once.
+    #[inline(always)]
+    pub(crate) fn decided_at_once(
+        &self,
+        py: Python<'_>,
+        known: &Known,
+        root: &Root<'_, '_>,
+    ) -> Option<PyResult<Py<Decision>>> {
+        if self.parts.observer.listens() {
+            return None;
+        }
+        root.look_ahead();
+        let made = known.made(py, known.tool().at_once(&PyView::root(root, &Budget::new()))?)?;
+        Some(self.tell_made(py, made))
+    }
+
+    /// Tells of a decision that was made before.
+    #[inline(always)]
+    fn tell_made(&self, py: Python<'_>, made: &Made) -> PyResult<Py<Decision>> {
+        self.parts.clock.check()?;
+        self.parts.observer.tell_at(made.level, made.decision.bind(py), None)?;
+        Ok(made.decision.clone_ref(py))
+    }
+
+    /// Decides a call of a tool that is known, by nobody or by an id. Takes nothing that lies in several words of memory: a view
+    /// that is handed on is written in parts and read whole.
+    #[inline(never)]
+    pub(crate) fn decide_by_id(
+        &self,
+        py: Python<'_>,
+        in_force: &InForce,
+        known: &Known,
+        root: &Root<'_, '_>,
+        id: Option<&str>,
+    ) -> PyResult<Py<Decision>> {
+        let budget = Budget::new();
+        let identity: Identity<'_, PyView<'_, '_>> = id.map_or(Identity::Absent, Identity::Id);
+        let call = Call::new(known.tool().name(), PyView::root(root, &budget)).identity(identity);
+        self.decide(py, in_force, Some(known), &call)
+    }
+
     #[inline(always)]
     pub(crate) fn decide<A: View, I: View>(
         &self,
@@ -27,9 +70,7 @@ impl Engine {
                 if !self.parts.observer.listens()
                     && let Some(made) = decided.likeness().and_then(|likeness| known.made(py, likeness))
                 {
-                    self.parts.clock.check()?;
-                    self.parts.observer.tell_at(made.level, made.decision.bind(py), None)?;
-                    return Ok(made.decision.clone_ref(py));
+                    return self.tell_made(py, made);
                 }
                 decided.decision()
             }
@@ -37,18 +78,6 @@ impl Engine {
         };
         let about = self.about(&decision, call);
         self.finish_by(py, in_force, known, decision, about)
-    }
-
-    /// [`Engine::decide`] in a function of its own, for calls that are not to take the room of the others.
-    #[inline(never)]
-    pub(crate) fn decide_rarer<A: View, I: View>(
-        &self,
-        py: Python<'_>,
-        in_force: &InForce,
-        known: Option<&Known>,
-        call: &Call<'_, A, I>,
-    ) -> PyResult<Py<Decision>> {
-        self.decide(py, in_force, known, call)
     }
 
     /// What the record says of the call, if a record is to be made.

@@ -6,13 +6,13 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use callgate::{Call, Identity, OnStoreError, RawJson};
+use callgate::{Call, Identity, OnStoreError, RawJson, View};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyList;
+use pyo3::types::{PyList, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 
-use crate::call::{Caller, Given, ToolName};
+use crate::call::{Caller, Given, ToolName, id};
 use crate::decision::Decision;
 use crate::explanation::Explanation;
 use crate::in_force::Kept;
@@ -20,8 +20,9 @@ use crate::known::Known;
 use crate::options::{Options, Parts};
 use crate::pending::{Held, Owned, PendingCall, approved as with_approval};
 use crate::policy::{self, Policy};
-use crate::root::Top;
-use crate::view::{Budget, PyView};
+use crate::root::{Root, Top};
+use crate::shape::exact;
+use crate::view::Budget;
 use crate::watch::{Plan, Watch};
 
 /// Text that no parser takes, for arguments that are no Unicode text themselves: core says why.
@@ -53,6 +54,44 @@ impl Engine {
     pub(crate) fn unblocking(&self) -> Option<(Arc<dyn callgate::AsyncStore>, callgate::Timestamp)> {
         let store = self.parts.engine.unblocking()?;
         Some((store, self.parts.clock.clock.now()))
+    }
+
+    /// Decides any call, and charges what it costs.
+    #[inline(never)]
+    fn evaluate_rarer<'py>(
+        &self,
+        py: Python<'py>,
+        tool: &Bound<'py, PyString>,
+        args: Option<&Bound<'py, PyAny>>,
+        identity: Option<&Bound<'py, PyAny>>,
+        approved: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Py<Decision>> {
+        let approved = approved.map(Given::new).transpose()?;
+        let mut later = None;
+        let in_force = self.kept.now(py, &self.parts.engine, &mut later)?;
+        let (tool, known) = in_force.called(tool)?;
+        let budget = Budget::new();
+        let caller = Caller::new(identity);
+        let identity = caller.identity(&budget);
+        match args.map(|args| Top::new(args, known.map(Known::names), &budget)) {
+            Some(args) => {
+                let is_valid = match &identity {
+                    Identity::Claims(claims) => matches!(claims.is_object(), Ok(true)),
+                    _ => true,
+                };
+                if let (Some(known), Top::Dict(root), true) = (known, &args, is_valid)
+                    && let Some(decision) = self.decided_at_once(py, known, root)
+                {
+                    return decision;
+                }
+                let call = Call::new(tool, args.view(&budget)).identity(identity);
+                self.decide(py, in_force, known, &with_approval(call, approved.as_ref()))
+            }
+            None => {
+                let call = Call::without_args(tool).identity(identity);
+                self.decide(py, in_force, known, &with_approval(call, approved.as_ref()))
+            }
+        }
     }
 
     fn explained(&self, py: Python<'_>, found: callgate::Explanation<'_>) -> PyResult<Explanation> {
@@ -136,6 +175,7 @@ impl Engine {
 
     /// Decides a call and charges what it costs.
     #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
+    #[inline(always)]
     fn evaluate<'py>(
         &self,
         py: Python<'py>,
@@ -144,28 +184,19 @@ impl Engine {
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Py<Decision>> {
-        let approved = approved.map(Given::new).transpose()?;
-        let mut later = None;
-        let in_force = self.kept.now(py, &self.parts.engine, &mut later)?;
-        let (tool, known) = in_force.called(&tool)?;
-        let budget = Budget::new();
-        let caller = Caller::new(identity);
-        let identity = caller.identity(&budget);
-        let args = args.map(|args| Top::new(args, known.map(Known::names), &budget));
-        match (&args, &approved) {
-            // Nearly all calls: nobody had to approve.
-            (Some(Top::Dict(args)), None) => {
-                let call = Call::new(tool, PyView::root(args, &budget)).identity(identity);
-                self.decide(py, in_force, known, &call)
-            }
-            (Some(args), approved) => {
-                let call = Call::new(tool, args.view(&budget)).identity(identity);
-                self.decide_rarer(py, in_force, known, &with_approval(call, approved.as_ref()))
-            }
-            (None, approved) => {
-                let call = Call::without_args(tool).identity(identity);
-                self.decide_rarer(py, in_force, known, &with_approval(call, approved.as_ref()))
-            }
+        // Nearly all calls: a dict, by somebody who is known by an id, of a tool that was called by the same string before. What all
+        // others need is left to a function of its own, so that it takes no room here.
+        let (Some(dict), Some(id), None) = (args.and_then(exact), id(identity), approved) else {
+            return self.evaluate_rarer(py, &tool, args, identity, approved);
+        };
+        let in_force = self.kept.first(&self.parts.engine);
+        let Some((in_force, known)) = in_force.and_then(|it| Some((it, it.named(&tool)?))) else {
+            return self.evaluate_rarer(py, &tool, args, identity, None);
+        };
+        let root = Root::new(dict, Some(known.names()));
+        match self.decided_at_once(py, known, &root) {
+            Some(decision) => decision,
+            None => self.decide_by_id(py, in_force, known, &root, id),
         }
     }
 
@@ -175,7 +206,7 @@ impl Engine {
         &self,
         py: Python<'py>,
         tool: &str,
-        text: &Bound<'py, pyo3::types::PyString>,
+        text: &Bound<'py, PyString>,
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<Given>,
     ) -> PyResult<Py<Decision>> {
@@ -313,7 +344,7 @@ impl Engine {
         &self,
         py: Python<'py>,
         tool: &str,
-        text: &Bound<'py, pyo3::types::PyString>,
+        text: &Bound<'py, PyString>,
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<Given>,
     ) -> PyResult<Explanation> {

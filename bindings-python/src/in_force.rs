@@ -95,6 +95,12 @@ impl Kept {
         Self { first: InForce::new(engine, replaced), later: PyList::empty(py).unbind() }
     }
 
+    /// What is in force now, if it is the first.
+    #[inline(always)]
+    pub(crate) fn first(&self, engine: &Replaceable) -> Option<&InForce> {
+        (self.first.replaced == engine.replaced.load(Ordering::Acquire)).then_some(&self.first)
+    }
+
     /// What is in force now. A later one is held in `later`: while a call is decided, there may be others.
     #[inline(always)]
     pub(crate) fn now<'a, 'py>(
@@ -103,8 +109,8 @@ impl Kept {
         engine: &Replaceable,
         later: &'a mut Option<Bound<'py, InForce>>,
     ) -> PyResult<&'a InForce> {
-        if self.first.replaced == engine.replaced.load(Ordering::Acquire) {
-            return Ok(&self.first);
+        if let Some(first) = self.first(engine) {
+            return Ok(first);
         }
         Ok(later.insert(self.later(py, engine)?).get())
     }
@@ -167,14 +173,23 @@ impl InForce {
         &'a self,
         tool: &'a Bound<'_, PyString>,
     ) -> PyResult<(&'a str, Option<&'a Known>)> {
+        match self.named(tool) {
+            Some(known) => Ok((known.tool().name(), Some(known))),
+            None => self.called_by_text(tool),
+        }
+    }
+
+    /// What is known of a tool that was called by this very string.
+    #[inline(always)]
+    pub(crate) fn named(&self, tool: &Bound<'_, PyString>) -> Option<&Known> {
         for slot in self.named_slots(tool) {
             // Slots are filled in order: behind an empty one there is none.
-            let Some(named) = slot.get(tool.py()) else { break };
+            let named = slot.get(tool.py())?;
             if named.string.is(tool) {
-                return Ok((named.known.tool().name(), Some(&named.known)));
+                return Some(&named.known);
             }
         }
-        self.called_by_text(tool)
+        None
     }
 
     #[inline(never)]

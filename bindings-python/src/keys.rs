@@ -10,7 +10,7 @@ use std::ptr;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::critical_section::with_critical_section;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 
 use crate::integer;
 use crate::known::PICKS;
@@ -20,12 +20,16 @@ use crate::shape::exact;
 pub(crate) enum Pick<'py> {
     /// An `int` of up to 64 bits, of which nothing else is kept.
     Int(i64),
+    Text(Bound<'py, PyString>),
     Other(Bound<'py, PyAny>),
 }
 
 impl<'py> Pick<'py> {
     #[inline(always)]
-    fn new(value: Borrowed<'_, 'py, PyAny>) -> Self {
+    pub(crate) fn new(value: Borrowed<'_, 'py, PyAny>) -> Self {
+        if let Some(text) = exact(&value) {
+            return Self::Text(text.clone());
+        }
         match exact(&value).and_then(integer::small) {
             Some(whole) => Self::Int(whole),
             None => Self::Other(value.to_owned()),
@@ -36,7 +40,7 @@ impl<'py> Pick<'py> {
 /// Whether every key, of which there are `len`, is a `str` and no instance of a subclass, so that comparing it runs no code of the caller. On the way, each
 /// value whose key stands at one of `places`, which is where a living string is or 0, is picked; where the answer is no, some
 /// may not be.
-#[inline(never)]
+#[inline(always)]
 #[expect(
     unsafe_code,
     reason = "safe iterators take a reference to each key and value, which costs more than the check"
@@ -47,6 +51,7 @@ pub(crate) fn are_exact_strings<'py>(
     places: &[usize; PICKS],
     picks: &[OnceCell<Pick<'py>>; PICKS],
 ) -> bool {
+    let [first, second, third, fourth] = *places;
     // Where there is no GIL, this is what keeps other threads from the dict.
     with_critical_section(dict, || {
         let (mut position, mut key, mut value) = (0, ptr::null_mut(), ptr::null_mut());
@@ -61,9 +66,16 @@ pub(crate) fn are_exact_strings<'py>(
             if !found || unsafe { ffi::PyUnicode_CheckExact(key) } == 0 {
                 return false;
             }
-            if let Some(position) = places.iter().position(|place| *place == key.addr())
-                && let Some(pick) = picks.get(position)
-            {
+            // Places are filled in order, and most tools need one or two.
+            let position = match key.addr() {
+                place if place == first => 0,
+                place if place == second => 1,
+                _ if third == 0 => continue,
+                place if place == third => 2,
+                place if place == fourth => 3,
+                _ => continue,
+            };
+            if let Some(pick) = picks.get(position) {
                 // SAFETY: the step succeeded, so `value` is a live object, which the unchanged dict holds. Reading an exact
                 // `int` runs no code.
                 let _ = pick.set(Pick::new(unsafe { Borrowed::from_ptr(dict.py(), value) }));

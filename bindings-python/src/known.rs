@@ -66,6 +66,12 @@ impl Names {
         Self { places: [(0, 0); PICKS], keys: [0; PICKS], strings: [const { None }; PICKS] }
     }
 
+    /// Whether there is no name.
+    #[inline(always)]
+    pub(crate) fn is_none(&self) -> bool {
+        matches!(self.keys, [0, ..])
+    }
+
     /// The Python string of a name by its number.
     pub(crate) fn string(&self, position: usize) -> Option<&Py<PyString>> {
         self.strings.get(position)?.as_ref()

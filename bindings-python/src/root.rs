@@ -53,6 +53,8 @@ fn extended<'r, 'py>(object: &'r Bound<'py, PyAny>, budget: &Budget) -> Option<&
 pub(crate) struct Root<'r, 'py> {
     dict: &'r Bound<'py, PyDict>,
     checked: Cell<bool>,
+    /// Whether it was told how many keys were passed by, as long as they are not told again.
+    counted: Cell<bool>,
     /// What the tool's checks name, if that is known.
     names: &'r Names,
     /// The values at these names, picked while the keys were looked at. What is not here may still be in the dict.
@@ -61,10 +63,11 @@ pub(crate) struct Root<'r, 'py> {
 
 impl<'r, 'py> Root<'r, 'py> {
     #[inline(always)]
-    fn new(dict: &'r Bound<'py, PyDict>, names: Option<&'r Names>) -> Self {
+    pub(crate) fn new(dict: &'r Bound<'py, PyDict>, names: Option<&'r Names>) -> Self {
         Self {
             dict,
             checked: Cell::new(false),
+            counted: Cell::new(false),
             names: names.unwrap_or(&NO_NAMES),
             picks: [const { OnceCell::new() }; PICKS],
         }
@@ -74,14 +77,41 @@ impl<'r, 'py> Root<'r, 'py> {
         self.dict
     }
 
-    /// Whether the keys were looked at.
+    /// How many keys are looked at before the first look-up: told once.
     #[inline(always)]
-    pub(crate) fn is_checked(&self) -> bool {
-        self.checked.get()
+    pub(crate) fn hops(&self) -> usize {
+        if self.counted.replace(true) {
+            return 0;
+        }
+        if !self.checked.get() {
+            self.check_few_apart();
+        }
+        self.dict.len()
+    }
+
+    /// The value at a name from the policy, if it is one of those that are picked and the keys were looked at.
+    #[inline(always)]
+    pub(crate) fn picked(&self, name: &str) -> Option<&Pick<'py>> {
+        // INVARIANT: nothing is to be had before all keys were looked at.
+        if !self.checked.get() {
+            return None;
+        }
+        let position = self.names.position(name)?;
+        match self.picks.get(position)?.get() {
+            Some(pick) => Some(pick),
+            None => self.pick(position),
+        }
+    }
+
+    /// The value at a name whose key is another object than the name's string, as those are that no program names.
+    #[inline(never)]
+    fn pick(&self, position: usize) -> Option<&Pick<'py>> {
+        let string = self.names.string(position)?;
+        let value = self.dict.get_item(string.bind(self.dict.py())).ok()??;
+        Some(self.picks.get(position)?.get_or_init(|| Pick::new(value.as_borrowed())))
     }
 
     /// The value at a name from the policy.
-    #[inline(always)]
     pub(crate) fn member(&'r self, name: &str) -> Result<Option<Member<'r, 'py>>, Unreadable> {
         if !self.checked.get() {
             self.check()?;
@@ -101,22 +131,32 @@ impl<'r, 'py> Root<'r, 'py> {
         }
     }
 
-    /// How many keys there are. A few are looked at on the way, while their number is known.
+    /// Looks at the keys, if they are few and a check names one. What is no exact string is left for `check`, which says why.
     #[inline(always)]
-    pub(crate) fn check_few(&self) -> usize {
+    pub(crate) fn look_ahead(&self) {
+        if !self.names.is_none() {
+            self.check_few();
+        }
+    }
+
+    #[inline(always)]
+    fn check_few(&self) {
         const FEW: usize = 32;
         let len = self.dict.len();
-        // What is no exact string is left for `check`, which says why.
-        if len <= FEW && keys::are_exact_strings(self.dict, len, self.names.keys(), &self.picks) {
-            self.checked.set(true);
-        }
-        len
+        let few = len <= FEW;
+        self.checked.set(few && keys::are_exact_strings(self.dict, len, self.names.keys(), &self.picks));
+    }
+
+    #[inline(never)]
+    fn check_few_apart(&self) {
+        self.check_few();
     }
 
     #[inline(never)]
     fn check(&self) -> Result<(), Unreadable> {
         check_keys(self.dict, self.names, &self.picks)?;
         self.checked.set(true);
+        self.counted.set(true);
         Ok(())
     }
 }
@@ -141,7 +181,7 @@ pub(crate) fn check(dict: &Bound<'_, PyDict>) -> Result<(), Unreadable> {
     check_keys(dict, &NO_NAMES, &[const { OnceCell::new() }; PICKS])
 }
 
-#[inline(always)]
+#[inline(never)]
 fn check_keys<'py>(
     dict: &Bound<'py, PyDict>,
     names: &Names,

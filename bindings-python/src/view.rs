@@ -7,14 +7,14 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use callgate::{Kind, Number, Reached, Unreadable, View};
+use callgate::{Kind, Number, Plain, Reached, Unreadable, View};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::integer;
 use crate::keys::Pick;
 use crate::root::{self, Member, Root};
-use crate::shape::{Shape, exact};
+use crate::shape::Shape;
 
 /// Values that one evaluation may visit, at some 60 ns each: what core's steps count takes longer in Python. Objects may share
 /// parts, so that a few lists mean more elements than there are atoms.
@@ -67,24 +67,15 @@ impl<'r, 'py> PyView<'r, 'py> {
     }
 
     /// An `int` or text that was picked is there already: reading it is no visit.
-    #[inline(always)]
     fn of_pick(&self, pick: &'r Pick<'py>) -> Self {
         let shape = match pick {
             Pick::Int(whole) => Shape::Int(*whole),
-            Pick::Other(value) => match exact(value) {
-                Some(text) => Shape::Text(text),
-                None => return self.of_rarer_pick(value),
-            },
+            Pick::Text(text) => Shape::Text(text),
+            Pick::Other(value) => return Self::of(value.clone(), self.budget),
         };
         Self { budget: self.budget, shape }
     }
 
-    #[inline(never)]
-    fn of_rarer_pick(&self, value: &Bound<'py, PyAny>) -> Self {
-        Self::of(value.clone(), self.budget)
-    }
-
-    #[inline(always)]
     fn of_member(&self, member: Member<'r, 'py>) -> Self {
         match member {
             Member::Picked(pick) => self.of_pick(pick),
@@ -168,6 +159,18 @@ impl View for PyView<'_, '_> {
     }
 
     #[inline(always)]
+    fn plain_member(&self, name: &str) -> Option<Plain<'_>> {
+        match &self.shape {
+            Shape::Root(root) => match root.picked(name)? {
+                Pick::Int(whole) => Some(Plain::Whole(*whole)),
+                Pick::Text(text) => text.to_str().ok().map(Plain::Text),
+                Pick::Other(_) => None,
+            },
+            _ => None,
+        }
+    }
+
+    #[inline(never)]
     fn step(&self, name: &str) -> Result<Reached<Self>, Unreadable> {
         // A dict is looked into without asking what kind of value it is.
         if let Shape::Root(root) = &self.shape {
@@ -204,7 +207,7 @@ impl View for PyView<'_, '_> {
     fn hops(&self) -> usize {
         match &self.shape {
             // Its keys are looked at before the first look-up, two for three steps.
-            Shape::Root(root) if !root.is_checked() => root.check_few().saturating_mul(12),
+            Shape::Root(root) => root.hops().saturating_mul(12),
             Shape::Dict(dict) => dict.len().saturating_mul(12),
             _ => 0,
         }

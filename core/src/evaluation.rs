@@ -2,7 +2,7 @@
 
 use crate::call::Call;
 use crate::decision::{Code, Decision, Effect, Ruling};
-use crate::evaluate::{Ask, Evaluated, Prepared, keeping};
+use crate::evaluate::{Ask, Evaluated, PlainTests, Prepared, keeping};
 use crate::policy::{Found, Policy};
 use crate::raw::RawJson;
 use crate::same::same;
@@ -133,6 +133,8 @@ pub struct Tool {
     name: Box<str>,
     /// The entries that apply, or the denial of a tool that may not be called.
     admitted: Result<Found, Ruling>,
+    /// All that is checked, where that is plain.
+    tests: Option<PlainTests>,
 }
 
 impl Tool {
@@ -154,6 +156,20 @@ impl Tool {
     pub fn evaluate<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> Evaluation<'d> {
         let evaluated = keeping(|ask| self.rule(call, ask));
         self.policy.evaluation(call.tool, evaluated)
+    }
+
+    /// [`Decided::likeness`] of a call of this tool with these arguments, by nobody, by an id, or by claims that are an object, if
+    /// no counter and no approval has a part in it and it can be told at once; `None` says nothing. For hosts whose views tell
+    /// members at once ([`View::plain_member`]), and that have made something of a decision like this one.
+    #[inline(always)]
+    pub fn at_once<A: View>(&self, args: &A) -> Option<u64> {
+        match (&self.admitted, &self.tests) {
+            (Ok(_), Some(tests)) if tests.pass(args) => {
+                Ruling::new(Effect::Allow, Code::Allowed, None).likeness()
+            }
+            (Ok(_), _) => None,
+            (Err(denial), _) => denial.likeness(),
+        }
     }
 
     pub(crate) fn policy(&self) -> &Policy {
@@ -215,7 +231,8 @@ impl Policy {
     pub fn tool(&self, name: &str) -> Tool {
         let mut found = Found::new();
         let admitted = self.0.admit(name, &mut found).map(Found::from_slice);
-        Tool { policy: self.clone(), name: name.into(), admitted }
+        let tests = admitted.as_ref().ok().and_then(|entries| PlainTests::new(&self.0, entries));
+        Tool { policy: self.clone(), name: name.into(), admitted, tests }
     }
 }
 

@@ -109,5 +109,5 @@ pub use store::{
 };
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use trace::Check;
-pub use view::{Kind, Reached, Unreadable, View};
+pub use view::{Kind, Plain, Reached, Unreadable, View};
 pub use window::{Algorithm, Window};

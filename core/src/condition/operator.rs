@@ -190,22 +190,27 @@ impl Operator {
     }
 
     /// What [`Operator::test`] says of a value that can be told without its kind, for the same steps; `None` without a step for
-    /// any other. What can be told so takes no steps to read.
+    /// any other. What can be told so takes no steps to read. `whole` and `text` are [`View::as_i64`] and [`View::as_str`].
     #[inline(always)]
-    pub(super) fn test_at_once<V: View>(&self, value: &V, steps: &Steps) -> Option<Outcome> {
+    pub(super) fn test_at_once<'v>(
+        &self,
+        whole: impl FnOnce() -> Option<i64>,
+        text: impl FnOnce() -> Option<&'v str>,
+        steps: &Steps,
+    ) -> Option<Outcome> {
         match self {
             Self::Ordered(ordered) => {
-                let whole = value.as_i64()?;
+                let whole = whole()?;
                 Some(ordered.admits_whole(whole).into())
             }
             Self::Member(list) => {
-                let text = value.as_str()?;
+                let text = text()?;
                 let found = list.has_word(text)?;
                 steps.take(1).ok()?;
                 Some(found)
             }
             Self::Equal(Operand::String(wanted)) => {
-                let text = value.as_str()?;
+                let text = text()?;
                 if Steps::of_bytes(text.len()) > 0 {
                     return None;
                 }
@@ -213,7 +218,7 @@ impl Operator {
                 Some(same(text, wanted).into())
             }
             Self::Equal(Operand::Number(wanted)) => {
-                let (whole, wanted) = (value.as_i64()?, wanted.as_i64()?);
+                let (whole, wanted) = (whole()?, wanted.as_i64()?);
                 steps.take(1).ok()?;
                 Some((whole == wanted).into())
             }

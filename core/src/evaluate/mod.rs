@@ -5,10 +5,12 @@
 
 mod charges;
 mod pending;
+mod plain;
 
 use smallvec::SmallVec;
 
 pub(crate) use pending::Prepared;
+pub(crate) use plain::PlainTests;
 
 use crate::call::{Approval, Call};
 use crate::canonical::approval_key;
