@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::caller::Caller;
-use crate::plain::Plain;
+use crate::plain::{Plain, told_is_so};
 
 /// A file of cases.
 #[derive(Debug, Deserialize)]
@@ -250,7 +250,8 @@ impl Step {
         [args, identity]: [Option<&'v Value>; 2],
         view: impl Fn(&'v Value) -> V,
     ) -> Decision<'static> {
-        let identity = match identity {
+        let given = identity;
+        let identity = match given {
             None => Identity::Absent,
             Some(Value::String(id)) => Identity::Id(id.as_str()),
             Some(claims) => Identity::claims(view(claims)),
@@ -258,7 +259,9 @@ impl Step {
         match args {
             Some(args) => {
                 let call = Call::new(&self.tool, view(args)).identity(identity);
-                self.value(engine, form, &approved(call, approval))
+                let decision = self.value(engine, form, &approved(call, approval));
+                told_is_so(&engine.policy(), &self.tool, args, given, &decision);
+                decision
             }
             None => {
                 let call = Call::without_args(&self.tool).identity(identity);

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::caller::Caller;
 use crate::generate::{GeneratedCase, GeneratedStep, Ways};
+use crate::plain::{Telling, told_is_so};
 use crate::{loopback, yaml};
 
 /// What became of a case.
@@ -160,14 +161,19 @@ fn ask(
     ways: Ways,
     explained: bool,
 ) -> Decision<'static> {
-    if let Some((args, identity)) = ways.values.then(|| host_values(step)).flatten() {
-        let identity = match &identity {
+    if let Some((args, given)) = ways.values.then(|| host_values(step)).flatten() {
+        let identity = match &given {
             None => Identity::Absent,
             Some(Value::String(id)) => Identity::Id(id.as_str()),
             Some(claims) => Identity::claims(claims),
         };
-        let call = approved(Call::new(&step.call.tool, &args).identity(identity), approval);
-        return if explained { engine.explain(&call).decision } else { engine.decide(&call) }.into_owned();
+        let call = approved(Call::new(&step.call.tool, Telling(&args)).identity(identity), approval);
+        if explained {
+            return engine.explain(&call).decision.into_owned();
+        }
+        let decision = engine.decide(&call).into_owned();
+        told_is_so(&engine.policy(), &step.call.tool, &args, given.as_ref(), &decision);
+        return decision;
     }
     let caller = Caller::read(step.call.identity.as_deref()).expect("an identity is JSON");
     let call =

@@ -1,8 +1,9 @@
-//! A host's view of a value that does no more than it must: whatever [`View`] can answer by itself, it lets it answer.
+//! Hosts' views of a value: one that does no more than it must, so that [`View`] answers whatever it can by itself; and one that
+//! tells members at once, as hosts do whose values are costly to hand on.
 
 use std::ops::ControlFlow;
 
-use callgate::{Kind, Unreadable, View};
+use callgate::{Decision, Kind, Plain as PlainValue, Policy, Unreadable, View};
 use serde_json::Value;
 
 /// A value, read in the plainest way.
@@ -38,5 +39,70 @@ impl View for Plain<'_> {
 
     fn members(&self, mut each: impl FnMut(&str, Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
         View::members(&self.0, |name, member| each(name, Plain(member)))
+    }
+}
+
+/// A value that tells whole numbers and texts of its members at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Telling<'v>(pub &'v Value);
+
+impl View for Telling<'_> {
+    fn kind(&self) -> Result<Kind<'_>, Unreadable> {
+        match self.0.as_str() {
+            Some(UNREADABLE) => Err(Unreadable::Host),
+            _ => self.0.kind(),
+        }
+    }
+
+    fn as_i64(&self) -> Option<i64> {
+        self.0.as_i64()
+    }
+
+    fn as_str(&self) -> Option<&str> {
+        self.0.as_str().filter(|text| *text != UNREADABLE)
+    }
+
+    fn plain_member(&self, name: &str) -> Option<PlainValue<'_>> {
+        let member = self.0.as_object()?.get(name)?;
+        let text = member.as_str().filter(|text| *text != UNREADABLE);
+        member.as_i64().map(PlainValue::Whole).or(text.map(PlainValue::Text))
+    }
+
+    fn member(&self, name: &str) -> Result<Option<Self>, Unreadable> {
+        Ok(self.0.get(name).map(Telling))
+    }
+
+    fn element(&self, index: usize) -> Result<Option<Self>, Unreadable> {
+        Ok(self.0.get(index).map(Telling))
+    }
+
+    fn size(&self) -> Result<usize, Unreadable> {
+        View::size(&self.0)
+    }
+
+    fn elements(&self, mut each: impl FnMut(Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
+        View::elements(&self.0, |element| each(Telling(element)))
+    }
+
+    fn members(&self, mut each: impl FnMut(&str, Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
+        View::members(&self.0, |name, member| each(name, Telling(member)))
+    }
+}
+
+/// What is told at once of a call with these arguments and such an identity is what was decided about it.
+///
+/// # Panics
+/// If it is not.
+pub fn told_is_so(
+    policy: &Policy,
+    tool: &str,
+    args: &Value,
+    identity: Option<&Value>,
+    decision: &Decision<'_>,
+) {
+    if matches!(identity, None | Some(Value::String(_) | Value::Object(_)))
+        && let Some(told) = policy.tool(tool).at_once(&Telling(args))
+    {
+        assert_eq!(Some(told), decision.likeness(), "told at once of {tool} with {args}: {decision:?}");
     }
 }
