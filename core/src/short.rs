@@ -6,8 +6,8 @@ use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
-/// Up to `N` bytes in place, and any number on the heap. `N` is at most 255, and best two less than a multiple of eight. What is not
-/// used of the place is zero.
+/// Up to `N` bytes in place, and any number on the heap. `N` is best two less than a multiple of eight. What is not used of the place
+/// is zero.
 #[derive(Clone)]
 pub(crate) enum Short<const N: usize> {
     Here { len: u8, bytes: [u8; N] },
@@ -17,6 +17,7 @@ pub(crate) enum Short<const N: usize> {
 impl<const N: usize> Short<N> {
     #[inline(always)]
     pub(crate) fn append(&mut self, more: &[u8]) {
+        const { assert!(N <= u8::MAX as usize, "a byte counts the bytes in place") };
         if let Self::Here { len, bytes } = self {
             let start = usize::from(*len);
             let end = start.saturating_add(more.len());
@@ -75,7 +76,7 @@ impl<const N: usize> Deref for Short<N> {
 
 impl<const N: usize> PartialEq for Short<N> {
     fn eq(&self, other: &Self) -> bool {
-        **self == **other
+        self.is(other)
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::caller::Caller;
-use crate::plain::{Plain, told_is_so};
+use crate::plain::{plain, told_is_so};
 
 /// A file of cases.
 #[derive(Debug, Deserialize)]
@@ -225,7 +225,7 @@ impl Step {
                 let (args, identity) = (self.args.as_ref().map(value), self.identity.as_ref().map(value));
                 let values = [args.as_ref(), identity.as_ref()];
                 match form {
-                    Form::Plain => self.values(engine, form, approval, values, Plain),
+                    Form::Plain => self.values(engine, form, approval, values, plain),
                     _ => self.values(engine, form, approval, values, |value| value),
                 }
             }

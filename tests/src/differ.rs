@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::caller::Caller;
 use crate::generate::{GeneratedCase, GeneratedStep, Ways};
-use crate::plain::{Telling, told_is_so};
+use crate::plain::{telling, told_is_so};
 use crate::{loopback, yaml};
 
 /// What became of a case.
@@ -167,7 +167,7 @@ fn ask(
             Some(Value::String(id)) => Identity::Id(id.as_str()),
             Some(claims) => Identity::claims(claims),
         };
-        let call = approved(Call::new(&step.call.tool, Telling(&args)).identity(identity), approval);
+        let call = approved(Call::new(&step.call.tool, telling(&args)).identity(identity), approval);
         if explained {
             return engine.explain(&call).decision.into_owned();
         }

@@ -3,50 +3,27 @@
 
 use std::ops::ControlFlow;
 
-use callgate::{Decision, Kind, Plain as PlainValue, Policy, Unreadable, View};
+use callgate::{Decision, Kind, Plain, Policy, Unreadable, View};
 use serde_json::Value;
 
-/// A value, read in the plainest way.
+/// A value as a host reads it, which may tell the whole numbers and texts of its members at once.
 #[derive(Debug, Clone, Copy)]
-pub struct Plain<'v>(pub &'v Value);
+pub struct HostValue<'v, const TELLS: bool>(pub &'v Value);
+
+/// A value, read in the plainest way.
+pub fn plain(value: &Value) -> HostValue<'_, false> {
+    HostValue(value)
+}
+
+/// A value that tells members at once.
+pub fn telling(value: &Value) -> HostValue<'_, true> {
+    HostValue(value)
+}
 
 /// The text that no such view can read: hosts have values that cannot be read without running code.
 pub const UNREADABLE: &str = "cannot be read";
 
-impl View for Plain<'_> {
-    fn kind(&self) -> Result<Kind<'_>, Unreadable> {
-        match self.0.as_str() {
-            Some(UNREADABLE) => Err(Unreadable::Host),
-            _ => self.0.kind(),
-        }
-    }
-
-    fn member(&self, name: &str) -> Result<Option<Self>, Unreadable> {
-        Ok(self.0.get(name).map(Plain))
-    }
-
-    fn element(&self, index: usize) -> Result<Option<Self>, Unreadable> {
-        Ok(self.0.get(index).map(Plain))
-    }
-
-    fn size(&self) -> Result<usize, Unreadable> {
-        View::size(&self.0)
-    }
-
-    fn elements(&self, mut each: impl FnMut(Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
-        View::elements(&self.0, |element| each(Plain(element)))
-    }
-
-    fn members(&self, mut each: impl FnMut(&str, Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
-        View::members(&self.0, |name, member| each(name, Plain(member)))
-    }
-}
-
-/// A value that tells whole numbers and texts of its members at once.
-#[derive(Debug, Clone, Copy)]
-pub struct Telling<'v>(pub &'v Value);
-
-impl View for Telling<'_> {
+impl<const TELLS: bool> View for HostValue<'_, TELLS> {
     fn kind(&self) -> Result<Kind<'_>, Unreadable> {
         match self.0.as_str() {
             Some(UNREADABLE) => Err(Unreadable::Host),
@@ -55,25 +32,25 @@ impl View for Telling<'_> {
     }
 
     fn as_i64(&self) -> Option<i64> {
-        self.0.as_i64()
+        self.0.as_i64().filter(|_| TELLS)
     }
 
     fn as_str(&self) -> Option<&str> {
-        self.0.as_str().filter(|text| *text != UNREADABLE)
+        self.0.as_str().filter(|text| TELLS && *text != UNREADABLE)
     }
 
-    fn plain_member(&self, name: &str) -> Option<PlainValue<'_>> {
-        let member = self.0.as_object()?.get(name)?;
+    fn plain_member(&self, name: &str) -> Option<Plain<'_>> {
+        let member = self.0.as_object().filter(|_| TELLS)?.get(name)?;
         let text = member.as_str().filter(|text| *text != UNREADABLE);
-        member.as_i64().map(PlainValue::Whole).or(text.map(PlainValue::Text))
+        member.as_i64().map(Plain::Whole).or(text.map(Plain::Text))
     }
 
     fn member(&self, name: &str) -> Result<Option<Self>, Unreadable> {
-        Ok(self.0.get(name).map(Telling))
+        Ok(self.0.get(name).map(HostValue))
     }
 
     fn element(&self, index: usize) -> Result<Option<Self>, Unreadable> {
-        Ok(self.0.get(index).map(Telling))
+        Ok(self.0.get(index).map(HostValue))
     }
 
     fn size(&self) -> Result<usize, Unreadable> {
@@ -81,11 +58,11 @@ impl View for Telling<'_> {
     }
 
     fn elements(&self, mut each: impl FnMut(Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
-        View::elements(&self.0, |element| each(Telling(element)))
+        View::elements(&self.0, |element| each(HostValue(element)))
     }
 
     fn members(&self, mut each: impl FnMut(&str, Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
-        View::members(&self.0, |name, member| each(name, Telling(member)))
+        View::members(&self.0, |name, member| each(name, HostValue(member)))
     }
 }
 
@@ -101,7 +78,7 @@ pub fn told_is_so(
     decision: &Decision<'_>,
 ) {
     if matches!(identity, None | Some(Value::String(_) | Value::Object(_)))
-        && let Some(told) = policy.tool(tool).at_once(&Telling(args))
+        && let Some(told) = policy.tool(tool).at_once(&telling(args))
     {
         assert_eq!(Some(told), decision.likeness(), "told at once of {tool} with {args}: {decision:?}");
     }

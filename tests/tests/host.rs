@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use callgate::*;
 use callgate_tests::loopback::{OneAnswer, Point, block_on};
-use callgate_tests::plain::{Plain, UNREADABLE};
+use callgate_tests::plain::{UNREADABLE, plain, telling};
 use serde_json::{Value, json};
 
 fn policy(text: &str) -> Policy {
@@ -183,7 +183,7 @@ fn what_cannot_be_read_denies() {
         ("key", &list),
         ("key", &nested),
     ] {
-        let call = Call::new(tool, Plain(args));
+        let call = Call::new(tool, plain(args));
         let decision = engine.decide(&call);
         if tool == "each" {
             assert_eq!(decision.code(), Code::Denied, "the first element settles it");
@@ -201,15 +201,15 @@ fn what_cannot_be_read_denies() {
             assert_eq!(check.outcome, "broken off", "{check:?}");
             assert_eq!(check.why.as_deref(), Some("a value cannot be read"));
         }
-        assert!(engine.decide(&Call::new("other", Plain(args))).allowed(), "{tool} {args}");
+        assert!(engine.decide(&Call::new("other", plain(args))).allowed(), "{tool} {args}");
     }
     // What settles a list before it is met.
-    assert_eq!(engine.decide(&Call::new("has", Plain(&list))).code(), Code::Denied);
+    assert_eq!(engine.decide(&Call::new("has", plain(&list))).code(), Code::Denied);
     let root = json!(UNREADABLE);
-    assert_eq!(engine.decide(&Call::new("other", Plain(&root))).code(), Code::InvalidArgs);
-    let claims = Identity::claims(Plain(&root));
+    assert_eq!(engine.decide(&Call::new("other", plain(&root))).code(), Code::InvalidArgs);
+    let claims = Identity::claims(plain(&root));
     assert_eq!(
-        engine.decide(&Call::new("other", Plain(&json!({}))).identity(claims)).code(),
+        engine.decide(&Call::new("other", plain(&json!({}))).identity(claims)).code(),
         Code::InvalidIdentity
     );
 }
@@ -220,7 +220,7 @@ fn what_a_view_leaves_out_is_answered_alike() {
     for value in
         [json!(null), json!(true), json!(7), json!("x"), json!([]), json!([1]), json!({}), json!({"x": 1})]
     {
-        let (one, other) = (&value, Plain(&value));
+        let (one, other) = (&value, plain(&value));
         assert_eq!(View::size(&one), other.size(), "{value}");
         assert_eq!(View::is_object(&one), View::is_object(&other), "{value}");
         assert_eq!((other.as_i64(), View::as_str(&other)), (None, None), "asked by `kind`");
@@ -334,4 +334,86 @@ fn a_manual_clock_moves_by_whole_milliseconds() {
     assert!(allowed());
     clock.advance(Duration::MAX);
     assert_eq!(clock.now(), Timestamp::MAX);
+}
+
+const PLAIN_TESTS: &str = r#"
+version: "1"
+default: deny
+hide: [secret]
+tools:
+  nothing: {}
+  charge:
+    require: [{path: args.amount, op: lte, value: 500}, {path: args.currency, op: in, value: [usd, eur]}]
+    deny_if: [{path: args.amount, op: lt, value: 0}, {path: args.currency, op: eq, value: usd}]
+  negated: {require: [{path: args.currency, op: neq, value: usd}, {path: args.amount, op: neq, value: 1}]}
+  "neg*": {deny_if: [{path: args.amount, op: eq, value: 7}]}
+  either: {require: [{any: [{path: args.amount, op: eq, value: 7}, {path: args.currency, op: eq, value: usd}]}]}
+  several: {rules: [{action: deny, conditions: [{path: args.amount, op: gt, value: 5}, {path: args.currency, op: eq, value: usd}]}]}
+  always: {rules: [{action: deny}]}
+  deep: {require: [{path: args.amount.value, op: lte, value: 500}]}
+  asks: {rules: [{action: require_approval, conditions: [{path: args.amount, op: gt, value: 5}]}]}
+  counts: {require: [{path: args.amount, op: lte, value: 500}], limits: [{counter: calls, window: day, max: 100}]}
+"#;
+
+/// Whatever is told at once is what the whole evaluation comes to.
+#[test]
+fn what_is_told_is_so() {
+    let amounts = [
+        json!(-1),
+        json!(1),
+        json!(5),
+        json!(7),
+        json!(500),
+        json!(501),
+        json!(7.5),
+        json!("7"),
+        json!(true),
+    ];
+    let currencies = [json!("usd"), json!("eur"), json!("a currency of many bytes"), json!(7), json!(null)];
+    let mut calls = vec![json!({}), json!([]), json!(null), json!("text")];
+    for amount in &amounts {
+        calls.push(json!({"amount": amount}));
+        calls.extend(currencies.iter().map(|currency| json!({"amount": amount, "currency": currency})));
+    }
+    let engine = Engine::new(policy(PLAIN_TESTS));
+    let mut told = Vec::new();
+    let tools = [
+        "nothing", "charge", "negated", "either", "several", "always", "deep", "asks", "counts", "secret",
+        "other",
+    ];
+    for name in tools {
+        let tool = engine.policy().tool(name);
+        let mut count = 0;
+        for args in &calls {
+            let whole: Decision<'_> = engine.decide_by_tool(&tool, &Call::new(name, args)).decision();
+            if let Some(likeness) = tool.at_once(&telling(args)) {
+                assert_eq!(Some(likeness), whole.likeness(), "{name} {args}");
+                count += 1;
+            } else {
+                // Nothing but what is always allowed or denied is told of a value that has no members to tell.
+                assert!(!matches!(whole.code(), Code::Hidden | Code::NotListed), "{name} {args}");
+            }
+            assert_eq!(
+                tool.at_once(&args).is_some(),
+                matches!(name, "secret" | "other") || (name, args.is_object()) == ("nothing", true)
+            );
+        }
+        told.push((name, count));
+    }
+    let all = calls.len();
+    let objects = all - 3;
+    let expected = [
+        ("nothing", objects),
+        ("charge", 4),
+        ("negated", 4),
+        ("either", 0),
+        ("several", 0),
+        ("always", 0),
+        ("deep", 0),
+        ("asks", 0),
+        ("counts", 0),
+        ("secret", all),
+        ("other", all),
+    ];
+    assert_eq!(told, expected);
 }

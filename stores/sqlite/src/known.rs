@@ -106,10 +106,7 @@ impl Known {
     }
 
     fn place(&mut self, id: CounterId, scope: &ScopeValue) -> Option<&mut Option<Entry>> {
-        // Ids are distributed evenly; scope values are anybody's.
-        let hash = id.as_bytes().first_chunk().copied().map_or(0, u64::from_ne_bytes);
-        let scope = scope.as_bytes();
-        let hash = hash ^ if scope.is_empty() { 0 } else { self.seed.hash_one(scope) };
+        let hash = self.seed.hash_one((id, scope));
         let index = usize::try_from(hash & (PLACES as u64).wrapping_sub(1)).unwrap_or_default();
         self.places.get_mut(index)
     }
