@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 
 use crate::ceilings::SCOPE_BYTES;
 use crate::condition::{Facts, Leaf, Visitor};
+use crate::identity::Identity;
 use crate::path::{Path, Root, Segment};
 use crate::store::ScopeValue;
 use crate::view::{Kind, Unreadable, View};
@@ -16,11 +17,13 @@ use crate::view::{Kind, Unreadable, View};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scope {
     Global,
-    /// The first of the sources that has a value. With `or_shared`, one shared value where none has.
+    /// The first of the sources that has a value, each a claim. With `or_shared`, one shared value where none has.
     First {
         name: &'static str,
         sources: Arc<[(u8, Path)]>,
         or_shared: bool,
+        /// The source that is the caller's id.
+        id: Option<u8>,
     },
     /// The values of all paths together.
     Each(Box<[Path]>),
@@ -37,6 +40,7 @@ impl Scope {
             name,
             sources: sources.iter().map(|(tag, claim)| (*tag, identity_path(claim))).collect(),
             or_shared: false,
+            id: sources.iter().find(|(_, claim)| *claim == "id").map(|(tag, _)| *tag),
         };
         Some(match name {
             "global" => Self::Global,
@@ -52,7 +56,7 @@ impl Scope {
         // A policy has one for each of its rates, so all share the paths.
         static SOURCES: LazyLock<Arc<[(u8, Path)]>> =
             LazyLock::new(|| [(b's', identity_path("session")), (b'i', identity_path("id"))].into());
-        Self::First { name: "agent", sources: Arc::clone(&SOURCES), or_shared: true }
+        Self::First { name: "agent", sources: Arc::clone(&SOURCES), or_shared: true, id: Some(b'i') }
     }
 
     /// The paths that it may look at.
@@ -68,7 +72,23 @@ impl Scope {
     /// Encodes the scope value of a call into `encoded`, which is empty; false where it is missing (spec 9.4).
     ///
     /// Each part is its source, its type, its length and its text, so no two values have one encoding (spec 8.6).
+    #[inline(always)]
     pub(crate) fn encode<A: View, I: View>(
+        &self,
+        facts: &Facts<'_, A, I>,
+        encoded: &mut ScopeValue,
+    ) -> Result<bool, Unreadable> {
+        match (self, facts.identity) {
+            // Nearly all callers are known by an id alone, which has no other claim.
+            (Self::First { id: Some(tag), or_shared, .. }, Identity::Id(id)) => {
+                Ok(push(encoded, *tag, b's', id) || *or_shared)
+            }
+            _ => self.encode_any(facts, encoded),
+        }
+    }
+
+    #[inline(never)]
+    fn encode_any<A: View, I: View>(
         &self,
         facts: &Facts<'_, A, I>,
         encoded: &mut ScopeValue,
@@ -159,27 +179,33 @@ fn append<A: View, I: View>(
     path: &Path,
     encoded: &mut ScopeValue,
 ) -> Result<bool, Unreadable> {
-    let mut part = Part { tag: tag.into(), encoded, found: false };
+    let mut part = Part { tag, encoded, found: false };
     facts.reach(path, &mut part)?;
     Ok(part.found)
 }
 
+/// Appends a part; false if its text cannot be one.
+#[inline(always)]
+fn push(encoded: &mut ScopeValue, tag: u8, kind: u8, text: &str) -> bool {
+    if text.is_empty() || text.len() > SCOPE_BYTES {
+        return false;
+    }
+    // At most SCOPE_BYTES, so two bytes hold the length. A number, because what is written byte by byte takes long to be read whole.
+    let head = (u32::from(tag) << 24) | (u32::from(kind) << 16) | (text.len() as u32 & 0xffff);
+    encoded.0.append(&head.to_be_bytes());
+    encoded.0.append(text.as_bytes());
+    true
+}
+
 struct Part<'e> {
-    tag: u32,
+    tag: u8,
     encoded: &'e mut ScopeValue,
     found: bool,
 }
 
 impl Part<'_> {
     fn push(&mut self, kind: u8, text: &str) {
-        if text.is_empty() || text.len() > SCOPE_BYTES {
-            return;
-        }
-        // At most SCOPE_BYTES, so two bytes hold the length. A number, because what is written byte by byte takes long to be read whole.
-        let head = (self.tag << 24) | (u32::from(kind) << 16) | (text.len() as u32 & 0xffff);
-        self.found = true;
-        self.encoded.0.append(&head.to_be_bytes());
-        self.encoded.0.append(text.as_bytes());
+        self.found = push(self.encoded, self.tag, kind, text);
     }
 }
 

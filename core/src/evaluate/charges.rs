@@ -10,6 +10,7 @@ use crate::amount::Amount;
 use crate::condition::{Facts, Leaf, Place, Visitor};
 use crate::decision::{Code, Counted, Effect, Ruling};
 use crate::document::{Charge, Declared};
+use crate::path::Path;
 use crate::policy::Compiled;
 use crate::store::{Guard, GuardMode, ScopeValue, Slot, Test};
 use crate::view::{Kind, Unreadable, View};
@@ -25,10 +26,11 @@ impl Compiled {
         facts: &Facts<'_, A, I>,
         prepared: &mut Prepared<'p>,
     ) -> Result<Option<Ruling>, Unreadable> {
-        if counting.len() > prepared.batch.slots.inline_size() {
-            prepared.batch.slots.reserve_exact(counting.len());
+        let count = counting.rest.len().saturating_add(1);
+        if count > prepared.batch.slots.inline_size() {
+            prepared.batch.slots.reserve_exact(count);
         }
-        for step in counting {
+        for step in counting.first.iter().chain(&counting.rest) {
             if let Some(index) = step.charge {
                 let Some(declared) = self.declared(index) else { continue };
                 let Some(amount) = amount(declared, facts)? else {
@@ -95,6 +97,7 @@ impl Compiled {
 
     /// Charges the one counter of a call that has no condition on counters and needs no approval, as nearly all have that
     /// count at all: what [`Self::prepare`] does for any.
+    #[inline(never)]
     pub(super) fn charge_alone<'p, A: View, I: View>(
         &'p self,
         rule: u32,
@@ -115,7 +118,9 @@ impl Compiled {
             Some(usage) => {
                 let mut ruling = Ruling::new(Effect::Allow, Code::Allowed, None);
                 let counters = &mut ruling.more_mut().counters;
-                counters.reserve_exact(1);
+                if counters.capacity() == 0 {
+                    counters.reserve_exact(1);
+                }
                 counters.push(Counted::new(index, slot.scope, Some(amount), &usage));
                 Some(ruling)
             }
@@ -125,18 +130,23 @@ impl Compiled {
 }
 
 /// What a call charges a counter with; `None` if that is no amount.
+#[inline(always)]
 fn amount<A: View, I: View>(
     declared: &Declared,
     facts: &Facts<'_, A, I>,
 ) -> Result<Option<Amount>, Unreadable> {
     match &declared.amount {
         Charge::Fixed(amount) => Ok(Some(*amount)),
-        Charge::From(path) => {
-            let mut sum = Sum(Some(Amount::ZERO));
-            facts.reach(path, &mut sum)?;
-            Ok(sum.0)
-        }
+        Charge::From(path) => sum(path, facts),
     }
+}
+
+/// The sum of what a path leads to; `None` if some of it is no amount.
+#[inline(never)]
+fn sum<A: View, I: View>(path: &Path, facts: &Facts<'_, A, I>) -> Result<Option<Amount>, Unreadable> {
+    let mut sum = Sum(Some(Amount::ZERO));
+    facts.reach(path, &mut sum)?;
+    Ok(sum.0)
 }
 
 /// The slot of a counter that is only read, for nobody yet.

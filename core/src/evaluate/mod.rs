@@ -71,8 +71,12 @@ pub(crate) fn undecided() -> Ruling {
     Ruling::deny(Code::StoreUnavailable, None)
 }
 
-/// Steps that need counters, in order.
-pub(crate) type Counting<'p> = SmallVec<[&'p Step; 4]>;
+/// Steps that need counters, in order: most calls have one, if any.
+#[derive(Default)]
+struct Counting<'p> {
+    first: Option<&'p Step>,
+    rest: SmallVec<[&'p Step; 3]>,
+}
 
 /// What the stateless conditions leave to be asked.
 #[derive(Default)]
@@ -95,13 +99,24 @@ impl<'p> Left<'p> {
             self.approver = Some(step.rule);
         }
         if step.charge.is_some() || !step.states.is_empty() {
-            self.counting.push(step);
+            match self.counting.first {
+                None => self.counting.first = Some(step),
+                Some(_) => self.counting.rest.push(step),
+            }
         }
+    }
+
+    /// The rule and the counter, if all that is left is to charge one.
+    #[inline(always)]
+    fn alone(&self) -> Option<(u32, u32)> {
+        let step = self.counting.first?;
+        let is_all = step.states.is_empty() && self.counting.rest.is_empty() && self.approver.is_none();
+        step.charge.filter(|_| is_all).map(|declared| (step.rule, declared))
     }
 
     #[inline]
     fn is_nothing(&self) -> bool {
-        self.counting.is_empty() && self.approver.is_none()
+        self.counting.first.is_none() && self.approver.is_none()
     }
 }
 
@@ -176,7 +191,11 @@ impl Compiled {
         if left.is_nothing() {
             return Some(Ruling::new(Effect::Allow, Code::Allowed, None));
         }
-        self.ask(&left, facts, approval, ask).unwrap_or_else(|why| Some(unreadable(why)))
+        let ruling = match left.alone() {
+            Some((rule, declared)) => self.charge_alone(rule, declared, facts, ask),
+            None => self.ask(&left, facts, approval, ask),
+        };
+        ruling.unwrap_or_else(|why| Some(unreadable(why)))
     }
 
     /// What is left once no stateless rule is against the call: charges, then approval (spec 6.5, 6.6).
@@ -188,11 +207,6 @@ impl Compiled {
         approval: Option<&Approval<'_>>,
         ask: &mut dyn Ask<'p>,
     ) -> Result<Option<Ruling>, Unreadable> {
-        if let ([step], None) = (left.counting.as_slice(), left.approver)
-            && let (Some(declared), []) = (step.charge, &*step.states)
-        {
-            return self.charge_alone(step.rule, declared, facts, ask);
-        }
         let mut prepared = Prepared::default();
         if let Some(ruling) = self.prepare(&left.counting, facts, &mut prepared)? {
             return Ok(Some(ruling));
