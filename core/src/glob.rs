@@ -12,6 +12,7 @@ mod tests;
 
 pub(crate) use self::index::GlobIndex;
 use crate::ceilings::{GLOB_ALTERNATIVES, NAME_BYTES};
+use crate::same::same;
 
 /// A step takes at least one byte of the pattern, and the end is one more.
 const WORDS: usize = NAME_BYTES / 64 + 1;
@@ -111,8 +112,13 @@ impl Glob {
 
     /// Whether the whole of `name` matches.
     pub(crate) fn matches(&self, name: &str) -> bool {
-        let Some(rest) = name.strip_prefix(&*self.prefix) else { return false };
-        let Some(rest) = rest.strip_suffix(&*self.suffix) else { return false };
+        let Some((_, rest)) =
+            name.split_at_checked(self.prefix.len()).filter(|(first, _)| same(first, &self.prefix))
+        else {
+            return false;
+        };
+        let before = rest.len().checked_sub(self.suffix.len()).and_then(|at| rest.split_at_checked(at));
+        let Some((rest, _)) = before.filter(|(_, last)| same(last, &self.suffix)) else { return false };
         // The first place of each piece leaves the most for those behind it.
         let mut left = rest;
         let has_pieces = self.pieces.iter().all(|piece| match left.split_once(&**piece) {

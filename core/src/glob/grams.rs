@@ -83,6 +83,9 @@ impl Grams {
 
     /// Calls `each` with the globs whose gram is in the name, each once.
     pub(super) fn probe(&self, name: &[u8], mut each: impl FnMut(u32)) {
+        if self.classes.is_empty() {
+            return;
+        }
         let mut found: SmallVec<[u32; 16]> = SmallVec::new();
         for class in &self.classes {
             let slots = (class.filter.len() as u64).wrapping_sub(1);

@@ -152,9 +152,8 @@ impl GlobIndex {
         self.suffixes.probe(|length| bytes.get(bytes.len().checked_sub(length)?..), &mut verify);
         self.grams.probe(bytes, &mut verify);
         self.rest.iter().copied().for_each(verify);
-        if let Some(found) = out.get_mut(start..) {
-            found.sort_unstable();
-        }
+        let Some(found) = out.get_mut(start..).filter(|found| found.len() > 1) else { return };
+        found.sort_unstable();
         // A glob with alternatives may stand in several buckets that fit.
         let mut last = None;
         let mut kept = 0_usize;

@@ -145,7 +145,9 @@ impl Compiled {
         if standing != Standing::Open {
             return Err(standing.denial());
         }
-        found.extend_from_slice(&self.everywhere);
+        if !self.everywhere.is_empty() {
+            found.extend_from_slice(&self.everywhere);
+        }
         Ok(found)
     }
 
