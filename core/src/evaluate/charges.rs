@@ -8,7 +8,7 @@ use super::pending::Prepared;
 use super::{Ask, Counting};
 use crate::amount::Amount;
 use crate::condition::{Facts, Leaf, Place, Visitor};
-use crate::decision::{Code, Counted, Effect, Ruling};
+use crate::decision::{Code, Effect, Ruling};
 use crate::document::{Charge, Declared};
 use crate::path::Path;
 use crate::policy::Compiled;
@@ -117,11 +117,7 @@ impl Compiled {
         Ok(match ask.charge(&slot) {
             Some(usage) => {
                 let mut ruling = Ruling::new(Effect::Allow, Code::Allowed, None);
-                let counters = &mut ruling.more_mut().counters;
-                if counters.capacity() == 0 {
-                    counters.reserve_exact(1);
-                }
-                counters.push(Counted::new(index, slot.scope, Some(amount), &usage));
+                ruling.more_mut().count_one(index, slot.scope, amount, &usage);
                 Some(ruling)
             }
             None => ask.decide(&mut Prepared::charging(slot, index, rule)),
