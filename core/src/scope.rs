@@ -228,3 +228,35 @@ impl Visitor for Part<'_> {
         Ok(ControlFlow::Break(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn encoded(scope: &Scope, identity: &Identity<'_, &Value>) -> Option<ScopeValue> {
+        let mut value = ScopeValue::default();
+        let found = scope.encode(&Facts::<&Value, &Value>::new("t", None, identity), &mut value).unwrap();
+        found.then_some(value)
+    }
+
+    /// An id alone goes another way than claims, and counts by the same (spec 3.3).
+    #[test]
+    fn an_id_alone_is_the_claim_of_it() {
+        let each = Scope::Each([identity_path("id"), identity_path("id")].into());
+        let named = ["global", "grant", "session", "identity"].map(|name| Scope::named(name).unwrap());
+        let long = ["x".repeat(42), "x".repeat(43), "x".repeat(SCOPE_BYTES), "x".repeat(SCOPE_BYTES + 1)];
+        let mut found = Vec::new();
+        for scope in named.into_iter().chain([Scope::agent(), each]) {
+            for id in ["", "a", "7", "alice", "名"].into_iter().chain(long.iter().map(|id| &**id)) {
+                let value = encoded(&scope, &Identity::Id(id));
+                assert_eq!(value, encoded(&scope, &Identity::Claims(&json!({"id": id}))), "{scope} {id}");
+                found.push(value.is_some_and(|value| !value.as_bytes().is_empty()));
+            }
+        }
+        // None for all callers or a session alone; of the others, all but the empty id and the one that is too long.
+        let by_id = [false, true, true, true, true, true, true, true, false];
+        assert_eq!(found, [[false; 9], by_id, [false; 9], by_id, by_id, by_id].concat());
+    }
+}
