@@ -81,12 +81,13 @@ ROWS = [
     ("Python: `evaluate(..).allowed`, an allowed charge", [
         same(f"against {name}", "python", "an allowed charge", "evaluate", start, most, most is not None)
         for name, start, most in [
-            ("a method that does nothing", "a method", 2), ("a function written by hand", "a Python function", 1),
+            ("a method that does nothing", "a method that does", 2),
+            ("a native method that knows the policy by heart", "a method that knows", None), ("a function written by hand", "a Python function", 1),
             ("the same, returning an object", "the same", None), ("jsonschema_rs, arguments alone", "jsonschema", None),
             ("common-expression-language", "common", None), ("cedarpy", "cedarpy", None), ("regopy", "regopy", None)]
     ]),
     ("Python: the same of other calls, against the method that does nothing", [
-        Row(case, ("python", case, "evaluate"), ("python", "an allowed charge", "a method"), None)
+        Row(case, ("python", case, "evaluate"), ("python", "an allowed charge", "a method that does"), None)
         for case in ["listed, no checks", "denied by name", "not listed", "one limit"]
     ]),
     ("Node: `evaluate(..).allowed`, two conditions", [

@@ -37,6 +37,8 @@ tools:
 ARGS = {"amount": 4200, "currency": "eur", "customer": "cus_123", "description": "order 17", "capture": True}
 TOO_LARGE = {**ARGS, "amount": 99_999}
 NOTHING = "a method that does nothing"
+# Native, reads the same arguments in the same way, and returns a decision that was made before.
+BY_HEART = "a method that knows the policy by heart"
 # What floors and peers decide.
 CHARGE = "an allowed charge"
 # Seconds that one case takes in one round, about.
@@ -67,9 +69,12 @@ def ours() -> list[Case]:
         return case(name, f"evaluate({tool!r}, args, 'alice').allowed", names)
 
     nothing = engine._noop  # type: ignore[attr-defined]  # of the bench's build alone
-    floor = {"nothing": nothing, "args": ARGS}
+    floor = {"nothing": nothing, "by_heart": engine._by_heart, "args": ARGS}  # type: ignore[attr-defined]  # of the bench's build alone
+    for args, allowed in [(ARGS, True), (TOO_LARGE, False)]:
+        assert engine._by_heart("create_charge", args, "alice").allowed is allowed  # type: ignore[attr-defined]
     return [
         case(NOTHING, "nothing('create_charge', args, 'alice')", floor),
+        case(BY_HEART, "by_heart('create_charge', args, 'alice').allowed", floor),
         decided("evaluate: an allowed charge", "create_charge", "allowed"),
         decided("evaluate: denied by name", "delete_customer", "denied"),
         decided("evaluate: hidden", "rotate_keys", "hidden"),
@@ -94,7 +99,7 @@ def theirs(peer: Peer) -> Case:
 def role(name: str) -> str:
     if name.startswith("evaluate"):
         return "ours"
-    return "floor" if name == NOTHING else "peer"
+    return "floor" if name in (NOTHING, BY_HEART) else "peer"
 
 
 def measure(cases: list[Case], rounds: int) -> None:

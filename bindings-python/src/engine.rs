@@ -247,6 +247,21 @@ impl Engine {
         let _ = (tool, args, identity, approved);
     }
 
+    /// Decides a charge with the signature of `evaluate` by a policy that is a part of the program, and returns an object that was made
+    /// before: the least that a check of these arguments can cost.
+    #[cfg(feature = "bench")]
+    #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
+    fn _by_heart<'py>(
+        &self,
+        py: Python<'py>,
+        tool: ToolName<'_, 'py>,
+        args: Option<&Bound<'py, PyAny>>,
+        identity: Option<&Bound<'py, PyAny>>,
+        approved: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Py<Decision>> {
+        crate::floor::by_heart(args, || self.evaluate_rarer(py, &tool, args, identity, approved))
+    }
+
     /// The first half of `evaluate_async`: a decision, or what waits for the store.
     #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
     fn _begin<'py>(

@@ -12,6 +12,8 @@ mod engine;
 mod error;
 mod explanation;
 mod finishing;
+#[cfg(feature = "bench")]
+mod floor;
 mod in_force;
 mod integer;
 mod keys;
