@@ -20,9 +20,11 @@ const OUTSIDE: u32 = u32::MAX;
 const LONG: usize = 64 << 10;
 
 #[cold]
-fn make_room(bytes: usize, nodes: &mut Tape) {
-    // No node but the outermost takes less than two bytes.
-    nodes.reserve(bytes.min(ARGUMENT_BYTES) / 2);
+fn make_room(bytes: usize, is_document: bool, nodes: &mut Tape) {
+    // No node but the outermost takes less than two bytes. Those of documents take more, and some allocators fetch a place of more
+    // than 32 MiB from the system each time.
+    let bytes = bytes.min(ARGUMENT_BYTES);
+    nodes.reserve(if is_document { bytes / 8 } else { bytes / 2 });
 }
 
 /// Scans `text` from byte `from` to its end. With `listed`, duplicate keys are listed there, in order of the objects'
@@ -42,7 +44,7 @@ pub(super) fn scan(
         return Err(RawError::new(RawErrorKind::ByteOrderMark, from));
     }
     if text.len() >= LONG {
-        make_room(text.len(), nodes);
+        make_room(text.len(), listed.is_some(), nodes);
     }
     let container = Container::OUTERMOST;
     Scanner { bytes, at: from, nodes, depth_left: limits.depth, container }.run(text, listed)
