@@ -21,6 +21,9 @@ use crate::ledger::Ledger;
 /// next leader wakes up; each takes some ten microseconds, so that its own caller waits little longer.
 const LEADS_FOR: Duration = Duration::from_micros(200);
 
+/// How long a caller that waits looks for its answer before it sleeps: to be woken takes as long as a transaction or two.
+const LOOKS_FOR: Duration = Duration::from_micros(50);
+
 /// A file of counters, and who works on it.
 pub(crate) struct Turns {
     file: File,
@@ -202,6 +205,16 @@ impl Ticket {
     }
 
     fn wait(&self) -> Turn {
+        let began = Instant::now();
+        while began.elapsed() < LOOKS_FOR {
+            // Whoever holds the lock is about to answer.
+            if let Ok(mut turn) = self.turn.try_lock()
+                && let Some(turn) = turn.take()
+            {
+                return turn;
+            }
+            std::thread::yield_now();
+        }
         let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(turn) = turn.take() {
