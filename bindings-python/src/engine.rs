@@ -248,7 +248,7 @@ impl Engine {
     }
 
     /// Decides a charge with the signature of `evaluate` by a policy that is a part of the program, and returns an object that was made
-    /// before: the least that a check of these arguments can cost.
+    /// before: what reading these arguments as this package does costs by itself.
     #[cfg(feature = "bench")]
     #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
     fn _by_heart<'py>(

@@ -1,7 +1,7 @@
 //! For the bench: a check of a charge whose policy is a part of the program, over this package's way into Python.
 //!
-//! In: arguments. Out: a decision that was made before. What it costs is what any check of such arguments does: the language border,
-//! the look at every key, the reading of two values, and the field of the decision.
+//! In: arguments. Out: a decision that was made before. What it costs is what a check of such arguments cannot leave out here: the language
+//! border, the look at every key, the reading of two values, and the field of the decision.
 
 use std::cell::OnceCell;
 

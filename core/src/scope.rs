@@ -36,11 +36,12 @@ fn identity_path(claim: &str) -> Path {
 impl Scope {
     /// The scope called `name`, as a policy may write it.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        let first = |name, sources: &[(u8, &str)]| Self::First {
-            name,
-            sources: sources.iter().map(|(tag, claim)| (*tag, identity_path(claim))).collect(),
-            or_shared: false,
-            id: sources.iter().find(|(_, claim)| *claim == "id").map(|(tag, _)| *tag),
+        let first = |name, sources: &[(u8, &str)]| {
+            Self::first(
+                name,
+                sources.iter().map(|(tag, claim)| (*tag, identity_path(claim))).collect(),
+                false,
+            )
         };
         Some(match name {
             "global" => Self::Global,
@@ -56,7 +57,12 @@ impl Scope {
         // A policy has one for each of its rates, so all share the paths.
         static SOURCES: LazyLock<Arc<[(u8, Path)]>> =
             LazyLock::new(|| [(b's', identity_path("session")), (b'i', identity_path("id"))].into());
-        Self::First { name: "agent", sources: Arc::clone(&SOURCES), or_shared: true, id: Some(b'i') }
+        Self::first("agent", Arc::clone(&SOURCES), true)
+    }
+
+    fn first(name: &'static str, sources: Arc<[(u8, Path)]>, or_shared: bool) -> Self {
+        let id = sources.iter().find(|(_, path)| &*path.text == "identity.id").map(|(tag, _)| *tag);
+        Self::First { name, sources, or_shared, id }
     }
 
     /// The paths that it may look at.

@@ -26,11 +26,10 @@ impl Compiled {
         facts: &Facts<'_, A, I>,
         prepared: &mut Prepared<'p>,
     ) -> Result<Option<Ruling>, Unreadable> {
-        let count = counting.rest.len().saturating_add(1);
-        if count > prepared.batch.slots.inline_size() {
-            prepared.batch.slots.reserve_exact(count);
+        if counting.len() > prepared.batch.slots.inline_size() {
+            prepared.batch.slots.reserve_exact(counting.len());
         }
-        for step in counting.first.iter().chain(&counting.rest) {
+        for step in counting {
             if let Some(index) = step.charge {
                 let Some(declared) = self.declared(index) else { continue };
                 let Some(amount) = amount(declared, facts)? else {

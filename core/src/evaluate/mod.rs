@@ -71,12 +71,8 @@ pub(crate) fn undecided() -> Ruling {
     Ruling::deny(Code::StoreUnavailable, None)
 }
 
-/// Steps that need counters, in order: most calls have one, if any.
-#[derive(Default)]
-struct Counting<'p> {
-    first: Option<&'p Step>,
-    rest: SmallVec<[&'p Step; 3]>,
-}
+/// Steps that need counters, in order.
+pub(crate) type Counting<'p> = SmallVec<[&'p Step; 4]>;
 
 /// What the stateless conditions leave to be asked.
 #[derive(Default)]
@@ -99,24 +95,20 @@ impl<'p> Left<'p> {
             self.approver = Some(step.rule);
         }
         if step.charge.is_some() || !step.states.is_empty() {
-            match self.counting.first {
-                None => self.counting.first = Some(step),
-                Some(_) => self.counting.rest.push(step),
-            }
+            self.counting.push(step);
         }
     }
 
     /// The rule and the counter, if all that is left is to charge one.
     #[inline(always)]
     fn alone(&self) -> Option<(u32, u32)> {
-        let step = self.counting.first?;
-        let is_all = step.states.is_empty() && self.counting.rest.is_empty() && self.approver.is_none();
-        step.charge.filter(|_| is_all).map(|declared| (step.rule, declared))
+        let ([step], None) = (self.counting.as_slice(), self.approver) else { return None };
+        step.charge.filter(|_| step.states.is_empty()).map(|declared| (step.rule, declared))
     }
 
     #[inline]
     fn is_nothing(&self) -> bool {
-        self.counting.first.is_none() && self.approver.is_none()
+        self.counting.is_empty() && self.approver.is_none()
     }
 }
 

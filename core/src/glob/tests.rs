@@ -32,6 +32,9 @@ fn wildcards() {
     check("*_delete", &["_delete", "a/b._delete"], &["_delete2", "delete"]);
     check("a*b*c", &["abc", "aXbXc", "abbcc", "abcbc"], &["ab", "ac", "abcd", "cba"]);
     check("ab*ba", &["abba", "ab-ba"], &["aba", "ab"]);
+    // A beginning, or an end, that would be half of a code point.
+    check("ab*", &["ab", "abé"], &["aé", "é"]);
+    check("*ba", &["ba", "éba"], &["éa", "é"]);
     check("*", &["", "x", "*", "é\u{200b}"], &[]);
     check("**", &["", "x"], &[]);
     check("?", &["a", "é", "𝒳", "/", "."], &["", "ab", "e\u{301}"]);

@@ -21,8 +21,8 @@ const LONG: usize = 64 << 10;
 
 #[cold]
 fn make_room(bytes: usize, is_document: bool, nodes: &mut Tape) {
-    // No node but the outermost takes less than two bytes. Those of documents take more, and some allocators fetch a place of more
-    // than 32 MiB from the system each time.
+    // No node but the outermost takes less than two bytes. Those of documents take more as a rule, and some allocators fetch a
+    // place of more than 32 MiB from the system each time.
     let bytes = bytes.min(ARGUMENT_BYTES);
     nodes.reserve(if is_document { bytes / 8 } else { bytes / 2 });
 }
