@@ -212,7 +212,7 @@ impl Engine {
             Evaluated::Pending(mut prepared) => {
                 match store.reserve(&prepared.batch, self.clock.now()).await {
                     Ok(outcome) => prepared.rule(&policy.0, &outcome),
-                    Err(_) => self.on_store_error.ruling(),
+                    Err(_) => prepared.unanswered(self.on_store_error),
                 }
             }
         };
@@ -248,7 +248,7 @@ impl Engine {
                 Err(error) => {
                     recorder.open(crate::trace::Step::Root(""), || "counters".to_owned());
                     recorder.close("unavailable", Some(&error.to_string()));
-                    self.on_store_error.ruling()
+                    prepared.unanswered(self.on_store_error)
                 }
             },
         };
@@ -346,7 +346,7 @@ impl<'p> Ask<'p> for Charging<'_> {
     fn decide(&mut self, prepared: &mut Prepared<'p>) -> Option<Ruling> {
         Some(match self.engine.store.reserve(&prepared.batch, self.now()) {
             Ok(outcome) => prepared.rule(self.policy, &outcome),
-            Err(_) => self.engine.on_store_error.ruling(),
+            Err(_) => prepared.unanswered(self.engine.on_store_error),
         })
     }
 }

@@ -36,18 +36,9 @@ pub enum OnStoreError {
     /// Deny it.
     #[default]
     Deny,
-    /// Let it through, uncounted. Every limit is void while the store is away: an explicit choice of the host.
+    /// Let it through, uncounted. Every limit is void while the store is away: an explicit choice of the host. A call that a
+    /// rule asks to approve is denied all the same: without the store, one approval would pass any number of calls.
     Allow,
-}
-
-impl OnStoreError {
-    pub(crate) fn ruling(self) -> Ruling {
-        let effect = match self {
-            Self::Deny => Effect::Deny,
-            Self::Allow => Effect::Allow,
-        };
-        Ruling::new(effect, Code::StoreUnavailable, None)
-    }
 }
 
 impl<'d> Evaluation<'d> {
@@ -74,7 +65,7 @@ impl<'d> Pending<'d> {
 
     /// The decision when the store did not answer.
     pub fn unanswered(self, choice: OnStoreError) -> Decision<'d> {
-        Decision::borrowing(self.policy, self.tool, choice.ruling())
+        Decision::borrowing(self.policy, self.tool, self.prepared.unanswered(choice))
     }
 }
 

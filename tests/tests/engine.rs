@@ -73,6 +73,43 @@ fn a_store_that_fails_denies_unless_the_host_says_otherwise() {
     assert_eq!(allowing.evaluate("t", &json!({"n": -1}), &Identity::absent()).code(), Code::InvalidAmount);
 }
 
+/// Clause 8.11: a host that lets calls through without their limits does not let one approval pass again and again.
+#[test]
+fn a_store_that_fails_waives_no_approval() {
+    let policy: Policy = "{version: '1', default: deny, tools: {
+        pay: {rules: [{action: require_approval}, {rate_limit: 9/hour, scope: global}]}, ask: {rules: [{action: require_approval}]}}}"
+        .parse()
+        .unwrap();
+    let engine = Engine::builder(policy.clone())
+        .store(Arc::new(Broken))
+        .clock(clock())
+        .on_store_error(OnStoreError::Allow)
+        .build();
+    let args = json!({"n": 1});
+    for tool in ["pay", "ask"] {
+        let call = Call::new(tool, &args);
+        let asked = engine.decide(&call);
+        assert_eq!((asked.effect(), asked.code()), (Effect::RequireApproval, Code::ApprovalRequired));
+        let call = call.approved(Approval::new(asked.approval_key().unwrap(), "a1"));
+        let pending = match policy.evaluate(&call) {
+            Evaluation::Pending(pending) => pending,
+            Evaluation::Decided(decision) => panic!("{decision:?}"),
+        };
+        for decision in [
+            engine.decide(&call),
+            engine.explain(&call).decision,
+            engine.complete(policy.evaluate(&call)),
+            pending.unanswered(OnStoreError::Allow),
+        ] {
+            assert_eq!(
+                (decision.effect(), decision.code()),
+                (Effect::Deny, Code::StoreUnavailable),
+                "{tool}"
+            );
+        }
+    }
+}
+
 /// Trap 31: a reservation is the call's own; no id can be mixed up.
 #[test]
 fn each_reservation_takes_back_its_own_charge_once() {

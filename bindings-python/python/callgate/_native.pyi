@@ -57,7 +57,8 @@ class Engine:
     policy, whole.
 
     `store` is `"memory"`, or a URL: `sqlite:///path`, `redis://host:port`. `namespace` keeps the counters of servers that
-    share a store apart; `timeout` is in seconds. A store that fails denies, unless `fail_open` is true. `clock` is a
+    share a store apart; `timeout` is in seconds. A store that fails denies, unless `fail_open` is true; a call
+    that a rule asks to approve is denied even then. `clock` is a
     `ManualClock`, or a callable that returns seconds since 1970 as `time.time` does; what it raises, `evaluate` raises.
 
     `on_decision` is called with an `AuditRecord` after each decision, on the thread that decided. What it raises is

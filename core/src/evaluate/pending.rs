@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use crate::amount::Amount;
 use crate::decision::{Code, Counted, Detail, Effect, Ruling};
+use crate::evaluation::OnStoreError;
 use crate::policy::{Compiled, StateTest};
 use crate::store::{Batch, Bound, Guard, GuardMode, Outcome, Owner, Refusal, Slot, Verdict};
 use crate::trace::{Sink, Step};
@@ -74,6 +75,15 @@ impl Prepared<'_> {
     pub(crate) fn approve(&mut self, rule: u32, key: String, id: &str) {
         self.batch.approval = Some(Cow::Owned(id.to_owned()));
         self.approval = Some((rule, key.into()));
+    }
+
+    /// What it means for the call that the store did not answer (spec 8.11).
+    pub(crate) fn unanswered(&self, choice: OnStoreError) -> Ruling {
+        let effect = match choice {
+            OnStoreError::Allow if self.approval.is_none() => Effect::Allow,
+            OnStoreError::Allow | OnStoreError::Deny => Effect::Deny,
+        };
+        Ruling::new(effect, Code::StoreUnavailable, None)
     }
 
     /// What the store's answer means for the call. Takes the scope values out.
