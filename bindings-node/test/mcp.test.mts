@@ -152,18 +152,35 @@ for (const [what, make] of [["Server", low], ["McpServer", high], ["McpServer of
 }
 
 describe("the guard", () => {
-  test("releases where the server answers with a JSON-RPC error", async () => {
-    const { client, ran } = await peer(low);
-    for (let n = 0; n < 3; n += 1) await assert.rejects(call(client, "error"), { code: -32050 });
-    assert.deepEqual(ran, ["error", "error", "error"], "each had its charge given back");
+  test("keeps the charge of a call that the server answers with a JSON-RPC error, unless the host says otherwise (trap 39)", async () => {
+    const kept = await peer(low);
+    await assert.rejects(call(kept.client, "error"), { code: -32050 });
+    assert.match((await call(kept.client, "error")).content[0]?.text ?? "", /Rate limit of 1 per day/);
+    assert.deepEqual(kept.ran, ["error"]);
+    const seen: unknown[] = [];
+    const refundOnError: GuardOptions["refundOnError"] = ({ tool, arguments: args }, error) => {
+      seen.push([tool, args, error]);
+      return error.code === -32050;
+    };
+    const given = await peer(low, { refundOnError });
+    for (let n = 0; n < 3; n += 1) await assert.rejects(call(given.client, "error", { n }), { code: -32050 });
+    assert.deepEqual(seen[2], ["error", { n: 2 }, { code: -32050, message: "MCP error -32050: upstream is down", data: undefined }]);
+    assert.deepEqual([given.ran.length, given.errors], [3, []]);
   });
 
-  test("keeps the charge where a further server timed out or went away", async () => {
-    for (const error of [new McpError(-32001, "Request timed out"), new McpError(-32000, "Connection closed")]) {
-      const { client } = await peer(low, {}, () => Promise.reject(error));
-      await assert.rejects(call(client, "slow"), { code: error.code });
-      assert.match((await call(client, "slow")).content[0]?.text ?? "", /Rate limit of 1 per day/);
+  test("gives nothing back where the host's answer is neither true nor false", async () => {
+    const throwing = () => {
+      throw new RangeError("no such error");
+    };
+    for (const refundOnError of [throwing, () => 1, () => undefined, () => Promise.resolve(true), () => Promise.reject(new Error("later"))]) {
+      const { client, errors } = await peer(low, { refundOnError: refundOnError as never });
+      await assert.rejects(call(client, "error"), { code: -32050 });
+      assert.match((await call(client, "error")).content[0]?.text ?? "", /Rate limit of 1 per day/);
+      assert.ok(errors.length > 0, "the host hears of it");
     }
+    const { client, errors } = await peer(low, { refundOnError: () => false });
+    await assert.rejects(call(client, "error"), { code: -32050 });
+    assert.deepEqual(errors, []);
   });
 
   test("takes identities from verified tokens or a callback, never from the client", async () => {
@@ -222,9 +239,11 @@ describe("the guard", () => {
     assert.deepEqual(ran, []);
   });
 
+  const always: GuardOptions = { refundOnError: () => true };
+
   test("keeps the charge of a cancelled call", async () => {
     let finish = () => {};
-    const { client, ran } = await peer(low, {}, () => new Promise<void>((resolve) => (finish = resolve)));
+    const { client, ran } = await peer(low, always, () => new Promise<void>((resolve) => (finish = resolve)));
     const cancel = new AbortController();
     const started = new Promise<void>((resolve) => {
       ran.push = (...names) => {
@@ -268,7 +287,7 @@ describe("the guard", () => {
 
   test("releases nothing where a client uses an id twice", async () => {
     const policy = POLICY.replace("max: 1}", "max: 2}");
-    const { ran, near, client, engine } = await peer(low, {}, undefined, policy);
+    const { ran, near, client, engine } = await peer(low, always, undefined, policy);
     const answered = new Promise<void>((resolve) => {
       const seen: unknown[] = [];
       near.onmessage = (message: JSONRPCMessage) => {
@@ -285,7 +304,7 @@ describe("the guard", () => {
 
   for (const id of [77, "77"]) {
     test(`releases nothing where another request fails under the id ${JSON.stringify(id)} meanwhile`, async () => {
-      const { near, ran, engine } = await peer(low, {}, () => new Promise(() => {}));
+      const { near, ran, engine } = await peer(low, always, () => new Promise(() => {}));
       const answered = new Promise<JSONRPCMessage>((resolve) => (near.onmessage = resolve));
       await near.send({ jsonrpc: "2.0", id: 77, method: "tools/call", params: { name: "slow", arguments: {} } });
       while (ran.length === 0) await new Promise(setImmediate);

@@ -1,12 +1,12 @@
 // The guard of one transport: what `callgate/mcp` puts between a connection and its server.
 //
 // In: messages in both directions. Out: those that the policy lets through, and answers to the others. Must not alter a
-// message, but for the list of tools; must not answer a call twice; must not release what may have run.
+// message, but for the list of tools; must not answer a call twice; must not release what may have run (clause 8.10).
 
 import { randomUUID } from "node:crypto";
-import type { Decision } from "./decision.js";
+import type { Decision, Reservation } from "./decision.js";
 import type { Approval, Engine, Identity } from "./engine.js";
-import type { AuthInfo, CallContext, GuardOptions, McpTransport, MessageExtra } from "./mcp.js";
+import type { AuthInfo, CallContext, GuardOptions, McpTransport, MessageExtra, ServerError } from "./mcp.js";
 
 type Id = string | number;
 type Message = Record<string, unknown>;
@@ -15,9 +15,6 @@ type Send = (message: Message, options?: unknown) => Promise<void>;
 
 /** JSON-RPC's code for a request that is no call of a tool. */
 const INVALID_PARAMS = -32602;
-/** The SDKs' codes for a further server that did not answer in time, or went away. */
-const TIMED_OUT: readonly unknown[] = [408, -32001];
-const CLOSED = -32000;
 /** A request that states its revision so (2026-07-28 and later) is answered with results that state their type. */
 const PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion";
 /** Shown to the agent when deciding itself failed. No detail: that is for the host. */
@@ -28,8 +25,13 @@ interface Open {
   requests: number;
   /** Whether one of them asked for the list of tools. */
   lists: boolean;
-  /** The charges of the call; null once no answer tells any more whether it failed. */
-  reservation: Decision["reservation"];
+  /** The call and its charges; null for other requests, and once no answer tells any more which request it belongs to. */
+  charged: Charged | null;
+}
+
+interface Charged {
+  readonly call: CallContext;
+  readonly reservation: Reservation;
 }
 
 /** @internal */
@@ -89,7 +91,7 @@ export class Guard {
       if (isId(id)) void this.#call(message, id, extra);
       return;
     }
-    // Every request: one that fails under the id of a call must not release the call's charge.
+    // Every request: the error of one that has the id of a call must not be taken for the call's.
     if (isId(id) && typeof method === "string") this.#track(id, null).lists ||= method === "tools/list";
     if (method === "notifications/cancelled") this.#cancelled(message);
     this.#pass(message, extra);
@@ -129,7 +131,8 @@ export class Guard {
         await this.#reply({ jsonrpc: "2.0", id, result: { ...refusal(decision), ...type } });
         return;
       }
-      this.#track(id, decision.reservation);
+      const { reservation } = decision;
+      this.#track(id, reservation === null ? null : { call, reservation });
       this.#pass(message, extra);
     } catch (error) {
       this.#report(error);
@@ -168,15 +171,32 @@ export class Guard {
     if (!isId(id) || open === undefined) return this.#send(message, sendOptions);
     open.requests -= 1;
     if (open.requests <= 0) this.#open.delete(keyOf(id));
-    if (open.reservation !== null && Object.hasOwn(message, "error") && isAnswered(message["error"])) {
+    if (open.charged !== null && Object.hasOwn(message, "error") && this.#refunds(open.charged.call, message["error"])) {
       // Before the answer: a client that tries again at once finds its charge given back.
-      await open.reservation.releaseAsync().catch((error: unknown) => this.#report(error));
+      await open.charged.reservation.releaseAsync().catch((error: unknown) => this.#report(error));
     }
     const result = message["result"];
     if (!open.lists || !isObject(result) || !Array.isArray(result["tools"])) return this.#send(message, sendOptions);
     const { policy } = this.#engine;
     const tools = result["tools"].filter((tool) => !isObject(tool) || policy.visible(String(tool["name"])));
     return this.#send({ ...message, result: { ...result, tools } }, sendOptions);
+  }
+
+  /** Whether the host gives a call back that the server answered with an error. */
+  #refunds(call: CallContext, error: unknown): boolean {
+    const { refundOnError } = this.#options;
+    if (refundOnError === undefined) return false;
+    try {
+      const { code, message, data } = (isObject(error) ? error : {}) as Partial<ServerError>;
+      const answer: unknown = refundOnError(call, { code: Number(code), message: String(message), data });
+      if (typeof answer === "boolean") return answer;
+      // A promise says nothing yet. Its own failure must not end the process.
+      if (answer instanceof Promise) answer.catch((failure: unknown) => this.#report(failure));
+      this.#report(new TypeError("`refundOnError` answers true or false"));
+    } catch (failure) {
+      this.#report(failure);
+    }
+    return false;
   }
 
   /** The client gave up. What the server has begun stays charged, whatever it still answers. */
@@ -186,19 +206,19 @@ export class Guard {
     if (!isId(id)) return;
     this.#deciding.get(keyOf(id))?.abort();
     const open = this.#open.get(keyOf(id));
-    if (open !== undefined) open.reservation = null;
+    if (open !== undefined) open.charged = null;
   }
 
-  #track(id: Id, reservation: Decision["reservation"]): Open {
+  #track(id: Id, charged: Charged | null): Open {
     const open = this.#open.get(keyOf(id));
     if (open === undefined) {
-      const first: Open = { requests: 1, lists: false, reservation };
+      const first: Open = { requests: 1, lists: false, charged };
       this.#open.set(keyOf(id), first);
       return first;
     }
     // A client that uses an id twice: no answer tells which request it belongs to, so none releases anything.
     open.requests += 1;
-    open.reservation = null;
+    open.charged = null;
     return open;
   }
 
@@ -233,13 +253,6 @@ function refusal(decision: Decision): Message {
   if (decision.approvalKey === null) return { ...decision.toMcpResult() };
   const text = `${decision.message}\nApproval key: ${decision.approvalKey}`;
   return { content: [{ type: "text", text }], isError: true, _meta: { "callgate/approval_key": decision.approvalKey } };
-}
-
-/** Whether an error is the server's own answer: a gateway's time-out or lost connection says nothing of what ran. */
-function isAnswered(error: unknown): boolean {
-  if (!isObject(error)) return true;
-  const { code, message } = error;
-  return !TIMED_OUT.includes(code) && !(code === CLOSED && String(message).endsWith("Connection closed"));
 }
 
 function isObject(value: unknown): value is Message {

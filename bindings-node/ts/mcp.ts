@@ -49,6 +49,14 @@ export interface ApprovalRequest extends CallContext {
 /** An approval's own id, true for an approval without one, or a refusal. */
 export type ApprovalAnswer = string | boolean | null | undefined;
 
+/** The JSON-RPC error with which a server answered a call. */
+export interface ServerError {
+  readonly code: number;
+  readonly message: string;
+  /** Undefined where the error has none. */
+  readonly data: unknown;
+}
+
 /** How a server is guarded. */
 export interface GuardOptions {
   /**
@@ -61,6 +69,12 @@ export interface GuardOptions {
    * anything else refuses. Unless given, such calls are answered with an error that carries the approval key.
    */
   readonly onApproval?: (request: ApprovalRequest) => ApprovalAnswer | Promise<ApprovalAnswer>;
+  /**
+   * Whether an error of the server gives the call's charges back. Unless given, none does: a client can cause an error after
+   * the tool ran. True gives back; what it throws, and any answer but true and false, gives nothing back and goes to `onError`.
+   * Not asked about a call that its client cancelled, nor about one whose id its client used twice.
+   */
+  readonly refundOnError?: (call: CallContext, error: ServerError) => boolean;
   /** Hears of what a callback threw, and of reservations that could not be released. The call was refused, or stays charged. */
   readonly onError?: (error: unknown) => void;
 }
@@ -89,8 +103,7 @@ export type Guardable = McpProtocol | { readonly server: McpProtocol };
  * ```
  *
  * A call that the policy does not allow is answered with `isError: true` and the policy's message; its handler is not
- * reached. A charge is released only if the server answers with a JSON-RPC error: an `isError` result, a cancellation or a
- * lost connection keeps it.
+ * reached. A call that was passed on stays charged, whatever the server answers (clause 8.10); `refundOnError` may say otherwise.
  *
  * @returns the same server.
  */

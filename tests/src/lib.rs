@@ -4,6 +4,7 @@ pub mod caller;
 pub mod decisions;
 pub mod differ;
 pub mod generate;
+pub mod guards;
 pub mod invalid;
 pub mod loopback;
 pub mod plain;
@@ -20,7 +21,12 @@ pub fn project() -> PathBuf {
 
 /// The JSON files of a folder under `spec/cases`, sorted by name, with their texts.
 pub fn case_files(folder: &str) -> Vec<(String, String)> {
-    let folder = project().join("spec/cases").join(folder);
+    json_files(&format!("spec/cases/{folder}"))
+}
+
+/// The JSON files of a folder of the project, sorted by name, with their texts.
+pub fn json_files(folder: &str) -> Vec<(String, String)> {
+    let folder = project().join(folder);
     let read = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut files: Vec<_> = read
         .map(|entry| entry.unwrap().path())
@@ -30,6 +36,6 @@ pub fn case_files(folder: &str) -> Vec<(String, String)> {
         })
         .collect();
     files.sort();
-    assert!(!files.is_empty(), "no cases in {}", folder.display());
+    assert!(!files.is_empty(), "no JSON files in {}", folder.display());
     files
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use callgate_tests::{decisions, invalid, project};
+use callgate::Policy;
+use callgate_tests::{decisions, guards, invalid, project};
 
 fn cited_in_sources(folder: &Path, found: &mut BTreeSet<u32>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -40,10 +41,18 @@ fn every_trap_is_named_by_a_test_or_a_case() {
     for (_, cases) in invalid::files() {
         found.extend(cases.iter().flat_map(|case| &case.traps).copied());
     }
+    for (_, file) in guards::files() {
+        found.extend(file.scenarios.iter().flat_map(|scenario| &scenario.traps).copied());
+    }
     for folder in ["core", "host", "stores", "cli", "adapters", "tests"] {
         cited_in_sources(&project().join(folder), &mut found);
     }
-    let missing: Vec<u32> = (1..=36).filter(|trap| !found.contains(trap)).collect();
+    // The rows of the tables, so that a trap which is written down has its test.
+    let page = fs::read_to_string(project().join("spec/traps.md")).unwrap();
+    let traps: Vec<u32> =
+        page.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse().ok()).collect();
+    assert!(traps.len() >= 38, "only {} traps found", traps.len());
+    let missing: Vec<u32> = traps.into_iter().filter(|trap| !found.contains(trap)).collect();
     assert!(missing.is_empty(), "no test names these traps: {missing:?}");
 }
 
@@ -68,6 +77,9 @@ fn every_clause_is_proved_by_a_case() {
     for (_, cases) in invalid::files() {
         proved.extend(cases.iter().flat_map(|case| case.clauses.clone()));
     }
+    for (_, file) in guards::files() {
+        proved.extend(file.scenarios.iter().flat_map(|scenario| scenario.clauses.clone()));
+    }
     // Shown by Rust tests, since a case cannot: the API's own results, failing stores, the ceilings on memory and time, lints.
     let by_rust = ["6.9", "7.5", "8.11", "8.12", "10.6", "10.7", "10.8", "10.9", "11.1", "12.2"];
     let missing: Vec<&String> = clauses
@@ -75,4 +87,34 @@ fn every_clause_is_proved_by_a_case() {
         .filter(|clause| !proved.contains(*clause) && !by_rust.contains(&clause.as_str()))
         .collect();
     assert!(missing.is_empty(), "no case proves these clauses: {missing:?}");
+}
+
+/// The guards themselves are run in their own languages, each with this data.
+#[test]
+fn every_guard_scenario_can_be_run() {
+    const GUARDS: [&str; 7] =
+        ["python-mcp1", "python-mcp2", "python-fastmcp", "python-streams", "node", "node-v2", "rmcp"];
+    for (name, file) in guards::files() {
+        let mut names = BTreeSet::new();
+        for scenario in &file.scenarios {
+            let about = format!("{name}: {}", scenario.name);
+            assert!(names.insert(&scenario.name), "{about}: there are two of this name");
+            Policy::from_yaml(&scenario.policy()).unwrap_or_else(|error| panic!("{about}: {error}"));
+            for guard in scenario.only.iter().chain(&scenario.except) {
+                assert!(GUARDS.contains(&&**guard), "{about}: no guard is called {guard}");
+            }
+            let some = scenario.only.is_empty() && scenario.except.is_empty();
+            assert_eq!(
+                some,
+                scenario.because.is_none(),
+                "{about}: `because` stands beside `only` and `except`"
+            );
+            for step in &scenario.steps {
+                let tools = step.call.iter().chain(step.ran.iter().flat_map(|ran| ran.keys()));
+                for tool in tools.chain(step.used.iter().flat_map(|used| used.keys())) {
+                    assert!(scenario.tools.contains_key(tool), "{about}: the server has no tool {tool}");
+                }
+            }
+        }
+    }
 }
