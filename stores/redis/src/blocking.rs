@@ -4,16 +4,17 @@
 //! command again that may have been acted upon.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use callgate::{StoreError, Transport};
-use redis::{Connection, ConnectionInfo, ConnectionLike as _, Value};
+use redis::{ConnectionInfo, Value};
 
-use crate::failure::{self, Failure, Next, SENDS};
-use crate::memory;
-use crate::options::{RedisOptions, Servers, at_node};
+use crate::failure::{self, After, Failure, Next, SENDS};
+use crate::link::Link;
+use crate::options::{Access, RedisOptions, Servers, at_node};
 use crate::protocol::Scripts;
 use crate::request::Request;
+use crate::stream::Deadline;
 
 /// Connections that wait for the next call. More are made where more threads call at once, and closed after it.
 const IDLE: usize = 64;
@@ -23,6 +24,7 @@ const IDLE_TIME: Duration = Duration::from_secs(60);
 /// Connections to the server that has the counters.
 pub(crate) struct Connections {
     servers: Servers,
+    access: Access,
     timeout: Duration,
     pool: Mutex<Pool>,
 }
@@ -36,72 +38,11 @@ struct Pool {
     last: Option<ConnectionInfo>,
 }
 
-/// A connection, and where it leads.
-struct Link {
-    connection: Connection,
-    server: ConnectionInfo,
-    /// Made for one call only, whose keys are on their way to that node.
-    is_guest: bool,
-    /// Whether its time-outs are what was left of a call.
-    is_hurried: bool,
-    used: Instant,
-}
-
-/// When a call has to have its answer.
-#[derive(Clone, Copy)]
-struct Deadline {
-    begun: Instant,
-    timeout: Duration,
-}
-
-impl Deadline {
-    fn new(timeout: Duration) -> Self {
-        Self { begun: Instant::now(), timeout }
-    }
-
-    fn left(&self) -> Result<Duration, Failure> {
-        let left = self.timeout.saturating_sub(self.begun.elapsed());
-        if left.is_zero() { Err(failure::timed_out()) } else { Ok(left) }
-    }
-}
-
-impl Link {
-    fn open(server: &ConnectionInfo, deadline: Deadline) -> Result<Box<Self>, Failure> {
-        let client = redis::Client::open(server.clone()).map_err(|error| failure::of(&error))?;
-        let connected = client.get_connection_with_timeout(deadline.left()?);
-        let connection = connected.map_err(|error| failure::of(&error))?;
-        let server = server.clone();
-        let mut link = Self { connection, server, is_guest: false, is_hurried: true, used: deadline.begun };
-        link.hurry(deadline)?;
-        let info: String =
-            memory::command().query(&mut link.connection).map_err(|error| failure::of(&error))?;
-        memory::check(&info).map_err(|error| Failure { error, is_broken: true })?;
-        Ok(Box::new(link))
-    }
-
-    fn set_timeout(&self, timeout: Duration) -> redis::RedisResult<()> {
-        self.connection.set_read_timeout(Some(timeout))?;
-        self.connection.set_write_timeout(Some(timeout))
-    }
-
-    /// What comes next has to be done in what is left of the call.
-    fn hurry(&mut self, deadline: Deadline) -> Result<(), Failure> {
-        self.is_hurried = true;
-        self.set_timeout(deadline.left()?).map_err(|error| failure::of(&error))
-    }
-
-    fn send(&mut self, request: &Request) -> redis::RedisResult<Value> {
-        if self.is_guest {
-            redis::cmd("ASKING").exec(&mut self.connection)?;
-        }
-        self.connection.req_packed_command(request.as_bytes()).and_then(Value::extract_error)
-    }
-}
-
 impl Connections {
     /// None yet.
     pub(crate) fn new(options: &RedisOptions) -> Result<Self, StoreError> {
-        Ok(Self { servers: options.servers()?, timeout: options.timeout(), pool: Mutex::default() })
+        let (servers, access) = (options.servers()?, options.access()?);
+        Ok(Self { servers, access, timeout: options.timeout(), pool: Mutex::default() })
     }
 
     /// Makes a connection, to see whether that can be done.
@@ -120,10 +61,9 @@ impl Connections {
         let candidates = self.servers.candidates(last.as_ref());
         let mut failure = failure::timed_out();
         for (index, server) in candidates.iter().enumerate() {
-            // One that is silent must leave time for those behind it.
-            let waiting = u32::try_from(candidates.len().saturating_sub(index)).unwrap_or(u32::MAX);
-            let timeout = deadline.left()?.checked_div(waiting).unwrap_or_default();
-            match Link::open(server, Deadline::new(timeout)) {
+            let waiting = candidates.len().saturating_sub(index);
+            let within = deadline.share(waiting).map_err(|_| failure::timed_out())?;
+            match Link::open(server, &self.access, within) {
                 Ok(link) => return Ok(link),
                 Err(error) => failure = error,
             }
@@ -143,13 +83,9 @@ impl Connections {
         Some(link)
     }
 
-    fn keep(&self, mut link: Box<Link>) {
-        if link.is_guest || (link.is_hurried && link.set_timeout(self.timeout).is_err()) {
-            return;
-        }
-        link.is_hurried = false;
+    fn keep(&self, link: Box<Link>) {
         let mut pool = self.pool();
-        if pool.idle.len() < IDLE {
+        if !link.is_guest && pool.idle.len() < IDLE {
             pool.idle.push(link);
         }
     }
@@ -165,41 +101,52 @@ impl Connections {
             Some(link) => link,
             None => self.connect(deadline)?,
         };
-        link.used = deadline.begun;
-        for _ in 0..SENDS {
-            if link.is_hurried {
-                link.hurry(deadline)?;
+        match self.exchange(&mut link, request, deadline) {
+            Ok(reply) => {
+                self.keep(link);
+                Ok(reply)
             }
-            let error = match link.send(request) {
-                Ok(reply) => {
-                    self.keep(link);
-                    return Ok(reply);
+            Err(failure) => {
+                match failure.after {
+                    After::Keep => self.keep(link),
+                    After::Reopen => {}
+                    After::ReopenAll => self.forget(None),
                 }
+                Err(failure)
+            }
+        }
+    }
+
+    /// Asks over a connection, and over others where the server that it leads to says so: `link` is the last one then.
+    fn exchange(
+        &self,
+        link: &mut Box<Link>,
+        request: &Request,
+        deadline: Deadline,
+    ) -> Result<Value, Failure> {
+        for _ in 0..SENDS {
+            link.begin(&self.access, deadline)?;
+            let error = match link.send(request) {
+                Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
             match failure::next(&error) {
                 Next::Load => {
-                    link.hurry(deadline)?;
-                    request.script.load().exec(&mut link.connection).map_err(|error| failure::of(&error))?;
+                    link.query(&request.script.load()).map_err(|error| failure::of(&error))?;
                 }
                 Next::Follow(node) => {
                     let server = at_node(&link.server, &node);
                     if !node.asking {
                         self.forget(Some(server.clone()));
-                    } else {
-                        self.keep(link);
                     }
-                    link = Link::open(&server, deadline)?;
-                    link.is_guest = node.asking;
-                }
-                Next::Fail(failure) => {
-                    if failure.is_broken {
-                        self.forget(None);
-                    } else {
-                        self.keep(link);
+                    let mut next = Link::open(&server, &self.access, deadline)?;
+                    next.is_guest = node.asking;
+                    let left = std::mem::replace(link, next);
+                    if node.asking {
+                        self.keep(left);
                     }
-                    return Err(failure);
                 }
+                Next::Fail(failure) => return Err(failure),
             }
         }
         Err(failure::astray())

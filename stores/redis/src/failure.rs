@@ -34,20 +34,31 @@ pub(crate) struct Node {
     pub(crate) asking: bool,
 }
 
-/// An error, and whether the connection has to be given up with it.
+/// An error, and what becomes of the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) error: StoreError,
-    pub(crate) is_broken: bool,
+    pub(crate) after: After,
+}
+
+/// What becomes of a connection on which a command failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    /// It is used again.
+    Keep,
+    /// It is given up, so that the server is examined before the next call.
+    Reopen,
+    /// What broke it has likely broken all others.
+    ReopenAll,
 }
 
 impl Failure {
-    fn transient(message: &'static str, is_broken: bool) -> Self {
-        Self { error: StoreError::transient(message), is_broken }
+    fn transient(message: &'static str, after: After) -> Self {
+        Self { error: StoreError::transient(message), after }
     }
 
-    fn permanent(message: &'static str) -> Self {
-        Self { error: StoreError::permanent(message), is_broken: false }
+    fn permanent(message: &'static str, after: After) -> Self {
+        Self { error: StoreError::permanent(message), after }
     }
 }
 
@@ -83,33 +94,39 @@ pub(crate) fn of(error: &RedisError) -> Failure {
         ErrorKind::Server(ServerErrorKind::ResponseError)
             if error.detail().is_some_and(|detail| detail.starts_with("max number of clients")) =>
         {
-            Failure::transient("the Redis server has too many clients: raise `maxclients`", true)
+            Failure::transient("the Redis server has too many clients: raise `maxclients`", After::ReopenAll)
         }
         ErrorKind::Server(kind) => of_server(kind),
         ErrorKind::Extension => match error.code() {
-            Some("OOM") => Failure::transient("the Redis server is out of memory: raise `maxmemory`", false),
-            Some("MISCONF") => {
-                Failure::transient("the Redis server refuses writes because it cannot save to disk", false)
+            Some("OOM") => {
+                Failure::transient("the Redis server is out of memory: raise `maxmemory`", After::Keep)
             }
-            Some("NOREPLICAS") => {
-                Failure::transient("the Redis server refuses writes because it has too few replicas", false)
-            }
+            Some("MISCONF") => Failure::transient(
+                "the Redis server refuses writes because it cannot save to disk",
+                After::Keep,
+            ),
+            Some("NOREPLICAS") => Failure::transient(
+                "the Redis server refuses writes because it has too few replicas",
+                After::Keep,
+            ),
             Some("BUSY") => {
-                Failure::transient("the Redis server is busy with a script of somebody else's", false)
+                Failure::transient("the Redis server is busy with a script of somebody else's", After::Keep)
             }
             Some("NOAUTH" | "WRONGPASS") => unauthorized(),
             Some("WRONGTYPE") => foreign(),
             _ => Failure::permanent(
                 "the Redis server refused the command with an error of a kind that is not known",
+                After::Keep,
             ),
         },
         ErrorKind::InvalidClientConfig => Failure::permanent(
             "the Redis connection is not configured right: check the URL and the certificates",
+            After::Reopen,
         ),
         // What cannot be read leaves the connection in an unknown state.
         _ => Failure {
             error: StoreError::transient("the Redis server gave a reply that cannot be read"),
-            is_broken: true,
+            after: After::ReopenAll,
         },
     }
 }
@@ -117,24 +134,26 @@ pub(crate) fn of(error: &RedisError) -> Failure {
 fn of_server(kind: ServerErrorKind) -> Failure {
     match kind {
         ServerErrorKind::BusyLoading => {
-            Failure::transient("the Redis server is still loading its data", false)
+            Failure::transient("the Redis server is still loading its data", After::Keep)
         }
         ServerErrorKind::TryAgain => {
-            Failure::transient("the Redis cluster is moving the counters to another node", false)
+            Failure::transient("the Redis cluster is moving the counters to another node", After::Keep)
         }
         // The connection leads to the wrong node.
         ServerErrorKind::ReadOnly => Failure::transient(
             "the Redis server is a replica, or became one: name the master in the URL",
-            true,
+            After::ReopenAll,
         ),
         ServerErrorKind::ClusterDown
         | ServerErrorKind::MasterDown
         | ServerErrorKind::Moved
-        | ServerErrorKind::Ask => {
-            Failure::transient("the Redis cluster has no node for the counters at the moment", true)
-        }
+        | ServerErrorKind::Ask => Failure::transient(
+            "the Redis cluster has no node for the counters at the moment",
+            After::ReopenAll,
+        ),
         ServerErrorKind::NoPerm => Failure::permanent(
             "the Redis user may not run the commands, or use the keys, that counters need: see the README of callgate-redis for its permissions",
+            After::Reopen,
         ),
         _ => foreign(),
     }
@@ -143,13 +162,24 @@ fn of_server(kind: ServerErrorKind) -> Failure {
 fn unauthorized() -> Failure {
     Failure::permanent(
         "the Redis server does not accept the user or the password, or wants one: check the URL",
+        After::Reopen,
     )
 }
 
 fn foreign() -> Failure {
     Failure::permanent(
         "a script failed on the Redis server: its version is too old, or something else writes to the keys of this namespace",
+        After::Reopen,
     )
+}
+
+/// The error of a command that says who calls. A server that knows no password for this user says so without a code of its own.
+pub(crate) fn of_auth(error: &RedisError) -> Failure {
+    let failure = of(error);
+    if error.kind() == ErrorKind::Server(ServerErrorKind::ResponseError) && failure.after == After::Reopen {
+        return unauthorized();
+    }
+    failure
 }
 
 fn of_io(error: &RedisError) -> Failure {
@@ -166,17 +196,17 @@ fn of_io(error: &RedisError) -> Failure {
         }
         _ => "the connection to the Redis server failed or was lost",
     };
-    Failure::transient(message, true)
+    Failure::transient(message, After::ReopenAll)
 }
 
 /// No reply within the time-out.
 pub(crate) fn timed_out() -> Failure {
-    Failure::transient("the Redis server did not answer in time", true)
+    Failure::transient("the Redis server did not answer in time", After::ReopenAll)
 }
 
 /// A server that forgets its scripts as soon as it has loaded them, or nodes that point at each other.
 pub(crate) fn astray() -> Failure {
-    Failure::transient("the Redis server, or its cluster, changed too often for one call", true)
+    Failure::transient("the Redis server, or its cluster, changed too often for one call", After::ReopenAll)
 }
 
 #[cfg(test)]

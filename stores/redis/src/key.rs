@@ -58,6 +58,19 @@ impl Keys {
         push_bulk(to, &[self.prefix.as_bytes(), b"d"]);
     }
 
+    /// How many kinds of keys there are.
+    pub(crate) const KINDS: usize = 4;
+
+    /// One key of each kind: a fixed window, a sliding one, an approval, the declarations. Only the last one may ever be there:
+    /// no id is all zeros, and no approval's is empty.
+    pub(crate) fn push_unused(&self, to: &mut Vec<u8>) {
+        let (prefix, id) = (self.prefix.as_bytes(), &[b'0'; ID_DIGITS][..]);
+        push_bulk(to, &[prefix, b"f:", id, b":0:"]);
+        push_bulk(to, &[prefix, b"s:", id, b":"]);
+        self.push_approval(to, "");
+        self.push_declarations(to);
+    }
+
     /// Where a counter's key has its id, counted from 1.
     pub(crate) fn id_position(&self) -> usize {
         self.prefix.len().saturating_add(b"f:".len()).saturating_add(1)

@@ -15,16 +15,22 @@ mod declaration;
 mod failure;
 mod inspect;
 mod key;
+mod link;
 mod memory;
 #[cfg(feature = "async")]
 mod nonblocking;
 mod numbers;
 mod options;
+mod permissions;
 mod protocol;
 mod reply;
 mod request;
 mod script;
 mod store;
+mod stream;
+#[cfg(feature = "tls")]
+mod tls;
+mod trust;
 mod wire;
 
 #[cfg(feature = "async")]

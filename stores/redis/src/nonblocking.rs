@@ -3,7 +3,7 @@
 //! In: a command. Out: its reply. Needs a tokio runtime with time and I/O. Must not send a command again that may have been
 //! acted upon.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use callgate::{AsyncTransport, StoreError, StoreFuture};
 use redis::aio::MultiplexedConnection;
@@ -11,15 +11,17 @@ use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionInfo, Value};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::failure::{self, Failure, Next, SENDS};
-use crate::memory;
+use crate::failure::{self, After, Failure, Next, SENDS};
+use crate::key::Keys;
 use crate::options::{RedisOptions, Servers, at_node};
 use crate::protocol::Scripts;
 use crate::request::Request;
+use crate::trust::{self, Trial};
 
 /// The connection to the server that has the counters.
 pub(crate) struct SharedConnection {
     servers: Servers,
+    keys: Keys,
     timeout: Duration,
     current: Mutex<Current>,
 }
@@ -27,6 +29,8 @@ pub(crate) struct SharedConnection {
 #[derive(Default)]
 struct Current {
     line: Option<Line>,
+    /// When its server was last found to be one that limits can rest on.
+    trusted: Option<Instant>,
     /// How many lines there were: tells a new one from the one that broke.
     count: u64,
 }
@@ -42,18 +46,29 @@ struct Line {
 }
 
 impl Line {
-    async fn open(server: &ConnectionInfo, within: Duration) -> Result<Self, Failure> {
+    async fn open(server: &ConnectionInfo, keys: &Keys, within: Duration) -> Result<Self, Failure> {
         let opened = timeout(within, async {
-            let client = Client::open(server.clone())?;
-            let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-            let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-            let info: String = memory::command().query_async(&mut connection).await?;
-            Ok((connection, info))
+            let connection = Self::connect(server).await.map_err(|error| failure::of(&error))?;
+            let mut line = Self { connection, server: server.clone(), number: 0, is_guest: false };
+            line.examine(keys).await?;
+            Ok(line)
         });
-        let (connection, info) =
-            opened.await.map_err(|_| failure::timed_out())?.map_err(|error| failure::of(&error))?;
-        memory::check(&info).map_err(|error| Failure { error, is_broken: true })?;
-        Ok(Self { connection, server: server.clone(), number: 0, is_guest: false })
+        opened.await.unwrap_or_else(|_| Err(failure::timed_out()))
+    }
+
+    async fn connect(server: &ConnectionInfo) -> redis::RedisResult<MultiplexedConnection> {
+        let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+        Client::open(server.clone())?.get_multiplexed_async_connection_with_config(&config).await
+    }
+
+    /// Sees whether limits can rest on the server.
+    async fn examine(&mut self, keys: &Keys) -> Result<(), Failure> {
+        let mut trial = Trial::new();
+        while let Some(command) = trial.next(keys) {
+            let reply = command.query_async(&mut self.connection).await;
+            trial.learn(reply)?;
+        }
+        Ok(())
     }
 
     async fn send(&mut self, command: &Cmd) -> redis::RedisResult<Value> {
@@ -67,16 +82,22 @@ impl Line {
 impl Current {
     fn set(&mut self, line: Line) -> Line {
         self.count = self.count.wrapping_add(1);
+        self.trusted = Some(Instant::now());
         let line = Line { number: self.count, ..line };
         self.line = Some(line.clone());
         line
+    }
+
+    fn is_trusted(&self) -> bool {
+        self.trusted.is_some_and(|since| since.elapsed() <= trust::TRUSTED)
     }
 }
 
 impl SharedConnection {
     /// None yet.
     pub(crate) fn new(options: &RedisOptions) -> Result<Self, StoreError> {
-        Ok(Self { servers: options.servers()?, timeout: options.timeout(), current: Mutex::default() })
+        let (servers, keys) = (options.servers()?, options.keys()?);
+        Ok(Self { servers, keys, timeout: options.timeout(), current: Mutex::default() })
     }
 
     /// Makes the connection, to see whether that can be done.
@@ -87,6 +108,14 @@ impl SharedConnection {
     /// The connection. Whoever finds none makes it, and the others wait for that.
     async fn line(&self) -> Result<Line, Failure> {
         let mut current = self.current.lock().await;
+        // What was found of the server may have changed since. A line whose server does not say so is not put back.
+        if !current.is_trusted()
+            && let Some(mut line) = current.line.take()
+        {
+            line.examine(&self.keys).await?;
+            current.trusted = Some(Instant::now());
+            current.line = Some(line);
+        }
         if let Some(line) = &current.line {
             return Ok(line.clone());
         }
@@ -95,7 +124,7 @@ impl SharedConnection {
         let share = self.timeout.checked_div(u32::try_from(candidates.len()).unwrap_or(u32::MAX));
         let mut failure = failure::timed_out();
         for server in candidates {
-            match Line::open(server, share.unwrap_or_default()).await {
+            match Line::open(server, &self.keys, share.unwrap_or_default()).await {
                 Ok(line) => return Ok(current.set(line)),
                 Err(error) => failure = error,
             }
@@ -117,7 +146,7 @@ impl SharedConnection {
                     line.send(&request.script.load()).await.map_err(|error| failure::of(&error))?;
                 }
                 Next::Follow(node) => {
-                    let opened = Line::open(&at_node(&line.server, &node), self.timeout).await?;
+                    let opened = Line::open(&at_node(&line.server, &node), &self.keys, self.timeout).await?;
                     line = if node.asking {
                         Line { is_guest: true, ..opened }
                     } else {
@@ -147,7 +176,7 @@ impl AsyncTransport<Scripts> for SharedConnection {
             let mut used = None;
             let carried = timeout(self.timeout, self.try_carry(&request, &mut used)).await;
             carried.unwrap_or_else(|_| Err(failure::timed_out())).map_err(|failure| {
-                if let Some(number) = used.filter(|_| failure.is_broken) {
+                if let Some(number) = used.filter(|_| failure.after != After::Keep) {
                     self.forget(number);
                 }
                 failure.error

@@ -4,6 +4,8 @@
 //! (trap 34).
 
 use std::fmt;
+#[cfg(feature = "tls")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use callgate::StoreError;
@@ -12,6 +14,8 @@ use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisError}
 use crate::failure;
 use crate::key::Keys;
 use crate::protocol::{Scripts, TimeSource};
+#[cfg(feature = "tls")]
+use crate::tls::Certificates;
 
 /// Where all counters lie, unless the host names another namespace.
 const NAMESPACE: &str = "callgate";
@@ -31,14 +35,6 @@ pub struct RedisOptions {
     time: TimeSource,
     #[cfg(feature = "tls")]
     certificates: Certificates,
-}
-
-#[cfg(feature = "tls")]
-#[derive(Clone, Default)]
-struct Certificates {
-    root: Option<Vec<u8>>,
-    /// Certificate and key.
-    client: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 impl RedisOptions {
@@ -120,7 +116,26 @@ impl RedisOptions {
     }
 
     pub(crate) fn scripts(&self) -> Result<Scripts, StoreError> {
-        Ok(Scripts::new(Keys::new(&self.namespace)?, self.time))
+        Ok(Scripts::new(self.keys()?, self.time))
+    }
+
+    pub(crate) fn keys(&self) -> Result<Keys, StoreError> {
+        Keys::new(&self.namespace)
+    }
+
+    pub(crate) fn access(&self) -> Result<Access, StoreError> {
+        #[cfg(feature = "tls")]
+        let tls = if self.servers.iter().any(|server| matches!(server.addr(), ConnectionAddr::TcpTls { .. }))
+        {
+            Some(self.certificates.config().map_err(|error| failure::of(&error).error)?)
+        } else {
+            None
+        };
+        Ok(Access {
+            keys: self.keys()?,
+            #[cfg(feature = "tls")]
+            tls,
+        })
     }
 
     /// The addresses, with all that is needed to connect to each.
@@ -137,19 +152,20 @@ impl RedisOptions {
     }
 }
 
-#[cfg(feature = "tls")]
-impl Certificates {
-    fn apply(&self, server: ConnectionInfo) -> Result<ConnectionInfo, RedisError> {
-        if self.root.is_none() && self.client.is_none() {
-            return Ok(server);
-        }
-        let client_tls = self.client.clone();
-        let certificates = redis::TlsCertificates {
-            client_tls: client_tls
-                .map(|(client_cert, client_key)| redis::ClientTlsConfig { client_cert, client_key }),
-            root_cert: self.root.clone(),
-        };
-        Ok(redis::Client::build_with_tls(server, certificates)?.get_connection_info().clone())
+/// What is needed to reach any of the servers, and to examine it.
+pub(crate) struct Access {
+    pub(crate) keys: Keys,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+impl Access {
+    /// What a TLS connection is made with.
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls(&self) -> Result<Arc<rustls::ClientConfig>, RedisError> {
+        // INVARIANT: there is one if any server has an address for TLS, and a node has that of the server that named it.
+        let missing = || (redis::ErrorKind::InvalidClientConfig, "an address for TLS that no URL named");
+        self.tls.clone().ok_or_else(|| RedisError::from(missing()))
     }
 }
 

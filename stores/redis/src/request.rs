@@ -12,9 +12,7 @@ use crate::declaration;
 use crate::key::{Keys, hex};
 use crate::numbers::{INEXACT, Packed};
 use crate::script::Script;
-#[cfg(feature = "async")]
-use crate::wire::parts;
-use crate::wire::{Digits, push_bulk, push_line};
+use crate::wire::{Digits, parts, push_bulk, push_line};
 
 /// Room for a call of one or two counters.
 const BYTES: usize = 512;
@@ -61,7 +59,6 @@ impl Request {
     }
 
     /// The command for the client library.
-    #[cfg(feature = "async")]
     pub(crate) fn command(&self) -> redis::Cmd {
         let mut command = redis::Cmd::with_capacity(8, self.bytes.len());
         parts(&self.bytes).for_each(|part| {
@@ -254,6 +251,17 @@ pub(crate) fn reset(
     request.push(clock(now).to_string().as_bytes());
     for edge in window(counter, at) {
         request.push(edge.to_string().as_bytes());
+    }
+    request
+}
+
+/// Tries commands, on one key of each kind.
+pub(crate) fn permissions(keys: &Keys, tried: &[(i64, &str)]) -> Request {
+    let mut request = Request::new(Script::Permissions, Keys::KINDS, tried.len().saturating_mul(2));
+    keys.push_unused(&mut request.bytes);
+    for (key, command) in tried {
+        request.push_digits(*key);
+        request.push(command.as_bytes());
     }
     request
 }

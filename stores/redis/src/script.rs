@@ -22,6 +22,8 @@ pub(crate) enum Script {
     Declared,
     /// Makes a counter hold nothing.
     Reset,
+    /// Tries which commands may be run.
+    Permissions,
 }
 
 /// A script's text. Each has what all share before it: a server knows no modules.
@@ -32,8 +34,16 @@ macro_rules! text {
 }
 
 /// What begins each command that calls a script, computed once.
-static HEADS: LazyLock<[Vec<u8>; 6]> = LazyLock::new(|| {
-    let all = [Script::Charge, Script::Decide, Script::Refund, Script::List, Script::Declared, Script::Reset];
+static HEADS: LazyLock<[Vec<u8>; 7]> = LazyLock::new(|| {
+    let all = [
+        Script::Charge,
+        Script::Decide,
+        Script::Refund,
+        Script::List,
+        Script::Declared,
+        Script::Reset,
+        Script::Permissions,
+    ];
     all.map(|script| {
         let mut head = Vec::new();
         push_bulk(&mut head, &[b"EVALSHA"]);
@@ -52,12 +62,13 @@ impl Script {
             Self::List => text!("amount", "counter", "list"),
             Self::Declared => text!("amount", "counter", "declared"),
             Self::Reset => text!("amount", "counter", "reset"),
+            Self::Permissions => text!("permissions"),
         }
     }
 
     /// The first two parts of each command that calls it, as they go over the wire: its digest is how a server knows it.
     pub(crate) fn head(self) -> &'static [u8] {
-        let [charge, decide, refund, list, declared, reset] = &*HEADS;
+        let [charge, decide, refund, list, declared, reset, permissions] = &*HEADS;
         match self {
             Self::Charge => charge,
             Self::Decide => decide,
@@ -65,6 +76,7 @@ impl Script {
             Self::List => list,
             Self::Declared => declared,
             Self::Reset => reset,
+            Self::Permissions => permissions,
         }
     }
 

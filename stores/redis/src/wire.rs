@@ -63,7 +63,6 @@ pub(crate) fn push_bulk(bytes: &mut Vec<u8>, pieces: &[&[u8]]) {
 }
 
 /// The parts of a command that was written here.
-#[cfg(feature = "async")]
 pub(crate) fn parts(command: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = after_line(command).map_or(command, |(_, rest)| rest);
     std::iter::from_fn(move || {
@@ -75,7 +74,6 @@ pub(crate) fn parts(command: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// What a line announces, and what comes after it.
-#[cfg(feature = "async")]
 fn after_line(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let end = bytes.iter().position(|byte| *byte == b'\r')?;
     let count = std::str::from_utf8(bytes.get(1..end)?).ok()?.parse().ok()?;
@@ -98,7 +96,6 @@ mod tests {
         assert_eq!(bytes, format!("*{}\r\n", usize::MAX).into_bytes());
     }
 
-    #[cfg(feature = "async")]
     #[test]
     fn the_parts_are_found_again() {
         let (all, mut bytes) = ([&b"EVALSHA"[..], b"", b"\r\n$3\r\n", b"0"], Vec::new());

@@ -124,6 +124,31 @@ fn faults_deny_in_time_and_service_resumes() {
     });
 }
 
+/// What a server is examined for, and that it is examined again, is the same for either store.
+#[test]
+fn a_server_that_will_not_do_is_noticed() {
+    let server = Server::with(&["--save", "", "--maxmemory", "100mb", "--maxmemory-policy", "noeviction"]);
+    let (engine, runtime) = (engine(), runtime());
+    let user = format!("{} -hset", crate::readme::permissions());
+    assert_eq!(server.ask(&user.split_whitespace().collect::<Vec<_>>()), "OK");
+    let url = format!("redis://callgate:secret@127.0.0.1:{}", server.port());
+    let weak = RedisOptions::from_url(&url).unwrap().with_namespace("prod");
+    let store = AsyncRedisStore::lazy(&server.options().with_timeout(TIMEOUT)).unwrap();
+    runtime.block_on(async {
+        let error = AsyncRedisStore::open(&weak).await.unwrap_err();
+        assert!(!error.is_transient() && error.to_string().contains("(HSET)"), "{error}");
+        assert_eq!(call(&engine, &store).await, Code::Allowed);
+        server.ask(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+        let patience = Instant::now();
+        while call(&engine, &store).await != Code::StoreUnavailable {
+            assert!(patience.elapsed() < Duration::from_secs(25), "it goes on charging");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        server.ask(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+        assert_ne!(call(&engine, &store).await, Code::StoreUnavailable);
+    });
+}
+
 /// One thread has a hundred calls under way at once, and exactly as many pass as may.
 #[test]
 fn one_thread_waits_for_many_calls() {

@@ -1,6 +1,7 @@
 //! What a network and a server can do: every call has its decision in time, and service resumes by itself.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use callgate::{Batch, Code, Store as _, StoreError, Timestamp};
 use callgate_redis::{RedisOptions, RedisStore};
@@ -57,6 +58,43 @@ fn a_reply_that_is_cut_off_denies_and_is_not_asked_for_again() {
     }
     // 11 that passed and 9 whose replies were lost: each was charged once.
     assert_eq!(server.counted(), "20");
+}
+
+/// A time-out is for the whole call, not for each read: on a connection that is there, and on one that has to be made.
+#[test]
+fn a_server_that_answers_byte_by_byte_denies_within_the_timeout() {
+    let server = Server::start();
+    let proxy = Proxy::to(server.port());
+    let options = RedisOptions::from_url(&proxy.url()).unwrap();
+    let warm = engine(store(&options), 1_000);
+    assert_eq!([call(&warm), call(&warm)], [Code::Allowed; 2]);
+    let pace = TIMEOUT * 3 / 4;
+    proxy.drip(pace);
+    // The first one has a connection, the second one makes one: by then, the first is given up.
+    for engine in [&warm, &warm, &engine(store(&options), 1_000)] {
+        assert_eq!(call(engine), Code::StoreUnavailable);
+    }
+    proxy.pass();
+    assert_eq!(recovers(&warm), Code::Allowed);
+}
+
+/// A server that takes no more connections does not keep who asks for one over its socket's path.
+#[test]
+fn a_socket_that_takes_no_connections_denies_within_the_timeout() {
+    let server = Server::start();
+    let path = server.directory().join("deaf");
+    let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let connect = || {
+        let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        socket.connect(&socket2::SockAddr::unix(&path).unwrap()).map(|()| socket)
+    };
+    let mut waiting = Vec::new();
+    while let Ok(socket) = connect() {
+        waiting.push(socket);
+    }
+    let options = RedisOptions::from_url(&format!("unix://{}", path.display())).unwrap();
+    assert_eq!(call(&engine(store(&options), 9)), Code::StoreUnavailable);
 }
 
 /// A release whose reply was lost has happened, and happens once.
@@ -168,9 +206,75 @@ fn the_documented_permissions_are_enough() {
     callgate::Inspect::each(&*ours, Timestamp::MIN, &mut |counter| held.push(counter)).unwrap();
     assert_eq!(held.len(), 1);
     assert!(callgate::Inspect::reset(&*ours, held[0].counter.id(), &held[0].scope, Timestamp::MIN).unwrap());
-    let elsewhere = RedisStore::open(&options.clone().with_namespace("other")).unwrap();
-    let error = elsewhere.reserve(&approved, Timestamp::MIN).unwrap_err();
-    assert!(!error.is_transient(), "{error}");
+    let error = refused(&options.with_namespace("other"));
+    assert!(!error.is_transient() && error.to_string().contains("README"), "{error}");
+}
+
+/// A script stops at a command that it may not run, and what it did before stays: so no call may begin it.
+#[test]
+fn a_missing_permission_is_found_before_anything_is_charged() {
+    let server = Server::start();
+    let all = crate::readme::permissions();
+    let options =
+        RedisOptions::from_url(&format!("redis://callgate:secret@127.0.0.1:{}", server.port())).unwrap();
+    let options = options.with_namespace("prod");
+    let set_user = |permissions: &str| {
+        assert_eq!(server.ask(&permissions.split_whitespace().collect::<Vec<_>>()), "OK");
+    };
+    let needed = all.split_whitespace().filter_map(|word| word.strip_prefix('+'));
+    // What only lists and resets, and what only a cluster is asked.
+    for command in needed.filter(|command| !["type", "scan", "asking"].contains(command)) {
+        set_user(&format!("{all} -{command}"));
+        let error = refused(&options);
+        assert!(!error.is_transient() && error.to_string().contains("README"), "{command}: {error}");
+        if !["evalsha", "script|load", "info"].contains(&command) {
+            assert!(error.to_string().contains(&format!("({})", command.to_uppercase())), "{error}");
+        }
+    }
+    // A part of the namespace is not enough, either.
+    set_user(&all.replace("~{prod}:*", "resetkeys ~{prod}:2:[adf]*"));
+    assert!(refused(&options).to_string().contains("README"));
+    set_user(&format!("{all} -type -scan resetkeys ~{{prod}}:2:*"));
+    assert!(RedisStore::open(&options).is_ok());
+    assert_eq!(server.ask(&["DBSIZE"]), "0");
+}
+
+/// A permission that is withdrawn while calls are made denies them from the first one that meets it on.
+#[test]
+fn a_permission_that_is_withdrawn_denies() {
+    let server = Server::start();
+    let all = crate::readme::permissions();
+    assert_eq!(server.ask(&all.split_whitespace().collect::<Vec<_>>()), "OK");
+    let url = format!("redis://callgate:secret@127.0.0.1:{}", server.port());
+    let options = RedisOptions::from_url(&url).unwrap().with_namespace("prod");
+    let engine = engine(store(&options), 9);
+    assert_eq!([call(&engine), call(&engine)], [Code::Allowed; 2]);
+    server.ask(&["ACL", "SETUSER", "callgate", "-incrby", "-set"]);
+    assert_eq!([call(&engine), call(&engine)], [Code::StoreUnavailable; 2]);
+    server.ask(&["ACL", "SETUSER", "callgate", "+incrby", "+set"]);
+    assert_eq!(call(&engine), Code::Allowed);
+    let keys = server.ask(&["KEYS", "*:f:*"]);
+    assert_eq!(server.ask(&["GET", &keys]), "3000000");
+}
+
+/// Trap 28, for connections that are there already.
+#[test]
+fn a_server_that_is_made_to_evict_is_noticed_by_busy_connections() {
+    let server = Server::with(&["--save", "", "--maxmemory", "100mb", "--maxmemory-policy", "noeviction"]);
+    let engine = engine(store(&server.options()), 1_000_000);
+    let denied = || {
+        let patience = Instant::now();
+        while call(&engine) != Code::StoreUnavailable {
+            assert!(patience.elapsed() < Duration::from_secs(25), "it goes on charging");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    assert_eq!(call(&engine), Code::Allowed);
+    server.ask(&["CONFIG", "SET", "maxmemory-policy", "volatile-ttl"]);
+    denied();
+    assert_eq!(call(&engine), Code::StoreUnavailable);
+    server.ask(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+    assert_eq!(call(&engine), Code::Allowed);
 }
 
 #[test]

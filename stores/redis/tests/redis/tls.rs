@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use callgate::Code;
 use callgate_redis::{RedisOptions, RedisStore};
 
-use crate::calls::{call, engine, store};
+use crate::calls::{TIMEOUT, call, engine, store};
+use crate::proxy::Proxy;
 use crate::server::{Server, free_port};
 
 /// Makes a certificate for `localhost` that signs itself: `name.crt` and `name.key`.
@@ -51,6 +52,18 @@ fn a_server_is_believed_by_its_certificate_and_believes_the_client_by_its_own() 
     let trusting = options.clone().with_root_certificates(read("server.crt"));
     let whole = trusting.clone().with_client_certificate(read("client.crt"), read("client.key"));
     assert_eq!(call(&engine(store(&whole), 1)), Code::Allowed);
+
+    // The handshake has the time that the call has.
+    let proxy = Proxy::to(port);
+    let slow =
+        RedisOptions::from_url(&proxy.url().replace("redis://127.0.0.1", "rediss://localhost")).unwrap();
+    let slow = slow
+        .with_root_certificates(read("server.crt"))
+        .with_client_certificate(read("client.crt"), read("client.key"));
+    let through = engine(store(&slow), 9);
+    assert_eq!(call(&through), Code::Allowed);
+    proxy.drip(TIMEOUT * 3 / 4);
+    assert_eq!([call(&through), call(&through)], [Code::StoreUnavailable; 2]);
 
     for (wrong, why) in [
         (options.clone(), "nobody vouches for the server"),

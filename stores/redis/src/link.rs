@@ -1,0 +1,122 @@
+//! One connection to a server, for one thread at a time.
+//!
+//! In: an address, commands, a deadline for all that has to be done. Out: replies. Must not wait longer than the deadline,
+//! connecting and every check included.
+
+use std::io::Write as _;
+use std::time::Instant;
+
+use redis::{Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, Parser, RedisError, RedisResult, Value};
+
+use crate::failure::{self, Failure};
+use crate::options::Access;
+use crate::request::Request;
+use crate::stream::{Deadline, Stream, Timed};
+use crate::trust::{self, Trial};
+
+/// A connection, and where it leads.
+pub(crate) struct Link {
+    stream: Stream,
+    parser: Parser,
+    pub(crate) server: ConnectionInfo,
+    /// Made for one call only, whose keys are on their way to that node.
+    pub(crate) is_guest: bool,
+    /// When it was used last.
+    pub(crate) used: Instant,
+    /// When the server was last found to be one that limits can rest on.
+    trusted: Instant,
+}
+
+impl Link {
+    /// Connects, and sees whether limits can rest on the server.
+    pub(crate) fn open(
+        server: &ConnectionInfo,
+        access: &Access,
+        deadline: Deadline,
+    ) -> Result<Box<Self>, Failure> {
+        let stream = connect(server.addr(), access, deadline).map_err(|error| failure::of(&error))?;
+        let (server, parser, now) = (server.clone(), Parser::new(), deadline.begun);
+        let mut link = Self { stream, parser, server, is_guest: false, used: now, trusted: now };
+        link.introduce()?;
+        link.examine(access, now)?;
+        Ok(Box::new(link))
+    }
+
+    /// Says who calls, and chooses the database.
+    fn introduce(&mut self) -> Result<(), Failure> {
+        let settings = self.server.redis_settings().clone();
+        if let Some(password) = settings.password() {
+            let mut auth = redis::cmd("AUTH");
+            auth.arg(settings.username()).arg(password);
+            self.query(&auth).map_err(|error| failure::of_auth(&error))?;
+        }
+        if settings.db() != 0 {
+            let mut select = redis::cmd("SELECT");
+            self.query(select.arg(settings.db())).map_err(|error| failure::of(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Sees whether limits can rest on the server.
+    fn examine(&mut self, access: &Access, now: Instant) -> Result<(), Failure> {
+        let mut trial = Trial::new();
+        while let Some(command) = trial.next(&access.keys) {
+            let reply = self.query(&command);
+            trial.learn(reply)?;
+        }
+        self.trusted = now;
+        Ok(())
+    }
+
+    /// Takes the connection for a call. What was found of the server may have changed since.
+    pub(crate) fn begin(&mut self, access: &Access, deadline: Deadline) -> Result<(), Failure> {
+        self.used = deadline.begun;
+        self.stream.set_deadline(deadline);
+        if deadline.begun.saturating_duration_since(self.trusted) > trust::TRUSTED {
+            self.examine(access, deadline.begun)?;
+        }
+        Ok(())
+    }
+
+    /// Asks one question.
+    pub(crate) fn send(&mut self, request: &Request) -> RedisResult<Value> {
+        if self.is_guest {
+            self.query(&redis::cmd("ASKING"))?;
+        }
+        self.ask(request.as_bytes())
+    }
+
+    /// Runs a command of the client library's.
+    pub(crate) fn query(&mut self, command: &Cmd) -> RedisResult<Value> {
+        self.ask(&command.get_packed_command())
+    }
+
+    fn ask(&mut self, command: &[u8]) -> RedisResult<Value> {
+        self.stream.write_all(command)?;
+        self.stream.flush()?;
+        self.parser.parse_value(&mut self.stream).and_then(Value::extract_error)
+    }
+}
+
+fn connect(address: &ConnectionAddr, access: &Access, deadline: Deadline) -> RedisResult<Stream> {
+    #[cfg(not(feature = "tls"))]
+    let _ = access;
+    Ok(match address {
+        ConnectionAddr::Tcp(host, port) => Stream::Plain(Timed::tcp(host, *port, deadline)?),
+        ConnectionAddr::Unix(path) => Stream::Plain(Timed::unix(path, deadline)?),
+        #[cfg(feature = "tls")]
+        ConnectionAddr::TcpTls { host, port, insecure: false, .. } => {
+            let name =
+                rustls::pki_types::ServerName::try_from(host.as_str()).map_err(std::io::Error::other)?;
+            let session = rustls::ClientConnection::new(access.tls()?, name.to_owned());
+            let session =
+                session.map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))?;
+            let socket = Timed::tcp(host, *port, deadline)?;
+            Stream::Tls(Box::new(rustls::StreamOwned::new(session, socket)))
+        }
+        _ => {
+            let error = (ErrorKind::InvalidClientConfig, "an address of a kind that is not supported");
+            return Err(RedisError::from(error));
+        }
+    })
+}
