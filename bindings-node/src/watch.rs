@@ -23,7 +23,8 @@ pub(crate) fn watch(
 ) -> napi::Result<PolicyWatcher> {
     let call =
         changed.build_threadsafe_function::<Loaded>().callee_handled::<false>().weak::<true>().build()?;
-    let mut options = WatchOptions::new().with_known(engine.policy());
+    let in_force = engine.clone();
+    let mut options = WatchOptions::new().with_in_force(move || in_force.policy());
     if let Some(interval) = interval {
         options = options.with_interval(interval);
     }

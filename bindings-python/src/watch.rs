@@ -67,7 +67,8 @@ impl Plan {
     }
 
     fn watcher(&self, engine: &Arc<Replaceable>) -> PyResult<PolicyWatcher> {
-        let mut options = WatchOptions::new().with_known(engine.core().policy());
+        let in_force = engine.clone();
+        let mut options = WatchOptions::new().with_in_force(move || in_force.core().policy());
         if let Some(interval) = self.interval {
             options = options.with_interval(interval);
         }

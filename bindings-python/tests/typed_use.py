@@ -24,8 +24,8 @@ for counter in decision.counters:
     assert_type(counter.used, Decimal)
 assert_type(engine.filter_tools(["a", "b"]), list[str])
 assert_type(engine.filter_tools([(1, "a")], name=lambda tool: tool[1]), list[tuple[int, str]])
-callgate.Engine(callgate.Policy.from_str(""), fail_open="yes")  # type: ignore[arg-type]
-callgate.Engine(callgate.Policy.from_str(""), clock=lambda: "noon")  # type: ignore[arg-type]
+callgate.Engine(callgate.Policy.from_str("default: deny"), fail_open="yes")  # type: ignore[arg-type]
+callgate.Engine(callgate.Policy.from_str("default: deny"), clock=lambda: "noon")  # type: ignore[arg-type]
 engine.evaluate(7)  # type: ignore[arg-type]
 
 
@@ -34,7 +34,7 @@ async def use() -> None:
 
 
 try:
-    callgate.Policy.from_str("")
+    callgate.Policy.from_str("default: deny")
 except callgate.PolicyError as error:
     assert_type(error.diagnostics, tuple[callgate.Diagnostic, ...])
     assert_type(error.span, tuple[int, int])

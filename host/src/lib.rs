@@ -25,6 +25,7 @@ mod carry;
 mod open;
 mod policy_file;
 mod watch;
+mod watched;
 
 #[cfg(feature = "async")]
 pub use carry::carry;

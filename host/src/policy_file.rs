@@ -150,8 +150,19 @@ impl PolicyFile {
     /// # Errors
     /// [`InvalidPolicy`] with everything that is wrong in the text.
     pub fn compile(&self) -> Result<Policy, InvalidPolicy> {
-        Policy::from_text(&self.text, self.format())
-            .map_err(|error| InvalidPolicy { path: self.path.clone(), error })
+        Policy::from_text(&self.text, self.format()).map_err(|error| self.invalid(error))
+    }
+
+    /// The policy, if it may replace the one in force: for a file that is read again (spec 1.8).
+    ///
+    /// # Errors
+    /// [`InvalidPolicy`] as for [`PolicyFile::compile`], or with marks of half a file.
+    pub fn compile_to_replace(&self, in_force: &Policy) -> Result<Policy, InvalidPolicy> {
+        self.compile()?.replacing(in_force).map_err(|error| self.invalid(error))
+    }
+
+    fn invalid(&self, error: PolicyError) -> InvalidPolicy {
+        InvalidPolicy { path: self.path.clone(), error }
     }
 }
 

@@ -15,9 +15,12 @@ const RULE_FIELDS: [&str; 9] =
 const ITEM_FIELDS: [&str; 4] = ["name", "conditions", "on_deny", "reason"];
 const ACTIONS: [&str; 4] = ["evaluate", "allow", "deny", "require_approval"];
 
-pub(super) fn read_tools<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, document: &mut Document) {
+pub(super) fn read_tools<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>, document: &mut Document) {
+    let node = field.value();
     let members = match node.content() {
-        Content::Null => return,
+        Content::Null => {
+            return reader.null("null_entry", field.key.span(), "`tools` is null, and names no tool");
+        }
         Content::Mapping(members) => members,
         _ => return reader.mismatch(node, "a mapping of tool names to entries"),
     };
@@ -39,7 +42,10 @@ pub(super) fn read_entry<'n>(
 ) {
     let mut steps = Vec::new();
     let members = match node.content() {
-        Content::Null => None,
+        Content::Null => {
+            reader.null("null_entry", span, "the entry is null, and checks nothing");
+            None
+        }
         Content::Mapping(members) => Some(members),
         _ => {
             return reader
@@ -54,10 +60,10 @@ pub(super) fn read_entry<'n>(
             continue;
         };
         // Only `rules` may be null: elsewhere an empty list would silently drop what the author meant to require.
-        if known == 0 && value.is_null() {
-            continue;
-        }
         reader.within(key.text(), |reader| {
+            if known == 0 && value.is_null() {
+                return reader.null("null_rules", key.span(), "`rules` is null, and checks nothing");
+            }
             let Some(items) = reader.list(value, "a list") else { return };
             if steps.is_empty() {
                 steps.reserve_exact(items.len());
@@ -148,10 +154,11 @@ fn read_conditions<'n>(
     checks: &mut Checks,
 ) -> Option<usize> {
     let Some(field) = field else { return Some(0) };
-    if field.value().is_null() {
-        return Some(0);
-    }
     reader.within("conditions", |reader| {
+        if field.value().is_null() {
+            reader.null("null_rules", field.key.span(), "`conditions` is null, and has no condition");
+            return Some(0);
+        }
         let items = reader.list(field.value(), "a list of conditions")?;
         let count = items.len();
         checks.clauses.reserve_exact(count);

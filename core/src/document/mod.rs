@@ -143,6 +143,11 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
         },
     };
     let [version, description, default, hide, all_tools, tools] = members;
+    let mut sources = [hide, all_tools, tools].into_iter().flatten();
+    // A field that is misspelt is what was meant to decide something, and said already.
+    let decides_nothing = default.is_none()
+        && sources.all(|field| field.value().is_empty())
+        && !reader.diagnostics.has_errors();
 
     match version {
         None => reader.warning("missing_version", whole, "`version` is missing", "write `version: \"1\"`"),
@@ -161,6 +166,14 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
     }
     let _ = reader.text(description);
     match default {
+        // INVARIANT: nothing else keeps a file that is written in place, and begins with nothing, from allowing everything
+        // (trap 41).
+        None if decides_nothing => reader.error(
+            "empty_policy",
+            whole,
+            "the policy decides nothing: it has no `default`, and nothing in `tools`, `all_tools` or `hide`",
+            "write `default: deny`, or `default: allow` if every call is to be allowed",
+        ),
         None => reader.warning(
             "missing_default",
             whole,
@@ -181,10 +194,10 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
         }),
     }
     if let Some(field) = hide {
-        reader.within("hide", |reader| names::read_hide(reader, field.value(), &mut document));
+        reader.within("hide", |reader| names::read_hide(reader, field, &mut document));
     }
     if let Some(field) = tools {
-        reader.within("tools", |reader| entry::read_tools(reader, field.value(), &mut document));
+        reader.within("tools", |reader| entry::read_tools(reader, field, &mut document));
     }
     if let Some(field) = all_tools {
         reader.within("all_tools", |reader| {

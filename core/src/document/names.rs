@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::Document;
 use super::entry::presentation;
-use super::reader::{Reader, push_segment, shown};
+use super::reader::{Field, Reader, push_segment, shown};
 use crate::ceilings::NAME_BYTES;
 use crate::diagnostic::Span;
 use crate::glob::Glob;
@@ -37,9 +37,10 @@ pub(super) fn check(reader: &mut Reader<'_, '_>, name: &str, span: Span) -> bool
     true
 }
 
-pub(super) fn read_hide<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, document: &mut Document) {
+pub(super) fn read_hide<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>, document: &mut Document) {
+    let node = field.value();
     if node.is_null() {
-        return;
+        return reader.null("null_rules", field.key.span(), "`hide` is null, and hides no tool");
     }
     let Some(items) = reader.list(node, "a list of tool names and globs") else { return };
     let mut seen: HashMap<&str, u32, foldhash::fast::RandomState> = HashMap::default();

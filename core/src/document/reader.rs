@@ -132,6 +132,11 @@ impl<'n, 'l> Reader<'n, 'l> {
         self.diagnostics.warning(code, span, pointer, message, Some(help.to_owned()));
     }
 
+    /// Warns of a null that stands for nothing (spec 1.6): a document that was cut off ends in one.
+    pub(super) fn null(&mut self, code: &'static str, span: Span, message: &str) {
+        self.warning(code, span, message, "write what belongs here, or remove the field if nothing does");
+    }
+
     /// Complains that a node is not what was expected.
     pub(super) fn mismatch(&mut self, node: Node<'n>, expected: &str) {
         let found = match node.content() {

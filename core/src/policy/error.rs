@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::diagnostic::{Diagnostic, Severity};
 
-/// A policy that does not load, with every reason.
+/// A policy that does not load, or may not replace another, with every reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyError {
     diagnostics: Box<[Diagnostic]>,

@@ -4,6 +4,7 @@ mod compile;
 mod error;
 mod names;
 mod reads;
+mod reload;
 
 use std::fmt;
 use std::str::FromStr;

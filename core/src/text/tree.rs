@@ -182,6 +182,16 @@ impl<'n> Node<'n> {
         self.stored().kind() == NodeKind::Null
     }
 
+    /// Whether it is null, or a list or mapping that nothing is in.
+    pub(crate) fn is_empty(self) -> bool {
+        match self.content() {
+            Content::Null => true,
+            Content::Sequence(items) => items.len() == 0,
+            Content::Mapping(members) => members.len() == 0,
+            _ => false,
+        }
+    }
+
     /// The text of a key, or of a scalar that has one.
     #[inline]
     pub(crate) fn text(self) -> &'n str {
