@@ -21,7 +21,7 @@ const ELSEWHEN: i64 = 3;
 const UNBEGUN: i64 = 4;
 const REFUSED_SHORTLY: i64 = 5;
 
-/// How one counter stood, and the oldest live charges of a log that refused.
+/// How one counter stood, and the steps by which a log that refused goes down.
 struct Stood {
     stamp: Timestamp,
     resets_at: Timestamp,
@@ -132,9 +132,12 @@ fn held(slot: &Slot<'_>, at: Timestamp, numbers: &mut Numbers<'_>) -> Option<Sto
 fn stood(numbers: &mut Numbers<'_>) -> Option<Stood> {
     let (stamp, resets_at) = (numbers.next_time()?, numbers.next_time()?);
     let (used, is_full) = (numbers.next_micros()?, numbers.next()? != 0);
-    let mut charges = VecDeque::new();
+    let (mut charges, mut held) = (VecDeque::new(), used);
     for _ in 0..numbers.next()? {
-        charges.push_back(Charge { at: numbers.next()?, micros: numbers.next_micros()? });
+        let (at, left) = (numbers.next()?, numbers.next_micros()?);
+        // All that expires with one step counts as one charge.
+        charges.push_back(Charge { at, micros: held.checked_sub(left).filter(|micros| *micros >= 0)? });
+        held = left;
     }
     Some(Stood { stamp, resets_at, used, is_full, charges })
 }
@@ -255,7 +258,7 @@ mod tests {
     #[test]
     fn a_refused_batch_is_judged_by_what_the_script_saw() {
         let counter = counter(Algorithm::Sliding);
-        let numbers = [REFUSED, 70_000, 70_000, 129_000, 0, 5, 0, 2, 65_000, 0, 1, 66_000, 0, 1];
+        let numbers = [REFUSED, 70_000, 70_000, 129_000, 0, 5, 0, 2, 65_000, 0, 4, 66_000, 0, 3];
         let outcome = found(&batch(&counter), &reply(&numbers));
         let retry_at = Some(Timestamp::from_millis(126_000));
         assert_eq!(
@@ -281,6 +284,8 @@ mod tests {
             reply(&[&[REFUSED], &good[1..]].concat()),
             reply(&[RESERVED, 70_000, 60_000, 120_000, 0, -1, 0, 0]),
             reply(&[RESERVED, 70_000, 60_000, 120_000, 0, 0, 0, i64::MAX]),
+            // Nothing goes up by waiting.
+            reply(&[RESERVED, 70_000, 60_000, 120_000, 0, 1, 0, 1, 65_000, 0, 2]),
             Value::BulkString(vec![0; 63]),
         ] {
             assert!(told(&batch(&fixed), &wrong).is_err(), "{wrong:?}");

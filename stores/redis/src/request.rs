@@ -114,7 +114,7 @@ pub(crate) fn decide(
     ]);
     data.extend(&[count(batch.guards.len())]);
     for (index, slot) in batch.slots.iter().enumerate() {
-        push_terms(data, slot, floor(batch, index, slot), at);
+        push_terms(data, batch, index, slot, at);
     }
     push_guards(data, batch)?;
     for slot in &batch.slots {
@@ -282,7 +282,7 @@ fn charged(slot: &Slot<'_>) -> i64 {
 }
 
 /// What the script has to know of a slot, but for its names.
-fn push_terms(terms: &mut Packed, slot: &Slot<'_>, floor: i64, at: Timestamp) {
+fn push_terms(terms: &mut Packed, batch: &Batch<'_>, index: usize, slot: &Slot<'_>, at: Timestamp) {
     match slot.charge {
         Some(charge) => terms.push_micros(charge.as_micros()),
         None => terms.extend(&[-1, 0]),
@@ -290,7 +290,9 @@ fn push_terms(terms: &mut Packed, slot: &Slot<'_>, floor: i64, at: Timestamp) {
     terms.push_micros(slot.max.as_micros());
     terms.extend(&[i64::from(is_sliding(slot.counter))]);
     terms.extend(&window(slot.counter, at));
-    terms.push_micros(floor);
+    let edges = if is_sliding(slot.counter) { edges(batch, index, slot) } else { Vec::new() };
+    terms.extend(&[count(edges.len())]);
+    edges.iter().for_each(|edge| terms.push_micros(*edge));
 }
 
 /// The conditions of a batch, one after the other.
@@ -316,14 +318,17 @@ fn count(of: usize) -> i64 {
     i64::try_from(of).unwrap_or(i64::MAX)
 }
 
-/// At or below this, nothing that a bound says of the slot depends on what it holds: it is the lowest value at which a
-/// bound changes its mind. What the charge alone exceeds is never reached by waiting.
-fn floor(batch: &Batch<'_>, index: usize, slot: &Slot<'_>) -> i64 {
+/// Where a bound changes its mind about what the slot would hold, the highest first: at each of these it says something else than
+/// above it. What the charge alone exceeds is never reached by waiting.
+fn edges(batch: &Batch<'_>, index: usize, slot: &Slot<'_>) -> Vec<i64> {
     let charge = charged(slot);
     let max = slot.charge.map(|_| slot.max.as_micros());
     let tests = batch.guards.iter().flat_map(|guard| &guard.tests).filter(|test| test.slot == index);
     let edges = tests.flat_map(|test| test.ranges).flat_map(|(low, high)| [low.saturating_sub(1), *high]);
-    edges.chain(max).filter(|edge| *edge >= charge).min().unwrap_or(i64::MAX)
+    let mut edges: Vec<i64> = edges.chain(max).filter(|edge| *edge >= charge).collect();
+    edges.sort_unstable_by(|one, other| other.cmp(one));
+    edges.dedup();
+    edges
 }
 
 /// The time as the scripts are given it.
@@ -352,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn the_floor_is_where_the_lowest_bound_changes_its_mind() {
+    fn a_slot_has_an_edge_wherever_a_bound_changes_its_mind() {
         let counter = counter();
         let ranges = [(5, 7), (20, 30)];
         let guarded = |charge| {
@@ -360,10 +365,12 @@ mod tests {
                 Batch { slots: [slot(&counter, charge, 25)].into_iter().collect(), ..Batch::default() };
             let tests = [Test { slot: 0, ranges: &ranges }].into_iter().collect();
             batch.guards.push(Guard { mode: GuardMode::RequireAll, tests, order: 0 });
-            floor(&batch, 0, &batch.slots[0])
+            edges(&batch, 0, &batch.slots[0])
         };
-        let floors = [(0, 4), (4, 4), (5, 7), (8, 19), (20, 25), (26, 30), (31, i64::MAX)];
-        assert_eq!(floors.map(|(charge, _)| (charge, guarded(charge))), floors);
+        assert_eq!(guarded(0), [30, 25, 19, 7, 4]);
+        assert_eq!(guarded(5), [30, 25, 19, 7]);
+        assert_eq!(guarded(26), [30]);
+        assert_eq!(guarded(31), [0; 0]);
     }
 
     #[test]

@@ -6,13 +6,15 @@
 --       (the time or -1 for the server's, how many slots, 1 to take the batch or 0 to ask, how many live charges a log may
 --       have, for how long declarations and approvals are kept, how many guards)
 --       for each slot (the charge hi lo or -1 0 where it is only read, the maximum hi lo, 1 if it slides, the length of its
---       window and 0 if it does, else the start and the end of the window that its key names, the floor hi lo)
+--       window and 0 if it does, else the start and the end of the window that its key names, how many edges it has if it
+--       slides, else 0; for each edge, the highest first: hi lo)
 --       for each guard (1 if it requires or 0 if it refuses, tests; for each test: the slot's number, ranges; for each range:
 --       low hi lo, high hi lo)
 --       for each slot (bytes of the counter's id and its declaration) and these
 -- Reply (0 reserved, 1 refused, 2 approval spent; the time; for each slot: stamp, resets at, hi, lo, 1 if its log is full,
---       charges; for each charge: at, hi, lo), all as before the batch. A refused sliding slot has its oldest live charges, as
---       many as have to expire before it is at its floor: below that, no bound changes its mind.
+--       steps; for each step: at, hi, lo), all as before the batch. A sliding slot of a refused batch goes down by steps: when
+--       the charge was made without which the slot is at an edge or below, and what is left without it. Only at an edge does
+--       a bound change its mind. The first step of a full log is its oldest charge.
 --       (3, the time) where a key names another window than the one of that time: nothing was decided.
 -- What is in parentheses is doubles in one string.
 
@@ -22,8 +24,8 @@ local now, declarations = read_clock(given), KEYS[count + 1]
 
 local slots, time, fixed = {}, now, given >= 0
 for n = 1, count do
-  local by_hi, by_lo, max_hi, max_lo, sliding, first, second, floor_hi, floor_lo
-  by_hi, by_lo, max_hi, max_lo, sliding, first, second, floor_hi, floor_lo, position = struct.unpack('>ddddddddd', arg, position)
+  local by_hi, by_lo, max_hi, max_lo, sliding, first, second, edges
+  by_hi, by_lo, max_hi, max_lo, sliding, first, second, edges, position = struct.unpack('>dddddddd', arg, position)
   local slot = {
     key = KEYS[n],
     sliding = sliding == 1,
@@ -32,8 +34,8 @@ for n = 1, count do
     by_lo = by_lo,
     max_hi = max_hi,
     max_lo = max_lo,
-    floor_hi = floor_hi,
-    floor_lo = floor_lo,
+    edges = edges,
+    first_edge = position,
     hi = 0,
     lo = 0,
     expired = 0,
@@ -45,6 +47,7 @@ for n = 1, count do
   else
     slot.start, slot.ends, fixed = first, second, true
   end
+  position = position + 16 * edges
   slots[n] = slot
 end
 local newest = fixed and read_newest(declarations) or 0
@@ -113,28 +116,71 @@ elseif approval and redis.call('EXISTS', approval) == 1 then
   verdict = SPENT
 end
 
--- The oldest live charges of a slot down to its floor.
-local function fading(slot)
-  local hi, lo, after, members = slot.sum_hi, slot.sum_lo, time - slot.length, {}
-  while slot.full and #members == 0 or not at_most(hi, lo, slot.floor_hi, slot.floor_lo) do
-    local oldest = redis.call('ZRANGEBYSCORE', slot.key, string.format('(%.0f', after), '(inf', 'LIMIT', 0, 64)
-    if #oldest == 0 then break end
-    for _, member in ipairs(oldest) do
-      local at, by_hi, by_lo = read_charge(member)
-      hi, lo = subtract(hi, lo, by_hi, by_lo)
-      after = at
-      members[#members + 1] = member
-      if at_most(hi, lo, slot.floor_hi, slot.floor_lo) then break end
+-- Shows the live charges of a slot to `visit`, the oldest or the newest first, until that says to stop.
+local function walk(slot, newest_first, visit)
+  local first, last, page = slot.expired, redis.call('ZCARD', slot.key) - 2, 16
+  while first <= last do
+    local from, to = first, math.min(last, first + page - 1)
+    if newest_first then from, to = math.max(first, last - page + 1), last end
+    local members = redis.call('ZRANGE', slot.key, from, to)
+    for n = 1, #members do
+      if visit(read_charge(members[newest_first and #members + 1 - n or n])) then return end
+    end
+    if newest_first then last = from - 1 else first = to + 1 end
+    page = math.min(page * 4, 1024)
+  end
+end
+
+-- The steps by which a slot goes down, the first one first. Each edge is sought from the end of the log to which it is nearer.
+local function steps(slot)
+  local high, low, found, late = {}, {}, {}, {}
+  for n = 0, slot.edges - 1 do
+    local hi, lo = struct.unpack('>dd', arg, slot.first_edge + 16 * n)
+    if not at_most(slot.sum_hi, slot.sum_lo, hi, lo) then
+      local goes_hi, goes_lo = subtract(slot.sum_hi, slot.sum_lo, hi, lo)
+      local is_high = at_most(goes_hi, goes_lo, subtract(hi, lo, slot.by_hi, slot.by_lo))
+      table.insert(is_high and high or low, { hi, lo })
     end
   end
-  return members
+
+  local hi, lo, reached = slot.sum_hi, slot.sum_lo, 0
+  local function expire(at, by_hi, by_lo)
+    hi, lo = subtract(hi, lo, by_hi, by_lo)
+    local before, edge = reached, high[reached + 1]
+    while edge and at_most(hi, lo, edge[1], edge[2]) do
+      reached = reached + 1
+      edge = high[reached + 1]
+    end
+    if reached > before or slot.full and #found == 0 then
+      found[#found + 1] = struct.pack('>ddd', at, subtract(hi, lo, slot.by_hi, slot.by_lo))
+    end
+    return not edge
+  end
+  if high[1] or slot.full then walk(slot, false, expire) end
+
+  hi, lo, reached = slot.by_hi, slot.by_lo, #low
+  local function keep(at, by_hi, by_lo)
+    local edge, with_hi, with_lo = low[reached], add(hi, lo, by_hi, by_lo)
+    if not at_most(with_hi, with_lo, edge[1], edge[2]) then
+      table.insert(late, 1, struct.pack('>ddd', at, subtract(hi, lo, slot.by_hi, slot.by_lo)))
+      repeat
+        reached = reached - 1
+        edge = low[reached]
+      until not edge or at_most(with_hi, with_lo, edge[1], edge[2])
+    end
+    hi, lo = with_hi, with_lo
+    return not edge
+  end
+  if low[1] then walk(slot, true, keep) end
+  for _, step in ipairs(late) do found[#found + 1] = step end
+  return found
 end
 
 local reply = { struct.pack('>dd', verdict, now) }
 for _, slot in ipairs(slots) do
-  local members = verdict == REFUSED and slot.head and fading(slot) or {}
-  local standing = struct.pack('>dddddd', slot.stamp, slot.ends, slot.hi, slot.lo, slot.full and 1 or 0, #members)
-  reply[#reply + 1] = standing .. table.concat(members)
+  local down = verdict == REFUSED and slot.head and steps(slot) or {}
+  local standing = struct.pack('>dddddd', slot.stamp, slot.ends, slot.hi, slot.lo, slot.full and 1 or 0, #down)
+  reply[#reply + 1] = standing .. table.concat(down)
 end
 
 -- What has expired is dropped by whoever finds it, also by a call that is refused: each charge is read once as expired.

@@ -87,6 +87,38 @@ fn every_key_ends() {
     }
 }
 
+/// However many charges have to expire before there is room, the server finds out when that is, and says no more.
+#[test]
+fn a_refusal_of_a_long_log_says_little() {
+    let server = Server::start();
+    let policy = "version: \"1\"\ndefault: deny\ntools: {\
+                  t: {limits: [{counter: s, window: 3600, algorithm: sliding, max: 9000, increment_from: args.n}]}}";
+    let options = server.options().with_callers_time();
+    let store = std::sync::Arc::new(callgate_redis::RedisStore::open(&options).unwrap());
+    let clock = std::sync::Arc::new(callgate::ManualClock::new(callgate::Timestamp::MIN));
+    let policy = callgate::Policy::from_yaml(policy).unwrap();
+    let builder = callgate::Engine::builder(policy).store(store);
+    let engine = builder.clock(clock.clone()).build();
+    let decide = |n: u64| {
+        let (args, nobody) = (format!("{{\"n\": {n}}}"), callgate::Identity::absent());
+        let decision = engine.evaluate_json("t", &args, &nobody);
+        (decision.allowed(), decision.retry_after())
+    };
+    for n in 1..=9_000 {
+        clock.set(callgate::Timestamp::from_millis(n * 100));
+        assert_eq!(decide(1), (true, None), "{n}");
+    }
+    // The first one was made at 0.1 s, and the last one at 900 s.
+    for (n, seconds) in [(1, 2_701), (11, 2_702), (5_000, 3_200), (8_990, 3_599), (9_000, 3_600)] {
+        server.ask(&["CONFIG", "RESETSTAT"]);
+        assert_eq!(decide(n), (false, Some(seconds)), "{n}");
+        // A number for the step, a few for the counter.
+        let sent = server.sent();
+        assert!(sent < 150, "{n}: {sent} bytes");
+    }
+    assert_eq!(decide(9_001), (false, None));
+}
+
 /// The server's time counts; a caller whose clock is wrong asks twice, once.
 #[test]
 fn a_wrong_clock_costs_one_more_question() {

@@ -131,6 +131,11 @@ impl Server {
         self.told("stats", "total_net_input_bytes:").unwrap()
     }
 
+    /// How many bytes it has sent to its clients.
+    pub(crate) fn sent(&self) -> u64 {
+        self.told("stats", "total_net_output_bytes:").unwrap()
+    }
+
     /// The number behind `field` in a section of what it tells of itself.
     fn told(&self, section: &str, field: &str) -> Option<u64> {
         let info = self.ask(&["INFO", section]);
