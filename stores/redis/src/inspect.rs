@@ -15,11 +15,13 @@ use crate::reply::{integer, items, mismatch, text, time};
 use crate::request;
 use crate::store::RedisStore;
 
-/// A counter, or only that there is one which nothing declares, or whose window is not that of now.
+/// What a key has.
 enum Found {
     Counter(Box<Held>),
+    /// A window that is not that of now.
     Ended,
-    Undeclared,
+    /// No counter that anything declares.
+    Unknown,
 }
 
 impl Inspect for RedisStore {
@@ -28,15 +30,18 @@ impl Inspect for RedisStore {
         let mut cursor = b"0".to_vec();
         // A scan may find a key twice while the server resizes its table.
         let mut seen = HashSet::new();
-        let mut undeclared = false;
+        let mut unreadable = 0_i64;
         loop {
             let reply = connections.carry(request::list(&scripts.keys, &cursor, scripts.given(now)))?;
-            let [next, now, rows @ ..] = items(&reply).ok_or_else(mismatch)? else { return Err(mismatch()) };
-            let now = time(now).ok_or_else(mismatch)?;
+            let [next, now, unread, rows @ ..] = items(&reply).ok_or_else(mismatch)? else {
+                return Err(mismatch());
+            };
+            let (now, unread) = time(now).zip(integer(unread)).ok_or_else(mismatch)?;
+            unreadable = unreadable.saturating_add(unread);
             for row in rows {
-                match found(&scripts.keys, row, now).ok_or_else(mismatch)? {
+                match found(&scripts.keys, row, now).unwrap_or(Found::Unknown) {
                     Found::Ended => {}
-                    Found::Undeclared => undeclared = true,
+                    Found::Unknown => unreadable = unreadable.saturating_add(1),
                     Found::Counter(held) => {
                         if seen.insert((held.counter.id(), held.scope.clone())) {
                             show(*held);
@@ -49,10 +54,10 @@ impl Inspect for RedisStore {
                 break;
             }
         }
-        if undeclared {
-            return Err(StoreError::permanent(
-                "there are counters whose declarations are missing: something else deleted a key of this namespace",
-            ));
+        if unreadable > 0 {
+            return Err(StoreError::permanent(format!(
+                "{unreadable} keys of this namespace cannot be read as counters and were passed over: something else wrote to them or deleted their declarations, or the user may not read them"
+            )));
         }
         Ok(())
     }
@@ -72,11 +77,12 @@ impl Inspect for RedisStore {
     }
 }
 
+/// `None` for what no counter of this version says.
 fn found(keys: &Keys, row: &Value, now: Timestamp) -> Option<Found> {
     let [key, resets_at, hi, lo, declared] = items(row)? else { return None };
     let Named { id, start, scope } = keys.parse(text(key)?)?;
     let Some(counter) = declaration::read(text(declared)?).filter(|counter| hex(counter.id()) == *id) else {
-        return Some(Found::Undeclared);
+        return Some(Found::Unknown);
     };
     let resets_at = match start {
         Some(start) => counter.window().end(start),

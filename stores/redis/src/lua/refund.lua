@@ -1,10 +1,14 @@
 -- Takes charges back, each only from the window that was charged.
 --
 -- KEYS  one for each refund; the declarations
--- ARGV  (the time, or -1 for the server's, 1 if a caller's time is noted, for how long declarations are kept); for each refund (1 if it slides, the stamp, the amount hi lo, start and end of
---       the window that its key names or 0 0)
+-- ARGV  (the time, or -1 for the server's, 1 if a caller's time is noted, for how long declarations are kept); for each refund
+--       (1 if it slides, the stamp, the amount hi lo, start and end of the window that its key names or 0 0)
 -- Reply `refunded`
 -- What is in parentheses is doubles in one string.
+
+-- A server without memory lets a script write if its first write frees memory. Nothing that is given back needs any, so this is
+-- the first write, and deletes nothing: no counter has this key.
+redis.call('DEL', string.sub(KEYS[#KEYS], 1, -2) .. 'f:')
 
 local given, ticks, declared_for = struct.unpack('>ddd', ARGV[1])
 local now, declarations = read_clock(given), KEYS[#KEYS]

@@ -129,6 +129,78 @@ fn a_full_server_denies_and_charges_nothing() {
     );
 }
 
+/// What is given back needs no memory. The documented rule of a script's first write, on every version that is supported.
+#[test]
+fn a_full_server_takes_charges_back() {
+    let server = Server::with(&["--save", "", "--maxmemory-policy", "noeviction"]);
+    let store = store(&server.options());
+    for algorithm in ["fixed", "sliding"] {
+        let policy = format!(
+            "version: \"1\"\ndefault: deny\ntools: {{t: {{limits: [\
+             {{counter: c, window: day, max: 4.5, algorithm: {algorithm}, increment: 1.5}}]}}}}"
+        );
+        let policy = callgate::Policy::from_yaml(&policy).unwrap();
+        let engine = callgate::Engine::builder(policy).store(store.clone()).build();
+        let mut reservations = Vec::new();
+        for _ in 0..2 {
+            reservations.extend(engine.decide(&callgate::Call::without_args("t")).take_reservation());
+        }
+        assert_eq!(reservations.len(), 2);
+        server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+        assert_eq!(call(&engine), Code::StoreUnavailable);
+        // The first one leaves something in the counter, the second one does not.
+        for reservation in reservations {
+            engine.release(reservation).unwrap();
+        }
+        server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+        let codes: Vec<_> = (0..4).map(|_| call(&engine)).collect();
+        assert_eq!(codes, [Code::Allowed, Code::Allowed, Code::Allowed, Code::LimitExceeded]);
+    }
+}
+
+/// What cannot be read is passed over and told of, and hides nothing else.
+#[test]
+fn what_cannot_be_read_hides_no_other_counter() {
+    let server = Server::start();
+    let store = store(&server.options());
+    let policy = "version: \"1\"\ndefault: deny\ntools: {\
+                  good: {limits: [{counter: a, window: day, max: 9}, {counter: b, window: 60, max: 9, algorithm: sliding}]}, \
+                  bad: {limits: [{counter: c, window: day, max: 9}, {counter: d, window: 60, max: 9, algorithm: sliding}]}}";
+    let engine = callgate::Engine::builder(callgate::Policy::from_yaml(policy).unwrap()).store(store.clone());
+    let engine = engine.build();
+    let keys = || -> Vec<String> { server.ask(&["KEYS", "*:2:[fs]:*"]).lines().map(str::to_owned).collect() };
+    assert!(engine.decide(&callgate::Call::without_args("good")).allowed());
+    let good = keys();
+    assert!(engine.decide(&callgate::Call::without_args("bad")).allowed());
+    let bad: Vec<String> = keys().into_iter().filter(|key| !good.contains(key)).collect();
+    let list = || {
+        let mut held = Vec::new();
+        let listed = callgate::Inspect::each(&*store, Timestamp::MIN, &mut |counter| held.push(counter));
+        (held, listed.map_err(|error| error.to_string()))
+    };
+    assert_eq!(list().0.len(), 4);
+    // Text, another type, a sorted set of something else, a counter without a declaration, a key that names none.
+    for key in &bad {
+        server.ask(&["SET", key, "hello"]);
+    }
+    server.ask(&["RPUSH", "{callgate}:2:f:list", "x"]);
+    server.ask(&["ZADD", "{callgate}:2:s:set", "1", "x"]);
+    server.ask(&["SET", "{callgate}:2:f:short", "5000000"]);
+    server.ask(&["SET", "{callgate}:2:f:00000000000000000000000000000000:0:", "5000000"]);
+    let (held, listed) = list();
+    assert_eq!(held.len(), 2);
+    assert!(
+        listed.as_ref().unwrap_err().starts_with("5 keys of this namespace cannot be read"),
+        "{listed:?}"
+    );
+    for counter in held {
+        assert!(
+            callgate::Inspect::reset(&*store, counter.counter.id(), &counter.scope, Timestamp::MIN).unwrap()
+        );
+    }
+    assert_eq!(list().0.len(), 0);
+}
+
 #[test]
 fn a_server_that_forgets_its_scripts_is_told_again() {
     let server = Server::start();

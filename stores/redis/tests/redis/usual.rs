@@ -214,7 +214,8 @@ fn what_was_given_back_leaves_no_key_that_stays() {
         (0..2).for_each(|_| charge_and_release());
         server.ask(&["CONFIG", "RESETSTAT"]);
         (0..5).for_each(|_| charge_and_release());
-        assert_eq!((server.calls("evalsha"), server.calls("del")), (10, 0));
+        // What is given back begins with one of a key that is not there.
+        assert_eq!((server.calls("evalsha"), server.calls("del")), (10, 5));
         assert!(engine.decide(&call).allowed());
         for key in server.ask(&["KEYS", "*:f:*"]).lines() {
             assert_eq!(server.ask(&["GET", key]), "1000000");
