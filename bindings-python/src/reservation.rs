@@ -39,7 +39,7 @@ impl Reservation {
 
 #[pymethods]
 impl Reservation {
-    /// Takes all charges back: the upstream call failed.
+    /// Takes all charges back, of a call that was not carried out.
     fn release(&self, py: Python<'_>) -> PyResult<()> {
         let held = self.take(py)?;
         self.engine.core().release(held).map_err(|error| error::store(py, &error))

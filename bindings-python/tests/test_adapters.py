@@ -108,23 +108,41 @@ def test_identity_comes_from_the_host(name: str) -> None:
 
 
 @every_era
-@pytest.mark.parametrize(("mode", "released"), [("error", True), ("result", False), ("timeout", False)])
-def test_release_only_on_a_json_rpc_error(name: str, era: str, mode: str, released: bool) -> None:
+@pytest.mark.parametrize("mode", ["error", "result", "timeout"])
+def test_nothing_that_the_server_answers_gives_a_charge_back(name: str, era: str, mode: str) -> None:
     async def test(agent: Agent) -> None:
         first = await agent.call("fetch", mode=mode)
         assert first.is_error
         assert (first.code is not None) == (mode == "error" or (mode == "timeout" and name != "mcp1_fastmcp"))
         second = await agent.call("fetch", mode="ok")
-        assert second.is_error != released, second
-        if released:
-            # Taken back once: the second call was charged.
-            assert (await agent.call("fetch", mode="ok")).is_error
-            assert await agent.runs() == [f"fetch {mode}", "fetch ok"]
-        else:
-            assert second.text == "Rate limit of 1 per 7d reached. Try again later."
-            assert await agent.runs() == [f"fetch {mode}"]
+        assert second.text == "Rate limit of 1 per 7d reached. Try again later."
+        assert await agent.runs() == [f"fetch {mode}"]
 
     run(test, server(name), era)
+
+
+@every_era
+def test_the_host_may_give_a_charge_back_for_an_error(name: str, era: str) -> None:
+    async def test(agent: Agent) -> None:
+        failed = await agent.call("fetch", mode="error")
+        assert failed.code is not None
+        assert (await agent.call("fetch", mode="ok")).text == "fetched"
+        # Given back once: the second call was charged.
+        assert (await agent.call("fetch", mode="ok")).is_error
+        assert await agent.runs() == ["fetch error", "fetch ok", f"refund {failed.code}"]
+
+    run(test, server(name), era, REFUND="errors")
+
+
+@pytest.mark.parametrize("mode", ["result", "timeout"])
+def test_the_host_is_asked_about_each_error_alone(name: str, mode: str) -> None:
+    async def test(agent: Agent) -> None:
+        failed = await agent.call("fetch", mode=mode)
+        assert (await agent.call("fetch", mode="ok")).is_error
+        asked = [] if failed.code is None else [f"refund {failed.code}"]
+        assert await agent.runs() == [f"fetch {mode}", *asked]
+
+    run(test, server(name), HANDSHAKE, REFUND="none")
 
 
 @pytest.mark.parametrize("params", [{"name": "read", "arguments": ["/srv"]}, {"name": 7, "arguments": {}}, {}])

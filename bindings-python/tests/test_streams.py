@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 from typing import Any
 
 import pytest
@@ -104,35 +105,114 @@ def test_hidden_tools_are_left_out_of_the_list_and_nothing_else() -> None:
     run(test)
 
 
-@pytest.mark.parametrize(
-    ("answer", "released"),
-    [
-        (error(1), True),
-        (error(1, -32000, "out of paper"), True),
-        (error(1, -32001, "Request timed out"), False),
-        (error(1, 408, "Timed out"), False),
-        (error(1, -32000, "Connection closed"), False),
-        (error(1, -32000, "MCP error -32000: Connection closed"), False),
-        (result(1, content=[], isError=True), False),
-        (result(1, content=[]), False),
-        (error(2), False),
-    ],
-)
-def test_charges_are_released_by_a_json_rpc_error_alone(answer: Raw, released: bool) -> None:
+ANSWERS = [
+    error(1),
+    error(1, -32000, "out of paper"),
+    error(1, -32602, "Invalid params"),
+    error(1, -32001, "Request timed out"),
+    error(1, -32000, "Connection closed"),
+    result(1, content=[], isError=True),
+    result(1, content=[]),
+    error(2),
+]
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_no_answer_gives_a_charge_back(answer: Raw) -> None:
     async def test(ends: Line) -> None:
         await ends.passes(call(1, "once"))
         await ends.answer(answer)
         assert await ends.answered() == answer
-        if not released:
-            assert await ends.refused(call(3, "once")) == LIMITED
-            return
-        await ends.passes(call(3, "once"))
-        await ends.answer(answer, result(3, content=[]))
-        assert await ends.answered() == answer
-        await ends.answered()
-        assert await ends.refused(call(4, "once")) == LIMITED, "one call takes back one charge"
+        assert await ends.refused(call(3, "once")) == LIMITED
 
     run(test)
+
+
+def always(_call: callgate.mcp.ToolCall, _error: callgate.mcp.ServerError) -> bool:
+    return True
+
+
+def test_the_host_may_give_a_charge_back_for_an_error() -> None:
+    asked: list[tuple[callgate.mcp.ToolCall, callgate.mcp.ServerError]] = []
+
+    def refund(tool_call: callgate.mcp.ToolCall, failed: callgate.mcp.ServerError) -> bool:
+        asked.append((tool_call, failed))
+        return failed.code == -32050
+
+    async def test(ends: Line) -> None:
+        for answer in (error(1, -32050, "not yet"), error(1, -32603)):
+            await ends.passes(call(1, "once", arguments={"a": 1}))
+            await ends.answer(answer)
+            assert await ends.answered() == answer
+        assert await ends.refused(call(3, "once")) == LIMITED
+        assert [failed.code for _, failed in asked] == [-32050, -32603]
+        tool_call, failed = asked[0]
+        assert (tool_call.tool, tool_call.args, tool_call.identity) == ("once", {"a": 1}, None)
+        assert tool_call.decision.allowed and (failed.message, failed.exception) == ("not yet", None)
+
+    run(test, refund_on_error=refund)
+
+
+@pytest.mark.parametrize("answer", [None, 1, "yes", RuntimeError("no such error")])
+def test_a_host_that_does_not_say_true_gives_nothing_back(answer: Any, caplog: pytest.LogCaptureFixture) -> None:
+    def refund(_call: callgate.mcp.ToolCall, _error: callgate.mcp.ServerError) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def test(ends: Line) -> None:
+        await ends.passes(call(1, "once"))
+        await ends.answer(error(1))
+        await ends.answered()
+        assert await ends.refused(call(3, "once")) == LIMITED
+
+    run(test, refund_on_error=refund)
+    assert "refund_on_error" in caplog.text and "the charges stand" in caplog.text
+
+
+async def coroutine(*_: Any) -> bool:
+    return True
+
+
+async def generator(*_: Any) -> Any:
+    yield True
+
+
+class Asynchronous:
+    async def __call__(self, *_: Any) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    "refund", [coroutine, generator, Asynchronous(), Asynchronous().__call__, functools.partial(Asynchronous(), 1), True]
+)
+def test_a_callback_that_nobody_awaits_must_not_be_async(refund: Any) -> None:
+    with pytest.raises(TypeError, match="refund_on_error must"):
+        callgate.mcp.guard_streams(None, None, callgate.Engine.from_str(POLICY), refund_on_error=refund)
+
+
+def test_a_call_that_the_server_never_took_costs_nothing() -> None:
+    async def main() -> None:
+        async with line() as ends:
+            await ends.ask(call(1, "once"))
+            await anyio.wait_all_tasks_blocked()  # decided, and nobody reads
+            assert charged(ends.engine)
+            await ends.server_receive.aclose()
+            await anyio.wait_all_tasks_blocked()
+            assert not charged(ends.engine)
+        async with line() as ends:
+            await ends.ask(call(1, "once"))
+            await anyio.wait_all_tasks_blocked()
+            await ends.ask(cancelled(1), MARK)
+            assert [await ends.served() for _ in range(2)] == [cancelled(1), MARK], "the call itself was withdrawn"
+            assert not charged(ends.engine)
+            await ends.passes(call(1, "once"))
+
+    with_timeout(main)
+
+
+def charged(engine: callgate.Engine) -> bool:
+    return not engine.explain("once").decision.allowed
 
 
 @pytest.mark.parametrize(
@@ -164,7 +244,8 @@ def test_an_id_that_is_used_twice_releases_nothing(other: Raw, first: bool) -> N
             await ends.answered()
         assert "Rate limit of 2" in await ends.refused(call(5, "twice"))
 
-    run(test, POLICY.replace("once: {limits: [{counter: n", "once: {limits: [{counter: m"))
+    policy = POLICY.replace("once: {limits: [{counter: n", "once: {limits: [{counter: m")
+    run(test, policy, refund_on_error=always)
 
 
 def test_an_id_is_free_again_when_all_is_answered() -> None:
@@ -178,7 +259,7 @@ def test_an_id_is_free_again_when_all_is_answered() -> None:
             await ends.answered()
         assert "Rate limit of 2" in await ends.refused(call(1, "twice"))
 
-    run(test)
+    run(test, refund_on_error=always)
 
 
 def test_a_cancelled_call_stays_charged_whatever_is_answered() -> None:
@@ -189,7 +270,7 @@ def test_a_cancelled_call_stays_charged_whatever_is_answered() -> None:
         assert await ends.answered() == error(1, 0, "Request cancelled")
         assert await ends.refused(call(2, "once")) == LIMITED
 
-    run(test)
+    run(test, refund_on_error=always)
 
 
 @pytest.mark.parametrize(

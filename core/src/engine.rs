@@ -260,7 +260,7 @@ impl Engine {
         Explanation { decision: Decision::sharing(policy, tool, ruling), checks: recorder.finish() }
     }
 
-    /// Takes all charges of a reservation back: the upstream call failed (spec 8.10). What was charged in a window that
+    /// Takes all charges of a reservation back, of a call that was not carried out (spec 8.10). What was charged in a window that
     /// has passed is left alone.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.shared.exceptions import MCPError
 
 server = MCPServer("ledger")
+NO_SUCH_CHARGE = -32050
 ledger: list[int] = []
 
 
@@ -32,9 +33,9 @@ def charge(amount: int) -> str:
 def refund(charge: int) -> str:
     """Takes a charge back, by its number."""
     if charge < 0:
-        raise ValueError("no such charge")  # an error result: counts against the limit
+        raise ValueError("no such charge")  # counts against the limit, as every call that ran
     if charge >= len(ledger):
-        raise MCPError(code=-32602, message="no such charge")  # a JSON-RPC error: does not count
+        raise MCPError(code=NO_SUCH_CHARGE, message="no such charge")
     return f"refunded {ledger.pop(charge)}"
 
 
@@ -46,7 +47,8 @@ def reset_ledger() -> str:
 
 
 engine = callgate.Engine.from_file(Path(__file__).with_name("policy.yaml"), watch=True)
-callgate.mcp.guard(server, engine)
+# Nothing was done where this error is raised, and nothing else raises it: it does not count.
+callgate.mcp.guard(server, engine, refund_on_error=lambda call, error: error.code == NO_SUCH_CHARGE)
 
 if __name__ == "__main__":
     server.run()

@@ -13,68 +13,53 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from callgate._native import Decision, Engine, Reservation
+import anyio
+
+from callgate._callbacks import synchronous
+from callgate._calls import ApprovalRequest, IdentityOf, OnApproval, RefundOnError, ServerError, ToolCall
+from callgate._native import Engine
 from callgate._values import Approval
-
-IdentityOf = Callable[[Any], Any]
-"""Tells who calls from the SDK's context, at once or when awaited."""
-
-
-@dataclass(frozen=True)
-class ApprovalRequest:
-    """A call that waits for somebody's approval."""
-
-    decision: Decision
-    """`decision.approval_key` binds to the exact call, `decision.message` says why it waits."""
-    tool: str
-    args: Any
-    """The arguments as the handler will get them. They must not be changed."""
-    identity: Any
-
-
-OnApproval = Callable[[ApprovalRequest], Any]
-"""Asks for an approval, at once or when awaited: its own id (a string never used before) or true if it was given, anything
-else if not."""
 
 # Shown to the agent when deciding itself failed. No detail: that is for the log.
 UNDECIDED = "The call could not be checked against the policy"
 APPROVAL_KEY = "callgate/approval_key"
 _logger = logging.getLogger("callgate")
 
-# Error codes by which the SDKs report what happened between them and a server further on; nobody answered there. 408 is
-# what `mcp` 1.x uses for a time-out, -32001 what 2.x does. A closed connection shares -32000 with servers' own errors.
-_TIMEOUTS = frozenset({408, -32001})
-_CLOSED = -32000
-
 
 @dataclass(frozen=True)
 class Permitted:
-    """The handler may run."""
+    """The handler may run. Its charges stand, whatever comes of it (clause 8.10)."""
 
-    reservation: Reservation | None
+    call: ToolCall
+    refund_on_error: RefundOnError | None
 
     async def release(self) -> None:
-        """Takes the charges back: the server answered with a JSON-RPC error."""
-        if self.reservation is None or not self.reservation.open:
+        """Takes the charges back: the call never reached its tool."""
+        reservation = self.call.decision.reservation
+        if reservation is None or not reservation.open:
             return
         try:
-            await self.reservation.release_async()
+            # Also for a call that was cancelled: the store's own time-out bounds this.
+            with anyio.CancelScope(shield=True):
+                await reservation.release_async()
         except Exception:
             _logger.exception("a reservation could not be released")
 
-    async def raised(self, error: Exception) -> None:
-        """Takes the charges back if the server answers what the handler raised with a JSON-RPC error of its own.
-
-        A time-out or a lost connection keeps them: the call may have been carried out. So does a cancellation, which
-        is no `Exception`.
+    async def failed(self, error: ServerError) -> None:
+        """The server ended the call with an error. A client can cause one after the tool ran, so the host alone can say
+        that this one gives the charges back.
         """
-        if not _is_unanswered(error):
+        if self.refund_on_error is None or self.call.decision.reservation is None:
+            return
+        try:
+            refunds: object = self.refund_on_error(self.call, error)
+        except Exception:
+            _logger.exception("refund_on_error raised; the charges stand")
+            return
+        if refunds is True:
             await self.release()
-
-    async def answered(self, error: Any) -> None:
-        """`raised` for an `ErrorData` that came from the server."""
-        if not _tells_of_no_answer(error):
-            await self.release()
+        elif refunds is not False:
+            _logger.error("refund_on_error answered with neither True nor False; the charges stand")
 
 
 @dataclass(frozen=True)
@@ -102,12 +87,14 @@ class Enforcement:
         engine: Engine,
         identity: IdentityOf,
         on_approval: OnApproval | None,
+        refund_on_error: RefundOnError | None,
     ) -> None:
         if not isinstance(engine, Engine):
             raise TypeError(f"engine must be a callgate.Engine, not {type(engine).__name__}")
         self.engine = engine
         self._identity = identity
         self._on_approval = on_approval
+        self._refund_on_error = synchronous("refund_on_error", refund_on_error)
 
     async def admit(self, tool: str, args: Any, context: Any) -> Permitted | Refused:
         """Decides a call. Never raises an `Exception`: what fails refuses."""
@@ -127,7 +114,7 @@ class Enforcement:
             return Refused({"content": [{"type": "text", "text": UNDECIDED}], "isError": True})
         result = decision.to_mcp_result()
         if result is None:
-            return Permitted(decision.reservation)
+            return Permitted(ToolCall(decision, tool, args, identity), self._refund_on_error)
         if decision.approval_key is not None:
             result["content"][0]["text"] += f"\nApproval key: {decision.approval_key}"
             result["_meta"] = {APPROVAL_KEY: decision.approval_key}
@@ -169,28 +156,14 @@ def _approval_id(answer: Any) -> str | None:
     return answer if isinstance(answer, str) and answer else None
 
 
-def _is_unanswered(error: Exception) -> bool:
-    if isinstance(error, OSError):  # TimeoutError and ConnectionError are some
-        return True
-    if type(error).__module__.split(".")[0] == "anyio":  # ClosedResourceError, BrokenResourceError, EndOfStream
-        return True
-    return _tells_of_no_answer(getattr(error, "error", None))
-
-
-def _tells_of_no_answer(data: Any) -> bool:
-    code, message = getattr(data, "code", None), getattr(data, "message", None)
-    # The TypeScript SDK puts its code before the words.
-    return code in _TIMEOUTS or (code == _CLOSED and str(message).endswith("Connection closed"))
-
-
 async def _awaited(value: Any) -> Any:
     return await value if inspect.isawaitable(value) else value
 
 
 async def run(permitted: Permitted, handler: Callable[[], Awaitable[Any]]) -> Any:
-    """Runs the handler, and takes the charges back if what it raises becomes a JSON-RPC error."""
+    """Runs the handler. A cancellation is no error of the server: nothing is asked about it."""
     try:
         return await handler()
     except Exception as error:
-        await permitted.raised(error)
+        await permitted.failed(ServerError.raised(error))
         raise

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Any
 
+from callgate._calls import ServerError
 from callgate._enforcement import Enforcement, Refused, run
 
 Handler = Callable[[Any], Awaitable[Any]]
@@ -62,7 +63,7 @@ class _Handlers(UserDict[Any, Handler]):
                 return self._types.ServerResult(self._types.CallToolResult.model_validate(answer.result))
             result = await run(answer, lambda: handler(request))
             if isinstance(result, self._types.ErrorData):
-                await answer.release()
+                await answer.failed(ServerError.answered(result))
             return result
 
         return call_tool

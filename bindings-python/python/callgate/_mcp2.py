@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Any
 
+from callgate._calls import ServerError
 from callgate._enforcement import Enforcement, Permitted, Refused, run
 
 CallNext = Callable[[Any], Awaitable[Any]]
@@ -58,7 +59,7 @@ class _Guard:
     async def _run(self, answer: Permitted, context: Any, call_next: CallNext) -> Any:
         result = await run(answer, lambda: call_next(context))
         if isinstance(result, import_module("mcp_types").ErrorData):
-            await answer.release()
+            await answer.failed(ServerError.answered(result))
         return result
 
     def _envelope(self, result: dict[str, Any], version: str) -> dict[str, Any]:

@@ -365,7 +365,7 @@ class Reservation:
     """The charges of an allowed call, to be finished at most once (spec 8.10). Unfinished, they stand."""
 
     def release(self) -> None:
-        """Takes all charges back: the upstream call failed.
+        """Takes all charges back, of a call that was not carried out.
 
         Raises `ReservationError` if it was finished before, `StoreError` where the store could not be reached.
         """

@@ -19,6 +19,7 @@ import anyio
 from anyio.abc import ObjectReceiveStream, ObjectSendStream, TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream
 
+from callgate._calls import ServerError
 from callgate._enforcement import Enforcement, Permitted, Refused
 
 _GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError)
@@ -27,7 +28,17 @@ _INVALID_PARAMS = -32602
 _PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
 
 _Id = int | str
-_Item = tuple[Context | None, Any]
+
+
+@dataclass
+class _Item:
+    """A message on its way to the server."""
+
+    context: Context | None
+    message: Any
+    taken: bool = False
+    withdrawn: bool = False
+    """The server must not get it: it was given up before the server took it."""
 
 
 @asynccontextmanager
@@ -54,8 +65,12 @@ class Incoming(ObjectReceiveStream[Any]):
         """The context in which the last message was sent, where the guarded stream tells it (2.x)."""
 
     async def receive(self) -> Any:
-        self.last_context, item = await self._receive.receive()
-        return item
+        # A cancelled `send` may have put its item here all the same.
+        while (item := await self._receive.receive()).withdrawn:
+            pass
+        item.taken = True
+        self.last_context = item.context
+        return item.message
 
     async def aclose(self) -> None:
         self._receive.close()
@@ -117,7 +132,7 @@ class _Guard:
 
     async def _received(self, item: Any, context: Context | None, deciding: TaskGroup) -> None:
         if isinstance(item, Exception):
-            await self._send.send((context, item))
+            await self._send.send(_Item(context, item))
             return
         message = getattr(item.message, "root", item.message)
         method = getattr(message, "method", None)
@@ -135,13 +150,14 @@ class _Guard:
             self._track(message.id, None).lists |= method == "tools/list"
         if method == "notifications/cancelled":
             self._cancelled(message.params)
-        await self._send.send((context, item))
+        await self._send.send(_Item(context, item))
 
     async def _called(self, item: Any, request: Any, scope: anyio.CancelScope, context: Context | None) -> None:
         """Decides a call, then passes it on or answers it."""
         params = request.params or {}
         name = params.get("name")
         answer: Permitted | Refused | None = None
+        passed_on = False
         try:
             if not isinstance(name, str):
                 error = self._types.ErrorData(code=_INVALID_PARAMS, message="Invalid params: no tool is named")
@@ -152,11 +168,13 @@ class _Guard:
                 args = []  # a null is not absent (clause 3.3), but denied as every other value that is no object
             with scope:
                 answer = await self._enforcement.admit(name, args, item)
+                if isinstance(answer, Permitted):
+                    passed_on = await self._passed_on(_Item(context, item), request.id, answer)
         finally:
             if self._deciding.get(_key(request.id)) is scope:
                 del self._deciding[_key(request.id)]
-        if answer is None or scope.cancel_called:
-            # The client gave up before the server saw the call. It stays charged, as every cancelled call does.
+        if scope.cancel_called and not passed_on:
+            # The client gave up before the server saw the call.
             if (unanswered := getattr(item.metadata, "on_request_unanswered", None)) is not None:
                 await unanswered()
         elif isinstance(answer, Refused):
@@ -164,10 +182,21 @@ class _Guard:
             if isinstance(meta := params.get("_meta"), dict) and _PROTOCOL_VERSION in meta:
                 result = {**result, "resultType": "complete"}
             await self._reply(self._types.JSONRPCResponse(jsonrpc="2.0", id=request.id, result=result))
-        else:
-            self._track(request.id, answer)
+
+    async def _passed_on(self, item: _Item, request: _Id, permit: Permitted) -> bool:
+        """Gives the call to the server. One that the server never took costs nothing."""
+        self._track(request, permit)
+        sent = False
+        try:
             with suppress(*_GONE):
-                await self._send.send((context, item))
+                await self._send.send(item)
+                sent = True
+        finally:
+            if not sent and not item.taken:
+                item.withdrawn = True
+                self._settled(request)
+                await permit.release()
+        return sent or item.taken
 
     async def answered(self, item: Any) -> Any:
         """To the client: the message as it may go on."""
@@ -178,13 +207,11 @@ class _Guard:
         open_ = self._open.get(_key(message.id))
         if open_ is None:
             return item
-        open_.requests -= 1
-        if open_.requests == 0:
-            del self._open[_key(message.id)]
+        self._settled(message.id)
         if is_error:
             if open_.permit is not None:
                 # Before the answer: a client that tries again at once finds its charge given back.
-                await open_.permit.answered(message.error)
+                await open_.permit.failed(ServerError.answered(message.error))
             return item
         tools = message.result.get("tools")
         if not open_.lists or not isinstance(tools, list):
@@ -219,6 +246,13 @@ class _Guard:
             open_.requests += 1
             open_.permit = None
         return open_
+
+    def _settled(self, request: _Id) -> None:
+        """One request under this id has its answer, or never reached the server."""
+        open_ = self._open[_key(request)]
+        open_.requests -= 1
+        if open_.requests == 0:
+            del self._open[_key(request)]
 
     async def _reply(self, message: Any) -> None:
         with suppress(*_GONE):

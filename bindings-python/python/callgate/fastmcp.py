@@ -18,17 +18,11 @@ from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.server.providers.addressing import parse_hashed_backend_name
 from fastmcp.tools.base import Tool, ToolResult
 
-from callgate._enforcement import (
-    ApprovalRequest,
-    Enforcement,
-    IdentityOf,
-    OnApproval,
-    Refused,
-    identity_of_token,
-)
+from callgate._calls import ApprovalRequest, IdentityOf, OnApproval, RefundOnError, ServerError, ToolCall
+from callgate._enforcement import Enforcement, Refused, identity_of_token
 from callgate._native import Engine
 
-__all__ = ["ApprovalRequest", "Guard"]
+__all__ = ["ApprovalRequest", "Guard", "ServerError", "ToolCall"]
 
 
 class Guard(Middleware):
@@ -39,8 +33,8 @@ class Guard(Middleware):
     id, which a client can drop. `on_approval` asks for approval with an `ApprovalRequest`; without it, such a call is
     answered with an error that names its approval key.
 
-    The charges of a call are taken back only if the server answers with a JSON-RPC error. An error result, a time-out
-    or a cancellation keeps them.
+    A call that was passed on stays charged, whatever comes of it (clause 8.10), unless `refund_on_error` returns `True` for
+    the JSON-RPC error that ended it. Exceptions of `fastmcp` are none: they become error results.
     """
 
     def __init__(
@@ -49,8 +43,9 @@ class Guard(Middleware):
         *,
         identity: IdentityOf | None = None,
         on_approval: OnApproval | None = None,
+        refund_on_error: RefundOnError | None = None,
     ) -> None:
-        self._enforcement = Enforcement(engine, identity or _verified, on_approval)
+        self._enforcement = Enforcement(engine, identity or _verified, on_approval, refund_on_error)
 
     async def on_list_tools(
         self,
@@ -79,7 +74,7 @@ class Guard(Middleware):
             # The server makes an error result of these.
             raise
         except Exception as error:
-            await answer.raised(error)
+            await answer.failed(ServerError.raised(error))
             raise
 
 

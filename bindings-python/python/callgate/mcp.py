@@ -14,10 +14,11 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar, cast
 
-from callgate._enforcement import ApprovalRequest, Enforcement, IdentityOf, OnApproval, identity_of_request
+from callgate._calls import ApprovalRequest, IdentityOf, OnApproval, RefundOnError, ServerError, ToolCall
+from callgate._enforcement import Enforcement, identity_of_request
 from callgate._native import Engine
 
-__all__ = ["ApprovalRequest", "guard", "guard_streams"]
+__all__ = ["ApprovalRequest", "ServerError", "ToolCall", "guard", "guard_streams"]
 
 _Server = TypeVar("_Server")
 _Read = TypeVar("_Read")
@@ -30,6 +31,7 @@ def guard(
     *,
     identity: IdentityOf | None = None,
     on_approval: OnApproval | None = None,
+    refund_on_error: RefundOnError | None = None,
 ) -> _Server:
     """Enforces the engine's policy on a server, and returns the server.
 
@@ -38,12 +40,13 @@ def guard(
     drop. `on_approval` asks for approval with an `ApprovalRequest`; without it, such a call is answered with an error
     that names its approval key.
 
-    The charges of a call are taken back only if the server answers with a JSON-RPC error. An error result, a time-out
-    or a cancellation keeps them.
+    A call that was passed on stays charged, whatever comes of it (clause 8.10): a client can cause an error after the tool
+    ran. `refund_on_error` may say otherwise of one error, by returning `True`: it gets a `ToolCall` and a `ServerError`.
+    It is not asked about error results, nor about a cancellation. What it raises is logged and gives nothing back.
 
     Raises `TypeError` for an object that is no server of the SDK.
     """
-    enforcement = Enforcement(engine, identity or _verified, on_approval)
+    enforcement = Enforcement(engine, identity or _verified, on_approval, refund_on_error)
     # FastMCP (1.x) and MCPServer (2.x) are built around a low-level server.
     low_level: Any = server
     for name in ("_mcp_server", "_lowlevel_server"):
@@ -70,6 +73,7 @@ def guard_streams(
     *,
     identity: IdentityOf | None = None,
     on_approval: OnApproval | None = None,
+    refund_on_error: RefundOnError | None = None,
 ) -> AbstractAsyncContextManager[tuple[_Read, _Write]]:
     """Enforces the engine's policy on a connection, whatever serves it: a gateway that passes messages on, say::
 
@@ -85,14 +89,14 @@ def guard_streams(
     decided each in a task of its own. A call that the client cancels before it reached the server ends there.
 
     `identity` tells who calls from the call's `SessionMessage`, whose `metadata.request_context` is the HTTP request; without
-    it, the verified access token does. Charges are taken back only if the server answers with a JSON-RPC error that tells
-    of no time-out and no lost connection, to an id that the client uses for nothing else meanwhile. Otherwise as `guard`.
+    it, the verified access token does. `refund_on_error` is asked only about an id that the client uses for nothing else
+    meanwhile. Otherwise as `guard`.
 
     Raises `TypeError` for what is no `Engine`.
     """
     from callgate._streams import guarded
 
-    enforcement = Enforcement(engine, identity or _verified_message, on_approval)
+    enforcement = Enforcement(engine, identity or _verified_message, on_approval, refund_on_error)
     return cast("AbstractAsyncContextManager[tuple[_Read, _Write]]", guarded(read, write, enforcement))
 
 

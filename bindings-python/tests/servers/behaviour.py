@@ -10,6 +10,7 @@ from typing import Any
 import callgate
 
 ran: list[str] = []
+asked: list[str] = []
 POLICY = Path(__file__).with_name("policy.yaml")
 
 
@@ -31,6 +32,14 @@ def options() -> dict[str, Any]:
         chosen["on_approval"] = on_approval
     if name := os.environ.get("IDENTITY"):
         chosen["identity"] = lambda context: name
+    if refund := os.environ.get("REFUND"):
+
+        def refund_on_error(call: Any, error: Any) -> bool:
+            assert call.tool == "fetch" and call.decision.allowed
+            asked.append(f"refund {error.code}")
+            return refund == "errors"
+
+        chosen["refund_on_error"] = refund_on_error
     return chosen
 
 
@@ -65,5 +74,5 @@ def drop() -> str:
 
 
 def runs() -> str:
-    """Which handlers ran, in order."""
-    return json.dumps(ran)
+    """Which handlers ran, in order, and then what the host was asked."""
+    return json.dumps(ran + asked)
