@@ -291,17 +291,30 @@ pub struct Refund<'r> {
 pub struct StoreError {
     message: String,
     transient: bool,
+    undone: bool,
 }
 
 impl StoreError {
     /// A failure that the same call may not meet again: a time-out, a lost connection, a busy file.
     pub fn transient(message: impl Into<String>) -> Self {
-        Self { message: message.into(), transient: true }
+        Self { message: message.into(), transient: true, undone: false }
     }
 
     /// A failure that will repeat until somebody acts: a wrong password, a file that is not ours.
     pub fn permanent(message: impl Into<String>) -> Self {
-        Self { message: message.into(), transient: false }
+        Self { message: message.into(), transient: false, undone: false }
+    }
+
+    /// The same failure, of which the store can prove that nothing was written: what was asked may be asked again.
+    #[must_use]
+    pub fn certainly_undone(mut self) -> Self {
+        self.undone = true;
+        self
+    }
+
+    /// Whether nothing was written for certain. False where it cannot be told.
+    pub fn is_certainly_undone(&self) -> bool {
+        self.undone
     }
 
     /// Whether a later call may succeed by itself.
@@ -347,8 +360,8 @@ pub trait Store: Send + Sync {
     /// it that a charge is refunded at most once.
     ///
     /// # Errors
-    /// [`StoreError`] where the counters cannot be reached. The refund may or may not have happened; it must not be
-    /// repeated.
+    /// [`StoreError`] where the counters cannot be reached. The refund may or may not have happened, and must not be
+    /// repeated, unless the error [is certain](StoreError::is_certainly_undone) that nothing was written.
     fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError>;
 
     /// Forgets what no call can see any more at `now`; returns how many counters were dropped. Nothing live is touched.
