@@ -22,6 +22,7 @@
 
 #[cfg(feature = "async")]
 mod carry;
+mod fork;
 mod open;
 mod policy_file;
 mod watch;
@@ -29,6 +30,7 @@ mod watched;
 
 #[cfg(feature = "async")]
 pub use carry::carry;
+pub use fork::{after_fork_in_child, after_fork_in_parent, before_fork};
 #[cfg(feature = "async")]
 pub use open::open_async_store;
 pub use open::{MissingStore, OpenError, StoreOptions, UnknownUrl, open_store, survives_fork};

@@ -185,18 +185,19 @@ pub fn open_store(url: &str, options: &StoreOptions) -> Result<Arc<dyn Counters>
     }
 }
 
-/// The same counters as those of [`open_store`], for callers that must not block: none where the store has no such face,
-/// because it is memory, which never waits, or a file, which can only be waited for. Makes no connection: the first call does.
+/// The same counters as those of [`open_store`], for callers that must not block; none for memory, which never waits. Opens
+/// nothing: the first call does.
 ///
 /// # Errors
-/// Those of [`open_store`], but for a server that is down or refuses: the calls find that out.
+/// Those of [`open_store`], but for a server or a file that cannot be opened: the calls find that out.
 #[cfg(feature = "async")]
 pub fn open_async_store(
     url: &str,
     options: &StoreOptions,
 ) -> Result<Option<Arc<dyn callgate::AsyncStore>>, OpenError> {
     match Kind::of(url).ok_or(UnknownUrl { _private: () })? {
-        (Kind::Memory | Kind::Sqlite, _) => Ok(None),
+        (Kind::Memory, _) => Ok(None),
+        (Kind::Sqlite, rest) => async_sqlite(rest, options).map(Some),
         (Kind::Redis(scheme), rest) => {
             let of_server = redis_options(scheme, rest, options)?;
             Ok(Some(Arc::new(callgate_redis::AsyncRedisStore::lazy(&of_server)?)))
@@ -229,37 +230,55 @@ fn redis(scheme: &'static str, _rest: &str, _options: &StoreOptions) -> Result<A
 /// Whether the store that a URL names goes on by itself in a process that was forked. Of any other, a connection that was
 /// inherited is the parent's: it must be neither used nor closed there, and the store has to be opened again.
 ///
-/// SQLite's is the other way round: it must be closed before the file is opened again, and only the store knows how.
+/// SQLite's opens its file again by itself, and is told of the fork by [`before_fork`](crate::before_fork).
 pub fn survives_fork(url: &str) -> bool {
     matches!(Kind::of(url), Some((Kind::Memory | Kind::Sqlite, _)))
 }
 
+/// The path and the options of a file.
 #[cfg(feature = "sqlite")]
-fn sqlite(rest: &str, options: &StoreOptions) -> Result<Arc<dyn Counters>, OpenError> {
-    use callgate_sqlite::{Durability, SqliteOptions, SqliteStore};
+fn sqlite_options<'u>(
+    rest: &'u str,
+    options: &StoreOptions,
+) -> Result<(&'u str, callgate_sqlite::SqliteOptions), UnknownUrl> {
+    use callgate_sqlite::{Durability, SqliteOptions};
 
     let (path, durability) = match rest.split_once('?') {
         None => (rest, Durability::default()),
         Some((path, "durability=process")) => (path, Durability::Process),
         Some((path, "durability=power")) => (path, Durability::Power),
-        Some(_) => return Err(UnknownUrl { _private: () }.into()),
+        Some(_) => return Err(UnknownUrl { _private: () }),
     };
     // What SQLite calls by this name is lost at the end of the process; whoever wants that has `memory`.
     if path.is_empty() || path == ":memory:" {
-        return Err(UnknownUrl { _private: () }.into());
+        return Err(UnknownUrl { _private: () });
     }
-    let mut of_file = SqliteOptions::new()
+    let of_file = SqliteOptions::new()
         .with_namespace(options.namespace())
         .with_timeout(options.timeout())
         .with_durability(durability);
-    if options.existing_only {
-        of_file = of_file.existing_only();
-    }
-    Ok(Arc::new(SqliteStore::open(path, &of_file)?))
+    Ok((path, if options.existing_only { of_file.existing_only() } else { of_file }))
+}
+
+#[cfg(feature = "sqlite")]
+fn sqlite(rest: &str, options: &StoreOptions) -> Result<Arc<dyn Counters>, OpenError> {
+    let (path, options) = sqlite_options(rest, options)?;
+    Ok(Arc::new(callgate_sqlite::SqliteStore::open(path, &options)?))
+}
+
+#[cfg(all(feature = "sqlite", feature = "async"))]
+fn async_sqlite(rest: &str, options: &StoreOptions) -> Result<Arc<dyn callgate::AsyncStore>, OpenError> {
+    let (path, options) = sqlite_options(rest, options)?;
+    Ok(Arc::new(callgate_sqlite::AsyncSqliteStore::lazy(path, &options)?))
 }
 
 #[cfg(not(feature = "sqlite"))]
 fn sqlite(_rest: &str, _options: &StoreOptions) -> Result<Arc<dyn Counters>, OpenError> {
+    Err(MissingStore { scheme: "sqlite" }.into())
+}
+
+#[cfg(all(not(feature = "sqlite"), feature = "async"))]
+fn async_sqlite(_rest: &str, _options: &StoreOptions) -> Result<Arc<dyn callgate::AsyncStore>, OpenError> {
     Err(MissingStore { scheme: "sqlite" }.into())
 }
 

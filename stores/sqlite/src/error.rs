@@ -7,8 +7,44 @@ use callgate::StoreError;
 use rusqlite::{Error, ErrorCode};
 
 /// Whether another connection was in the way: the same attempt may succeed a moment later.
-pub(crate) fn is_busy(error: &Error) -> bool {
+fn is_busy(error: &Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+pub(crate) const READ_ONLY: &str =
+    "the SQLite store cannot be written: the file or its directory may only be read";
+
+/// Why the file cannot be opened, or no transaction begun: nothing was written.
+pub(crate) enum Refused {
+    Sqlite(Error),
+    /// It is not ours, or cannot do what is needed.
+    Told(&'static str),
+}
+
+impl Refused {
+    /// Whether the same attempt may succeed a moment later.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self, Self::Sqlite(error) if is_busy(error))
+    }
+
+    pub(crate) fn error(&self) -> StoreError {
+        match self {
+            Self::Sqlite(error) => store_error(error),
+            Self::Told(message) => StoreError::permanent(*message),
+        }
+        .certainly_undone()
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+/// Whether a commit that failed so has surely left nothing behind: what it writes ends with the mark that makes it count.
+pub(crate) fn is_undone(error: &Error) -> bool {
+    is_busy(error) || matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::ReadOnly))
 }
 
 /// What a caller is told.
@@ -20,9 +56,7 @@ pub(crate) fn store_error(error: &Error) -> StoreError {
             transient("is busy: other processes kept it locked for longer than the time-out")
         }
         Some(ErrorCode::DiskFull) => transient("cannot be written: the disk is full"),
-        Some(ErrorCode::ReadOnly) => {
-            permanent("cannot be written: the file or its directory may only be read")
-        }
+        Some(ErrorCode::ReadOnly) => StoreError::permanent(READ_ONLY),
         Some(ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied) => {
             permanent("cannot be opened: permission denied")
         }

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use callgate::StoreError;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior};
+use rusqlite::{Connection, MAIN_DB, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior};
 
-use crate::error::{is_busy, store_error};
+use crate::error::{READ_ONLY, Refused};
 use crate::ledger::Ledger;
 use crate::options::{Durability, SqliteOptions};
-use crate::pause::Pauses;
+use crate::place::{Opened, Place};
 
 /// `cgat`: marks a file as counters of callgate.
 const APPLICATION: i32 = 0x6367_6174;
@@ -24,6 +24,19 @@ const PAGE: i32 = 2_048;
 
 /// Statements that are kept prepared: all that a ledger has.
 const STATEMENTS: usize = 40;
+
+/// Bytes of the log beside the file that stay once it was taken over into the file: twice what it grows to by itself. A reader
+/// that holds on to an old state of the file makes it grow further, until it lets go.
+const LOG: i64 = 4 << 20;
+
+/// Bytes of the smallest database. SQLite takes a shorter file for an empty one, and writes over it.
+const SMALLEST: u64 = 512;
+
+const NEWER: Refused = Refused::Told(
+    "the SQLite store was made by a newer version of callgate: use that version, or another file",
+);
+const FOREIGN: Refused =
+    Refused::Told("the SQLite store's file belongs to another program: use another file");
 
 /// `counters` has a row for each counter and scope value that is live:
 /// - `stamp`: the start of the window that it counts, or the time of the newest charge to a sliding one; moved on by a reset.
@@ -63,19 +76,6 @@ pub(crate) struct File {
     options: SqliteOptions,
 }
 
-/// Why a file cannot be opened.
-enum Refused {
-    Sqlite(rusqlite::Error),
-    /// It is not ours, or cannot do what is needed.
-    Told(&'static str),
-}
-
-impl From<rusqlite::Error> for Refused {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
 impl File {
     pub(crate) fn new(path: &Path, options: &SqliteOptions) -> Result<Self, StoreError> {
         // Absolute, so that it stays the same file when the process changes its directory; and SQLite would read some
@@ -85,23 +85,23 @@ impl File {
         Ok(Self { path, options: options.clone() })
     }
 
-    /// Opens the file for charging; makes it if it is not there.
-    pub(crate) fn open(&self) -> Result<Ledger, StoreError> {
+    pub(crate) fn timeout(&self) -> Duration {
+        self.options.timeout
+    }
+
+    /// Opens the file, and makes it if it is not there. Does not wait for other processes.
+    pub(crate) fn open(&self) -> Result<Ledger, Refused> {
         if self.options.makes_file {
             self.make();
         }
-        let (connection, space) = self.connection()?;
-        Ok(Ledger::new(connection, space, self.options.timeout))
-    }
-
-    /// A connection to the file, and the number of the namespace in it.
-    pub(crate) fn connection(&self) -> Result<(Connection, i64), StoreError> {
-        self.attempts(|| {
-            let connection = self.connect()?;
-            own(&connection)?;
-            let space = space(&connection, &self.options.namespace)?;
-            Ok((connection, space))
-        })
+        let place = Place::of(&self.path);
+        if (1..SMALLEST).contains(&place.length()) {
+            return Err(FOREIGN);
+        }
+        let connection = self.connect()?;
+        own(&connection)?;
+        let space = space(&connection, &self.options.namespace)?;
+        Ok(Ledger::new(connection, space, Opened::new(&self.path, place)))
     }
 
     /// Makes an empty file that only its owner may read: SQLite gives `-wal` and `-shm` the same permissions. A failure shows
@@ -114,10 +114,14 @@ impl File {
         let _ = options.open(&self.path);
     }
 
-    fn connect(&self) -> rusqlite::Result<Connection> {
+    fn connect(&self) -> Result<Connection, Refused> {
         // One thread at a time uses a connection, so SQLite's own locks would be for nothing.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
+        // SQLite would open it for reading, and make a `-wal` and a `-shm` beside it that may only be read either, for good.
+        if connection.is_readonly(MAIN_DB)? {
+            return Err(Refused::Told(READ_ONLY));
+        }
         // SQLite would sleep for a millisecond at least, a hundred times as long as most transactions take.
         connection.busy_timeout(Duration::ZERO)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -126,20 +130,8 @@ impl File {
             Durability::Power => "FULL",
         };
         connection.pragma_update(None, "synchronous", durability)?;
+        connection.pragma_update_and_check(None, "journal_size_limit", LOG, |_| Ok(()))?;
         Ok(connection)
-    }
-
-    /// Tries until the file is not busy, or the time-out has passed.
-    fn attempts<T>(&self, mut attempt: impl FnMut() -> Result<T, Refused>) -> Result<T, StoreError> {
-        let mut pauses = Pauses::new(self.options.timeout);
-        loop {
-            match attempt() {
-                Ok(made) => return Ok(made),
-                Err(Refused::Sqlite(error)) if is_busy(&error) && pauses.pause() => {}
-                Err(Refused::Sqlite(error)) => return Err(store_error(&error)),
-                Err(Refused::Told(message)) => return Err(StoreError::permanent(message)),
-            }
-        }
     }
 }
 
@@ -174,17 +166,20 @@ fn has_tables(connection: &Connection) -> Result<bool, Refused> {
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     match (number("application_id")?, number("user_version")?) {
         (APPLICATION, SCHEMA) => Ok(true),
-        (APPLICATION, _) => Err(Refused::Told(
-            "the SQLite store was made by a newer version of callgate: use that version, or another file",
-        )),
+        (APPLICATION, _) => Err(NEWER),
         _ => {
             let tables = "SELECT count(*) FROM sqlite_schema";
             if connection.query_row(tables, [], |row| row.get::<_, i64>(0))? == 0 {
                 return Ok(false);
             }
-            Err(Refused::Told("the SQLite store's file belongs to another program: use another file"))
+            Err(FOREIGN)
         }
     }
+}
+
+/// Whether the file that was ours when it was opened still is: a newer version may have made it its own.
+pub(crate) fn is_ours(connection: &Connection) -> Result<(), Refused> {
+    if has_tables(connection)? { Ok(()) } else { Err(FOREIGN) }
 }
 
 /// The number of a namespace in this file.

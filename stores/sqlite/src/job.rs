@@ -5,7 +5,8 @@
 use std::borrow::Cow;
 
 use callgate::{
-    Amount, Batch, Counter, CounterId, Guard, GuardMode, Outcome, Refund, ScopeValue, Slot, Test, Timestamp,
+    Amount, Batch, Counter, CounterId, Guard, GuardMode, Held, Outcome, Refund, ScopeValue, Slot, Test,
+    Timestamp,
 };
 
 /// Something to do in a transaction, and the caller's time.
@@ -15,8 +16,23 @@ pub(crate) enum Job<'j, 'p> {
     Peek(&'j Batch<'p>, Timestamp),
     Refund(&'j [Refund<'j>]),
     Reset(CounterId, &'j ScopeValue, Timestamp),
+    /// Shows some of the counters: those that come after this one.
+    Page(Option<&'j Shown>, Timestamp),
     /// Forgets some of what has ended.
     Sweep(Timestamp),
+}
+
+/// Where a list of counters has come to: the place of the last one that was looked at.
+#[derive(Clone)]
+pub(crate) struct Shown {
+    pub(crate) id: [u8; 16],
+    pub(crate) scope: Vec<u8>,
+}
+
+/// Some of the counters, and where the list goes on if these were not all.
+pub(crate) struct Page {
+    pub(crate) held: Vec<Held>,
+    pub(crate) last: Option<Shown>,
 }
 
 /// What came of a job, kind for kind.
@@ -25,6 +41,7 @@ pub(crate) enum Answer {
     Refunded,
     /// Whether the counter held something.
     Reset(bool),
+    Page(Page),
     /// How many counters were forgotten, and whether that were all.
     Swept {
         counters: usize,
@@ -38,6 +55,7 @@ pub(crate) enum OwnedJob {
     Peek(OwnedBatch, Timestamp),
     Refund(Vec<OwnedRefund>),
     Reset(CounterId, ScopeValue, Timestamp),
+    Page(Option<Shown>, Timestamp),
     Sweep(Timestamp),
 }
 
@@ -75,6 +93,7 @@ impl Job<'_, '_> {
             Self::Peek(batch, now) => OwnedJob::Peek(OwnedBatch::of(batch), now),
             Self::Refund(refunds) => OwnedJob::Refund(refunds.iter().map(OwnedRefund::of).collect()),
             Self::Reset(counter, scope, now) => OwnedJob::Reset(counter, scope.clone(), now),
+            Self::Page(after, now) => OwnedJob::Page(after.cloned(), now),
             Self::Sweep(now) => OwnedJob::Sweep(now),
         }
     }
@@ -91,6 +110,7 @@ impl OwnedJob {
                 run(Job::Refund(&refunds))
             }
             Self::Reset(counter, scope, now) => run(Job::Reset(*counter, scope, *now)),
+            Self::Page(after, now) => run(Job::Page(after.as_ref(), *now)),
             Self::Sweep(now) => run(Job::Sweep(*now)),
         }
     }

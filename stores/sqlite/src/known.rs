@@ -19,8 +19,6 @@ pub(crate) struct Known {
     places: Box<[Option<Entry>]>,
     /// What SQLite changes whenever another connection has written.
     version: i64,
-    /// Whether the transaction has asked for that.
-    is_confirmed: bool,
     /// What is known was learned in this era.
     era: u64,
 }
@@ -36,24 +34,20 @@ impl Known {
     /// Nothing is known yet.
     pub(crate) fn new() -> Self {
         let places = (0..PLACES).map(|_| None).collect();
-        Self { seed: RandomState::default(), places, version: 0, is_confirmed: false, era: 0 }
+        Self { seed: RandomState::default(), places, version: 0, era: 0 }
     }
 
-    /// A transaction began, and holds the write lock.
-    pub(crate) fn begin(&mut self) {
-        self.is_confirmed = false;
-    }
-
-    /// Asks the file whether what is known still holds.
-    fn confirm(&mut self, connection: &Connection) -> Result<()> {
+    /// Asks the file whether what is known still holds; whether another connection has written, or may have. To be called
+    /// once for each transaction, when it holds the write lock.
+    pub(crate) fn confirm(&mut self, connection: &Connection) -> Result<bool> {
         let mut ask = connection.prepare_cached("PRAGMA data_version")?;
         let version = ask.query_row([], |row| row.get(0))?;
-        if version != self.version {
+        let is_changed = version != self.version;
+        if is_changed {
             self.version = version;
             self.forget_all();
         }
-        self.is_confirmed = true;
-        Ok(())
+        Ok(is_changed)
     }
 
     /// The row of a slot's counter, from the file if it is not known.
@@ -63,9 +57,6 @@ impl Known {
         key: &Key<'_>,
         slot: &Slot<'_>,
     ) -> Result<Option<Row>> {
-        if !self.is_confirmed {
-            self.confirm(connection)?;
-        }
         let (id, era) = (slot.counter.id(), self.era);
         let Some(place) = self.place(id, &slot.scope) else { return key.row(connection) };
         if let Some(entry) = place

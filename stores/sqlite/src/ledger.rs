@@ -4,8 +4,6 @@
 //! it is written, so a refused one has nothing to undo. Must hold the file's write lock from the first read on, or another
 //! process could charge in between.
 
-use std::time::Duration;
-
 use callgate::judge::{Seen, judge};
 use callgate::{Amount, Batch, Outcome, Slot, StoreError, Timestamp, Verdict};
 use rusqlite::{Connection, Result};
@@ -13,11 +11,13 @@ use smallvec::SmallVec;
 
 use crate::approval;
 use crate::counter::{self, Found};
-use crate::error::{is_busy, store_error};
+use crate::error::{Refused, is_undone, store_error};
+use crate::file::is_ours;
 use crate::forget::{Forgotten, forget};
 use crate::job::{Answer, Job};
 use crate::known::Known;
-use crate::pause::Pauses;
+use crate::listing;
+use crate::place::Opened;
 use crate::rows::{Adding, Key};
 
 /// Rows that a transaction forgets for each row that it may have added, and beside them: so there is never long a backlog,
@@ -35,7 +35,7 @@ pub(crate) struct Ledger {
     known: Known,
     /// The number of the namespace.
     space: i64,
-    timeout: Duration,
+    opened: Opened,
     /// When to look for what has ended.
     look_at: Timestamp,
     /// Rows that the transaction may have added.
@@ -45,23 +45,28 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(connection: Connection, space: i64, timeout: Duration) -> Self {
+    pub(crate) fn new(connection: Connection, space: i64, opened: Opened) -> Self {
         let (look_at, now) = (Timestamp::MIN, Timestamp::MIN);
-        Self { connection, known: Known::new(), space, timeout, look_at, added: 0, now }
+        Self { connection, known: Known::new(), space, opened, look_at, added: 0, now }
     }
 
-    /// Begins a transaction, with the file's write lock.
-    pub(crate) fn begin(&mut self) -> std::result::Result<(), StoreError> {
-        let mut pauses = Pauses::new(self.timeout);
-        loop {
-            match self.run("BEGIN IMMEDIATE") {
-                Ok(()) => break,
-                Err(error) if is_busy(&error) && pauses.pause() => {}
-                Err(error) => return Err(store_error(&error)),
-            }
+    /// Whether the open file is still the one that its path leads to. Charges to one that was removed or replaced would be
+    /// seen by nobody else.
+    pub(crate) fn is_in_place(&self) -> bool {
+        let is_in_place = self.opened.is_in_place();
+        if !is_in_place {
+            self.opened.clear_away();
+        }
+        is_in_place
+    }
+
+    /// Begins a transaction, with the file's write lock. Does not wait for other processes.
+    pub(crate) fn begin(&mut self) -> std::result::Result<(), Refused> {
+        self.run("BEGIN IMMEDIATE")?;
+        if self.known.confirm(&self.connection)? {
+            is_ours(&self.connection)?;
         }
         (self.added, self.now) = (0, Timestamp::MIN);
-        self.known.begin();
         Ok(())
     }
 
@@ -72,7 +77,11 @@ impl Ledger {
 
     /// Forgets some of what has ended, if it is time to, and makes the transaction lasting.
     pub(crate) fn commit(&mut self) -> std::result::Result<(), StoreError> {
-        self.tidy().and_then(|()| self.run("COMMIT")).map_err(|error| store_error(&error))
+        self.tidy().map_err(|error| store_error(&error).certainly_undone())?;
+        self.run("COMMIT").map_err(|error| {
+            let told = store_error(&error);
+            if is_undone(&error) { told.certainly_undone() } else { told }
+        })
     }
 
     fn run(&self, statement: &str) -> Result<()> {
@@ -95,6 +104,9 @@ impl Ledger {
                 self.known.forget(id, scope);
                 let key = Key { space: self.space, id: id.as_bytes(), scope: scope.as_bytes() };
                 counter::reset(&self.connection, &key, now).map(Answer::Reset)
+            }
+            Job::Page(after, now) => {
+                listing::page(&self.connection, self.space, after, now).map(Answer::Page)
             }
             Job::Sweep(now) => {
                 let Forgotten { counters, rows } = self.forget(now, PURGE_STEP)?;

@@ -21,8 +21,8 @@
 //!   reads (spec 8.1).
 //! - *Nothing that was reported is lost* when a process is killed at any moment. When the machine loses power, the last
 //!   commits may be lost, unless [`Durability::Power`] is chosen.
-//! - *Every call gets an answer* within about twice [`SqliteOptions::with_timeout`], as long as the file system answers. What
-//!   cannot be written (a full disk, a file that may only be read) is an error, so the engine denies; service resumes by
+//! - *Every call gets an answer* within [`SqliteOptions::with_timeout`] and the time of a transaction, as long as the file
+//!   system answers. What cannot be written (a full disk, a file that may only be read) is an error, so the engine denies; service resumes by
 //!   itself when the cause is gone.
 //! - *Time* is the callers'. Of each counter the file keeps the newest window, or charge, and a clock behind that counts
 //!   there; when rows are forgotten, the latest end of one is noted, and time does not run back before it (spec 8.4).
@@ -30,13 +30,14 @@
 //! # What it asks for
 //!
 //! - A local disk: the write-ahead log needs shared memory, which network file systems do not have.
-//! - That the file is not moved or removed while it is open, and that `-wal` and `-shm` beside it stay with it.
-//! - On a fork: that no call is under way in the forking process. A store that was idle then opens the file again in the
-//!   child by itself; one that was not says so in an error.
+//! - That `-wal` and `-shm` stay beside the file. A file that was removed or replaced while it is open is noticed by the next
+//!   call, which opens, or makes, the one that its path leads to now: counters begin anew.
+//! - On a fork: that it is told of it, by [`before_fork`] and the two that follow. Python's package does that by itself.
 
 #![forbid(unsafe_code)]
 
 mod approval;
+mod async_store;
 mod counter;
 mod error;
 mod file;
@@ -47,9 +48,14 @@ mod ledger;
 mod listing;
 mod options;
 mod pause;
+mod place;
+mod process;
 mod rows;
 mod store;
+mod ticket;
 mod turns;
 
+pub use async_store::AsyncSqliteStore;
 pub use options::{Durability, SqliteOptions};
+pub use process::{after_fork_in_child, after_fork_in_parent, before_fork};
 pub use store::SqliteStore;

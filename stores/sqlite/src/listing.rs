@@ -1,41 +1,56 @@
 //! What the file holds, for an operator.
 //!
-//! In: a time. Out: every counter that holds something then, one after the other: a file may have millions.
+//! In: a time, within a transaction. Out: counters that hold something then, so many at a time: a file may have millions, and
+//! an operator who reads on later must not hold up the calls meanwhile, nor make the log grow.
 
 use callgate::judge::live_millis;
 use callgate::{Algorithm, Amount, Held, ScopeValue, Timestamp};
-use rusqlite::{Connection, Result};
+use rusqlite::{Connection, Result, params};
 
+use crate::job::{Page, Shown};
 use crate::rows::{Key, declared, time};
 
-/// Shows every counter of the namespace.
-pub(crate) fn list(
+/// Rows that one transaction looks at.
+const ROWS: i64 = 256;
+
+/// Looks at the rows of the namespace that come after one, in the order of their key.
+pub(crate) fn page(
     connection: &Connection,
     space: i64,
+    after: Option<&Shown>,
     now: Timestamp,
-    show: &mut dyn FnMut(Held),
-) -> Result<()> {
-    // One transaction, or a sliding counter's row and its charges could be of different moments.
-    let transaction = connection.unchecked_transaction()?;
-    let mut select = transaction.prepare(
+) -> Result<Page> {
+    let mut select = connection.prepare_cached(
         "SELECT tool, name, window, algorithm, declarations.scope,
-                counters.scope, stamp, ends, used, declarations.id
-         FROM counters JOIN declarations USING (id) WHERE space = ?1 AND ends > ?2",
+                counters.scope, stamp, ends, used, counters.id
+         FROM counters LEFT JOIN declarations USING (id)
+         WHERE space = ?1 AND (counters.id, counters.scope) > (?2, ?3)
+         ORDER BY counters.id, counters.scope LIMIT ?4",
     )?;
-    let mut rows = select.query([space, now.as_millis()])?;
+    // No counter comes before the empty id.
+    let (id, scope) = after.map_or((&[][..], &[][..]), |after| (&after.id[..], &after.scope[..]));
+    let mut rows = select.query(params![space, id, scope, ROWS])?;
+    let (mut held, mut last, mut looked_at) = (Vec::new(), None, 0_i64);
     while let Some(row) = rows.next()? {
-        let Some(counter) = declared(row)? else { continue };
+        looked_at = looked_at.saturating_add(1);
         let (scope, id): (Vec<u8>, [u8; 16]) = (row.get(5)?, row.get(9)?);
+        if looked_at == ROWS {
+            last = Some(Shown { id, scope: scope.clone() });
+        }
         let (stamp, resets_at, mut used) = (time(row, 6)?, time(row, 7)?, row.get::<_, i64>(8)?);
+        if resets_at <= now {
+            continue;
+        }
+        let Some(counter) = declared(row)? else { continue };
         if counter.algorithm() != Algorithm::Fixed {
             let cut = now.max(stamp).as_millis().saturating_sub(live_millis(counter.window()));
-            let (_, expired) = Key { space, id: &id, scope: &scope }.expired(&transaction, cut)?;
+            let (_, expired) = Key { space, id: &id, scope: &scope }.expired(connection, cut)?;
             used = used.saturating_sub(expired);
         }
         if used > 0 {
             let used = Amount::from_micros(used).unwrap_or_default();
-            show(Held { counter, scope: ScopeValue::from(&*scope), used, resets_at });
+            held.push(Held { counter, scope: ScopeValue::from(&*scope), used, resets_at });
         }
     }
-    Ok(())
+    Ok(Page { held, last })
 }

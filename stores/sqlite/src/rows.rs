@@ -217,7 +217,10 @@ pub(crate) fn declare(connection: &Connection, counter: &Counter) -> Result<()> 
 
 /// Reads a counter from the columns `tool, name, window, algorithm, scope`; none where this version does not know them.
 pub(crate) fn declared(row: &SqlRow<'_>) -> Result<Option<Counter>> {
-    let (tool, name): (Option<String>, String) = (row.get(0)?, row.get(1)?);
+    // There is no row where a declaration is missing.
+    let (tool, Some(name)): (Option<String>, Option<String>) = (row.get(0)?, row.get(1)?) else {
+        return Ok(None);
+    };
     let (window, algorithm, scope): (String, String, String) = (row.get(2)?, row.get(3)?, row.get(4)?);
     let owner = tool.map_or(Owner::AllTools, |key| Owner::Tool(key.into()));
     let algorithm =

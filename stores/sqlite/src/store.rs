@@ -5,10 +5,8 @@ use std::path::Path;
 
 use callgate::{Batch, CounterId, Held, Inspect, Outcome, Refund, ScopeValue, Store, StoreError, Timestamp};
 
-use crate::error::store_error;
 use crate::file::File;
-use crate::job::{Answer, Job};
-use crate::listing::list;
+use crate::job::{Answer, Job, Page};
 use crate::options::SqliteOptions;
 use crate::turns::Turns;
 
@@ -57,10 +55,19 @@ impl Store for SqliteStore {
 }
 
 impl Inspect for SqliteStore {
-    /// Reads the file as it is at one moment, beside the calls.
+    /// Goes in steps, each a transaction of its own, and shows what it found between them.
     fn each(&self, now: Timestamp, show: &mut dyn FnMut(Held)) -> Result<(), StoreError> {
-        let (connection, space) = self.turns.file().connection()?;
-        list(&connection, space, now, show).map_err(|error| store_error(&error))
+        let mut after = None;
+        loop {
+            let Answer::Page(Page { held, last }) = self.turns.take(Job::Page(after.as_ref(), now))? else {
+                return Err(mismatch());
+            };
+            held.into_iter().for_each(&mut *show);
+            if last.is_none() {
+                return Ok(());
+            }
+            after = last;
+        }
     }
 
     fn reset(&self, counter: CounterId, scope: &ScopeValue, now: Timestamp) -> Result<bool, StoreError> {
@@ -71,12 +78,12 @@ impl Inspect for SqliteStore {
     }
 }
 
-fn outcome(answer: Answer) -> Result<Outcome, StoreError> {
+pub(crate) fn outcome(answer: Answer) -> Result<Outcome, StoreError> {
     if let Answer::Outcome(outcome) = answer { Ok(outcome) } else { Err(mismatch()) }
 }
 
 /// Each job has its own kind of answer, so this is never seen.
-fn mismatch() -> StoreError {
+pub(crate) fn mismatch() -> StoreError {
     StoreError::permanent("the SQLite store gave an answer of another kind")
 }
 

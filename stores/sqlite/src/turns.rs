@@ -1,14 +1,16 @@
-//! Turns: one caller at a time works on the file, and does what the others wait for, too, in the same transaction.
+//! Turns: one caller at a time works on the file, and does what the others wait for, too, in the same transaction (group
+//! commit).
 //!
-//! In: jobs of any number of threads. Out: an answer for each, after it is committed. A commit costs the same for one job as
-//! for ten, so more callers cost less each. There is no thread of its own: who finds the file free leads; who does not
-//! waits, and is either answered by a leader or made the next one.
+//! In: jobs of any number of threads and tasks. Out: an answer for each, after it is committed. A commit costs the same for
+//! one job as for ten, so more callers cost less each. A thread that finds the file free leads; one that does not waits, and
+//! is either answered by a leader or made the next one. For tasks, which must not block, a thread of the store's own leads.
 //!
-//! Must not let a caller wait for ever: a leader that ends in whatever way answers those that it took along, and hands the
-//! lead on.
+//! Must not let a caller wait for longer than its time-out, nor for ever: a leader answers those whose time is over while it
+//! waits for the file, and one that ends in whatever way answers those that it took along and gives the lead to the next.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use callgate::StoreError;
@@ -16,131 +18,228 @@ use callgate::StoreError;
 use crate::file::File;
 use crate::job::{Answer, Job, OwnedJob};
 use crate::ledger::Ledger;
+use crate::pause::Pauses;
+use crate::process::{Entry, Inside, State};
+use crate::ticket::{Ticket, Turn, Waiting};
 
 /// A leader begins no further transaction after this. It does more than its own, because the file would lie idle while the
 /// next leader wakes up; each takes some ten microseconds, so that its own caller waits little longer.
 const LEADS_FOR: Duration = Duration::from_micros(200);
 
-/// How long a caller that waits looks for its answer before it sleeps: some transactions. Where all slept at once, four threads
-/// took 1.6 times as long.
-const LOOKS_FOR: Duration = Duration::from_micros(50);
-
-/// A file of counters, and who works on it.
+/// A file of counters, and the threads that work on it.
 pub(crate) struct Turns {
     file: File,
-    state: Mutex<State>,
+    entry: Entry,
 }
 
-struct State {
-    /// The process that the state is about: in a forked one, its threads are gone.
-    process: u32,
-    /// Whether somebody leads.
-    is_led: bool,
-    waiting: VecDeque<Arc<Ticket>>,
-    /// The open file, while nobody leads; none after a failure.
-    ledger: Option<Ledger>,
-}
+/// A job of the leader's own, and when its answer is due.
+type Mine<'j, 'p> = Option<(Job<'j, 'p>, Instant)>;
 
-/// The place of a caller that waits.
-struct Ticket {
-    job: OwnedJob,
-    turn: Mutex<Option<Turn>>,
-    called: Condvar,
-}
-
-/// What becomes of a caller that waits.
-enum Turn {
-    Answered(Result<Answer, StoreError>),
-    /// Nobody else leads; the job is still to be done.
-    Leads(Option<Ledger>),
-}
-
-/// The lead, from taking it to handing it on.
+/// The lead, from taking it to giving it to the next.
 struct Lead<'t> {
     turns: &'t Turns,
-    ledger: Option<Ledger>,
     /// Those that were taken along and have no answer yet.
     others: Vec<Arc<Ticket>>,
 }
 
 impl Turns {
-    /// Opens the file.
-    pub(crate) fn open(file: File) -> Result<Self, StoreError> {
-        let ledger = Some(file.open()?);
-        let state = State { process: std::process::id(), is_led: false, waiting: VecDeque::new(), ledger };
-        Ok(Self { file, state: Mutex::new(state) })
+    /// For a file that the first job will open.
+    pub(crate) fn new(file: File) -> Result<Self, StoreError> {
+        Ok(Self { file, entry: Entry::new()? })
     }
 
-    pub(crate) fn file(&self) -> &File {
-        &self.file
+    /// Opens the file now.
+    pub(crate) fn open(file: File) -> Result<Self, StoreError> {
+        let turns = Self::new(file)?;
+        let (deadline, mut pauses) = (turns.deadline(Instant::now()), Pauses::new());
+        loop {
+            // Nobody else knows the store yet, so nobody leads.
+            let mut inside = turns.entry.enter();
+            match turns.file.open() {
+                Ok(ledger) => inside.ledger = Some(ledger),
+                Err(refused) if refused.is_busy() && Instant::now() < deadline => {
+                    drop(inside);
+                    pauses.pause();
+                    continue;
+                }
+                Err(refused) => return Err(refused.error()),
+            }
+            drop(inside);
+            return Ok(turns);
+        }
+    }
+
+    /// A time-out that is too long to be told never comes.
+    fn deadline(&self, began: Instant) -> Instant {
+        let year = Duration::from_secs(366 * 86_400);
+        began.checked_add(self.file.timeout().min(year)).unwrap_or(began)
     }
 
     /// Has the job done, and committed.
     pub(crate) fn take(&self, job: Job<'_, '_>) -> Result<Answer, StoreError> {
-        let mut state = self.state_of_this_process()?;
-        if !state.is_led {
+        let began = Instant::now();
+        let deadline = self.deadline(began);
+        let ticket = self.entry.checked(|state| {
+            if state.is_led {
+                let ticket = Ticket::new(job.to_owned(), deadline, false);
+                state.waiting.push_back(ticket.clone());
+                return Some(ticket);
+            }
             state.is_led = true;
-            let ledger = state.ledger.take();
-            drop(state);
-            return self.lead(ledger, job);
-        }
-        let ticket = Arc::new(Ticket { job: job.to_owned(), turn: Mutex::new(None), called: Condvar::new() });
-        state.waiting.push_back(ticket.clone());
-        drop(state);
-        match ticket.wait() {
-            Turn::Answered(answer) => answer,
-            Turn::Leads(ledger) => self.lead(ledger, job),
+            None
+        })?;
+        match ticket.map(|ticket| ticket.wait()) {
+            Some(Turn::Answered(answer)) => answer,
+            Some(Turn::Leads) | None => self.lead(job, deadline, began),
         }
     }
 
-    fn lead(&self, ledger: Option<Ledger>, job: Job<'_, '_>) -> Result<Answer, StoreError> {
-        let began = Instant::now();
-        let mut lead = Lead { turns: self, ledger, others: Vec::new() };
-        lead.take_along();
-        let mine = lead.work(Some(job));
-        while began.elapsed() < LEADS_FOR {
-            lead.take_along();
+    /// [`Turns::take`] for a task.
+    pub(crate) async fn take_async(self: &Arc<Self>, job: OwnedJob) -> Result<Answer, StoreError> {
+        let ticket = Ticket::new(job, self.deadline(Instant::now()), true);
+        self.entry.checked(|state| {
+            if state.worker.is_none() {
+                state.worker = Some(self.worker()?);
+            }
+            state.waiting.push_back(ticket.clone());
+            if !state.is_led {
+                state.is_led = true;
+                call(state);
+            }
+            Ok(())
+        })??;
+        match Waiting(ticket).await {
+            Turn::Answered(answer) => answer,
+            Turn::Leads => Err(unanswered()),
+        }
+    }
+
+    fn lead(&self, job: Job<'_, '_>, deadline: Instant, began: Instant) -> Result<Answer, StoreError> {
+        let mut lead = Lead { turns: self, others: Vec::new() };
+        let mine = lead.work(Some((job, deadline)));
+        while began.elapsed() < LEADS_FOR && lead.is_waited_for() {
             // An error is told to those whom it concerns.
-            if lead.others.is_empty() || lead.work(None).is_err() {
+            if lead.work(None).is_err() {
                 break;
             }
         }
-        mine?.ok_or_else(|| StoreError::permanent("the SQLite store gave no answer"))
+        mine?.ok_or_else(unanswered)
     }
 
-    fn state_of_this_process(&self) -> Result<MutexGuard<'_, State>, StoreError> {
-        let mut state = self.lock();
-        let process = std::process::id();
-        if state.process != process {
-            if state.is_led {
-                return Err(StoreError::permanent(
-                    "the SQLite store was in use when its process forked: open it again in the new process",
-                ));
+    /// Begins a transaction. While another process has the file, those whose time is over are told so, and the time of the
+    /// leader's own job may end; without one, there is nothing to do once nobody waits.
+    fn begin(&self, deadline: Option<Instant>) -> Result<Option<(Inside<'_>, Ledger)>, Failed> {
+        let mut pauses = Pauses::new();
+        loop {
+            let mut inside = self.entry.enter();
+            let opened = match inside.ledger.take().filter(Ledger::is_in_place) {
+                Some(ledger) => Ok(ledger),
+                None => self.file.open(),
+            };
+            let busy = match opened {
+                Ok(mut ledger) => match ledger.begin() {
+                    Ok(()) => return Ok(Some((inside, ledger))),
+                    Err(refused) if refused.is_busy() => {
+                        inside.ledger = Some(ledger);
+                        refused
+                    }
+                    Err(refused) => return Err(Failed::All(refused.error())),
+                },
+                Err(refused) if refused.is_busy() => refused,
+                Err(refused) => return Err(Failed::All(refused.error())),
+            };
+            drop(inside);
+            let (now, error) = (Instant::now(), busy.error());
+            if !self.turn_away(now, &error) && deadline.is_none() {
+                return Ok(None);
             }
-            state.process = process;
-            // INVARIANT: it was idle, so nothing of it is half done, and no lock of a transaction is held. It must be closed
-            // before the file is opened again: SQLite keeps one account of the locks that a process has on a file, and the
-            // parent's would stand in it without being held.
-            state.ledger = None;
+            if deadline.is_some_and(|deadline| deadline <= now) {
+                return Err(Failed::Late(error));
+            }
+            pauses.pause();
         }
-        Ok(state)
     }
 
-    /// A lock that is poisoned is taken all the same: every change of the state is one step.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Answers those whose time is over; whether others wait.
+    fn turn_away(&self, now: Instant, error: &StoreError) -> bool {
+        let (late, is_waited_for) = self.entry.state(|state| {
+            let mut late = Vec::new();
+            // All have the same time-out, so the first are the first to go.
+            while state.waiting.front().is_some_and(|first| first.deadline <= now) {
+                late.extend(state.waiting.pop_front());
+            }
+            (late, !state.waiting.is_empty())
+        });
+        for ticket in late {
+            ticket.call(Turn::Answered(Err(error.clone())));
+        }
+        is_waited_for
+    }
+
+    /// Makes the thread that leads for tasks. It ends with the store.
+    fn worker(self: &Arc<Self>) -> Result<Sender<()>, StoreError> {
+        let (worker, calls) = channel();
+        let turns = Arc::downgrade(self);
+        let run = move || {
+            for () in calls {
+                let Some(turns) = turns.upgrade() else { return };
+                // The next job has nothing to do with what went wrong in this.
+                let _ = catch_unwind(AssertUnwindSafe(|| turns.lead_for_tasks()));
+            }
+        };
+        let spawned = std::thread::Builder::new().name("callgate-sqlite".to_owned()).spawn(run);
+        spawned.map(|_| worker).map_err(|_| {
+            StoreError::transient("the SQLite store can have no thread of its own").certainly_undone()
+        })
+    }
+
+    /// Leads as long as anybody waits. For the store's own thread, once it was called.
+    fn lead_for_tasks(&self) {
+        let mut lead = Lead { turns: self, others: Vec::new() };
+        while lead.is_waited_for() {
+            // An error is told to those whom it concerns.
+            let _ = lead.work(None);
+        }
     }
 }
 
+/// Gives the lead to the store's own thread.
+fn call(state: &State) {
+    if let Some(worker) = &state.worker {
+        // It ends with the store, so not before this.
+        let _ = worker.send(());
+    }
+}
+
+/// A leader does its own job or fails, and a task is never asked to lead: not seen.
+fn unanswered() -> StoreError {
+    StoreError::permanent("the SQLite store gave no answer")
+}
+
 impl Lead<'_> {
-    /// Those that wait come into the next transaction.
+    fn is_waited_for(&self) -> bool {
+        self.turns.entry.state(|state| !state.waiting.is_empty())
+    }
+
+    /// Those that wait come into this transaction.
     fn take_along(&mut self) {
-        self.others.extend(self.turns.lock().waiting.drain(..));
+        self.turns.entry.state(|state| self.others.extend(state.waiting.drain(..)));
     }
 
     /// Does the jobs of the others, and one's own, in one transaction, and tells the others what came of theirs.
-    fn work(&mut self, mine: Option<Job<'_, '_>>) -> Result<Option<Answer>, StoreError> {
-        let done = self.transact(mine);
+    fn work(&mut self, mine: Mine<'_, '_>) -> Result<Option<Answer>, StoreError> {
+        let done = match self.turns.begin(mine.map(|(_, deadline)| deadline)) {
+            Ok(Some((inside, ledger))) => {
+                self.take_along();
+                self.transact(inside, ledger, mine)
+            }
+            Ok(None) => return Ok(None),
+            Err(Failed::Late(error)) => return Err(error),
+            Err(Failed::All(error)) => {
+                self.take_along();
+                Err(error)
+            }
+        };
         let others = std::mem::take(&mut self.others);
         match done {
             Ok((mine, answers)) => {
@@ -159,69 +258,51 @@ impl Lead<'_> {
     }
 
     /// An error is an error for all: nothing was committed, or it cannot be told whether it was.
-    fn transact(&mut self, mine: Option<Job<'_, '_>>) -> Result<(Option<Answer>, Vec<Answer>), StoreError> {
-        let mut ledger = match self.ledger.take() {
-            Some(ledger) => ledger,
-            None => self.turns.file.open()?,
-        };
-        if let Err(error) = ledger.begin() {
-            if error.is_transient() {
-                self.ledger = Some(ledger);
-            }
-            return Err(error);
-        }
+    fn transact(
+        &self,
+        mut inside: Inside<'_>,
+        mut ledger: Ledger,
+        mine: Mine<'_, '_>,
+    ) -> Result<(Option<Answer>, Vec<Answer>), StoreError> {
         // On an error the ledger is dropped, which closes the file and undoes the transaction: whatever made it fail, the
         // next caller begins anew.
-        let mine = mine.map(|job| ledger.execute(job)).transpose()?;
+        let undone = |error: StoreError| error.certainly_undone();
+        let mine = mine.map(|(job, _)| ledger.execute(job)).transpose().map_err(undone)?;
         let others = self.others.iter().map(|ticket| ticket.job.lend(|job| ledger.execute(job)));
-        let others = others.collect::<Result<_, _>>()?;
+        let others = others.collect::<Result<_, _>>().map_err(undone)?;
         ledger.commit()?;
-        self.ledger = Some(ledger);
+        inside.ledger = Some(ledger);
         Ok((mine, others))
     }
 }
 
-/// Hands the lead on. Those that have no answer here were taken along by a leader that panicked.
+/// Why no transaction began.
+enum Failed {
+    /// The time of the leader's job is over.
+    Late(StoreError),
+    /// Nobody's job can be done.
+    All(StoreError),
+}
+
+/// Gives the lead to the next. Those that have no answer here were taken along by a leader that panicked.
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
         for ticket in self.others.drain(..) {
             ticket.call(Turn::Answered(Err(StoreError::transient("the SQLite store failed inside"))));
         }
-        let ledger = self.ledger.take();
-        let mut state = self.turns.lock();
-        if let Some(next) = state.waiting.pop_front() {
-            drop(state);
-            next.call(Turn::Leads(ledger));
-        } else {
-            state.ledger = ledger;
-            state.is_led = false;
-        }
-    }
-}
-
-impl Ticket {
-    fn call(&self, turn: Turn) {
-        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = Some(turn);
-        self.called.notify_one();
-    }
-
-    fn wait(&self) -> Turn {
-        let began = Instant::now();
-        while began.elapsed() < LOOKS_FOR {
-            // Whoever holds the lock is about to answer.
-            if let Ok(mut turn) = self.turn.try_lock()
-                && let Some(turn) = turn.take()
-            {
-                return turn;
+        let next = self.turns.entry.state(|state| {
+            // A thread that waits rather than the store's own, which would have to wake up besides.
+            if let Some(first) = state.waiting.iter().position(|ticket| !ticket.is_task) {
+                return state.waiting.remove(first);
             }
-            std::thread::yield_now();
-        }
-        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(turn) = turn.take() {
-                return turn;
+            state.is_led = !state.waiting.is_empty();
+            if state.is_led {
+                call(state);
             }
-            turn = self.called.wait(turn).unwrap_or_else(PoisonError::into_inner);
+            None
+        });
+        if let Some(next) = next {
+            next.call(Turn::Leads);
         }
     }
 }

@@ -21,15 +21,14 @@ pub(crate) fn charge(
     max: i64,
     now: i64,
 ) -> Result<Outcome, StoreError> {
-    let charge = Amount::from_whole(1);
-    let slot = Slot {
-        counter,
-        scope: ScopeValue::from(scope.as_bytes()),
-        charge,
-        max: Amount::from_whole(max).unwrap(),
-        order: 0,
-    };
+    let slot = slot(counter, scope, max);
     store.reserve(&Batch { slots: [slot].into_iter().collect(), ..Batch::default() }, at(now))
+}
+
+/// A charge of 1.
+pub(crate) fn slot<'c>(counter: &'c Counter, scope: &str, max: i64) -> Slot<'c> {
+    let [charge, max] = [1, max].map(Amount::from_whole);
+    Slot { counter, scope: ScopeValue::from(scope.as_bytes()), charge, max: max.unwrap(), order: 0 }
 }
 
 pub(crate) fn is_taken(outcome: &Outcome) -> bool {

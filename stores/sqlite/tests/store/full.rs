@@ -64,6 +64,8 @@ fn a_full_disk_denies_until_there_is_space() {
             }
             Err(error) => {
                 assert!(error.is_transient() && error.to_string().contains("full"), "{error}");
+                // What was asked may be asked again.
+                assert!(error.is_certainly_undone(), "{error}");
                 failed_in_a_row += 1;
             }
         }

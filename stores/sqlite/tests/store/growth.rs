@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use callgate::{Algorithm, Counter, Owner, Store as _, Window};
+use callgate::{Algorithm, Counter, Inspect as _, Owner, Store as _, Window};
 use rusqlite::Connection;
 
 use crate::charges::{at, charge, counter, is_taken, used};
@@ -73,4 +73,48 @@ fn the_log_does_not_grow_without_end() {
     // 10,000 pages would be 40 MB.
     let log = fs::metadata(scratch.path("counters.db-wal")).unwrap().len();
     assert!(log < 8 << 20, "the log has {log} bytes");
+}
+
+/// An operator's list may be read slowly, or not to its end.
+#[test]
+fn a_list_that_is_not_read_on_holds_nothing_up() {
+    let scratch = Scratch::new("log-list");
+    let (store, counter) = (open(scratch.path("counters.db")), counter("c", Algorithm::Fixed));
+    for n in 0..1_000 {
+        charge(&store, &counter, &n.to_string(), 100_000, 0).unwrap();
+    }
+    let mut shown = 0;
+    let mut show = |_| {
+        shown += 1;
+        if shown == 1 {
+            for n in 0..10_000 {
+                charge(&store, &counter, "0", 100_000, n).unwrap();
+            }
+            let log = fs::metadata(scratch.path("counters.db-wal")).unwrap().len();
+            assert!(log < 8 << 20, "the log has {log} bytes");
+        }
+    };
+    store.each(at(0), &mut show).unwrap();
+    // Each once, over several steps.
+    assert_eq!(shown, 1_000);
+}
+
+#[test]
+fn a_log_that_a_reader_made_grow_becomes_short_again() {
+    let scratch = Scratch::new("log-reader");
+    let file = scratch.path("counters.db");
+    let (store, counter) = (open(&file), counter("c", Algorithm::Fixed));
+    let charges = |count| {
+        for n in 0..count {
+            charge(&store, &counter, &n.to_string(), 100_000, 0).unwrap();
+        }
+        fs::metadata(scratch.path("counters.db-wal")).unwrap().len()
+    };
+    charges(1);
+    let reader = Connection::open(&file).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM counters").unwrap();
+    assert!(charges(4_000) > 8 << 20, "the reader holds on to nothing");
+    reader.execute_batch("COMMIT").unwrap();
+    let log = charges(2_000);
+    assert!(log <= 4 << 20, "the log has {log} bytes");
 }

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test tells by panicking")]
 
+mod async_calls;
 mod charges;
 mod contract;
 mod files;
+mod forking;
 mod full;
 mod growth;
 mod kill;

@@ -1,0 +1,70 @@
+//! The store for callers that must not block: the same methods, as jobs that a thread of the store's own does.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use callgate::{AsyncStore, Batch, Outcome, Refund, StoreError, StoreFuture, Timestamp};
+
+use crate::file::File;
+use crate::job::{Answer, Job};
+use crate::options::SqliteOptions;
+use crate::store::{mismatch, outcome};
+use crate::turns::Turns;
+
+/// Counters in a SQLite file, for callers that must not block. One thread of the store's own, made for the first call, works
+/// on the file, and does all that waits in one transaction; the time-out runs from the call. Needs no runtime.
+pub struct AsyncSqliteStore {
+    turns: Arc<Turns>,
+}
+
+impl AsyncSqliteStore {
+    /// Opens nothing yet: the first call does.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the path is not one of a file.
+    pub fn lazy(path: impl AsRef<Path>, options: &SqliteOptions) -> Result<Self, StoreError> {
+        Ok(Self { turns: Arc::new(Turns::new(File::new(path.as_ref(), options)?)?) })
+    }
+}
+
+impl AsyncStore for AsyncSqliteStore {
+    fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
+        let job = Job::Reserve(batch, now).to_owned();
+        Box::pin(async move { outcome(self.turns.take_async(job).await?) })
+    }
+
+    fn peek<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
+        let job = Job::Peek(batch, now).to_owned();
+        Box::pin(async move { outcome(self.turns.take_async(job).await?) })
+    }
+
+    fn refund<'f>(&'f self, refunds: &'f [Refund<'_>], _now: Timestamp) -> StoreFuture<'f, ()> {
+        let job = Job::Refund(refunds).to_owned();
+        Box::pin(async move { self.turns.take_async(job).await.map(|_| ()) })
+    }
+
+    fn purge(&self, now: Timestamp) -> StoreFuture<'_, usize> {
+        Box::pin(async move {
+            let mut dropped = 0_usize;
+            loop {
+                let Answer::Swept { counters, is_done } =
+                    self.turns.take_async(Job::Sweep(now).to_owned()).await?
+                else {
+                    return Err(mismatch());
+                };
+                dropped = dropped.saturating_add(counters);
+                if is_done {
+                    return Ok(dropped);
+                }
+            }
+        })
+    }
+}
+
+/// Does not name the file.
+impl fmt::Debug for AsyncSqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncSqliteStore").finish_non_exhaustive()
+    }
+}
