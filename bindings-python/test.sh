@@ -68,7 +68,7 @@ fi
 mkdir -p ../target
 export CALLGATE_PAIRS CALLGATE_DECISIONS=$PWD/../target/decisions-python.jsonl
 # `-P`: what is tested is the installed wheel, not the sources beside the tests.
-"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider tests/test_{conformance,pairs,values,engine,known,lifecycle,redis}.py
+"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider tests/test_{conformance,pairs,values,engine,known,lifecycle,redis,sqlite}.py
 "$work/mcp2/bin/python" tests/compare.py "$CALLGATE_DECISIONS" "$CALLGATE_RUST_DECISIONS"
 
 say "adapters, gateway and HTTP, by the official SDK 2.x"

@@ -1,4 +1,4 @@
-//! Decisions that must not block JS: without blocking anything for stores in a network, on another thread for those in a file.
+//! Decisions that must not block JS: the store is asked without blocking anything, or on another thread where it never waits.
 //!
 //! In: a call that was read whole. Out: the decision, to the thread of JS. Must not touch JS while it computes.
 

@@ -58,7 +58,7 @@ fn settle_failure(error: &SettleError) -> Failure {
     }
 }
 
-/// A finish that must not block JS: without blocking anything for stores in a network, on another thread for those in a file.
+/// A finish that must not block JS: the store is asked without blocking anything, or on another thread where it never waits.
 pub(crate) struct Finishing {
     plan: Planned,
     charges: Option<Charges>,

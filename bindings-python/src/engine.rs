@@ -314,7 +314,7 @@ impl Engine {
     }
 
     /// Decides a call without blocking the event loop. In-memory counters decide at once, Redis is
-    /// asked without blocking, and a SQLite file is waited for on a worker thread.
+    /// asked without blocking, and a SQLite file by a thread of the package's own.
     #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
     fn evaluate_async<'py>(
         slf: &Bound<'py, Self>,

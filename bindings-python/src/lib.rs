@@ -14,6 +14,7 @@ mod explanation;
 mod finishing;
 #[cfg(feature = "bench")]
 mod floor;
+mod fork;
 mod in_force;
 mod integer;
 mod keys;
@@ -47,6 +48,8 @@ mod _native {
     use crate::explanation::{Check, Explanation};
     #[pymodule_export]
     use crate::finishing::Finishing;
+    #[pymodule_export]
+    use crate::fork::{_after_fork_in_child, _after_fork_in_parent, _before_fork};
     #[pymodule_export]
     use crate::observe::_forget_levels;
     #[pymodule_export]

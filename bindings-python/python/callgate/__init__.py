@@ -13,6 +13,7 @@ a human's approval::
 Adapters enforce it on real servers in one line: `callgate.fastmcp` and `callgate.mcp`.
 """
 
+import callgate._forking  # what a fork needs is registered there
 from callgate._errors import (
     CallgateError,
     PolicyError,

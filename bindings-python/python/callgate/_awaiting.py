@@ -52,7 +52,7 @@ async def _wait(start: Callable[[Callable[[], None]], bool], end: Callable[[], _
     if start(partial(_wake, loop, answered)):
         await answered
         return end()
-    # A file can only be waited for.
+    # The store has no face that does not block, or no thread could be made for it.
     return await loop.run_in_executor(None, end)
 
 

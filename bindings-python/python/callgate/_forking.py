@@ -1,10 +1,14 @@
-"""What a forked process needs: watchers are threads, and threads do not survive a fork."""
+"""What a fork needs. SQLite files are closed for it, and opened again on both sides. Watchers are threads, which do not
+survive it.
+"""
 
 from __future__ import annotations
 
 import os
 import weakref
 from typing import TYPE_CHECKING
+
+from callgate._native import _after_fork_in_child, _after_fork_in_parent, _before_fork
 
 if TYPE_CHECKING:
     from callgate._native import Engine
@@ -18,10 +22,15 @@ def watched(engine: Engine) -> None:
 
 
 def _after_fork() -> None:
+    _after_fork_in_child()
     for engine in list(_engines):
         engine._after_fork()
 
 
 # Windows has no fork.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork,
+    )

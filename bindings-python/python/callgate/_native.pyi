@@ -32,6 +32,9 @@ _Args = object
 _Identity = object
 
 __all__ = [
+    "_after_fork_in_child",
+    "_after_fork_in_parent",
+    "_before_fork",
     "_forget_levels",
     "_stop_handing_over",
     "AuditRecord",
@@ -137,7 +140,7 @@ class Engine:
         approved: tuple[str, str] | None = None,
     ) -> Coroutine[Any, Any, Decision]:
         """`evaluate` without blocking the event loop: in-memory counters decide at once, Redis is asked without
-        blocking, and a SQLite file is waited for on a worker thread."""
+        blocking, and a SQLite file by a thread of the package's own."""
 
     def evaluate_json(
         self,
@@ -468,5 +471,8 @@ class PendingCall:
     def start(self, wake: Callable[[], object]) -> bool: ...
     def decide(self) -> Decision: ...
 
+def _after_fork_in_child() -> None: ...
+def _after_fork_in_parent() -> None: ...
+def _before_fork() -> None: ...
 def _forget_levels() -> None: ...
 def _stop_handing_over() -> None: ...

@@ -1,0 +1,118 @@
+"""Counters in a SQLite file: processes that fork, and a file that another process keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import callgate
+import pytest
+
+POLICY = "version: '1'\ndefault: deny\ntools: {t: {limits: [{counter: n, window: month, max: 10000000}]}}"
+# A thousand are a matter of minutes.
+CHILDREN = int(os.environ.get("CALLGATE_FORKS", "40"))
+CALLS = 3
+PATIENCE = 60.0
+FULL = "1" * CALLS
+
+
+def opened(path: Path, timeout: float = PATIENCE) -> callgate.Engine:
+    clock = callgate.ManualClock(1_800_000_000)
+    return callgate.Engine.from_str(POLICY, store=f"sqlite://{path}", timeout=timeout, clock=clock)
+
+
+def forked(engine: callgate.Engine) -> str:
+    """What a forked process finds: 1 for each call that passed, blocking or not."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            passed = [engine.evaluate("t").allowed for _ in range(CALLS - 1)]
+            passed.append(asyncio.run(engine.evaluate_async("t")).allowed)
+            os.write(writer, "".join("01"[one] for one in passed).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    answered, _, _ = select.select([reader], [], [], PATIENCE)
+    if not answered:
+        os.kill(child, 9)
+    with os.fdopen(reader) as answers:
+        answer = answers.read()
+    os.waitpid(child, 0)
+    return answer or "nothing"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("busy", [0, 1, 4])
+def test_every_forked_process_counts_whatever_the_parent_does(tmp_path: Path, busy: int) -> None:
+    engine = opened(tmp_path / "counters.db")
+    assert engine.evaluate("t").allowed
+    charged, over = [0] * busy, threading.Event()
+
+    def work(index: int) -> None:
+        while not over.is_set():
+            charged[index] += engine.evaluate("t").allowed
+
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(busy)]
+    for thread in threads:
+        thread.start()
+    try:
+        found = [forked(engine) for _ in range(CHILDREN)]
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert found == [FULL] * CHILDREN
+    (counter,) = opened(tmp_path / "counters.db").evaluate("t").counters
+    assert counter.used == 2 + sum(charged) + CHILDREN * CALLS
+
+
+KEEP = """
+import sqlite3, sys
+keeper = sqlite3.connect(sys.argv[1], isolation_level=None)
+keeper.execute("BEGIN EXCLUSIVE")
+print("kept", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def kept(path: Path) -> Iterator[None]:
+    """Another process keeps the file: the locks of one process are no obstacle to itself."""
+    command = [sys.executable, "-c", KEEP, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as keeper:
+        assert keeper.stdin is not None and keeper.stdout is not None
+        assert keeper.stdout.readline() == b"kept\n"
+        try:
+            yield
+        finally:
+            keeper.stdin.close()
+            keeper.wait()
+
+
+def test_a_file_that_is_kept_holds_up_neither_the_loop_nor_its_executor(tmp_path: Path) -> None:
+    engine = opened(tmp_path / "counters.db", timeout=0.3)
+    assert engine.evaluate("t").allowed
+
+    async def scenario() -> None:
+        # One thread, which is all that the loop has: were calls to wait there, each would have to wait for the one before.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        with kept(tmp_path / "counters.db"):
+            calls = [asyncio.ensure_future(engine.evaluate_async("t")) for _ in range(200)]
+            await asyncio.sleep(0)
+            assert await asyncio.to_thread(int, "1") == 1
+            assert not any(call.done() and call.result().allowed for call in calls)
+            done, waiting = await asyncio.wait(calls, timeout=PATIENCE / 2)
+            assert not waiting, "the time-out of a call began with another's"
+        assert {call.result().code for call in done} == {"store_unavailable"}
+        assert (await engine.evaluate_async("t")).allowed
+
+    asyncio.run(scenario())
