@@ -1,5 +1,6 @@
 //! A call: what is to be decided (spec 3).
 
+use crate::admission::ArgsCheck;
 use crate::identity::Identity;
 
 /// A tool call. `A` is the view of its arguments, `I` that of its identity's claims.
@@ -15,6 +16,7 @@ pub struct Call<'c, A = &'c serde_json::Value, I = &'c serde_json::Value> {
     pub(crate) args: Option<A>,
     pub(crate) identity: Identity<'c, I>,
     pub(crate) approval: Option<Approval<'c>>,
+    pub(crate) checked: Option<&'c ArgsCheck>,
 }
 
 /// An approval that the host holds for a call (spec 7.2).
@@ -39,26 +41,33 @@ impl<'c> Approval<'c> {
 impl<'c, A> Call<'c, A> {
     /// A call of `tool` with arguments, by nobody known.
     pub fn new(tool: &'c str, args: A) -> Self {
-        Self { tool, args: Some(args), identity: Identity::Absent, approval: None }
+        Self { tool, args: Some(args), identity: Identity::Absent, approval: None, checked: None }
     }
 }
 
 impl<'c> Call<'c> {
     /// A call without arguments, which is the same as one with `{}`.
     pub fn without_args(tool: &'c str) -> Self {
-        Self { tool, args: None, identity: Identity::Absent, approval: None }
+        Self { tool, args: None, identity: Identity::Absent, approval: None, checked: None }
     }
 }
 
 impl<'c, A, I> Call<'c, A, I> {
     /// The call by somebody.
     pub fn identity<J>(self, identity: Identity<'c, J>) -> Call<'c, A, J> {
-        Call { tool: self.tool, args: self.args, identity, approval: self.approval }
+        let Self { tool, args, identity: _, approval, checked } = self;
+        Call { tool, args, identity, approval, checked }
     }
 
     /// The call with an approval.
     pub fn approved(mut self, approval: Approval<'c>) -> Self {
         self.approval = Some(approval);
+        self
+    }
+
+    /// The call, whose arguments are to be checked against what the host knows of the tool's server (spec 3.7, 3.8).
+    pub fn checked(mut self, check: &'c ArgsCheck) -> Self {
+        self.checked = Some(check);
         self
     }
 

@@ -40,6 +40,12 @@ pub const CALL_STEPS: u64 = 800_000;
 /// Bytes of a scope value. It becomes part of a counter's key.
 pub const SCOPE_BYTES: usize = 1_024;
 
+/// Subschemas of a tool's input schema that are looked at; the others admit everything. The largest in use have some thousands.
+pub const SCHEMA_NODES: usize = 10_000;
+/// Levels of nesting of a tool's input schema that are looked at, counted anew behind each `$ref`; what lies deeper admits
+/// everything.
+pub const SCHEMA_DEPTH: usize = 64;
+
 /// Live charges that one sliding window keeps, in one counter for one scope value. Beyond it the counter refuses.
 pub const SLIDING_CHARGES: usize = 10_000;
 /// Seconds of the longest window that is given in seconds, minutes, hours or days: one year.

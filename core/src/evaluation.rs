@@ -151,7 +151,8 @@ impl Tool {
 
     /// [`Decided::likeness`] of a call of this tool with these arguments, by nobody, by an id, or by claims that are an object, if
     /// no counter and no approval has a part in it and it can be told at once; `None` says nothing. For hosts whose views tell
-    /// members at once ([`View::plain_member`]), and that have made something of a decision like this one.
+    /// members at once ([`View::plain_member`]), and that have made something of a decision like this one. It looks at nothing that a
+    /// [check](crate::ArgsCheck) would: calls that are checked are not asked for.
     #[inline(always)]
     pub fn at_once<A: View>(&self, args: &A) -> Option<u64> {
         match (&self.admitted, &self.tests) {
@@ -178,13 +179,14 @@ impl Tool {
         }
         match &self.admitted {
             Ok(entries) => {
-                let Call { tool, args, identity, approval } = call;
+                let Call { tool, args, identity, approval, checked } = call;
                 self.policy.0.check(
                     entries,
                     tool,
                     args.as_ref(),
                     identity,
                     approval.as_ref(),
+                    *checked,
                     &mut Silent,
                     ask,
                 )
@@ -246,6 +248,7 @@ impl crate::policy::Compiled {
             Some(Ok(())) => Some(raw.root()),
             Some(Err(error)) => return Some(Ruling::invalid_args(error.to_string())),
         };
-        self.check(entries, call.tool, args.as_ref(), &call.identity, call.approval.as_ref(), sink, ask)
+        let Call { tool, identity, approval, checked, .. } = call;
+        self.check(entries, tool, args.as_ref(), identity, approval.as_ref(), *checked, sink, ask)
     }
 }

@@ -58,6 +58,7 @@
     expect(clippy::arithmetic_side_effects, clippy::string_slice, reason = "a test may fail by panicking")
 )]
 
+mod admission;
 mod amount;
 mod call;
 mod canonical;
@@ -79,6 +80,7 @@ mod pattern;
 mod policy;
 mod raw;
 mod same;
+mod schema;
 mod scope;
 mod short;
 mod store;
@@ -89,6 +91,7 @@ mod trace;
 mod view;
 mod window;
 
+pub use admission::ArgsCheck;
 pub use amount::Amount;
 pub use call::{Approval, Call};
 pub use canonical::ArgsHash;
@@ -102,6 +105,7 @@ pub use lint::lint;
 pub use number::Number;
 pub use policy::{Format, Policy, PolicyError, Reads};
 pub use raw::{RawError, RawErrorKind, RawJson, RawView};
+pub use schema::InputSchema;
 pub use store::{
     Answer, AsyncStore, AsyncTransport, Batch, Bound, Counter, CounterId, Counters, Guard, GuardMode, Held,
     Inspect, MemoryStore, Outcome, Owner, Protocol, Question, Refund, Refusal, Remote, ScopeValue, Slot,

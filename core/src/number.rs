@@ -117,6 +117,20 @@ impl<'a> Number<'a> {
         }
     }
 
+    /// Whether it has no fraction, however it is written. Takes time linear in the digits.
+    pub(crate) fn is_integer(&self) -> bool {
+        match &self.0 {
+            Repr::Int(_) => true,
+            Repr::Scaled { exponent, .. } => *exponent >= 0,
+            Repr::Long(text) => Literal::split(text).is_some_and(|literal| {
+                let digits = literal.digits();
+                let zeros = digits.iter().rev().take_while(|digit| *digit == 0).count();
+                let significant = digits.iter().count().saturating_sub(zeros);
+                i64::try_from(significant).is_ok_and(|significant| significant <= digits.point)
+            }),
+        }
+    }
+
     /// Keeps the number beyond the text that it was read from.
     pub fn into_owned(self) -> Number<'static> {
         Number(match self.0 {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callgate::{
-    Amount, Approval, Call, Decision, Engine, Identity, ManualClock, MemoryStore, Policy, RawView,
-    Reservation, Timestamp, View,
+    Amount, Approval, ArgsCheck, Call, Decision, Engine, Identity, InputSchema, ManualClock, MemoryStore,
+    Policy, RawView, Reservation, Timestamp, View,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -53,6 +53,7 @@ pub struct Step {
     #[serde(default)]
     repeat: Option<u32>,
     approve: Option<Approve>,
+    check: Option<Check>,
     finish: Option<Finish>,
     finish_of: Option<usize>,
     reload: Option<Vec<String>>,
@@ -65,6 +66,27 @@ struct Approve {
     id: String,
     key: Option<String>,
     key_of: Option<usize>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Check {
+    schema: Option<Value>,
+    folding: Option<bool>,
+}
+
+impl Check {
+    fn compiled(&self) -> ArgsCheck {
+        let check = ArgsCheck::new();
+        let check = match self.folding {
+            Some(false) => check.without_folding(),
+            _ => check,
+        };
+        match &self.schema {
+            Some(schema) => check.schema(InputSchema::new(schema)),
+            None => check,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -239,7 +261,9 @@ impl Step {
     ) -> Decision<'static> {
         let caller = Caller::read(self.identity.as_deref()).unwrap();
         let args = self.args.as_deref().unwrap_or("{}");
-        decide(&approved(Call::new(&self.tool, args).identity(caller.identity()), approval))
+        let check = self.check.as_ref().map(Check::compiled);
+        let call = Call::new(&self.tool, args).identity(caller.identity());
+        decide(&checked(approved(call, approval), check.as_ref()))
     }
 
     fn values<'v, V: View>(
@@ -256,16 +280,20 @@ impl Step {
             Some(Value::String(id)) => Identity::Id(id.as_str()),
             Some(claims) => Identity::claims(view(claims)),
         };
+        let check = self.check.as_ref().map(Check::compiled);
         match args {
             Some(args) => {
-                let call = Call::new(&self.tool, view(args)).identity(identity);
-                let decision = self.value(engine, form, &approved(call, approval));
-                told_is_so(&engine.policy(), &self.tool, args, given, &decision);
+                let call = approved(Call::new(&self.tool, view(args)).identity(identity), approval);
+                let decision = self.value(engine, form, &checked(call, check.as_ref()));
+                // What is told at once is told of calls without a check.
+                if check.is_none() {
+                    told_is_so(&engine.policy(), &self.tool, args, given, &decision);
+                }
                 decision
             }
             None => {
-                let call = Call::without_args(&self.tool).identity(identity);
-                self.value(engine, form, &approved(call, approval))
+                let call = approved(Call::without_args(&self.tool).identity(identity), approval);
+                self.value(engine, form, &checked(call, check.as_ref()))
             }
         }
     }
@@ -287,6 +315,13 @@ impl Step {
 fn approved<'c, A, I>(call: Call<'c, A, I>, approval: Option<Approval<'c>>) -> Call<'c, A, I> {
     match approval {
         Some(approval) => call.approved(approval),
+        None => call,
+    }
+}
+
+fn checked<'c, A, I>(call: Call<'c, A, I>, check: Option<&'c ArgsCheck>) -> Call<'c, A, I> {
+    match check {
+        Some(check) => call.checked(check),
         None => call,
     }
 }

@@ -5,16 +5,17 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use callgate::{
-    Amount, Approval, Call, Decision, Engine, Identity, ManualClock, MemoryStore, Policy, PolicyError,
-    Reservation, Store, Timestamp,
+    Amount, Approval, ArgsCheck, Call, Decision, Engine, Identity, InputSchema, ManualClock, MemoryStore,
+    Policy, PolicyError, Reservation, Store, Timestamp,
 };
+use callgate_reference::check::Check;
 use callgate_reference::json::{Json, quoted};
 use callgate_reference::time::rfc3339;
 use callgate_reference::{Reference, decimal};
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
-use crate::generate::{GeneratedCase, GeneratedStep, Ways};
+use crate::generate::{GeneratedCase, GeneratedCheck, GeneratedStep, Ways};
 use crate::plain::{telling, told_is_so};
 use crate::{loopback, yaml};
 
@@ -88,6 +89,11 @@ pub fn compare(case: &GeneratedCase) -> Compared {
             args: Some(&step.call.args),
             identity: step.call.identity.as_deref(),
             approval: other_key.as_deref().zip(id),
+            check: step
+                .call
+                .check
+                .as_ref()
+                .map(|check| Check { schema: check.schema.as_deref(), folding: check.folding }),
         };
         let other = reference.decide(&call, step.at);
         let (shown, expected) = (shown(&one.to_json()), expected(&step.call.tool, &other));
@@ -161,6 +167,7 @@ fn ask(
     ways: Ways,
     explained: bool,
 ) -> Decision<'static> {
+    let check = step.call.check.as_ref().map(compiled);
     if let Some((args, given)) = ways.values.then(|| host_values(step)).flatten() {
         let identity = match &given {
             None => Identity::Absent,
@@ -168,16 +175,20 @@ fn ask(
             Some(claims) => Identity::claims(claims),
         };
         let call = approved(Call::new(&step.call.tool, telling(&args)).identity(identity), approval);
+        let call = checked(call, check.as_ref());
         if explained {
             return engine.explain(&call).decision.into_owned();
         }
         let decision = engine.decide(&call).into_owned();
-        told_is_so(&engine.policy(), &step.call.tool, &args, given.as_ref(), &decision);
+        if check.is_none() {
+            told_is_so(&engine.policy(), &step.call.tool, &args, given.as_ref(), &decision);
+        }
         return decision;
     }
     let caller = Caller::read(step.call.identity.as_deref()).expect("an identity is JSON");
     let call =
         approved(Call::new(&step.call.tool, step.call.args.as_str()).identity(caller.identity()), approval);
+    let call = checked(call, check.as_ref());
     if explained { engine.explain_json(&call).decision } else { engine.decide_json(&call) }.into_owned()
 }
 
@@ -185,6 +196,21 @@ fn approved<'c, A, I>(call: Call<'c, A, I>, approval: Option<(&'c str, &'c str)>
     match approval {
         Some((key, id)) => call.approved(Approval::new(key, id)),
         None => call,
+    }
+}
+
+fn checked<'c, A, I>(call: Call<'c, A, I>, check: Option<&'c ArgsCheck>) -> Call<'c, A, I> {
+    match check {
+        Some(check) => call.checked(check),
+        None => call,
+    }
+}
+
+fn compiled(check: &GeneratedCheck) -> ArgsCheck {
+    let compiled = if check.folding { ArgsCheck::new() } else { ArgsCheck::new().without_folding() };
+    match &check.schema {
+        Some(schema) => compiled.schema(InputSchema::from_json(schema).expect("a schema is JSON")),
+        None => compiled,
     }
 }
 
@@ -290,6 +316,11 @@ pub fn minimise(case: &GeneratedCase) -> GeneratedCase {
             smaller = best.clone();
             smaller.steps[index].call.identity = None;
             if differs(&smaller) {
+                best = smaller.clone();
+            }
+            smaller = best.clone();
+            smaller.steps[index].call.check = None;
+            if differs(&smaller) {
                 best = smaller;
             }
         }
@@ -316,6 +347,7 @@ fn size(case: &GeneratedCase) -> usize {
     let step = |step: &GeneratedStep| {
         1 + step.call.args.len()
             + step.call.identity.as_ref().map_or(0, String::len)
+            + usize::from(step.call.check.is_some())
             + usize::from(step.approve.is_some())
             + usize::from(step.finish.is_some())
             + step.reload.as_ref().map_or(0, String::len)
@@ -394,6 +426,11 @@ pub fn written(case: &GeneratedCase, name: &str) -> String {
         );
         if let Some(identity) = &step.call.identity {
             let _ = write!(text, ", \"identity\": {}", quoted(identity));
+        }
+        if let Some(check) = &step.call.check {
+            let schema = check.schema.as_ref().map(|schema| format!("\"schema\": {schema}, "));
+            let schema = schema.unwrap_or_default();
+            let _ = write!(text, ", \"check\": {{{schema}\"folding\": {}}}", check.folding);
         }
         if step.call.raw_only {
             text.push_str(", \"raw_only\": \"generated\"");

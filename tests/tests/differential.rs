@@ -2,7 +2,9 @@
 
 use callgate_reference::json::Json;
 use callgate_tests::differ::{Compared, compare, written};
-use callgate_tests::generate::{GeneratedCall, GeneratedCase, GeneratedStep, Generator, Ways};
+use callgate_tests::generate::{
+    GeneratedCall, GeneratedCase, GeneratedCheck, GeneratedStep, Generator, Ways,
+};
 use callgate_tests::{case_files, project};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -111,6 +113,10 @@ fn as_generated(case: &Value) -> Option<GeneratedCase> {
             args: step["args"].as_str().unwrap_or("{}").to_owned(),
             identity: step["identity"].as_str().map(str::to_owned),
             raw_only: step.get("raw_only").is_some(),
+            check: step.get("check").map(|check| GeneratedCheck {
+                schema: check.get("schema").map(Value::to_string),
+                folding: check["folding"].as_bool().unwrap_or(true),
+            }),
         };
         let approve = match step.get("approve") {
             None => None,

@@ -101,3 +101,32 @@ fn a_list_gives_the_reason_of_what_settled_it() {
         assert_eq!((check.outcome.as_str(), check.why.as_deref()), (outcome, why), "{list}");
     }
 }
+
+/// What a host has checked before any rule is a check of its own, with its outcome.
+#[test]
+fn checks_of_arguments_are_explained() {
+    let policy = "
+version: \"1\"
+default: deny
+tools:
+  pay: {require: [{path: args.amount, op: lte, value: 5}]}
+";
+    let engine = Engine::new(policy.parse().unwrap());
+    let schema = json!({"properties": {"amount": {"type": "number"}}});
+    let check = ArgsCheck::new().schema(InputSchema::new(&schema));
+    for (args, outcome, checks) in
+        [(json!({"amount": "5"}), "denies", 1), (json!({"amount": 5}), "passes", 2)]
+    {
+        let explained = engine.explain(&Call::new("pay", &args).checked(&check));
+        let first = &explained.checks[0];
+        assert_eq!((first.pointer.as_str(), first.outcome.as_str()), ("", outcome));
+        assert_eq!(first.what, "arguments against the tool's schema, and members that fold");
+        assert_eq!(explained.checks.len(), checks);
+        let text = args.to_string();
+        let raw = engine.explain_json(&Call::new("pay", text.as_str()).checked(&check));
+        assert_eq!(raw.checks, explained.checks);
+        assert_eq!(raw.decision.to_json(), explained.decision.to_json());
+    }
+    let args = json!({"amount": 5});
+    assert_eq!(engine.explain(&Call::new("pay", &args)).checks.len(), 1);
+}

@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 pub(crate) use pending::Prepared;
 pub(crate) use plain::PlainTests;
 
+use crate::admission::ArgsCheck;
 use crate::call::{Approval, Call};
 use crate::canonical::approval_key;
 use crate::condition::{Facts, Outcome, Place};
@@ -127,6 +128,7 @@ impl Compiled {
                 call.args.as_ref(),
                 &call.identity,
                 call.approval.as_ref(),
+                call.checked,
                 sink,
                 ask,
             ),
@@ -147,6 +149,7 @@ impl Compiled {
         args: Option<&A>,
         identity: &Identity<'_, I>,
         approval: Option<&Approval<'_>>,
+        checked: Option<&ArgsCheck>,
         sink: &mut S,
         ask: &mut dyn Ask<'p>,
     ) -> Option<Ruling> {
@@ -154,6 +157,12 @@ impl Compiled {
             Ok(true) => {}
             Ok(false) => return Some(Ruling::invalid_args("they are no object")),
             Err(why) => return Some(unreadable(why)),
+        }
+        let facts = &Facts::new(tool, args, identity);
+        if let (Some(check), Some(args)) = (checked, args)
+            && let Some(ruling) = self.refused(entries, args, check, &facts.steps, sink)
+        {
+            return Some(ruling);
         }
         if let Identity::Claims(claims) = identity
             && !matches!(claims.is_object(), Ok(true))
@@ -163,7 +172,6 @@ impl Compiled {
         if entries.is_empty() {
             return Some(Ruling::new(Effect::Allow, Code::Allowed, None));
         }
-        let facts = &Facts::new(tool, args, identity);
         let mut left = Left::default();
         for entry in entries {
             let Some(entry) = self.entries.get(*entry as usize) else { continue };
@@ -268,7 +276,7 @@ impl Compiled {
 
 /// What comes of a call whose arguments cannot be read.
 #[cold]
-fn unreadable(why: Unreadable) -> Ruling {
+pub(crate) fn unreadable(why: Unreadable) -> Ruling {
     Ruling::invalid_args(why.to_string())
 }
 

@@ -1,9 +1,12 @@
 //! From document to tree: names to entries, globs to an index, state paths to counters (spec 2.8, 4.6, 6.1).
 
+use std::sync::OnceLock;
+
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::{Compiled, Entry, Found, Names, Standing, StateTest, Tool};
+use crate::admission::report_confusable;
 use crate::canonical::sha256;
 use crate::ceilings::MERGED_ENTRIES;
 use crate::diagnostic::{Diagnostics, Span};
@@ -59,7 +62,7 @@ pub(super) fn compile(
             }
             Owner::Tool(key) => names.entry(key).or_default().entries = [index].into(),
         }
-        entries.push(Entry { steps: entry.steps });
+        entries.push(Entry { steps: entry.steps, places: OnceLock::new() });
     }
     if diagnostics.has_errors() {
         return None;
@@ -116,6 +119,7 @@ pub(super) fn compile(
             tool.entries = entries.as_slice().into();
         }
     }
+    report_confusable(&compiled, names.values().map(|tool| &*tool.entries), diagnostics);
     compiled.names = Names::new(names.into_iter());
     Some(compiled)
 }

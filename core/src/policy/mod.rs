@@ -8,7 +8,7 @@ mod reload;
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use smallvec::SmallVec;
 
@@ -16,6 +16,7 @@ pub use error::PolicyError;
 use names::Names;
 pub use reads::Reads;
 
+use crate::admission::Place;
 use crate::ceilings::NAME_BYTES;
 use crate::decision::{Code, Ruling};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
@@ -113,6 +114,8 @@ impl Standing {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) steps: Box<[Step]>,
+    /// What it reads of arguments, found when a call that is to be checked for it comes first.
+    pub(crate) places: OnceLock<Box<Place>>,
 }
 
 /// Entries that were found for a name that the policy does not name.

@@ -48,16 +48,16 @@ impl<'p> Reads<'p> {
             paths.push(names);
         }
     }
+}
 
-    /// Recursion is as deep as the condition, which the document's depth bounds.
-    fn condition(&mut self, condition: &'p Condition) {
-        match condition {
-            Condition::Test(test) => self.path(&test.path),
-            Condition::Any(conditions) | Condition::All(conditions) => {
-                conditions.iter().for_each(|condition| self.condition(condition));
-            }
-            Condition::Not(condition) => self.condition(condition),
+/// Shows every path of a condition. Recursion is as deep as the condition, which the document's depth bounds.
+fn each_path<'p>(condition: &'p Condition, see: &mut impl FnMut(&'p Path)) {
+    match condition {
+        Condition::Test(test) => see(&test.path),
+        Condition::Any(conditions) | Condition::All(conditions) => {
+            conditions.iter().for_each(|condition| each_path(condition, see));
         }
+        Condition::Not(condition) => each_path(condition, see),
     }
 }
 
@@ -84,20 +84,26 @@ impl Compiled {
         let mut reads = Reads::default();
         let mut found = Found::new();
         for entry in self.admit(tool, &mut found).unwrap_or_default() {
-            let steps = self.entries.get(*entry as usize).map_or(&[][..], |entry| &entry.steps);
-            for step in steps {
-                step.conditions.iter().for_each(|clause| reads.condition(&clause.condition));
-                let tested = step.states.iter().map(|state| state.declared);
-                for declared in step.charge.into_iter().chain(tested).filter_map(|index| self.declared(index))
-                {
-                    if let (Charge::From(path), Some(_)) = (&declared.amount, step.charge) {
-                        reads.path(path);
-                    }
-                    declared.scope.paths().for_each(|path| reads.path(path));
-                }
-            }
+            self.paths_of(*entry, &mut |_, path| reads.path(path));
         }
         reads
+    }
+
+    /// Shows every path that an entry's conditions, amounts and scopes read, in order, each with its rule.
+    pub(crate) fn paths_of<'p>(&'p self, entry: u32, see: &mut impl FnMut(u32, &'p Path)) {
+        let steps = self.entries.get(entry as usize).map_or(&[][..], |entry| &entry.steps);
+        for step in steps {
+            let mut see = |path| see(step.rule, path);
+            step.conditions.iter().for_each(|clause| each_path(&clause.condition, &mut see));
+            let charged = step.charge.and_then(|index| self.declared(index));
+            if let Some(Charge::From(path)) = charged.map(|declared| &declared.amount) {
+                see(path);
+            }
+            let tested = step.states.iter().filter_map(|state| self.declared(state.declared));
+            for declared in charged.into_iter().chain(tested) {
+                declared.scope.paths().for_each(&mut see);
+            }
+        }
     }
 }
 

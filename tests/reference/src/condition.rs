@@ -279,6 +279,13 @@ pub fn is_state(condition: &Json) -> bool {
     condition.get("path").and_then(Json::text).is_some_and(|path| path::read(path).0 == "state")
 }
 
+/// Every path of a condition.
+pub fn paths(condition: &Json) -> Vec<String> {
+    let parts = ["any", "all"].into_iter().filter_map(|form| condition.get(form)).flat_map(Json::list);
+    let path = condition.get("path").and_then(Json::text).map(str::to_owned);
+    parts.chain(condition.get("not")).flat_map(paths).chain(path).collect()
+}
+
 /// Clause 8.5: whether a state condition holds for an amount.
 pub fn state_holds(condition: &Json, amount: i128) -> bool {
     let amount = Decimal::of_amount(amount);

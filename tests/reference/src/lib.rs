@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod check;
 pub mod condition;
 pub mod decimal;
 pub mod json;
@@ -18,11 +19,12 @@ mod counters;
 
 use std::rc::Rc;
 
+use check::Check;
 use condition::{Outcome, Place};
 use counters::{Batch, Bound, Kind, Logs, Slot, Taken};
 use decimal::{Decimal, LARGEST, amount_text};
 use json::{Json, quoted};
-use path::Leaf;
+use path::{Leaf, Segment};
 use policy::{Charge, Counter, Document, Item, Scope};
 
 /// A call (clause 3.1).
@@ -36,6 +38,8 @@ pub struct Call<'c> {
     pub identity: Option<&'c str>,
     /// Key and id of an approval (clause 7.2).
     pub approval: Option<(&'c str, &'c str)>,
+    /// What the host has checked (clauses 3.7 and 3.8).
+    pub check: Option<Check<'c>>,
 }
 
 /// A decision (clause 10.3).
@@ -231,6 +235,9 @@ impl Reference {
         if !matches!(args, Json::Object(_)) {
             return invalid_args();
         }
+        if call.check.is_some_and(|check| self.refuses(&check, tool, &args)) {
+            return invalid_args();
+        }
         let identity = match call.identity.map(|text| Json::read(text).expect("an identity is JSON")) {
             None => None,
             Some(Json::String(id)) => Some(Json::Object(vec![("id".to_owned(), Json::String(id))])),
@@ -286,6 +293,40 @@ impl Reference {
         }
 
         self.settle_batch(&batch, approval, now)
+    }
+
+    /// Clauses 3.7 and 3.8: whether the server may read the arguments otherwise than a matching entry does.
+    fn refuses(&self, check: &Check<'_>, tool: &str, args: &Json) -> bool {
+        let schema = check.schema.map(|text| Json::read(text).expect("a schema is JSON"));
+        self.document.matching(tool).iter().any(|entry| {
+            let mut texts: Vec<String> = Vec::new();
+            for item in &entry.items {
+                let mut counters: Vec<&Counter> = item.counter.iter().collect();
+                for condition in &item.conditions {
+                    if condition::is_state(condition) {
+                        let path = condition.get("path").and_then(Json::text).expect("a path");
+                        counters.push(self.document.counter(path));
+                    } else {
+                        texts.extend(condition::paths(condition));
+                    }
+                }
+                if let Some(Charge::From(path)) = item.counter.as_ref().map(|counter| &counter.charge) {
+                    texts.push(path.clone());
+                }
+                for counter in counters {
+                    if let Scope::Paths(paths) = &counter.scope {
+                        texts.extend(paths.iter().cloned());
+                    }
+                }
+            }
+            let paths: Vec<_> = texts.iter().map(|text| path::read(text)).collect();
+            let paths: Vec<&[Segment]> =
+                paths.iter().filter(|(root, _)| root == "args").map(|(_, path)| path.as_slice()).collect();
+            // Nothing is looked at where no rule looks.
+            !paths.is_empty()
+                && (schema.as_ref().is_some_and(|schema| !check::admits(schema, schema, args, &paths))
+                    || check.folding && check::folds(args, &paths))
+        })
     }
 
     /// Clause 6.5: each charge and each counter that is read, in order.

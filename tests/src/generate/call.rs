@@ -42,6 +42,7 @@ impl Generator {
                         args: format!("{{\"a\":{amount}}}"),
                         identity: None,
                         raw_only: false,
+                        check: None,
                     }
                 }
                 0 => self.call(),
@@ -103,6 +104,7 @@ impl Generator {
                 args: format!("{{\"a\":{amount}}}"),
                 identity: None,
                 raw_only: false,
+                check: None,
             };
             let finish = (number > SLIDING_CHARGES - 20 && self.chance(20))
                 .then(|| (number - 1 - self.below(200), None));
@@ -148,6 +150,12 @@ impl Generator {
             };
             members.push(format!("\"{name}\":{value}"));
         }
+        // Spellings that some servers take for a member that policies read.
+        for name in ["A", "Missing", "li\u{17f}t"] {
+            if self.chance(3) {
+                members.push(format!("\"{name}\":{}", self.argument(0, raw)));
+            }
+        }
         let mut raw_only = raw;
         let mut args = format!("{{{}}}", members.join(","));
         if self.chance(4) {
@@ -168,6 +176,7 @@ impl Generator {
             5 => Some("{\"id\":\"bob\",\"grant\":\"g1\",\"session\":\"s1\",\"level\":5}".to_owned()),
             _ => Some("{\"roles\":[\"a\",\"ab\"],\"level\":\"5\"}".to_owned()),
         };
-        GeneratedCall { tool, args, identity, raw_only }
+        let check = self.chance(25).then(|| self.check());
+        GeneratedCall { tool, args, identity, raw_only, check }
     }
 }

@@ -9,6 +9,7 @@ mod choice;
 mod condition;
 mod counter;
 mod policy;
+mod schema;
 
 use std::collections::VecDeque;
 
@@ -34,6 +35,17 @@ pub struct GeneratedCall {
     pub identity: Option<String>,
     /// Whether a host value may differ from the text: broken text, duplicate keys, numbers that a double changes.
     pub raw_only: bool,
+    /// What the host has checked in the arguments, if anything.
+    pub check: Option<GeneratedCheck>,
+}
+
+/// What a host has checked in arguments.
+#[derive(Debug, Clone)]
+pub struct GeneratedCheck {
+    /// The tool's input schema, as JSON text.
+    pub schema: Option<String>,
+    /// Whether members that fold deny.
+    pub folding: bool,
 }
 
 /// A call of a [`GeneratedCase`], and what goes on around it.

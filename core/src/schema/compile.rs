@@ -1,0 +1,268 @@
+//! From a schema document to nodes.
+//!
+//! In: any value. Out: nodes, the whole first. Must not fail: what it cannot read admits everything. Takes time linear in the
+//! document, of which it reads no more than the ceilings allow.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
+use std::ops::ControlFlow;
+
+use super::{ANYTHING, Node, NodeId, Nodes, Types};
+use crate::ceilings::{SCHEMA_DEPTH, SCHEMA_NODES};
+use crate::view::{Kind, View};
+
+pub(super) fn compile<V: View>(root: &V) -> Nodes {
+    let mut compiler = Compiler::default();
+    // The whole is what `#` names.
+    compiler.target("#");
+    while let Some((id, pointer)) = compiler.waiting.pop_front() {
+        match resolve(root, &pointer) {
+            // A reference without a target says nothing.
+            None => {}
+            Some(None) => compiler.fill(id, root, 0),
+            Some(Some(target)) => compiler.fill(id, &target, 0),
+        }
+    }
+    Nodes(compiler.nodes)
+}
+
+#[derive(Default)]
+struct Compiler {
+    nodes: Vec<Node>,
+    /// The nodes of what references name.
+    targets: HashMap<String, NodeId>,
+    /// Those that are not filled yet.
+    waiting: VecDeque<(NodeId, String)>,
+}
+
+impl Compiler {
+    /// The next node, which admits everything until it is filled.
+    fn add(&mut self) -> NodeId {
+        if self.nodes.len() >= SCHEMA_NODES {
+            return ANYTHING;
+        }
+        self.nodes.push(Node {
+            types: Types::ALL,
+            members: HashMap::new(),
+            others: ANYTHING,
+            first: Box::default(),
+            rest: ANYTHING,
+            all: Vec::new(),
+            any: Vec::new(),
+        });
+        u32::try_from(self.nodes.len()).map_or(ANYTHING, |count| count.saturating_sub(1))
+    }
+
+    /// The node of what a reference within the document names.
+    fn target(&mut self, pointer: &str) -> NodeId {
+        if let Some(id) = self.targets.get(pointer) {
+            return *id;
+        }
+        let id = self.add();
+        self.targets.insert(pointer.to_owned(), id);
+        if id != ANYTHING {
+            self.waiting.push_back((id, pointer.to_owned()));
+        }
+        id
+    }
+
+    /// The node of a subschema. Recursion is as deep as the ceiling allows.
+    fn node<V: View>(&mut self, schema: &V, depth: usize) -> NodeId {
+        let says_something = match schema.kind() {
+            Ok(Kind::Object) => schema.size().is_ok_and(|size| size > 0),
+            Ok(Kind::Bool(admits)) => !admits,
+            _ => false,
+        };
+        if !says_something || depth >= SCHEMA_DEPTH {
+            return ANYTHING;
+        }
+        let id = self.add();
+        if id != ANYTHING {
+            self.fill(id, schema, depth);
+        }
+        id
+    }
+
+    fn fill<V: View>(&mut self, id: NodeId, schema: &V, depth: usize) {
+        let deeper = depth.saturating_add(1);
+        let mut types = Types::ALL;
+        match schema.kind() {
+            Ok(Kind::Bool(false)) => types = Types::NONE,
+            Ok(Kind::Object) => {}
+            _ => return,
+        }
+        // A part with an identifier of its own is another document, to which its references belong.
+        if depth > 0 && (part(schema, "$id").is_some() || part(schema, "id").is_some_and(|id| is_text(&id))) {
+            return;
+        }
+        if let Some(named) = part(schema, "type") {
+            types = types.and(named_types(&named));
+        }
+        if let Some(constant) = part(schema, "const") {
+            types = types.and(type_of(&constant));
+        }
+        if let Some(members) = part(schema, "enum").and_then(|list| types_of(&list)) {
+            types = types.and(members);
+        }
+        let mut members = HashMap::new();
+        if let Some(properties) = part(schema, "properties").filter(is_mapping) {
+            let _ = properties.members(|name, property| {
+                members.insert(Box::from(name), self.node(&property, deeper));
+                ControlFlow::Continue(())
+            });
+        }
+        // Members that a pattern names are not told from others.
+        let others = match part(schema, "additionalProperties") {
+            Some(others) if part(schema, "patternProperties").is_none() => self.node(&others, deeper),
+            _ => ANYTHING,
+        };
+        let (first, rest) = match (self.list(schema, "prefixItems", deeper), part(schema, "items")) {
+            (Some(first), Some(rest)) => (first, self.node(&rest, deeper)),
+            (Some(first), None) => (first, ANYTHING),
+            // In older drafts `items` is a list.
+            (None, Some(items)) if is_list(&items) => {
+                let first = self.nodes_of(&items, deeper);
+                let rest = part(schema, "additionalItems");
+                (first, rest.map_or(ANYTHING, |rest| self.node(&rest, deeper)))
+            }
+            (None, Some(rest)) => (Box::default(), self.node(&rest, deeper)),
+            (None, None) => (Box::default(), ANYTHING),
+        };
+        let mut all = self.list(schema, "allOf", deeper).map_or_else(Vec::new, Vec::from);
+        if let Some(pointer) = part(schema, "$ref").as_ref().and_then(text)
+            && pointer.starts_with('#')
+        {
+            all.push(self.target(&pointer));
+        }
+        all.retain(|id| *id != ANYTHING);
+        let any = ["anyOf", "oneOf"].into_iter().filter_map(|name| self.list(schema, name, deeper));
+        // An alternative that admits everything makes the others idle.
+        let any = any.filter(|list| !list.is_empty() && !list.contains(&ANYTHING)).collect();
+        if let Some(node) = self.nodes.get_mut(id as usize) {
+            *node = Node { types, members, others, first, rest, all, any };
+        }
+    }
+
+    /// The nodes of a keyword's list of subschemas.
+    fn list<V: View>(&mut self, schema: &V, name: &str, depth: usize) -> Option<Box<[NodeId]>> {
+        let list = part(schema, name).filter(is_list)?;
+        Some(self.nodes_of(&list, depth))
+    }
+
+    fn nodes_of<V: View>(&mut self, list: &V, depth: usize) -> Box<[NodeId]> {
+        let mut ids = Vec::new();
+        let _ = list.elements(|schema| {
+            ids.push(self.node(&schema, depth));
+            ControlFlow::Continue(())
+        });
+        ids.into()
+    }
+}
+
+/// What a pointer within the document names: `Some(None)` is the whole.
+#[expect(clippy::option_option, reason = "the whole is borrowed, and its parts are not")]
+fn resolve<V: View>(root: &V, reference: &str) -> Option<Option<V>> {
+    let pointer = decoded(reference.strip_prefix('#')?)?;
+    if pointer.is_empty() {
+        return Some(None);
+    }
+    let mut found: Option<V> = None;
+    for token in pointer.strip_prefix('/')?.split('/') {
+        let token = token.replace("~1", "/").replace("~0", "~");
+        let value = found.as_ref().unwrap_or(root);
+        let next = match value.kind() {
+            Ok(Kind::Object) => value.member(&token),
+            Ok(Kind::Array) => value.element(token.parse().ok()?),
+            _ => return None,
+        };
+        found = Some(next.ok().flatten()?);
+    }
+    Some(found)
+}
+
+/// A fragment without its percent encoding.
+fn decoded(fragment: &str) -> Option<Cow<'_, str>> {
+    if !fragment.contains('%') {
+        return Some(Cow::Borrowed(fragment));
+    }
+    let mut bytes = Vec::with_capacity(fragment.len());
+    let mut rest = fragment.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let mut digit = || rest.next().and_then(|digit| char::from(digit).to_digit(16));
+        let (high, low) = (digit()?, digit()?);
+        bytes.push(u8::try_from(high << 4 | low).ok()?);
+    }
+    String::from_utf8(bytes).ok().map(Cow::Owned)
+}
+
+fn part<V: View>(schema: &V, name: &str) -> Option<V> {
+    match schema.kind() {
+        Ok(Kind::Object) => schema.member(name).ok().flatten(),
+        _ => None,
+    }
+}
+
+fn is_mapping<V: View>(value: &V) -> bool {
+    matches!(value.kind(), Ok(Kind::Object))
+}
+
+fn is_list<V: View>(value: &V) -> bool {
+    matches!(value.kind(), Ok(Kind::Array))
+}
+
+fn is_text<V: View>(value: &V) -> bool {
+    matches!(value.kind(), Ok(Kind::String(_)))
+}
+
+fn text<V: View>(value: &V) -> Option<String> {
+    match value.kind() {
+        Ok(Kind::String(text)) => Some(text.into_owned()),
+        _ => None,
+    }
+}
+
+/// What `type` names, one or several. A name that JSON Schema does not have admits everything.
+fn named_types<V: View>(named: &V) -> Types {
+    let of = |value: &V| match text(value).as_deref() {
+        Some("null") => Types::NULL,
+        Some("boolean") => Types::BOOLEAN,
+        Some("integer") => Types::INTEGER,
+        Some("number") => Types::NUMBER,
+        Some("string") => Types::STRING,
+        Some("array") => Types::ARRAY,
+        Some("object") => Types::OBJECT,
+        _ => Types::ALL,
+    };
+    if !is_list(named) {
+        return of(named);
+    }
+    let mut types = Types::NONE;
+    let _ = named.elements(|name| {
+        types = types.or(of(&name));
+        ControlFlow::Continue(())
+    });
+    if types == Types::NONE { Types::ALL } else { types }
+}
+
+/// The types of a list's elements; none of an empty list, or of what is no list.
+fn types_of<V: View>(list: &V) -> Option<Types> {
+    let mut types = Types::NONE;
+    if is_list(list) {
+        let _ = list.elements(|value| {
+            types = types.or(type_of(&value));
+            ControlFlow::Continue(())
+        });
+    }
+    Some(types).filter(|types| *types != Types::NONE)
+}
+
+fn type_of<V: View>(value: &V) -> Types {
+    match value.kind() {
+        Ok(kind) => Types::of(&kind),
+        Err(_) => Types::ALL,
+    }
+}
