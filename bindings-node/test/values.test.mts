@@ -148,7 +148,12 @@ test("own members only", () => {
   }
   assert.equal(code("has", Object.create({ amount: 1 })), "invalid_args", "an instance of something is no plain object");
   assert.equal(code("has", Object.assign(Object.create(null), { amount: 1 })), "allowed");
+  const lent = Object.assign(Object.create(null), { amount: 1 });
+  assert.equal(code("lacks", Object.create(lent)), "invalid_args", "a prototype without one of its own lends members too");
+  assert.equal(code("nested", { a: Object.create(lent) }), "condition_failed");
+  assert.equal(code("lacks", Object.create(Object.create(null))), "allowed", "this one has nothing to lend");
   assert.equal(code("has", runInNewContext("({amount: 1})")), "allowed", "an object of another realm");
+  assert.equal(code("lacks", runInNewContext("Object.prototype.amount = 1; ({})")), "invalid_args", "its realm lends members");
   const constructor = Policy.fromString(
     `{"version": "1", "default": "deny", "tools": {"t": {"require": [{"path": "args.constructor", "op": "exists", "value": false}, {"path": "args.__proto__", "op": "exists", "value": false}]}}}`,
   );

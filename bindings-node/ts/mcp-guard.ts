@@ -1,24 +1,31 @@
 // The guard of one transport: what `callgate/mcp` puts between a connection and its server.
 //
-// In: messages in both directions. Out: those that the policy lets through, and answers to the others. Must not alter a
-// message, but for the list of tools; must not answer a call twice; must not release what may have run (clause 8.10).
+// In: messages in both directions. Out: those that the policy lets through, and answers to the others. What was judged is
+// what is passed on: a copy that only the guard holds. Must not alter a message, but for the list of tools; must not answer a
+// call twice; must not pass anything on once the connection is closed; must not release what may have run (clause 8.10).
 
 import { randomUUID } from "node:crypto";
 import type { Decision, Reservation } from "./decision.js";
 import type { Approval, Engine, Identity } from "./engine.js";
+import { type Id, type Message, copied, isId, isObject, keyOf, member, shallow } from "./mcp-message.js";
+import { streamOf, watchInput, watchStreams } from "./mcp-streams.js";
+import { ENDED, Undecided, type Waiting } from "./mcp-waiting.js";
 import type { AuthInfo, CallContext, GuardOptions, McpTransport, MessageExtra, ServerError } from "./mcp.js";
+import { promised } from "./options.js";
+import { unreadable } from "./probe.js";
 
-type Id = string | number;
-type Message = Record<string, unknown>;
 type Receive = (message: Message, extra?: MessageExtra) => void;
 type Send = (message: Message, options?: unknown) => Promise<void>;
+type Close = () => Promise<void>;
 
 /** JSON-RPC's code for a request that is no call of a tool. */
 const INVALID_PARAMS = -32602;
 /** A request that states its revision so (2026-07-28 and later) is answered with results that state their type. */
 const PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion";
-/** Shown to the agent when deciding itself failed. No detail: that is for the host. */
+/** Shown to the agent when deciding itself failed, or the call ended before. No detail: that is for the host. */
 const UNDECIDED = "The call could not be checked against the policy";
+/** Cancelled requests that are remembered until they are answered, which the SDKs' servers never do. */
+const MOST_CANCELLED = 1_000;
 
 /** What passed to the server under one id, and is not answered yet. */
 interface Open {
@@ -34,6 +41,19 @@ interface Charged {
   readonly reservation: Reservation;
 }
 
+/** A call that is being decided. */
+interface Asked {
+  readonly id: Id;
+  /** What is passed on if it is allowed. */
+  readonly message: Message;
+  readonly extra: MessageExtra | undefined;
+  /** What callbacks see of it. */
+  readonly call: CallContext;
+  /** What is judged. */
+  readonly args: unknown;
+  readonly waiting: Waiting;
+}
+
 /** @internal */
 export class Guard {
   readonly #engine: Engine;
@@ -41,33 +61,46 @@ export class Guard {
   readonly #transport: McpTransport;
   readonly #send: Send;
   readonly #open = new Map<Id, Open>();
-  /** Calls that are being decided, or wait for approval: the server has not seen them. */
-  readonly #deciding = new Map<Id, AbortController>();
-  /** Messages on their way to the server: where several receivers are chained, each gets them, decided once. */
+  readonly #undecided = new Undecided();
+  readonly #cancelled = new Set<Id>();
+  /** Whether every answer can be told from that of a request which was cancelled. */
+  #exact = true;
+  #closed = false;
+  /** Messages on their way to the server: where several receivers are chained, each gets them, decided once. Nobody else has them. */
   readonly #passed = new WeakSet<Message>();
   /** What the server set to receive messages. */
-  #receiver: Receive | undefined;
+  readonly #receiver: () => Receive | undefined;
 
   constructor(transport: McpTransport, engine: Engine, options: GuardOptions) {
     this.#engine = engine;
     this.#options = options;
     this.#transport = transport;
     this.#send = (transport.send as unknown as Send).bind(transport);
-    // A transport that wraps another one, as that for HTTP in Node does, hands its receiver on.
-    const handOn = setter(transport, "onmessage");
-    const receive = (receiver: Receive | undefined) => {
-      this.#receiver = receiver;
-      handOn?.call(transport, this.#receiving(receiver));
-    };
-    receive(transport.onmessage as unknown as Receive | undefined);
-    Object.defineProperty(transport, "onmessage", {
-      configurable: true,
-      enumerable: true,
-      get: () => this.#receiving(this.#receiver),
-      set: receive,
+    this.#receiver = around<Receive>(transport, "onmessage", (receiver) => this.#receiving(receiver));
+    around<() => void>(transport, "onclose", (closed) => () => {
+      this.close();
+      closed?.();
     });
     const send: Send = (message, sendOptions) => this.#answer(message, sendOptions);
     transport.send = send as unknown as McpTransport["send"];
+    const close = (transport as { close?: Close }).close?.bind(transport);
+    if (close !== undefined) {
+      (transport as { close?: Close }).close = () => {
+        this.close();
+        return close();
+      };
+    }
+    watchStreams(transport);
+    // The client may still read what is on its way: only who waits for a person waits in vain.
+    watchInput(transport, () => this.#undecided.endAll("refused", true));
+  }
+
+  /** The connection is closed: nothing is decided or passed on any more. */
+  close(): void {
+    this.#closed = true;
+    this.#undecided.endAll("silent", false);
+    this.#open.clear();
+    this.#cancelled.clear();
   }
 
   /** What the transport, or a receiver that was set later, calls for a message. */
@@ -80,103 +113,159 @@ export class Guard {
   }
 
   /** From the client. */
-  #receive(message: Message, extra: MessageExtra | undefined): void {
-    if (!isObject(message)) {
-      this.#report(new TypeError("a message that is no object was dropped"));
-      return;
+  #receive(received: Message, extra: MessageExtra | undefined): void {
+    if (this.#closed) return;
+    if (!isObject(received)) return this.#report(new TypeError("a message that is no object was dropped"));
+    let message: Message | null = null;
+    try {
+      message = shallow(received);
+    } catch (error) {
+      this.#report(error);
     }
+    if (message === null) return this.#report(new TypeError("a message that is no plain object was dropped"));
     const { method, id } = message;
     if (method === "tools/call") {
       // Without an id there is nobody to answer, and no server runs a tool for it.
       if (isId(id)) void this.#call(message, id, extra);
       return;
     }
-    // Every request: the error of one that has the id of a call must not be taken for the call's.
-    if (isId(id) && typeof method === "string") this.#track(id, null).lists ||= method === "tools/list";
-    if (method === "notifications/cancelled") this.#cancelled(message);
+    if (isId(id) && typeof method === "string") {
+      // An answer under this id would go to the later request.
+      this.#undecided.end(id, "silent");
+      // Every request: the error of one that has the id of a call must not be taken for the call's.
+      this.#track(id, null).lists ||= method === "tools/list";
+    }
+    if (method === "notifications/cancelled") this.#cancel(message);
     this.#pass(message, extra);
   }
 
   #pass(message: Message, extra: MessageExtra | undefined): void {
     this.#passed.add(message);
-    this.#receiver?.(message, extra);
+    this.#receiver()?.(message, extra);
   }
 
   /** Decides a call, then passes it on or answers it. Never rejects. */
-  async #call(message: Message, id: Id, extra: MessageExtra | undefined): Promise<void> {
-    const params = message["params"];
-    if (!isObject(params) || typeof params["name"] !== "string") {
-      await this.#reply({ jsonrpc: "2.0", id, error: { code: INVALID_PARAMS, message: "Invalid params: no tool is named" } });
-      return;
+  async #call(received: Message, id: Id, extra: MessageExtra | undefined): Promise<void> {
+    const asked = this.#asked(received, id, extra);
+    if (asked === null) {
+      const error = { code: INVALID_PARAMS, message: "Invalid params: no tool is named" };
+      return this.#reply({ jsonrpc: "2.0", id, error });
     }
+    const { waiting } = asked;
+    try {
+      const decision = await this.#decision(asked);
+      if (waiting.ended === null && decision.allowed) return await this.#deliver(asked, decision);
+      // It ended while it was decided. It never reached the tool.
+      if (decision.allowed) await this.#undo(decision);
+      if (waiting.ended !== "silent") await this.#refuse(asked, decision.allowed ? undecided() : refusal(decision));
+    } catch (error) {
+      if (error !== ENDED) this.#report(error);
+      if (waiting.ended !== "silent") await this.#refuse(asked, undecided());
+    } finally {
+      this.#undecided.done(id, waiting);
+    }
+  }
+
+  /** A call as it is judged and passed on; null where it names no tool. */
+  #asked(received: Message, id: Id, extra: MessageExtra | undefined): Asked | null {
+    const given = member(received, "params");
+    const params = isObject(given) ? shallow(given) : null;
+    const tool = params?.["name"];
+    if (params === null || typeof tool !== "string") return null;
+    const args = copied(params["arguments"]);
+    if (args !== undefined) params["arguments"] = args;
     const call: CallContext = {
-      tool: params["name"],
-      arguments: params["arguments"],
+      tool,
+      // Callbacks get a copy of their own: what they change is neither judged nor passed on.
+      arguments: this.#calls() && args !== unreadable ? copied(args) : undefined,
       authInfo: extra?.authInfo,
       sessionId: this.#transport.sessionId,
       extra,
     };
-    const waiting = new AbortController();
-    // A second call under the same id must not be able to cancel the first one's waiting in its stead.
-    if (!this.#deciding.has(keyOf(id))) this.#deciding.set(keyOf(id), waiting);
-    try {
-      const identity = await this.#identity(call);
-      let decision = await this.#decide(call, identity);
-      if (decision.effect === "require_approval") decision = await this.#ask(call, identity, decision, waiting.signal);
-      // The client gave up before the server saw the call. It stays charged, as every cancelled call does.
-      if (waiting.signal.aborted) return;
-      if (!decision.allowed) {
-        const meta = params["_meta"];
-        const type = isObject(meta) && Object.hasOwn(meta, PROTOCOL_VERSION) ? { resultType: "complete" } : {};
-        await this.#reply({ jsonrpc: "2.0", id, result: { ...refusal(decision), ...type } });
-        return;
-      }
-      const { reservation } = decision;
-      this.#track(id, reservation === null ? null : { call, reservation });
-      this.#pass(message, extra);
-    } catch (error) {
-      this.#report(error);
-      const result = { content: [{ type: "text", text: UNDECIDED }], isError: true };
-      await this.#reply({ jsonrpc: "2.0", id, result });
-    } finally {
-      if (this.#deciding.get(keyOf(id)) === waiting) this.#deciding.delete(keyOf(id));
-    }
+    const waiting = this.#undecided.begin(id, streamOf(this.#transport));
+    return { id, message: { ...received, params }, extra, call, args, waiting };
   }
 
-  async #identity(call: CallContext): Promise<Identity> {
-    const { identity } = this.#options;
-    return identity === undefined ? verified(call.authInfo) : await identity(call);
+  /** Whether a callback may see a call. */
+  #calls(): boolean {
+    const { identity, onApproval, refundOnError } = this.#options;
+    return identity !== undefined || onApproval !== undefined || refundOnError !== undefined;
+  }
+
+  async #decision(asked: Asked): Promise<Decision> {
+    const { call, waiting } = asked;
+    const { identity: identify } = this.#options;
+    const identity = identify === undefined ? verified(call.authInfo) : await waiting.during(identify(call));
+    if (waiting.ended !== null) throw ENDED;
+    const decision = await this.#decide(asked, identity);
+    const asks = decision.effect === "require_approval" && waiting.ended === null;
+    return asks ? this.#ask(asked, identity, decision) : decision;
   }
 
   /** JSON has no `undefined`; a null in the message is none of the host's, so it is not "absent" (clause 3.3). */
-  #decide(call: CallContext, identity: Identity, approval?: Approval): Promise<Decision> {
-    if (call.arguments === null) return this.#engine.evaluateJsonAsync(call.tool, "null", identity, approval);
-    return this.#engine.evaluateAsync(call.tool, call.arguments, identity, approval);
+  #decide({ call, args }: Asked, identity: Identity, approval?: Approval): Promise<Decision> {
+    if (args === null) return this.#engine.evaluateJsonAsync(call.tool, "null", identity, approval);
+    return this.#engine.evaluateAsync(call.tool, args, identity, approval);
   }
 
-  async #ask(call: CallContext, identity: Identity, decision: Decision, signal: AbortSignal): Promise<Decision> {
-    const { onApproval } = this.#options;
+  async #ask(asked: Asked, identity: Identity, decision: Decision): Promise<Decision> {
+    const { onApproval, approvalTimeoutMs } = this.#options;
+    const { call, waiting } = asked;
     const key = decision.approvalKey;
     if (onApproval === undefined || key === null) return decision;
-    const given = await onApproval({ ...call, decision, identity, signal });
-    const id = given === true ? randomUUID() : given;
-    if (typeof id !== "string" || signal.aborted) return decision;
-    return this.#decide(call, identity, { key, id });
+    this.#undecided.ask(waiting);
+    if (waiting.ended !== null) return decision;
+    const timer = approvalTimeoutMs === undefined ? undefined : setTimeout(() => waiting.end("refused"), approvalTimeoutMs);
+    // A process that has nothing else to do ends, and the call with it.
+    timer?.unref?.();
+    try {
+      const given = await waiting.during(onApproval({ ...call, decision, identity, signal: waiting.signal }));
+      const id = given === true ? randomUUID() : given;
+      if (typeof id !== "string" || waiting.ended !== null) return decision;
+      return await this.#decide(asked, identity, { key, id });
+    } catch (error) {
+      if (error === ENDED) return decision;
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Passes an allowed call on. */
+  async #deliver({ id, message, extra, call }: Asked, decision: Decision): Promise<void> {
+    if (this.#receiver() === undefined) {
+      await this.#undo(decision);
+      throw new TypeError("no server receives what the transport does");
+    }
+    const { reservation } = decision;
+    this.#track(id, reservation === null ? null : { call, reservation });
+    this.#pass(message, extra);
+  }
+
+  /** Gives back what a call was charged that was not passed on. */
+  async #undo(decision: Decision): Promise<void> {
+    await decision.reservation?.releaseAsync().catch((error: unknown) => this.#report(error));
   }
 
   /** To the client. */
   async #answer(message: Message, sendOptions: unknown): Promise<void> {
     const id = isObject(message) && !Object.hasOwn(message, "method") ? message["id"] : undefined;
-    const open = isId(id) ? this.#open.get(keyOf(id)) : undefined;
-    if (!isId(id) || open === undefined) return this.#send(message, sendOptions);
-    open.requests -= 1;
-    if (open.requests <= 0) this.#open.delete(keyOf(id));
-    if (open.charged !== null && Object.hasOwn(message, "error") && this.#refunds(open.charged.call, message["error"])) {
-      // Before the answer: a client that tries again at once finds its charge given back.
-      await open.charged.reservation.releaseAsync().catch((error: unknown) => this.#report(error));
+    if (!isId(id)) return this.#send(message, sendOptions);
+    const open = this.#open.get(keyOf(id));
+    if (open === undefined) {
+      this.#cancelled.delete(keyOf(id));
+    } else {
+      open.requests -= 1;
+      if (open.requests <= 0) this.#open.delete(keyOf(id));
+      if (open.charged !== null && Object.hasOwn(message, "error") && this.#refunds(open.charged.call, message["error"])) {
+        // Before the answer: a client that tries again at once finds its charge given back.
+        await open.charged.reservation.releaseAsync().catch((error: unknown) => this.#report(error));
+      }
+      if (!open.lists) return this.#send(message, sendOptions);
     }
+    // Of a request that is not known any more, such as one that was cancelled, nobody can say that it was not for the list.
     const result = message["result"];
-    if (!open.lists || !isObject(result) || !Array.isArray(result["tools"])) return this.#send(message, sendOptions);
+    if (!isObject(result) || !Array.isArray(result["tools"])) return this.#send(message, sendOptions);
     const { policy } = this.#engine;
     const tools = result["tools"].filter((tool) => !isObject(tool) || policy.visible(String(tool["name"])));
     return this.#send({ ...message, result: { ...result, tools } }, sendOptions);
@@ -190,8 +279,8 @@ export class Guard {
       const { code, message, data } = (isObject(error) ? error : {}) as Partial<ServerError>;
       const answer: unknown = refundOnError(call, { code: Number(code), message: String(message), data });
       if (typeof answer === "boolean") return answer;
-      // A promise says nothing yet. Its own failure must not end the process.
-      if (answer instanceof Promise) answer.catch((failure: unknown) => this.#report(failure));
+      // A promise says nothing yet.
+      promised(answer, (failure) => this.#report(failure));
       this.#report(new TypeError("`refundOnError` answers true or false"));
     } catch (failure) {
       this.#report(failure);
@@ -200,19 +289,25 @@ export class Guard {
   }
 
   /** The client gave up. What the server has begun stays charged, whatever it still answers. */
-  #cancelled(message: Message): void {
-    const params = message["params"];
-    const id = isObject(params) ? params["requestId"] : undefined;
+  #cancel(message: Message): void {
+    const params = member(message, "params");
+    const id = isObject(params) ? member(params, "requestId") : undefined;
     if (!isId(id)) return;
-    this.#deciding.get(keyOf(id))?.abort();
-    const open = this.#open.get(keyOf(id));
-    if (open !== undefined) open.charged = null;
+    this.#undecided.end(id, "silent");
+    if (!this.#open.delete(keyOf(id))) return;
+    if (this.#cancelled.size >= MOST_CANCELLED) {
+      this.#exact = false;
+      this.#cancelled.clear();
+    }
+    this.#cancelled.add(keyOf(id));
   }
 
   #track(id: Id, charged: Charged | null): Open {
     const open = this.#open.get(keyOf(id));
     if (open === undefined) {
-      const first: Open = { requests: 1, lists: false, charged };
+      // An answer to a request that was cancelled may still come, and be an error.
+      const told = this.#exact && !this.#cancelled.has(keyOf(id));
+      const first: Open = { requests: 1, lists: false, charged: told ? charged : null };
       this.#open.set(keyOf(id), first);
       return first;
     }
@@ -222,7 +317,15 @@ export class Guard {
     return open;
   }
 
+  #refuse({ id, message }: Asked, result: Message): Promise<void> {
+    const params = message["params"] as Message;
+    const meta = params["_meta"];
+    const type = isObject(meta) && Object.hasOwn(meta, PROTOCOL_VERSION) ? { resultType: "complete" } : {};
+    return this.#reply({ jsonrpc: "2.0", id, result: { ...result, ...type } });
+  }
+
   async #reply(message: Message): Promise<void> {
+    if (this.#closed) return;
     try {
       await this.#send(message);
     } catch (error) {
@@ -232,7 +335,7 @@ export class Guard {
 
   #report(error: unknown): void {
     try {
-      this.#options.onError?.(error);
+      promised(this.#options.onError?.(error), () => {});
     } catch {
       // A reporter that fails has nobody to report to.
     }
@@ -255,13 +358,27 @@ function refusal(decision: Decision): Message {
   return { content: [{ type: "text", text }], isError: true, _meta: { "callgate/approval_key": decision.approvalKey } };
 }
 
-function isObject(value: unknown): value is Message {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** The result of a call that nothing was decided about. */
+function undecided(): Message {
+  return { content: [{ type: "text", text: UNDECIDED }], isError: true };
 }
 
-/** The SDKs take an id and its digits for the same. */
-function keyOf(id: Id): Id {
-  return typeof id === "string" && id.trim() !== "" && !Number.isNaN(Number(id)) ? Number(id) : id;
+/**
+ * Puts `wrap` around a callback of the transport, whatever is set there, now or later. A transport that wraps another one, as
+ * that for HTTP in Node does, hands its callback on.
+ *
+ * @returns what was set last, without it.
+ */
+function around<F>(transport: object, name: string, wrap: (callback: F | undefined) => F | undefined): () => F | undefined {
+  const handOn = setter(transport, name);
+  let current: F | undefined;
+  const set = (callback: F | undefined) => {
+    current = callback;
+    handOn?.call(transport, wrap(callback));
+  };
+  set((transport as Record<string, F | undefined>)[name]);
+  Object.defineProperty(transport, name, { configurable: true, enumerable: true, get: () => wrap(current), set });
+  return () => current;
 }
 
 /** What setting the property calls, if it is more than a value. */
@@ -271,8 +388,4 @@ function setter(object: object, name: string): ((value: unknown) => void) | unde
     if (property !== undefined) return property.set;
   }
   return undefined;
-}
-
-function isId(id: unknown): id is Id {
-  return typeof id === "string" || typeof id === "number";
 }

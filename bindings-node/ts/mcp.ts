@@ -6,8 +6,9 @@
 // identity from anything that the client can set.
 
 import type { Decision } from "./decision.js";
-import type { Engine, Identity } from "./engine.js";
+import { Engine, type Identity } from "./engine.js";
 import { Guard } from "./mcp-guard.js";
+import { type Kind, millis, read } from "./options.js";
 
 /** What the transport knows of a message besides its text, as the SDK passes it on. */
 export interface MessageExtra {
@@ -28,7 +29,7 @@ export interface AuthInfo {
 /** A call of a tool, as its message has it. */
 export interface CallContext {
   readonly tool: string;
-  /** As the client sent them. */
+  /** As the client sent them: a copy. Undefined where the client sent none, or something that is not JSON. */
   readonly arguments: unknown;
   /** What the transport verified; undefined over stdio and without authentication. */
   readonly authInfo: AuthInfo | undefined;
@@ -42,7 +43,10 @@ export interface CallContext {
 export interface ApprovalRequest extends CallContext {
   readonly decision: Decision;
   readonly identity: Identity;
-  /** Aborted when the client gives up. */
+  /**
+   * Aborted when the call ends before it is approved (clause 7.6): the connection is closed, the client cancels it, the HTTP
+   * stream is closed that should carry the answer, or `approvalTimeoutMs` has passed. An approval that comes later is dropped.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -69,6 +73,8 @@ export interface GuardOptions {
    * anything else refuses. Unless given, such calls are answered with an error that carries the approval key.
    */
   readonly onApproval?: (request: ApprovalRequest) => ApprovalAnswer | Promise<ApprovalAnswer>;
+  /** How long a call waits for `onApproval`, in milliseconds; then it is refused. Without end unless given. */
+  readonly approvalTimeoutMs?: number;
   /**
    * Whether an error of the server gives the call's charges back. Unless given, none does: a client can cause an error after
    * the tool ran. True gives back; what it throws, and any answer but true and false, gives nothing back and goes to `onError`.
@@ -78,6 +84,16 @@ export interface GuardOptions {
   /** Hears of what a callback threw, and of reservations that could not be released. The call was refused, or stays charged. */
   readonly onError?: (error: unknown) => void;
 }
+
+const OPTIONS: Readonly<Record<keyof GuardOptions, Kind>> = {
+  identity: "function",
+  onApproval: "function",
+  approvalTimeoutMs: "number",
+  refundOnError: "answer",
+  onError: "function",
+};
+/** What Node's timers can hold. */
+const LONGEST = 2 ** 31 - 1;
 
 /** What a transport of the SDK has. */
 export interface McpTransport {
@@ -105,30 +121,75 @@ export type Guardable = McpProtocol | { readonly server: McpProtocol };
  * A call that the policy does not allow is answered with `isError: true` and the policy's message; its handler is not
  * reached. A call that was passed on stays charged, whatever the server answers (clause 8.10); `refundOnError` may say otherwise.
  *
+ * @throws {TypeError} for what is no server, no engine, an option that is not known, and a server that is guarded already.
  * @returns the same server.
  */
 export function guard<S extends Guardable>(server: S, engine: Engine, options: GuardOptions = {}): S {
-  const protocol = ("server" in server ? server.server : server) as { connect(transport: McpTransport): Promise<void> };
-  if (typeof protocol.connect !== "function") throw new TypeError("guard takes an McpServer or a Server");
+  const protocol = innermost(server);
+  const own = checked(engine, options);
   if (guarded.has(protocol)) throw new TypeError("this server is guarded already");
-  if ("transport" in protocol && protocol.transport) throw new TypeError("guard a server before it is connected");
+  if (protocol.transport) throw new TypeError("guard a server before it is connected");
   guarded.add(protocol);
   const connect = protocol.connect.bind(protocol);
-  protocol.connect = (transport) => connect(guardTransport(transport, engine, options));
+  let current: Guard | undefined;
+  protocol.connect = (transport) => {
+    const before = current;
+    const connected = protocol.transport;
+    const next = put(transport, engine, own);
+    const connecting = connect(transport);
+    // Some versions of the SDKs then answer what is still to come from the connection before on this one.
+    if (protocol.transport !== connected) {
+      before?.close();
+      current = next;
+    }
+    return connecting;
+  };
   return server;
 }
 
 /**
  * Guards a transport, for a gateway that passes messages on: set `onmessage` afterwards, as always.
  *
+ * @throws {TypeError} for what is no transport, and as `guard`.
  * @returns the same transport.
  */
 export function guardTransport<T extends McpTransport>(transport: T, engine: Engine, options: GuardOptions = {}): T {
-  if (guarded.has(transport)) throw new TypeError("this transport is guarded already");
-  guarded.add(transport);
-  new Guard(transport, engine, options);
+  put(transport, engine, checked(engine, options));
   return transport;
 }
 
 /** What is guarded already: two guards would charge every call twice. */
 const guarded = new WeakSet<object>();
+
+interface Connectable {
+  connect(transport: McpTransport): Promise<void>;
+  readonly transport?: object | undefined;
+}
+
+/** The server that all others around it connect: that of an `McpServer` is the same one, however it is named. */
+function innermost(server: unknown): Connectable {
+  let protocol = server;
+  while (isObject(protocol) && "server" in protocol) protocol = protocol.server;
+  if (!isObject(protocol) || !("connect" in protocol) || typeof protocol.connect !== "function") {
+    throw new TypeError("guard takes an McpServer or a Server");
+  }
+  return protocol as Connectable;
+}
+
+function put(transport: McpTransport, engine: Engine, options: GuardOptions): Guard {
+  if (!isObject(transport) || typeof transport.send !== "function") throw new TypeError("a transport has a function `send`");
+  if (guarded.has(transport)) throw new TypeError("this transport is guarded already");
+  guarded.add(transport);
+  return new Guard(transport, engine, options);
+}
+
+function checked(engine: Engine, options: GuardOptions): GuardOptions {
+  if (!(engine instanceof Engine)) throw new TypeError("a guard needs an Engine");
+  const own = read(options, OPTIONS);
+  if (own.approvalTimeoutMs !== undefined) millis("approvalTimeoutMs", own.approvalTimeoutMs, LONGEST);
+  return own;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}

@@ -17,7 +17,7 @@ export const unreadable = Symbol("callgate: cannot be read in place");
 // The same numbers stand in `src/view.rs`.
 const FOREIGN = 0;
 export const OBJECT = 1;
-const ARRAY = 2;
+export const ARRAY = 2;
 export const UNREADABLE = 3;
 
 /** Larger integers are not read: converting one of these 9,865 digits takes about half a millisecond, and of more takes longer each. */
@@ -32,7 +32,20 @@ function kind(value: object): number {
   // An object of another realm (`vm`, a worker's message): its prototype is that realm's, which has none itself.
   // Everything else (a Date, a Map, an instance of a class) is of no JSON type.
   if (isProxy(parent)) return UNREADABLE;
-  return getPrototypeOf(parent) === null ? OBJECT : FOREIGN;
+  return getPrototypeOf(parent) === null && isBare(parent as object) ? OBJECT : FOREIGN;
+}
+
+const OWN_OF_PROTOTYPE = ownKeys(objectPrototype);
+
+/** Whether a prototype gives objects nothing but what every object has. */
+function isBare(parent: object): boolean {
+  const keys = ownKeys(parent);
+  for (let index = 0; index < keys.length; index += 1) {
+    let known = false;
+    for (let other = 0; other < OWN_OF_PROTOTYPE.length && !known; other += 1) known = keys[index] === OWN_OF_PROTOTYPE[other];
+    if (!known) return false;
+  }
+  return true;
 }
 
 /** The kind of a value that may be no object: those have none. */

@@ -1,5 +1,5 @@
 import type { Decision } from "./decision.js";
-import type { Engine, Identity } from "./engine.js";
+import { Engine, type Identity } from "./engine.js";
 /** What the transport knows of a message besides its text, as the SDK passes it on. */
 export interface MessageExtra {
     /** What the server's own verification of the access token gave. */
@@ -17,7 +17,7 @@ export interface AuthInfo {
 /** A call of a tool, as its message has it. */
 export interface CallContext {
     readonly tool: string;
-    /** As the client sent them. */
+    /** As the client sent them: a copy. Undefined where the client sent none, or something that is not JSON. */
     readonly arguments: unknown;
     /** What the transport verified; undefined over stdio and without authentication. */
     readonly authInfo: AuthInfo | undefined;
@@ -30,7 +30,10 @@ export interface CallContext {
 export interface ApprovalRequest extends CallContext {
     readonly decision: Decision;
     readonly identity: Identity;
-    /** Aborted when the client gives up. */
+    /**
+     * Aborted when the call ends before it is approved (clause 7.6): the connection is closed, the client cancels it, the HTTP
+     * stream is closed that should carry the answer, or `approvalTimeoutMs` has passed. An approval that comes later is dropped.
+     */
     readonly signal: AbortSignal;
 }
 /** An approval's own id, true for an approval without one, or a refusal. */
@@ -54,6 +57,8 @@ export interface GuardOptions {
      * anything else refuses. Unless given, such calls are answered with an error that carries the approval key.
      */
     readonly onApproval?: (request: ApprovalRequest) => ApprovalAnswer | Promise<ApprovalAnswer>;
+    /** How long a call waits for `onApproval`, in milliseconds; then it is refused. Without end unless given. */
+    readonly approvalTimeoutMs?: number;
     /**
      * Whether an error of the server gives the call's charges back. Unless given, none does: a client can cause an error after
      * the tool ran. True gives back; what it throws, and any answer but true and false, gives nothing back and goes to `onError`.
@@ -88,12 +93,14 @@ export type Guardable = McpProtocol | {
  * A call that the policy does not allow is answered with `isError: true` and the policy's message; its handler is not
  * reached. A call that was passed on stays charged, whatever the server answers (clause 8.10); `refundOnError` may say otherwise.
  *
+ * @throws {TypeError} for what is no server, no engine, an option that is not known, and a server that is guarded already.
  * @returns the same server.
  */
 export declare function guard<S extends Guardable>(server: S, engine: Engine, options?: GuardOptions): S;
 /**
  * Guards a transport, for a gateway that passes messages on: set `onmessage` afterwards, as always.
  *
+ * @throws {TypeError} for what is no transport, and as `guard`.
  * @returns the same transport.
  */
 export declare function guardTransport<T extends McpTransport>(transport: T, engine: Engine, options?: GuardOptions): T;
