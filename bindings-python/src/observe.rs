@@ -1,6 +1,6 @@
-//! What hears of decisions: the `callgate` logger and the host's callback.
+//! What hears of decisions and policies: the `callgate` logger and the host's callback.
 //!
-//! In: a decision that was made. Out: a log record, a call of the callback. Must not change a decision: what raises here is
+//! In: a decision that was made, a policy that was loaded. Out: a log record, a call of the callback. Must not change a decision: what raises here is
 //! logged. Only what asks the program to stop (`KeyboardInterrupt`, `SystemExit`) goes on to the caller.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +11,7 @@ use pyo3::sync::PyOnceLock;
 
 use crate::audit::{About, AuditRecord, Hash};
 use crate::decision::Decision;
+use crate::policy::diagnostics_tuple;
 
 /// The host's callback.
 pub(crate) struct Observer {
@@ -105,6 +106,7 @@ const FORGOTTEN: u64 = 1 << 3;
 
 static DECISION: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static CALLBACK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static WARNINGS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static RELOADED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static NOT_RELOADED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
@@ -159,6 +161,19 @@ pub(crate) fn _forget_levels() {
 fn log_callback(py: Python<'_>, name: &str, error: &PyErr) -> PyResult<()> {
     let error = error.value(py);
     CALLBACK.import(py, "callgate._logging", "log_callback")?.call1((name, error)).map(drop)
+}
+
+/// Logs the warnings of a policy that was loaded from this file, or from text. What a handler raises is no reason not to load.
+pub(crate) fn tell_of_warnings(
+    py: Python<'_>,
+    path: Option<&str>,
+    warnings: &[callgate::Diagnostic],
+) -> PyResult<()> {
+    if warnings.is_empty() {
+        return Ok(());
+    }
+    let log = WARNINGS.import(py, "callgate._logging", "log_warnings")?;
+    contain(py, log.call1((path, diagnostics_tuple(py, warnings)?)).map(drop))
 }
 
 /// Tells of a reload: the new policy, or why the old one stays. Called on the watcher's thread; nothing may get out of it.

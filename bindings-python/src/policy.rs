@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
 use crate::error;
+use crate::observe::tell_of_warnings;
 
 /// A compiled policy: immutable, safe to share between threads and engines.
 #[pyclass(module = "callgate", frozen)]
@@ -35,12 +36,14 @@ pub(crate) fn digest(policy: &callgate::Policy) -> String {
     policy.digest().iter().fold(String::from("sha256:"), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// A policy read from a file, without the GIL.
+/// A policy read from a file, without the GIL. Its warnings are logged.
 pub(crate) fn from_file(py: Python<'_>, path: &PathBuf) -> PyResult<callgate::Policy> {
-    py.detach(|| callgate_host::load_policy(path)).map_err(|error| error::load(py, &error))
+    let policy = py.detach(|| callgate_host::load_policy(path)).map_err(|error| error::load(py, &error))?;
+    tell_of_warnings(py, Some(&path.to_string_lossy()), policy.warnings())?;
+    Ok(policy)
 }
 
-/// A policy compiled from text, without the GIL.
+/// A policy compiled from text, without the GIL. Its warnings are logged.
 pub(crate) fn from_text(py: Python<'_>, text: &str, format: &str) -> PyResult<callgate::Policy> {
     let format = match format {
         "detect" => Format::Detect,
@@ -51,8 +54,11 @@ pub(crate) fn from_text(py: Python<'_>, text: &str, format: &str) -> PyResult<ca
             return Err(PyValueError::new_err(message));
         }
     };
-    py.detach(|| callgate::Policy::from_text(text, format))
-        .map_err(|error| error::policy(py, error.diagnostics(), None))
+    let policy = py
+        .detach(|| callgate::Policy::from_text(text, format))
+        .map_err(|error| error::policy(py, error.diagnostics(), None))?;
+    tell_of_warnings(py, None, policy.warnings())?;
+    Ok(policy)
 }
 
 pub(crate) fn diagnostics_tuple<'py>(

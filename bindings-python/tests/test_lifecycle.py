@@ -6,8 +6,11 @@ import gc
 import json
 import logging
 import os
+import queue
+import sys
 import threading
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +64,93 @@ def test_watching_a_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
         assert changed.digest == subject.policy.digest != old and subject.visible("secret")
         subject.close()
     assert "the old one stays in force" in caplog.text and "policy reloaded from" in caplog.text
+
+
+WARNED = """\
+version: "1"
+default: deny
+tools:
+  pay: {}
+  Pay: {}
+"""
+
+
+def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+
+
+def test_warnings_of_a_policy_are_logged_and_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(WARNED)
+    loads: dict[str, list[Callable[[], callgate.Policy]]] = {
+        str(path): [lambda: callgate.Policy.from_file(path), lambda: callgate.Engine.from_file(str(path)).policy],
+        "<string>": [lambda: callgate.Policy.from_str(WARNED), lambda: callgate.Engine.from_str(WARNED).policy],
+    }
+    for where, ways in loads.items():
+        for load in ways:
+            caplog.clear()
+            policy = load()
+            assert [warning.code for warning in policy.warnings] == ["confusable_name"] * 2
+            assert warned(caplog) == [f"{where}:{warning}" for warning in policy.warnings]
+            assert warned(caplog)[0].startswith(f"{where}:4:3: warning[confusable_name]: ")
+            assert "\n  help: names compare exactly" in warned(caplog)[0]
+            assert [vars(record)["callgate"].line for record in caplog.records] == [4, 5]
+    caplog.clear()
+    callgate.Policy.from_str(POLICY)
+    assert warned(caplog) == []
+
+
+def test_a_log_filter_that_raises_keeps_no_policy_from_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(record: logging.LogRecord) -> bool:
+        raise ValueError("a broken filter")
+
+    raised: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: raised.append(str(unraisable.exc_value)))
+    logger = logging.getLogger("callgate")
+    logger.addFilter(broken)
+    try:
+        assert len(callgate.Policy.from_str(WARNED).warnings) == 2
+    finally:
+        logger.removeFilter(broken)
+    assert raised == ["a broken filter"]
+
+
+def test_every_reload_is_logged_and_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Trap 41: half a file is refused and said; other warnings are said and refuse nothing."""
+    path, beside = tmp_path / "policy.yaml", tmp_path / "beside"
+    path.write_text(POLICY)
+    news: queue.Queue[callgate.Policy | Exception] = queue.Queue()
+    subject = callgate.Engine.from_file(path, watch=0.02, on_reload=news.put)
+
+    def replace(text: str) -> callgate.Policy | Exception:
+        caplog.clear()
+        beside.write_text(text)
+        beside.rename(path)
+        return news.get(timeout=30)
+
+    with caplog.at_level(logging.INFO, "callgate"):
+        old = subject.policy.digest
+        for text, code in {
+            "": "empty_policy",
+            'version: "1"\n': "empty_policy",
+            "default: deny\n": "missing_version",
+            'version: "1"\nhide: [secret]\n': "missing_default",
+            'version: "1"\ndefault: deny\ntools: {pay: }\n': "null_entry",
+            'version: "1"\ndefault: deny\ntools: {pay: {rules: }}\n': "null_rules",
+        }.items():
+            error = replace(text)
+            assert isinstance(error, callgate.PolicyError) and error.code == code
+            assert subject.policy.digest == old
+            [record] = caplog.records
+            assert record.levelno == logging.ERROR and str(error) in record.getMessage()
+            assert str(path) in record.getMessage() and "help: " in record.getMessage()
+
+        policy = replace(WARNED)
+        assert isinstance(policy, callgate.Policy) and policy.digest == subject.policy.digest != old
+        assert [warning.code for warning in policy.warnings] == ["confusable_name"] * 2
+        levels = [(record.levelno, record.getMessage().split(":")[0]) for record in caplog.records]
+        assert levels == [(logging.INFO, f"policy reloaded from {path}"), *[(logging.WARNING, str(path))] * 2]
+    subject.close()
 
 
 def test_dropping_a_watched_engine_waits_for_no_one(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
-"""The `callgate` logger: DEBUG for allowed calls, INFO for others, WARNING where the store failed, ERROR for callbacks
-and policies that fail. Records carry no argument values; `record.callgate` is the decision.
+"""The `callgate` logger: DEBUG for allowed calls, INFO for others and for reloads, WARNING where the store failed and for
+the warnings of a policy, ERROR for callbacks and policies that fail. Records carry no argument values; `record.callgate`
+is the decision, or the diagnostic that warns.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from callgate._native import _forget_levels
 
 if TYPE_CHECKING:
-    from callgate._native import Decision, Policy
+    from callgate._native import Decision, Diagnostic, Policy
 
 logger = logging.getLogger("callgate")
 # A library must not write to stderr unless the application says so.
@@ -53,11 +54,20 @@ def log_callback(name: str, error: BaseException) -> None:
     logger.error("%s raised", name, exc_info=error)
 
 
+def log_warnings(path: str | None, warnings: tuple[Diagnostic, ...]) -> None:
+    """Logs what may be wrong with a policy that loads, each with its place and help."""
+    where = "<string>" if path is None else path
+    for warning in warnings:
+        logger.warning("%s:%s", where, warning, extra={"callgate": warning})
+
+
 def log_reload(path: str, policy: Policy) -> None:
-    """Logs that a new version of the policy file is in force."""
+    """Logs that a new version of the policy file is in force, and its warnings."""
     logger.info("policy reloaded from %s: %s", path, policy.digest)
+    log_warnings(path, policy.warnings)
 
 
 def log_no_reload(path: str, error: BaseException) -> None:
-    """Logs why a new version of the policy file is not."""
-    logger.error("policy not reloaded, the old one stays in force: %s", error)
+    """Logs why a new version of the policy file is not in force: every error, with help."""
+    text = "\n".join([str(error), *getattr(error, "__notes__", ())])
+    logger.error("policy not reloaded, the old one stays in force: %s", text)

@@ -114,8 +114,9 @@ class Engine:
         """An engine for a policy file. Raises `PolicyError`, or `OSError` where the file cannot be read.
 
         With `watch` (true, or the interval in seconds), every later version of the file comes into force by itself,
-        until `close`; one that does not load leaves the old one in force. `on_reload` is called on the watcher's
-        thread with the new policy or the exception.
+        until `close`. One that does not load, or looks like half a file (spec 1.8), leaves the old one in force. A file
+        that replaced another is read at the next look, four times a second; one written in place a second after its
+        last change. `on_reload` is called on the watcher's thread with the new policy or the exception.
         """
 
     def evaluate(
@@ -211,7 +212,7 @@ class Policy:
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
-        """What may not mean what its author thinks (spec 12)."""
+        """What may not mean what its author thinks (spec 12). Logged at WARNING when the policy was loaded."""
 
     @property
     def digest(self) -> str:
