@@ -7,14 +7,14 @@ seconds=${FUZZ_SECONDS:-1200}
 # `none` runs several times as many inputs as `address`; core has no unsafe code for an address sanitizer to watch.
 sanitizer=${FUZZ_SANITIZER:-none}
 targets=("$@")
-[ $# -gt 0 ] || targets=(parse_yaml parse_json compile forms arguments call stream evaluate store)
+[ $# -gt 0 ] || targets=(parse_yaml parse_json compile diagnostics forms arguments call stream evaluate store)
 
 command -v cargo-fuzz > /dev/null || cargo install --locked cargo-fuzz
 
 failed=0
 for target in "${targets[@]}"; do
     case $target in
-        parse_yaml | parse_json | compile | forms) dictionary=(-dict=dictionaries/policy.dict) ;;
+        parse_yaml | parse_json | compile | diagnostics | forms) dictionary=(-dict=dictionaries/policy.dict) ;;
         arguments | call | stream) dictionary=(-dict=dictionaries/json.dict) ;;
         *) dictionary=() ;;
     esac

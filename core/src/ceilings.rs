@@ -5,7 +5,8 @@ pub const DOCUMENT_BYTES: usize = 32 << 20;
 /// Levels of nesting in a policy document. A combinator takes two, so this is 25 combinators deep; recursion over a
 /// document or condition stays far from the end of any stack.
 pub const DOCUMENT_DEPTH: usize = 64;
-/// Nodes that YAML aliases may add to a document by repeating what they name, in total: bounds an alias bomb.
+/// Nodes that YAML aliases may add to a document by repeating what they name, in total, and 64 bytes of text count as one:
+/// bounds an alias bomb.
 pub const ALIAS_NODES: usize = 100_000;
 /// Nodes of a document. A document of one-letter tokens has as many as a third of its bytes, and each takes 100 bytes.
 pub const DOCUMENT_NODES: usize = 4_000_000;

@@ -3,6 +3,31 @@
 use std::fmt;
 
 use crate::ceilings::DIAGNOSTICS;
+use crate::suggest::Suggestions;
+
+/// Bytes of a pointer. Names within their ceiling, 64 levels deep, fit; beyond it the nearest place around is named, so that
+/// one long key does not stand in a thousand diagnostics.
+const POINTER_BYTES: usize = 4_096;
+
+/// Appends the member `name` to the JSON Pointer (RFC 6901) that begins at `start`. False where it does not fit.
+pub(crate) fn push_segment(pointer: &mut String, start: usize, name: &str) -> bool {
+    if pointer.len().saturating_sub(start).saturating_add(name.len()) >= POINTER_BYTES {
+        return false;
+    }
+    pointer.push('/');
+    if !name.bytes().any(|byte| matches!(byte, b'~' | b'/')) {
+        pointer.push_str(name);
+        return true;
+    }
+    for c in name.chars() {
+        match c {
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            c => pointer.push(c),
+        }
+    }
+    true
+}
 
 /// A range of bytes of the source text. `u32` is enough: a document is at most 32 MiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
@@ -44,6 +69,18 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
+    /// Not located yet.
+    fn new(
+        severity: Severity,
+        code: &'static str,
+        span: Span,
+        pointer: String,
+        message: String,
+        help: Option<String>,
+    ) -> Self {
+        Self { severity, code, message, help, pointer, span, line: 1, column: 1 }
+    }
+
     /// Error or warning.
     pub fn severity(&self) -> Severity {
         self.severity
@@ -168,17 +205,25 @@ impl<'t> LineIndex<'t> {
     }
 }
 
-/// Collects the diagnostics of one document, up to a ceiling.
+/// Collects the diagnostics of one document, up to a ceiling. Errors come before warnings: a policy that does not load has at
+/// least one.
 #[derive(Debug)]
 pub(crate) struct Diagnostics<'t> {
     lines: LineIndex<'t>,
-    list: Vec<Diagnostic>,
-    errors: usize,
+    /// Each with its place in the order in which all were found.
+    errors: Vec<(usize, Diagnostic)>,
+    warnings: Vec<(usize, Diagnostic)>,
+    pub(crate) suggestions: Suggestions,
 }
 
 impl<'t> Diagnostics<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
-        Self { lines: LineIndex::new(text), list: Vec::new(), errors: 0 }
+        Self {
+            lines: LineIndex::new(text),
+            errors: Vec::new(),
+            warnings: Vec::new(),
+            suggestions: Suggestions::new(),
+        }
     }
 
     pub(crate) fn lines(&self) -> &LineIndex<'t> {
@@ -186,11 +231,21 @@ impl<'t> Diagnostics<'t> {
     }
 
     pub(crate) fn has_errors(&self) -> bool {
-        self.errors > 0
+        !self.errors.is_empty()
+    }
+
+    /// Whether further errors change nothing: then there is no need to look for them.
+    pub(crate) fn is_full(&self) -> bool {
+        self.errors.len() >= DIAGNOSTICS
+    }
+
+    /// Whether further warnings change nothing.
+    pub(crate) fn is_full_of_warnings(&self) -> bool {
+        self.found() >= DIAGNOSTICS
     }
 
     pub(crate) fn has_errors_other_than(&self, code: &str) -> bool {
-        self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error && diagnostic.code != code)
+        self.errors.iter().any(|(_, diagnostic)| diagnostic.code != code)
     }
 
     pub(crate) fn error(
@@ -201,8 +256,11 @@ impl<'t> Diagnostics<'t> {
         message: impl Into<String>,
         help: Option<String>,
     ) {
-        self.errors = self.errors.saturating_add(1);
-        self.push(Severity::Error, code, span, pointer.into(), message.into(), help);
+        if !self.is_full() {
+            let diagnostic =
+                Diagnostic::new(Severity::Error, code, span, pointer.into(), message.into(), help);
+            self.errors.push((self.found(), diagnostic));
+        }
     }
 
     pub(crate) fn warning(
@@ -213,28 +271,26 @@ impl<'t> Diagnostics<'t> {
         message: impl Into<String>,
         help: Option<String>,
     ) {
-        self.push(Severity::Warning, code, span, pointer.into(), message.into(), help);
-    }
-
-    fn push(
-        &mut self,
-        severity: Severity,
-        code: &'static str,
-        span: Span,
-        pointer: String,
-        message: String,
-        help: Option<String>,
-    ) {
-        if self.list.len() < DIAGNOSTICS {
-            self.list.push(Diagnostic { severity, code, message, help, pointer, span, line: 1, column: 1 });
+        if !self.is_full_of_warnings() {
+            let diagnostic =
+                Diagnostic::new(Severity::Warning, code, span, pointer.into(), message.into(), help);
+            self.warnings.push((self.found(), diagnostic));
         }
     }
 
+    fn found(&self) -> usize {
+        self.errors.len().saturating_add(self.warnings.len())
+    }
+
     /// In document order, errors and warnings together.
-    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
-        self.list.sort_by_key(|diagnostic| diagnostic.span);
-        self.lines.locate(&mut self.list);
-        self.list
+    pub(crate) fn finish(self) -> Vec<Diagnostic> {
+        let mut list = self.errors;
+        let room = DIAGNOSTICS.saturating_sub(list.len());
+        list.extend(self.warnings.into_iter().take(room));
+        list.sort_by_key(|(found, diagnostic)| (diagnostic.span, *found));
+        let mut list: Vec<Diagnostic> = list.into_iter().map(|(_, diagnostic)| diagnostic).collect();
+        self.lines.locate(&mut list);
+        list
     }
 }
 

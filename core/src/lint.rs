@@ -11,7 +11,6 @@ use crate::glob::Glob;
 use crate::path::{Path, Root, Segment};
 use crate::policy::{Format, PolicyError, parse};
 use crate::store::Owner;
-use crate::suggest::nearest;
 use crate::view::{Kind, View};
 
 /// A tool that a server offers: its name and its arguments' JSON Schema, if it has one.
@@ -76,7 +75,10 @@ fn unmatched<V>(
     tools: &[Tool<V>],
     diagnostics: &mut Diagnostics<'_>,
 ) {
-    let help = match nearest(name, tools.iter().map(|tool| tool.name.as_str())) {
+    if diagnostics.is_full_of_warnings() {
+        return;
+    }
+    let help = match diagnostics.suggestions.nearest(name, tools.iter().map(|tool| tool.name.as_str())) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("the server offers {} tools, none of which this names", tools.len()),
     };
@@ -130,7 +132,7 @@ fn check_arguments<V: View>(
                 Some(Segment::Name(name) | Segment::Quoted(name)) => name,
                 _ => "",
             };
-            let help = match nearest(first, known.iter().map(String::as_str)) {
+            let help = match diagnostics.suggestions.nearest(first, known.iter().map(String::as_str)) {
                 Some(near) if near != first => format!("did you mean `args.{near}`?"),
                 _ => format!(
                     "arguments that the tools take: {}",

@@ -9,6 +9,7 @@ pub mod invalid;
 pub mod loopback;
 pub mod plain;
 pub mod property;
+pub mod wrong;
 pub mod yaml;
 
 use std::fs;

@@ -7,7 +7,6 @@ use crate::number::Number;
 use crate::path::Root;
 use crate::pattern::Pattern;
 use crate::same::same;
-use crate::suggest::nearest;
 use crate::text::{Content, Node};
 
 pub(super) const FIELDS: [&str; 6] = ["path", "op", "value", "any", "all", "not"];
@@ -38,6 +37,9 @@ type States<'s> = Option<(Option<usize>, &'s mut Vec<StateTest>)>;
 
 /// Recursion is as deep as the document, which has a ceiling.
 fn read<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, states: &mut States<'_>) -> Option<Condition> {
+    if reader.is_full() {
+        return None;
+    }
     let expected = "a condition: `{path, op, value}`, `{any: […]}`, `{all: […]}` or `{not: {…}}`";
     let [path, op, value, any, all, not] = reader.fields(node, expected, FIELDS)?;
     let combinators = [any, all, not].into_iter().flatten();
@@ -121,7 +123,7 @@ fn read_test<'n>(
             if NAMES.iter().any(|known| same(known, name)) {
                 return Some(name);
             }
-            let help = match nearest(name, NAMES) {
+            let help = match reader.diagnostics.suggestions.one_slip(name, NAMES) {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => format!("operators: {}", NAMES.join(", ")),
             };
@@ -209,6 +211,9 @@ fn known_pattern(reader: &Reader<'_, '_>, name: &str, operand: &Operand) -> Opti
 
 /// Recursion is as deep as the document, which has a ceiling.
 fn read_operand<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<Operand> {
+    if reader.is_full() {
+        return None;
+    }
     Some(match node.content() {
         Content::Null => Operand::Null,
         Content::Bool(value) => Operand::Bool(value),

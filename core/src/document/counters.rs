@@ -15,7 +15,6 @@ use crate::number::Number;
 use crate::path::{Path, Root};
 use crate::scope::Scope;
 use crate::store::{Counter, Owner};
-use crate::suggest::nearest;
 use crate::text::{Content, Node};
 use crate::window::{Algorithm, Window};
 
@@ -145,8 +144,9 @@ fn rate_text<'n>(
         Some((count, Window::parse(window)?, window.into()))
     });
     if parsed.is_none() {
-        let near =
-            text.split_once('/').and_then(|(count, window)| Some((count, nearest(window, WINDOW_NAMES)?)));
+        let near = text.split_once('/').and_then(|(count, window)| {
+            Some((count, reader.diagnostics.suggestions.nearest(window, WINDOW_NAMES)?))
+        });
         let help = match near {
             Some((count, window)) => format!("did you mean `{}/{window}`?", shown(count)),
             None => RATE.to_owned(),
@@ -332,7 +332,7 @@ fn read_window<'n>(
     };
     if found.is_none() {
         let text = shown(text);
-        let help = match nearest(&text, WINDOW_NAMES) {
+        let help = match reader.diagnostics.suggestions.nearest(&text, WINDOW_NAMES) {
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("{WINDOWS}; at most 366 days"),
         };
@@ -379,7 +379,7 @@ fn read_scope<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> Option<Scope
             Content::String(name) => {
                 let scope = Scope::named(name);
                 if scope.is_none() {
-                    let help = match nearest(name, SCOPES) {
+                    let help = match reader.diagnostics.suggestions.nearest(name, SCOPES) {
                         Some(known) => format!("did you mean `{known}`?"),
                         None => format!("scopes: {}, or a list of paths", SCOPES.join(", ")),
                     };

@@ -6,7 +6,6 @@ use crate::condition::Place;
 use crate::diagnostic::Span;
 use crate::same::same;
 use crate::store::Owner;
-use crate::suggest::nearest;
 use crate::text::{Content, Node};
 
 const ENTRY_FIELDS: [&str; 4] = ["rules", "require", "deny_if", "limits"];
@@ -26,6 +25,9 @@ pub(super) fn read_tools<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>, docu
     };
     document.entries.reserve_exact(members.len());
     for (key, value) in members {
+        if reader.is_full() {
+            return;
+        }
         reader.within(key.text(), |reader| {
             names::check(reader, key.text(), key.span());
             read_entry(reader, value, Owner::Tool(key.text().into()), key.span(), document);
@@ -69,6 +71,9 @@ pub(super) fn read_entry<'n>(
                 steps.reserve_exact(items.len());
             }
             for (index, item) in items.enumerate() {
+                if reader.is_full() {
+                    return;
+                }
                 reader.item(index, |reader| {
                     let step = match known {
                         0 => read_rule(reader, item, &owner, &mut counters, document),
@@ -163,6 +168,9 @@ fn read_conditions<'n>(
         let count = items.len();
         checks.clauses.reserve_exact(count);
         for (index, item) in items.enumerate() {
+            if reader.is_full() {
+                return None;
+            }
             reader.item(index, |reader| {
                 conditions::read_clause(reader, item, Some(index), may_read_state, checks);
             });
@@ -187,7 +195,7 @@ fn read_action<'n>(reader: &mut Reader<'n, '_>, field: Option<Field<'n>>) -> Opt
         "deny" => Some(Action::Deny),
         "require_approval" => Some(Action::RequireApproval),
         other => {
-            let help = match nearest(other, ACTIONS) {
+            let help = match reader.diagnostics.suggestions.nearest(other, ACTIONS) {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => {
                     format!("actions: {}; to limit a rate, give the rule a `rate_limit`", ACTIONS.join(", "))

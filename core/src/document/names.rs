@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use super::Document;
 use super::entry::presentation;
-use super::reader::{Field, Reader, push_segment, shown};
+use super::reader::{Field, Reader, shown};
 use crate::ceilings::NAME_BYTES;
-use crate::diagnostic::Span;
+use crate::diagnostic::{Span, push_segment};
 use crate::glob::Glob;
 use crate::text::{Content, Node};
 
@@ -45,6 +45,9 @@ pub(super) fn read_hide<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>, docum
     let Some(items) = reader.list(node, "a list of tool names and globs") else { return };
     let mut seen: HashMap<&str, u32, foldhash::fast::RandomState> = HashMap::default();
     for (index, item) in items.enumerate() {
+        if reader.is_full() {
+            return;
+        }
         reader.item(index, |reader| {
             let Some(name) = reader.string(item, "a string, a tool's name or a glob") else { return };
             if !check(reader, name, item.span()) {
@@ -99,6 +102,9 @@ pub(super) fn warn_confusable<'n>(reader: &mut Reader<'n, '_>, root: Node<'n>) {
         }
     }
     for (hidden, name, span) in names {
+        if reader.diagnostics.is_full_of_warnings() {
+            return;
+        }
         let problem = if name.chars().any(is_invisible) {
             Some("has an invisible character".to_owned())
         } else if !name.is_ascii() && name.chars().any(|c| lookalike(c).is_some()) {
@@ -109,14 +115,14 @@ pub(super) fn warn_confusable<'n>(reader: &mut Reader<'n, '_>, root: Node<'n>) {
             other.map(|other| format!("differs from `{}` only in case", shown(other)))
         };
         if let Some(problem) = problem {
-            let message = format!("the name `{}` {problem}", name.escape_debug());
+            let message = format!("the name `{}` {problem}", shown(name).escape_debug());
             let help =
                 Some("names compare exactly: check that this is the name that the server uses".to_owned());
             let pointer = match hidden {
                 Some(index) => format!("/hide/{index}"),
                 None => {
                     let mut pointer = "/tools".to_owned();
-                    push_segment(&mut pointer, name);
+                    push_segment(&mut pointer, 0, name);
                     pointer
                 }
             };

@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::diagnostic::{Diagnostics, Span};
+use crate::diagnostic::{Diagnostics, Span, push_segment};
 use crate::path::{Path, PathError};
 use crate::pattern::Pattern;
 use crate::same::same;
-use crate::suggest::nearest;
 use crate::text::{Content, Items, Members, Node};
 
 /// Walks a document, knowing where it is.
@@ -85,9 +84,11 @@ impl<'n, 'l> Reader<'n, 'l> {
 
     /// Appends the pointer.
     pub(super) fn write_pointer(&self, pointer: &mut String) {
+        let start = pointer.len();
         for step in &self.steps {
             match step {
-                Step::Member(name) => push_segment(pointer, name),
+                Step::Member(name) if push_segment(pointer, start, name) => {}
+                Step::Member(_) => return,
                 // Writing to a String cannot fail.
                 Step::Item(index) => _ = write!(pointer, "/{index}"),
             }
@@ -121,10 +122,17 @@ impl<'n, 'l> Reader<'n, 'l> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        let help = help.into();
-        let help = if help.is_empty() { None } else { Some(help) };
-        let pointer = self.pointer();
-        self.diagnostics.error(code, span, pointer, message, help);
+        if !self.is_full() {
+            let help = help.into();
+            let help = if help.is_empty() { None } else { Some(help) };
+            let pointer = self.pointer();
+            self.diagnostics.error(code, span, pointer, message, help);
+        }
+    }
+
+    /// Whether further errors change nothing. Then nothing is read any more, so that they cost nothing.
+    pub(super) fn is_full(&self) -> bool {
+        self.diagnostics.is_full()
     }
 
     pub(super) fn warning(&mut self, code: &'static str, span: Span, message: impl Into<String>, help: &str) {
@@ -141,6 +149,7 @@ impl<'n, 'l> Reader<'n, 'l> {
     pub(super) fn mismatch(&mut self, node: Node<'n>, expected: &str) {
         let found = match node.content() {
             Content::Ambiguous { text, word } => {
+                let text = shown(text);
                 let other = if word { "`true` or `false`" } else { "a plain decimal number" };
                 let help = format!("write `\"{text}\"` for the text, or {other}");
                 let message = format!("YAML 1.1 and 1.2 read `{text}` differently; expected {expected}");
@@ -155,7 +164,9 @@ impl<'n, 'l> Reader<'n, 'l> {
             Content::Mapping(_) => "a mapping",
         };
         let help = match node.content() {
-            Content::Number(text) if expected.contains("string") => format!("quote it: `\"{text}\"`"),
+            Content::Number(text) if expected.contains("string") => {
+                format!("quote it: `\"{}\"`", shown(text))
+            }
             Content::Bool(value) if expected.contains("string") => format!("quote it: `\"{value}\"`"),
             _ => String::new(),
         };
@@ -194,10 +205,10 @@ impl<'n, 'l> Reader<'n, 'l> {
 
     /// Complains of a field that is not known, unless it is free.
     pub(super) fn unknown<const N: usize>(&mut self, key: Node<'n>, names: [&str; N]) {
-        if is_free(key.text()) {
+        if is_free(key.text()) || self.is_full() {
             return;
         }
-        let help = match nearest(key.text(), names) {
+        let help = match self.diagnostics.suggestions.nearest(key.text(), names) {
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("known fields here: {}; keys that begin with `x-` are free", names.join(", ")),
         };
@@ -236,21 +247,6 @@ impl<'n, 'l> Reader<'n, 'l> {
     pub(super) fn text(&mut self, field: Option<Field<'n>>) -> Option<&'n str> {
         let field = field?;
         self.within(field.key.text(), |reader| reader.string(field.value(), "a string"))
-    }
-}
-
-/// Appends the member `name` to a JSON Pointer.
-pub(super) fn push_segment(pointer: &mut String, name: &str) {
-    pointer.push('/');
-    if !name.bytes().any(|byte| matches!(byte, b'~' | b'/')) {
-        return pointer.push_str(name);
-    }
-    for c in name.chars() {
-        match c {
-            '~' => pointer.push_str("~0"),
-            '/' => pointer.push_str("~1"),
-            c => pointer.push(c),
-        }
     }
 }
 

@@ -8,13 +8,13 @@ use smallvec::SmallVec;
 use super::{Compiled, Entry, Found, Names, Standing, StateTest, Tool};
 use crate::admission::report_confusable;
 use crate::canonical::sha256;
-use crate::ceilings::MERGED_ENTRIES;
+use crate::ceilings::{MERGED_ENTRIES, PATH_BYTES};
 use crate::diagnostic::{Diagnostics, Span};
 use crate::document::{Declared, Document};
 use crate::glob::{Glob, GlobIndex};
 use crate::path::Segment;
 use crate::store::Owner;
-use crate::suggest::nearest;
+use crate::suggest::Suggestions;
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
@@ -41,9 +41,12 @@ pub(super) fn compile(
     }
 
     if document.reads_counters {
-        let counters = Counters::new(&document.declared);
+        let mut counters = Counters::new(&document.declared);
         let steps = document.entries.iter_mut().flat_map(|entry| &mut entry.steps);
         for state in steps.flat_map(|step| &mut step.states) {
+            if diagnostics.is_full() {
+                break;
+            }
             if let Some(declared) = counters.resolve(state, diagnostics) {
                 state.declared = declared;
             }
@@ -130,11 +133,45 @@ struct Counters {
     joined: Map<String, SmallVec<[u32; 1]>>,
     exact: Map<(Box<str>, Box<str>), u32>,
     all_tools: Map<Box<str>, u32>,
+    /// What `joined` has, for suggestions; made when the first is needed.
+    known: Option<Known>,
+}
+
+/// Names of counters as state paths may give them, in order.
+struct Known {
+    names: Vec<String>,
+    /// By the last part of a name the first that ends with it.
+    by_last: Map<String, usize>,
+}
+
+impl Known {
+    fn new(joined: &Map<String, SmallVec<[u32; 1]>>) -> Self {
+        // A longer name stands in no path.
+        let short = joined.keys().filter(|name| name.len() <= PATH_BYTES);
+        let mut names: Vec<String> = short.cloned().collect();
+        names.sort_unstable();
+        let mut by_last = Map::default();
+        for (index, name) in names.iter().enumerate() {
+            by_last.entry(last_part(name).to_owned()).or_insert(index);
+        }
+        Self { names, by_last }
+    }
+
+    /// The name that was probably meant.
+    fn suggest(&self, wanted: &str, suggestions: &mut Suggestions) -> Option<&str> {
+        let same_last = || self.names.get(*self.by_last.get(last_part(wanted))?).map(String::as_str);
+        suggestions.nearest(wanted, self.names.iter().map(String::as_str)).or_else(same_last)
+    }
+}
+
+fn last_part(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(_, last)| last)
 }
 
 impl Counters {
     fn new(declared: &[Declared]) -> Self {
-        let mut counters = Self { joined: Map::default(), exact: Map::default(), all_tools: Map::default() };
+        let mut counters =
+            Self { joined: Map::default(), exact: Map::default(), all_tools: Map::default(), known: None };
         for (index, declared) in declared.iter().enumerate() {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
             let name = declared.counter.name();
@@ -151,7 +188,7 @@ impl Counters {
         counters
     }
 
-    fn resolve(&self, state: &StateTest, diagnostics: &mut Diagnostics<'_>) -> Option<u32> {
+    fn resolve(&mut self, state: &StateTest, diagnostics: &mut Diagnostics<'_>) -> Option<u32> {
         let texts: Option<Vec<&str>> = state
             .path
             .segments
@@ -178,10 +215,8 @@ impl Counters {
             [one] => Some(*one),
             [] => {
                 let wanted = texts.unwrap_or_default().join(".");
-                let known = self.joined.keys().map(String::as_str);
-                let last = wanted.rsplit('.').next().unwrap_or_default();
-                let same_name = || known.clone().filter(|name| name.rsplit('.').next() == Some(last)).min();
-                let help = match nearest(&wanted, known.clone()).or_else(same_name) {
+                let known = self.known.get_or_insert_with(|| Known::new(&self.joined));
+                let help = match known.suggest(&wanted, &mut diagnostics.suggestions) {
                     Some(name) => format!("did you mean `state.{name}`?"),
                     None => "declare it with `state`, `limits` or `rate_limit`; `rate_limit: 5/hour` declares `_rate_hour`"
                         .to_owned(),

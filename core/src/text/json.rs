@@ -9,8 +9,8 @@ mod syntax;
 mod tests;
 
 use super::Tree;
-use crate::ceilings::{DIAGNOSTICS, DOCUMENT_BYTES, DOCUMENT_DEPTH, DOCUMENT_NODES, NAME_BYTES};
-use crate::diagnostic::{Diagnostics, Span};
+use crate::ceilings::{DIAGNOSTICS, DOCUMENT_BYTES, DOCUMENT_DEPTH, DOCUMENT_NODES};
+use crate::diagnostic::{Diagnostics, Span, push_segment};
 use crate::raw::{Duplicate, Limits, RawJson, RawView};
 
 const LIMITS: Limits = Limits { bytes: DOCUMENT_BYTES, depth: DOCUMENT_DEPTH };
@@ -101,18 +101,10 @@ impl<I: Iterator<Item = Duplicate>> Finder<'_, I> {
         self.left.peek().is_some_and(|duplicate| duplicate.second < index)
     }
 
-    /// Appends a segment to the pointer; returns the length without it.
+    /// Appends a segment to the pointer; returns the length without it. What does not fit is left out.
     fn push(&mut self, name: &str) -> usize {
         let length = self.pointer.len();
-        self.pointer.push('/');
-        // A longer name is an error wherever it stands, and a thousand pointers must not repeat megabytes.
-        for char in name.chars().take(NAME_BYTES) {
-            match char {
-                '~' => self.pointer.push_str("~0"),
-                '/' => self.pointer.push_str("~1"),
-                char => self.pointer.push(char),
-            }
-        }
+        push_segment(&mut self.pointer, 0, name);
         length
     }
 }

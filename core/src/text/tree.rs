@@ -210,9 +210,9 @@ impl<'n> Node<'n> {
         matches!(node.kind(), NodeKind::Array | NodeKind::Object) && node.link == 0
     }
 
-    /// The bytes of its text, where that does not stand in the document as it reads.
-    pub(super) fn own_text_bytes(self) -> usize {
-        if self.stored().kind() == NodeKind::Escaped { self.text().len() } else { 0 }
+    /// Whether its text does not stand in the document as it reads.
+    pub(super) fn has_own_text(self) -> bool {
+        self.stored().kind() == NodeKind::Escaped
     }
 
     #[inline]

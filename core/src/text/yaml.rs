@@ -5,6 +5,7 @@
 //! out (aliases are counted), or choose between readings: what YAML 1.1 and 1.2 read differently stays ambiguous.
 
 mod anchors;
+mod breaks;
 mod keys;
 mod message;
 mod scalar;
@@ -18,12 +19,13 @@ use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag};
 use hashbrown::HashTable;
 
 use self::anchors::{Anchors, Refusal};
-use self::message::{excerpt, push_segment};
+use self::breaks::Breaks;
+use self::message::excerpt;
 use self::scalar::{Plain, resolve};
 use super::tree::Reading;
 use super::{Content, Tree};
-use crate::ceilings::{DIAGNOSTICS, DOCUMENT_DEPTH, DOCUMENT_NODES};
-use crate::diagnostic::{Diagnostics, Span};
+use crate::ceilings::{DOCUMENT_DEPTH, DOCUMENT_NODES};
+use crate::diagnostic::{Diagnostics, Span, push_segment};
 use crate::raw::NodeKind;
 
 /// Parses one YAML document.
@@ -39,15 +41,20 @@ pub(crate) fn parse_yaml<'t>(text: &'t str, diagnostics: &mut Diagnostics<'_>) -
     let mut parser = Parser::new_from_str_with_options(text, options);
     let mut loader = Loader::new(text, diagnostics);
     while let Some(next) = parser.next_event() {
+        if loader.diagnostics.is_full() {
+            return None;
+        }
         match next {
             Ok((event, span)) => loader.event(event, &span).ok()?,
             Err(error) => {
                 let problem = message::syntax_error(text, &error);
+                loader.breaks.report(problem.span.start as usize, loader.diagnostics);
                 loader.diagnostics.error(problem.code, problem.span, "", problem.message, problem.help);
                 return None;
             }
         }
     }
+    loader.breaks.report(text.len(), loader.diagnostics);
     let mut tree = loader.tree;
     if tree.len() == 0 {
         tree.push(NodeKind::Null, Span::default());
@@ -90,7 +97,7 @@ enum Pending {
 struct Loader<'t, 'd, 'l> {
     text: &'t str,
     diagnostics: &'d mut Diagnostics<'l>,
-    errors: usize,
+    breaks: Breaks<'t>,
     documents: usize,
     /// Nodes and keys seen so far.
     count: usize,
@@ -109,7 +116,7 @@ impl<'t, 'd, 'l> Loader<'t, 'd, 'l> {
         Self {
             text,
             diagnostics,
-            errors: 0,
+            breaks: Breaks::new(text),
             documents: 0,
             count: 0,
             tree: Tree::new(text, Vec::new(), Vec::new()),
@@ -136,6 +143,9 @@ impl<'t, 'd, 'l> Loader<'t, 'd, 'l> {
         match event {
             Event::DocumentStart(..) => self.document(span),
             Event::Scalar(text, style, anchor, tag) => {
+                if style == ScalarStyle::DoubleQuoted {
+                    self.breaks.pass(span, self.diagnostics);
+                }
                 // Where nothing is written granit reports `~`.
                 let text = if span.start == span.end { Cow::Borrowed("") } else { text };
                 let plain = self.tag(tag.as_deref(), at, true) && style == ScalarStyle::Plain;
@@ -345,16 +355,16 @@ impl<'t, 'd, 'l> Loader<'t, 'd, 'l> {
         }
     }
 
-    /// JSON Pointer of the place that is being read, or of its nearest ancestor that [`POINTER_BYTES`] can name.
+    /// JSON Pointer of the place that is being read.
     fn pointer(&self) -> String {
         let mut pointer = String::new();
         for frame in &self.frames {
             let fits = match &frame.children {
                 Children::Sequence => {
-                    push_segment(&mut pointer, &self.tree.node(frame.index).stored().count().to_string())
+                    push_segment(&mut pointer, 0, &self.tree.node(frame.index).stored().count().to_string())
                 }
                 Children::Mapping { key: Pending::Value(key), .. } => {
-                    push_segment(&mut pointer, self.tree.node(*key).text())
+                    push_segment(&mut pointer, 0, self.tree.node(*key).text())
                 }
                 Children::Mapping { .. } => false,
             };
@@ -366,10 +376,8 @@ impl<'t, 'd, 'l> Loader<'t, 'd, 'l> {
     }
 
     fn error(&mut self, code: &'static str, span: Span, message: impl FnOnce() -> String, help: &str) {
-        self.errors = self.errors.saturating_add(1);
-        if self.errors > DIAGNOSTICS {
-            // It is only counted: spare the work of describing it.
-            return self.diagnostics.error(code, span, "", "", None);
+        if self.diagnostics.is_full() {
+            return;
         }
         let pointer = self.pointer();
         self.diagnostics.error(code, span, pointer, message(), Some(help.to_owned()));

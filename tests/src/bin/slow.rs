@@ -1,16 +1,20 @@
-//! Looks for calls that take long although every ceiling is kept: `slow [--least MILLISECONDS] [--only WORDS]`. Prints the
-//! processor time of each shape, the worst first; exit code 1 if one takes more than 10 ms, or as raw text 10 ms more for each MiB of it.
+//! Looks for calls that take long although every ceiling is kept, and for wrong policies that take long to be refused:
+//! `slow [--least MILLISECONDS] [--only WORDS]`. Prints the processor time of each shape, the worst first; exit code 1 if one takes more
+//! than 10 ms, or as raw text 10 ms more for each MiB of it, or as a policy 100 ms for each MiB.
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::rc::Rc;
 
 use callgate::ceilings::ARGUMENT_BYTES;
-use callgate::{Call, Engine};
+use callgate::{Call, Engine, Policy};
+use callgate_tests::wrong;
 use serde_json::Value;
 
 /// Milliseconds that a call may take, and that reading raw text may take for each MiB of it.
 const ALLOWED: f64 = 10.0;
+/// Milliseconds that refusing a policy may take for each MiB of it, and at least.
+const ALLOWED_FOR_A_POLICY: f64 = 100.0;
 /// Times that one is measured while it seems too slow; the least counts, since noise only adds.
 const TIMES: usize = 32;
 
@@ -198,7 +202,7 @@ struct Measured<'s> {
     /// MiB of raw text; of a value that was built before, none.
     size: f64,
     code: &'static str,
-    shape: &'s Shape,
+    name: &'s str,
 }
 
 /// The call with raw text, and with a value.
@@ -212,12 +216,29 @@ fn measure(shape: &Shape) -> [Measured<'_>; 2] {
     let bound = ALLOWED * (1.0 + size);
     let call = Call::new("t", &*shape.args);
     let time = least_of(bound, || code = engine.decide_json(&call).code().as_str());
-    let raw = Measured { time, bound, size, code, shape };
+    let raw = Measured { time, bound, size, code, name: &shape.name };
 
     let value: Value = serde_json::from_str(&shape.args).unwrap_or_default();
     let call = Call::new("t", &value);
     let time = least_of(ALLOWED, || code = engine.decide(&call).code().as_str());
-    [raw, Measured { time, bound: ALLOWED, size: 0.0, code, shape }]
+    [raw, Measured { time, bound: ALLOWED, size: 0.0, code, name: &shape.name }]
+}
+
+/// Policies that are wrong everywhere, of a few entries' and of many entries' size.
+fn wrong_policies() -> Vec<(String, String)> {
+    let sized = |(what, entry): &(&str, &str), bytes: usize| {
+        let count = bytes / (entry.len() + 16);
+        (format!("{count} times {what}"), wrong::policy(entry, count))
+    };
+    wrong::ENTRIES.iter().flat_map(|entry| [256 << 10, 4 << 20].map(|bytes| sized(entry, bytes))).collect()
+}
+
+fn measure_wrong<'s>((name, text): &'s (String, String)) -> Measured<'s> {
+    let size = text.len() as f64 / f64::from(1 << 20);
+    let bound = ALLOWED_FOR_A_POLICY * size.max(1.0);
+    let mut code = "";
+    let time = least_of(bound, || code = if Policy::from_json(text).is_ok() { "loads" } else { "refused" });
+    Measured { time, bound, size, code, name }
 }
 
 fn main() -> ExitCode {
@@ -242,16 +263,22 @@ fn main() -> ExitCode {
         }
         measured.extend(measure(shape));
     }
+    let wrong: Vec<_> = wrong_policies().into_iter().filter(|(name, _)| name.contains(&only)).collect();
+    measured.extend(wrong.iter().map(measure_wrong));
     measured.sort_by(|one, other| other.time.total_cmp(&one.time));
     let mut over = 0;
-    for Measured { time, bound, size, code, shape } in &measured {
+    for Measured { time, bound, size, code, name } in &measured {
         let is_over = time > bound;
         over += usize::from(is_over);
         if is_over || *time >= least {
             let note = if is_over { "TOO SLOW  " } else { "" };
-            println!("{time:8.2} ms  {size:5.2} MiB  {code:16}  {note}{}", shape.name);
+            println!("{time:8.2} ms  {size:5.2} MiB  {code:16}  {note}{name}");
         }
     }
-    println!("{} calls of {} shapes, {over} too slow", measured.len(), shapes.len());
+    println!(
+        "{} calls and policies of {} shapes, {over} too slow",
+        measured.len(),
+        shapes.len() + wrong.len()
+    );
     if over > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -17,11 +17,15 @@ fn codes() -> &'static BTreeSet<String> {
 
 /// Checks each, and their order.
 pub(super) fn check(text: &str, found: &[Diagnostic]) {
+    let starts = found.iter().map(|diagnostic| diagnostic.byte_range().start);
+    assert!(starts.is_sorted(), "not in document order: {found:#?}");
+    let (mut line, mut counted) = (1, 0);
     for diagnostic in found {
         let range = diagnostic.byte_range();
         let before = text.get(..range.start).unwrap_or_else(|| panic!("{diagnostic}: starts in no text"));
         assert!(text.get(range).is_some(), "{diagnostic}: ends outside of the text");
-        let line = before.split('\n').count();
+        line += before[counted..].matches('\n').count();
+        counted = before.len();
         let start = before.rfind('\n').map_or(0, |at| at + 1);
         // A byte order mark has no width.
         let column = 1 + before[start..]
@@ -36,10 +40,12 @@ pub(super) fn check(text: &str, found: &[Diagnostic]) {
         );
         assert!(codes().contains(diagnostic.code()), "{diagnostic}: not in section 12");
         assert!(!diagnostic.message().is_empty(), "{diagnostic}");
+        let written = &text[diagnostic.byte_range()];
+        let suggested =
+            diagnostic.help().and_then(|help| help.strip_prefix("did you mean `")?.strip_suffix("`?"));
+        assert!(suggested.is_none_or(|suggested| suggested != written.trim_matches('"')), "{diagnostic}");
         assert!(diagnostic.pointer().is_empty() || diagnostic.pointer().starts_with('/'), "{diagnostic}");
     }
-    let starts = found.iter().map(|diagnostic| diagnostic.byte_range().start);
-    assert!(starts.is_sorted(), "not in document order: {found:#?}");
 }
 
 /// Those of a policy that does not load.

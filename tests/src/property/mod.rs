@@ -13,6 +13,7 @@ mod policy;
 pub mod seeds;
 mod store;
 mod stream;
+mod wrong;
 
 pub use arguments::arguments_are_read_as_another_parser_reads_them;
 pub use call::a_call_is_decided_one_way;
@@ -21,15 +22,17 @@ pub use generated::the_reference_decides_alike;
 pub use policy::{any_text_loads_or_says_why, json_loads_or_says_why, yaml_loads_or_says_why};
 pub use store::the_store_does_what_the_model_does;
 pub use stream::a_stream_is_read_line_by_line;
+pub use wrong::long_wrong_policies_say_where;
 
 /// Panics where a text has not a property.
 pub type OfText = fn(&str);
 
 /// The properties of texts, by the names of their fuzz targets.
-pub const OF_TEXT: [(&str, OfText); 7] = [
+pub const OF_TEXT: [(&str, OfText); 8] = [
     ("parse_yaml", yaml_loads_or_says_why),
     ("parse_json", json_loads_or_says_why),
     ("compile", any_text_loads_or_says_why),
+    ("diagnostics", long_wrong_policies_say_where),
     ("forms", yaml_and_json_mean_the_same),
     ("arguments", arguments_are_read_as_another_parser_reads_them),
     ("call", a_call_is_decided_one_way),

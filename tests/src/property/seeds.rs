@@ -2,7 +2,7 @@
 
 use super::call::BETWEEN;
 use crate::generate::Generator;
-use crate::{decisions, invalid};
+use crate::{decisions, invalid, wrong};
 
 /// Bytes beyond which an input says nothing more than a shorter one.
 const LONGEST: usize = 64 << 10;
@@ -20,6 +20,16 @@ fn policies() -> Vec<String> {
 /// Generated policies, in JSON.
 fn generated() -> impl Iterator<Item = String> {
     (0..200).map(|seed| Generator::new(seed).policy())
+}
+
+/// Entries of policies, in JSON: wrong ones, and generated ones.
+fn entries() -> Vec<String> {
+    let mut entries: Vec<String> = wrong::ENTRIES.iter().map(|(_, entry)| (*entry).to_owned()).collect();
+    for policy in generated().take(60) {
+        let policy: serde_json::Value = serde_json::from_str(&policy).expect("generated policies are JSON");
+        entries.extend(policy["tools"].as_object().into_iter().flatten().map(|(_, entry)| entry.to_string()));
+    }
+    entries
 }
 
 /// A text of each call of the cases.
@@ -42,6 +52,7 @@ pub fn texts(property: &str) -> Vec<String> {
             .filter(|text| text.trim_start().starts_with('{'))
             .chain(generated())
             .collect(),
+        "diagnostics" => entries(),
         "arguments" => {
             let mut texts = calls(|_, step| step.args.clone().unwrap_or_default());
             texts.extend(calls(|_, step| step.identity.clone().unwrap_or_default()));

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::*;
+use crate::ceilings::NAME_BYTES;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::text::{Content, Node};
 

@@ -8,8 +8,7 @@ use crate::diagnostic::Span;
 use crate::raw::{NodeKind, TapeNode};
 use crate::text::{Content, Node, Tree};
 
-/// Bytes of text that count as one node, where it does not stand in the document as it reads, so that aliases of a long
-/// text are bounded too.
+/// Bytes of text that count as one node, so that aliases of a long text are bounded too: what is compiled copies it.
 const NODE_TEXT_BYTES: usize = 64;
 
 /// Why an alias cannot be followed.
@@ -140,7 +139,11 @@ fn spend(budget: usize, weight: usize) -> Result<usize, Refusal> {
     budget.checked_sub(weight).ok_or(BOMB)
 }
 
-/// A text that stands in the document as it reads is paid for by the document's size, any other by its own.
+/// What the text of a node adds to it. A short one adds nothing, unless it has to be copied already for the tree.
 fn weight(node: Node<'_>) -> usize {
-    node.own_text_bytes().div_ceil(NODE_TEXT_BYTES)
+    let text = match node.content() {
+        Content::String(text) | Content::Number(text) | Content::Ambiguous { text, .. } => text.len(),
+        Content::Null | Content::Bool(_) | Content::Sequence(_) | Content::Mapping(_) => 0,
+    };
+    if node.has_own_text() { text.div_ceil(NODE_TEXT_BYTES) } else { text / NODE_TEXT_BYTES }
 }

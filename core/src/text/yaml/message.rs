@@ -1,6 +1,6 @@
 //! What the YAML loader says.
 //!
-//! In: granit-parser's errors, and pieces of the author's text. Out: messages, help and pointers of bounded length.
+//! In: granit-parser's errors, and pieces of the author's text. Out: messages and help of bounded length.
 //! It must not let one long key or text multiply into every diagnostic.
 
 use granit_parser::{ErrorKind, ScanError};
@@ -8,8 +8,6 @@ use granit_parser::{ErrorKind, ScanError};
 use crate::ceilings::DOCUMENT_DEPTH;
 use crate::diagnostic::Span;
 
-/// Bytes of a JSON Pointer in a diagnostic. Sane keys, 64 levels deep, fit; beyond it the nearest ancestor is named.
-const POINTER_BYTES: usize = 4_096;
 /// Code points of the author's text in a message.
 const EXCERPT_CHARS: usize = 60;
 
@@ -36,22 +34,6 @@ pub(super) fn excerpt(text: &str) -> String {
         }
     }
     excerpt
-}
-
-/// Appends one segment to a JSON Pointer (RFC 6901). False where it does not fit.
-pub(super) fn push_segment(pointer: &mut String, segment: &str) -> bool {
-    if pointer.len().saturating_add(segment.len()) >= POINTER_BYTES {
-        return false;
-    }
-    pointer.push('/');
-    for char in segment.chars() {
-        match char {
-            '~' => pointer.push_str("~0"),
-            '/' => pointer.push_str("~1"),
-            char => pointer.push(char),
-        }
-    }
-    true
 }
 
 /// More levels than [`DOCUMENT_DEPTH`].

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::*;
-use crate::ceilings::ALIAS_NODES;
+use crate::ceilings::{ALIAS_NODES, DIAGNOSTICS};
 use crate::diagnostic::Diagnostic;
 use crate::text::Node;
 
@@ -88,7 +88,7 @@ fn text_is_borrowed_where_it_stands_as_it_is() {
         [("a: plain é\nb: 'quoted'\nc: \"double\"\nd: 12\ne: no\n", 0), ("a: \"\\n\"\nb: +1\n'c''': x\n", 3)]
     {
         let tree = load(text).0.unwrap();
-        let copied = (0..tree.len()).filter(|at| tree.node(*at).own_text_bytes() > 0).count();
+        let copied = (0..tree.len()).filter(|at| tree.node(*at).has_own_text()).count();
         assert_eq!(copied, own, "{text}");
     }
 }
@@ -250,9 +250,18 @@ fn trap_5_alias_bombs() {
     let (node, found) = load(&bomb);
     assert!(node.is_none());
     assert_eq!(found.iter().map(Diagnostic::code).collect::<Vec<_>>(), ["alias_bomb"]);
-    // Long text that has to be copied counts too: 2,000 times 64 KiB.
-    let text = format!("a: &a \"\\n{}\"\nb: [{}]\n", "x".repeat(65_536), "*a,".repeat(2_000));
-    assert_eq!(load(&text).1[0].code(), "alias_bomb");
+    // Long text counts too, as a value and as a key: 2,000 times 64 KiB.
+    let long = "x".repeat(65_536);
+    for (text, alias) in [
+        (format!("\"\\n{long}\""), "*a,"),
+        (long.clone(), "*a,"),
+        (format!("1{}", "0".repeat(65_536)), "*a,"),
+        (format!("1_{}", "0".repeat(65_536)), "*a,"),
+        (long, "{*a : 1},"),
+    ] {
+        let text = format!("a: &a {text}\nb: [{}]\n", alias.repeat(2_000));
+        assert_eq!(load(&text).1[0].code(), "alias_bomb", "{}", &text[..20]);
+    }
 }
 
 #[test]
@@ -350,4 +359,47 @@ fn any_mixture_of_indicators_gives_a_tree_or_an_error() {
             assert!(text.get(found.byte_range()).is_some(), "{text:?} {found}");
         }
     }
+}
+
+/// Other readers begin a new line at these, so that what follows is part of a comment to some and a rule to others.
+#[test]
+fn what_ends_a_line_to_some_readers_only_is_refused() {
+    for (c, message) in [
+        ('\r', "a carriage return alone"),
+        ('\u{85}', "the character U+0085"),
+        ('\u{2028}', "the character U+2028"),
+        ('\u{2029}', "the character U+2029"),
+        ('\u{feff}', "a byte order mark"),
+    ] {
+        // With the column of each error.
+        for (text, columns) in [
+            (format!("# a{c}b: 1\na: 1\n"), &[4][..]),
+            (format!("a: b{c}c\n"), &[5]),
+            (format!("a: 'b{c} c'\n"), &[6]),
+            (format!("a: \"b\" # {c} {c} \n"), &[10, 12]),
+            (format!("a: 1{c} "), &[5]),
+            (format!("a: [\"b\", b{c}c]\n"), &[11]),
+            (format!("a: [\"b\\\"\", \"\" ,'{c}']\n"), &[17]),
+            (format!("\u{feff}a: 1 #{c} \n"), &[7]),
+            (format!("\u{feff}{c}a: 1\n"), &[1]),
+        ] {
+            let (_, found) = load(&text);
+            let places: Vec<_> = found
+                .iter()
+                .filter(|found| found.message().starts_with(message))
+                .map(|found| (found.code(), found.line(), found.column()))
+                .collect();
+            let expected: Vec<_> = columns.iter().map(|column| ("syntax", 1, *column)).collect();
+            assert_eq!(places, expected, "{text:?}: {found:?}");
+        }
+        // In double quotes every reader sees where the text ends.
+        let quoted = format!("\"\u{e9}{c}\": 1\na: [\"b{c} c\", {{\"d\": \"{c}\"}}]\nb: \"\\u2028\"\n");
+        if c != '\r' {
+            assert!(load(&quoted).1.is_empty(), "{quoted:?}");
+        }
+    }
+    assert!(load("\u{feff}a: 1\r\n# \u{e9}\r\nb: |\r\n  c\r").1.is_empty());
+    // However many there are, and whatever else is wrong.
+    let (_, found) = load(&format!("# {}\na: [\n", "\u{2028}".repeat(5_000)));
+    assert_eq!(found.len(), DIAGNOSTICS);
 }
