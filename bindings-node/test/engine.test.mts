@@ -6,6 +6,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
+import { inspect } from "node:util";
 import * as callgate from "callgate";
 import {
   type AuditRecord, CallgateError, Engine, type EngineOptions, Policy, PolicyError, PolicyFileError, ReservationError, StoreError,
@@ -88,6 +89,36 @@ describe("errors", () => {
     assert.throws(() => new Engine({} as Policy), TypeError);
   });
 
+  test("of callbacks that answer too late", () => {
+    const late = [async () => {}, function* () {}, async function* () {}];
+    for (const callback of late) {
+      for (const name of ["onDecision", "clock"]) {
+        const message = new RegExp(`\`${name}\` is called and its answer used at once`);
+        assert.throws(() => Engine.fromString(POLICY, { [name]: callback } as EngineOptions), { name: "TypeError", message });
+      }
+    }
+    for (const heard of [Promise.resolve(), Promise.reject(new Error("no room")), { then: () => {} }]) {
+      const engine = Engine.fromString(POLICY, { onDecision: () => heard as never });
+      assert.throws(() => engine.evaluate("list"), { name: "TypeError", message: /`onDecision` answered with a promise/ });
+    }
+  });
+
+  test("of options are about members of their own", () => {
+    const polluted = Object.prototype as Record<string, unknown>;
+    const inherited = { clock: () => 0, store: "hunter2://x", onStoreError: "allow", onDecision: () => assert.fail("it was not asked for") };
+    Object.assign(polluted, inherited);
+    try {
+      const engine = Engine.fromString(POLICY);
+      assert.notEqual(engine.explain("buy", { amount: 1 }).decision.counters[0]?.resetsAt.getUTCFullYear(), 1970);
+      assert.ok(engine.evaluate("list").allowed);
+      Engine.fromString(POLICY, { argsHash: { hmacSha256: Buffer.from("key") } });
+    } finally {
+      for (const name of Object.keys(inherited)) delete polluted[name];
+    }
+    assert.ok(Engine.fromString(POLICY, Object.create(inherited) as EngineOptions).evaluate("list").allowed);
+    assert.throws(() => Engine.fromString(POLICY, { argsHash: { hmacSha25: Buffer.of(1) } as never }), /unknown option `hmacSha25`/);
+  });
+
   test("of calls that are none", () => {
     const engine = Engine.fromString(POLICY);
     assert.throws(() => engine.evaluate(undefined as unknown as string), TypeError);
@@ -125,6 +156,15 @@ test("a decision is its JSON", () => {
   assert.deepEqual(denied.toMcpResult(), { content: [{ type: "text", text: denied.message }], isError: true });
   assert.equal(denied.reservation, null);
   assert.deepEqual(denied.rule, { name: null, pointer: "/tools/buy/limits/0", line: 6 });
+});
+
+test("a decision shows itself", () => {
+  const denied = Engine.fromString(POLICY).evaluate("unlisted");
+  const shown = inspect(denied);
+  for (const part of ["Decision {", "effect: 'deny'", "code: 'not_listed'", `'Tool "unlisted" is not permitted by policy'`]) {
+    assert.ok(shown.includes(part), shown);
+  }
+  assert.ok(inspect({ denied }, { colors: false }).includes("denied: Decision {"));
 });
 
 test("nobody changes what a decision tells", () => {
@@ -282,6 +322,39 @@ test("a watched file is put in force, and a broken one is reported", async (t) =
   assert.ok(policy instanceof Policy);
   assert.equal(engine.policy.digest, policy.digest);
   assert.ok(engine.evaluate("anything").allowed);
+});
+
+test("a callback of watching that fails is a warning of the process, and no more", async (t) => {
+  const path = join(folder(t), "policy.yaml");
+  const write = (text: string) => {
+    writeFileSync(`${path}.new`, text);
+    renameSync(`${path}.new`, path);
+  };
+  const alive = setInterval(() => {}, 1_000);
+  t.after(() => clearInterval(alive));
+  const fails: (() => void)[] = [
+    () => {
+      throw new Error("from a callback");
+    },
+    () => Promise.reject(new Error("from a callback")),
+  ];
+  for (const fail of fails) {
+    for (const [name, text] of [["onReload", `version: "1"\ndefault: allow\n`], ["onReloadError", "tools: 5"]] as const) {
+      write(POLICY);
+      const engine = Engine.fromFile(path, { watch: { intervalMs: 10 }, [name]: fail });
+      const warned = new Promise<Error & { code?: string }>((resolve) => {
+        const hear = (warning: Error & { code?: string }) => {
+          if (warning.code !== "callback_failed") return;
+          process.off("warning", hear);
+          resolve(warning);
+        };
+        process.on("warning", hear);
+      });
+      write(text);
+      assert.equal((await warned).message, `\`${name}\` failed: Error: from a callback`);
+      engine.close();
+    }
+  }
 });
 
 test("a watching engine lets its process end", async (t) => {

@@ -366,5 +366,34 @@ describe("the guard", () => {
     await late.connect(InMemoryTransport.createLinkedPair()[1]);
     assert.throws(() => guard(late, engine), /before it is connected/);
     assert.throws(() => guard({} as Server, engine), /takes an McpServer or a Server/);
+    for (const named of [new McpServer({ name: "high", version: "1" }), new McpServer2({ name: "second", version: "1" })]) {
+      guard(named as never, engine);
+      assert.throws(() => guard(named.server as never, engine), /guarded already/);
+      assert.throws(() => guard({ server: named } as never, engine), /guarded already/);
+    }
+    const [, wire] = InMemoryTransport.createLinkedPair();
+    guardTransport(wire, engine);
+    assert.throws(() => guardTransport(wire, engine), /guarded already/);
+    assert.throws(() => guardTransport({} as never, engine), /has a function `send`/);
+  });
+
+  test("takes an engine, and options that it knows", () => {
+    const fresh = () => new Server({ name: "low", version: "1" }, { capabilities: {} });
+    const engine = Engine.fromString(POLICY);
+    for (const none of [undefined, null, {}, { evaluateAsync: async () => ({ allowed: true }) }]) {
+      assert.throws(() => guard(fresh(), none as never), { name: "TypeError", message: "a guard needs an Engine" });
+    }
+    const wrong = (options: unknown, message: RegExp) => {
+      assert.throws(() => guard(fresh(), engine, options as GuardOptions), { name: "TypeError", message });
+      assert.throws(() => guardTransport(InMemoryTransport.createLinkedPair()[0], engine, options as GuardOptions), { name: "TypeError", message });
+    };
+    wrong({ onAproval: () => true }, /unknown option `onAproval`/);
+    wrong({ identity: "alice" }, /`identity` is a function/);
+    wrong({ refundOnError: async () => true }, /`refundOnError` is called and its answer used at once/);
+    wrong(null, /options are an object/);
+    for (const approvalTimeoutMs of [0, -1, NaN, Infinity, 2 ** 31]) wrong({ approvalTimeoutMs }, /`approvalTimeoutMs` is a positive number/);
+    const server = fresh();
+    assert.throws(() => guard(server, engine, { nope: 1 } as never));
+    guard(server, engine, Object.create({ identity: 5 }) as GuardOptions);
   });
 });

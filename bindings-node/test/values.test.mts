@@ -243,17 +243,27 @@ test("strings with NUL and of every length arrive whole", () => {
 });
 
 test("functions of the language that were replaced are not used", () => {
-  const saved = { getOwnPropertyDescriptor: Object.getOwnPropertyDescriptor, isArray: Array.isArray, ownKeys: Reflect.ownKeys };
   const fail = () => assert.fail("a replaced function ran");
-  Object.getOwnPropertyDescriptor = fail;
-  Array.isArray = fail as never;
-  Reflect.ownKeys = fail;
+  const places: [object, string][] = [
+    [Object, "getOwnPropertyDescriptor"], [Object, "getPrototypeOf"], [Object, "hasOwn"], [Array, "isArray"], [Reflect, "ownKeys"],
+    [Reflect, "apply"], [Function.prototype, "call"], [Function.prototype, "apply"], [String.prototype, "charCodeAt"], [Map.prototype, "get"],
+    [Map.prototype, "set"], [JSON, "parse"], [Object, "freeze"],
+  ];
+  const before = places.map(([holder, name]) => (holder as Record<string, unknown>)[name]);
+  const seen: unknown[] = [];
+  for (const [holder, name] of places) (holder as Record<string, unknown>)[name] = fail;
   try {
-    assert.equal(code("all", { items: [1] }), "allowed");
-    assert.equal(code("ask", { items: [1] }), "approval_required");
+    for (const [tool, args] of [["all", { items: [1] }], ["all", { items: [2] }], ["pay", { amount: 6 }], ["ask", { items: [1] }]] as const) {
+      const decision = engine.evaluate(tool, args);
+      const { allowed, code: said } = decision;
+      seen[seen.length] = [allowed, said, decision.toJSON().code];
+    }
   } finally {
-    Object.assign(Object, { getOwnPropertyDescriptor: saved.getOwnPropertyDescriptor });
-    Array.isArray = saved.isArray;
-    Reflect.ownKeys = saved.ownKeys;
+    for (let index = 0; index < places.length; index += 1) {
+      const [holder, name] = places[index] as [object, string];
+      (holder as Record<string, unknown>)[name] = before[index];
+    }
   }
+  const expected = [[true, "allowed"], [false, "condition_failed"], [false, "condition_failed"], [false, "approval_required"]];
+  assert.deepEqual(seen, expected.map(([allowed, said]) => [allowed, said, said]));
 });

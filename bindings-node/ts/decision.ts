@@ -81,11 +81,11 @@ export interface CounterUse {
   readonly resetsAt: Date;
 }
 
-/** The result of a tool call that tells the agent why it may not (clause 10.6). */
-export interface McpResult {
+/** The result of a tool call that tells the agent why it may not (clause 10.6). An alias: the SDKs' results have an index signature. */
+export type McpResult = {
   content: { type: "text"; text: string }[];
   isError: true;
-}
+};
 
 // As core counts them: the first character of a packed decision is 16 times the effect, plus the code.
 const EFFECTS: readonly Effect[] = ["allow", "deny", "require_approval"];
@@ -105,6 +105,17 @@ const CODES: readonly Code[] = [
   "invalid_tool",
   "store_unavailable",
 ];
+
+/** What the first character of a packed decision says. A table, because functions of a string's prototype can be replaced. */
+const SAID: Readonly<Record<string, { effect: Effect; code: Code }>> = said();
+
+function said(): Record<string, { effect: Effect; code: Code }> {
+  const table = Object.create(null) as Record<string, { effect: Effect; code: Code }>;
+  for (const [high, effect] of EFFECTS.entries()) {
+    for (const [low, code] of CODES.entries()) table[String.fromCharCode(high * 16 + low)] = { effect, code };
+  }
+  return table;
+}
 
 /** A decision about one call. Nothing of the call's arguments is in it. */
 export class Decision {
@@ -148,12 +159,12 @@ export class Decision {
 
   /** What is to happen with the call. */
   get effect(): Effect {
-    return EFFECTS[this.#packed.charCodeAt(0) >> 4] as Effect;
+    return this.#said.effect;
   }
 
   /** Why. */
   get code(): Code {
-    return CODES[this.#packed.charCodeAt(0) & 15] as Code;
+    return this.#said.code;
   }
 
   /** The tool that was called. */
@@ -199,6 +210,15 @@ export class Decision {
 
   toString(): string {
     return this.json;
+  }
+
+  /** What `console.log` shows. @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](_depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
+    return `Decision ${inspect(this.toJSON(), options)}`;
+  }
+
+  get #said(): { effect: Effect; code: Code } {
+    return SAID[this.#packed[0] as string] as { effect: Effect; code: Code };
   }
 
   #tell(): Told {

@@ -6,15 +6,21 @@
 import * as native from "../native.js";
 import { Decision, type DecisionJson, type Host, now } from "./decision.js";
 import { type CallgateError, throwing } from "./errors.js";
+import { type Kind, choice, millis, promised, read, tell } from "./options.js";
 import { type Plan, Plans } from "./plan.js";
 import { type NamedTool, Policy, failed } from "./policy.js";
 import { probe } from "./probe.js";
 
+/** What is known of a caller, such as `id`, `grant`, `session`, `roles`: an object; no list, no function. */
+export type Claims =
+  | { readonly [claim: string]: unknown }
+  | (object & { readonly [Symbol.iterator]?: never; readonly apply?: never });
+
 /**
- * Who calls, as the host has verified it: an id, an object of claims (`id`, `grant`, `session`, `roles`, …), or nothing.
- * Never something that the agent or its client can set.
+ * Who calls, as the host has verified it: an id, an object of claims, or nothing. Never something that the agent or its
+ * client can set.
  */
-export type Identity = string | object | null | undefined;
+export type Identity = string | Claims | null | undefined;
 
 /** An approval that the host holds for a call (clause 7.2). */
 export interface Approval {
@@ -72,7 +78,7 @@ export interface EngineOptions {
   readonly clock?: () => number;
   /**
    * Hears of every decision, before `evaluate` returns it. What it throws, `evaluate` throws: no call runs that could not
-   * be recorded; its charges stand.
+   * be recorded; its charges stand. It must not be async: `evaluate` throws as well where it answers with a promise.
    */
   readonly onDecision?: (record: AuditRecord, decision: Decision) => void;
   /** How audit records identify arguments: `none` (the default), `sha256`, or an HMAC under a key of the host's. */
@@ -89,15 +95,15 @@ export interface FileOptions extends EngineOptions {
   readonly onReloadError?: (error: CallgateError) => void;
 }
 
-const OPTIONS: Record<keyof FileOptions, "string" | "number" | "function" | null> = {
+const OPTIONS: Readonly<Record<keyof FileOptions, Kind>> = {
   store: "string",
   storeNamespace: "string",
   storeTimeoutMs: "number",
   onStoreError: "string",
-  clock: "function",
-  onDecision: "function",
-  argsHash: null,
-  watch: null,
+  clock: "answer",
+  onDecision: "answer",
+  argsHash: "any",
+  watch: "any",
   onReload: "function",
   onReloadError: "function",
 };
@@ -121,24 +127,26 @@ export class Engine {
    */
   constructor(policy: Policy, options: EngineOptions = {}) {
     if (!(policy instanceof Policy)) throw new TypeError("an engine needs a Policy");
-    check(options, false);
-    const { store = "memory", onStoreError = "deny", argsHash = "none" } = options;
+    const own = checked(options, false);
+    const { store = "memory", onStoreError = "deny", argsHash = "none" } = own;
     const settings: native.Settings = {
       store,
       allowOnStoreError: choice("onStoreError", onStoreError, ["deny", "allow"]) === "allow",
       hashArgs: argsHash !== "none",
     };
-    if (options.storeNamespace !== undefined) settings.namespace = options.storeNamespace;
-    if (options.storeTimeoutMs !== undefined) settings.storeTimeout = millis("storeTimeoutMs", options.storeTimeoutMs);
-    if (typeof argsHash === "object" && argsHash !== null && argsHash.hmacSha256 instanceof Uint8Array) {
-      settings.hashKey = argsHash.hmacSha256;
+    if (own.storeNamespace !== undefined) settings.namespace = own.storeNamespace;
+    if (own.storeTimeoutMs !== undefined) settings.storeTimeout = millis("storeTimeoutMs", own.storeTimeoutMs);
+    if (typeof argsHash === "object") {
+      const { hmacSha256 } = read(argsHash, { hmacSha256: "any" });
+      if (!(hmacSha256 instanceof Uint8Array)) throw new TypeError("the option `argsHash.hmacSha256` is a Uint8Array");
+      settings.hashKey = hmacSha256;
     } else {
       choice("argsHash", argsHash, ["none", "sha256"]);
     }
     this.#native = throwing(() => native.NativeEngine.open(policy.native, settings));
     this.#plans = new Plans(this.#native);
-    this.#host = { clock: options.clock, immediate: store === "memory" };
-    this.#onDecision = options.onDecision;
+    this.#host = { clock: own.clock, immediate: store === "memory" };
+    this.#onDecision = own.onDecision;
   }
 
   /**
@@ -156,15 +164,14 @@ export class Engine {
    * @throws {PolicyFileError} {PolicyError} where there is no policy; and as the constructor.
    */
   static fromFile(path: string, options: FileOptions = {}): Engine {
-    check(options, true);
-    const { watch = false, onReload, onReloadError = warn, ...rest } = options;
+    const { watch = false, onReload, onReloadError = warn, ...rest } = checked(options, true);
     const engine = new Engine(Policy.fromFile(path), rest);
     if (watch !== false) {
-      const interval = watch === true ? null : millis("watch.intervalMs", watch.intervalMs);
+      const interval = watch === true ? null : millis("watch.intervalMs", read(watch, { intervalMs: "number" }).intervalMs);
       // Must not hold the engine: an engine that nobody has stops watching.
       engine.#native.watch(path, interval, (change) => {
-        if (change.policy) onReload?.(new Policy(change.policy));
-        else onReloadError(failed(change, path));
+        if (change.policy) tell("onReload", onReload, new Policy(change.policy));
+        else tell("onReloadError", onReloadError, failed(change, path));
       });
     }
     return engine;
@@ -266,7 +273,10 @@ export class Engine {
   #decided(answer: native.Answer, plan: Plan): Decision {
     const made = new Decision(answer.packed, plan, this.#host);
     if (this.#onDecision !== undefined && typeof answer.audit === "string") {
-      this.#onDecision(JSON.parse(answer.audit) as AuditRecord, made);
+      const heard: unknown = this.#onDecision(JSON.parse(answer.audit) as AuditRecord, made);
+      if (promised(heard, () => {})) {
+        throw new TypeError("`onDecision` answered with a promise: nobody knows whether it recorded the decision");
+      }
     }
     return made;
   }
@@ -286,25 +296,8 @@ function warn(error: CallgateError): void {
   process.emitWarning(`the policy in force stays: ${error.message}`, { type: "CallgateWarning", code: error.code });
 }
 
-function check(options: FileOptions, file: boolean): void {
-  if (typeof options !== "object" || options === null) throw new TypeError("options are an object");
-  for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(OPTIONS, name)) throw new TypeError(`unknown option \`${name}\``);
-    if (!file && FILE_ONLY.includes(name)) throw new TypeError(`the option \`${name}\` is one of Engine.fromFile`);
-    const type = OPTIONS[name as keyof FileOptions];
-    if (type !== null && value !== undefined && typeof value !== type) {
-      throw new TypeError(`the option \`${name}\` is a ${type}`);
-    }
-  }
+function checked(options: FileOptions, file: boolean): FileOptions {
+  const own = read(options, OPTIONS);
+  for (const name of FILE_ONLY) if (!file && name in own) throw new TypeError(`the option \`${name}\` is one of Engine.fromFile`);
+  return own;
 }
-
-function choice<T>(name: string, value: T, known: readonly string[]): T {
-  if (typeof value === "string" && known.includes(value)) return value;
-  throw new TypeError(`the option \`${name}\` is one of ${known.join(", ")}`);
-}
-
-function millis(name: string, value: unknown): number {
-  if (typeof value === "number" && value > 0 && Number.isFinite(value)) return value;
-  throw new TypeError(`the option \`${name}\` is a positive number of milliseconds`);
-}
-

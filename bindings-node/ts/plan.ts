@@ -18,10 +18,16 @@ const KEPT_NAME = 256;
 const BEFORE = 3;
 // Spreading the values would ask an iterator for each, which takes longer and anybody could replace.
 const { apply } = Reflect;
+const { freeze } = Object;
+const { parse } = JSON;
+const { call } = Function.prototype;
+const kept = call.bind(Map.prototype.get) as <K, V>(map: Map<K, V>, key: K) => V | undefined;
+const keep = call.bind(Map.prototype.set) as <K, V>(map: Map<K, V>, key: K, value: V) => void;
+const forget = call.bind(Map.prototype.clear) as (map: Map<unknown, unknown>) => void;
 
 /** Several decisions may have the same fields, so nobody may change them. */
 function frozen(fields: DecisionJson): DecisionJson {
-  for (const part of [fields, fields.rule, fields.counters, ...fields.counters]) Object.freeze(part);
+  for (const part of [fields, fields.rule, fields.counters, ...fields.counters]) freeze(part);
   return fields;
 }
 
@@ -40,7 +46,7 @@ export class Told {
   }
 
   get fields(): DecisionJson {
-    return (this.#fields ??= frozen(JSON.parse(this.json) as DecisionJson));
+    return (this.#fields ??= frozen(parse(this.json) as DecisionJson));
   }
 }
 
@@ -63,10 +69,10 @@ export class Plan {
 
   /** What there is to tell of a decision that this plan made. */
   tell(packed: string): Told {
-    const kept = this.#told.get(packed);
-    if (kept !== undefined) return kept;
+    const before = kept(this.#told, packed);
+    if (before !== undefined) return before;
     const told = new Told(throwing(() => this.native.json(packed)));
-    if (packed.length <= KEPT_PACKED) this.#told.set(packed, told);
+    if (packed.length <= KEPT_PACKED) keep(this.#told, packed, told);
     return told;
   }
 
@@ -105,12 +111,12 @@ export class Plans {
 
   /** The plan of a tool. */
   of(tool: string): Plan {
-    return this.#plans.get(tool) ?? this.#make(tool);
+    return kept(this.#plans, tool) ?? this.#make(tool);
   }
 
   /** The plan of a tool when the one before says that another policy is in force. */
   renewed(tool: string): Plan {
-    this.#plans.clear();
+    forget(this.#plans);
     return this.of(tool);
   }
 
@@ -128,8 +134,8 @@ export class Plans {
     if (typeof tool !== "string") throw new TypeError("a tool's name is a string");
     const plan = new Plan(this.#engine.plan(tool));
     if (tool.length <= KEPT_NAME) {
-      if (this.#plans.size >= KEPT) this.#plans.clear();
-      this.#plans.set(tool, plan);
+      if (this.#plans.size >= KEPT) forget(this.#plans);
+      keep(this.#plans, tool, plan);
     }
     return plan;
   }

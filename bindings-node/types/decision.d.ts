@@ -51,14 +51,14 @@ export interface CounterUse {
     /** When it holds nothing any more if nothing else happens. */
     readonly resetsAt: Date;
 }
-/** The result of a tool call that tells the agent why it may not (clause 10.6). */
-export interface McpResult {
+/** The result of a tool call that tells the agent why it may not (clause 10.6). An alias: the SDKs' results have an index signature. */
+export type McpResult = {
     content: {
         type: "text";
         text: string;
     }[];
     isError: true;
-}
+};
 /** A decision about one call. Nothing of the call's arguments is in it. */
 export declare class Decision {
     #private;

@@ -1,11 +1,18 @@
 import { Decision, type DecisionJson } from "./decision.js";
 import { type CallgateError } from "./errors.js";
 import { type NamedTool, Policy } from "./policy.js";
+/** What is known of a caller, such as `id`, `grant`, `session`, `roles`: an object; no list, no function. */
+export type Claims = {
+    readonly [claim: string]: unknown;
+} | (object & {
+    readonly [Symbol.iterator]?: never;
+    readonly apply?: never;
+});
 /**
- * Who calls, as the host has verified it: an id, an object of claims (`id`, `grant`, `session`, `roles`, …), or nothing.
- * Never something that the agent or its client can set.
+ * Who calls, as the host has verified it: an id, an object of claims, or nothing. Never something that the agent or its
+ * client can set.
  */
-export type Identity = string | object | null | undefined;
+export type Identity = string | Claims | null | undefined;
 /** An approval that the host holds for a call (clause 7.2). */
 export interface Approval {
     /** The `approvalKey` of the decision that asked. */
@@ -58,7 +65,7 @@ export interface EngineOptions {
     readonly clock?: () => number;
     /**
      * Hears of every decision, before `evaluate` returns it. What it throws, `evaluate` throws: no call runs that could not
-     * be recorded; its charges stand.
+     * be recorded; its charges stand. It must not be async: `evaluate` throws as well where it answers with a promise.
      */
     readonly onDecision?: (record: AuditRecord, decision: Decision) => void;
     /** How audit records identify arguments: `none` (the default), `sha256`, or an HMAC under a key of the host's. */
