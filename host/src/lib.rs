@@ -12,7 +12,10 @@
 //!     .on_store_error(options.on_error())
 //!     .build();
 //! let engine = Arc::new(engine);
-//! let _watcher = watch_engine(engine.clone(), "policy.yaml", |error| eprintln!("{error}"));
+//! let _watcher = watch_engine(engine.clone(), "policy.yaml", |reload| match reload {
+//!     Ok(policy) => policy.warnings().iter().for_each(|warning| eprintln!("policy.yaml:{warning}")),
+//!     Err(error) => eprintln!("{error}"),
+//! });
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

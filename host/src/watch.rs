@@ -119,20 +119,21 @@ impl Drop for PolicyWatcher {
 }
 
 /// Puts every new policy of the file in force in `engine`, beginning with the present one if it is another than the
-/// engine's. `on_error` hears of those that are refused; the policy in force then stays.
+/// engine's. `on_reload` hears of each: the policy that is in force now, whose warnings are to be shown to somebody, or
+/// the error that keeps the old one in force.
 ///
 /// # Errors
 /// The system's, where it gives no thread.
 pub fn watch_engine(
     engine: Arc<Engine>,
     path: impl AsRef<Path>,
-    mut on_error: impl FnMut(LoadError) + Send + 'static,
+    mut on_reload: impl FnMut(Result<Policy, LoadError>) + Send + 'static,
 ) -> io::Result<PolicyWatcher> {
     let in_force = engine.clone();
     let options = WatchOptions::new().with_in_force(move || in_force.policy());
-    PolicyWatcher::start(path, options, move |change| match change {
-        Ok(policy) => engine.replace(policy),
-        Err(error) => on_error(error),
+    PolicyWatcher::start(path, options, move |change| {
+        // In force first: a callback that hangs must not keep the old policy.
+        on_reload(change.inspect(|policy| engine.replace(policy.clone())));
     })
 }
 

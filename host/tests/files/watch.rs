@@ -112,21 +112,25 @@ fn an_engine_keeps_the_old_policy_until_there_is_a_good_one() {
     let path = scratch.write("p.yaml", &policy("old"));
     let engine = Arc::new(Engine::new(load_policy(&path).unwrap()));
     fs::write(&path, "default: perhaps\n").unwrap();
-    let (send, errors) = mpsc::channel();
-    let _watcher = watch_engine(engine.clone(), &path, move |error| {
-        let _ = send.send(error);
+    let (send, reloads) = mpsc::channel();
+    let _watcher = watch_engine(engine.clone(), &path, move |reload| {
+        let _ = send.send(reload);
     });
-    let error = errors.recv_timeout(PATIENCE).unwrap();
+    let error = reloads.recv_timeout(PATIENCE).unwrap().unwrap_err();
     assert!(error.to_string().contains("invalid_default"), "{error}");
     assert!(allows(&engine.policy(), "old"), "trap 32: one whole policy, always");
 
-    // No message says that an engine has its policy, so this one is looked for.
-    fs::write(&path, policy("new")).unwrap();
-    let late = std::time::Instant::now() + PATIENCE;
-    while !allows(&engine.policy(), "new") {
-        assert!(std::time::Instant::now() < late);
-        std::thread::yield_now();
-    }
+    // It is in force when it is reported, and its warnings refuse nothing.
+    fs::write(&path, "version: '1'\ndefault: deny\ntools: {new: {}, New: {}}\n").unwrap();
+    let reloaded = reloads.recv_timeout(PATIENCE).unwrap().unwrap();
+    assert!(allows(&engine.policy(), "new"));
+    assert_eq!(engine.policy().digest(), reloaded.digest());
+    assert_eq!(reloaded.warnings().len(), 2, "confusable names");
+
+    // What the host puts in force itself is what the next text is compared with.
+    engine.replace("version: '1'\ntools: {own: {}}\n".parse().unwrap());
+    fs::write(&path, "version: '1'\ntools: {open: {}}\n").unwrap();
+    assert!(reloads.recv_timeout(PATIENCE).unwrap().is_ok(), "no default, as in the host's own");
 }
 
 #[test]
