@@ -19,7 +19,10 @@ Examples:
   callgate eval --policy policy.yaml --tool create_charge --args '{\"amount\": 4200}' --identity alice
   callgate explain --policy policy.yaml --tool create_charge --args '{\"amount\": 4200}' --identity alice
 
-`callgate help COMMAND` has more examples for each command."
+`callgate help COMMAND` has more examples for each command.
+
+Exit status: 0 as asked; 1 the answer is no: a policy does not load, a call may not run, there is nothing to reset; 2 the
+question could not be asked: a wrong option, a file or store that cannot be read, output that cannot be written."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -34,10 +37,12 @@ Examples:
   callgate check policy.yaml
   callgate check --deny-warnings policies/*.yaml
   callgate check --tools tools.json policy.yaml
+  ask-server tools/list | callgate check --tools - policy.yaml
   callgate check --format sarif policy.yaml > callgate.sarif
   generate-policy | callgate check -
 
-Exit status: 0 if every policy loads, 1 if one has errors (or warnings, with --deny-warnings), 2 if a file cannot be read.")]
+Exit status: 0 if every policy loads, 1 if one has errors (or warnings, with --deny-warnings), 2 if a file cannot be read
+or is no list of tools.")]
     Check(CheckArgs),
     /// Decide calls by a policy
     #[command(after_help = "\
@@ -53,7 +58,8 @@ A line of --calls is one JSON object: {\"tool\": \"create_charge\", \"args\": {\
 `at` sets the clock, which then stands still until the next `at`; without any it is the machine's. With --store, the
 counters of a store are charged for real.
 
-Exit status of one call: 0 allowed, 1 denied or to be approved, 2 error. Of --calls: 0 if every line was decided, else 2.")]
+Exit status of one call: 0 allowed, 1 denied or to be approved, 2 error. Of --calls: 0 if every
+line was decided, whatever was decided, else 2.")]
     Eval(EvalArgs),
     /// Show every check that leads to a decision
     #[command(after_help = "\
@@ -61,7 +67,9 @@ Examples:
   callgate explain --policy policy.yaml --tool create_charge --args '{\"amount\": 4200}' --identity alice
   callgate explain --policy policy.yaml --tool create_charge --args @call.json --format json
 
-Counters are empty, and nothing is charged. Exit status: 0 if the call is explained, 2 on an error.")]
+Counters are empty, and nothing is charged.
+
+Exit status: 0 if the call is explained, whatever is decided, 2 on an error.")]
     Explain(ExplainArgs),
     /// Show and reset the counters of a store
     #[command(subcommand)]
@@ -72,14 +80,18 @@ Examples:
   callgate schema > policy.schema.json
 
 With this first line, editors that speak YAML's language server check a policy while it is written:
-  # yaml-language-server: $schema=policy.schema.json")]
+  # yaml-language-server: $schema=policy.schema.json
+
+Exit status: 0, or 2 on an error.")]
     Schema,
     /// Print a completion script for a shell
     #[command(after_help = "\
 Examples:
   callgate completions bash > ~/.local/share/bash-completion/completions/callgate
   callgate completions zsh > \"${fpath[1]}/_callgate\"
-  callgate completions fish > ~/.config/fish/completions/callgate.fish")]
+  callgate completions fish > ~/.config/fish/completions/callgate.fish
+
+Exit status: 0, or 2 on an error.")]
     Completions(CompletionsArgs),
 }
 
@@ -94,7 +106,7 @@ pub(crate) struct CheckArgs {
     /// Warnings count as errors
     #[arg(long)]
     pub(crate) deny_warnings: bool,
-    /// The server's `tools/list`, as JSON: warns of entries that match none of its tools and of arguments that none has
+    /// What the server answers to `tools/list` (`-` is standard input), its result, or the list alone: warns of entries that match none of its tools and of arguments that none has
     #[arg(long, value_name = "TOOLS.json")]
     pub(crate) tools: Option<PathBuf>,
 }
@@ -137,7 +149,7 @@ pub(crate) struct EvalArgs {
 /// What a call is beside its tool.
 #[derive(Debug, Args)]
 pub(crate) struct CallArgs {
-    /// The arguments, a JSON object; `@FILE` reads them from a file, `-` from standard input
+    /// The arguments, a JSON object; `@FILE` reads them from a file, `-` from standard input (`@-` too)
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     pub(crate) args: Option<String>,
     /// Who calls: an id, or claims as a JSON object
@@ -198,7 +210,9 @@ Examples:
   callgate counters list --store sqlite://counters.db --tool create_charge
   callgate counters list --store sqlite://counters.db --format json | jq -r 'select(.used == \"5\").for'
 
-Counters that hold nothing are not shown; the order is the store's. Exit status: 0, or 2 on an error.")]
+Counters that hold nothing are not shown; the order is the store's.
+
+Exit status: 0, also if there is none to show, 2 on an error.")]
     List(ListArgs),
     /// Make counters hold nothing
     #[command(after_help = "\
@@ -207,8 +221,9 @@ Examples:
   callgate counters reset --store sqlite://counters.db --tool create_charge --counter spend --for 'id \"alice\"'
   callgate counters reset --store sqlite://counters.db --everything
 
-What is reset is shown as `list` shows it. What was charged before can no longer be released. Exit status: 0, or 2 on an
-error.")]
+What is reset is shown as `list` shows it. What was charged before can no longer be released.
+
+Exit status: 0 if a counter was reset, 1 if none that is selected holds anything, 2 on an error.")]
     Reset(ResetArgs),
 }
 

@@ -4,18 +4,14 @@
 //! strictly as it says (spec 3.5); an identity is read by the same parser.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
 
-use callgate::ceilings::ARGUMENT_BYTES;
 use callgate::{Call, Identity, Kind, RawError, RawJson, RawView, Timestamp, View as _};
 
 use crate::args::CallArgs;
 use crate::failure::Failure;
+use crate::input::{STDIN, read_text};
 
-/// Bytes that are read of arguments: enough to hand core what is above its ceiling, and little enough for any machine.
-const READ_BYTES: usize = 2 * ARGUMENT_BYTES;
 /// Absent arguments are these (spec 3.2).
 pub(crate) const NO_ARGS: &str = "{}";
 
@@ -112,13 +108,13 @@ impl<'t> GivenCall<'t> {
     pub(crate) fn from_arguments(tool: &'t str, given: &'t CallArgs) -> Result<Self, Failure> {
         let args = match given.args.as_deref() {
             None => Cow::Borrowed(NO_ARGS),
-            Some("-") => Cow::Owned(read(Path::new("standard input"), io::stdin().lock())?),
+            Some(STDIN) => Cow::Owned(read_text(Path::new(STDIN))?),
             Some(text) => match text.strip_prefix('@') {
-                Some(path) => {
-                    let path = Path::new(path);
-                    let file = File::open(path).map_err(|error| Failure::reading(path, &error))?;
-                    Cow::Owned(read(path, file)?)
+                Some("") => {
+                    let help = "name one, as in `--args @call.json`; `--args -` reads standard input";
+                    return Err(Failure::with_help("`--args @` names no file", help));
                 }
+                Some(path) => Cow::Owned(read_text(Path::new(path))?),
                 None => Cow::Borrowed(text),
             },
         };
@@ -128,16 +124,4 @@ impl<'t> GivenCall<'t> {
         };
         Ok(Self { tool: Cow::Borrowed(tool), args, identity, at: given.at })
     }
-}
-
-fn read(path: &Path, reader: impl Read) -> Result<String, Failure> {
-    let mut bytes = Vec::new();
-    reader
-        .take((READ_BYTES as u64).saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(|error| Failure::reading(path, &error))?;
-    if bytes.len() > READ_BYTES {
-        return Err(Failure::new(format!("{}: larger than {READ_BYTES} bytes", path.display())));
-    }
-    String::from_utf8(bytes).map_err(|_| Failure::new(format!("{}: not UTF-8 text", path.display())))
 }

@@ -1,4 +1,4 @@
-//! How a command fails: a message for people on standard error, and exit status 2.
+//! How a command ends: its exit status, and where it fails a message for people on standard error.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -9,7 +9,9 @@ use callgate_host::{OpenError, ReadError};
 
 use crate::terminal::shown;
 
-/// The command could not do what it was asked.
+/// The answer is no: a policy that does not load, a call that may not run, nothing to reset.
+pub(crate) const NO: u8 = 1;
+/// The question could not be asked.
 pub(crate) const FAILED: u8 = 2;
 
 /// Why a command gave up.
@@ -52,6 +54,15 @@ impl Failure {
         }
         ExitCode::from(FAILED)
     }
+}
+
+/// The status of a command that knows its answer, also where nobody reads all of the output, as behind `head`.
+pub(crate) fn answered(written: Result<(), Failure>, status: u8) -> Outcome {
+    match written {
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written?,
+    }
+    Ok(ExitCode::from(status))
 }
 
 impl From<io::Error> for Failure {

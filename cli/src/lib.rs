@@ -10,6 +10,7 @@ mod call;
 mod command;
 mod excerpt;
 mod failure;
+mod input;
 mod lines;
 mod moment;
 mod session;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::call::{GivenCall, GivenIdentity, NO_ARGS};
+use crate::input::BYTE_ORDER_MARK;
 use crate::moment;
 
 /// Bytes of a line: arguments above core's ceiling still fit, so that it is core that denies them.
@@ -67,6 +68,9 @@ impl<R: Read> Lines<R> {
                 return Ok(false);
             }
             self.number = self.number.saturating_add(1);
+            if self.number == 1 && self.buffer.starts_with(BYTE_ORDER_MARK.as_bytes()) {
+                self.buffer.drain(..BYTE_ORDER_MARK.len());
+            }
             self.too_long = self.buffer.len() > LINE_BYTES && self.buffer.last() != Some(&b'\n');
             if self.too_long {
                 self.skip_rest()?;

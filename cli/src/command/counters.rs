@@ -3,7 +3,6 @@
 //! In: a store's URL and which of its counters. Out: a line for each, as it is found: a store may have millions.
 
 use std::io::Write;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use callgate::{Clock as _, Counters, Held, Owner, SystemClock, Timestamp};
@@ -12,7 +11,7 @@ use serde_json::json;
 
 use super::output;
 use crate::args::{CountersCommand, CountersFormat, Selection};
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, NO, Outcome, answered, tell};
 use crate::terminal::shown;
 
 /// Columns of what is used: the largest amount fits.
@@ -20,6 +19,7 @@ const USED: usize = 20;
 
 pub(crate) fn run(command: &CountersCommand) -> Outcome {
     let mut out = output();
+    let mut status = 0;
     match command {
         CountersCommand::List(args) => {
             for_each(&args.selection, &mut out, |_, _, _| Ok(true))?;
@@ -33,10 +33,15 @@ pub(crate) fn run(command: &CountersCommand) -> Outcome {
                 let s = if count == 1 { "" } else { "s" };
                 writeln!(out, "{count} counter{s} reset")?;
             }
+            if count == 0 {
+                status = NO;
+                let help = "`callgate counters list` shows what they are called; `--for` takes the whole of what \
+                            it shows, such as `--for 'id \"alice\"'`";
+                tell("error", "no counter that holds anything is selected", Some(help));
+            }
         }
     }
-    out.flush()?;
-    Ok(ExitCode::SUCCESS)
+    answered(out.flush().map_err(Failure::from), status)
 }
 
 /// Does something to every counter of the selection, and shows those to which it was done; how many.

@@ -3,20 +3,16 @@
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use super::output;
 use crate::args::{EvalArgs, EvalFormat};
 use crate::call::GivenCall;
-use crate::failure::{FAILED, Failure, Outcome, tell};
+use crate::failure::{FAILED, Failure, NO, Outcome, answered, tell};
 use crate::lines::Lines;
 use crate::session::Session;
 use crate::show::{Decided, Summary, Table, write_decision};
 use crate::terminal::{colours, grouped};
-
-/// Exit status of one call that may not run.
-const NOT_ALLOWED: u8 = 1;
 
 pub(crate) fn run(args: &EvalArgs) -> Outcome {
     let session = Session::load(&args.policy, &args.store)?;
@@ -35,11 +31,10 @@ pub(crate) fn run(args: &EvalArgs) -> Outcome {
         }
         (None, tool) => {
             let given = GivenCall::from_arguments(tool.as_deref().unwrap_or_default(), &args.call)?;
-            if report.decide(&session, &given, &mut out)? { 0 } else { NOT_ALLOWED }
+            if report.decide(&session, &given, &mut out)? { 0 } else { NO }
         }
     };
-    report.finish(&mut out)?;
-    Ok(ExitCode::from(code))
+    answered(report.finish(&mut out), code)
 }
 
 /// Where a stream begins, if it is said.

@@ -172,3 +172,101 @@ fn a_servers_tools_show_what_can_never_match() {
     assert_eq!(broken.status, 2);
     assert!(broken.err.contains("tools/list"), "{}", broken.err);
 }
+
+/// What is no list of tools must not pass for a server without tools.
+#[test]
+fn the_tools_are_a_list_a_result_or_an_answer_and_nothing_else() {
+    let policy = file("check-listed.yaml", "version: \"1\"\ndefault: deny\ntools: {pay: {}, pya: {}}\n");
+    let list = r#"[{"name": "pay", "inputSchema": {}}, {"name": "refund"}]"#;
+    let result = format!("{{\"tools\": {list}, \"nextCursor\": null}}");
+    let answer = format!("{{\"jsonrpc\": \"2.0\", \"id\": 1, \"result\": {result}}}");
+    let marked = format!("\u{feff}{list}");
+    for (at, text) in [list, &result, &answer, &marked].into_iter().enumerate() {
+        let tools = file(&format!("check-listed-{at}.json"), text);
+        let run = callgate(&["check", "--tools", &tools, &policy]);
+        assert_eq!(run.status, 0, "{text}: {}", run.err);
+        assert!(
+            run.out.contains("`pya` matches no tool") && run.out.ends_with(": 1 warning\n"),
+            "{}",
+            run.out
+        );
+        assert_eq!(run.err, "", "{text}");
+    }
+    for (at, (text, part)) in [
+        ("", "JSON"),
+        ("null", "no list of tools"),
+        ("5", "no list of tools"),
+        ("\"tools\"", "no list of tools"),
+        ("{}", "no list of tools"),
+        (r#"{"tool": []}"#, "no list of tools"),
+        (r#"{"tools": {}}"#, "no list of tools"),
+        (r#"{"tools": null}"#, "no list of tools"),
+        (r#"{"result": {}}"#, "no list of tools"),
+        (r#"{"result": []}"#, "no list of tools"),
+        (
+            r#"{"jsonrpc": "2.0", "id": 1, "error": {"code": -32601, "message": "no such method"}}"#,
+            "no list of tools",
+        ),
+        (r#"["pay"]"#, "the tool at index 0 has no name"),
+        (r#"[{"name": "pay"}, {"title": "Pay"}]"#, "the tool at index 1 has no name"),
+        (r#"{"tools": [{"name": 5}]}"#, "the tool at index 0 has no name"),
+        (
+            r#"{"tools": [{"name": "pay", "inputSchema": "object"}]}"#,
+            "has an `inputSchema` that is no object",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let tools = file(&format!("check-unlisted-{at}.json"), text);
+        let run = callgate(&["check", "--tools", &tools, &policy]);
+        assert_eq!((run.status, &*run.out), (2, ""), "{text}");
+        assert!(run.err.contains(part) && run.err.contains(&tools), "{text}: {}", run.err);
+        assert!(part == "JSON" || run.err.contains("help: give what `tools/list` answers"), "{}", run.err);
+    }
+    let page = file("check-page.json", format!("{{\"tools\": {list}, \"nextCursor\": \"2\"}}"));
+    let run = callgate(&["check", "--tools", &page, &policy]);
+    assert!(
+        run.status == 0 && run.err.contains("warning: ") && run.err.contains("only the first tools"),
+        "{}",
+        run.err
+    );
+}
+
+#[test]
+fn standard_input_is_read_once_and_may_be_the_tools() {
+    let policy = "version: \"1\"\ndefault: deny\n";
+    let named = file("check-twice.yaml", policy);
+    for args in [&["-", "-"][..], &[&named, "-", "-"], &["--tools", "-", "-"]] {
+        let run = callgate_with(&[&["check"], args].concat(), policy.as_bytes());
+        assert_eq!((run.status, &*run.out), (2, ""), "{args:?}");
+        assert!(run.err.contains("standard input is named twice"), "{}", run.err);
+    }
+    let run = callgate_with(&["check", "--tools", "-", &named], b"[]");
+    assert_eq!((run.status, &*run.err), (0, ""), "{}", run.out);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_file_without_end_is_refused() {
+    let policy = file("check-endless.yaml", "version: \"1\"\ndefault: deny\n");
+    for args in [&["check", "/dev/zero"][..], &["check", "--tools", "/dev/zero", &policy]] {
+        let run = callgate(args);
+        assert_eq!(run.status, 2, "{args:?}");
+        assert!(run.err.contains("/dev/zero: larger than"), "{}", run.err);
+    }
+}
+
+#[test]
+fn a_document_that_decides_nothing_is_no_policy() {
+    for text in ["", "---\n", "# nothing\n", "{}", "null", "\u{feff}", "version: \"1\"\n"] {
+        let run = callgate_with(&["check", "-"], text.as_bytes());
+        assert_eq!(run.status, 1, "{text:?}");
+        assert!(
+            run.out.contains("error[empty_policy]") && run.out.contains("write `default: deny`"),
+            "{}",
+            run.out
+        );
+    }
+    assert_eq!(callgate_with(&["check", "-"], b"default: allow").status, 0);
+}

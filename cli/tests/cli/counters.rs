@@ -91,6 +91,27 @@ fn a_reset_makes_room() {
 }
 
 #[test]
+fn a_reset_of_nothing_says_so() {
+    let (_, url) = charged("reset-nothing");
+    let before = list(&url, &[]);
+    for which in [
+        // The id alone: it is no scope as `list` shows it.
+        &["--tool", "pay", "--for", "alice"][..],
+        &["--tool", "pya"],
+        &["--tool", "pay", "--counter", "spent"],
+        &["--everything", "--namespace", "other"],
+    ] {
+        for format in [&[][..], &["--format", "json"]] {
+            let run = callgate(&[&["counters", "reset", "--store", &url], which, format].concat());
+            assert_eq!(run.status, 1, "{which:?}");
+            assert!(run.err.contains("no counter that holds anything is selected"), "{}", run.err);
+            assert!(run.err.contains(r#"--for 'id "alice"'"#), "{}", run.err);
+        }
+    }
+    assert_eq!(list(&url, &[]), before);
+}
+
+#[test]
 fn a_store_that_cannot_be_opened_says_why_and_is_not_made() {
     let missing = Path::new(&file("missing.yaml", POLICY)).with_file_name("no-counters.db");
     let run = callgate(&["counters", "list", "--store", &format!("sqlite://{}", missing.display())]);

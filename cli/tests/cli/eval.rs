@@ -149,3 +149,29 @@ fn a_policy_that_does_not_load_is_shown_with_its_errors() {
     assert_eq!(run.status, 0);
     assert!(run.err.starts_with("warning: ") && run.err.contains("2 warnings"), "{}", run.err);
 }
+
+#[test]
+fn files_of_arguments_are_named_and_may_begin_with_a_mark() {
+    let path = policy("payments.yaml");
+    let run = callgate(&charge(&path, "@", &[]));
+    assert_eq!((run.status, &*run.out), (2, ""));
+    assert!(
+        run.err.contains("`--args @` names no file") && run.err.contains("--args @call.json"),
+        "{}",
+        run.err
+    );
+
+    let args = r#"{"amount": 4200, "currency": "usd"}"#;
+    let plain = callgate(&charge(&path, args, &["--format", "json"]));
+    let marked = format!("@{}", file("eval-mark.json", format!("\u{feff}{args}")));
+    assert_eq!(callgate(&charge(&path, &marked, &["--format", "json"])).status, plain.status);
+    for (name, text) in [("-", args.to_owned()), ("@-", args.to_owned()), ("-", format!("\u{feff}{args}"))] {
+        let run = crate::callgate_with(&charge(&path, name, &["--format", "json"]), text.as_bytes());
+        assert_eq!(
+            (run.status, run.out.contains("\"allowed\"")),
+            (plain.status, true),
+            "{name}: {}",
+            run.out
+        );
+    }
+}

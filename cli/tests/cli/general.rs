@@ -1,6 +1,6 @@
 //! Help, version, usage errors, schema and completions.
 
-use crate::{callgate, json};
+use crate::{callgate, file, json};
 
 #[test]
 fn every_command_has_help_with_examples() {
@@ -15,6 +15,86 @@ fn every_command_has_help_with_examples() {
     }
     assert!(callgate(&["--help"]).out.contains("Examples:"));
     assert_eq!(callgate(&["--version"]).out, format!("callgate {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+/// 0 as asked, 1 the answer is no, 2 the question could not be asked.
+#[test]
+fn each_command_documents_its_exit_status_and_keeps_it() {
+    for command in
+        ["check", "eval", "explain", "counters list", "counters reset", "schema", "completions", ""]
+    {
+        let words = command.split_whitespace().chain(["--help"]).collect::<Vec<_>>();
+        assert!(callgate(&words).out.contains("\nExit status"), "{command}");
+    }
+    let (missing, store) = ("no/such/file.yaml", "sqlite://no/such/counters.db");
+    let policy = file("exit.yaml", "version: \"1\"\ndefault: deny\ntools: {t: {}}\n");
+    let broken = file("exit-broken.yaml", "defualt: deny\n");
+    let warned = file("exit-warned.yaml", "default: deny\n");
+    let calls = file("exit.jsonl", "{\"tool\": \"t\"}\n{\"tool\": \"u\"}\n");
+    let no_calls = file("exit-broken.jsonl", "{\"tool\": \"t\"}\nt\n");
+    let url = format!("sqlite://{}", std::path::Path::new(&policy).with_file_name("exit.db").display());
+    let _ = std::fs::remove_file(url.trim_start_matches("sqlite://"));
+    let limited = file(
+        "exit-limit.yaml",
+        "version: \"1\"\ndefault: deny\ntools: {t: {rules: [{rate_limit: 5/month}]}}\n",
+    );
+    for (status, args) in [
+        (0, &["check", &policy, &warned][..]),
+        (1, &["check", &policy, &broken]),
+        (1, &["check", "--deny-warnings", &warned]),
+        (2, &["check", &broken, missing]),
+        (2, &["check", "--tools", missing, &policy]),
+        (0, &["eval", "-p", &policy, "--tool", "t"]),
+        (1, &["eval", "-p", &policy, "--tool", "u"]),
+        (2, &["eval", "-p", &broken, "--tool", "t"]),
+        (2, &["eval", "-p", missing, "--tool", "t"]),
+        (2, &["eval", "-p", &policy, "--tool", "t", "--store", "nowhere"]),
+        (2, &["eval", "-p", &policy, "--tool", "t", "--args", "@no/such/file.json"]),
+        (0, &["eval", "-p", &policy, "--calls", &calls]),
+        (2, &["eval", "-p", &policy, "--calls", &no_calls]),
+        (2, &["eval", "-p", &policy, "--calls", missing]),
+        (0, &["explain", "-p", &policy, "--tool", "t"]),
+        (0, &["explain", "-p", &policy, "--tool", "u"]),
+        (2, &["explain", "-p", &broken, "--tool", "t"]),
+        (2, &["counters", "list", "--store", store]),
+        (2, &["counters", "reset", "--everything", "--store", store]),
+        (0, &["eval", "-p", &limited, "--tool", "t", "--identity", "a", "--store", &url]),
+        (0, &["counters", "list", "--store", &url]),
+        (0, &["counters", "list", "--store", &url, "--tool", "u"]),
+        (1, &["counters", "reset", "--store", &url, "--tool", "u"]),
+        (0, &["counters", "reset", "--store", &url, "--tool", "t"]),
+        (1, &["counters", "reset", "--store", &url, "--everything"]),
+        (0, &["schema"]),
+        (2, &["schema", "x"]),
+        (0, &["completions", "bash"]),
+        (2, &["completions", "tcsh"]),
+    ] {
+        let run = callgate(args);
+        assert_eq!(run.status, status, "{args:?}: {}{}", run.out, run.err);
+    }
+}
+
+/// Output that nobody reads to its end does not turn a no into a yes.
+#[test]
+#[cfg(unix)]
+fn an_answer_that_is_no_stays_no_where_its_reader_leaves() {
+    let many = (0..2_000).map(|at| format!("x{at}: 1\n")).collect::<String>();
+    let broken = file("left.yaml", format!("version: \"1\"\ndefault: deny\n{many}"));
+    for format in ["human", "json", "sarif"] {
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_callgate"))
+            .args(["check", "--format", format, &broken])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{format}");
+    }
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    if let Ok(full) = full {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_callgate"));
+        let status = command.args(["check", &broken]).stdout(full).status().unwrap();
+        assert_eq!(status.code(), Some(2), "output that cannot be written");
+    }
 }
 
 #[test]

@@ -92,6 +92,21 @@ fn arguments_stay_raw() {
 }
 
 #[test]
+fn a_byte_order_mark_before_the_first_line_is_no_part_of_it() {
+    let path = file("stream-mark.yaml", "version: \"1\"\ndefault: deny\ntools: {t: {}}\n");
+    let decided = |text: &str| {
+        let calls = file("stream-mark.jsonl", text);
+        let run = callgate(&["eval", "-p", &path, "--calls", &calls, "--format", "json"]);
+        (run.status, run.out.lines().count())
+    };
+    let call = "{\"tool\": \"t\"}\n";
+    assert_eq!(decided(&format!("\u{feff}{call}{call}")), (0, 2));
+    assert_eq!(decided(&format!("\u{feff}\n{call}")), (0, 1));
+    assert_eq!(decided("\u{feff}"), (0, 0));
+    assert_eq!(decided(&format!("{call}\u{feff}{call}")), (2, 1), "only at the beginning of the text");
+}
+
+#[test]
 fn a_reader_that_leaves_early_is_no_failure() {
     let keys = policy("seed-create-access-key.json");
     // More than any pipe holds, so that writing fails.

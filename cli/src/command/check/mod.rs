@@ -3,23 +3,19 @@
 mod human;
 mod json;
 mod sarif;
+mod tools;
 
-use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
-use std::process::ExitCode;
 
-use callgate::{Diagnostic, RawJson, Severity};
+use callgate::{Diagnostic, RawJson, RawView, Severity};
 use callgate_host::{PolicyFile, ReadError};
 
 use super::output;
 use crate::args::{CheckArgs, CheckFormat};
-use crate::failure::{FAILED, Failure, Outcome};
+use crate::failure::{FAILED, Failure, NO, Outcome, answered};
+use crate::input::{self, read_text};
 
-/// Exit status where a policy does not load.
-const REFUSED: u8 = 1;
-const TOOLS_HELP: &str =
-    "give the result of `tools/list` as JSON: `{\"tools\": [{\"name\": …, \"inputSchema\": {…}}]}`";
 /// What standard input is called in reports.
 const STDIN: &str = "<stdin>";
 
@@ -40,8 +36,8 @@ struct Totals {
 }
 
 impl Checked {
-    fn new(path: &Path, tools: Option<&RawJson<'_>>) -> Self {
-        let (path, file) = if path == Path::new("-") {
+    fn new(path: &Path, tools: Option<RawView<'_>>) -> Self {
+        let (path, file) = if path == Path::new(input::STDIN) {
             (STDIN.to_owned(), PolicyFile::from_reader(STDIN, io::stdin().lock()))
         } else {
             (path.display().to_string(), PolicyFile::read(path))
@@ -53,7 +49,7 @@ impl Checked {
         };
         if let (Ok(file), Some(tools)) = (&file, tools) {
             // A policy that does not load has its errors already.
-            let found = callgate::lint(file.text(), file.format(), &tools.root()).unwrap_or_default();
+            let found = callgate::lint(file.text(), file.format(), &tools).unwrap_or_default();
             diagnostics.extend(found);
             diagnostics.sort_by_key(|diagnostic| diagnostic.byte_range().start);
         }
@@ -78,33 +74,33 @@ impl Totals {
     fn exit_code(self, deny_warnings: bool) -> u8 {
         match self {
             Self { unreadable: 1.., .. } => FAILED,
-            Self { errors: 1.., .. } => REFUSED,
-            Self { warnings: 1.., .. } if deny_warnings => REFUSED,
+            Self { errors: 1.., .. } => NO,
+            Self { warnings: 1.., .. } if deny_warnings => NO,
             _ => 0,
         }
     }
 }
 
 pub(crate) fn run(args: &CheckArgs) -> Outcome {
-    let listed = match &args.tools {
-        Some(path) => Some((path, fs::read_to_string(path).map_err(|error| Failure::reading(path, &error))?)),
-        None => None,
-    };
-    let tools = match &listed {
-        Some((path, text)) => {
-            let failed = |error| Failure::with_help(format!("{}: {error}", path.display()), TOOLS_HELP);
-            Some(RawJson::parse(text).map_err(failed)?)
-        }
-        None => None,
-    };
-    let files: Vec<Checked> = args.files.iter().map(|path| Checked::new(path, tools.as_ref())).collect();
+    let named = args.files.iter().chain(&args.tools);
+    if named.filter(|path| path.as_path() == Path::new(input::STDIN)).count() > 1 {
+        return Err(Failure::new("standard input is named twice, and can be read once"));
+    }
+    let text = args.tools.as_ref().map(|path| Ok::<_, Failure>((path, read_text(path)?))).transpose()?;
+    let parsed = text.as_ref().map(|(path, text)| {
+        let failed = |error| Failure::with_help(format!("{}: {error}", path.display()), tools::HELP);
+        Ok::<_, Failure>((path, RawJson::parse(text).map_err(failed)?))
+    });
+    let parsed = parsed.transpose()?;
+    let tools = parsed.as_ref().map(|(path, raw)| tools::listed(path, raw)).transpose()?;
+    let files: Vec<Checked> = args.files.iter().map(|path| Checked::new(path, tools)).collect();
     let totals = Totals::of(&files);
     let mut out = output();
-    match args.format {
-        CheckFormat::Human => human::write(&mut out, &files, totals)?,
-        CheckFormat::Json => json::write(&mut out, &files, totals)?,
-        CheckFormat::Sarif => sarif::write(&mut out, &files)?,
-    }
-    out.flush()?;
-    Ok(ExitCode::from(totals.exit_code(args.deny_warnings)))
+    let written = match args.format {
+        CheckFormat::Human => human::write(&mut out, &files, totals),
+        CheckFormat::Json => json::write(&mut out, &files, totals),
+        CheckFormat::Sarif => sarif::write(&mut out, &files),
+    };
+    let written = written.and_then(|()| out.flush());
+    answered(written.map_err(Failure::from), totals.exit_code(args.deny_warnings))
 }

@@ -1,0 +1,44 @@
+//! Texts that a command is given beside its policies: arguments, lists of tools.
+//!
+//! In: the path of a file, `-` for standard input. Out: its text, without a byte order mark. Must not read without end.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use callgate::ceilings::ARGUMENT_BYTES;
+
+use crate::failure::Failure;
+
+/// Bytes that are read: enough to hand core what is above its ceiling, and little enough for any machine.
+const READ_BYTES: usize = 2 * ARGUMENT_BYTES;
+/// What some editors and shells put in front of UTF-8 text.
+pub(crate) const BYTE_ORDER_MARK: &str = "\u{feff}";
+/// Stands for standard input where a file is named.
+pub(crate) const STDIN: &str = "-";
+
+/// The text of a file.
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    if path == Path::new(STDIN) {
+        return read(Path::new("standard input"), io::stdin().lock());
+    }
+    let file = File::open(path).map_err(|error| Failure::reading(path, &error))?;
+    read(path, file)
+}
+
+fn read(path: &Path, reader: impl Read) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    reader
+        .take((READ_BYTES as u64).saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::reading(path, &error))?;
+    if bytes.len() > READ_BYTES {
+        return Err(Failure::new(format!("{}: larger than {READ_BYTES} bytes", path.display())));
+    }
+    let mut text =
+        String::from_utf8(bytes).map_err(|_| Failure::new(format!("{}: not UTF-8 text", path.display())))?;
+    if text.starts_with(BYTE_ORDER_MARK) {
+        text.drain(..BYTE_ORDER_MARK.len());
+    }
+    Ok(text)
+}
