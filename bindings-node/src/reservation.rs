@@ -39,20 +39,22 @@ pub(crate) fn amount(literal: &str) -> Result<Amount, Failure> {
 
 pub(crate) fn finish(
     engine: &Engine,
-    charges: Charges,
+    mut charges: Charges,
     how: &Finish,
     now: Option<f64>,
 ) -> Result<(), Failure> {
     clock::at(now, || match how {
-        Finish::Release => engine.release(charges).map_err(|error| store_failure(&error)),
-        Finish::Settle(actual) => engine.settle(charges, *actual).map_err(|error| settle_failure(&error)),
+        Finish::Release => engine.release(&mut charges),
+        Finish::Settle(actual) => engine.settle(&mut charges, *actual),
     })
+    .map_err(|error| settle_failure(&error))
 }
 
 fn settle_failure(error: &SettleError) -> Failure {
     match error {
         SettleError::Larger { .. } => failure("larger", error),
         SettleError::NothingToSettle => failure("nothing_to_settle", error),
+        SettleError::Finished => failure("finished", error),
         SettleError::Store(store) => store_failure(store),
         _ => failure("settle", error),
     }
@@ -87,20 +89,16 @@ impl Finishing {
     }
 
     async fn finish_with(mut self, unblocking: &Unblocking) -> Result<(), Failure> {
-        let Some(charges) = self.charges.take() else { return Ok(()) };
+        let Some(mut charges) = self.charges.take() else { return Ok(()) };
         let (engine, store) = (&self.plan.engine, &*unblocking.store);
         let mut finish = pin!(async {
             match &self.how {
-                Finish::Release => {
-                    engine.release_with(charges, store).await.map_err(|error| store_failure(&error))
-                }
-                Finish::Settle(actual) => {
-                    let settled = engine.settle_with(charges, *actual, store).await;
-                    settled.map_err(|error| settle_failure(&error))
-                }
+                Finish::Release => engine.release_with(&mut charges, store).await,
+                Finish::Settle(actual) => engine.settle_with(&mut charges, *actual, store).await,
             }
         });
-        poll_fn(|context| clock::at(self.now, || finish.as_mut().poll(context))).await
+        let finished = poll_fn(|context| clock::at(self.now, || finish.as_mut().poll(context))).await;
+        finished.map_err(|error| settle_failure(&error))
     }
 }
 

@@ -12,6 +12,7 @@ export interface Step {
   args?: string;
   identity?: string;
   raw_only?: string;
+  explain?: boolean;
   repeat?: number;
   approve?: { id: string; key?: string; key_of?: number };
   finish?: "release" | { settle: string };

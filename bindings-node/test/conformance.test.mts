@@ -48,9 +48,11 @@ function publicEngine(text: string, clock: () => number): Under {
     replace: (next) => engine.replace(Policy.fromString(next)),
     decide: async (step, form, approved) => {
       const identity = parsed(step.identity) as object;
+      const raw = () => [step.tool, step.args ?? "{}", identity, approved] as const;
+      const values = () => [step.tool, parsed(step.args), identity, approved] as const;
       const decision = isRaw(step, form)
-        ? engine.evaluateJson(step.tool, step.args ?? "{}", identity, approved)
-        : engine.evaluate(step.tool, parsed(step.args), identity, approved);
+        ? step.explain ? engine.explainJson(...raw()).decision : engine.evaluateJson(...raw())
+        : step.explain ? engine.explain(...values()).decision : engine.evaluate(...values());
       // These two are read without the JSON.
       const { effect, code } = decision.toJSON();
       assert.deepEqual([decision.effect, decision.code, decision.allowed], [effect, code, effect === "allow"]);
@@ -75,7 +77,8 @@ function threadEngine(text: string, clock: () => number): Under {
       };
       if (approved) Object.assign(asked, { approvalKey: approved.key, approvalId: approved.id });
       const plan = engine.plan(step.tool);
-      const { packed } = await (plan.evaluateAsync(asked) ?? assert.fail("its policy is in force"));
+      const decided = step.explain ? plan.explain(asked) : plan.evaluateAsync(asked);
+      const { packed } = (await decided) ?? assert.fail("its policy is in force");
       const reservation = {
         release: async () => assert.equal(await plan.releaseAsync(packed, clock()), null),
         settle: async (actual: string) => assert.equal(await plan.settleAsync(packed, actual, clock()), null),

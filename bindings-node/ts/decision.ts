@@ -243,48 +243,69 @@ export class Reservation {
   }
 
   /**
-   * Takes all charges back: the upstream call failed.
+   * Takes all charges back: the call never reached its tool.
    *
-   * @throws {ReservationError} if it was finished before, {StoreError} if the store was not reached; do not repeat then.
+   * @throws {ReservationError} if it was finished before, {StoreError} if the store was not reached; it is finished then, too.
    */
   release(): void {
-    const at = this.#finish();
-    throwing(() => this.#native.release(this.#packed, at));
+    this.#finish((at) => this.#native.release(this.#packed, at));
   }
 
   /**
    * Makes every charge that came from `increment_from` smaller, to what the call really cost. Decimals beyond a double's
    * precision are given as strings.
    *
-   * @throws {ReservationError} for a larger amount, nothing to settle, or a second finish; {StoreError} as for `release`.
+   * @throws {ReservationError} for a larger amount or nothing to settle, which leave it open, or a second finish;
+   * {StoreError} as for `release`.
    */
   settle(actual: number | bigint | string): void {
     const amount = checked(actual);
-    const at = this.#finish();
-    throwing(() => this.#native.settle(this.#packed, amount, at));
+    this.#finish((at) => this.#native.settle(this.#packed, amount, at));
   }
 
   /** `release`, without blocking on a store that waits for a disk or a network. */
   async releaseAsync(): Promise<void> {
     if (this.#host.immediate) return this.release();
-    const at = this.#finish();
-    finished(await throwing(() => this.#native.releaseAsync(this.#packed, at)));
+    await this.#finishAsync((at) => this.#native.releaseAsync(this.#packed, at));
   }
 
   /** `settle`, without blocking on a store that waits for a disk or a network. */
   async settleAsync(actual: number | bigint | string): Promise<void> {
     if (this.#host.immediate) return this.settle(actual);
     const amount = checked(actual);
-    const at = this.#finish();
-    finished(await throwing(() => this.#native.settleAsync(this.#packed, amount, at)));
+    await this.#finishAsync((at) => this.#native.settleAsync(this.#packed, amount, at));
+  }
+
+  #finish(how: (at: number | null) => void): void {
+    const at = this.#take();
+    try {
+      throwing(() => how(at));
+    } catch (error) {
+      throw this.#kept(error);
+    }
+  }
+
+  async #finishAsync(how: (at: number | null) => Promise<[code: string, message: string] | null>): Promise<void> {
+    const at = this.#take();
+    try {
+      finished(await throwing(() => how(at)));
+    } catch (error) {
+      throw this.#kept(error);
+    }
   }
 
   /** Takes the charges, once, and gives the time at which they are finished. */
-  #finish(): number | null {
+  #take(): number | null {
     if (this.#finished) throw new ReservationError("finished", "this reservation was released or settled before");
     const at = now(this.#host);
     this.#finished = true;
     return at;
+  }
+
+  /** What was refused has changed nothing, so the charges can still be finished. */
+  #kept(error: unknown): unknown {
+    if (error instanceof ReservationError && error.code !== "finished") this.#finished = false;
+    return error;
   }
 }
 

@@ -98,16 +98,17 @@ export declare class Decision {
 export declare class Reservation {
     #private;
     /**
-     * Takes all charges back: the upstream call failed.
+     * Takes all charges back: the call never reached its tool.
      *
-     * @throws {ReservationError} if it was finished before, {StoreError} if the store was not reached; do not repeat then.
+     * @throws {ReservationError} if it was finished before, {StoreError} if the store was not reached; it is finished then, too.
      */
     release(): void;
     /**
      * Makes every charge that came from `increment_from` smaller, to what the call really cost. Decimals beyond a double's
      * precision are given as strings.
      *
-     * @throws {ReservationError} for a larger amount, nothing to settle, or a second finish; {StoreError} as for `release`.
+     * @throws {ReservationError} for a larger amount or nothing to settle, which leave it open, or a second finish;
+     * {StoreError} as for `release`.
      */
     settle(actual: number | bigint | string): void;
     /** `release`, without blocking on a store that waits for a disk or a network. */

@@ -59,7 +59,7 @@ export interface EngineOptions {
     readonly storeNamespace?: string;
     /** How long a call waits for its store, in milliseconds. */
     readonly storeTimeoutMs?: number;
-    /** What becomes of a call when the store fails: `deny` (the default), or `allow`, which voids every limit meanwhile. */
+    /** What becomes of a call when the store fails: `deny` (the default), or `allow`, which voids every limit meanwhile, but no approval. */
     readonly onStoreError?: "deny" | "allow";
     /** Milliseconds since the epoch; the machine's clock unless given. For tests, and for replaying a log. */
     readonly clock?: () => number;

@@ -156,7 +156,7 @@ impl Decision {
     fn reservation(&self, py: Python<'_>) -> PyResult<Option<Py<Reservation>>> {
         let reservation = self.reservation.get_or_try_init(py, || {
             let Some(finisher) = &self.finisher else { return Ok(None) };
-            let held = self.inner.clone().take_reservation();
+            let held = self.inner.take_reservation();
             held.map(|held| Py::new(py, Reservation::new(finisher.get().0.clone(), held))).transpose()
         })?;
         Ok(reservation.as_ref().map(|reservation| reservation.clone_ref(py)))

@@ -80,6 +80,7 @@ pub(crate) fn settle(py: Python<'_>, error: &SettleError) -> PyErr {
     let code = match error {
         SettleError::Larger { .. } => "larger",
         SettleError::NothingToSettle => "nothing_to_settle",
+        SettleError::Finished => return finished(py),
         SettleError::Store(error) => return store(py, error),
         _ => "settle",
     };

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use crate::error;
 use crate::in_force::Replaceable;
 use crate::pending::carry_and_wake;
+use crate::reservation::Held;
 
 type Finished = Result<(), SettleError>;
 
@@ -18,6 +19,8 @@ type Finished = Result<(), SettleError>;
 #[pyclass(module = "callgate._native", frozen)]
 pub(crate) struct Finishing {
     engine: Arc<Replaceable>,
+    /// Where the charges go back to if nothing was changed.
+    held: Arc<Held>,
     /// What the call really cost; nothing if all is taken back.
     actual: Option<Amount>,
     state: Mutex<State>,
@@ -34,8 +37,13 @@ enum State {
 }
 
 impl Finishing {
-    pub(crate) fn new(engine: Arc<Replaceable>, held: callgate::Reservation, actual: Option<Amount>) -> Self {
-        Self { engine, actual, state: Mutex::new(State::Unasked(held)) }
+    pub(crate) fn new(
+        engine: Arc<Replaceable>,
+        held: Arc<Held>,
+        charges: callgate::Reservation,
+        actual: Option<Amount>,
+    ) -> Self {
+        Self { engine, held, actual, state: Mutex::new(State::Unasked(charges)) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -45,14 +53,17 @@ impl Finishing {
 
 async fn finish_with(
     engine: Arc<Replaceable>,
-    held: callgate::Reservation,
+    held: Arc<Held>,
+    mut charges: callgate::Reservation,
     actual: Option<Amount>,
     store: Arc<dyn AsyncStore>,
 ) -> Finished {
-    match actual {
-        Some(actual) => engine.core().settle_with(held, actual, &*store).await,
-        None => Ok(engine.core().release_with(held, &*store).await?),
-    }
+    let finished = match actual {
+        Some(actual) => engine.core().settle_with(&mut charges, actual, &*store).await,
+        None => engine.core().release_with(&mut charges, &*store).await,
+    };
+    held.keep(charges);
+    finished
 }
 
 #[pymethods]
@@ -63,15 +74,16 @@ impl Finishing {
         let finishing = slf.get();
         let Some(store) = finishing.engine.unblocking() else { return false };
         let mut state = finishing.state();
-        let held = match std::mem::replace(&mut *state, State::Asked) {
-            State::Unasked(held) => held,
+        let charges = match std::mem::replace(&mut *state, State::Asked) {
+            State::Unasked(charges) => charges,
             other => {
                 *state = other;
                 return false;
             }
         };
         drop(state);
-        let ask = finish_with(finishing.engine.clone(), held, finishing.actual, store);
+        let (engine, held) = (finishing.engine.clone(), finishing.held.clone());
+        let ask = finish_with(engine, held, charges, finishing.actual, store);
         let this = slf.clone().unbind();
         let keep = move |finished| *this.get().state() = State::Answered(finished);
         // Without a thread nobody would wake the caller: `finish` then says so at once.
@@ -82,10 +94,14 @@ impl Finishing {
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
         let taken = std::mem::replace(&mut *self.state(), State::Over);
         let finished = match taken {
-            State::Unasked(held) => match self.actual {
-                Some(actual) => self.engine.core().settle(held, actual),
-                None => self.engine.core().release(held).map_err(SettleError::from),
-            },
+            State::Unasked(mut charges) => {
+                let finished = match self.actual {
+                    Some(actual) => self.engine.core().settle(&mut charges, actual),
+                    None => self.engine.core().release(&mut charges),
+                };
+                self.held.keep(charges);
+                finished
+            }
             State::Answered(finished) => finished,
             State::Asked => return Err(PyRuntimeError::new_err("the store could not be asked")),
             State::Over => return Err(error::finished(py)),

@@ -2,9 +2,9 @@
 //!
 //! In: what the core reserved. Out: a release or a settlement, at most once.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use callgate::{Amount, Number};
+use callgate::{Amount, Engine, Number, SettleError};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -23,34 +23,60 @@ pub(crate) struct Finisher(pub(crate) Arc<Replaceable>);
 #[pyclass(module = "callgate", frozen)]
 pub(crate) struct Reservation {
     engine: Arc<Replaceable>,
-    held: Mutex<Option<callgate::Reservation>>,
+    held: Arc<Held>,
+}
+
+/// The charges, while they can be finished and nobody is about it.
+#[derive(Default)]
+pub(crate) struct Held(Mutex<Option<callgate::Reservation>>);
+
+impl Held {
+    fn open(&self) -> MutexGuard<'_, Option<callgate::Reservation>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives them back if finishing them changed nothing.
+    pub(crate) fn keep(&self, charges: callgate::Reservation) {
+        if charges.is_open() {
+            *self.open() = Some(charges);
+        }
+    }
 }
 
 impl Reservation {
     pub(crate) fn new(engine: Arc<Replaceable>, held: callgate::Reservation) -> Self {
-        Self { engine, held: Mutex::new(Some(held)) }
+        Self { engine, held: Arc::new(Held(Mutex::new(Some(held)))) }
     }
 
     fn take(&self, py: Python<'_>) -> PyResult<callgate::Reservation> {
-        let taken = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let taken = self.held.open().take();
         taken.ok_or_else(|| error::finished(py))
+    }
+
+    fn finish(
+        &self,
+        py: Python<'_>,
+        how: impl FnOnce(&Engine, &mut callgate::Reservation) -> Result<(), SettleError>,
+    ) -> PyResult<()> {
+        let mut charges = self.take(py)?;
+        let finished = how(self.engine.core(), &mut charges);
+        self.held.keep(charges);
+        finished.map_err(|error| error::settle(py, &error))
     }
 }
 
 #[pymethods]
 impl Reservation {
-    /// Takes all charges back, of a call that was not carried out.
+    /// Takes all charges back: the call never reached its tool.
     fn release(&self, py: Python<'_>) -> PyResult<()> {
-        let held = self.take(py)?;
-        self.engine.core().release(held).map_err(|error| error::store(py, &error))
+        self.finish(py, |core, charges| core.release(charges))
     }
 
     /// Makes every charge that came from `increment_from` smaller, to what the call really cost.
     fn settle(&self, py: Python<'_>, actual: &Bound<'_, PyAny>) -> PyResult<()> {
         // Before the reservation is taken: a bad amount spends nothing.
         let actual = amount(actual)?;
-        let held = self.take(py)?;
-        self.engine.core().settle(held, actual).map_err(|error| error::settle(py, &error))
+        self.finish(py, |core, charges| core.settle(charges, actual))
     }
 
     /// `release`, without blocking the event loop. A coroutine.
@@ -66,13 +92,13 @@ impl Reservation {
     /// What waits for the store, for `release_async` and `settle_async`.
     fn _finish(&self, py: Python<'_>, actual: Option<&Bound<'_, PyAny>>) -> PyResult<Finishing> {
         let actual = actual.map(amount).transpose()?;
-        Ok(Finishing::new(self.engine.clone(), self.take(py)?, actual))
+        Ok(Finishing::new(self.engine.clone(), self.held.clone(), self.take(py)?, actual))
     }
 
     /// Whether it can still be released or settled.
     #[getter]
     fn open(&self) -> bool {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.held.open().is_some()
     }
 
     fn __repr__(&self) -> &'static str {

@@ -49,16 +49,19 @@ class Runner:
         self.decisions: list[callgate.Decision] = []
 
     def call(self, step: dict[str, Any], approved: callgate.Approval | None) -> callgate.Decision:
+        explain = step.get("explain", False)
         identity = json.loads(step["identity"]) if "identity" in step else None
         if "identity" in step and identity is None:
             # JSON null is not absent, and Python has no other null: an identity of no valid type stands for it.
             identity = []
         if self.form == "raw" or "raw_only" in step:
-            return self.engine.evaluate_json(step["tool"], step.get("args", "{}"), identity, approved)
+            raw = (step["tool"], step.get("args", "{}"), identity, approved)
+            return self.engine.explain_json(*raw).decision if explain else self.engine.evaluate_json(*raw)
         args = json.loads(step["args"]) if "args" in step else None
         if "args" in step and args is None:
             args = NULL
-        return self.engine.evaluate(step["tool"], args, identity, approved)
+        call = (step["tool"], args, identity, approved)
+        return self.engine.explain(*call).decision if explain else self.engine.evaluate(*call)
 
     def decide(self, step: dict[str, Any]) -> callgate.Decision:
         approve = step.get("approve")

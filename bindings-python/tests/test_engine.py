@@ -176,12 +176,15 @@ def test_reservations_finish_once() -> None:
     with pytest.raises(callgate.ReservationError):
         reservation.release()
     (counter,) = subject.explain("pay", {"amount": 0.5}).decision.counters
-    assert counter.used == 100  # with what this call would add
+    assert counter.used == Decimal("99.5"), "what is explained is not charged"
     larger = subject.evaluate("pay", {"amount": 0.5}).reservation
     assert larger is not None
     with pytest.raises(callgate.SettleError) as caught:
         larger.settle(1)
-    assert caught.value.code == "larger"
+    assert caught.value.code == "larger" and larger.open
+    larger.release()  # what was refused has changed nothing
+    (counter,) = subject.explain("pay", {"amount": 0.5}).decision.counters
+    assert counter.used == Decimal("99.5") and not larger.open
     assert subject.evaluate("ask").reservation is None
 
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::amount::Amount;
 use crate::call::Call;
 use crate::decision::{Decision, Reservation, Ruling, SettleError};
@@ -11,7 +13,9 @@ use crate::evaluation::{Decided, Evaluation, OnStoreError, Tool};
 use crate::identity::Identity;
 use crate::in_force::InForce;
 use crate::policy::{Compiled, Policy};
-use crate::store::{AsyncStore, MemoryStore, Outcome, Slot, Store, StoreError, Usage};
+use crate::store::{
+    AsyncStore, Batch, MemoryStore, Outcome, Slot, Store, StoreError, StoreId, Usage, Verdict,
+};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::trace::{Check, Recorder, Silent, Sink};
 use crate::view::View;
@@ -41,6 +45,8 @@ use crate::view::View;
 pub struct Engine {
     policy: InForce,
     store: Arc<dyn Store>,
+    /// Of the store, which takes a call to ask.
+    store_id: StoreId,
     clock: Arc<dyn Clock>,
     on_store_error: OnStoreError,
 }
@@ -85,9 +91,11 @@ impl EngineBuilder {
 
     /// The engine.
     pub fn build(self) -> Engine {
+        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
         Engine {
             policy: InForce::new(self.policy),
-            store: self.store.unwrap_or_else(|| Arc::new(MemoryStore::new())),
+            store_id: store.id(),
+            store,
             clock: self.clock,
             on_store_error: self.on_store_error,
         }
@@ -189,7 +197,7 @@ impl Engine {
         match evaluation {
             Evaluation::Decided(decision) => decision,
             Evaluation::Pending(pending) => match self.reserve(pending.batch()) {
-                Ok(outcome) => pending.resolve(&outcome),
+                Ok(outcome) => pending.resolve(&outcome).charged_in(self.store_id),
                 Err(_) => pending.unanswered(self.on_store_error),
             },
         }
@@ -211,7 +219,7 @@ impl Engine {
             Evaluated::Decided(ruling) => ruling,
             Evaluated::Pending(mut prepared) => {
                 match store.reserve(&prepared.batch, self.clock.now()).await {
-                    Ok(outcome) => prepared.rule(&policy.0, &outcome),
+                    Ok(outcome) => prepared.rule(&policy.0, &outcome).charged_in(store.id()),
                     Err(_) => prepared.unanswered(self.on_store_error),
                 }
             }
@@ -240,10 +248,10 @@ impl Engine {
         let mut recorder = Recorder::default();
         let ruling = match evaluate(&policy.0, &mut recorder) {
             Evaluated::Decided(ruling) => ruling,
-            Evaluated::Pending(mut prepared) => match self.store.peek(&prepared.batch, self.clock.now()) {
-                Ok(outcome) => {
+            Evaluated::Pending(mut prepared) => match self.look(&prepared.batch) {
+                Ok((outcome, standing)) => {
                     prepared.explain(&policy.0, &outcome, &mut recorder);
-                    prepared.rule(&policy.0, &outcome)
+                    prepared.rule(&policy.0, &outcome).uncharged(&standing)
                 }
                 Err(error) => {
                     recorder.open(crate::trace::Step::Root(""), || "counters".to_owned());
@@ -252,31 +260,50 @@ impl Engine {
                 }
             },
         };
-        // What a peek found was not charged.
-        let mut ruling: Ruling = ruling;
-        if !ruling.counters().is_empty() {
-            ruling.more_mut().counters.iter_mut().for_each(|counted| counted.charged = None);
-        }
         Explanation { decision: Decision::sharing(policy, tool, ruling), checks: recorder.finish() }
     }
 
-    /// Takes all charges of a reservation back, of a call that was not carried out (spec 8.10). What was charged in a window that
-    /// has passed is left alone.
+    /// What the store would answer to a batch now, and how its counters stand without it.
+    fn look(&self, batch: &Batch<'_>) -> Result<(Outcome, SmallVec<[Usage; 2]>), StoreError> {
+        let now = self.clock.now();
+        let outcome = self.store.peek(batch, now)?;
+        let standing = match outcome.verdict {
+            Verdict::Reserved => self.store.peek(&batch.only_read(), now)?.usage,
+            Verdict::Refused(_) | Verdict::ApprovalSpent => outcome.usage.clone(),
+        };
+        Ok((outcome, standing))
+    }
+
+    /// Takes all charges of a reservation back (spec 8.10). What was charged in a window that has passed is left alone.
     ///
     /// # Errors
-    /// [`StoreError`] where the store could not be reached; whether the charges were taken back is then not known, and
-    /// must not be tried again.
-    pub fn release(&self, reservation: Reservation) -> Result<(), StoreError> {
-        self.store.refund(&reservation.whole(), self.clock.now())
+    /// [`SettleError`]: charged in another store, finished before, or a store that could not be reached. While the reservation
+    /// is open ([`Reservation::is_open`]), nothing has changed, and it may be tried again.
+    pub fn release(&self, reservation: &mut Reservation) -> Result<(), SettleError> {
+        self.finish(reservation, None)
+    }
+
+    fn finish(&self, reservation: &mut Reservation, actual: Option<Amount>) -> Result<(), SettleError> {
+        let refunded = self.store.refund(&reservation.refunds(actual, self.store_id)?, self.clock.now());
+        reservation.finish(refunded)
+    }
+
+    async fn finish_with(
+        &self,
+        reservation: &mut Reservation,
+        actual: Option<Amount>,
+        store: &dyn AsyncStore,
+    ) -> Result<(), SettleError> {
+        let refunded = store.refund(&reservation.refunds(actual, store.id())?, self.clock.now()).await;
+        reservation.finish(refunded)
     }
 
     /// Makes every charge that came from `increment_from` smaller, to what the call really cost (spec 8.10).
     ///
     /// # Errors
-    /// [`SettleError`]: a larger amount, nothing to settle, or a store that could not be reached. The charges stand.
-    pub fn settle(&self, reservation: Reservation, actual: Amount) -> Result<(), SettleError> {
-        let refunds = reservation.down_to(actual)?;
-        Ok(self.store.refund(&refunds, self.clock.now())?)
+    /// [`SettleError`]: a larger amount, nothing to settle, and those of [`Engine::release`].
+    pub fn settle(&self, reservation: &mut Reservation, actual: Amount) -> Result<(), SettleError> {
+        self.finish(reservation, Some(actual))
     }
 
     /// [`Engine::release`], but gives back to `store` without blocking. The engine's own store is not used.
@@ -285,10 +312,10 @@ impl Engine {
     /// Those of [`Engine::release`].
     pub async fn release_with(
         &self,
-        reservation: Reservation,
+        reservation: &mut Reservation,
         store: &dyn AsyncStore,
-    ) -> Result<(), StoreError> {
-        store.refund(&reservation.whole(), self.clock.now()).await
+    ) -> Result<(), SettleError> {
+        self.finish_with(reservation, None, store).await
     }
 
     /// [`Engine::settle`], but gives back to `store` without blocking. The engine's own store is not used.
@@ -297,19 +324,18 @@ impl Engine {
     /// Those of [`Engine::settle`].
     pub async fn settle_with(
         &self,
-        reservation: Reservation,
+        reservation: &mut Reservation,
         actual: Amount,
         store: &dyn AsyncStore,
     ) -> Result<(), SettleError> {
-        let refunds = reservation.down_to(actual)?;
-        Ok(store.refund(&refunds, self.clock.now()).await?)
+        self.finish_with(reservation, Some(actual), store).await
     }
 
     /// The store's answer to a batch, for callers that drive the pure evaluation themselves.
     ///
     /// # Errors
     /// [`StoreError`] where the store did not answer.
-    pub fn reserve(&self, batch: &crate::store::Batch<'_>) -> Result<Outcome, StoreError> {
+    pub fn reserve(&self, batch: &Batch<'_>) -> Result<Outcome, StoreError> {
         self.store.reserve(batch, self.clock.now())
     }
 
@@ -339,13 +365,14 @@ impl Charging<'_> {
 }
 
 impl<'p> Ask<'p> for Charging<'_> {
-    fn charge(&mut self, slot: &Slot<'p>) -> Option<Usage> {
-        self.engine.store.try_charge(slot, self.now())
+    fn charge(&mut self, slot: &Slot<'p>) -> Option<(Usage, StoreId)> {
+        let usage = self.engine.store.try_charge(slot, self.now())?;
+        Some((usage, self.engine.store_id))
     }
 
     fn decide(&mut self, prepared: &mut Prepared<'p>) -> Option<Ruling> {
         Some(match self.engine.store.reserve(&prepared.batch, self.now()) {
-            Ok(outcome) => prepared.rule(self.policy, &outcome),
+            Ok(outcome) => prepared.rule(self.policy, &outcome).charged_in(self.engine.store_id),
             Err(_) => prepared.unanswered(self.engine.on_store_error),
         })
     }

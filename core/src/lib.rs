@@ -109,7 +109,7 @@ pub use schema::InputSchema;
 pub use store::{
     Answer, AsyncStore, AsyncTransport, Batch, Bound, Counter, CounterId, Counters, Guard, GuardMode, Held,
     Inspect, MemoryStore, Outcome, Owner, Protocol, Question, Refund, Refusal, Remote, ScopeValue, Slot,
-    Store, StoreError, StoreFuture, Test, Transport, Usage, Verdict, judge,
+    Store, StoreError, StoreFuture, StoreId, Test, Transport, Usage, Verdict, judge,
 };
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use trace::Check;

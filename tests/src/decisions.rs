@@ -51,6 +51,8 @@ pub struct Step {
     pub(crate) identity: Option<String>,
     raw_only: Option<String>,
     #[serde(default)]
+    explain: bool,
+    #[serde(default)]
     repeat: Option<u32>,
     approve: Option<Approve>,
     check: Option<Check>,
@@ -180,7 +182,7 @@ impl Case {
                 }
                 last = Some(decision);
             }
-            let mut decision = last.expect("at least one turn");
+            let decision = last.expect("at least one turn");
             let json = decision.to_json();
             for difference in compare(&step.expect, &serde_json::from_str(&json).unwrap()) {
                 note(format!("{difference}\n      in {json}"));
@@ -202,13 +204,13 @@ impl Case {
 impl Finish {
     /// A second finish of the same reservation does nothing: it was taken.
     fn apply(&self, engine: &Engine, reservation: Option<Reservation>) {
-        let Some(reservation) = reservation else { return };
+        let Some(mut reservation) = reservation else { return };
         match self {
-            Self::Release => engine.release(reservation).unwrap(),
+            Self::Release => engine.release(&mut reservation).unwrap(),
             Self::Settle(actual) => {
                 let actual = serde_json::from_str::<Value>(actual).unwrap();
                 let micros = (actual.as_f64().unwrap() * 1e6).round() as i64;
-                engine.settle(reservation, Amount::from_micros(micros).unwrap()).unwrap();
+                engine.settle(&mut reservation, Amount::from_micros(micros).unwrap()).unwrap();
             }
         }
     }
@@ -231,6 +233,9 @@ impl Step {
 
     fn call(&self, engine: &Engine, form: Form, approval: Option<Approval<'_>>) -> Decision<'static> {
         match form {
+            Form::Raw | Form::Halves if self.explain => {
+                self.raw(approval, |call| engine.explain_json(call).decision.into_owned())
+            }
             Form::Raw => self.raw(approval, |call| engine.decide_json(call).into_owned()),
             Form::Halves => self.raw(approval, |call| {
                 let policy = engine.policy();
@@ -286,7 +291,7 @@ impl Step {
                 let call = approved(Call::new(&self.tool, view(args)).identity(identity), approval);
                 let decision = self.value(engine, form, &checked(call, check.as_ref()));
                 // What is told at once is told of calls without a check.
-                if check.is_none() {
+                if check.is_none() && !self.explain {
                     told_is_so(&engine.policy(), &self.tool, args, given, &decision);
                 }
                 decision
@@ -304,6 +309,9 @@ impl Step {
         form: Form,
         call: &Call<'_, A, I>,
     ) -> Decision<'static> {
+        if self.explain {
+            return engine.explain(call).decision.into_owned();
+        }
         if form == Form::Plain {
             let tool = engine.policy().tool(&self.tool);
             return engine.decide_by_tool(&tool, call).decision().into_owned();

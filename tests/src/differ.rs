@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use callgate::{
-    Amount, Approval, ArgsCheck, Call, Decision, Engine, Identity, InputSchema, ManualClock, MemoryStore,
-    Policy, PolicyError, Reservation, Store, Timestamp,
+    Algorithm, Amount, Approval, ArgsCheck, Call, Decision, Engine, Identity, InputSchema, ManualClock,
+    MemoryStore, Policy, PolicyError, Reservation, Store, Timestamp,
 };
 use callgate_reference::check::Check;
 use callgate_reference::json::{Json, quoted};
@@ -81,9 +81,8 @@ pub fn compare(case: &GeneratedCase) -> Compared {
             step.approve.as_ref().and_then(|(_, of)| keys.get(*of)).cloned().unwrap_or_default();
         let id = step.approve.as_ref().map(|(id, _)| id.as_str());
         let approval = key.as_deref().zip(id);
-        let explained =
-            case.ways.explained.then(|| uncharged(&ask(&engine, step, approval, case.ways, true)));
-        let mut one = ask(&engine, step, approval, case.ways, false);
+        let explained = case.ways.explained.then(|| ask(&engine, step, approval, case.ways, true));
+        let one = ask(&engine, step, approval, case.ways, false);
         let call = callgate_reference::Call {
             tool: &step.call.tool,
             args: Some(&step.call.args),
@@ -112,11 +111,12 @@ pub fn compare(case: &GeneratedCase) -> Compared {
         if !fields.is_empty() {
             return Compared::Different { step: index, fields, engine: shown, reference: expected };
         }
-        if let Some(explained) = explained
-            && explained != uncharged(&one)
-        {
-            let fields = vec!["explained".to_owned()];
-            return Compared::Different { step: index, fields, engine: explained, reference: expected };
+        if let Some(explained) = explained {
+            let (told, decided) = uncharged(&explained, &one);
+            if told != decided {
+                let fields = vec!["explained".to_owned()];
+                return Compared::Different { step: index, fields, engine: told, reference: decided };
+            }
         }
         keys.push((one.approval_key().map(str::to_owned), other.approval_key.clone()));
         codes.push(other.code);
@@ -137,14 +137,14 @@ fn finish(
     let amount = |actual| Amount::from_micros(actual).expect("an amount of zero or more");
     match actual {
         None => {
-            let released = one.is_none_or(|reservation| engine.release(reservation).is_ok());
+            let released = one.is_none_or(|mut reservation| engine.release(&mut reservation).is_ok());
             if let Some(decision) = &other {
                 reference.release(decision, at);
             }
             (released, true)
         }
         Some(actual) => (
-            one.is_some_and(|reservation| engine.settle(reservation, amount(actual)).is_ok()),
+            one.is_some_and(|mut reservation| engine.settle(&mut reservation, amount(actual)).is_ok()),
             other.is_some_and(|decision| reference.settle(&decision, i128::from(actual), at)),
         ),
     }
@@ -226,13 +226,22 @@ fn host_values(step: &GeneratedStep) -> Option<(Value, Option<Value>)> {
     Some((serde_json::from_str(&call.args).ok()?, identity))
 }
 
-/// The decision without what a question alone does not charge.
-fn uncharged(decision: &Decision<'_>) -> Value {
-    let mut shown = shown(&decision.to_json());
-    for counter in shown["counters"].as_array_mut().into_iter().flatten() {
-        counter["charged"] = Value::Null;
+/// What was explained, and what was decided right after it without its charges.
+fn uncharged(explained: &Decision<'_>, decided: &Decision<'_>) -> (Value, Value) {
+    let (mut told, mut expected) = (shown(&explained.to_json()), shown(&decided.to_json()));
+    for (index, counter) in decided.counters().enumerate() {
+        let Some(charged) = counter.charged() else { continue };
+        let standing = counter.used().as_micros() - charged.as_micros();
+        let standing = Amount::from_micros(standing).expect("a charge is part of what is held");
+        expected["counters"][index]["used"] = standing.to_string().into();
+        expected["counters"][index]["charged"] = Value::Null;
+        // When the charges before this one end is not told by what holds it, too.
+        if counter.counter().algorithm() == Algorithm::Sliding {
+            told["counters"][index]["resets_at"] = Value::Null;
+            expected["counters"][index]["resets_at"] = Value::Null;
+        }
     }
-    shown
+    (told, expected)
 }
 
 /// The engine's decision, without what the reference does not say: lines, digests, and why arguments are not valid.

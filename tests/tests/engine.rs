@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::Poll;
 
 use callgate::*;
-use callgate_tests::loopback::{Loop, Request, Spoken, block_on};
+use callgate_tests::loopback::{self, Loop, Request, Spoken, block_on};
 use serde_json::json;
 
 fn policy(text: &str) -> Policy {
@@ -67,7 +67,7 @@ fn a_store_that_fails_denies_unless_the_host_says_otherwise() {
     }
     clock.set(Timestamp::from_millis(1_763_719_200_000));
     let allowing = build(OnStoreError::Allow);
-    let mut decision = allowing.evaluate("t", &json!({"n": 1}), &Identity::absent());
+    let decision = allowing.evaluate("t", &json!({"n": 1}), &Identity::absent());
     assert_eq!((decision.effect(), decision.code()), (Effect::Allow, Code::StoreUnavailable));
     assert!(decision.take_reservation().is_none(), "nothing was charged");
     assert_eq!(allowing.evaluate("t", &json!({"n": -1}), &Identity::absent()).code(), Code::InvalidAmount);
@@ -110,13 +110,76 @@ fn a_store_that_fails_waives_no_approval() {
     }
 }
 
+/// Clause 8.10: the charges of a call are given back once, where they were charged.
+#[test]
+fn a_reservation_exists_once_and_knows_its_store() {
+    let (engine, other) = (Engine::new(limited(10)), Engine::new(limited(10)));
+    let used = |engine: &Engine| {
+        let explanation = engine.explain(&Call::new("t", &json!({"n": 0})));
+        let used = explanation.decision.counters().next().unwrap().used();
+        used.as_micros() / 1_000_000
+    };
+    let charge = || engine.evaluate("t", &json!({"n": 5}), &Identity::absent());
+    let kept = charge();
+    let decision = charge();
+    for clone in [decision.clone(), decision.clone().into_owned(), decision.clone().clone()] {
+        assert!(clone.take_reservation().is_none(), "the charges of a clone are not its own");
+    }
+    let mut reservation = decision.take_reservation().unwrap();
+    assert!(decision.clone().take_reservation().is_none() && decision.take_reservation().is_none());
+    for finished in [other.release(&mut reservation), other.settle(&mut reservation, Amount::ZERO)] {
+        assert!(matches!(finished, Err(SettleError::OtherStore)), "{finished:?}");
+    }
+    let larger = engine.settle(&mut reservation, Amount::from_whole(6).unwrap());
+    assert!(matches!(larger, Err(SettleError::Larger { .. })), "{larger:?}");
+    assert!(reservation.is_open(), "nothing was changed");
+    assert_eq!((used(&engine), used(&other)), (10, 0));
+    engine.settle(&mut reservation, Amount::from_whole(2).unwrap()).unwrap();
+    assert!(!reservation.is_open());
+    for again in [engine.release(&mut reservation), engine.settle(&mut reservation, Amount::ZERO)] {
+        assert!(matches!(again, Err(SettleError::Finished)), "{again:?}");
+    }
+    assert_eq!(used(&engine), 7);
+    drop(kept);
+}
+
+/// Clause 8.10, for calls that another store decided: each store takes back what it charged, and nothing else.
+#[test]
+fn charges_go_back_to_the_store_that_decided() {
+    let engine = Engine::builder(limited(10)).clock(clock()).build();
+    let (store, another) = (loopback::store(), loopback::store());
+    let args = json!({"n": 5});
+    let call = Call::new("t", &args);
+    let mut far = block_on(engine.decide_with(&call, &store)).take_reservation().unwrap();
+    let mut near = engine.decide(&call).take_reservation().unwrap();
+    for finished in [
+        engine.release(&mut far),
+        block_on(engine.release_with(&mut far, &another)),
+        block_on(engine.release_with(&mut near, &store)),
+    ] {
+        assert!(matches!(finished, Err(SettleError::OtherStore)), "{finished:?}");
+    }
+    block_on(engine.release_with(&mut far, &store)).unwrap();
+    engine.release(&mut near).unwrap();
+    // Who asks a store without the engine finishes with the engine of that store.
+    let policy = engine.policy();
+    let shared: Arc<MemoryStore> = Arc::new(MemoryStore::new());
+    let sharing = Engine::builder(policy.clone()).clock(clock()).store(shared.clone()).build();
+    let Evaluation::Pending(pending) = policy.evaluate(&call) else { panic!("it counts") };
+    let outcome = shared.reserve(pending.batch(), Timestamp::from_millis(1_763_719_200_000)).unwrap();
+    sharing.release(&mut pending.resolve(&outcome).take_reservation().unwrap()).unwrap();
+    let mut completed = engine.complete(policy.evaluate(&call)).take_reservation().unwrap();
+    assert!(matches!(sharing.release(&mut completed), Err(SettleError::OtherStore)));
+    engine.release(&mut completed).unwrap();
+}
+
 /// Trap 31: a reservation is the call's own; no id can be mixed up.
 #[test]
 fn each_reservation_takes_back_its_own_charge_once() {
     let engine = Engine::builder(limited(10)).clock(clock()).build();
-    let mut first = engine.evaluate("t", &json!({"n": 3}), &Identity::absent());
-    let mut second = engine.evaluate("t", &json!({"n": 5}), &Identity::absent());
-    engine.release(first.take_reservation().unwrap()).unwrap();
+    let first = engine.evaluate("t", &json!({"n": 3}), &Identity::absent());
+    let second = engine.evaluate("t", &json!({"n": 5}), &Identity::absent());
+    engine.release(&mut first.take_reservation().unwrap()).unwrap();
     assert!(first.take_reservation().is_none());
     let used = |engine: &Engine| {
         let explanation = engine.explain(&Call::new("t", &json!({"n": 0})));
@@ -124,13 +187,13 @@ fn each_reservation_takes_back_its_own_charge_once() {
         used.to_string()
     };
     assert_eq!(used(&engine), "5");
-    let larger = engine.settle(second.take_reservation().unwrap(), Amount::from_whole(6).unwrap());
+    let larger = engine.settle(&mut second.take_reservation().unwrap(), Amount::from_whole(6).unwrap());
     assert!(matches!(larger, Err(SettleError::Larger { .. })), "{larger:?}");
     assert_eq!(used(&engine), "5");
-    let mut third = engine.evaluate("t", &json!({"n": 4}), &Identity::absent());
-    engine.settle(third.take_reservation().unwrap(), Amount::from_micros(500_000).unwrap()).unwrap();
+    let third = engine.evaluate("t", &json!({"n": 4}), &Identity::absent());
+    engine.settle(&mut third.take_reservation().unwrap(), Amount::from_micros(500_000).unwrap()).unwrap();
     assert_eq!(used(&engine), "5.5");
-    let mut none = engine.evaluate("free", &json!({}), &Identity::absent());
+    let none = engine.evaluate("free", &json!({}), &Identity::absent());
     assert!(none.take_reservation().is_none());
 }
 

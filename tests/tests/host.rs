@@ -79,7 +79,7 @@ fn a_batch_that_nobody_answers_is_the_hosts_choice() {
             panic!("a counter decides")
         };
         assert_eq!(pending.batch().slots.len(), 1);
-        let mut decision = pending.unanswered(choice);
+        let decision = pending.unanswered(choice);
         assert_eq!((decision.effect(), decision.code()), (effect, Code::StoreUnavailable));
         assert!(decision.take_reservation().is_none(), "nothing was charged");
         let engine = Engine::builder(policy.clone()).store(Arc::new(dead())).on_store_error(choice).build();

@@ -149,21 +149,21 @@ fn explaining_and_releasing_go_over_the_wire() {
     let engine = Engine::builder(policy.clone()).clock(clock.clone()).store(Arc::new(store())).build();
     let args = json!({});
     let call = Call::new("t", &args);
-    let mut first = engine.decide(&call);
+    let first = engine.decide(&call);
     assert!(first.allowed());
     assert_eq!(engine.explain(&call).decision.code(), Code::LimitExceeded);
-    engine.release(first.take_reservation().unwrap()).unwrap();
+    engine.release(&mut first.take_reservation().unwrap()).unwrap();
     assert!(engine.explain(&call).decision.allowed());
     let other = store();
-    let mut first = block_on(engine.decide_with(&call, &other));
+    let first = block_on(engine.decide_with(&call, &other));
     assert_eq!(block_on(engine.decide_with(&call, &other)).code(), Code::LimitExceeded);
-    let reservation = first.take_reservation().unwrap();
+    let mut reservation = first.take_reservation().unwrap();
     let amount = callgate::Amount::from_whole(1).unwrap();
-    let settled = block_on(engine.settle_with(reservation, amount, &other));
+    let settled = block_on(engine.settle_with(&mut reservation, amount, &other));
     assert!(matches!(settled, Err(callgate::SettleError::NothingToSettle)), "{settled:?}");
     clock.advance(std::time::Duration::from_secs(3_600));
-    let mut first = block_on(engine.decide_with(&call, &other));
-    block_on(engine.release_with(first.take_reservation().unwrap(), &other)).unwrap();
+    let first = block_on(engine.decide_with(&call, &other));
+    block_on(engine.release_with(&mut first.take_reservation().unwrap(), &other)).unwrap();
     assert!(block_on(engine.decide_with(&call, &other)).allowed());
 
     for point in [Point::Request, Point::Wire, Point::Reply] {

@@ -135,7 +135,7 @@ impl<S: Service<RoleServer>> Guard<S> {
         let identity = (self.identity)(&context);
         // Moved out and back: the server gets the very arguments that were decided upon.
         let args = params.arguments.take().map(Value::Object);
-        let mut decision = self.decide(&params.name, args.as_ref(), identity.as_ref()).await;
+        let decision = self.decide(&params.name, args.as_ref(), identity.as_ref()).await;
         if let Some(Value::Object(arguments)) = args {
             params.arguments = Some(arguments);
         }
@@ -144,9 +144,9 @@ impl<S: Service<RoleServer>> Guard<S> {
         }
         let reservation = decision.take_reservation();
         let result = self.server.handle_request(ClientRequest::CallToolRequest(request), context).await;
-        if let (Err(_), Some(reservation)) = (&result, reservation) {
+        if let (Err(_), Some(mut reservation)) = (&result, reservation) {
             // Where the store cannot be reached the charge stands, which is the safe side.
-            let _ = self.engine.release(reservation);
+            let _ = self.engine.release(&mut reservation);
         }
         result
     }

@@ -369,7 +369,7 @@ class Reservation:
     """The charges of an allowed call, to be finished at most once (spec 8.10). Unfinished, they stand."""
 
     def release(self) -> None:
-        """Takes all charges back, of a call that was not carried out.
+        """Takes all charges back: the call never reached its tool.
 
         Raises `ReservationError` if it was finished before, `StoreError` where the store could not be reached.
         """
@@ -377,7 +377,8 @@ class Reservation:
     def settle(self, actual: int | float | str | Decimal) -> None:
         """Makes every charge that came from `increment_from` smaller, to what the call really cost.
 
-        Raises `SettleError` for a larger amount or nothing to settle, `ValueError` for no amount, and as `release` does.
+        Raises `SettleError` for a larger amount or nothing to settle, `ValueError` for no amount, which leave it open, and
+        as `release` does.
         """
 
     def release_async(self) -> Coroutine[Any, Any, None]:

@@ -10,6 +10,7 @@ mod ruling;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use audit::AuditRecord;
 pub use reservation::{Reservation, SettleError};
@@ -21,21 +22,33 @@ use crate::document::{Declared, Rule};
 use crate::evaluation::Tool;
 use crate::in_force::Lent;
 use crate::policy::{Compiled, Policy};
-use crate::store::{Counter, Owner};
+use crate::store::{Counter, Owner, StoreId};
 use crate::time::Timestamp;
 
 /// A decision about one call (spec 10).
 ///
 /// Borrows the policy, or shares it, and borrows the tool's name: making one on a path without counters allocates
 /// nothing. Holds no arguments. [`Decision::into_owned`] gives one that lives on its own.
-#[derive(Clone)]
+///
+/// A clone has no reservation: that stays with the decision it was made of.
 #[must_use = "a call may run only if its decision allows it"]
 pub struct Decision<'d> {
     policy: Held<'d>,
     tool: Cow<'d, str>,
     ruling: Ruling,
-    /// Whether the reservation was handed out.
-    reservation_taken: bool,
+    /// Whether the reservation is elsewhere: it was taken, or this is a clone.
+    reservation_taken: AtomicBool,
+}
+
+impl Clone for Decision<'_> {
+    fn clone(&self) -> Self {
+        Self {
+            policy: self.policy.clone(),
+            tool: self.tool.clone(),
+            ruling: self.ruling.clone(),
+            reservation_taken: true.into(),
+        }
+    }
 }
 
 /// The policy of a decision.
@@ -131,15 +144,36 @@ impl<'d> CounterUse<'d> {
 
 impl<'d> Decision<'d> {
     pub(crate) fn borrowing(policy: &'d Policy, tool: &'d str, ruling: Ruling) -> Self {
-        Self { policy: Held::Borrowed(policy), tool: Cow::Borrowed(tool), ruling, reservation_taken: false }
+        Self {
+            policy: Held::Borrowed(policy),
+            tool: Cow::Borrowed(tool),
+            ruling,
+            reservation_taken: false.into(),
+        }
     }
 
     pub(crate) fn lending(policy: Lent, tool: &'d str, ruling: Ruling) -> Self {
-        Self { policy: Held::Lent(policy), tool: Cow::Borrowed(tool), ruling, reservation_taken: false }
+        Self {
+            policy: Held::Lent(policy),
+            tool: Cow::Borrowed(tool),
+            ruling,
+            reservation_taken: false.into(),
+        }
     }
 
     pub(crate) fn sharing(policy: Policy, tool: &'d str, ruling: Ruling) -> Self {
-        Self { policy: Held::Shared(policy), tool: Cow::Borrowed(tool), ruling, reservation_taken: false }
+        Self {
+            policy: Held::Shared(policy),
+            tool: Cow::Borrowed(tool),
+            ruling,
+            reservation_taken: false.into(),
+        }
+    }
+
+    /// The same, of counters that this store charged.
+    pub(crate) fn charged_in(mut self, store: StoreId) -> Self {
+        self.ruling = self.ruling.charged_in(store);
+        self
     }
 
     /// Whether the call may run now.
@@ -214,16 +248,17 @@ impl<'d> Decision<'d> {
     }
 
     /// Takes the charges of an allowed call into the caller's hands, to be released or settled with
-    /// [`Engine`](crate::Engine). `None` if nothing was charged, or it was taken before.
+    /// [`Engine`](crate::Engine). `None` if nothing was charged, it was taken before, or this is a clone.
     ///
     /// Dropping the reservation leaves the charges standing (spec 8.10).
-    pub fn take_reservation(&mut self) -> Option<Reservation> {
+    pub fn take_reservation(&self) -> Option<Reservation> {
         let charged =
             self.allowed() && self.ruling.counters().iter().any(|counted| counted.charged.is_some());
-        if !charged || std::mem::replace(&mut self.reservation_taken, true) {
+        if !charged || self.reservation_taken.swap(true, Ordering::Relaxed) {
             return None;
         }
-        Some(Reservation::new(self.policy().clone(), self.ruling.counters()))
+        let store = self.ruling.more().and_then(|more| more.charged_in);
+        Some(Reservation::new(self.policy().clone(), store, self.ruling.counters()))
     }
 
     /// The decision as JSON, the same in every language (spec 10.3).

@@ -30,7 +30,8 @@ impl Decision<'_> {
         let ruling = &self.ruling;
         out.push(((ruling.effect() as u8) << 4) | ruling.code() as u8);
         let none = More::default();
-        let More { detail, counters, retry_after, approval_key } = ruling.more().unwrap_or(&none);
+        let More { detail, counters, retry_after, approval_key, charged_in: _ } =
+            ruling.more().unwrap_or(&none);
         let rule = ruling.rule();
         let flags = flag(RULE, rule.is_some())
             | flag(ARGS, matches!(detail, Detail::Args(_)))
@@ -196,12 +197,12 @@ tools:
         let engine = Engine::new(POLICY.parse().unwrap());
         let policy = engine.policy();
         let mut codes = Vec::new();
-        for mut decision in decisions(&engine) {
+        for decision in decisions(&engine) {
             let mut packed = Vec::new();
             decision.pack(&mut packed);
             assert_eq!(packed.first(), Some(&(decision.effect() as u8 * 16 + decision.code() as u8)));
             let tool = decision.tool().to_owned();
-            let mut read = policy.unpack(&tool, &packed).unwrap();
+            let read = policy.unpack(&tool, &packed).unwrap();
             assert_eq!(read.to_json(), decision.to_json());
             assert_eq!(read.take_reservation().is_some(), decision.take_reservation().is_some());
             for end in 1..packed.len() {
@@ -222,8 +223,8 @@ tools:
         let mut packed = Vec::new();
         pay().pack(&mut packed);
         assert_eq!(pay().code(), Code::LimitExceeded);
-        let reservation = policy.unpack("pay", &packed).unwrap().take_reservation().unwrap();
-        engine.release(reservation).unwrap();
+        let mut reservation = policy.unpack("pay", &packed).unwrap().take_reservation().unwrap();
+        engine.release(&mut reservation).unwrap();
         assert!(pay().allowed());
     }
 

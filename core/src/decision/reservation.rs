@@ -6,16 +6,23 @@ use super::Counted;
 use crate::amount::Amount;
 use crate::document::Charge;
 use crate::policy::Policy;
-use crate::store::{Refund, ScopeValue, StoreError};
+use crate::store::{Refund, ScopeValue, StoreError, StoreId};
 use crate::time::Timestamp;
 
 /// The charges of one allowed call, held by this process. Not stored anywhere: if it is dropped, the charges stand.
+///
+/// A call has one, which knows in which store it charged and whether it was finished.
 #[derive(Debug)]
 #[must_use = "release or settle it; dropped, the charges stand"]
 pub struct Reservation {
     policy: Policy,
+    /// Where it was charged; `None` if the caller asked a store itself.
+    store: Option<StoreId>,
+    open: bool,
     charges: SmallVec<[Charged; 1]>,
 }
+
+pub(crate) type Refunds<'r> = SmallVec<[Refund<'r>; 2]>;
 
 #[derive(Debug)]
 struct Charged {
@@ -25,7 +32,7 @@ struct Charged {
     amount: Amount,
 }
 
-/// Why a reservation could not be settled.
+/// Why a reservation could not be released or settled.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettleError {
@@ -40,27 +47,58 @@ pub enum SettleError {
     /// No charge came from `increment_from`, so there is no amount to settle. The charges stand.
     #[error("no charge of this reservation came from `increment_from`")]
     NothingToSettle,
-    /// The store could not be reached. Whether the charges were changed is not known; do not repeat.
+    /// It was released or settled before. Nothing was changed.
+    #[error("this reservation was released or settled before")]
+    Finished,
+    /// It was charged in another store than the one that should take it back. The charges stand.
+    #[error(
+        "these charges are in another store: finish a reservation by the engine, or the store, that decided the call"
+    )]
+    OtherStore,
+    /// The store could not be reached. Whether the charges were changed is not known.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl Reservation {
-    pub(super) fn new(policy: Policy, counters: &[Counted]) -> Self {
+    pub(super) fn new(policy: Policy, store: Option<StoreId>, counters: &[Counted]) -> Self {
         let charged = |counted: &Counted| {
             let (declared, scope, stamp) = (counted.declared, counted.scope.clone(), counted.stamp);
             counted.charged.map(|amount| Charged { declared, scope, stamp, amount })
         };
-        Self { policy, charges: counters.iter().filter_map(charged).collect() }
+        Self { policy, store, open: true, charges: counters.iter().filter_map(charged).collect() }
+    }
+
+    /// Whether it can still be released or settled. It can until that was done, or may have been; what is refused, such as a
+    /// larger amount, changes nothing.
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// What `store` must give back: everything, or all that exceeds the actual amount in charges from `increment_from`.
+    pub(crate) fn refunds(&self, actual: Option<Amount>, store: StoreId) -> Result<Refunds<'_>, SettleError> {
+        if !self.open {
+            return Err(SettleError::Finished);
+        }
+        if self.store.is_some_and(|charged| charged != store) {
+            return Err(SettleError::OtherStore);
+        }
+        actual.map_or_else(|| Ok(self.whole()), |actual| self.down_to(actual))
+    }
+
+    /// Notes what came of giving back.
+    pub(crate) fn finish(&mut self, refunded: Result<(), StoreError>) -> Result<(), SettleError> {
+        self.open = false;
+        Ok(refunded?)
     }
 
     /// What to refund to take everything back.
-    pub(crate) fn whole(&self) -> SmallVec<[Refund<'_>; 2]> {
+    fn whole(&self) -> Refunds<'_> {
         self.charges.iter().filter_map(|charged| self.refund(charged, charged.amount)).collect()
     }
 
     /// What to refund so that every charge from `increment_from` becomes `actual`.
-    pub(crate) fn down_to(&self, actual: Amount) -> Result<SmallVec<[Refund<'_>; 2]>, SettleError> {
+    fn down_to(&self, actual: Amount) -> Result<Refunds<'_>, SettleError> {
         let mut refunds = SmallVec::new();
         for charged in &self.charges {
             let declared = self.policy.0.declared(charged.declared);

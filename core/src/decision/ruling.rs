@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::num::NonZeroU64;
 
 use crate::amount::Amount;
-use crate::store::{ScopeValue, Usage};
+use crate::store::{ScopeValue, StoreId, Usage};
 use crate::time::Timestamp;
 
 /// What is to happen with a call (spec 10.1).
@@ -141,6 +141,8 @@ pub(crate) struct More {
     pub(crate) counters: Vec<Counted>,
     pub(crate) retry_after: Option<u64>,
     pub(crate) approval_key: Option<Box<str>>,
+    /// The store that charged the counters, where that is known.
+    pub(crate) charged_in: Option<StoreId>,
 }
 
 /// What the message needs to know beyond the code.
@@ -219,6 +221,7 @@ impl More {
         more.counters.clear();
         more.retry_after = None;
         more.approval_key = None;
+        more.charged_in = None;
         // Thousands of counters are room that no other call needs.
         const MOST: usize = 16;
         if more.counters.capacity() <= MOST {
@@ -278,6 +281,25 @@ impl Ruling {
 
     pub(crate) fn counters(&self) -> &[Counted] {
         self.more().map_or(&[], |more| &more.counters)
+    }
+
+    /// The same where nothing was charged: the counters as they stand, in the same order (spec 10.4).
+    pub(crate) fn uncharged(mut self, standing: &[Usage]) -> Self {
+        if let Some(more) = self.more.0.as_deref_mut() {
+            for (counted, usage) in more.counters.iter_mut().zip(standing) {
+                counted.charged = None;
+                (counted.used, counted.resets_at) = (usage.used, usage.resets_at);
+            }
+        }
+        self
+    }
+
+    /// The same, of counters that this store charged.
+    pub(crate) fn charged_in(mut self, store: StoreId) -> Self {
+        if let Some(more) = self.more.0.as_deref_mut() {
+            more.charged_in = Some(store);
+        }
+        self
     }
 
     pub(crate) fn deny(code: Code, rule: Option<u32>) -> Self {

@@ -114,9 +114,11 @@ impl Compiled {
             return deny(Code::IdentityRequired);
         }
         Ok(match ask.charge(&slot) {
-            Some(usage) => {
+            Some((usage, store)) => {
                 let mut ruling = Ruling::new(Effect::Allow, Code::Allowed, None);
-                ruling.more_mut().count_one(index, slot.scope, amount, &usage);
+                let more = ruling.more_mut();
+                more.count_one(index, slot.scope, amount, &usage);
+                more.charged_in = Some(store);
                 Some(ruling)
             }
             None => ask.decide(&mut Prepared::charging(slot, index, rule)),

@@ -19,7 +19,7 @@ use crate::condition::{Facts, Outcome, Place};
 use crate::decision::{Code, Effect, Ruling};
 use crate::identity::Identity;
 use crate::policy::{Compiled, Found, Step};
-use crate::store::{Slot, Usage};
+use crate::store::{Slot, StoreId, Usage};
 use crate::trace::{Sink, Step as At};
 use crate::view::{Unreadable, View};
 
@@ -35,7 +35,7 @@ pub(crate) enum Evaluated<'p> {
 pub(crate) trait Ask<'p> {
     /// Charges a counter that alone decides a call, if that can be told at once; `None` has charged nothing, and the same goes
     /// to [`Ask::decide`] as a batch.
-    fn charge(&mut self, slot: &Slot<'p>) -> Option<Usage>;
+    fn charge(&mut self, slot: &Slot<'p>) -> Option<(Usage, StoreId)>;
 
     /// The ruling, or `None` for whoever keeps the batch.
     fn decide(&mut self, prepared: &mut Prepared<'p>) -> Option<Ruling>;
@@ -45,7 +45,7 @@ pub(crate) trait Ask<'p> {
 struct Keep<'p>(Option<Box<Prepared<'p>>>);
 
 impl<'p> Ask<'p> for Keep<'p> {
-    fn charge(&mut self, _: &Slot<'p>) -> Option<Usage> {
+    fn charge(&mut self, _: &Slot<'p>) -> Option<(Usage, StoreId)> {
         None
     }
 

@@ -213,6 +213,14 @@ pub struct Batch<'p> {
     pub approval: Option<Cow<'p, str>>,
 }
 
+impl<'p> Batch<'p> {
+    /// A batch that reads the same counters and takes nothing.
+    pub(crate) fn only_read(&self) -> Self {
+        let slots = self.slots.iter().map(|slot| Slot { charge: None, ..slot.clone() }).collect();
+        Self { slots, ..Self::default() }
+    }
+}
+
 /// What a store says of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -323,6 +331,25 @@ impl StoreError {
     }
 }
 
+/// Which counters a store keeps: what was charged in one is given back in one with the same id (spec 8.10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StoreId(u64);
+
+impl StoreId {
+    /// The id of a store that keeps its counters to itself: its address. A store that moves between two calls needs another
+    /// one, or it refuses to take its own charges back.
+    pub fn of<S: ?Sized>(store: &S) -> Self {
+        Self(std::ptr::from_ref(store).cast::<()>().addr() as u64)
+    }
+
+    /// The id of all stores that keep what these bytes name, such as a server's address and a namespace.
+    pub fn named(what: &[u8]) -> Self {
+        use sha2::{Digest, Sha256};
+        let digest = Sha256::digest(what);
+        Self(digest.iter().take(8).fold(0, |id, byte| (id << 8) | u64::from(*byte)))
+    }
+}
+
 /// Where counters live.
 ///
 /// # Atomicity
@@ -336,6 +363,11 @@ impl StoreError {
 /// # Threads
 /// Called from many threads at once. Must not call back into the engine.
 pub trait Store: Send + Sync {
+    /// Which counters these are. Two faces of the same counters, such as a blocking one and one that is not, say the same.
+    fn id(&self) -> StoreId {
+        StoreId::of(self)
+    }
+
     /// Takes the batch if every bound holds, else changes nothing.
     ///
     /// # Errors

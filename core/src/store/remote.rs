@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use super::{Batch, Outcome, Refund, Store, StoreError};
+use super::{Batch, Outcome, Refund, Store, StoreError, StoreId};
 use crate::time::Timestamp;
 
 /// A future that a store returns.
@@ -12,6 +12,11 @@ pub type StoreFuture<'f, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 
 /// The same duties as [`Store`], without blocking. Object-safe.
 pub trait AsyncStore: Send + Sync {
+    /// [`Store::id`].
+    fn id(&self) -> StoreId {
+        StoreId::of(self)
+    }
+
     /// [`Store::reserve`].
     fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome>;
 
@@ -57,6 +62,11 @@ pub trait Protocol: Send + Sync {
     type Request: Send;
     /// What comes back.
     type Reply: Send;
+
+    /// [`Store::id`] of the stores that speak this.
+    fn id(&self) -> StoreId {
+        StoreId::of(self)
+    }
 
     /// The store's time where the caller's is `now`, as well as it is known: for a store with a clock of its own whose
     /// questions name a time.
@@ -187,6 +197,10 @@ fn purged(answer: Answer) -> Result<usize, StoreError> {
 }
 
 impl<P: Protocol, T: Transport<P>> Store for Remote<P, T> {
+    fn id(&self) -> StoreId {
+        self.protocol.id()
+    }
+
     fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
         outcome(self.ask(Question::Reserve(batch), now)?)
     }
@@ -205,6 +219,10 @@ impl<P: Protocol, T: Transport<P>> Store for Remote<P, T> {
 }
 
 impl<P: Protocol, T: AsyncTransport<P>> AsyncStore for Remote<P, T> {
+    fn id(&self) -> StoreId {
+        self.protocol.id()
+    }
+
     fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
         Box::pin(async move { outcome(self.ask_async(Question::Reserve(batch), now).await?) })
     }

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use callgate::{AsyncStore, Batch, Outcome, Refund, Remote, StoreError, StoreFuture, Timestamp};
+use callgate::{AsyncStore, Batch, Outcome, Refund, Remote, StoreError, StoreFuture, StoreId, Timestamp};
 
 use crate::nonblocking::SharedConnection;
 use crate::options::RedisOptions;
@@ -37,6 +37,10 @@ impl AsyncRedisStore {
 }
 
 impl AsyncStore for AsyncRedisStore {
+    fn id(&self) -> StoreId {
+        self.0.id()
+    }
+
     fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
         self.0.reserve(batch, now)
     }

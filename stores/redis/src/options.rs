@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callgate::StoreError;
+use callgate::{StoreError, StoreId};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisError};
 
 use crate::failure;
@@ -116,7 +116,7 @@ impl RedisOptions {
     }
 
     pub(crate) fn scripts(&self) -> Result<Scripts, StoreError> {
-        Ok(Scripts::new(self.keys()?, self.time))
+        Ok(Scripts::new(self.keys()?, self.id(), self.time))
     }
 
     pub(crate) fn keys(&self) -> Result<Keys, StoreError> {
@@ -136,6 +136,17 @@ impl RedisOptions {
             #[cfg(feature = "tls")]
             tls,
         })
+    }
+
+    /// Of these counters, whoever reaches them: the servers, the database and the namespace, but no credentials.
+    fn id(&self) -> StoreId {
+        let mut named = self.namespace.clone();
+        for server in &self.servers {
+            let database = server.redis_settings().db();
+            // No address and no namespace holds a line feed.
+            named.push_str(&format!("\n{}\n{database}", server.addr()));
+        }
+        StoreId::named(named.as_bytes())
     }
 
     /// The addresses, with all that is needed to connect to each.

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use callgate::{Answer, Protocol, Question, StoreError, Timestamp};
+use callgate::{Answer, Protocol, Question, StoreError, StoreId, Timestamp};
 use redis::Value;
 
 use crate::begun::Begun;
@@ -24,6 +24,7 @@ pub(crate) enum TimeSource {
 /// The language of one namespace.
 pub(crate) struct Scripts {
     pub(crate) keys: Keys,
+    id: StoreId,
     time: TimeSource,
     /// By how many milliseconds the server's clock was ahead when a window was missed for it.
     ahead: AtomicI64,
@@ -31,8 +32,8 @@ pub(crate) struct Scripts {
 }
 
 impl Scripts {
-    pub(crate) fn new(keys: Keys, time: TimeSource) -> Self {
-        Self { keys, time, ahead: AtomicI64::new(0), begun: Begun::new() }
+    pub(crate) fn new(keys: Keys, id: StoreId, time: TimeSource) -> Self {
+        Self { keys, id, time, ahead: AtomicI64::new(0), begun: Begun::new() }
     }
 
     /// The time that the server is given.
@@ -44,6 +45,10 @@ impl Scripts {
 impl Protocol for Scripts {
     type Request = Request;
     type Reply = Value;
+
+    fn id(&self) -> StoreId {
+        self.id
+    }
 
     fn expect(&self, now: Timestamp) -> Timestamp {
         now.plus_millis(self.ahead.load(Ordering::Relaxed))
@@ -101,7 +106,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(70_000);
 
     fn scripts(time: TimeSource) -> Scripts {
-        Scripts::new(Keys::new("n").unwrap(), time)
+        Scripts::new(Keys::new("n").unwrap(), StoreId::named(b"n"), time)
     }
 
     fn script(scripts: &Scripts, question: Question<'_, '_>) -> Script {

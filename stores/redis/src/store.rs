@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use callgate::{Batch, Outcome, Refund, Remote, Store, StoreError, Timestamp};
+use callgate::{Batch, Outcome, Refund, Remote, Store, StoreError, StoreId, Timestamp};
 
 use crate::blocking::Connections;
 use crate::options::RedisOptions;
@@ -39,6 +39,10 @@ impl RedisStore {
 }
 
 impl Store for RedisStore {
+    fn id(&self) -> StoreId {
+        self.0.id()
+    }
+
     fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
         self.0.reserve(batch, now)
     }

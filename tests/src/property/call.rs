@@ -28,7 +28,7 @@ pub fn a_call_is_decided_one_way(text: &str) {
     let used = engine();
     let call = Call::new(tool, args).identity(caller.identity());
     let explained = used.explain_json(&call);
-    let mut decision = used.decide_json(&call);
+    let decision = used.decide_json(&call);
     assert_eq!(uncharged(&explained.decision), uncharged(&decision), "explained otherwise");
     shown_as_it_is(&decision);
     let is_hidden = decision.code() == Code::Hidden;
@@ -47,8 +47,8 @@ pub fn a_call_is_decided_one_way(text: &str) {
     if let Some(key) = decision.approval_key() {
         approved_once(&used, &call, key);
     }
-    if let Some(reservation) = decision.take_reservation() {
-        used.release(reservation).expect("memory answers");
+    if let Some(mut reservation) = decision.take_reservation() {
+        used.release(&mut reservation).expect("memory answers");
         let again = used.decide_json(&call);
         assert_eq!(again.to_json(), decision.to_json(), "a release does not take everything back");
     }

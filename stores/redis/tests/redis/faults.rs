@@ -103,12 +103,13 @@ fn a_release_is_not_sent_again() {
     let server = Server::start();
     let proxy = Proxy::to(server.port());
     let engine = engine(store(&RedisOptions::from_url(&proxy.url()).unwrap()), 9);
-    let mut decisions: Vec<_> = (0..3).map(|_| engine.decide(&callgate::Call::without_args("t"))).collect();
-    let mut reservations = decisions.iter_mut().map(|decision| decision.take_reservation().unwrap());
+    let decisions: Vec<_> = (0..3).map(|_| engine.decide(&callgate::Call::without_args("t"))).collect();
+    let mut reservations = decisions.iter().map(|decision| decision.take_reservation().unwrap());
     // The first one loads the script.
-    engine.release(reservations.next().unwrap()).unwrap();
+    engine.release(&mut reservations.next().unwrap()).unwrap();
     proxy.cut_after(2);
-    assert!(engine.release(reservations.next().unwrap()).unwrap_err().is_transient());
+    let lost = engine.release(&mut reservations.next().unwrap());
+    assert!(matches!(&lost, Err(callgate::SettleError::Store(error)) if error.is_transient()), "{lost:?}");
     proxy.pass();
     assert_eq!(server.counted(), "1");
 }
@@ -149,8 +150,8 @@ fn a_full_server_takes_charges_back() {
         server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
         assert_eq!(call(&engine), Code::StoreUnavailable);
         // The first one leaves something in the counter, the second one does not.
-        for reservation in reservations {
-            engine.release(reservation).unwrap();
+        for mut reservation in reservations {
+            engine.release(&mut reservation).unwrap();
         }
         server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
         let codes: Vec<_> = (0..4).map(|_| call(&engine)).collect();
@@ -263,8 +264,8 @@ fn the_documented_permissions_are_enough() {
     let options = RedisOptions::from_url(&url).unwrap().with_namespace("prod");
     let ours = Arc::new(RedisStore::open(&options).unwrap());
     let engine = engine(ours.clone(), 2);
-    let mut first = engine.decide(&callgate::Call::without_args("t"));
-    engine.release(first.take_reservation().unwrap()).unwrap();
+    let first = engine.decide(&callgate::Call::without_args("t"));
+    engine.release(&mut first.take_reservation().unwrap()).unwrap();
     assert_eq!(call(&engine), Code::Allowed);
     // Enough for the short way, too, which gives way to the long one without saying so.
     server.ask(&["CONFIG", "RESETSTAT"]);

@@ -148,8 +148,8 @@ fn a_wrong_clock_costs_one_more_question() {
         assert!(!engine.decide(&call).allowed());
         // The end of an hour may fall into this.
         assert!((5..=7).contains(&server.calls("evalsha")), "{hours}: {}", server.calls("evalsha"));
-        for reservation in reservations {
-            engine.release(reservation).unwrap();
+        for mut reservation in reservations {
+            engine.release(&mut reservation).unwrap();
         }
         assert!(engine.decide(&call).allowed(), "{hours}: what was charged was given back");
     }

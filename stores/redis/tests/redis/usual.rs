@@ -207,9 +207,9 @@ fn what_was_given_back_leaves_no_key_that_stays() {
         let engine = engine(&server, counters, "366d", 3);
         let call = Call::without_args("t");
         let charge_and_release = || {
-            let mut decision = engine.decide(&call);
+            let decision = engine.decide(&call);
             assert!(decision.allowed());
-            engine.release(decision.take_reservation().unwrap()).unwrap();
+            engine.release(&mut decision.take_reservation().unwrap()).unwrap();
         };
         (0..2).for_each(|_| charge_and_release());
         server.ask(&["CONFIG", "RESETSTAT"]);
@@ -237,8 +237,8 @@ fn without_the_permission_for_the_life_of_a_key_nothing_stays() {
     server.ask(&["ACL", "SETUSER", "callgate", "-pttl"]);
     let engine = crate::calls::engine(store, 3);
     for _ in 0..3 {
-        let mut decision = engine.decide(&Call::without_args("t"));
-        engine.release(decision.take_reservation().unwrap()).unwrap();
+        let decision = engine.decide(&Call::without_args("t"));
+        engine.release(&mut decision.take_reservation().unwrap()).unwrap();
         let key = server.ask(&["KEYS", "*:f:*"]);
         assert_eq!(server.ask(&["GET", &key]), "0");
         assert_ne!(server.ask(&["PTTL", &key]), "-1");
