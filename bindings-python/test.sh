@@ -72,6 +72,6 @@ export CALLGATE_PAIRS CALLGATE_DECISIONS=$PWD/../target/decisions-python.jsonl
 "$work/mcp2/bin/python" tests/compare.py "$CALLGATE_DECISIONS" "$CALLGATE_RUST_DECISIONS"
 
 say "adapters, gateway and HTTP, by the official SDK 2.x"
-"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,gateway,forwarding,http}.py
+"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,guards,gateway,forwarding,http}.py
 say "adapters, gateway and HTTP, by the official SDK 1.x"
-"$work/mcp1/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,forwarding,http}.py
+"$work/mcp1/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,guards,forwarding,http}.py

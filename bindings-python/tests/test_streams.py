@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import functools
+import sys
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ pytest.importorskip("mcp", reason="the adapters' tests run where an SDK is insta
 import anyio
 import callgate
 import callgate.mcp
+from callgate._enforcement import Enforcement
 from clients import SDK
 from line import (
     MARK,
@@ -34,6 +38,7 @@ from mcp.server.auth.middleware.auth_context import auth_context_var
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from mcp.shared.message import ServerMessageMetadata, SessionMessage
+from starlette.requests import Request
 
 LIMITED = "Rate limit of 1 per 7d reached. Try again later."
 
@@ -205,6 +210,7 @@ def test_a_call_that_the_server_never_took_costs_nothing() -> None:
             await anyio.wait_all_tasks_blocked()
             await ends.ask(cancelled(1), MARK)
             assert [await ends.served() for _ in range(2)] == [cancelled(1), MARK], "the call itself was withdrawn"
+            await anyio.wait_all_tasks_blocked()
             assert not charged(ends.engine)
             await ends.passes(call(1, "once"))
 
@@ -471,6 +477,70 @@ def test_a_request_that_states_its_revision_gets_a_result_that_states_its_type()
         assert "resultType" not in (await ends.answered())["result"]
 
     run(test)
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+@pytest.mark.parametrize("accept", ["application/json, text/event-stream", "*/*"])
+def test_a_call_ends_with_the_http_stream_that_carries_its_answer(accept: str, stubborn: bool) -> None:
+    closed, asked, given = anyio.Event(), anyio.Event(), anyio.Event()
+
+    async def receive() -> Any:
+        await closed.wait()
+        return {"type": "http.disconnect"}
+
+    async def on_approval(request: callgate.mcp.ApprovalRequest) -> bool:
+        asked.set()
+        try:
+            await given.wait()
+        except anyio.get_cancelled_exc_class():
+            if not stubborn:
+                raise
+        return True
+
+    async def test(ends: Line) -> None:
+        scope = {"type": "http", "headers": [(b"accept", accept.encode())]}
+        await ends.ask(call(1, "pay"), metadata=ServerMessageMetadata(request_context=Request(scope, receive)))
+        await asked.wait()
+        closed.set()
+        if accept == "*/*":
+            # The older transport answers elsewhere than in the response to this request, which is over at once.
+            await anyio.wait_all_tasks_blocked()
+            given.set()
+            assert await ends.served() == call(1, "pay")
+        else:
+            assert "closed" in (await ends.answered())["result"]["content"][0]["text"]
+            await ends.nothing_served()
+
+    run(test, on_approval=on_approval)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="3.10 does not remember a cancellation that was swallowed")
+def test_a_task_that_was_cancelled_passes_nothing_on() -> None:
+    asked = anyio.Event()
+    ran: list[str] = []
+
+    async def on_approval(request: callgate.mcp.ApprovalRequest) -> bool:
+        asked.set()
+        with suppress(asyncio.CancelledError):
+            await anyio.sleep_forever()
+        return True
+
+    async def main() -> None:
+        engine = callgate.Engine.from_str(POLICY)
+        enforcement = Enforcement(engine, lambda _: None, on_approval, None, lambda _: None)
+
+        async def handle() -> None:
+            await enforcement.admit("pay", {}, None)
+            ran.append("pay")
+
+        task = asyncio.create_task(handle())
+        await asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ran == []
+
+    with_timeout(main)
 
 
 @pytest.mark.parametrize("side", ["client", "server"])

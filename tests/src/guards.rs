@@ -35,6 +35,8 @@ pub struct Scenario {
     /// Whether somebody answers questions for approval.
     #[serde(default)]
     pub approvals: bool,
+    /// `http`, if the clients speak streamable HTTP.
+    pub over: Option<String>,
     /// Other options of the guard.
     #[serde(default)]
     pub options: BTreeMap<String, Value>,
@@ -92,6 +94,7 @@ pub struct Step {
     pub finish: Option<String>,
     pub answer: Option<String>,
     pub cancel: Option<String>,
+    pub hang_up: Option<String>,
     pub disconnect: Option<bool>,
     pub connect: Option<bool>,
     pub listed: Option<Vec<String>>,

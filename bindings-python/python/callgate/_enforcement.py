@@ -11,16 +11,19 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import anyio
 
 from callgate._callbacks import synchronous
 from callgate._calls import ApprovalRequest, IdentityOf, OnApproval, RefundOnError, ServerError, ToolCall
-from callgate._native import Engine
+from callgate._native import Decision, Engine
 from callgate._values import Approval
+from callgate._waiting import Caller, Gone
 
-# Shown to the agent when deciding itself failed. No detail: that is for the log.
+# Shown to the agent when deciding itself failed (no detail: that is for the log), and to nobody, or a client that comes back.
+GONE = "The client closed the connection while the call waited"
 UNDECIDED = "The call could not be checked against the policy"
 APPROVAL_KEY = "callgate/approval_key"
 _logger = logging.getLogger("callgate")
@@ -88,37 +91,57 @@ class Enforcement:
         identity: IdentityOf,
         on_approval: OnApproval | None,
         refund_on_error: RefundOnError | None,
+        request: Callable[[Any], Any],
     ) -> None:
         if not isinstance(engine, Engine):
             raise TypeError(f"engine must be a callgate.Engine, not {type(engine).__name__}")
         self.engine = engine
         self._identity = identity
+        # The HTTP request of an SDK's context.
+        self._request = request
         self._on_approval = on_approval
         self._refund_on_error = synchronous("refund_on_error", refund_on_error)
 
     async def admit(self, tool: str, args: Any, context: Any) -> Permitted | Refused:
-        """Decides a call. Never raises an `Exception`: what fails refuses."""
+        """Decides a call. Raises the caller's cancellation, and never an `Exception`: what fails refuses."""
         try:
+            caller = Caller(self._request(context))
             identity = await _awaited(self._identity(context))
-            decision = await self.engine.evaluate_async(tool, args, identity)
+            decision = await self._decide(tool, args, identity)
             if decision.effect == "require_approval" and self._on_approval is not None:
                 request = ApprovalRequest(decision, tool, args, identity)
-                answer = await _awaited(self._on_approval(request))
+                answer = await caller.wait_for(partial(self._ask, request))
                 key = decision.approval_key
                 if key is not None and (given := _approval_id(answer)) is not None:
-                    approved = Approval(key, given)
                     # Decided again: the policy, a counter or the arguments may have changed meanwhile.
-                    decision = await self.engine.evaluate_async(tool, args, identity, approved)
+                    decision = await self._decide(tool, args, identity, Approval(key, given))
+            permitted = Permitted(ToolCall(decision, tool, args, identity), self._refund_on_error)
+            try:
+                await caller.check()
+            except BaseException:
+                await permitted.release()
+                raise
+        except Gone:
+            return Refused({"content": [{"type": "text", "text": GONE}], "isError": True})
         except Exception:
             _logger.exception("a call of %r could not be decided", tool)
             return Refused({"content": [{"type": "text", "text": UNDECIDED}], "isError": True})
         result = decision.to_mcp_result()
         if result is None:
-            return Permitted(ToolCall(decision, tool, args, identity), self._refund_on_error)
+            return permitted
         if decision.approval_key is not None:
             result["content"][0]["text"] += f"\nApproval key: {decision.approval_key}"
             result["_meta"] = {APPROVAL_KEY: decision.approval_key}
         return Refused(result)
+
+    async def _decide(self, tool: str, args: Any, identity: Any, approved: Approval | None = None) -> Decision:
+        """Never interrupted, so that what was charged is known. The store's own time-out bounds it."""
+        with anyio.CancelScope(shield=True):
+            decision = await self.engine.evaluate_async(tool, args, identity, approved)
+        return decision
+
+    async def _ask(self, request: ApprovalRequest) -> Any:
+        return None if self._on_approval is None else await _awaited(self._on_approval(request))
 
 
 def identity_of_request(request: Any) -> dict[str, Any] | None:

@@ -45,7 +45,7 @@ class Guard(Middleware):
         on_approval: OnApproval | None = None,
         refund_on_error: RefundOnError | None = None,
     ) -> None:
-        self._enforcement = Enforcement(engine, identity or _verified, on_approval, refund_on_error)
+        self._enforcement = Enforcement(engine, identity or _verified, on_approval, refund_on_error, _request)
 
     async def on_list_tools(
         self,
@@ -76,6 +76,12 @@ class Guard(Middleware):
         except Exception as error:
             await answer.failed(ServerError.raised(error))
             raise
+
+
+def _request(context: Any) -> Any:
+    # `get_http_request` gives one that cannot be asked whether its client is still there.
+    request_context = getattr(context.fastmcp_context, "request_context", None)
+    return getattr(request_context, "request", None)
 
 
 def _verified(_context: Any) -> Any:

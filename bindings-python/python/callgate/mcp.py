@@ -37,8 +37,8 @@ def guard(
 
     `identity` tells who calls from the SDK's request context, at once or when awaited; without it, the verified access
     token does. It must not read what the client sets: arguments, `_meta`, client info, or a session id, which a client can
-    drop. `on_approval` asks for approval with an `ApprovalRequest`; without it, such a call is answered with an error
-    that names its approval key.
+    drop. `on_approval` asks for approval with an `ApprovalRequest`, and is cancelled when nobody waits for the answer any
+    more (clause 7.6); without it, such a call is answered with an error that names its approval key.
 
     A call that was passed on stays charged, whatever comes of it (clause 8.10): a client can cause an error after the tool
     ran. `refund_on_error` may say otherwise of one error, by returning `True`: it gets a `ToolCall` and a `ServerError`.
@@ -46,7 +46,7 @@ def guard(
 
     Raises `TypeError` for an object that is no server of the SDK.
     """
-    enforcement = Enforcement(engine, identity or _verified, on_approval, refund_on_error)
+    enforcement = Enforcement(engine, identity or _verified, on_approval, refund_on_error, _request)
     # FastMCP (1.x) and MCPServer (2.x) are built around a low-level server.
     low_level: Any = server
     for name in ("_mcp_server", "_lowlevel_server"):
@@ -96,13 +96,21 @@ def guard_streams(
     """
     from callgate._streams import guarded
 
-    enforcement = Enforcement(engine, identity or _verified_message, on_approval, refund_on_error)
+    enforcement = Enforcement(engine, identity or _verified_message, on_approval, refund_on_error, _request_of_message)
     return cast("AbstractAsyncContextManager[tuple[_Read, _Write]]", guarded(read, write, enforcement))
 
 
+def _request(context: Any) -> Any:
+    return getattr(context, "request", None)
+
+
 def _verified(context: Any) -> Any:
-    return identity_of_request(getattr(context, "request", None))
+    return identity_of_request(_request(context))
+
+
+def _request_of_message(message: Any) -> Any:
+    return getattr(message.metadata, "request_context", None)
 
 
 def _verified_message(message: Any) -> Any:
-    return identity_of_request(getattr(message.metadata, "request_context", None))
+    return identity_of_request(_request_of_message(message))
