@@ -388,7 +388,11 @@ fn position(steps: usize) -> u16 {
 
 /// Reads a class from behind its `[`, and gives what follows its `]`.
 fn class(text: &str) -> Result<(Step, &str), GlobError> {
-    let inner = text.strip_prefix(['!', '^']);
+    if text.starts_with('^') {
+        let help = "write `[!…]` for one of the other characters, and a `^` itself behind another member";
+        return Err(GlobError::new("a class of the pattern begins with `^`", help));
+    }
+    let inner = text.strip_prefix('!');
     let (negated, mut rest) = (inner.is_some(), inner.unwrap_or(text).chars());
     let mut ranges: Vec<(char, char)> = Vec::new();
     while let Some(low) = rest.next() {

@@ -29,10 +29,24 @@ pub(super) fn read_tools<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>, docu
             return;
         }
         reader.within(key.text(), |reader| {
-            names::check(reader, key.text(), key.span());
+            if names::check(reader, key.text(), key.span()) {
+                refuse_reserved(reader, key);
+            }
             read_entry(reader, value, Owner::Tool(key.text().into()), key.span(), document);
         });
     }
+}
+
+/// Complains of a name that stands for all tools elsewhere: as that of a tool its rules would never act.
+fn refuse_reserved<'n>(reader: &mut Reader<'n, '_>, key: Node<'n>) {
+    let (help, glob) = match key.text() {
+        "all_tools" => ("move it out of `tools`, to the fields of the document", "[a]ll_tools"),
+        "_global" => ("write `all_tools` beside `tools`, or the key `*`", "[_]global"),
+        _ => return,
+    };
+    let message = format!("the key `{}` names one tool, not all of them", key.text());
+    let help = format!("{help}; for a tool that is called so write `\"{glob}\"`");
+    reader.error("invalid_name", key.span(), message, help);
 }
 
 pub(super) fn read_entry<'n>(

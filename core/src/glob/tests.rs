@@ -54,7 +54,6 @@ fn classes() {
     check("[abc]x", &["ax", "cx"], &["dx", "x", "abcx"]);
     check("[a-c0-2]", &["b", "1"], &["-", "3", "d"]);
     check("[!a-c]", &["d", "é", "]"], &["a", "", "dd"]);
-    check("[^a-c]", &["d", "^"], &["b"]);
     check("[]a]", &["]", "a"], &["[", ""]);
     check("[!]a]", &["x", "["], &["]", "a"]);
     check("[-a]", &["-", "a"], &["b"]);
@@ -192,7 +191,7 @@ fn expand(pattern: &[char]) -> Vec<Vec<char>> {
 
 /// Behind the class that begins at `start`.
 fn class_end(pattern: &[char], start: usize) -> usize {
-    let negated = matches!(pattern[start + 1], '!' | '^');
+    let negated = pattern[start + 1] == '!';
     let first = start + 1 + usize::from(negated);
     first + 1 + pattern[first + 1..].iter().position(|char| *char == ']').unwrap() + 1
 }
@@ -206,7 +205,7 @@ fn slow(pattern: &[char], name: &[char]) -> bool {
         (Some('?'), Some(_)) => slow(&pattern[1..], &name[1..]),
         (Some('['), Some(char)) => {
             let end = class_end(pattern, 0);
-            let negated = matches!(pattern[1], '!' | '^');
+            let negated = pattern[1] == '!';
             let members = &pattern[1 + usize::from(negated)..end - 1];
             let listed = match members {
                 [low, '-', high] => (low..=high).contains(&char),
@@ -223,7 +222,7 @@ fn pattern() -> impl Strategy<Value = String> {
         4 => "[abé_]",
         2 => Just("*".to_owned()),
         1 => Just("?".to_owned()),
-        1 => prop::sample::select(vec!["[ab]", "[!a]", "[^é_]", "[a-c]", "[]a]", "[,}]", "[{*]"]).prop_map(str::to_owned),
+        1 => prop::sample::select(vec!["[ab]", "[!a]", "[!é_]", "[a-c]", "[]a]", "[,}]", "[{*]"]).prop_map(str::to_owned),
     ];
     let text = prop::collection::vec(piece, 0..5).prop_map(|pieces| pieces.concat());
     text.prop_recursive(2, 12, 3, |inner| {
