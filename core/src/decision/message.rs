@@ -28,6 +28,9 @@ pub(super) fn message<'d>(policy: &'d Compiled, tool: &str, ruling: &'d Ruling) 
         Code::Hidden => format!("Tool \"{tool}\" is hidden by policy"),
         Code::NotListed => format!("Tool \"{tool}\" is not permitted by policy"),
         Code::Allowed | Code::Denied | Code::ConditionFailed => format!("Denied by rule \"{label}\""),
+        Code::LimitExceeded if matches!(detail, Some(Detail::Full)) => {
+            format!("The counter of rule \"{label}\" is full. Try again later.")
+        }
         Code::LimitExceeded => {
             match declared.and_then(|declared| declared.max.map(|max| (max, &declared.window))) {
                 Some((max, window)) => format!("Rate limit of {max} per {window} reached. Try again later."),

@@ -19,6 +19,7 @@ const DECLARED: u8 = 1 << 2;
 const RETRY_AFTER: u8 = 1 << 3;
 const APPROVAL_KEY: u8 = 1 << 4;
 const COUNTERS: u8 = 1 << 5;
+const FULL: u8 = 1 << 6;
 
 impl Decision<'_> {
     /// Appends the decision as bytes, without its policy and its tool; [`Policy::unpack`] reads them. The first byte is 16
@@ -36,6 +37,7 @@ impl Decision<'_> {
         let flags = flag(RULE, rule.is_some())
             | flag(ARGS, matches!(detail, Detail::Args(_)))
             | flag(DECLARED, matches!(detail, Detail::Declared(_)))
+            | flag(FULL, matches!(detail, Detail::Full))
             | flag(RETRY_AFTER, retry_after.is_some())
             | flag(APPROVAL_KEY, approval_key.is_some())
             | flag(COUNTERS, !counters.is_empty());
@@ -47,7 +49,7 @@ impl Decision<'_> {
             out.extend(rule.to_le_bytes());
         }
         match detail {
-            Detail::None => {}
+            Detail::None | Detail::Full => {}
             Detail::Args(why) => bytes(out, why.as_bytes()),
             Detail::Declared(declared) => out.extend(declared.to_le_bytes()),
         }
@@ -84,6 +86,8 @@ impl Policy {
             ruling.more_mut().detail = Detail::Args(rest.text()?.into());
         } else if has(DECLARED) {
             ruling.more_mut().detail = Detail::Declared(rest.u32()?);
+        } else if has(FULL) {
+            ruling.more_mut().detail = Detail::Full;
         }
         if has(RETRY_AFTER) {
             ruling.more_mut().retry_after = Some(u64::from_le_bytes(rest.array()?));
@@ -165,6 +169,7 @@ tools:
     limits: [{counter: spend, window: day, max: 9, increment_from: args.amount, scope: identity}]
     require: [{path: args.amount, op: lte, value: 8}]
   ask: {rules: [{action: require_approval}]}
+  store: {limits: [{counter: bytes, window: day, max: 9223372036854.775807, increment_from: args.amount}]}
 ";
 
     /// A decision of every shape: with and without rule, detail, counters, retry_after and approval key.
@@ -181,6 +186,8 @@ tools:
             evaluate("pay", &json!({"amount": 5.5})),
             evaluate("pay", &json!({"amount": 5.5})),
             engine.evaluate("pay", &json!({"amount": 1}), &Identity::<&Value>::Absent),
+            evaluate("store", &json!({"amount": 9_223_372_036_854.0})),
+            evaluate("store", &json!({"amount": 1})),
             evaluate("ask", &json!({})),
         ];
         let key = made.last().unwrap().approval_key().unwrap().to_owned();
@@ -211,7 +218,7 @@ tools:
             codes.push(decision.code());
         }
         codes.dedup();
-        assert_eq!(codes.len(), 11, "{codes:?}");
+        assert_eq!(codes.len(), 13, "{codes:?}");
         assert_eq!(engine.evaluate("free", &json!({}), &Identity::new("a")).packed_len(), 1);
     }
 

@@ -154,6 +154,8 @@ pub(crate) enum Detail {
     Args(Box<str>),
     /// The declared counter that the message speaks of.
     Declared(u32),
+    /// A counter can hold no further charge, whatever its maximum is.
+    Full,
 }
 
 /// A counter of the batch, as the store left it.

@@ -8,7 +8,7 @@ use super::entry::presentation;
 use super::reader::{Field, Reader, shown};
 use super::{Charge, Checks, Declared, Document, Step};
 use crate::amount::Amount;
-use crate::ceilings::SLIDING_SECONDS;
+use crate::ceilings::{SLIDING_CHARGES, SLIDING_SECONDS};
 use crate::condition::Place;
 use crate::diagnostic::Span;
 use crate::number::Number;
@@ -73,10 +73,20 @@ pub(super) fn read_limit<'n>(
     if max.is_none() {
         reader.missing(node, "max", "write `max: 10`; to count without a limit, use `state` in a rule");
     }
+    let max_field = max;
     let max = max.and_then(|field| reader.within("max", |reader| amount(reader, field.value())));
     let parts = Parts { counter, window, increment, from, scope, algorithm };
     let charge = declare(reader, node, parts, false, owner, names, document, || max);
-    let (charge, _) = (charge?, max?);
+    let (charge, max) = (charge?, max?);
+    if let Some(Declared { counter, amount: Charge::Fixed(one), .. }) = document.declared.get(charge as usize)
+        && counter.algorithm() == Algorithm::Sliding
+        && let Some(field) = max_field
+    {
+        reader.within("max", |reader| {
+            let (span, window) = (field.value().span(), counter.window());
+            check_reachable(reader, max, *one, window, span, "invalid_number")
+        })?;
+    }
     Some(Step::new(rule, Place::Permit, false, Checks::default(), Some(charge)))
 }
 
@@ -118,8 +128,12 @@ pub(super) fn read_rate_limit<'n>(
         None => Some(Scope::agent()),
     };
     let algorithm = read_algorithm(reader, algorithm);
-    if let (Some((_, window, _)), Some(Algorithm::Sliding)) = (&limit, algorithm) {
-        reader.within("rate_limit", |reader| check_sliding(reader, *window, node.span()))?;
+    if let (Some((max, window, _)), Some(Algorithm::Sliding)) = (&limit, algorithm) {
+        reader.within("rate_limit", |reader| {
+            check_sliding(reader, *window, node.span())?;
+            let one = Amount::from_whole(1)?;
+            check_reachable(reader, *max, one, *window, node.span(), "invalid_rate_limit")
+        })?;
     }
     let (max, window, written) = limit?;
     let name = format!("_rate_{written}");
@@ -367,6 +381,28 @@ fn check_sliding<'n>(reader: &mut Reader<'n, '_>, window: Window, span: Span) ->
     }
     let message = "a sliding window is at most a day long";
     reader.error("invalid_window", span, message, "shorten the window, or use `algorithm: fixed`");
+    None
+}
+
+/// Complains of a maximum that a sliding window never gets to by charges of one amount: it keeps only so many. Charges of one
+/// millisecond are one, so a short window cannot have too many.
+fn check_reachable<'n>(
+    reader: &mut Reader<'n, '_>,
+    max: Amount,
+    charge: Amount,
+    window: Window,
+    span: Span,
+    code: &'static str,
+) -> Option<()> {
+    let most = i64::try_from(SLIDING_CHARGES).unwrap_or(i64::MAX);
+    let is_short = window.seconds().is_some_and(|seconds| seconds.saturating_mul(1_000) <= most);
+    let charges = max.as_micros().checked_div(charge.as_micros());
+    if is_short || charges.is_none_or(|charges| charges <= most) {
+        return Some(());
+    }
+    let message = format!("a sliding window keeps {most} charges, too few to reach this maximum");
+    let highest = Amount::from_micros(charge.as_micros().saturating_mul(most)).unwrap_or(Amount::MAX);
+    reader.error(code, span, message, format!("use `algorithm: fixed`, or a maximum of {highest} or less"));
     None
 }
 

@@ -125,7 +125,12 @@ impl Prepared<'_> {
     fn refused(&self, policy: &Compiled, first: &Refusal, all: &[Refusal], outcome: &Outcome) -> Ruling {
         let rule = self.rules.get(first.order as usize).copied();
         let mut ruling = match first.bound {
-            Bound::Max(slot) | Bound::Full(slot) => {
+            Bound::Full(_) => {
+                let mut ruling = Ruling::deny(Code::LimitExceeded, rule);
+                ruling.more_mut().detail = Detail::Full;
+                ruling
+            }
+            Bound::Max(slot) => {
                 let mut ruling = Ruling::deny(Code::LimitExceeded, rule);
                 if let Some(declared) = self.declared.get(slot)
                     && policy.declared(*declared).is_some_and(|declared| declared.max.is_some())

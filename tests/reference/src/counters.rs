@@ -206,6 +206,12 @@ impl Bound {
         logs.standing(slot, now).used + slot.charge.unwrap_or(0)
     }
 
+    /// The maximum of the policy that the charge would exceed.
+    pub(crate) fn exceeded(batch: &Batch, slot: usize, logs: &Logs, now: i64) -> Option<i128> {
+        let max = batch.slots[slot].counter.max.filter(|max| *max < LARGEST)?;
+        (Self::reads(batch, slot, logs, now) > max).then_some(max)
+    }
+
     /// Whether it lets the call through.
     pub(crate) fn holds(&self, batch: &Batch, logs: &Logs, now: i64) -> bool {
         match &self.kind {

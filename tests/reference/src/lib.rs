@@ -374,12 +374,17 @@ impl Reference {
         let mut decision = if let Some(first) = refused.first() {
             // Clause 6.7: the first in order is the reported rule.
             let mut decision = about(&first.item, "deny", first.code(batch, &self.logs, now));
-            if let (Kind::Max(slot), None) = (&first.kind, &first.item.on_deny)
-                && let Some(max) = batch.slots[*slot].counter.max
-            {
-                let (max, window) = (amount_text(max), &batch.slots[*slot].counter.window_text);
-                decision.message =
-                    Some(format!("Rate limit of {max} per {window} reached. Try again later."));
+            if let (Kind::Max(slot), None) = (&first.kind, &first.item.on_deny) {
+                // Clause 8.8: a maximum refuses, or the counter can hold no more.
+                decision.message = Some(match Bound::exceeded(batch, *slot, &self.logs, now) {
+                    Some(max) => {
+                        let (max, window) = (amount_text(max), &batch.slots[*slot].counter.window_text);
+                        format!("Rate limit of {max} per {window} reached. Try again later.")
+                    }
+                    None => {
+                        format!("The counter of rule \"{}\" is full. Try again later.", label(&first.item))
+                    }
+                });
             }
             decision.retry_after = self.logs.retry_after(batch, &refused, now);
             decision

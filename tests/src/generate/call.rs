@@ -80,12 +80,18 @@ impl Generator {
     /// any other case.
     pub fn full_case(&mut self) -> GeneratedCase {
         let window = self.pick(&["minute", "hour"]);
-        let second = self.pick(&["", ",\"increment\":0.5", ",\"increment_from\":\"args.a\""]);
-        let max = self.pick(&["10000", "10001", "20000", "9223372036854.775807"]);
-        let policy = format!(
-            "{{\"version\":\"1\",\"default\":\"deny\",\"tools\":{{\"pay\":{{\"limits\":[{{\"counter\":\"n\",\"window\":\"{window}\",\
-             \"algorithm\":\"sliding\",\"max\":{max}{second}}}]}}}}}}"
-        );
+        let counter = format!("{{\"counter\":\"n\",\"window\":\"{window}\",\"algorithm\":\"sliding\"");
+        // A maximum that so many equal charges cannot reach does not load.
+        let entry = match self.below(4) {
+            0 => format!("\"limits\":[{counter},\"max\":10000}}]"),
+            1 => format!("\"limits\":[{counter},\"max\":5000,\"increment\":0.5}}]"),
+            2 => format!("\"rules\":[{{\"state\":{counter}}}}}]"),
+            _ => {
+                let max = self.pick(&["10000", "10001", "20000", "9223372036854.775807"]);
+                format!("\"limits\":[{counter},\"max\":{max},\"increment_from\":\"args.a\"}}]")
+            }
+        };
+        let policy = format!("{{\"version\":\"1\",\"default\":\"deny\",\"tools\":{{\"pay\":{{{entry}}}}}}}");
         let mut at = START;
         let mut steps = Vec::new();
         for number in 0..SLIDING_CHARGES + 200 {
