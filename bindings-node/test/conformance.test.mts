@@ -43,7 +43,7 @@ function isRaw(step: Step, form: Form): boolean {
 }
 
 function publicEngine(text: string, clock: () => number): Under {
-  const engine = Engine.fromString(text, { clock });
+  const engine = Engine.fromString(text, { clock, onWarning: () => {} });
   return {
     replace: (next) => engine.replace(Policy.fromString(next)),
     decide: async (step, form, approved) => {

@@ -17,7 +17,7 @@ test("generated policies and calls", async () => {
   let [pairs, values] = [0, 0];
   for await (const line of createInterface({ input: createReadStream(".work/pairs.jsonl") })) {
     const { at_ms, policy, calls } = JSON.parse(line) as Pairs;
-    const engine = () => Engine.fromString(policy, { clock: () => at_ms });
+    const engine = () => Engine.fromString(policy, { clock: () => at_ms, onWarning: () => {} });
     const raw = engine();
     // Counters are charged once a form: each has an engine of its own, and takes raw text where values would lose something.
     const host = engine();

@@ -361,6 +361,86 @@ test("a callback of watching that fails is a warning of the process, and no more
   }
 });
 
+const WARNED = `version: "1"\ndefault: deny\ntools:\n  pay: {}\n  Pay: {}\n`;
+
+/** What the process is warned of while `act` runs. */
+async function processWarnings(act: () => void | Promise<void>): Promise<string[]> {
+  const heard: string[] = [];
+  const hear = (warning: Error & { code?: string }) => heard.push(`${warning.name} ${warning.code}: ${warning.message}`);
+  process.on("warning", hear);
+  await act();
+  // They are emitted in a later turn of the loop.
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("warning", hear);
+  return heard;
+}
+
+test("the warnings of a policy reach the process, or the host that asks for them", async (t) => {
+  const path = join(folder(t), "policy.yaml");
+  writeFileSync(path, WARNED);
+  const text = await processWarnings(() => void Engine.fromString(WARNED));
+  assert.equal(text.length, 2);
+  assert.match(text[0]!, /^CallgateWarning confusable_name: 4:3: warning\[confusable_name\]: .*\n  help: names compare exactly/);
+  const file = await processWarnings(() => void Engine.fromFile(path));
+  assert.deepEqual(file, text.map((line) => line.replace(/: (?=\d)/, `: ${path}:`)));
+  assert.deepEqual(await processWarnings(() => void new Engine(Policy.fromFile(path))), file);
+  const plain = Engine.fromString(POLICY);
+  assert.deepEqual(await processWarnings(() => plain.replace(Policy.fromFile(path))), file);
+  assert.deepEqual(await processWarnings(() => void Engine.fromString(POLICY)), []);
+
+  const heard: unknown[] = [];
+  const onWarning = (warning: callgate.Diagnostic, from: string | null) => heard.push([warning.code, warning.line, from]);
+  const silent = await processWarnings(() => {
+    Engine.fromFile(path, { onWarning }).replace(Policy.fromString(WARNED));
+  });
+  assert.deepEqual(silent, []);
+  assert.deepEqual(heard, [path, path, null, null].map((from, at) => ["confusable_name", 4 + (at % 2), from]));
+  const failing = await processWarnings(() => {
+    assert.ok(Engine.fromString(WARNED, { onWarning: () => { throw new RangeError("no room"); } }).policy);
+  });
+  assert.deepEqual(failing, Array(2).fill("CallgateWarning callback_failed: `onWarning` failed: RangeError: no room"));
+});
+
+test("half a file is refused and reported, and other warnings are reported and refuse nothing (trap 41)", async (t) => {
+  const path = join(folder(t), "policy.yaml");
+  writeFileSync(path, POLICY);
+  let hear: (change: Policy | CallgateError) => void = () => {};
+  const warnings: string[] = [];
+  const engine = Engine.fromFile(path, {
+    watch: { intervalMs: 10 },
+    onReload: (policy) => hear(policy),
+    onReloadError: (error) => hear(error),
+    onWarning: (warning, from) => warnings.push(`${from}:${warning.line}`),
+  });
+  const alive = setInterval(() => {}, 1_000);
+  t.after(() => clearInterval(alive));
+  t.after(() => engine.close());
+  const replace = (text: string) =>
+    new Promise<Policy | CallgateError>((resolve) => {
+      hear = resolve;
+      writeFileSync(`${path}.new`, text);
+      renameSync(`${path}.new`, path);
+    });
+  const old = engine.policy.digest;
+  for (const [text, code] of [
+    ["", "empty_policy"],
+    [`version: "1"\n`, "empty_policy"],
+    ["default: deny\n", "missing_version"],
+    [`version: "1"\nhide: [secret]\n`, "missing_default"],
+    [`version: "1"\ndefault: deny\ntools: {pay: }\n`, "null_entry"],
+    [`version: "1"\ndefault: deny\ntools: {pay: {rules: }}\n`, "null_rules"],
+  ] as const) {
+    const error = await replace(text);
+    assert.ok(error instanceof PolicyError && error.code === code && error.file === path, `${code}: ${error}`);
+    assert.equal(engine.policy.digest, old);
+  }
+  assert.deepEqual(warnings, []);
+  const policy = await replace(WARNED);
+  assert.ok(policy instanceof Policy && policy.digest === engine.policy.digest && policy.digest !== old);
+  assert.deepEqual(policy.warnings.map(({ code }) => code), ["confusable_name", "confusable_name"]);
+  assert.deepEqual(warnings, [`${path}:4`, `${path}:5`]);
+});
+
 test("a watching engine lets its process end", async (t) => {
   const path = join(folder(t), "policy.yaml");
   writeFileSync(path, POLICY);

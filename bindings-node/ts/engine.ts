@@ -5,7 +5,7 @@
 
 import * as native from "../native.js";
 import { Decision, type DecisionJson, type Host, now } from "./decision.js";
-import { type CallgateError, throwing } from "./errors.js";
+import { type CallgateError, type Diagnostic, throwing } from "./errors.js";
 import { type Kind, choice, millis, promised, read, tell } from "./options.js";
 import { type Plan, Plans } from "./plan.js";
 import { type NamedTool, Policy, failed } from "./policy.js";
@@ -83,15 +83,27 @@ export interface EngineOptions {
   readonly onDecision?: (record: AuditRecord, decision: Decision) => void;
   /** How audit records identify arguments: `none` (the default), `sha256`, or an HMAC under a key of the host's. */
   readonly argsHash?: "none" | "sha256" | { readonly hmacSha256: Uint8Array };
+  /**
+   * Hears of the warnings of each policy that is put in force: at the start, by `replace`, by watching. `file` is null
+   * where the policy came from a text. A process warning unless given.
+   */
+  readonly onWarning?: (warning: Diagnostic, file: string | null) => void;
 }
 
 /** How an engine is put together from a file. */
 export interface FileOptions extends EngineOptions {
-  /** Puts every new text of the file in force that is a policy, without a restart. Looked at once a second unless told otherwise. */
+  /**
+   * Puts every new text of the file in force that is a policy, without a restart. Looked at four times a second unless told
+   * otherwise. A file that replaced another is read at the next look; one that is written in place when it has not changed
+   * for a second.
+   */
   readonly watch?: boolean | { readonly intervalMs: number };
   /** Hears of every policy that was put in force by watching. */
   readonly onReload?: (policy: Policy) => void;
-  /** Hears of texts that are no policy; the old one stays in force. A process warning unless given. */
+  /**
+   * Hears of texts that have an error, or look like half a file (clause 1.8); the old policy stays in force. A process
+   * warning unless given.
+   */
   readonly onReloadError?: (error: CallgateError) => void;
 }
 
@@ -103,6 +115,7 @@ const OPTIONS: Readonly<Record<keyof FileOptions, Kind>> = {
   clock: "answer",
   onDecision: "answer",
   argsHash: "any",
+  onWarning: "function",
   watch: "any",
   onReload: "function",
   onReloadError: "function",
@@ -121,6 +134,7 @@ export class Engine {
   readonly #plans: Plans;
   readonly #host: Host;
   readonly #onDecision: EngineOptions["onDecision"];
+  readonly #onWarning: OnWarning;
 
   /**
    * @throws {StoreError} where the store cannot be opened, {TypeError} for options that are not known.
@@ -147,6 +161,8 @@ export class Engine {
     this.#plans = new Plans(this.#native);
     this.#host = { clock: own.clock, immediate: store === "memory" };
     this.#onDecision = own.onDecision;
+    this.#onWarning = own.onWarning ?? warn;
+    report(policy, this.#onWarning);
   }
 
   /**
@@ -164,14 +180,20 @@ export class Engine {
    * @throws {PolicyFileError} {PolicyError} where there is no policy; and as the constructor.
    */
   static fromFile(path: string, options: FileOptions = {}): Engine {
-    const { watch = false, onReload, onReloadError = warn, ...rest } = checked(options, true);
+    const { watch = false, onReload, onReloadError = warnOfReload, ...rest } = checked(options, true);
     const engine = new Engine(Policy.fromFile(path), rest);
+    const onWarning = engine.#onWarning;
     if (watch !== false) {
       const interval = watch === true ? null : millis("watch.intervalMs", read(watch, { intervalMs: "number" }).intervalMs);
       // Must not hold the engine: an engine that nobody has stops watching.
       engine.#native.watch(path, interval, (change) => {
-        if (change.policy) tell("onReload", onReload, new Policy(change.policy));
-        else tell("onReloadError", onReloadError, failed(change, path));
+        if (change.policy) {
+          const policy = new Policy(change.policy, path);
+          report(policy, onWarning);
+          tell("onReload", onReload, policy);
+        } else {
+          tell("onReloadError", onReloadError, failed(change, path));
+        }
       });
     }
     return engine;
@@ -230,6 +252,7 @@ export class Engine {
   replace(policy: Policy): void {
     if (!(policy instanceof Policy)) throw new TypeError("an engine needs a Policy");
     this.#native.replace(policy.native);
+    report(policy, this.#onWarning);
   }
 
   /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
@@ -292,8 +315,20 @@ function raw(text: string): string {
   return text;
 }
 
-function warn(error: CallgateError): void {
+function warnOfReload(error: CallgateError): void {
   process.emitWarning(`the policy in force stays: ${error.message}`, { type: "CallgateWarning", code: error.code });
+}
+
+type OnWarning = NonNullable<EngineOptions["onWarning"]>;
+
+function warn(warning: Diagnostic, file: string | null): void {
+  const place = file === null ? "" : `${file}:`;
+  process.emitWarning(`${place}${warning}`, { type: "CallgateWarning", code: warning.code });
+}
+
+/** Reports the warnings of a policy that is in force. */
+function report(policy: Policy, onWarning: OnWarning): void {
+  for (const warning of policy.warnings) tell("onWarning", (heard) => onWarning(heard, policy.file), warning);
 }
 
 function checked(options: FileOptions, file: boolean): FileOptions {

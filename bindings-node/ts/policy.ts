@@ -14,10 +14,13 @@ export interface NamedTool {
 export class Policy {
   /** @internal */
   readonly native: native.NativePolicy;
+  /** @internal The file that it was read from. */
+  readonly file: string | null;
 
   /** @internal */
-  constructor(compiled: native.NativePolicy) {
+  constructor(compiled: native.NativePolicy, file: string | null = null) {
     this.native = compiled;
+    this.file = file;
   }
 
   /**
@@ -45,7 +48,7 @@ export class Policy {
     return `sha256:${this.native.digest}`;
   }
 
-  /** What may not mean what its author thinks. */
+  /** What may not mean what its author thinks. An engine reports it as well, to `onWarning`. */
   get warnings(): readonly Diagnostic[] {
     return this.native.warnings.map((finding) => new Diagnostic(finding));
   }
@@ -65,7 +68,7 @@ export class Policy {
 
 /** @internal The policy of what was loaded. */
 export function loaded(result: native.Loaded, file: string | null): Policy {
-  if (result.policy) return new Policy(result.policy);
+  if (result.policy) return new Policy(result.policy, file);
   throw failed(result, file);
 }
 

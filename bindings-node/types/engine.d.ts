@@ -1,5 +1,5 @@
 import { Decision, type DecisionJson } from "./decision.js";
-import { type CallgateError } from "./errors.js";
+import { type CallgateError, type Diagnostic } from "./errors.js";
 import { type NamedTool, Policy } from "./policy.js";
 /** What is known of a caller, such as `id`, `grant`, `session`, `roles`: an object; no list, no function. */
 export type Claims = {
@@ -72,16 +72,28 @@ export interface EngineOptions {
     readonly argsHash?: "none" | "sha256" | {
         readonly hmacSha256: Uint8Array;
     };
+    /**
+     * Hears of the warnings of each policy that is put in force: at the start, by `replace`, by watching. `file` is null
+     * where the policy came from a text. A process warning unless given.
+     */
+    readonly onWarning?: (warning: Diagnostic, file: string | null) => void;
 }
 /** How an engine is put together from a file. */
 export interface FileOptions extends EngineOptions {
-    /** Puts every new text of the file in force that is a policy, without a restart. Looked at once a second unless told otherwise. */
+    /**
+     * Puts every new text of the file in force that is a policy, without a restart. Looked at four times a second unless told
+     * otherwise. A file that replaced another is read at the next look; one that is written in place when it has not changed
+     * for a second.
+     */
     readonly watch?: boolean | {
         readonly intervalMs: number;
     };
     /** Hears of every policy that was put in force by watching. */
     readonly onReload?: (policy: Policy) => void;
-    /** Hears of texts that are no policy; the old one stays in force. A process warning unless given. */
+    /**
+     * Hears of texts that have an error, or look like half a file (clause 1.8); the old policy stays in force. A process
+     * warning unless given.
+     */
     readonly onReloadError?: (error: CallgateError) => void;
 }
 /**

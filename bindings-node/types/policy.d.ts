@@ -19,7 +19,7 @@ export declare class Policy {
     static fromFile(path: string): Policy;
     /** `sha256:` and the SHA-256 of the text in hex, as decisions name their policy. */
     get digest(): string;
-    /** What may not mean what its author thinks. */
+    /** What may not mean what its author thinks. An engine reports it as well, to `onWarning`. */
     get warnings(): readonly Diagnostic[];
     /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
     visible(tool: string): boolean;
