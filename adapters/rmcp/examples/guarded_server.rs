@@ -6,7 +6,7 @@ use callgate::{Engine, Policy};
 use callgate_rmcp::Guard;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{CallToolResult, ContentBlock, ErrorData};
-use rmcp::{ServerHandler, ServiceExt, tool, tool_handler, tool_router};
+use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -60,7 +60,10 @@ const POLICY: &str = include_str!("policy.yaml");
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let engine = Engine::new(Policy::from_yaml(POLICY)?);
+    let policy = Policy::from_yaml(POLICY)?;
+    // Standard output is the client's.
+    policy.warnings().iter().for_each(|warning| eprintln!("policy.yaml: {warning}"));
+    let engine = Engine::new(policy);
     // Over stdio the client is whoever started this process; on HTTP, take the verified token from the context.
     let server = Guard::new(Payments::default(), engine).identity(|_| Some("local".into()));
     server.serve(rmcp::transport::stdio()).await?.waiting().await?;

@@ -73,14 +73,8 @@ async fn the_policy_decides_before_the_handler() {
     );
     assert_eq!(waiting["isError"], true);
 
-    // A JSON-RPC error gives the charge back, an `isError` result keeps it: 3 of these 5 count.
-    for (amount, outcome) in [
-        (14, Err(())),
-        (1, Ok("charge 2: 1")),
-        (14, Err(())),
-        (13, Ok("the card was refused")),
-        (2, Ok("charge 5: 2")),
-    ] {
+    // Trap 39: neither an error of the protocol nor a result with `isError` gives anything back.
+    for (amount, outcome) in [(14, Err(())), (1, Ok("charge 2: 1")), (13, Ok("the card was refused"))] {
         let result = call(&client, "create_charge", json!({"amount": amount})).await;
         match (&result, outcome) {
             (Ok(result), Ok(expected)) => assert_eq!(text(result), expected),
@@ -111,6 +105,8 @@ fn a_call_that_cannot_be_parsed_reaches_no_handler() {
         json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "list_customers", "arguments": [1]}}),
         json!({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"arguments": {}}}),
         json!({"jsonrpc": "2.0", "id": 4, "method": "tools/call", "params": {"name": "list_customers", "arguments": {}}}),
+        // rmcp reads null as no arguments at all, before the guard sees the call.
+        json!({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": {"name": "list_customers", "arguments": null}}),
     ];
     for message in &messages {
         writeln!(input, "{message}").unwrap();
@@ -119,7 +115,7 @@ fn a_call_that_cannot_be_parsed_reaches_no_handler() {
     for line in output.lines() {
         let answer: Value = serde_json::from_str(&line.unwrap()).unwrap();
         answers.insert(answer["id"].as_u64().unwrap(), answer);
-        if answers.len() == 4 {
+        if answers.len() == 5 {
             break;
         }
     }
@@ -128,5 +124,7 @@ fn a_call_that_cannot_be_parsed_reaches_no_handler() {
     for id in [2, 3] {
         assert_eq!(answers[&id]["error"]["code"], -32602, "{}", answers[&id]);
     }
-    assert_eq!(answers[&4]["result"]["content"][0]["text"], "alice, bob");
+    for id in [4, 5] {
+        assert_eq!(answers[&id]["result"]["content"][0]["text"], "alice, bob");
+    }
 }

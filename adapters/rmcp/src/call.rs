@@ -1,0 +1,65 @@
+//! One `tools/call`: what is asked, and what the engine says to it, without blocking the runtime.
+//!
+//! In: the tool, its arguments, who calls. Out: a decision. Must not hold policy logic.
+
+use std::sync::Arc;
+
+use callgate::{Approval, AsyncStore, Call, Decision, Engine, Evaluation, Identity};
+use rmcp::model::ErrorData;
+use serde_json::Value;
+
+/// What is asked.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) tool: String,
+    pub(crate) args: Option<Value>,
+    pub(crate) identity: Option<Value>,
+}
+
+/// An approval: the key that it is bound to, and its own id.
+pub(crate) type Approved = (String, String);
+
+impl Asked {
+    fn call<'a>(&'a self, approved: Option<&'a Approved>) -> Call<'a> {
+        let call = match &self.args {
+            Some(args) => Call::new(&self.tool, args),
+            None => Call::without_args(&self.tool),
+        };
+        let call = call.identity(match &self.identity {
+            None => Identity::Absent,
+            Some(Value::String(id)) => Identity::Id(id.as_str()),
+            Some(claims) => Identity::claims(claims),
+        });
+        match approved {
+            Some((key, id)) => call.approved(Approval::new(key, id)),
+            None => call,
+        }
+    }
+
+    /// Decides it: by a store that does not block, if there is one; else by the engine's own, on a thread that may block.
+    pub(crate) async fn decide(
+        self: &Arc<Self>,
+        engine: &Arc<Engine>,
+        store: Option<&dyn AsyncStore>,
+        approved: Option<Approved>,
+    ) -> Result<Decision<'static>, ErrorData> {
+        if let Some(store) = store {
+            return Ok(engine.decide_with(&self.call(approved.as_ref()), store).await.into_owned());
+        }
+        // What no counter decides needs no thread.
+        let policy = engine.policy();
+        if let Evaluation::Decided(decision) = policy.evaluate(&self.call(approved.as_ref())) {
+            return Ok(decision.into_owned());
+        }
+        drop(policy);
+        let (asked, engine) = (self.clone(), engine.clone());
+        let decide = move || engine.decide(&asked.call(approved.as_ref())).into_owned();
+        // Fails where the runtime is shutting down.
+        tokio::task::spawn_blocking(decide).await.map_err(|_| undecided())
+    }
+}
+
+/// Nothing was decided, so nothing runs.
+fn undecided() -> ErrorData {
+    ErrorData::internal_error("the call could not be decided", None)
+}

@@ -1,0 +1,37 @@
+//! What the agent is told of a call that does not run.
+//!
+//! In: a decision. Out: an MCP result with `isError: true` (spec 10.6), as the client's protocol has it.
+
+use std::borrow::Cow;
+
+use callgate::Decision;
+use rmcp::model::{CallToolResult, ContentBlock, MetaObject, ProtocolVersion, ServerResult};
+use rmcp::service::{RequestContext, RoleServer};
+use serde_json::Value;
+
+/// Where in a result's `_meta` the approval key of a call stands that waits for approval.
+pub const APPROVAL_KEY: &str = "callgate/approval_key";
+
+/// The result that tells the agent why the call does not run.
+pub(crate) fn refusal(decision: &Decision<'_>, context: &RequestContext<RoleServer>) -> ServerResult {
+    let mut text = decision.message().map(Cow::into_owned).unwrap_or_default();
+    let key = decision.approval_key();
+    if let Some(key) = key {
+        text.push_str("\nApproval key: ");
+        text.push_str(key);
+    }
+    let mut result = CallToolResult::error(vec![ContentBlock::text(text)]);
+    if let Some(key) = key {
+        let mut meta = MetaObject::new();
+        meta.0.insert(APPROVAL_KEY.to_owned(), Value::String(key.to_owned()));
+        result.meta = Some(meta);
+    }
+    let mut result = ServerResult::CallToolResult(result);
+    let is_legacy = context
+        .protocol_version()
+        .is_none_or(|version| version.as_str() < ProtocolVersion::V_2026_07_28.as_str());
+    if is_legacy {
+        result.strip_result_type_for_legacy_peer();
+    }
+    result
+}

@@ -1,0 +1,188 @@
+//! What a host chooses of a guard: its store, what it gives back; and what it cannot choose, to guard a server twice.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test tells by panicking")]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use callgate::{
+    AsyncStore, Batch, Engine, MemoryStore, Outcome, Policy, Refund, Store, StoreError, StoreFuture,
+    Timestamp,
+};
+use callgate_rmcp::Guard;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorCode, ErrorData,
+    ServerCapabilities, ServerConfig,
+};
+use rmcp::service::{RequestContext, RoleClient, RoleServer, RunningService, Service};
+use rmcp::{ServerHandler, ServiceError, ServiceExt};
+use serde_json::json;
+
+const POLICY: &str =
+    r#"{version: "1", default: deny, tools: {open: {}, pay: {rules: [{rate_limit: 2/hour}]}}}"#;
+
+/// Counts its calls. `pay` fails by a code of the caller's choice: what a client can provoke.
+#[derive(Clone, Default)]
+struct Server(Arc<AtomicU32>);
+
+impl ServerHandler for Server {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        let code = request.arguments.and_then(|args| args.get("code")?.as_i64());
+        match code {
+            Some(code) => Err(ErrorData::new(ErrorCode(i32::try_from(code).unwrap()), "no", None)),
+            None => Ok(CallToolResult::success(vec![ContentBlock::text("done")]).into()),
+        }
+    }
+}
+
+type Client = RunningService<RoleClient, ()>;
+
+async fn connect<S: Service<RoleServer>>(guard: Guard<S>) -> Client {
+    let (client, server) = tokio::io::duplex(1 << 16);
+    tokio::spawn(async move { guard.serve(server).await.unwrap().waiting().await });
+    ().serve(client).await.unwrap()
+}
+
+/// The text of a result, or the message of an error.
+async fn call(client: &Client, tool: &'static str, args: serde_json::Value) -> String {
+    let params = CallToolRequestParams::new(tool).with_arguments(args.as_object().unwrap().clone());
+    match client.call_tool(params).await {
+        Ok(result) => {
+            serde_json::to_value(result).unwrap()["content"][0]["text"].as_str().unwrap().to_owned()
+        }
+        Err(ServiceError::McpError(error)) => error.message.into_owned(),
+        Err(other) => other.to_string(),
+    }
+}
+
+const REFUSED: &str = "Rate limit of 2 per hour reached. Try again later.";
+
+fn engine() -> Engine {
+    Engine::new(Policy::from_yaml(POLICY).unwrap())
+}
+
+#[tokio::test]
+async fn only_errors_that_the_host_names_give_charges_back() {
+    let server = Server::default();
+    let guard = Guard::new(server.clone(), engine())
+        .refund_on_error(|params, error| params.name == "pay" && error.code == ErrorCode::INVALID_PARAMS);
+    let client = connect(guard).await;
+    for _ in 0..5 {
+        assert_eq!(call(&client, "pay", json!({"code": ErrorCode::INVALID_PARAMS.0})).await, "no");
+    }
+    for expected in ["no", "no", REFUSED] {
+        assert_eq!(call(&client, "pay", json!({"code": ErrorCode::INTERNAL_ERROR.0})).await, expected);
+    }
+    assert_eq!(server.0.load(Ordering::SeqCst), 7);
+}
+
+#[tokio::test]
+async fn one_engine_guards_a_server_once() {
+    let (server, engine) = (Server::default(), Arc::new(engine()));
+    let twice = Guard::new(Guard::new(server.clone(), engine.clone()), engine.clone());
+    let client = connect(twice).await;
+    for tool in ["open", "pay"] {
+        assert_eq!(call(&client, tool, json!({})).await, "this server is guarded twice by one engine");
+    }
+    assert_eq!(server.0.load(Ordering::SeqCst), 0);
+    // Two policies, one after the other, are a choice.
+    let both = Guard::new(Guard::new(server.clone(), engine), self::engine());
+    assert_eq!(call(&connect(both).await, "open", json!({})).await, "done");
+}
+
+/// A store that blocks until it is told to go on.
+struct Blocking {
+    counters: MemoryStore,
+    go_on: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Store for Blocking {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        let patience = Duration::from_secs(20);
+        let told = self.go_on.lock().unwrap().recv_timeout(patience);
+        told.map_err(|_| StoreError::transient("the runtime was blocked"))?;
+        self.counters.reserve(batch, now)
+    }
+
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        self.counters.peek(batch, now)
+    }
+
+    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
+        self.counters.refund(refunds, now)
+    }
+
+    fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.counters.purge(now)
+    }
+}
+
+/// While one call waits for a store that blocks, the only thread of the runtime serves others.
+#[tokio::test]
+async fn a_store_that_blocks_does_not_block_the_runtime() {
+    let (sender, receiver) = mpsc::channel();
+    let store = Blocking { counters: MemoryStore::new(), go_on: Mutex::new(receiver) };
+    let engine = Engine::builder(Policy::from_yaml(POLICY).unwrap()).store(Arc::new(store)).build();
+    let client = Arc::new(connect(Guard::new(Server::default(), engine)).await);
+    let waiting = client.clone();
+    let waiting = tokio::spawn(async move { call(&waiting, "pay", json!({})).await });
+    for _ in 0..3 {
+        assert_eq!(call(&client, "open", json!({})).await, "done");
+    }
+    assert!(!waiting.is_finished());
+    sender.send(()).unwrap();
+    assert_eq!(waiting.await.unwrap(), "done");
+}
+
+/// Counters in memory, asked without blocking.
+#[derive(Default)]
+struct Yielding(MemoryStore);
+
+impl AsyncStore for Yielding {
+    fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            self.0.reserve(batch, now)
+        })
+    }
+
+    fn peek<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
+        Box::pin(async move { self.0.peek(batch, now) })
+    }
+
+    fn refund<'f>(&'f self, refunds: &'f [Refund<'_>], now: Timestamp) -> StoreFuture<'f, ()> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            self.0.refund(refunds, now)
+        })
+    }
+
+    fn purge<'f>(&'f self, now: Timestamp) -> StoreFuture<'f, usize> {
+        Box::pin(async move { self.0.purge(now) })
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_block_has_the_counters() {
+    // Nobody lets the engine's own store go on.
+    let (_sender, receiver) = mpsc::channel();
+    let own = Blocking { counters: MemoryStore::new(), go_on: Mutex::new(receiver) };
+    let engine = Engine::builder(Policy::from_yaml(POLICY).unwrap()).store(Arc::new(own)).build();
+    let guard = Guard::new(Server::default(), engine)
+        .store(Arc::new(Yielding::default()))
+        .refund_on_error(|_, error| error.code.0 == -1);
+    let client = connect(guard).await;
+    for (code, expected) in [(-1, "no"), (-2, "no"), (-1, "no"), (-2, "no"), (-2, REFUSED)] {
+        assert_eq!(call(&client, "pay", json!({ "code": code })).await, expected);
+    }
+}
