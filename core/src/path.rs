@@ -109,6 +109,20 @@ impl Path {
         Self { root, segments, has_each, member, text }
     }
 
+    /// Whether both lead to the same value, however they are written.
+    pub(crate) fn leads_where(&self, other: &Self) -> bool {
+        let name = |segment: &'_ Segment| match segment {
+            Segment::Name(name) | Segment::Quoted(name) => Some(name.clone()),
+            Segment::Index(_) | Segment::Each => None,
+        };
+        let same = |(one, another): (&Segment, &Segment)| {
+            one == another || name(one).is_some_and(|one| Some(one) == name(another))
+        };
+        self.root == other.root
+            && self.segments.len() == other.segments.len()
+            && self.segments.iter().zip(&other.segments).all(same)
+    }
+
     fn segment(text: &str) -> Option<(Segment, &str)> {
         if let Some(name) = text.strip_prefix('.') {
             let end = name.find(['.', '[', ']']).unwrap_or(name.len());
@@ -159,6 +173,25 @@ mod tests {
         assert_eq!(*path.segments, expected);
         assert_eq!(Path::parse("tool").unwrap().root, Root::Tool);
         assert_eq!(*Path::parse(r#"args[""]"#).unwrap().segments, [Segment::Quoted("".into())]);
+    }
+
+    #[test]
+    fn another_spelling_leads_to_the_same_value() {
+        let path = |text: &str| Path::parse(text).unwrap();
+        for (one, other, same) in [
+            ("args.a.b", r#"args["a"].b"#, true),
+            (r#"args["a"]["b"]"#, r#"args["\u0061"].b"#, true),
+            ("args.a", "identity.a", false),
+            ("args.a", "args.a.a", false),
+            ("args.a", "args.b", false),
+            ("args[0]", r#"args["0"]"#, false),
+            ("args[0]", "args[0]", true),
+            ("args[0]", "args[1]", false),
+            ("tool", "tool", true),
+        ] {
+            assert_eq!(path(one).leads_where(&path(other)), same, "{one} {other}");
+            assert_eq!(path(other).leads_where(&path(one)), same, "{other} {one}");
+        }
     }
 
     #[test]

@@ -136,7 +136,8 @@ pub(super) fn read_rate_limit<'n>(
         })?;
     }
     let (max, window, written) = limit?;
-    let name = format!("_rate_{written}");
+    // By the window itself, not as it is written: `60`, `60s` and `1m` are one window, so they are one counter.
+    let name = format!("_rate_{window}");
     reader.within("rate_limit", |reader| claim(reader, names, &name, node.span()))?;
     let (scope, algorithm) = (scope?, algorithm?);
     let counter = Counter::new(owner.clone(), &name, window, algorithm, &scope.to_string());
@@ -451,10 +452,10 @@ fn read_scope<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> Option<Scope
                     Ok(path) if path.has_each => {
                         ("a scope is one value, so `[*]` cannot stand here".into(), "name one element")
                     }
-                    Ok(path) if paths.contains(&path) => {
-                        (format!("`{}` is named twice", shown(text)), "name it once")
-                    }
-                    Ok(path) => return Some(path),
+                    Ok(path) => match paths.iter().find(|known| known.leads_where(&path)) {
+                        Some(known) => (format!("`{}` is named twice", shown(&known.text)), "name it once"),
+                        None => return Some(path),
+                    },
                     Err(error) => (error.message, error.help),
                 };
                 reader.error("invalid_scope", item.span(), message, help);

@@ -229,8 +229,11 @@ fn rule(entry: Option<&str>, pointer: String, rule: &Json) -> Item {
             }
             limit => (limit.get("max").expect("max").clone(), limit.get("window").expect("window").clone()),
         };
-        // Clause 8.7
-        let name = format!("_rate_{}", window_text(&window));
+        // Clause 8.7: a length stands in the name in seconds.
+        let name = match Window::read(&window_text(&window)) {
+            Window::Seconds(seconds, false) => format!("_rate_{seconds}s"),
+            _ => format!("_rate_{}", window_text(&window)),
+        };
         let mut declaration = vec![
             ("counter".to_owned(), Json::String(name)),
             ("window".to_owned(), window),

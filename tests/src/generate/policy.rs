@@ -112,7 +112,7 @@ impl Generator {
         let mut items: Vec<String> = Vec::new();
         let prefix = if key.is_none() { "all" } else { "" };
         // A window's rate is declared once in an entry.
-        let mut rates = vec!["hour", "minute", "90s", "day"];
+        let mut rates = vec!["hour", "minute", self.pick(&["90s", "60s", "15m"]), "day"];
         for number in 0..self.below(4) {
             let name = if self.chance(30) { format!("\"name\":\"rule {number}\",") } else { String::new() };
             let kind = if self.counts { [1, 2, 3, 4, 0, 3][self.below(6)] } else { self.below(8) };
