@@ -2,9 +2,12 @@
 //!
 //! In: the text of a path. Out: a root and segments, or what is wrong with it. Reading the value is `condition`'s work.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use crate::canonical::write_string;
 use crate::ceilings::{PATH_BYTES, PATH_SEGMENTS};
+use crate::suggest::Suggestions;
 
 /// Where a path starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,6 +31,17 @@ pub(crate) enum Segment {
     Each,
 }
 
+/// How the strings are read that a path leads to (spec 5.27, 5.28).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Reading {
+    /// As they are: those of identities, and the tool's name.
+    Plain,
+    /// Those of arguments, which a server may parse.
+    Twofold,
+    /// `@text`: as text, and what is no string is of the wrong type.
+    Text,
+}
+
 /// A path, with its text as written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Path {
@@ -35,7 +49,8 @@ pub(crate) struct Path {
     pub(crate) segments: Box<[Segment]>,
     /// Whether one of them is `[*]`, so that the path stands for several values.
     pub(crate) has_each: bool,
-    /// The name, where the path is that of a member of the arguments, as nearly all are.
+    pub(crate) reading: Reading,
+    /// The name, where the path is that of a member of the arguments and nothing else, as nearly all are.
     pub(crate) member: Option<Box<str>>,
     pub(crate) text: Box<str>,
 }
@@ -44,15 +59,17 @@ pub(crate) struct Path {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PathError {
     pub(crate) message: String,
-    pub(crate) help: &'static str,
+    pub(crate) help: Cow<'static, str>,
 }
 
-const GRAMMAR: &str = "paths look like `args.a.b`, `args[\"any key\"]`, `args.items[0]`, `args.items[*].amount`, `identity.roles`, `state.<tool>.<counter>`, `tool`";
+const GRAMMAR: &str = "paths look like `args.a.b`, `args[\"any key\"]`, `args.items[0]`, `args.items[*].amount`, `args.note.@text`, `identity.roles`, `state.<tool>.<counter>`, `tool`";
+/// The only view.
+const TEXT: &str = "@text";
 
 impl Path {
     /// Parses a path of any root.
     pub(crate) fn parse(text: &str) -> Result<Self, PathError> {
-        let error = |message: String, help| Err(PathError { message, help });
+        let error = |message: String, help: &'static str| Err(PathError { message, help: help.into() });
         if text.len() > PATH_BYTES {
             return error(
                 format!("a path of {} bytes is longer than {PATH_BYTES}", text.len()),
@@ -73,14 +90,31 @@ impl Path {
                 );
             }
         };
-        let mut segments = Vec::new();
+        let (mut segments, mut as_text) = (Vec::new(), false);
         while !rest.is_empty() {
             let (segment, after) = match Self::segment(rest) {
                 Some(found) => found,
                 None => return error(format!("`{text}` is no path: cannot read `{rest}`"), GRAMMAR),
             };
-            segments.push(segment);
             rest = after;
+            // Names of counters are whole names, which the policy itself declares.
+            match &segment {
+                Segment::Name(name) if root != Root::State && **name == *TEXT && !segments.is_empty() => {
+                    if !rest.is_empty() {
+                        let message = format!("`{text}`: nothing can stand behind `{TEXT}`");
+                        return error(message, "a text has no members and no elements");
+                    }
+                    as_text = true;
+                    break;
+                }
+                Segment::Name(name)
+                    if root != Root::State && (name.starts_with('@') || name.contains('*')) =>
+                {
+                    return Err(no_name(text, name));
+                }
+                _ => {}
+            }
+            segments.push(segment);
             if segments.len() > PATH_SEGMENTS {
                 return error(
                     format!("a path of more than {PATH_SEGMENTS} segments"),
@@ -95,6 +129,10 @@ impl Path {
             Root::Args | Root::Identity | Root::State if segments.is_empty() => {
                 error(format!("`{text}` alone names no value"), GRAMMAR)
             }
+            _ if as_text => {
+                let path = Self::new(root, segments.into(), text.into());
+                Ok(Self { reading: Reading::Text, member: None, ..path })
+            }
             _ => Ok(Self::new(root, segments.into(), text.into())),
         }
     }
@@ -106,7 +144,8 @@ impl Path {
             (Root::Args, [Segment::Name(name) | Segment::Quoted(name)]) => Some(name.clone()),
             _ => None,
         };
-        Self { root, segments, has_each, member, text }
+        let reading = if root == Root::Args { Reading::Twofold } else { Reading::Plain };
+        Self { root, segments, has_each, reading, member, text }
     }
 
     /// Whether both lead to the same value, however they are written.
@@ -119,6 +158,7 @@ impl Path {
             one == another || name(one).is_some_and(|one| Some(one) == name(another))
         };
         self.root == other.root
+            && self.reading == other.reading
             && self.segments.len() == other.segments.len()
             && self.segments.iter().zip(&other.segments).all(same)
     }
@@ -154,6 +194,24 @@ impl Path {
     }
 }
 
+/// What is wrong with a plain name that looks as if it were more than one.
+fn no_name(text: &str, name: &str) -> PathError {
+    let mut quoted = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_string(&mut quoted, name);
+    let member = format!("a member of that name is `[{quoted}]`");
+    if name.contains('*') {
+        let message = format!("`{text}`: `{name}` is no name");
+        let help = format!("every element of a list is `[*]`; {member}");
+        return PathError { message, help: help.into() };
+    }
+    let help = match Suggestions::new().nearest(name, [TEXT]) {
+        Some(view) => format!("did you mean `{view}`? It stands at the end, behind a name; {member}"),
+        None => format!("the view is `{TEXT}`; {member}"),
+    };
+    PathError { message: format!("`{text}`: there is no view `{name}`"), help: help.into() }
+}
+
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -173,6 +231,16 @@ mod tests {
         assert_eq!(*path.segments, expected);
         assert_eq!(Path::parse("tool").unwrap().root, Root::Tool);
         assert_eq!(*Path::parse(r#"args[""]"#).unwrap().segments, [Segment::Quoted("".into())]);
+        for text in [r#"args["@id"]["*"].a@b["@text"]"#, "args.a", "args[0]"] {
+            let (path, view) = (Path::parse(text).unwrap(), Path::parse(&format!("{text}.@text")).unwrap());
+            assert_eq!(path.reading, Reading::Twofold);
+            assert_eq!((&path.segments, view.reading), (&view.segments, Reading::Text));
+            assert_eq!((path.member.is_some(), view.member), (text == "args.a", None));
+        }
+        assert_eq!(Path::parse("identity.id").unwrap().reading, Reading::Plain);
+        for text in ["state.read_*.@day", "state.@text", "state.a.@text"] {
+            assert_eq!(Path::parse(text).unwrap().reading, Reading::Plain, "{text}");
+        }
     }
 
     #[test]
@@ -188,6 +256,8 @@ mod tests {
             ("args[0]", "args[0]", true),
             ("args[0]", "args[1]", false),
             ("tool", "tool", true),
+            ("args.a", "args.a.@text", false),
+            ("args.a.@text", r#"args["a"].@text"#, true),
         ] {
             assert_eq!(path(one).leads_where(&path(other)), same, "{one} {other}");
             assert_eq!(path(other).leads_where(&path(one)), same, "{other} {one}");
@@ -218,6 +288,18 @@ mod tests {
             "args.a b.",
             "Args.x",
             " args.x",
+            "args.@text",
+            "args.a.@text.@text",
+            "args.a.@text.b",
+            "args.a.@text[0]",
+            "args.a.@Text",
+            "args.@id",
+            "args.a.@",
+            "args.*",
+            "args.**",
+            "args.a*.b",
+            "identity.@id",
+            "tool.@text",
         ] {
             assert!(Path::parse(text).is_err(), "{text}");
         }

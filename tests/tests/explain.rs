@@ -73,6 +73,35 @@ fn every_kind_of_rule_says_what_it_does() {
     );
 }
 
+/// A text that a server may parse says so, and one that is read as text has nothing to say.
+#[test]
+fn a_text_with_two_readings_says_so() {
+    let engine = engine(
+        "{version: '1', default: allow, tools: {
+            plain: {deny_if: [{path: args.v, op: eq, value: x}]},
+            far: {deny_if: [{path: 'args.l[*].v', op: regex, value: x}]},
+            nothing: {require: [{path: args.v, op: exists, value: true}]},
+            text: {deny_if: [{path: args.v.@text, op: eq, value: x}]}}}",
+    );
+    let two = Some("this text is JSON, too");
+    let other = Some("the value is of another type");
+    for (tool, args, outcome, why) in [
+        ("plain", json!({"v": "[1]"}), "unknown", two),
+        ("plain", json!({"v": " null "}), "unknown", two),
+        ("plain", json!({"v": "[1"}), "fails", None),
+        ("plain", json!({"v": 1}), "unknown", other),
+        ("far", json!({"l": [{"v": "a"}, {"v": "{}"}]}), "unknown", two),
+        ("nothing", json!({"v": "null"}), "unknown", two),
+        ("nothing", json!({"v": "[]"}), "holds", None),
+        ("text", json!({"v": "[1]"}), "fails", None),
+        ("text", json!({"v": null}), "unknown", other),
+    ] {
+        let explanation = engine.explain(&Call::new(tool, &args));
+        let check = &explanation.checks[0].checks[0];
+        assert_eq!((check.outcome.as_str(), check.why.as_deref()), (outcome, why), "{tool} {args}");
+    }
+}
+
 /// Why a list comes to what it does: the reason of the element that made it so.
 #[test]
 fn a_list_gives_the_reason_of_what_settled_it() {

@@ -145,6 +145,43 @@ fn each_element_takes_what_it_is_tested_with() {
     }
 }
 
+/// What may be JSON is read as far as it may, each time; what asks only for null does not read it, and `@text` neither.
+#[test]
+fn a_text_that_may_be_json_takes_steps() {
+    let nearly = |bytes: usize| json!({"a": format!("[{}1] x", "1,".repeat(bytes / 2))});
+    for (what, path, op, value, count, args, expected) in [
+        ("once", "args.a", "eq", json!("x"), 1, nearly(4_000_000), Code::Allowed),
+        ("twice", "args.a", "eq", json!("x"), 2, nearly(4_000_000), Code::InvalidArgs),
+        ("as text", "args.a.@text", "eq", json!("x"), 3, nearly(4_000_000), Code::Allowed),
+        ("for null", "args.a", "exists", json!(false), 3, nearly(4_000_000), Code::Allowed),
+        ("of less", "args.a", "eq", json!("x"), 20, nearly(200_000), Code::Allowed),
+        ("of less, too often", "args.a", "eq", json!("x"), 24, nearly(200_000), Code::InvalidArgs),
+        ("its start", "args.a", "eq", json!("x"), 60, json!({"a": "[draft] ".repeat(25_000)}), Code::Allowed),
+        (
+            "elements",
+            "args.a[*]",
+            "eq",
+            json!("x"),
+            1,
+            json!({"a": vec!["[1,2,3,4,5,6,7,8] x"; 110_000]}),
+            Code::Allowed,
+        ),
+        (
+            "elements, too many",
+            "args.a[*]",
+            "eq",
+            json!("x"),
+            1,
+            json!({"a": vec!["[1,2,3,4,5,6,7,8] x"; 140_000]}),
+            Code::InvalidArgs,
+        ),
+    ] {
+        let entry = deny_if(count, path, op, value);
+        assert_eq!(of_value(&entry, &args), expected, "{what}");
+        assert_eq!(of_text(&entry, &args.to_string()), expected, "{what}, raw");
+    }
+}
+
 /// A counter that is named twice is one counter, however many there are; and what there are too many of denies.
 #[test]
 fn many_counters_are_found_again_and_take_steps() {

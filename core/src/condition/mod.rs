@@ -9,6 +9,7 @@ mod operand;
 mod operator;
 mod outcome;
 mod reach;
+mod readings;
 mod steps;
 
 use std::ops::ControlFlow;
@@ -23,7 +24,7 @@ pub(crate) use steps::Steps;
 
 use crate::path::{Path, Root};
 use crate::trace::{Sink, Step};
-use crate::view::{Reached, Unreadable, View};
+use crate::view::{Kind, Reached, Unreadable, View};
 
 /// A compiled condition.
 #[derive(Debug, Clone)]
@@ -167,7 +168,7 @@ impl Test {
             let reached = reach::find(args, &self.path.segments, &facts.steps)?;
             return self.conclude(reached, place, &facts.steps, sink);
         }
-        let (outcome, why) = self.fold(facts, place, quantifier)?;
+        let (outcome, why) = self.fold(facts, place, quantifier, S::REPORTS)?;
         Ok(self.report(outcome, why, sink))
     }
 
@@ -183,10 +184,10 @@ impl Test {
         let (outcome, why) = match &reached {
             Reached::Value(value) => {
                 steps.take_value(value)?;
-                self.of(Leaf::Value(value), place, steps)?
+                self.of(Leaf::Value(value), place, steps, S::REPORTS)?
             }
-            Reached::Absent => self.of(Leaf::<V>::Absent, place, steps)?,
-            Reached::WrongType => self.of(Leaf::<V>::WrongType, place, steps)?,
+            Reached::Absent => self.of(Leaf::<V>::Absent, place, steps, S::REPORTS)?,
+            Reached::WrongType => self.of(Leaf::<V>::WrongType, place, steps, S::REPORTS)?,
         };
         Ok(self.report(outcome, why, sink))
     }
@@ -205,11 +206,13 @@ impl Test {
         facts: &Facts<'_, A, I>,
         place: Place,
         quantifier: Quantifier,
+        reports: bool,
     ) -> Result<(Outcome, Why), Unreadable> {
         let mut verdict = Verdict {
             test: self,
             place,
             quantifier,
+            reports,
             steps: &facts.steps,
             whole: quantifier.of_none(),
             why: Why::NoElement,
@@ -225,9 +228,11 @@ impl Test {
         leaf: Leaf<'_, V>,
         place: Place,
         steps: &Steps,
+        reports: bool,
     ) -> Result<(Outcome, Why), Unreadable> {
         let (outcome, why) = match leaf {
-            Leaf::Value(value) => match self.operator.test(value, steps)? {
+            Leaf::Value(value) => match self.operator.test(value, self.path.reading, steps)? {
+                Outcome::Unknown if reports => (Outcome::Unknown, self.why_unknown(value)),
                 Outcome::Unknown => (Outcome::Unknown, Why::WrongType),
                 decided => (decided, Why::Decided),
             },
@@ -240,6 +245,17 @@ impl Test {
         };
         Ok((if self.negated { !outcome } else { outcome }, why))
     }
+
+    /// Takes no steps: an explanation must not come to another decision.
+    #[cold]
+    fn why_unknown<V: View>(&self, value: &V) -> Why {
+        match value.kind() {
+            Ok(Kind::String(text)) if self.path.reading.has_two(&text, &Steps::without_end()) == Ok(true) => {
+                Why::TwoReadings
+            }
+            _ => Why::WrongType,
+        }
+    }
 }
 
 /// Folds the outcomes of all values that a path names.
@@ -247,6 +263,7 @@ struct Verdict<'t> {
     test: &'t Test,
     place: Place,
     quantifier: Quantifier,
+    reports: bool,
     steps: &'t Steps,
     whole: Outcome,
     why: Why,
@@ -260,6 +277,7 @@ enum Why {
     Absent,
     WrongStep,
     WrongType,
+    TwoReadings,
 }
 
 impl Why {
@@ -270,6 +288,7 @@ impl Why {
             Self::Absent => Some("the path is absent"),
             Self::WrongStep => Some("the path steps into a value of another type"),
             Self::WrongType => Some("the value is of another type"),
+            Self::TwoReadings => Some("this text is JSON, too"),
         }
     }
 }
@@ -277,7 +296,7 @@ impl Why {
 impl Visitor for Verdict<'_> {
     #[inline]
     fn leaf<V: View>(&mut self, leaf: Leaf<'_, V>) -> Result<ControlFlow<()>, Unreadable> {
-        let (outcome, why) = self.test.of(leaf, self.place, self.steps)?;
+        let (outcome, why) = self.test.of(leaf, self.place, self.steps, self.reports)?;
         let before = self.whole;
         // Of one value alone, as nearly all paths name, the whole is its outcome.
         self.whole = if self.why == Why::NoElement { outcome } else { self.quantifier.with(before, outcome) };

@@ -8,6 +8,7 @@ use super::outcome::{Outcome, Quantifier};
 use super::steps::Steps;
 use crate::canonical::write_string;
 use crate::number::Number;
+use crate::path::Reading;
 use crate::view::{Kind, Unreadable, View};
 
 /// A JSON value of the policy.
@@ -30,21 +31,35 @@ impl Operand {
     }
 
     /// Whether `value` equals this operand (spec 5.7). Recursion is as deep as the operand, which the document bounds.
-    pub(crate) fn equals<V: View>(&self, value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
+    pub(crate) fn equals<V: View>(
+        &self,
+        value: &V,
+        reading: Reading,
+        steps: &Steps,
+    ) -> Result<Outcome, Unreadable> {
         steps.take_value(value)?;
-        self.equals_leaf(value, steps)
+        self.equals_leaf(value, reading, steps)
     }
 
     /// As [`Self::equals`], where the steps of reading the value were taken.
-    pub(super) fn equals_leaf<V: View>(&self, value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
+    pub(super) fn equals_leaf<V: View>(
+        &self,
+        value: &V,
+        reading: Reading,
+        steps: &Steps,
+    ) -> Result<Outcome, Unreadable> {
         steps.take(1)?;
         Ok(match (self, value.kind()?) {
             (_, Kind::Foreign) => Outcome::Unknown,
+            (Self::Null, Kind::String(text)) if reading.may_be_null(&text, steps)? => Outcome::Unknown,
             (Self::Null, kind) => (kind == Kind::Null).into(),
             (Self::Bool(operand), Kind::Bool(value)) => (*operand == value).into(),
             (Self::Number(operand), Kind::Number(value)) => (*operand == value).into(),
             (Self::String(operand), Kind::String(value)) => {
                 steps.take_text(&value)?;
+                if reading.has_two(&value, steps)? {
+                    return Ok(Outcome::Unknown);
+                }
                 (**operand == *value).into()
             }
             (Self::Array(operands), Kind::Array) => {
@@ -53,7 +68,7 @@ impl Operand {
                 }
                 let mut operands = operands.iter();
                 every(value, Quantifier::All, steps, |element| match operands.next() {
-                    Some(operand) => operand.equals(&element, steps),
+                    Some(operand) => operand.equals(&element, reading, steps),
                     None => Ok(Outcome::Fails),
                 })?
             }
@@ -65,7 +80,7 @@ impl Operand {
                 for (name, operand) in operands {
                     steps.take_look_up(value)?;
                     whole = match value.member(name)? {
-                        Some(member) => Quantifier::All.with(whole, operand.equals(&member, steps)?),
+                        Some(member) => Quantifier::All.with(whole, operand.equals(&member, reading, steps)?),
                         None => Outcome::Fails,
                     };
                     if whole == Outcome::Fails {
@@ -264,13 +279,23 @@ impl List {
     }
 
     /// Whether `value` is a member. Only members of its type count; with none of its type, unknown (spec 5.12).
-    pub(crate) fn has<V: View>(&self, value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
+    pub(crate) fn has<V: View>(
+        &self,
+        value: &V,
+        reading: Reading,
+        steps: &Steps,
+    ) -> Result<Outcome, Unreadable> {
         steps.take_value(value)?;
-        self.has_leaf(value, steps)
+        self.has_leaf(value, reading, steps)
     }
 
     /// As [`Self::has`], where the steps of reading the value were taken.
-    pub(super) fn has_leaf<V: View>(&self, value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
+    pub(super) fn has_leaf<V: View>(
+        &self,
+        value: &V,
+        reading: Reading,
+        steps: &Steps,
+    ) -> Result<Outcome, Unreadable> {
         steps.take(1)?;
         let among = |found: bool, any_of_type: bool| match (found, any_of_type) {
             (true, _) => Outcome::Holds,
@@ -291,9 +316,10 @@ impl List {
                 let found = self.numbers.binary_search_by(|member| member.compare(&number)).is_ok();
                 among(found, !self.numbers.is_empty())
             }
+            Kind::String(text) if reading.has_two(&text, steps)? => Outcome::Unknown,
             Kind::String(text) => self.has_string(&text, steps)?,
-            Kind::Array => Self::any_equal(&self.arrays, value, steps)?,
-            Kind::Object => Self::any_equal(&self.objects, value, steps)?,
+            Kind::Array => Self::any_equal(&self.arrays, value, reading, steps)?,
+            Kind::Object => Self::any_equal(&self.objects, value, reading, steps)?,
             Kind::Foreign => Outcome::Unknown,
         })
     }
@@ -319,13 +345,18 @@ impl List {
         })
     }
 
-    fn any_equal<V: View>(members: &[Operand], value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
+    fn any_equal<V: View>(
+        members: &[Operand],
+        value: &V,
+        reading: Reading,
+        steps: &Steps,
+    ) -> Result<Outcome, Unreadable> {
         if members.is_empty() {
             return Ok(Outcome::Unknown);
         }
         let mut whole = Outcome::Fails;
         for member in members {
-            whole = Quantifier::Any.with(whole, member.equals(value, steps)?);
+            whole = Quantifier::Any.with(whole, member.equals(value, reading, steps)?);
             if whole == Outcome::Holds {
                 break;
             }

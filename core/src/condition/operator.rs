@@ -6,8 +6,10 @@ use std::cmp::Ordering;
 use super::directory::Directory;
 use super::operand::{List, Operand, every};
 use super::outcome::{Outcome, Quantifier};
+use super::readings::is_plain;
 use super::steps::Steps;
 use crate::number::Number;
+use crate::path::Reading;
 use crate::pattern::Pattern;
 use crate::same::same;
 use crate::view::{Kind, Unreadable, View};
@@ -190,7 +192,8 @@ impl Operator {
     }
 
     /// What [`Operator::test`] says of a value that can be told without its kind, for the same steps; `None` without a step for
-    /// any other. What can be told so takes no steps to read. `whole` and `text` are [`View::as_i64`] and [`View::as_str`].
+    /// any other. What can be told so takes no steps to read, and a text among it has one reading. `whole` and `text` are
+    /// [`View::as_i64`] and [`View::as_str`].
     #[inline(always)]
     pub(super) fn test_at_once<'v>(
         &self,
@@ -204,13 +207,13 @@ impl Operator {
                 Some(ordered.admits_whole(whole).into())
             }
             Self::Member(list) => {
-                let text = text()?;
+                let text = text().filter(|text| is_plain(text))?;
                 let found = list.has_word(text)?;
                 steps.take(1).ok()?;
                 Some(found)
             }
             Self::Equal(Operand::String(wanted)) => {
-                let text = text()?;
+                let text = text().filter(|text| is_plain(text))?;
                 if Steps::of_bytes(text.len()) > 0 {
                     return None;
                 }
@@ -227,15 +230,29 @@ impl Operator {
     }
 
     /// What the operator says of a value that is there, and for whose reading steps were taken.
-    pub(crate) fn test<V: View>(&self, value: &V, steps: &Steps) -> Result<Outcome, Unreadable> {
+    pub(crate) fn test<V: View>(
+        &self,
+        value: &V,
+        reading: Reading,
+        steps: &Steps,
+    ) -> Result<Outcome, Unreadable> {
         match self {
-            Self::Equal(operand) => return operand.equals_leaf(value, steps),
-            Self::Member(list) => return list.has_leaf(value, steps),
+            Self::Equal(operand) => return operand.equals_leaf(value, reading, steps),
+            Self::Member(list) => return list.has_leaf(value, reading, steps),
             _ => {}
         }
         let kind = value.kind()?;
         if let Kind::String(text) = &kind {
             steps.take_text(text)?;
+            let differs = match self {
+                Self::Exists(_) => reading.may_be_null(text, steps)?,
+                _ => reading.has_two(text, steps)?,
+            };
+            if differs {
+                return Ok(Outcome::Unknown);
+            }
+        } else if reading == Reading::Text {
+            return Ok(Outcome::Unknown);
         }
         Ok(match (self, kind) {
             (Self::Exists(wanted), kind) => ((kind != Kind::Null) == *wanted).into(),
@@ -248,12 +265,12 @@ impl Operator {
             }
             (Self::Contains(Operand::String(part)), Kind::String(text)) => text.contains(&**part).into(),
             (Self::Contains(operand), Kind::Array) => {
-                every(value, Quantifier::Any, steps, |element| operand.equals(&element, steps))?
+                every(value, Quantifier::Any, steps, |element| operand.equals(&element, reading, steps))?
             }
             (Self::StartsWith(prefix), Kind::String(text)) => text.starts_with(&**prefix).into(),
             (Self::EndsWith(suffix), Kind::String(text)) => text.ends_with(&**suffix).into(),
             (Self::SubsetOf(list), Kind::Array) => {
-                every(value, Quantifier::All, steps, |element| list.has(&element, steps))?
+                every(value, Quantifier::All, steps, |element| list.has(&element, reading, steps))?
             }
             (Self::Within(directory), Kind::String(text)) => {
                 // Its names are taken one by one.

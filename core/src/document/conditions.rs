@@ -4,7 +4,7 @@ use super::reader::{Field, Reader, shown};
 use super::{Checks, Clause, StateTest};
 use crate::condition::{Condition, NAMES, Operand, Operator, Test};
 use crate::number::Number;
-use crate::path::Root;
+use crate::path::{Reading, Root};
 use crate::pattern::Pattern;
 use crate::same::same;
 use crate::text::{Content, Node};
@@ -179,6 +179,13 @@ fn read_test<'n>(
         states.push(StateTest { index: *index, declared: u32::MAX, path, span, pointer, text, ranges });
         return None;
     }
+    if path.reading == Reading::Text && !takes_text(name, &operand) {
+        let message =
+            format!("`{name}` with this `value` says nothing of a string, and `{path}` gives nothing else");
+        let help = "compare it with a string (`in` and `not_in` with strings), or leave out `.@text`";
+        reader.within("value", |reader| reader.error("invalid_operand", value.value().span(), message, help));
+        return None;
+    }
     if let Some(pattern) = known_pattern(reader, name, &operand) {
         let operator = Operator::Matches(Box::new(pattern));
         return Some(Condition::Test(Test { path, operator, negated: name == "not_regex" }));
@@ -198,6 +205,17 @@ fn read_test<'n>(
             });
             None
         }
+    }
+}
+
+/// Whether an operator with this operand can tell one string from another, or complains of the operand itself.
+fn takes_text(name: &str, operand: &Operand) -> bool {
+    let is_text = |operand: &Operand| matches!(operand, Operand::String(_));
+    match (name, operand) {
+        ("lt" | "lte" | "gt" | "gte" | "subset_of", _) => false,
+        ("eq" | "neq" | "contains" | "not_contains", operand) => is_text(operand),
+        ("in" | "not_in", Operand::Array(members)) => members.iter().all(is_text),
+        _ => true,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::ceilings::{SLIDING_CHARGES, SLIDING_SECONDS};
 use crate::condition::Place;
 use crate::diagnostic::Span;
 use crate::number::Number;
-use crate::path::{Path, Root};
+use crate::path::{Path, Reading, Root};
 use crate::scope::Scope;
 use crate::store::{Counter, Owner};
 use crate::text::{Content, Node};
@@ -278,10 +278,13 @@ fn declare<'n>(
         Some(field) => reader.within("increment_from", |reader| {
             let text = reader.string(field.value(), "a string, an `args.` path")?;
             let (message, help) = match reader.path(text) {
+                Ok(path) if path.reading == Reading::Text => {
+                    (format!("`{}` gives text, which is no amount", shown(text)), "leave out `.@text`".into())
+                }
                 Ok(path) if path.root == Root::Args => return Some(Charge::From(path)),
                 Ok(_) => (
                     format!("`{}` does not read the arguments", shown(text)),
-                    "write a path like `args.amount`",
+                    "write a path like `args.amount`".into(),
                 ),
                 Err(error) => (error.message, error.help),
             };
@@ -447,13 +450,15 @@ fn read_scope<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> Option<Scope
                 let (message, help) = match Path::parse(text) {
                     Ok(path) if path.root == Root::State => (
                         "a counter cannot count by a counter".into(),
-                        "use an `identity.` or `args.` path, or `tool`",
+                        "use an `identity.` or `args.` path, or `tool`".into(),
                     ),
                     Ok(path) if path.has_each => {
-                        ("a scope is one value, so `[*]` cannot stand here".into(), "name one element")
+                        ("a scope is one value, so `[*]` cannot stand here".into(), "name one element".into())
                     }
                     Ok(path) => match paths.iter().find(|known| known.leads_where(&path)) {
-                        Some(known) => (format!("`{}` is named twice", shown(&known.text)), "name it once"),
+                        Some(known) => {
+                            (format!("`{}` is named twice", shown(&known.text)), "name it once".into())
+                        }
                         None => return Some(path),
                     },
                     Err(error) => (error.message, error.help),

@@ -7,6 +7,7 @@ use crate::decimal::Decimal;
 use crate::json::Json;
 use crate::path::{self, Leaf};
 use crate::pattern::Regex;
+use crate::readings;
 
 /// Clause 5.4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +99,11 @@ fn one(condition: &Json, facts: &Facts<'_>, place: Place, elements: Elements) ->
     let path = condition.get("path").and_then(Json::text).expect("a path");
     let op = condition.get("op").and_then(Json::text).expect("an operator");
     let operand = condition.get("value").expect("an operand");
-    let outcomes: Vec<_> = facts.leaves(path).iter().map(|leaf| at_leaf(*leaf, op, operand, place)).collect();
+    let outcome = |leaf: &Leaf<'_>| match leaf {
+        Leaf::Value(value) if path::has_readings(path) => operator(&readings::opened(value), op, operand),
+        leaf => at_leaf(*leaf, op, operand, place),
+    };
+    let outcomes: Vec<_> = facts.leaves(path).iter().map(outcome).collect();
     // Clause 5.6. A path without `[*]` has one outcome, which is the same by either.
     if elements == Elements::All { all(&outcomes) } else { any(&outcomes) }
 }
@@ -117,6 +122,15 @@ fn at_leaf(leaf: Leaf<'_>, op: &str, operand: &Json, place: Place) -> Outcome {
 
 /// Clauses 5.10 to 5.22.
 fn operator(value: &Json, op: &str, operand: &Json) -> Outcome {
+    // Clause 5.27: whether it is null may be known, and nothing else.
+    if let Json::Open { null } = value {
+        return match op {
+            "exists" if !null => decided(*operand == Json::Bool(true)),
+            "eq" => equal(value, operand),
+            "neq" => not(equal(value, operand)),
+            _ => Unknown,
+        };
+    }
     // Clause 5.2: what has no type is unknown to every operator but `exists`.
     if kind(value).is_none() && op != "exists" {
         return Unknown;
@@ -170,6 +184,7 @@ fn kind(value: &Json) -> Option<&'static str> {
             "number"
         }
         Json::String(_) => "string",
+        Json::Open { .. } => return None,
         Json::Array(_) => "array",
         Json::Object(_) => "object",
     })
@@ -187,6 +202,7 @@ fn equal(value: &Json, operand: &Json) -> Outcome {
     match (value, operand) {
         // Clause 5.2 goes first: what has no type is unknown also against null.
         (Json::Number(literal), _) if Decimal::read(literal).is_none() => Unknown,
+        (Json::Open { null: true }, _) => Unknown,
         (_, Json::Null) => decided(*value == Json::Null),
         (Json::Bool(one), Json::Bool(other)) => decided(one == other),
         (Json::Number(_), Json::Number(_)) => match (number(value), number(operand)) {

@@ -17,6 +17,11 @@ pub enum Json {
     Array(Vec<Json>),
     /// The members in document order; no key stands twice.
     Object(Vec<(String, Json)>),
+    /// A string with two readings, for conditions alone (clause 5.27).
+    Open {
+        /// Whether the other one is null; else it is a list or an object.
+        null: bool,
+    },
 }
 
 /// Levels of nesting of arguments (clause 11).
@@ -75,6 +80,7 @@ impl Json {
             Json::Bool(value) => value.to_string(),
             Json::Number(literal) => literal.clone(),
             Json::String(text) => quoted(text),
+            Json::Open { .. } => unreachable!("only conditions see it"),
             Json::Array(elements) => {
                 format!("[{}]", elements.iter().map(Json::write).collect::<Vec<_>>().join(","))
             }

@@ -13,6 +13,7 @@ pub mod json;
 pub mod path;
 pub mod pattern;
 pub mod policy;
+pub mod readings;
 pub mod time;
 
 mod counters;
@@ -111,6 +112,12 @@ impl Facts<'_> {
     /// Clause 9.3: the value of one path of a scope; none if it is missing.
     fn scope_value(&self, path: &str) -> Option<String> {
         match self.leaves(path)[..] {
+            // Clause 9.3: a text with two readings is none.
+            [Leaf::Value(Json::String(text))]
+                if path::has_readings(path) && readings::other(text).is_some() =>
+            {
+                None
+            }
             [Leaf::Value(Json::String(text))] if !text.is_empty() && text.len() <= 1_024 => {
                 Some(quoted(text))
             }
@@ -320,8 +327,14 @@ impl Reference {
                 }
             }
             let paths: Vec<_> = texts.iter().map(|text| path::read(text)).collect();
-            let paths: Vec<&[Segment]> =
-                paths.iter().filter(|(root, _)| root == "args").map(|(_, path)| path.as_slice()).collect();
+            // A view reads the value that the path before it leads to.
+            let without_view =
+                |path: &'_ Vec<Segment>| path.len() - usize::from(path.last() == Some(&Segment::Text));
+            let paths: Vec<&[Segment]> = paths
+                .iter()
+                .filter(|(root, _)| root == "args")
+                .map(|(_, path)| &path[..without_view(path)])
+                .collect();
             // Nothing is looked at where no rule looks.
             !paths.is_empty()
                 && (schema.as_ref().is_some_and(|schema| !check::admits(schema, schema, args, &paths))

@@ -11,6 +11,8 @@ pub enum Segment {
     Index(usize),
     /// `[*]`
     Each,
+    /// `.@text`
+    Text,
 }
 
 /// What a path leads to.
@@ -32,7 +34,9 @@ pub fn read(path: &str) -> (String, Vec<Segment>) {
     while !rest.is_empty() {
         if let Some(after) = rest.strip_prefix('.') {
             let end = after.find(['.', '[', ']']).unwrap_or(after.len());
-            segments.push(Segment::Name(after[..end].to_owned()));
+            // Clause 4.5: names of counters are no views.
+            let is_view = root != "state" && &after[..end] == "@text";
+            segments.push(if is_view { Segment::Text } else { Segment::Name(after[..end].to_owned()) });
             rest = &after[end..];
         } else if rest.starts_with("[\"") {
             let end = rest
@@ -54,10 +58,19 @@ pub fn read(path: &str) -> (String, Vec<Segment>) {
     (root.to_owned(), segments)
 }
 
+/// Clause 5.27: whether strings that the path leads to may have two readings.
+pub fn has_readings(path: &str) -> bool {
+    let (root, segments) = read(path);
+    root == "args" && segments.last() != Some(&Segment::Text)
+}
+
 /// Clauses 4.3, 4.4 and 5.6: everything that the segments lead to from a value, flattened.
 pub fn follow<'v>(value: &'v Json, segments: &[Segment]) -> Vec<Leaf<'v>> {
     let Some((segment, rest)) = segments.split_first() else { return vec![Leaf::Value(value)] };
     match (segment, value) {
+        // Clause 4.7: a value without the view is of the wrong type, null too.
+        (Segment::Text, Json::String(_)) => vec![Leaf::Value(value)],
+        (Segment::Text, _) => vec![Leaf::WrongType],
         (_, Json::Null) => vec![Leaf::Absent],
         (Segment::Name(name), Json::Object(_)) => match value.get(name) {
             Some(member) => follow(member, rest),

@@ -74,6 +74,11 @@ fn shapes() -> Vec<Shape> {
         ("many control characters", filled("{\"a\":\"", "\\u0001", "\"}", usize::MAX)),
         ("many numbers, fewer than the steps", filled("{\"a\":[", "5,", "1]}", 900_000)),
         ("many objects", filled("{\"a\":[", "{\"x\":1,\"y\":[1]},", "1]}", usize::MAX)),
+        // Text that is JSON, or is not but at its end.
+        ("a text of a list of numbers", filled("{\"a\":\"[", "1,", "1]\"}", usize::MAX)),
+        ("a text of lists", filled("{\"a\":\"[", "[],", "1] x\"}", usize::MAX)),
+        ("a text of a list of texts", filled("{\"a\":\"[", "\\\"\\\",", "1] x\"}", usize::MAX)),
+        ("a text of white space", filled("{\"a\":\"", " ", "null\"}", usize::MAX)),
         ("deep lists", format!("{{\"a\":{}{}}}", "[".repeat(126), "]".repeat(126))),
         ("objects in objects", {
             let around = "{\"x\":1,\"b\":[],\"a\":".repeat(126);
@@ -143,6 +148,23 @@ fn shapes() -> Vec<Shape> {
         all.push(shape(format!("100,000 tests, {what}"), entry.clone(), "{\"a\":1}"));
         for (large, args) in &large {
             all.push(shape(format!("100,000 tests, {what}: {large}"), entry.clone(), Rc::clone(args)));
+        }
+    }
+    // The same text by one condition after the other, until the steps are all taken.
+    for (unit, bytes) in [
+        ("1,", 4_000_000),
+        ("[],", 300_000),
+        ("{\\\"a\\\":1},", 300_000),
+        ("\\\"\\\",", 300_000),
+        (" ", 1_000_000),
+        ("-1.5e+1,", 1_000_000),
+        ("\\\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\\\",", 1_000_000),
+    ] {
+        for (op, value) in [("eq", "\"x\""), ("exists", "false"), ("starts_with", "\"x\"")] {
+            let test = format!("{{\"path\":\"args.a\",\"op\":\"{op}\",\"value\":{value}}}");
+            let entry = format!("{{\"deny_if\":[{{\"any\":[{}]}}]}}", vec![test; 100].join(","));
+            let args = format!("{{\"a\":\" [{}1] x\"}}", unit.repeat(bytes / unit.len()));
+            all.push(shape(format!("100 tests {op}, a text of {unit}"), entry, args));
         }
     }
     let members = |first: u32| {

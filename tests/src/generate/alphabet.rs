@@ -31,7 +31,7 @@ pub(super) const ENTRIES: [&str; 11] = [
     "*[!a-e]",
     "{re{ad,fund}*,[p-q]ay}",
 ];
-pub(super) const PATHS: [&str; 20] = [
+pub(super) const PATHS: [&str; 23] = [
     "args.a",
     "args.b",
     "args.c.d",
@@ -46,6 +46,9 @@ pub(super) const PATHS: [&str; 20] = [
     "args.items[*].y[*]",
     "args[\"a.b\"]",
     "args.missing",
+    "args.a.@text",
+    "args.c.d.@text",
+    "args.list[*].@text",
     "identity.id",
     "identity.roles",
     "identity.roles[*]",
@@ -108,6 +111,31 @@ pub(super) const SCALARS: [&str; 54] = [
     "true",
     "false",
     "null",
+];
+/// Texts that a server may parse, or nearly, and how else they are read.
+pub(super) const JSON_TEXTS: [&str; 22] = [
+    "\"null\"",
+    "\" null\\n\"",
+    "\"nul\"",
+    "\"[]\"",
+    "\"{}\"",
+    "\"[1]\"",
+    "\" [\\\"a\\\"]\"",
+    "\"[\\\"\\\\u0061\\\"]\"",
+    "\"[\\\"\\\\ud800\\\"]\"",
+    "\"[\\\"\\\\x61\\\"]\"",
+    "\"{\\\"x\\\":[5,null]}\"",
+    "\"{\\\"x\\\":1,\\\"x\\\":2}\"",
+    "\"{\\\"x\\\":1,}\"",
+    "\"[NaN,-Infinity]\"",
+    "\"[nan]\"",
+    "\"[1,]\"",
+    "\"[1] a\"",
+    "\"[01]\"",
+    "\"[a] /srv/data\"",
+    "\"[[[[\"",
+    "\"{\\\"x\\\"\\t:\\t[{},[[-0.5e+10]]]}\"",
+    "\"[\\\"\\u0001é\\\",true,false]\"",
 ];
 /// Numbers that a host's own value may not hold: calls with them are raw only.
 pub(super) const RAW_NUMBERS: [&str; 9] = [

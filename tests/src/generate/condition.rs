@@ -1,7 +1,7 @@
 //! Values, and conditions on arguments and identities.
 
 use super::Generator;
-use super::alphabet::{PATHS, RAW_NUMBERS, SCALARS};
+use super::alphabet::{JSON_TEXTS, PATHS, RAW_NUMBERS, SCALARS};
 
 impl Generator {
     pub(super) fn value(&mut self, depth: usize) -> String {
@@ -11,6 +11,7 @@ impl Generator {
                 format!("[{}]", items.join(","))
             }
             1 if depth > 0 => format!("{{\"x\":{}}}", self.value(depth - 1)),
+            2 if self.chance(60) => self.pick(&JSON_TEXTS).to_owned(),
             _ => self.pick(&SCALARS).to_owned(),
         }
     }
@@ -23,6 +24,24 @@ impl Generator {
     pub(super) fn list(&mut self) -> String {
         let items: Vec<String> = (0..1 + self.below(4)).map(|_| self.value(1)).collect();
         format!("[{}]", items.join(","))
+    }
+
+    fn text(&mut self) -> String {
+        let texts = ["\"a\"", "\"b\"", "\"alice\"", "\"\"", "\"5\""];
+        if self.chance(60) { self.pick(&JSON_TEXTS).to_owned() } else { self.pick(&texts).to_owned() }
+    }
+
+    /// An operand that says something of a string, for an operator that does.
+    fn of_text(&mut self, op: &'static str, value: String) -> (&'static str, String) {
+        match op {
+            "eq" | "neq" | "contains" | "not_contains" => (op, self.text()),
+            "in" | "not_in" => {
+                let items: Vec<String> = (0..1 + self.below(4)).map(|_| self.text()).collect();
+                (op, format!("[{}]", items.join(",")))
+            }
+            "lt" | "lte" | "gt" | "gte" | "subset_of" => ("not_in", format!("[{}]", self.text())),
+            _ => (op, value),
+        }
     }
 
     fn test(&mut self) -> String {
@@ -66,6 +85,7 @@ impl Generator {
             }
         };
         let path = self.pick(&PATHS).replace('"', "\\\"");
+        let (op, value) = if path.ends_with("@text") { self.of_text(op, value) } else { (op, value) };
         format!("{{\"path\":\"{path}\",\"op\":\"{op}\",\"value\":{value}}}")
     }
 

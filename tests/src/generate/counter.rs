@@ -15,6 +15,7 @@ impl Generator {
             ",\"scope\":\"grant\"",
             ",\"scope\":\"session\"",
             ",\"scope\":[\"args.b\",\"tool\"]",
+            ",\"scope\":[\"args.b.@text\"]",
             ",\"scope\":[\"identity.level\"]",
         ])
     }

@@ -58,6 +58,19 @@ pub fn texts(property: &str) -> Vec<String> {
             texts.extend(calls(|_, step| step.identity.clone().unwrap_or_default()));
             texts
         }
+        // The texts among the arguments, and the arguments as a text.
+        "readings" => {
+            let mut texts = calls(|_, step| step.args.clone().unwrap_or_default());
+            let within = |text: &String| match serde_json::from_str(text) {
+                Ok(serde_json::Value::Object(members)) => {
+                    members.into_iter().map(|(_, value)| value).collect()
+                }
+                _ => vec![],
+            };
+            let values: Vec<_> = texts.iter().flat_map(within).collect();
+            texts.extend(values.iter().filter_map(|value| value.as_str().map(str::to_owned)));
+            texts
+        }
         "call" => calls(|case, step| {
             let mut parts = vec![case.text(), step.tool.clone(), step.args.clone().unwrap_or_default()];
             parts.extend(step.identity.clone());
