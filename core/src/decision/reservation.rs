@@ -55,7 +55,8 @@ pub enum SettleError {
         "these charges are in another store: finish a reservation by the engine, or the store, that decided the call"
     )]
     OtherStore,
-    /// The store could not be reached. Whether the charges were changed is not known.
+    /// The store could not be reached. Whether the charges were changed is not known, unless the reservation
+    /// [is open](Reservation::is_open) still: then they stand.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -70,7 +71,7 @@ impl Reservation {
     }
 
     /// Whether it can still be released or settled. It can until that was done, or may have been; what is refused, such as a
-    /// larger amount, changes nothing.
+    /// larger amount, changes nothing, and nor does a store that is certain to have written nothing.
     pub fn is_open(&self) -> bool {
         self.open
     }
@@ -88,7 +89,7 @@ impl Reservation {
 
     /// Notes what came of giving back.
     pub(crate) fn finish(&mut self, refunded: Result<(), StoreError>) -> Result<(), SettleError> {
-        self.open = false;
+        self.open = refunded.as_ref().is_err_and(StoreError::is_certainly_undone);
         Ok(refunded?)
     }
 

@@ -99,7 +99,7 @@ impl Connections {
         let deadline = Deadline::new(self.timeout);
         let mut link = match self.idle(deadline) {
             Some(link) => link,
-            None => self.connect(deadline)?,
+            None => self.connect(deadline).map_err(Failure::undone)?,
         };
         match self.exchange(&mut link, request, deadline) {
             Ok(reply) => {
@@ -118,6 +118,8 @@ impl Connections {
     }
 
     /// Asks over a connection, and over others where the server that it leads to says so: `link` is the last one then.
+    ///
+    /// Whatever fails but the question itself has changed nothing: it was not asked, or the server did not run it.
     fn exchange(
         &self,
         link: &mut Box<Link>,
@@ -125,21 +127,21 @@ impl Connections {
         deadline: Deadline,
     ) -> Result<Value, Failure> {
         for _ in 0..SENDS {
-            link.begin(&self.access, deadline)?;
+            link.begin(&self.access, deadline).map_err(Failure::undone)?;
             let error = match link.send(request) {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
             match failure::next(&error) {
                 Next::Load => {
-                    link.query(&request.script.load()).map_err(|error| failure::of(&error))?;
+                    link.query(&request.script.load()).map_err(|error| failure::of(&error).undone())?;
                 }
                 Next::Follow(node) => {
                     let server = at_node(&link.server, &node);
                     if !node.asking {
                         self.forget(Some(server.clone()));
                     }
-                    let mut next = Link::open(&server, &self.access, deadline)?;
+                    let mut next = Link::open(&server, &self.access, deadline).map_err(Failure::undone)?;
                     next.is_guest = node.asking;
                     let left = std::mem::replace(link, next);
                     if node.asking {
@@ -149,7 +151,7 @@ impl Connections {
                 Next::Fail(failure) => return Err(failure),
             }
         }
-        Err(failure::astray())
+        Err(failure::astray().undone())
     }
 }
 

@@ -60,6 +60,11 @@ impl Failure {
     fn permanent(message: &'static str, after: After) -> Self {
         Self { error: StoreError::permanent(message), after }
     }
+
+    /// The same, where the server did not run the command.
+    pub(crate) fn undone(self) -> Self {
+        Self { error: self.error.certainly_undone(), ..self }
+    }
 }
 
 /// What to do after a command failed with `error`.
@@ -95,22 +100,28 @@ pub(crate) fn of(error: &RedisError) -> Failure {
             if error.detail().is_some_and(|detail| detail.starts_with("max number of clients")) =>
         {
             Failure::transient("the Redis server has too many clients: raise `maxclients`", After::ReopenAll)
+                .undone()
         }
         ErrorKind::Server(kind) => of_server(kind),
+        // A script is refused as a whole for the first four: at its first write, or before it.
         ErrorKind::Extension => match error.code() {
             Some("OOM") => {
                 Failure::transient("the Redis server is out of memory: raise `maxmemory`", After::Keep)
+                    .undone()
             }
             Some("MISCONF") => Failure::transient(
                 "the Redis server refuses writes because it cannot save to disk",
                 After::Keep,
-            ),
+            )
+            .undone(),
             Some("NOREPLICAS") => Failure::transient(
                 "the Redis server refuses writes because it has too few replicas",
                 After::Keep,
-            ),
+            )
+            .undone(),
             Some("BUSY") => {
                 Failure::transient("the Redis server is busy with a script of somebody else's", After::Keep)
+                    .undone()
             }
             Some("NOAUTH" | "WRONGPASS") => unauthorized(),
             Some("WRONGTYPE") => foreign(),
@@ -134,23 +145,26 @@ pub(crate) fn of(error: &RedisError) -> Failure {
 fn of_server(kind: ServerErrorKind) -> Failure {
     match kind {
         ServerErrorKind::BusyLoading => {
-            Failure::transient("the Redis server is still loading its data", After::Keep)
+            Failure::transient("the Redis server is still loading its data", After::Keep).undone()
         }
         ServerErrorKind::TryAgain => {
             Failure::transient("the Redis cluster is moving the counters to another node", After::Keep)
+                .undone()
         }
         // The connection leads to the wrong node.
         ServerErrorKind::ReadOnly => Failure::transient(
             "the Redis server is a replica, or became one: name the master in the URL",
             After::ReopenAll,
-        ),
+        )
+        .undone(),
         ServerErrorKind::ClusterDown
         | ServerErrorKind::MasterDown
         | ServerErrorKind::Moved
         | ServerErrorKind::Ask => Failure::transient(
             "the Redis cluster has no node for the counters at the moment",
             After::ReopenAll,
-        ),
+        )
+        .undone(),
         ServerErrorKind::NoPerm => Failure::permanent(
             "the Redis user may not run the commands, or use the keys, that counters need: see the README of callgate-redis for its permissions",
             After::Reopen,
@@ -164,6 +178,7 @@ fn unauthorized() -> Failure {
         "the Redis server does not accept the user or the password, or wants one: check the URL",
         After::Reopen,
     )
+    .undone()
 }
 
 fn foreign() -> Failure {
@@ -250,6 +265,30 @@ mod tests {
         }
         for line in ["WRONGPASS x", "NOAUTH x", "NOPERM x", "WRONGTYPE x", "ERR x", "WHATEVER x"] {
             assert!(!of(&server(line)).error.is_transient(), "{line}");
+        }
+    }
+
+    /// What may have been acted upon must not be tried again, what was not may.
+    #[test]
+    fn errors_know_whether_anything_was_written() {
+        for line in [
+            "OOM x",
+            "MISCONF x",
+            "NOREPLICAS x",
+            "BUSY x",
+            "LOADING x",
+            "READONLY x",
+            "TRYAGAIN x",
+            "NOAUTH x",
+        ] {
+            assert!(of(&server(line)).error.is_certainly_undone(), "{line}");
+        }
+        // A script may stop halfway.
+        for line in ["NOPERM x", "WRONGTYPE x", "ERR x", "WHATEVER x"] {
+            assert!(!of(&server(line)).error.is_certainly_undone(), "{line}");
+        }
+        for kind in [io::ErrorKind::TimedOut, io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof] {
+            assert!(!of(&RedisError::from(io::Error::from(kind))).error.is_certainly_undone(), "{kind}");
         }
     }
 

@@ -133,7 +133,7 @@ impl SharedConnection {
     }
 
     async fn try_carry(&self, request: &Request, used: &mut Option<u64>) -> Result<Value, Failure> {
-        let mut line = self.line().await?;
+        let mut line = self.line().await.map_err(Failure::undone)?;
         let command = request.command();
         for _ in 0..SENDS {
             *used = Some(line.number);
@@ -143,10 +143,12 @@ impl SharedConnection {
             };
             match failure::next(&error) {
                 Next::Load => {
-                    line.send(&request.script.load()).await.map_err(|error| failure::of(&error))?;
+                    let loaded = line.send(&request.script.load()).await;
+                    loaded.map_err(|error| failure::of(&error).undone())?;
                 }
                 Next::Follow(node) => {
-                    let opened = Line::open(&at_node(&line.server, &node), &self.keys, self.timeout).await?;
+                    let opened = Line::open(&at_node(&line.server, &node), &self.keys, self.timeout).await;
+                    let opened = opened.map_err(Failure::undone)?;
                     line = if node.asking {
                         Line { is_guest: true, ..opened }
                     } else {
@@ -156,7 +158,7 @@ impl SharedConnection {
                 Next::Fail(failure) => return Err(failure),
             }
         }
-        Err(failure::astray())
+        Err(failure::astray().undone())
     }
 
     /// Gives a connection up that broke, unless there is another already.
@@ -175,7 +177,12 @@ impl AsyncTransport<Scripts> for SharedConnection {
         Box::pin(async move {
             let mut used = None;
             let carried = timeout(self.timeout, self.try_carry(&request, &mut used)).await;
-            carried.unwrap_or_else(|_| Err(failure::timed_out())).map_err(|failure| {
+            let too_late = |_| match used {
+                // It was not asked yet.
+                None => Err(failure::timed_out().undone()),
+                Some(_) => Err(failure::timed_out()),
+            };
+            carried.unwrap_or_else(too_late).map_err(|failure| {
                 if let Some(number) = used.filter(|_| failure.after != After::Keep) {
                     self.forget(number);
                 }

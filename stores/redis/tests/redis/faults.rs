@@ -159,6 +159,34 @@ fn a_full_server_takes_charges_back() {
     }
 }
 
+/// What certainly did not happen may be tried again, what may have happened may not.
+#[test]
+fn a_release_that_was_not_sent_can_be_repeated() {
+    let mut server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let engine = engine(store(&server.options()), 9);
+    let decisions: Vec<_> = (0..3).map(|_| engine.decide(&callgate::Call::without_args("t"))).collect();
+    let mut reservations: Vec<_> =
+        decisions.iter().map(|decision| decision.take_reservation().unwrap()).collect();
+    server.signal("STOP");
+    assert!(engine.release(&mut reservations[0]).is_err());
+    assert!(!reservations[0].is_open(), "the server may have read it");
+    server.signal("CONT");
+    assert_eq!(recovers(&engine), Code::Allowed);
+    server.kill();
+    // The connection of before is given up: there is none to send anything on.
+    assert_eq!(call(&engine), Code::StoreUnavailable);
+    for _ in 0..2 {
+        assert!(engine.release(&mut reservations[1]).is_err());
+        assert!(reservations[1].is_open(), "there was nobody to read it");
+    }
+    server.resume_service();
+    engine.release(&mut reservations[1]).unwrap();
+    assert!(matches!(engine.release(&mut reservations[1]), Err(callgate::SettleError::Finished)));
+    let counted: u32 = server.counted().parse().unwrap();
+    // Three and one were charged; the first release may have happened.
+    assert!((2..=3).contains(&counted), "{counted}");
+}
+
 /// What cannot be read is passed over and told of, and hides nothing else.
 #[test]
 fn what_cannot_be_read_hides_no_other_counter() {
