@@ -204,3 +204,17 @@ fn a_file_that_replaced_another_is_read_at_once_and_one_changed_in_place_later()
     assert!((0..4).all(|_| watch.look().is_none()));
     assert!(watch.look().unwrap().is_ok());
 }
+
+/// As orchestrators mount configuration: the name stays a link, and what it leads to is another file.
+#[test]
+#[cfg(unix)]
+fn a_link_that_leads_elsewhere_is_another_file() {
+    let mut watch = Watch::new("link", "version: '1'\ndefault: deny\n");
+    let target = watch.folder.join("mounted.yaml");
+    fs::write(&target, "version: '1'\ndefault: deny\ntools: {pay: {}}\n").unwrap();
+    let link = watch.folder.join("link");
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    fs::rename(&link, &watch.path).unwrap();
+    assert!(watch.look().unwrap().is_ok(), "at the next look");
+    assert!(watch.settle().is_none(), "once");
+}
