@@ -358,7 +358,8 @@ impl StoreId {
 ///
 /// # Time
 /// `now` is the caller's clock. A store with a clock of its own ignores it. It may run backwards between calls: a batch
-/// whose time is behind the latest that the store has decided one at is decided as at that time (spec 8.4).
+/// whose time is behind the latest that the store has decided one at is decided as at that time. A store that processes
+/// share, whose clocks differ, goes by each counter, and believes a caller that is far behind (spec 8.4).
 ///
 /// # Threads
 /// Called from many threads at once. Must not call back into the engine.

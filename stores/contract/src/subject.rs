@@ -18,6 +18,7 @@ pub trait Subject: Sync {
 pub enum TimeKept {
     /// The latest at which it decided a batch on whatever counters.
     Store,
-    /// Of each counter that it has not forgotten, the newest window or charge: what every store has to keep.
+    /// Of each counter that it has not forgotten, its windows or charges: what every store has to keep. A clock that is far
+    /// behind or ahead of others counts in windows of its own.
     EachCounter,
 }

@@ -383,6 +383,29 @@ fn a_check_names_what_is_broken() {
     assert!(!broken.contains(&"fractions_add_up"));
 }
 
+/// Processes that go by the latest time of any: one clock that is ahead holds up all.
+#[test]
+fn one_clock_that_counts_for_all_is_caught() {
+    struct Latest;
+
+    impl Subject for Latest {
+        fn open(&self, _name: &str) -> Box<dyn Counters> {
+            Box::new(MemoryStore::new())
+        }
+
+        fn time_kept(&self) -> TimeKept {
+            TimeKept::EachCounter
+        }
+    }
+
+    for name in
+        ["a_clock_far_ahead_ends_no_window_of_the_others", "a_clock_far_behind_counts_in_its_own_windows"]
+    {
+        let clause = clauses().find(|clause| clause.name() == name).unwrap();
+        assert!(catch_unwind(|| clause.check(&Latest)).is_err(), "{clause:?} was not broken");
+    }
+}
+
 /// Each process that opens it has counters of its own.
 #[test]
 #[should_panic(expected = "fixed")]

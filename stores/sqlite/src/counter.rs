@@ -2,17 +2,26 @@
 //!
 //! In: a counter and a scope value, within a transaction that holds the file's write lock. Out: its standing, or a change of
 //! its rows. Must not decide whether a charge passes: that is the judge's, and every change here was judged before.
+//!
+//! A fixed counter has a row for each window that is not forgotten, nearly always one. A caller whose clock is a little behind
+//! counts in the newest; one that is further behind is believed, and counts in the window of its own time, or one clock
+//! that was wrong once would hold up everybody (spec 8.4).
 
 use std::collections::VecDeque;
 
-use callgate::ceilings::SLIDING_CHARGES;
-use callgate::judge::{Charge, Decay, Live, Seen, Standing, live_millis};
+use callgate::judge::{Decay, Live, Seen, Standing, live_millis};
 use callgate::{Algorithm, Counter, Refund, Slot, Timestamp};
 use rusqlite::{Connection, Result};
 
-use crate::forget::latest_forgotten;
+use crate::clock::forgotten;
 use crate::known::Known;
 use crate::rows::{Adding, Key, Row, declare};
+use crate::sliding::{Log, reach};
+
+/// By how much a clock may be behind a window, or a charge, and still count there, in milliseconds.
+pub(crate) const BEHIND: i64 = 60_000;
+/// By how much it may be behind the end of what was forgotten, and still count in no ended window.
+const FORGOTTEN: i64 = 3_600_000;
 
 /// What was found of one slot's counter.
 pub(crate) struct Found {
@@ -20,35 +29,37 @@ pub(crate) struct Found {
     used: i64,
     stamp: Timestamp,
     resets_at: Timestamp,
+    /// The time as which the caller's is read.
+    now: Timestamp,
     place: Place,
+    /// Whether no newer window has a row.
+    is_newest: bool,
     /// For a sliding window.
     log: Option<Log>,
 }
 
 /// Where a charge goes.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Place {
     /// There is no row.
     New,
-    /// A fixed window that has ended, or a sliding one of whatever age.
-    Old,
-    /// The running fixed window.
-    Running,
+    /// The row of a fixed window that has ended, or that of a sliding one.
+    Old(Row),
+    /// The row of the running fixed window.
+    Running(Row),
 }
 
-/// The charges of a sliding window.
-struct Log {
-    /// For how long a charge is live, in milliseconds.
-    length: i64,
-    /// How many entries are live.
-    entries: i64,
-    /// Whether entries that have expired are still written down.
-    has_expired: bool,
-    /// Whether a charge joins the newest entry.
-    joins: bool,
-    is_full: bool,
-    /// The live charges, or as many of the oldest as are needed. Only read when a bound refuses.
-    live: VecDeque<Charge>,
+/// The time as which a caller's is read where nothing is known of the counter: what has no row may have been forgotten, so no
+/// call is counted before that.
+pub(crate) fn after_forgotten(connection: &Connection, now: Timestamp) -> Result<Timestamp> {
+    let latest = forgotten(connection)?;
+    Ok(if latest <= now.plus_millis(FORGOTTEN) { now.max(latest) } else { now })
+}
+
+/// The same where charges up to `gone` were dropped, each of which counted for `length`.
+pub(crate) fn after_gone(gone: Option<Timestamp>, length: i64, now: Timestamp) -> Timestamp {
+    let expired = gone.map_or(now, |gone| gone.plus_millis(length));
+    if expired <= now.plus_millis(FORGOTTEN) { now.max(expired) } else { now }
 }
 
 impl Found {
@@ -62,78 +73,75 @@ impl Found {
     ) -> Result<Self> {
         let id = slot.counter.id();
         let key = Key { space, id: id.as_bytes(), scope: slot.scope.as_bytes() };
-        let is_fixed = slot.counter.algorithm() == Algorithm::Fixed;
-        let row = if is_fixed { known.row(connection, &key, slot)? } else { key.row(connection)? };
-        let now = match &row {
-            Some(_) => now,
-            // What has no row may have been forgotten: no call is counted before that.
-            None => now.max(latest_forgotten(connection)?),
-        };
-        if is_fixed {
-            Ok(Self::fixed(slot.counter, row, now))
+        if slot.counter.algorithm() == Algorithm::Fixed {
+            let newest = known.row(connection, &key, slot)?;
+            Self::fixed(connection, &key, slot.counter, newest, now)
         } else {
-            Self::sliding(connection, &key, slot.counter, row, now)
+            Self::sliding(connection, &key, slot.counter, now)
         }
     }
 
-    fn fixed(counter: &Counter, row: Option<Row>, now: Timestamp) -> Self {
-        let start = counter.window().start(now);
-        let unused = Self {
-            used: 0,
-            stamp: start,
-            resets_at: counter.window().end(start),
-            place: if row.is_some() { Place::Old } else { Place::New },
-            log: None,
-        };
-        match row {
-            // Also a newer one: a clock that runs behind counts there (spec 8.4).
-            Some(row) if row.stamp >= start => Self {
-                used: row.used,
-                stamp: row.stamp,
-                resets_at: row.ends,
-                place: Place::Running,
-                log: None,
-            },
-            _ => unused,
-        }
-    }
-
-    fn sliding(
+    fn fixed(
         connection: &Connection,
         key: &Key<'_>,
         counter: &Counter,
-        row: Option<Row>,
-        now: Timestamp,
+        newest: Option<Row>,
+        given: Timestamp,
     ) -> Result<Self> {
+        let (mut now, mut start) = (given, counter.window().start(given));
+        let (mut row, mut is_newest) = key.seen_at(connection, newest, now)?;
+        if row.is_none_or(|row| row.start < start) {
+            now = after_forgotten(connection, given)?;
+            if now != given {
+                start = counter.window().start(now);
+                (row, is_newest) = key.seen_at(connection, newest, now)?;
+            }
+        }
+        Ok(match row {
+            // Also a newer one: a clock that runs behind counts there (spec 8.4).
+            Some(row) if row.start >= start => Self {
+                used: row.used,
+                stamp: row.stamp,
+                resets_at: row.ends,
+                now,
+                place: Place::Running(row),
+                is_newest,
+                log: None,
+            },
+            row => Self {
+                used: 0,
+                stamp: start,
+                resets_at: counter.window().end(start),
+                now,
+                place: row.map_or(Place::New, Place::Old),
+                is_newest,
+                log: None,
+            },
+        })
+    }
+
+    fn sliding(connection: &Connection, key: &Key<'_>, counter: &Counter, now: Timestamp) -> Result<Self> {
         let length = live_millis(counter.window());
-        let Some(row) = row else {
-            let log = Log {
-                length,
-                entries: 0,
-                has_expired: false,
-                joins: false,
-                is_full: false,
-                live: VecDeque::new(),
-            };
-            return Ok(Self { used: 0, stamp: now, resets_at: now, place: Place::New, log: Some(log) });
+        let Some(row) = key.row(connection)? else {
+            let now = after_forgotten(connection, now)?;
+            return Ok(Self {
+                used: 0,
+                stamp: now,
+                resets_at: now,
+                now,
+                place: Place::New,
+                is_newest: true,
+                log: Some(Log::new(length)),
+            });
         };
-        let now = now.max(row.stamp);
-        let (expired, sum) = key.expired(connection, now.as_millis().saturating_sub(length))?;
-        let entries = row.entries.saturating_sub(expired);
-        let joins = entries > 0 && row.ends == now.plus_millis(length);
-        let log = Log {
-            length,
-            entries,
-            has_expired: expired > 0,
-            joins,
-            is_full: !joins && usize::try_from(entries).is_ok_and(|entries| entries >= SLIDING_CHARGES),
-            live: VecDeque::new(),
-        };
+        let (log, standing) = Log::read(connection, key, &row, length, now)?;
         Ok(Self {
-            used: row.used.saturating_sub(sum),
-            stamp: now,
-            resets_at: if entries > 0 { row.ends } else { now },
-            place: Place::Old,
+            used: standing.used,
+            stamp: standing.stamp,
+            resets_at: standing.resets_at,
+            now: standing.stamp,
+            place: Place::Old(row),
+            is_newest: true,
             log: Some(log),
         })
     }
@@ -150,7 +158,7 @@ impl Found {
         let id = slot.counter.id();
         let key = Key { space, id: id.as_bytes(), scope: slot.scope.as_bytes() };
         let cut = self.stamp.as_millis().saturating_sub(log.length);
-        log.live = key.live(connection, cut, enough)?;
+        log.live = key.live(connection, cut, self.stamp, enough)?;
         Ok(())
     }
 
@@ -171,7 +179,8 @@ impl Found {
         added.saturating_sub(slot.max.as_micros().saturating_sub(self.used))
     }
 
-    /// Writes a charge of `added` down, more than zero.
+    /// Writes a charge of `added` down, more than zero, once `passed` has passed by the file's clock.
+    #[expect(clippy::too_many_arguments, reason = "what a transaction holds, and one charge")]
     pub(crate) fn charge<'k>(
         &self,
         connection: &Connection,
@@ -180,30 +189,48 @@ impl Found {
         space: i64,
         slot: &'k Slot<'_>,
         added: i64,
+        passed: i64,
     ) -> Result<()> {
         let id = slot.counter.id();
         let key = Key { space, id: id.as_bytes(), scope: slot.scope.as_bytes() };
-        if self.place == Place::New {
+        if let Place::New = self.place {
             declare(connection, slot.counter)?;
         }
-        let used = self.used.saturating_add(added);
-        let Some(log) = &self.log else {
-            let row = Row { stamp: self.stamp, ends: self.resets_at, used, entries: 0 };
-            if self.place == Place::Running {
-                adding.add(slot, added)?
-            } else {
-                key.put(connection, &row)?
-            }
-            known.set(slot, row);
-            return Ok(());
-        };
-        if log.has_expired {
-            key.drop_until(connection, self.stamp.as_millis().saturating_sub(log.length))?;
+        if let Some(log) = &self.log {
+            let row = if let Place::Old(row) = self.place { Some(row) } else { None };
+            return log.charge(connection, &key, row, self.stamp, added, passed);
         }
-        key.append(connection, self.stamp, added)?;
-        let ends = self.stamp.plus_millis(log.length);
-        let entries = log.entries.saturating_add(i64::from(!log.joins));
-        key.put(connection, &Row { stamp: self.stamp, ends, used, entries })
+        let used = self.used.saturating_add(added);
+        // As long as the window goes on, by the caller's clock, so long it is kept.
+        let left = self.resets_at.as_millis().saturating_sub(self.now.as_millis()).max(0);
+        let begun = Row {
+            start: self.stamp,
+            stamp: self.stamp,
+            ends: self.resets_at,
+            used,
+            entries: 0,
+            gone: None,
+            keep: passed.saturating_add(left),
+        };
+        let row = match self.place {
+            Place::Running(row) => {
+                adding.add(slot, row.start, added)?;
+                Row { used, ..row }
+            }
+            Place::Old(row) if row.keep <= passed => {
+                key.replace(connection, row.start, &begun)?;
+                begun
+            }
+            // That the other has ended is what one caller says.
+            Place::Old(_) | Place::New => {
+                key.put(connection, &begun)?;
+                begun
+            }
+        };
+        if self.is_newest {
+            known.set(slot, row);
+        }
+        Ok(())
     }
 }
 
@@ -216,43 +243,49 @@ pub(crate) fn refund(connection: &Connection, space: i64, refund: &Refund<'_>) -
         return key.take_back(connection, refund.stamp, amount);
     }
     let Some(row) = key.row(connection)? else { return Ok(()) };
-    let Some(charged) = key.charged(connection, refund.stamp)? else { return Ok(()) };
+    let Some((charged, keep)) = key.charged(connection, refund.stamp)? else { return Ok(()) };
     let taken = amount.min(charged);
     let used = row.used.saturating_sub(taken);
     if taken < charged {
-        key.append(connection, refund.stamp, taken.saturating_neg())?;
+        key.append(connection, refund.stamp, taken.saturating_neg(), keep)?;
         return key.put(connection, &Row { used, ..row });
     }
     key.drop_at(connection, refund.stamp)?;
     // The time of the newest charge stays, also when that is gone: what it pushed out must not come back (spec 8.4).
-    let ends = match key.newest(connection)? {
+    let ends = match key.newest_until(connection, Timestamp::MAX)? {
         Some(newest) => newest.plus_millis(live_millis(refund.counter.window())),
         None => row.stamp,
     };
     key.put(connection, &Row { used, ends, entries: row.entries.saturating_sub(1), ..row })
 }
 
-/// Makes a counter hold nothing; whether it held something. What is charged from then on has a later stamp than anything
-/// before, which a refund may still name.
-pub(crate) fn reset(connection: &Connection, key: &Key<'_>, now: Timestamp) -> Result<bool> {
+/// Makes a counter hold nothing, also in windows that lie ahead; whether it held something. What is charged from then on has
+/// a later stamp than anything before, which a refund may still name.
+pub(crate) fn reset(connection: &Connection, key: &Key<'_>, now: Timestamp, passed: i64) -> Result<bool> {
     let Some(counter) = key.declared(connection)? else { return Ok(false) };
-    let Some(row) = key.row(connection)? else { return Ok(false) };
     if counter.algorithm() == Algorithm::Fixed {
-        if row.used == 0 || row.stamp < counter.window().start(now) {
-            return Ok(false);
+        let dropped = key.drop_after(connection, now.plus_millis(BEHIND))?;
+        let Some(row) = key.row(connection)? else { return Ok(dropped) };
+        if row.used == 0 || row.start < counter.window().start(now) {
+            return Ok(dropped);
         }
         let stamp = row.stamp.plus_millis(1).min(row.ends.plus_millis(-1));
         key.put(connection, &Row { stamp, used: 0, ..row })?;
         return Ok(true);
     }
-    let now = now.max(row.stamp);
-    let cut = now.as_millis().saturating_sub(live_millis(counter.window()));
-    let (_, expired) = key.expired(connection, cut)?;
+    let Some(row) = key.row(connection)? else { return Ok(false) };
+    let length = live_millis(counter.window());
+    let now = if row.stamp <= now.plus_millis(reach(length)) { now.max(row.stamp) } else { now };
+    let (_, expired) = key.charged_until(connection, now.as_millis().saturating_sub(length))?;
     if row.used == expired {
         return Ok(false);
     }
     key.drop_until(connection, i64::MAX)?;
     let stamp = now.plus_millis(1);
-    key.put(connection, &Row { stamp, ends: stamp, used: 0, entries: 0 })?;
+    let keep = passed.saturating_add(length);
+    key.put(connection, &Row { stamp, ends: stamp, used: 0, entries: 0, keep, ..row })?;
     Ok(true)
 }
+
+/// The queue of charges that a judge looks at.
+pub(crate) type Charges = VecDeque<callgate::judge::Charge>;

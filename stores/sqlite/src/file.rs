@@ -16,7 +16,7 @@ use crate::place::{Opened, Place};
 /// `cgat`: marks a file as counters of callgate.
 const APPLICATION: i32 = 0x6367_6174;
 /// The form of the tables below. A newer one migrates older files, and refuses what is newer than itself.
-const SCHEMA: i32 = 1;
+const SCHEMA: i32 = 2;
 
 /// Bytes of a page in a new file. A charge writes the page that it changes, and SQLite's usual 4,096 are much for one number; with
 /// 1,024, new rows would be slower.
@@ -38,15 +38,17 @@ const NEWER: Refused = Refused::Told(
 const FOREIGN: Refused =
     Refused::Told("the SQLite store's file belongs to another program: use another file");
 
-/// `counters` has a row for each counter and scope value that is live:
-/// - `stamp`: the start of the window that it counts, or the time of the newest charge to a sliding one; moved on by a reset.
-///   No call is counted before it.
-/// - `ends`: when the row may be forgotten: the end of the window, or when the newest charge expires.
+/// `counters` has a row for each counter and scope value that is live, and for each window of a fixed one:
+/// - `start`: the start of the window; 0 for a sliding one.
+/// - `stamp`: the same, or the time of the newest charge to a sliding one; moved on by a reset.
+/// - `ends`: the end of the window, or when the newest charge expires.
 /// - `used`: what was charged, in units of 10^-6, expired charges that are still written down included.
 /// - `entries`: how many rows of `charges` belong to it; 0 in a fixed window.
+/// - `gone`: the newest of its charges that was dropped.
+/// - `keep`: when it may be forgotten, by the file's own clock. So in `charges` and `approvals`.
 ///
-/// Counters stand with their declarations, so that they can be listed without a policy. `forgotten.latest` is the latest time
-/// before which something was forgotten: a counter that has no row counts no call before it.
+/// Counters stand with their declarations, so that they can be listed without a policy. `clock` says what has passed by the
+/// file's own clock, the caller's time when it was last read, and the latest time before which something was forgotten.
 const TABLES: &str = "
     CREATE TABLE spaces (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
     CREATE TABLE declarations (
@@ -54,21 +56,50 @@ const TABLES: &str = "
         scope TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE counters (
-        space INTEGER NOT NULL, id BLOB NOT NULL, scope BLOB NOT NULL, stamp INTEGER NOT NULL, ends INTEGER NOT NULL,
-        used INTEGER NOT NULL, entries INTEGER NOT NULL, PRIMARY KEY (space, id, scope)
+        space INTEGER NOT NULL, id BLOB NOT NULL, scope BLOB NOT NULL, start INTEGER NOT NULL, stamp INTEGER NOT NULL,
+        ends INTEGER NOT NULL, used INTEGER NOT NULL, entries INTEGER NOT NULL, gone INTEGER, keep INTEGER NOT NULL,
+        PRIMARY KEY (space, id, scope, start)
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX counters_by_end ON counters (ends);
+    CREATE INDEX counters_by_keep ON counters (keep);
     CREATE TABLE charges (
         space INTEGER NOT NULL, id BLOB NOT NULL, scope BLOB NOT NULL, stamp INTEGER NOT NULL, micros INTEGER NOT NULL,
-        PRIMARY KEY (space, id, scope, stamp)
+        keep INTEGER NOT NULL, PRIMARY KEY (space, id, scope, stamp)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE approvals (
-        space INTEGER NOT NULL, id TEXT NOT NULL, spent INTEGER NOT NULL, PRIMARY KEY (space, id)
+        space INTEGER NOT NULL, id TEXT NOT NULL, keep INTEGER NOT NULL, PRIMARY KEY (space, id)
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX approvals_by_time ON approvals (spent);
-    CREATE TABLE forgotten (latest INTEGER NOT NULL) STRICT;
-    INSERT INTO forgotten VALUES (0);
+    CREATE INDEX approvals_by_keep ON approvals (keep);
+    CREATE TABLE clock (passed INTEGER NOT NULL, seen INTEGER NOT NULL, forgotten INTEGER NOT NULL) STRICT;
+    INSERT INTO clock VALUES (0, 0, 0);
 ";
+
+/// From the first form, which had one row for a counter, and forgot by the callers' clocks.
+const FROM_FIRST: [&str; 3] = [
+    "ALTER TABLE counters RENAME TO old_counters;
+    ALTER TABLE charges RENAME TO old_charges;
+    ALTER TABLE approvals RENAME TO old_approvals;
+    ALTER TABLE spaces RENAME TO old_spaces;
+    ALTER TABLE declarations RENAME TO old_declarations;
+    DROP INDEX counters_by_end;
+    DROP INDEX approvals_by_time;",
+    TABLES,
+    "INSERT INTO spaces SELECT * FROM old_spaces;
+    INSERT INTO declarations SELECT * FROM old_declarations;
+    INSERT INTO counters SELECT space, old_counters.id, old_counters.scope,
+            CASE algorithm WHEN 'sliding' THEN 0 ELSE stamp END, stamp, ends, used, entries, NULL, ends
+        FROM old_counters JOIN declarations USING (id);
+    INSERT INTO charges SELECT space, id, scope, old_charges.stamp, micros, ends
+        FROM old_charges JOIN old_counters USING (space, id, scope);
+    INSERT INTO approvals SELECT space, id, spent + 366 * 86400000 FROM old_approvals;
+    UPDATE clock SET (passed, seen, forgotten) = (SELECT from_then, from_then, latest
+        FROM (SELECT latest, max(latest, coalesce((SELECT min(stamp) FROM old_counters), 0)) AS from_then FROM forgotten));
+    DROP TABLE old_counters;
+    DROP TABLE old_charges;
+    DROP TABLE old_approvals;
+    DROP TABLE old_spaces;
+    DROP TABLE old_declarations;
+    DROP TABLE forgotten;",
+];
 
 /// Where counters are kept, and how.
 pub(crate) struct File {
@@ -135,10 +166,19 @@ impl File {
     }
 }
 
-/// Makes the tables in a file that is empty; refuses one that is not ours.
+/// What is in a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Nothing,
+    /// Our tables in their first form.
+    First,
+    Ours,
+}
+
+/// Makes the tables in a file that is empty, and brings older ones to their form of today; refuses a file that is not ours.
 fn own(connection: &Connection) -> Result<(), Refused> {
-    let is_ours = has_tables(connection)?;
-    if !is_ours {
+    let found = content(connection)?;
+    if found == Content::Nothing {
         connection.pragma_update(None, "page_size", PAGE)?;
     }
     // Before the tables: in the log they are written without waiting for the disk.
@@ -148,29 +188,31 @@ fn own(connection: &Connection) -> Result<(), Refused> {
             "the SQLite store needs a local disk: this file system has no shared memory",
         ));
     }
-    if !is_ours {
+    if found != Content::Ours {
         let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
         // Another process may have been quicker.
-        if !has_tables(&transaction)? {
-            transaction.execute_batch(TABLES)?;
-            transaction.pragma_update(None, "user_version", SCHEMA)?;
-            transaction.pragma_update(None, "application_id", APPLICATION)?;
+        match content(&transaction)? {
+            Content::Nothing => transaction.execute_batch(TABLES)?,
+            Content::First => FROM_FIRST.iter().try_for_each(|step| transaction.execute_batch(step))?,
+            Content::Ours => {}
         }
+        transaction.pragma_update(None, "user_version", SCHEMA)?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.commit()?;
     }
     Ok(())
 }
 
-/// Whether the file has our tables; false if it is empty.
-fn has_tables(connection: &Connection) -> Result<bool, Refused> {
+fn content(connection: &Connection) -> Result<Content, Refused> {
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     match (number("application_id")?, number("user_version")?) {
-        (APPLICATION, SCHEMA) => Ok(true),
+        (APPLICATION, SCHEMA) => Ok(Content::Ours),
+        (APPLICATION, 1) => Ok(Content::First),
         (APPLICATION, _) => Err(NEWER),
         _ => {
             let tables = "SELECT count(*) FROM sqlite_schema";
             if connection.query_row(tables, [], |row| row.get::<_, i64>(0))? == 0 {
-                return Ok(false);
+                return Ok(Content::Nothing);
             }
             Err(FOREIGN)
         }
@@ -179,7 +221,8 @@ fn has_tables(connection: &Connection) -> Result<bool, Refused> {
 
 /// Whether the file that was ours when it was opened still is: a newer version may have made it its own.
 pub(crate) fn is_ours(connection: &Connection) -> Result<(), Refused> {
-    if has_tables(connection)? { Ok(()) } else { Err(FOREIGN) }
+    let mut ask = connection.prepare_cached("PRAGMA user_version")?;
+    if ask.query_row([], |row| row.get::<_, i32>(0))? == SCHEMA { Ok(()) } else { Err(NEWER) }
 }
 
 /// The number of a namespace in this file.

@@ -1,13 +1,14 @@
 //! Forgetting what has ended: a few rows at a time, so that no caller notices.
 //!
-//! In: a time, within a transaction. Out: fewer rows. Must note the latest end of what it drops, so that a clock that runs
-//! behind does not find an ended window empty and fill it again (spec 8.4, trap 28).
+//! In: what has passed by the file's own clock, within a transaction. Out: fewer rows. Must note the latest end of what it
+//! drops, so that a clock that runs behind does not find an ended window empty and fill it again (spec 8.4, trap 28).
 
 use callgate::Timestamp;
 use rusqlite::{Connection, Result, params};
 
 use crate::approval;
-use crate::rows::{Key, Row, time};
+use crate::clock::note_forgotten;
+use crate::rows::{Key, Row};
 
 /// What was forgotten.
 #[derive(Default)]
@@ -23,18 +24,18 @@ struct Place {
     space: i64,
     id: [u8; 16],
     scope: Vec<u8>,
+    row: Row,
 }
 
-/// Forgets what has ended at `now`, about `limit` rows at most.
-pub(crate) fn forget(connection: &Connection, now: Timestamp, limit: usize) -> Result<Forgotten> {
-    let mut forgotten = Forgotten { counters: 0, rows: approval::forget(connection, now, limit)? };
+/// Forgets what has ended once `passed` has passed, about `limit` rows at most.
+pub(crate) fn forget(connection: &Connection, passed: i64, limit: usize) -> Result<Forgotten> {
+    let mut forgotten = Forgotten { counters: 0, rows: approval::forget(connection, passed, limit)? };
     let mut latest = Timestamp::MIN;
-    for place in ended(connection, now, limit)? {
+    for Place { space, id, scope, row } in ended(connection, passed, limit)? {
         if forgotten.rows >= limit {
             break;
         }
-        let key = Key { space: place.space, id: &place.id, scope: &place.scope };
-        let Some(row) = key.row(connection)? else { continue };
+        let key = Key { space, id: &id, scope: &scope };
         let entries = usize::try_from(row.entries).unwrap_or(usize::MAX);
         if entries > limit {
             shorten(connection, &key, &row, limit)?;
@@ -44,52 +45,41 @@ pub(crate) fn forget(connection: &Connection, now: Timestamp, limit: usize) -> R
         if entries > 0 {
             key.drop_until(connection, i64::MAX)?;
         }
-        key.drop(connection)?;
+        key.drop(connection, row.start)?;
         forgotten.counters = forgotten.counters.saturating_add(1);
         forgotten.rows = forgotten.rows.saturating_add(entries).saturating_add(1);
         latest = latest.max(row.ends).max(row.stamp);
     }
     if forgotten.counters > 0 {
-        let mut note = connection.prepare_cached("UPDATE forgotten SET latest = ?1 WHERE latest < ?1")?;
-        note.execute([latest.as_millis()])?;
+        note_forgotten(connection, latest)?;
     }
     Ok(forgotten)
 }
 
-/// The latest time before which something was forgotten.
-pub(crate) fn latest_forgotten(connection: &Connection) -> Result<Timestamp> {
-    connection.prepare_cached("SELECT latest FROM forgotten")?.query_row([], |row| time(row, 0))
-}
-
 /// Counters that have ended, the oldest first.
-fn ended(connection: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Place>> {
+fn ended(connection: &Connection, passed: i64, limit: usize) -> Result<Vec<Place>> {
     let mut select = connection.prepare_cached(
-        "SELECT space, id, scope FROM counters INDEXED BY counters_by_end WHERE ends <= ?1 ORDER BY ends LIMIT ?2",
+        "SELECT start, stamp, ends, used, entries, gone, keep, space, id, scope
+         FROM counters INDEXED BY counters_by_keep WHERE keep <= ?1 ORDER BY keep LIMIT ?2",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let places = select.query_map(params![now.as_millis(), limit], |row| {
-        Ok(Place { space: row.get(0)?, id: row.get(1)?, scope: row.get(2)? })
+    let places = select.query_map(params![passed, limit], |row| {
+        Ok(Place { space: row.get(7)?, id: row.get(8)?, scope: row.get(9)?, row: Row::read(row, 0)? })
     })?;
     places.collect()
 }
 
-/// Drops the oldest charges of a long log. The row moves on to when the last of them expired, so that it stays true of
-/// those that are left.
+/// Drops the oldest charges of a long log.
 fn shorten(connection: &Connection, key: &Key<'_>, row: &Row, charges: usize) -> Result<()> {
     let skipped = i64::try_from(charges).unwrap_or(i64::MAX).saturating_sub(1);
-    let (Some(cut), Some(newest)) = (key.nth(connection, skipped)?, key.newest(connection)?) else {
-        return Ok(());
-    };
-    let (entries, sum) = key.expired(connection, cut)?;
+    let Some(cut) = key.nth(connection, skipped)? else { return Ok(()) };
+    let (entries, sum) = key.charged_until(connection, cut)?;
     key.drop_until(connection, cut)?;
-    let length = row.ends.as_millis().saturating_sub(newest.as_millis());
-    key.put(
-        connection,
-        &Row {
-            stamp: row.stamp.max(Timestamp::from_millis(cut.saturating_add(length))),
-            ends: row.ends,
-            used: row.used.saturating_sub(sum),
-            entries: row.entries.saturating_sub(entries),
-        },
-    )
+    let row = Row {
+        used: row.used.saturating_sub(sum),
+        entries: row.entries.saturating_sub(entries),
+        gone: row.gone.max(Some(Timestamp::from_millis(cut))),
+        ..*row
+    };
+    key.put(connection, &row)
 }

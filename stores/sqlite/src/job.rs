@@ -27,6 +27,7 @@ pub(crate) enum Job<'j, 'p> {
 pub(crate) struct Shown {
     pub(crate) id: [u8; 16],
     pub(crate) scope: Vec<u8>,
+    pub(crate) start: i64,
 }
 
 /// Some of the counters, and where the list goes on if these were not all.

@@ -10,6 +10,7 @@ use rusqlite::{Connection, Result};
 use smallvec::SmallVec;
 
 use crate::approval;
+use crate::clock::{Clock, LEAP};
 use crate::counter::{self, Found};
 use crate::error::{Refused, is_undone, store_error};
 use crate::file::is_ours;
@@ -25,7 +26,7 @@ use crate::rows::{Adding, Key};
 const FORGET_EACH: usize = 2;
 const FORGET_MORE: usize = 8;
 /// How long to wait before looking again for what has ended, in milliseconds, once there is nothing.
-const LOOK_AGAIN: i64 = 1_000;
+const LOOK_AGAIN: i64 = LEAP;
 /// Rows that one step of a purge forgets.
 const PURGE_STEP: usize = 256;
 
@@ -36,9 +37,10 @@ pub(crate) struct Ledger {
     /// The number of the namespace.
     space: i64,
     opened: Opened,
+    clock: Clock,
     /// When to look for what has ended.
     look_at: Timestamp,
-    /// Rows that the transaction may have added.
+    /// Rows that the transaction may have added. Where it has, the file's clock is noted.
     added: usize,
     /// The latest time of a job in the transaction.
     now: Timestamp,
@@ -47,7 +49,16 @@ pub(crate) struct Ledger {
 impl Ledger {
     pub(crate) fn new(connection: Connection, space: i64, opened: Opened) -> Self {
         let (look_at, now) = (Timestamp::MIN, Timestamp::MIN);
-        Self { connection, known: Known::new(), space, opened, look_at, added: 0, now }
+        Self {
+            connection,
+            known: Known::new(),
+            space,
+            opened,
+            clock: Clock::default(),
+            look_at,
+            added: 0,
+            now,
+        }
     }
 
     /// Whether the open file is still the one that its path leads to. Charges to one that was removed or replaced would be
@@ -65,6 +76,7 @@ impl Ledger {
         self.run("BEGIN IMMEDIATE")?;
         if self.known.confirm(&self.connection)? {
             is_ours(&self.connection)?;
+            self.clock.refresh();
         }
         (self.added, self.now) = (0, Timestamp::MIN);
         Ok(())
@@ -103,13 +115,16 @@ impl Ledger {
             Job::Reset(id, scope, now) => {
                 self.known.forget(id, scope);
                 let key = Key { space: self.space, id: id.as_bytes(), scope: scope.as_bytes() };
-                counter::reset(&self.connection, &key, now).map(Answer::Reset)
+                let passed = self.clock.advance(&self.connection, now)?;
+                (self.now, self.added) = (self.now.max(now), self.added.saturating_add(1));
+                counter::reset(&self.connection, &key, now, passed).map(Answer::Reset)
             }
             Job::Page(after, now) => {
                 listing::page(&self.connection, self.space, after, now).map(Answer::Page)
             }
             Job::Sweep(now) => {
-                let Forgotten { counters, rows } = self.forget(now, PURGE_STEP)?;
+                self.clock.jump(&self.connection, now)?;
+                let Forgotten { counters, rows } = self.forget(PURGE_STEP)?;
                 Ok(Answer::Swept { counters, is_done: rows < PURGE_STEP })
             }
         }
@@ -121,17 +136,19 @@ impl Ledger {
         if outcome.verdict != Verdict::Reserved {
             return Ok(outcome);
         }
+        let passed = self.clock.advance(&self.connection, now)?;
         let Self { connection, known, space, added: rows, .. } = self;
         let mut adding = Adding::new(connection, *space);
         for (slot, Looked { found, added, is_first }) in batch.slots.iter().zip(&slots) {
             // A charge of zero leaves no trace (spec 8.2).
             if *added > 0 && *is_first {
-                found.charge(connection, &mut adding, known, *space, slot, *added)?;
+                found.charge(connection, &mut adding, known, *space, slot, *added, passed)?;
                 *rows = rows.saturating_add(2);
             }
         }
         if let Some(id) = batch.approval.as_deref() {
-            approval::spend(connection, *space, id, now)?;
+            approval::spend(connection, *space, id, passed)?;
+            *rows = rows.saturating_add(1);
         }
         Ok(outcome)
     }
@@ -172,9 +189,10 @@ impl Ledger {
         Ok(Judged { outcome: Outcome { verdict, usage, now }, slots })
     }
 
-    fn forget(&mut self, now: Timestamp, limit: usize) -> Result<Forgotten> {
+    fn forget(&mut self, limit: usize) -> Result<Forgotten> {
         self.known.forget_all();
-        forget(&self.connection, now, limit)
+        let passed = self.clock.note(&self.connection)?;
+        forget(&self.connection, passed, limit)
     }
 
     fn tidy(&mut self) -> Result<()> {
@@ -184,7 +202,7 @@ impl Ledger {
             return Ok(());
         }
         let limit = self.added.saturating_mul(FORGET_EACH).saturating_add(FORGET_MORE);
-        let Forgotten { rows, .. } = self.forget(self.now, limit)?;
+        let Forgotten { rows, .. } = self.forget(limit)?;
         self.look_at = if rows < limit { self.now.plus_millis(LOOK_AGAIN) } else { self.now };
         Ok(())
     }

@@ -24,8 +24,10 @@
 //! - *Every call gets an answer* within [`SqliteOptions::with_timeout`] and the time of a transaction, as long as the file
 //!   system answers. What cannot be written (a full disk, a file that may only be read) is an error, so the engine denies; service resumes by
 //!   itself when the cause is gone.
-//! - *Time* is the callers'. Of each counter the file keeps the newest window, or charge, and a clock behind that counts
-//!   there; when rows are forgotten, the latest end of one is noted, and time does not run back before it (spec 8.4).
+//! - *Time* is the callers'. A clock that is up to a minute behind the newest window of a counter, or charge, counts there;
+//!   one that is further behind is believed, and counts in the window of its own time. What may be forgotten, only the time
+//!   tells that all calls have seen pass, not one caller's clock; the latest end of what was forgotten is noted, and a clock
+//!   up to an hour behind that counts in no ended window (spec 8.4).
 //!
 //! # What it asks for
 //!
@@ -38,6 +40,7 @@
 
 mod approval;
 mod async_store;
+mod clock;
 mod counter;
 mod error;
 mod file;
@@ -51,6 +54,7 @@ mod pause;
 mod place;
 mod process;
 mod rows;
+mod sliding;
 mod store;
 mod ticket;
 mod turns;

@@ -7,8 +7,10 @@ use callgate::judge::live_millis;
 use callgate::{Algorithm, Amount, Held, ScopeValue, Timestamp};
 use rusqlite::{Connection, Result, params};
 
+use crate::counter::BEHIND;
 use crate::job::{Page, Shown};
-use crate::rows::{Key, declared, time};
+use crate::rows::{Key, Row, declared};
+use crate::sliding::Log;
 
 /// Rows that one transaction looks at.
 const ROWS: i64 = 256;
@@ -21,31 +23,34 @@ pub(crate) fn page(
     now: Timestamp,
 ) -> Result<Page> {
     let mut select = connection.prepare_cached(
-        "SELECT tool, name, window, algorithm, declarations.scope,
-                counters.scope, stamp, ends, used, counters.id
+        "SELECT tool, name, window, algorithm, declarations.scope, counters.scope, counters.id,
+                start, stamp, ends, used, entries, gone, keep
          FROM counters LEFT JOIN declarations USING (id)
-         WHERE space = ?1 AND (counters.id, counters.scope) > (?2, ?3)
-         ORDER BY counters.id, counters.scope LIMIT ?4",
+         WHERE space = ?1 AND (counters.id, counters.scope, start) > (?2, ?3, ?4)
+         ORDER BY counters.id, counters.scope, start LIMIT ?5",
     )?;
     // No counter comes before the empty id.
-    let (id, scope) = after.map_or((&[][..], &[][..]), |after| (&after.id[..], &after.scope[..]));
-    let mut rows = select.query(params![space, id, scope, ROWS])?;
+    let (id, scope, start) =
+        after.map_or((&[][..], &[][..], 0), |after| (&after.id[..], &after.scope[..], after.start));
+    let mut rows = select.query(params![space, id, scope, start, ROWS])?;
     let (mut held, mut last, mut looked_at) = (Vec::new(), None, 0_i64);
-    while let Some(row) = rows.next()? {
+    while let Some(found) = rows.next()? {
         looked_at = looked_at.saturating_add(1);
-        let (scope, id): (Vec<u8>, [u8; 16]) = (row.get(5)?, row.get(9)?);
+        let (scope, id): (Vec<u8>, [u8; 16]) = (found.get(5)?, found.get(6)?);
+        let row = Row::read(found, 7)?;
         if looked_at == ROWS {
-            last = Some(Shown { id, scope: scope.clone() });
+            last = Some(Shown { id, scope: scope.clone(), start: row.start.as_millis() });
         }
-        let (stamp, resets_at, mut used) = (time(row, 6)?, time(row, 7)?, row.get::<_, i64>(8)?);
-        if resets_at <= now {
+        // Of windows that lie ahead, no call at that time knows.
+        if row.ends <= now || row.start > now.plus_millis(BEHIND) {
             continue;
         }
-        let Some(counter) = declared(row)? else { continue };
+        let Some(counter) = declared(found)? else { continue };
+        let (mut used, mut resets_at) = (row.used, row.ends);
         if counter.algorithm() != Algorithm::Fixed {
-            let cut = now.max(stamp).as_millis().saturating_sub(live_millis(counter.window()));
-            let (_, expired) = Key { space, id: &id, scope: &scope }.expired(connection, cut)?;
-            used = used.saturating_sub(expired);
+            let key = Key { space, id: &id, scope: &scope };
+            let (_, standing) = Log::read(connection, &key, &row, live_millis(counter.window()), now)?;
+            (used, resets_at) = (standing.used, standing.resets_at);
         }
         if used > 0 {
             let used = Amount::from_micros(used).unwrap_or_default();

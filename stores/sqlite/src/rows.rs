@@ -8,6 +8,8 @@ use callgate::judge::Charge;
 use callgate::{Algorithm, Counter, Owner, Slot, Timestamp, Window};
 use rusqlite::{CachedStatement, Connection, Error, OptionalExtension as _, Result, Row as SqlRow, params};
 
+use crate::counter::BEHIND;
+
 /// Where a counter's rows are.
 #[derive(Clone, Copy)]
 pub(crate) struct Key<'k> {
@@ -19,35 +21,87 @@ pub(crate) struct Key<'k> {
 /// A row of `counters`.
 #[derive(Clone, Copy)]
 pub(crate) struct Row {
+    pub(crate) start: Timestamp,
     pub(crate) stamp: Timestamp,
     pub(crate) ends: Timestamp,
     /// In units of 10^-6.
     pub(crate) used: i64,
     pub(crate) entries: i64,
+    pub(crate) gone: Option<Timestamp>,
+    /// By the file's clock.
+    pub(crate) keep: i64,
+}
+
+impl Row {
+    /// From the columns `start, stamp, ends, used, entries, gone, keep`, of which the first is the one with this number.
+    pub(crate) fn read(row: &SqlRow<'_>, first: usize) -> Result<Self> {
+        let column = |n: usize| first.saturating_add(n);
+        Ok(Self {
+            start: time(row, column(0))?,
+            stamp: time(row, column(1))?,
+            ends: time(row, column(2))?,
+            used: row.get(column(3))?,
+            entries: row.get(column(4))?,
+            gone: row.get::<_, Option<i64>>(column(5))?.map(Timestamp::from_millis),
+            keep: row.get(column(6))?,
+        })
+    }
 }
 
 impl Key<'_> {
+    /// The row of the newest window, or that of a sliding one.
     pub(crate) fn row(&self, connection: &Connection) -> Result<Option<Row>> {
+        self.row_until(connection, Timestamp::MAX)
+    }
+
+    /// The row of the newest window that began by then.
+    fn row_until(&self, connection: &Connection, until: Timestamp) -> Result<Option<Row>> {
         let mut select = connection.prepare_cached(
-            "SELECT stamp, ends, used, entries FROM counters WHERE space = ?1 AND id = ?2 AND scope = ?3",
+            "SELECT start, stamp, ends, used, entries, gone, keep FROM counters
+             WHERE space = ?1 AND id = ?2 AND scope = ?3 AND start <= ?4 ORDER BY start DESC LIMIT 1",
         )?;
-        select
-            .query_row(params![self.space, self.id, self.scope], |row| {
-                Ok(Row { stamp: time(row, 0)?, ends: time(row, 1)?, used: row.get(2)?, entries: row.get(3)? })
-            })
-            .optional()
+        let key = params![self.space, self.id, self.scope, until.as_millis()];
+        select.query_row(key, |row| Row::read(row, 0)).optional()
+    }
+
+    /// The row that a caller counts by whose time is `now`, where `newest` is the newest; and whether it is that.
+    pub(crate) fn seen_at(
+        &self,
+        connection: &Connection,
+        newest: Option<Row>,
+        now: Timestamp,
+    ) -> Result<(Option<Row>, bool)> {
+        let until = now.plus_millis(BEHIND);
+        if newest.is_some_and(|row| row.start > until) {
+            return Ok((self.row_until(connection, until)?, false));
+        }
+        Ok((newest, true))
     }
 
     /// Writes the whole row.
     pub(crate) fn put(&self, connection: &Connection, row: &Row) -> Result<()> {
         let mut put = connection.prepare_cached(
-            "INSERT INTO counters (space, id, scope, stamp, ends, used, entries) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT DO UPDATE SET
-                stamp = excluded.stamp, ends = excluded.ends, used = excluded.used, entries = excluded.entries",
+            "INSERT INTO counters (space, id, scope, start, stamp, ends, used, entries, gone, keep)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             ON CONFLICT DO UPDATE SET stamp = excluded.stamp, ends = excluded.ends, used = excluded.used,
+                entries = excluded.entries, gone = excluded.gone, keep = excluded.keep",
         )?;
-        let Row { stamp, ends, used, entries } = row;
-        let (stamp, ends) = (stamp.as_millis(), ends.as_millis());
-        put.execute(params![self.space, self.id, self.scope, stamp, ends, used, entries])?;
+        let Row { start, stamp, ends, used, entries, gone, keep } = row;
+        let (start, stamp, ends) = (start.as_millis(), stamp.as_millis(), ends.as_millis());
+        let gone = gone.map(Timestamp::as_millis);
+        put.execute(params![self.space, self.id, self.scope, start, stamp, ends, used, entries, gone, keep])?;
+        Ok(())
+    }
+
+    /// Writes the row of a window in the place of another's.
+    pub(crate) fn replace(&self, connection: &Connection, start: Timestamp, row: &Row) -> Result<()> {
+        let mut replace = connection.prepare_cached(
+            "UPDATE counters SET start = ?5, stamp = ?6, ends = ?7, used = ?8, keep = ?9
+             WHERE space = ?1 AND id = ?2 AND scope = ?3 AND start = ?4",
+        )?;
+        let [old, new, stamp, ends] = [start, row.start, row.stamp, row.ends].map(Timestamp::as_millis);
+        let Row { used, keep, .. } = row;
+        replace.execute(params![self.space, self.id, self.scope, old, new, stamp, ends, used, keep])?;
         Ok(())
     }
 
@@ -62,7 +116,7 @@ impl Key<'_> {
     }
 
     /// How many charges were made up to and including `cut`, and their sum.
-    pub(crate) fn expired(&self, connection: &Connection, cut: i64) -> Result<(i64, i64)> {
+    pub(crate) fn charged_until(&self, connection: &Connection, cut: i64) -> Result<(i64, i64)> {
         let mut select = connection.prepare_cached(
             "SELECT count(*), coalesce(sum(micros), 0) FROM charges
              WHERE space = ?1 AND id = ?2 AND scope = ?3 AND stamp <= ?4",
@@ -70,13 +124,44 @@ impl Key<'_> {
         select.query_row(params![self.space, self.id, self.scope, cut], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
-    /// The charges made after `cut`, oldest first, until they come to `enough` together.
-    pub(crate) fn live(&self, connection: &Connection, cut: i64, enough: i64) -> Result<VecDeque<Charge>> {
+    /// Those of them that have expired once `passed` has passed by the file's clock: how many, their sum, and the newest.
+    pub(crate) fn expired(
+        &self,
+        connection: &Connection,
+        cut: i64,
+        passed: i64,
+    ) -> Result<(i64, i64, Option<Timestamp>)> {
         let mut select = connection.prepare_cached(
-            "SELECT stamp, micros FROM charges WHERE space = ?1 AND id = ?2 AND scope = ?3 AND stamp > ?4
-             ORDER BY stamp",
+            "SELECT count(*), coalesce(sum(micros), 0), max(stamp) FROM charges
+             WHERE space = ?1 AND id = ?2 AND scope = ?3 AND stamp <= ?4 AND keep <= ?5",
         )?;
-        let mut rows = select.query(params![self.space, self.id, self.scope, cut])?;
+        select.query_row(params![self.space, self.id, self.scope, cut, passed], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis)))
+        })
+    }
+
+    /// Drops those.
+    pub(crate) fn drop_expired(&self, connection: &Connection, cut: i64, passed: i64) -> Result<()> {
+        let mut delete = connection.prepare_cached(
+            "DELETE FROM charges WHERE space = ?1 AND id = ?2 AND scope = ?3 AND stamp <= ?4 AND keep <= ?5",
+        )?;
+        delete.execute(params![self.space, self.id, self.scope, cut, passed])?;
+        Ok(())
+    }
+
+    /// The charges made after `cut` and by `until`, oldest first, until they come to `enough` together.
+    pub(crate) fn live(
+        &self,
+        connection: &Connection,
+        cut: i64,
+        until: Timestamp,
+        enough: i64,
+    ) -> Result<VecDeque<Charge>> {
+        let mut select = connection.prepare_cached(
+            "SELECT stamp, micros FROM charges
+             WHERE space = ?1 AND id = ?2 AND scope = ?3 AND stamp > ?4 AND stamp <= ?5 ORDER BY stamp",
+        )?;
+        let mut rows = select.query(params![self.space, self.id, self.scope, cut, until.as_millis()])?;
         let (mut live, mut sum) = (VecDeque::new(), 0_i64);
         while sum < enough
             && let Some(row) = rows.next()?
@@ -88,30 +173,42 @@ impl Key<'_> {
         Ok(live)
     }
 
-    /// What was charged at this time.
-    pub(crate) fn charged(&self, connection: &Connection, stamp: Timestamp) -> Result<Option<i64>> {
+    /// What was charged at this time, and for how long that is kept.
+    pub(crate) fn charged(&self, connection: &Connection, stamp: Timestamp) -> Result<Option<(i64, i64)>> {
         let mut select = connection.prepare_cached(
-            "SELECT micros FROM charges WHERE space = ?1 AND id = ?2 AND scope = ?3 AND stamp = ?4",
+            "SELECT micros, keep FROM charges WHERE space = ?1 AND id = ?2 AND scope = ?3 AND stamp = ?4",
         )?;
         let key = params![self.space, self.id, self.scope, stamp.as_millis()];
-        select.query_row(key, |row| row.get(0)).optional()
+        select.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()
     }
 
-    /// The time of the newest charge.
-    pub(crate) fn newest(&self, connection: &Connection) -> Result<Option<Timestamp>> {
-        let mut select = connection
-            .prepare_cached("SELECT max(stamp) FROM charges WHERE space = ?1 AND id = ?2 AND scope = ?3")?;
+    /// The time of the newest charge that was made by then.
+    pub(crate) fn newest_until(
+        &self,
+        connection: &Connection,
+        until: Timestamp,
+    ) -> Result<Option<Timestamp>> {
+        let mut select = connection.prepare_cached(
+            "SELECT max(stamp) FROM charges WHERE space = ?1 AND id = ?2 AND scope = ?3 AND stamp <= ?4",
+        )?;
         let newest = |row: &SqlRow<'_>| row.get::<_, Option<i64>>(0);
-        Ok(select.query_row(params![self.space, self.id, self.scope], newest)?.map(Timestamp::from_millis))
+        let key = params![self.space, self.id, self.scope, until.as_millis()];
+        Ok(select.query_row(key, newest)?.map(Timestamp::from_millis))
     }
 
     /// Adds to what was charged at this time.
-    pub(crate) fn append(&self, connection: &Connection, stamp: Timestamp, micros: i64) -> Result<()> {
+    pub(crate) fn append(
+        &self,
+        connection: &Connection,
+        stamp: Timestamp,
+        micros: i64,
+        keep: i64,
+    ) -> Result<()> {
         let mut append = connection.prepare_cached(
-            "INSERT INTO charges (space, id, scope, stamp, micros) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT DO UPDATE SET micros = micros + excluded.micros",
+            "INSERT INTO charges (space, id, scope, stamp, micros, keep) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT DO UPDATE SET micros = micros + excluded.micros, keep = max(keep, excluded.keep)",
         )?;
-        append.execute(params![self.space, self.id, self.scope, stamp.as_millis(), micros])?;
+        append.execute(params![self.space, self.id, self.scope, stamp.as_millis(), micros, keep])?;
         Ok(())
     }
 
@@ -142,11 +239,20 @@ impl Key<'_> {
     }
 
     /// Drops the row; its charges went before.
-    pub(crate) fn drop(&self, connection: &Connection) -> Result<()> {
-        let mut delete =
-            connection.prepare_cached("DELETE FROM counters WHERE space = ?1 AND id = ?2 AND scope = ?3")?;
-        delete.execute(params![self.space, self.id, self.scope])?;
+    pub(crate) fn drop(&self, connection: &Connection, start: Timestamp) -> Result<()> {
+        let mut delete = connection.prepare_cached(
+            "DELETE FROM counters WHERE space = ?1 AND id = ?2 AND scope = ?3 AND start = ?4",
+        )?;
+        delete.execute(params![self.space, self.id, self.scope, start.as_millis()])?;
         Ok(())
+    }
+
+    /// Drops the rows of windows that begin later; whether there were any.
+    pub(crate) fn drop_after(&self, connection: &Connection, until: Timestamp) -> Result<bool> {
+        let mut delete = connection.prepare_cached(
+            "DELETE FROM counters WHERE space = ?1 AND id = ?2 AND scope = ?3 AND start > ?4",
+        )?;
+        Ok(delete.execute(params![self.space, self.id, self.scope, until.as_millis()])? > 0)
     }
 
     /// The counter, as it was declared.
@@ -170,7 +276,8 @@ impl<'c, 'k> Adding<'c, 'k> {
         Self { connection, space, add: None }
     }
 
-    pub(crate) fn add(&mut self, slot: &'k Slot<'_>, micros: i64) -> Result<()> {
+    /// To the row of the window that began then.
+    pub(crate) fn add(&mut self, slot: &'k Slot<'_>, start: Timestamp, micros: i64) -> Result<()> {
         let scope = slot.scope.as_bytes();
         let add = match &mut self.add {
             Some((add, bound)) => {
@@ -182,7 +289,8 @@ impl<'c, 'k> Adding<'c, 'k> {
             }
             None => {
                 let mut add = self.connection.prepare_cached(
-                    "UPDATE counters SET used = used + ?4 WHERE space = ?1 AND id = ?2 AND scope = ?3",
+                    "UPDATE counters SET used = used + ?4
+                     WHERE space = ?1 AND id = ?2 AND scope = ?3 AND start = ?5",
                 )?;
                 add.raw_bind_parameter(1, self.space)?;
                 add.raw_bind_parameter(3, scope)?;
@@ -191,6 +299,7 @@ impl<'c, 'k> Adding<'c, 'k> {
         };
         add.raw_bind_parameter(2, slot.counter.id().as_bytes())?;
         add.raw_bind_parameter(4, micros)?;
+        add.raw_bind_parameter(5, start.as_millis())?;
         match add.raw_execute()? {
             1 => Ok(()),
             // A charge that the file does not hold must not be reported.

@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use callgate::Algorithm;
+use callgate::{Algorithm, Store as _};
 use callgate_sqlite::{Durability, SqliteStore};
 
-use crate::charges::{charge, counter, is_taken, used};
+use crate::charges::{at, charge, counter, is_taken, used};
 use crate::scratch::{Scratch, open, options};
 
 #[test]
@@ -36,7 +36,7 @@ fn a_file_that_is_not_ours_is_refused_and_left_as_it_is() {
     rusqlite::Connection::open(&database).unwrap().execute_batch("CREATE TABLE notes (text TEXT)").unwrap();
     let newer = scratch.path("newer");
     drop(open(&newer));
-    rusqlite::Connection::open(&newer).unwrap().pragma_update(None, "user_version", 2).unwrap();
+    rusqlite::Connection::open(&newer).unwrap().pragma_update(None, "user_version", 3).unwrap();
     for (file, reason) in [
         (text, "no SQLite database"),
         (byte, "another program"),
@@ -98,6 +98,70 @@ fn a_file_that_a_newer_version_takes_over_is_written_no_more() {
     version(ours);
     assert!(is_taken(&charge(&store, &counter, "a", 9, 0).unwrap()));
     assert_eq!(used(&store, &counter, "a", 0), 2);
+}
+
+/// The tables as they were made before windows had rows of their own.
+const FIRST: &str = "
+    CREATE TABLE spaces (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+    CREATE TABLE declarations (
+        id BLOB PRIMARY KEY, tool TEXT, name TEXT NOT NULL, window TEXT NOT NULL, algorithm TEXT NOT NULL,
+        scope TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE counters (
+        space INTEGER NOT NULL, id BLOB NOT NULL, scope BLOB NOT NULL, stamp INTEGER NOT NULL, ends INTEGER NOT NULL,
+        used INTEGER NOT NULL, entries INTEGER NOT NULL, PRIMARY KEY (space, id, scope)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX counters_by_end ON counters (ends);
+    CREATE TABLE charges (
+        space INTEGER NOT NULL, id BLOB NOT NULL, scope BLOB NOT NULL, stamp INTEGER NOT NULL, micros INTEGER NOT NULL,
+        PRIMARY KEY (space, id, scope, stamp)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE approvals (
+        space INTEGER NOT NULL, id TEXT NOT NULL, spent INTEGER NOT NULL, PRIMARY KEY (space, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX approvals_by_time ON approvals (spent);
+    CREATE TABLE forgotten (latest INTEGER NOT NULL) STRICT;
+    INSERT INTO forgotten VALUES (0);
+    INSERT INTO spaces VALUES (1, 'callgate');
+    PRAGMA user_version = 1;
+    PRAGMA application_id = 1667719540;
+";
+
+#[test]
+fn counters_go_on_in_a_file_of_an_older_version() {
+    let scratch = Scratch::new("older");
+    let (file, day) = (scratch.path("counters.db"), 86_400_000);
+    let (fixed, sliding) = (counter("f", Algorithm::Fixed), counter("s", Algorithm::Sliding));
+    let older = rusqlite::Connection::open(&file).unwrap();
+    older.execute_batch(FIRST).unwrap();
+    let [now, then] = [at(0), at(-1)].map(callgate::Timestamp::as_millis);
+    for (counter, stamp, ends, entries) in [(&fixed, now, now + day, 0), (&sliding, then, then + day, 1)] {
+        let (id, algorithm) = (counter.id(), counter.algorithm().name());
+        let declared = rusqlite::params![id.as_bytes(), counter.name(), algorithm];
+        let insert = "INSERT INTO declarations VALUES (?1, 'tool', ?2, 'day', ?3, 'grant')";
+        older.execute(insert, declared).unwrap();
+        let row = rusqlite::params![id.as_bytes(), stamp, ends, entries];
+        older.execute("INSERT INTO counters VALUES (1, ?1, x'61', ?2, ?3, 2000000, ?4)", row).unwrap();
+        let charge = rusqlite::params![id.as_bytes(), stamp];
+        if entries > 0 {
+            older.execute("INSERT INTO charges VALUES (1, ?1, x'61', ?2, 2000000)", charge).unwrap();
+        }
+    }
+    older.execute("INSERT INTO approvals VALUES (1, 'spent', ?1)", [now]).unwrap();
+    drop(older);
+
+    let store = open(&file);
+    for (counter, ends) in [(&fixed, day), (&sliding, day - 1)] {
+        assert_eq!(used(&store, counter, "a", 0), 2);
+        assert!(is_taken(&charge(&store, counter, "a", 3, 0).unwrap()));
+        assert!(!is_taken(&charge(&store, counter, "a", 3, 0).unwrap()));
+        assert_eq!(used(&store, counter, "a", ends), if ends == day { 0 } else { 1 });
+    }
+    let spends = callgate::Batch { approval: Some("spent".into()), ..callgate::Batch::default() };
+    let outcome = store.reserve(&spends, at(0)).unwrap();
+    assert_eq!(outcome.verdict, callgate::Verdict::ApprovalSpent);
+    // What it holds is forgotten when it has ended.
+    assert_eq!(store.purge(at(3 * day)).unwrap(), 2);
 }
 
 #[test]

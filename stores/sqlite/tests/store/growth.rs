@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use callgate::{Algorithm, Counter, Inspect as _, Owner, Store as _, Window};
+use callgate::{Algorithm, Counter, Inspect as _, Owner, ScopeValue, Store as _, Window};
 use rusqlite::Connection;
 
 use crate::charges::{at, charge, counter, is_taken, used};
@@ -45,7 +45,10 @@ fn a_long_log_is_forgotten_in_steps_and_stays_true() {
         assert!(is_taken(&charge(&store, &long, "a", 2_000, n).unwrap()));
     }
     // Another counter's calls, once all of it has expired.
-    let later = 200_000;
+    let later = 62_000;
+    for now in (2_000..later).step_by(1_000) {
+        assert!(is_taken(&charge(&store, &other, "b", 1_000, now).unwrap()));
+    }
     let mut left = rows(&file, "charges");
     for n in 0..400 {
         assert!(is_taken(&charge(&store, &other, "a", 1_000, later + n).unwrap()));
@@ -117,4 +120,23 @@ fn a_log_that_a_reader_made_grow_becomes_short_again() {
     reader.execute_batch("COMMIT").unwrap();
     let log = charges(2_000);
     assert!(log <= 4 << 20, "the log has {log} bytes");
+}
+
+/// It can neither hold up nor end what others count, but it can be undone.
+#[test]
+fn a_reset_clears_what_lies_ahead() {
+    for algorithm in [Algorithm::Fixed, Algorithm::Sliding] {
+        let scratch = Scratch::new(&format!("ahead-{}", algorithm.name()));
+        let (store, counter, year) = (open(scratch.path("counters.db")), minute(algorithm), 365 * 86_400_000);
+        for now in [0, year] {
+            assert!(is_taken(&charge(&store, &counter, "a", 1, now).unwrap()));
+        }
+        assert!(store.reset(counter.id(), &ScopeValue::from(&b"a"[..]), at(1)).unwrap());
+        assert_eq!([1, year].map(|now| used(&store, &counter, "a", now)), [0, 0]);
+        assert!(is_taken(&charge(&store, &counter, "a", 1, 1).unwrap()));
+        // Also where nothing else is held.
+        assert!(is_taken(&charge(&store, &counter, "b", 1, year).unwrap()));
+        assert!(store.reset(counter.id(), &ScopeValue::from(&b"b"[..]), at(1)).unwrap());
+        assert_eq!(used(&store, &counter, "b", year), 0);
+    }
 }

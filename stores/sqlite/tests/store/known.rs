@@ -90,7 +90,7 @@ fn a_window_that_ended_begins_anew_and_a_clock_behind_counts_there() {
         (59_999, 2, 0),
         (60_000, 1, 60_000),
         (59_999, 2, 60_000),
-        (-1, 3, 60_000),
+        (0, 3, 60_000),
         (120_000, 1, 120_000),
     ] {
         let outcome = charge(now);
@@ -133,7 +133,7 @@ fn what_another_connection_writes_is_seen() {
     // Forgotten by the other, the window is counted into no more.
     let later = 86_400_000;
     assert_eq!(theirs.purge(at(later)).unwrap(), 1);
-    let outcome = charge(&ours);
+    let outcome = crate::charges::charge(&ours, &c, "x", 5, later - 1).unwrap();
     assert_eq!(outcome.usage[0].stamp, at(later));
     ours_then(outcome, 1);
 }
@@ -142,23 +142,27 @@ fn what_another_connection_writes_is_seen() {
 fn what_was_forgotten_is_not_known() {
     let scratch = Scratch::new("known-forgotten");
     let file = scratch.path("counters.db");
-    let (store, [c, other]) = (open(&file), ["c", "other"].map(fixed));
-    let day = 86_400_000;
+    let minute = |name| Counter::new(Owner::AllTools, name, Window::Minute, Algorithm::Fixed, "grant");
+    let (store, [c, other]) = (open(&file), ["c", "other"].map(minute));
     let by_purge = |now| assert_eq!(store.purge(at(now)).unwrap(), 1);
-    // A call forgets what has ended.
-    let by_call = |now| assert!(is_taken(&charge(&store, &other, "x", 9, now).unwrap()));
-    for (days, forget) in [(1, &by_purge as &dyn Fn(i64)), (2, &by_call)] {
-        let behind = (days - 1) * day;
-        for n in 1..=2 {
-            assert_eq!(held(&charge(&store, &c, "x", 9, behind).unwrap()), [n * Amount::SCALE]);
+    // Calls forget what has ended, once they have seen it pass.
+    let by_call = |now| {
+        for seconds in (0..=60).rev() {
+            assert!(is_taken(&charge(&store, &other, "x", 99, now - seconds * 1_000).unwrap()));
         }
-        forget(days * day);
+    };
+    for (minutes, forget) in [(1, &by_purge as &dyn Fn(i64)), (2, &by_call)] {
+        let (begun, ended) = ((minutes - 1) * 60_000, minutes * 60_000);
+        for n in 1..=2 {
+            assert_eq!(held(&charge(&store, &c, "x", 9, begun).unwrap()), [n * Amount::SCALE]);
+        }
+        forget(ended);
         // A clock behind counts in no window that may have been full.
-        let outcome = charge(&store, &c, "x", 9, behind).unwrap();
+        let outcome = charge(&store, &c, "x", 9, ended - 1).unwrap();
         assert!(is_taken(&outcome));
-        assert_eq!((held(&outcome)[0], outcome.usage[0].stamp), (Amount::SCALE, at(days * day)));
-        assert_eq!(in_file(&file, &c, "x", at(days * day)), Amount::SCALE);
-        store.reset(c.id(), &ScopeValue::from(&b"x"[..]), at(days * day)).unwrap();
+        assert_eq!((held(&outcome)[0], outcome.usage[0].stamp), (Amount::SCALE, at(ended)));
+        assert_eq!(in_file(&file, &c, "x", at(ended)), Amount::SCALE);
+        store.reset(c.id(), &ScopeValue::from(&b"x"[..]), at(ended)).unwrap();
     }
 }
 
