@@ -62,11 +62,16 @@ pub struct Guard<S> {
 struct GuardedBy(Vec<Arc<Engine>>);
 
 impl<S> Guard<S> {
-    /// Puts `engine` in front of `server`. Nobody is known until [`Guard::identity`] tells who calls.
+    /// Puts `engine` in front of `server`. Nobody is known until [`Guard::identity`] tells who calls. The warnings of the
+    /// engine's policy are logged.
     pub fn new(server: S, engine: impl Into<Arc<Engine>>) -> Self {
+        let engine = engine.into();
+        for warning in engine.policy().warnings() {
+            tracing::warn!(target: "callgate", "policy:{warning}");
+        }
         Self {
             server,
-            engine: engine.into(),
+            engine,
             store: None,
             identity: Arc::new(|_| None),
             on_approval: None,

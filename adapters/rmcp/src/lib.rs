@@ -29,6 +29,8 @@
 //!   client come back for an answer, so a stream that closes ends nothing there; the end of the session does;
 //! - blocks no thread of the runtime: [`Guard::store`] takes a store that does not block, and other stores are asked on threads
 //!   that may;
+//! - logs the warnings of the engine's policy, with line and help: by `tracing`, at WARN, with the target `callgate`. The host
+//!   that replaces the policy hears of those of the new one: `callgate_host::watch_engine` reports each reload;
 //! - refuses a `tools/call` that cannot be parsed; passes every other request on as it is.
 //!
 //! What rmcp decides before a guard sees it: `"arguments": null` is read as no arguments at all, where raw JSON would be denied
