@@ -12,6 +12,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::args_check::{ArgsCheck, checked};
 use crate::call::{Caller, Given, ToolName, id};
 use crate::decision::Decision;
 use crate::explanation::Explanation;
@@ -65,8 +66,10 @@ impl Engine {
         args: Option<&Bound<'py, PyAny>>,
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
+        check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Py<Decision>> {
         let approved = approved.map(Given::new).transpose()?;
+        let check = check.map(|check| &check.get().0);
         let mut later = None;
         let in_force = self.kept.now(py, &self.parts.engine, &mut later)?;
         let (tool, known) = in_force.called(tool)?;
@@ -79,17 +82,18 @@ impl Engine {
                     Identity::Claims(claims) => matches!(claims.is_object(), Ok(true)),
                     _ => true,
                 };
-                if let (Some(known), Top::Dict(root), true) = (known, &args, is_valid)
+                // What is told at once is told of calls without a check.
+                if let (Some(known), Top::Dict(root), true, None) = (known, &args, is_valid, check)
                     && let Some(decision) = self.decided_at_once(py, known, root)
                 {
                     return decision;
                 }
                 let call = Call::new(tool, args.view(&budget)).identity(identity);
-                self.decide(py, in_force, known, &with_approval(call, approved.as_ref()))
+                self.decide(py, in_force, known, &checked(with_approval(call, approved.as_ref()), check))
             }
             None => {
                 let call = Call::without_args(tool).identity(identity);
-                self.decide(py, in_force, known, &with_approval(call, approved.as_ref()))
+                self.decide(py, in_force, known, &checked(with_approval(call, approved.as_ref()), check))
             }
         }
     }
@@ -174,7 +178,7 @@ impl Engine {
     }
 
     /// Decides a call and charges what it costs.
-    #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
+    #[pyo3(signature = (tool, args = None, identity = None, approved = None, check = None))]
     #[inline(always)]
     fn evaluate<'py>(
         &self,
@@ -183,15 +187,16 @@ impl Engine {
         args: Option<&Bound<'py, PyAny>>,
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
+        check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Py<Decision>> {
         // Nearly all calls: a dict, by somebody who is known by an id, of a tool that was called by the same string before. What all
         // others need is left to a function of its own, so that it takes no room here.
-        let (Some(dict), Some(id), None) = (args.and_then(exact), id(identity), approved) else {
-            return self.evaluate_rarer(py, &tool, args, identity, approved);
+        let (Some(dict), Some(id), None, None) = (args.and_then(exact), id(identity), approved, check) else {
+            return self.evaluate_rarer(py, &tool, args, identity, approved, check);
         };
         let in_force = self.kept.first(&self.parts.engine);
         let Some((in_force, known)) = in_force.and_then(|it| Some((it, it.named(&tool)?))) else {
-            return self.evaluate_rarer(py, &tool, args, identity, None);
+            return self.evaluate_rarer(py, &tool, args, identity, None, None);
         };
         let root = Root::new(dict, Some(known.names()));
         match self.decided_at_once(py, known, &root) {
@@ -201,7 +206,7 @@ impl Engine {
     }
 
     /// Decides a call whose arguments are raw JSON text, which is checked whole.
-    #[pyo3(signature = (tool, text, identity = None, approved = None))]
+    #[pyo3(signature = (tool, text, identity = None, approved = None, check = None))]
     fn evaluate_json<'py>(
         &self,
         py: Python<'py>,
@@ -209,12 +214,13 @@ impl Engine {
         text: &Bound<'py, PyString>,
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<Given>,
+        check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Py<Decision>> {
         let budget = Budget::new();
         let caller = Caller::new(identity);
         let text = text.to_str().unwrap_or(LONE_SURROGATE);
         let call = Call::new(tool, text).identity(caller.identity(&budget));
-        let call = with_approval(call, approved.as_ref());
+        let call = checked(with_approval(call, approved.as_ref()), check.map(|check| &check.get().0));
         let mut later = None;
         let in_force = self.kept.now(py, &self.parts.engine, &mut later)?;
         let decision = self.core().complete(in_force.policy().evaluate_json(&call));
@@ -259,21 +265,22 @@ impl Engine {
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Py<Decision>> {
-        crate::floor::by_heart(args, || self.evaluate_rarer(py, &tool, args, identity, approved))
+        crate::floor::by_heart(args, || self.evaluate_rarer(py, &tool, args, identity, approved, None))
     }
 
     /// The first half of `evaluate_async`: a decision, or what waits for the store.
-    #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
+    #[pyo3(signature = (tool, args = None, identity = None, approved = None, check = None))]
     fn _begin<'py>(
         slf: &Bound<'py, Self>,
         tool: ToolName<'_, 'py>,
         args: Option<&Bound<'py, PyAny>>,
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
+        check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Py<PyAny>> {
         let (py, engine) = (slf.py(), slf.get());
         if engine.parts.engine.is_in_memory() {
-            return engine.evaluate(py, tool, args, identity, approved).map(Py::into_any);
+            return engine.evaluate(py, tool, args, identity, approved, check).map(Py::into_any);
         }
         let (tool, approved) = (tool.to_str()?, approved.map(Given::new).transpose()?);
         let budget = Budget::new();
@@ -284,7 +291,8 @@ impl Engine {
         };
         let policy = engine.core().policy();
         let args = args.map(|args| Top::new(args, None, &budget));
-        let owned = Owned { policy, tool: tool.to_owned(), id, approved };
+        let check = check.map(|check| check.get().0.clone());
+        let owned = Owned { policy, tool: tool.to_owned(), id, approved, check };
         let held = Held::evaluate(owned, args.as_ref(), &caller, &budget);
         // A record needs a decision to be made about; what it says of the call is the same for any.
         let record = |decision: &callgate::Decision<'_>| match &args {
@@ -315,21 +323,22 @@ impl Engine {
 
     /// Decides a call without blocking the event loop. In-memory counters decide at once, Redis is
     /// asked without blocking, and a SQLite file by a thread of the package's own.
-    #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
+    #[pyo3(signature = (tool, args = None, identity = None, approved = None, check = None))]
     fn evaluate_async<'py>(
         slf: &Bound<'py, Self>,
         tool: &Bound<'py, PyAny>,
         args: Option<&Bound<'py, PyAny>>,
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
+        check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         static EVALUATE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let evaluate = EVALUATE.import(slf.py(), "callgate._awaiting", "evaluate")?;
-        evaluate.call1((slf, tool, args, identity, approved))
+        evaluate.call1((slf, tool, args, identity, approved, check))
     }
 
     /// What the engine would decide now, with every check that leads to it. Charges nothing.
-    #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
+    #[pyo3(signature = (tool, args = None, identity = None, approved = None, check = None))]
     fn explain<'py>(
         &self,
         py: Python<'py>,
@@ -337,24 +346,32 @@ impl Engine {
         args: Option<&Bound<'py, PyAny>>,
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<Given>,
+        check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Explanation> {
+        let check = check.map(|check| &check.get().0);
         let budget = Budget::new();
         let caller = Caller::new(identity);
         let identity = caller.identity(&budget);
         match args.map(|args| Top::new(args, None, &budget)) {
             Some(args) => {
                 let call = Call::new(tool, args.view(&budget)).identity(identity);
-                self.explained(py, self.core().explain(&with_approval(call, approved.as_ref())))
+                self.explained(
+                    py,
+                    self.core().explain(&checked(with_approval(call, approved.as_ref()), check)),
+                )
             }
             None => {
                 let call = Call::without_args(tool).identity(identity);
-                self.explained(py, self.core().explain(&with_approval(call, approved.as_ref())))
+                self.explained(
+                    py,
+                    self.core().explain(&checked(with_approval(call, approved.as_ref()), check)),
+                )
             }
         }
     }
 
     /// `explain` for arguments that are raw JSON text.
-    #[pyo3(signature = (tool, text, identity = None, approved = None))]
+    #[pyo3(signature = (tool, text, identity = None, approved = None, check = None))]
     fn explain_json<'py>(
         &self,
         py: Python<'py>,
@@ -362,12 +379,14 @@ impl Engine {
         text: &Bound<'py, PyString>,
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<Given>,
+        check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Explanation> {
         let budget = Budget::new();
         let caller = Caller::new(identity);
         let text = text.to_str().unwrap_or(LONE_SURROGATE);
         let call = Call::new(tool, text).identity(caller.identity(&budget));
-        self.explained(py, self.core().explain_json(&with_approval(call, approved.as_ref())))
+        let call = checked(with_approval(call, approved.as_ref()), check.map(|check| &check.get().0));
+        self.explained(py, self.core().explain_json(&call))
     }
 
     /// Whether a client may see the tool in `tools/list`.

@@ -3,6 +3,7 @@
 //! In: Python objects. Out: the core's answers as Python objects, and its errors as Python exceptions. Must not decide
 //! anything about a call: conversion and error mapping only.
 
+mod args_check;
 mod audit;
 mod call;
 mod clock;
@@ -36,6 +37,8 @@ use pyo3::prelude::*;
 /// The extension module `callgate._native`; the package `callgate` re-exports what is public.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use crate::args_check::ArgsCheck;
     #[pymodule_export]
     use crate::audit::AuditRecord;
     #[pymodule_export]

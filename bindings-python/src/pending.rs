@@ -18,6 +18,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use self_cell::self_cell;
 
+use crate::args_check::checked;
 use crate::audit::About;
 use crate::call::{Caller, Given};
 use crate::decision::Decision;
@@ -31,6 +32,7 @@ pub(crate) struct Owned {
     pub(crate) tool: String,
     pub(crate) id: Option<String>,
     pub(crate) approved: Option<Given>,
+    pub(crate) check: Option<callgate::ArgsCheck>,
 }
 
 type Decided = callgate::Decision<'static>;
@@ -106,11 +108,13 @@ impl Held {
             let evaluation = match args {
                 Some(args) => {
                     let call = Call::new(&owned.tool, args.view(budget)).identity(identity);
-                    owned.policy.evaluate(&approved(call, owned.approved.as_ref()))
+                    let call = approved(call, owned.approved.as_ref());
+                    owned.policy.evaluate(&checked(call, owned.check.as_ref()))
                 }
                 None => {
                     let call = Call::without_args(&owned.tool).identity(identity);
-                    owned.policy.evaluate(&approved(call, owned.approved.as_ref()))
+                    let call = approved(call, owned.approved.as_ref());
+                    owned.policy.evaluate(&checked(call, owned.check.as_ref()))
                 }
             };
             match evaluation {

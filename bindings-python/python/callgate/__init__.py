@@ -23,6 +23,7 @@ from callgate._errors import (
     StoreURLError,
 )
 from callgate._native import (
+    ArgsCheck,
     AuditRecord,
     Check,
     CounterUse,
@@ -39,6 +40,7 @@ from callgate._values import Approval
 
 __all__ = [
     "Approval",
+    "ArgsCheck",
     "AuditRecord",
     "CallgateError",
     "Check",

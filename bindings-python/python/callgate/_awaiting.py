@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from callgate._native import Decision, _stop_handing_over
 
 if TYPE_CHECKING:
-    from callgate._native import Engine, Reservation
+    from callgate._native import ArgsCheck, Engine, Reservation
 
 _T = TypeVar("_T")
 
@@ -27,9 +27,10 @@ async def evaluate(
     args: object,
     identity: object,
     approved: tuple[str, str] | None,
+    check: ArgsCheck | None,
 ) -> Decision:
     """Decides when awaited. A cancelled await may leave a charge standing, as any cancelled call does."""
-    pending = engine._begin(tool, args, identity, approved)
+    pending = engine._begin(tool, args, identity, approved, check)
     if isinstance(pending, Decision):
         return pending
     return await _wait(pending.start, pending.decide)

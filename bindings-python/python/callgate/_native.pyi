@@ -1,6 +1,6 @@
 # Types of the native half. Checked against it by stubtest; what is public is re-exported by `callgate`.
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from os import PathLike
@@ -37,6 +37,7 @@ __all__ = [
     "_before_fork",
     "_forget_levels",
     "_stop_handing_over",
+    "ArgsCheck",
     "AuditRecord",
     "Check",
     "CounterUse",
@@ -125,12 +126,14 @@ class Engine:
         args: _Args = None,
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
+        check: ArgsCheck | None = None,
     ) -> Decision:
         """Decides a call and charges what it costs (spec 6).
 
         `args` is read in place: `dict`, `list`, `tuple`, `str`, `int` of any size, `float`, `bool`, `None`, and other
         mappings and sequences; any other object is a wrong type. `None` is absent. `identity` must be what the
         host has verified. `approved` is an `Approval`: the key of the decision that asked for it, and its own id.
+        `check` is what is looked at in the arguments before any rule.
         """
 
     def evaluate_async(
@@ -139,6 +142,7 @@ class Engine:
         args: _Args = None,
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
+        check: ArgsCheck | None = None,
     ) -> Coroutine[Any, Any, Decision]:
         """`evaluate` without blocking the event loop: in-memory counters decide at once, Redis is asked without
         blocking, and a SQLite file by a thread of the package's own."""
@@ -149,6 +153,7 @@ class Engine:
         text: str,
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
+        check: ArgsCheck | None = None,
     ) -> Decision:
         """Decides a call whose arguments are raw JSON text, which is checked whole before any rule acts (spec 3.5)."""
 
@@ -158,6 +163,7 @@ class Engine:
         args: _Args = None,
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
+        check: ArgsCheck | None = None,
     ) -> Explanation:
         """What the engine would decide now, with every check that leads to it. Charges nothing."""
 
@@ -167,6 +173,7 @@ class Engine:
         text: str,
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
+        check: ArgsCheck | None = None,
     ) -> Explanation:
         """`explain` for arguments that are raw JSON text."""
 
@@ -196,7 +203,19 @@ class Engine:
         args: _Args = None,
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
+        check: ArgsCheck | None = None,
     ) -> Decision | PendingCall: ...
+
+@final
+class ArgsCheck:
+    """What is checked in the arguments of a call before any rule, where the rules read them (spec 3.7, 3.8).
+
+    A server may read arguments otherwise than the rules do: it converts `"42"` to a number, parses text that is JSON, or takes
+    `Amount` for `amount`. With the tool's input `schema`, a value of a type that it does not admit denies; with `folding`, so does a
+    member that folds to one that is read. Made once for a tool. Raises `TypeError` where the schema is no mapping.
+    """
+
+    def __new__(cls, schema: Mapping[str, object] | None = None, *, folding: bool = True) -> ArgsCheck: ...
 
 @final
 class Policy:
