@@ -124,7 +124,7 @@ class Run:
             return
         for _ in range(about["times"] or 1):
             number = await self.connection.request("tools/call", params)
-            self.check(await self.connection.answer_to(number), expect, text, tool)
+            self.check(await self.connection.answer_to(number), expect, text, tool, about["arguments"])
 
     async def answer(self, name: str, expect: str | None, text: str) -> None:
         connection, number = self.calls[name]
@@ -134,7 +134,7 @@ class Run:
         else:
             self.check(await connection.answer_to(number), expect, text, "")
 
-    def check(self, answer: Raw, expect: str | None, text: str, tool: str) -> None:
+    def check(self, answer: Raw, expect: str | None, text: str, tool: str, arguments: Any = None) -> None:
         if expect == "error":
             assert text in answer["error"]["message"]
             return
@@ -143,8 +143,10 @@ class Run:
         assert text in said
         if expect in ("result", "tool_error"):
             assert result.get("isError", False) == (expect == "tool_error")
+        elif expect == "invalid_args":
+            assert result["isError"] and said.startswith("Arguments are not valid: ")
         elif expect is not None:
-            decision = self.engine.explain(tool).decision
+            decision = self.engine.explain(tool, arguments).decision
             assert (result["isError"], decision.code) == (True, expect) and said.startswith(str(decision.message))
 
     async def settled(self) -> None:

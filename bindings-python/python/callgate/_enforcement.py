@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ import anyio
 
 from callgate._callbacks import synchronous
 from callgate._calls import ApprovalRequest, IdentityOf, OnApproval, RefundOnError, ServerError, ToolCall
-from callgate._native import Decision, Engine
+from callgate._native import ArgsCheck, Decision, Engine
 from callgate._values import Approval
 from callgate._waiting import Caller, Gone
 
@@ -26,7 +26,12 @@ from callgate._waiting import Caller, Gone
 GONE = "The client closed the connection while the call waited"
 UNDECIDED = "The call could not be checked against the policy"
 APPROVAL_KEY = "callgate/approval_key"
+# Pages of a server's own list of tools that are read for one call.
+_PAGES = 1_000
 _logger = logging.getLogger("callgate")
+
+InputSchemaOf = Callable[[], Awaitable[Any]]
+"""Gives a tool's input schema from the server's own definitions; `None` if it has none."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,7 @@ class Enforcement:
         on_approval: OnApproval | None,
         refund_on_error: RefundOnError | None,
         request: Callable[[Any], Any],
+        check_args: bool,
     ) -> None:
         if not isinstance(engine, Engine):
             raise TypeError(f"engine must be a callgate.Engine, not {type(engine).__name__}")
@@ -99,22 +105,27 @@ class Enforcement:
         self._identity = identity
         # The HTTP request of an SDK's context.
         self._request = request
+        self._check_args = check_args
         self._on_approval = on_approval
         self._refund_on_error = synchronous("refund_on_error", refund_on_error)
 
-    async def admit(self, tool: str, args: Any, context: Any) -> Permitted | Refused:
-        """Decides a call. Raises the caller's cancellation, and never an `Exception`: what fails refuses."""
+    async def admit(self, tool: str, args: Any, context: Any, schema: InputSchemaOf) -> Permitted | Refused:
+        """Decides a call. Raises the caller's cancellation, and never an `Exception`: what fails refuses.
+
+        `schema` gives the tool's input schema as its server defines it.
+        """
         try:
             caller = Caller(self._request(context))
+            check = await self._check(schema)
             identity = await _awaited(self._identity(context))
-            decision = await self._decide(tool, args, identity)
+            decision = await self._decide(tool, args, identity, None, check)
             if decision.effect == "require_approval" and self._on_approval is not None:
                 request = ApprovalRequest(decision, tool, args, identity)
                 answer = await caller.wait_for(partial(self._ask, request))
                 key = decision.approval_key
                 if key is not None and (given := _approval_id(answer)) is not None:
                     # Decided again: the policy, a counter or the arguments may have changed meanwhile.
-                    decision = await self._decide(tool, args, identity, Approval(key, given))
+                    decision = await self._decide(tool, args, identity, Approval(key, given), check)
             permitted = Permitted(ToolCall(decision, tool, args, identity), self._refund_on_error)
             try:
                 await caller.check()
@@ -134,14 +145,37 @@ class Enforcement:
             result["_meta"] = {APPROVAL_KEY: decision.approval_key}
         return Refused(result)
 
-    async def _decide(self, tool: str, args: Any, identity: Any, approved: Approval | None = None) -> Decision:
+    async def _decide(
+        self, tool: str, args: Any, identity: Any, approved: Approval | None, check: ArgsCheck | None
+    ) -> Decision:
         """Never interrupted, so that what was charged is known. The store's own time-out bounds it."""
         with anyio.CancelScope(shield=True):
-            decision = await self.engine.evaluate_async(tool, args, identity, approved)
+            decision = await self.engine.evaluate_async(tool, args, identity, approved, check)
         return decision
 
     async def _ask(self, request: ApprovalRequest) -> Any:
         return None if self._on_approval is None else await _awaited(self._on_approval(request))
+
+    async def _check(self, schema: InputSchemaOf) -> ArgsCheck | None:
+        """What is checked before any rule. Compiled for each call: a server may change a definition in place."""
+        if not self._check_args:
+            return None
+        definition = await schema()
+        return ArgsCheck(definition if isinstance(definition, Mapping) else None)
+
+
+async def listed_schema(tool: str, page: Callable[[str | None], Awaitable[Any]]) -> Any:
+    """The input schema of a tool in a list that is read page by page, as plain JSON."""
+    cursor = None
+    for _ in range(_PAGES):
+        listed = await page(cursor)
+        for definition in listed.get("tools") or ():
+            if definition.get("name") == tool:
+                return definition.get("inputSchema")
+        cursor = listed.get("nextCursor")
+        if cursor is None:
+            return None
+    raise RuntimeError(f"a list of tools has more than {_PAGES} pages")
 
 
 def identity_of_request(request: Any) -> dict[str, Any] | None:

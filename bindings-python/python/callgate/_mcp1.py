@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from callgate._calls import ServerError
-from callgate._enforcement import Enforcement, Refused, run
+from callgate._enforcement import Enforcement, Refused, listed_schema, run
 
 Handler = Callable[[Any], Awaitable[Any]]
 
@@ -33,10 +33,12 @@ class _Handlers(UserDict[Any, Handler]):
         self._types: Any = import_module("mcp.types")
         self._server = server
         self._enforcement = enforcement
+        self._lists: Handler | None = None
         super().__init__()
 
     def __setitem__(self, request: Any, handler: Handler) -> None:
         if request is self._types.ListToolsRequest:
+            self._lists = handler
             handler = self._listing(handler)
         elif request is self._types.CallToolRequest:
             handler = self._calling(handler)
@@ -54,11 +56,26 @@ class _Handlers(UserDict[Any, Handler]):
 
         return list_tools
 
+    async def _schema(self, tool: str) -> Any:
+        """The tool's input schema, from the handler of `tools/list`, as the SDK itself takes it."""
+        handler = self._lists
+        if handler is None:
+            return None
+
+        async def page(cursor: str | None) -> Any:
+            params = None if cursor is None else self._types.PaginatedRequestParams(cursor=cursor)
+            answer = await handler(self._types.ListToolsRequest(method="tools/list", params=params))
+            return answer.root.model_dump(by_alias=True, mode="json", exclude_none=True)
+
+        return await listed_schema(tool, page)
+
     def _calling(self, handler: Handler) -> Handler:
         async def call_tool(request: Any) -> Any:
             context = self._server.request_context
             call = request.params
-            answer = await self._enforcement.admit(call.name, call.arguments, context)
+            answer = await self._enforcement.admit(
+                call.name, call.arguments, context, lambda: self._schema(call.name)
+            )
             if isinstance(answer, Refused):
                 return self._types.ServerResult(self._types.CallToolResult.model_validate(answer.result))
             result = await run(answer, lambda: handler(request))

@@ -6,11 +6,12 @@ Written against `Any`: the types of the installed SDK are those of one major ver
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
 from callgate._calls import ServerError
-from callgate._enforcement import Enforcement, Permitted, Refused, run
+from callgate._enforcement import Enforcement, Permitted, Refused, listed_schema, run
 
 CallNext = Callable[[Any], Awaitable[Any]]
 
@@ -51,10 +52,27 @@ class _Guard:
         if not isinstance(name, str):
             # No call at all: the SDK refuses it before any handler.
             return await call_next(context)
-        answer = await self._enforcement.admit(name, params.get("arguments"), context)
+        answer = await self._enforcement.admit(
+            name, params.get("arguments"), context, lambda: self._schema(name, context)
+        )
         if isinstance(answer, Refused):
             return self._envelope(answer.result, context.protocol_version)
         return await self._run(answer, context, call_next)
+
+    async def _schema(self, tool: str, context: Any) -> Any:
+        """The tool's input schema, from where the SDK itself takes it: by name, or else from the handler of `tools/list`."""
+        if (by_name := getattr(self._server, "get_tool_input_schema", None)) is not None:
+            return by_name(tool)
+        entry = self._server.get_request_handler("tools/list")
+        if entry is None:
+            return None
+        asking = replace(context, method="tools/list", params=None)
+
+        async def page(cursor: str | None) -> dict[str, Any]:
+            params = entry.params_type.model_validate({} if cursor is None else {"cursor": cursor})
+            return self._wire(await entry.handler(asking, params))
+
+        return await listed_schema(tool, page)
 
     async def _run(self, answer: Permitted, context: Any, call_next: CallNext) -> Any:
         result = await run(answer, lambda: call_next(context))

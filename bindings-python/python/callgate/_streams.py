@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -26,6 +27,9 @@ _GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError)
 _INVALID_PARAMS = -32602
 # A request that states its revision so (2026-07-28 and later) is answered with results that state their type.
 _PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
+
+# Tools whose input schemas are kept.
+_SCHEMAS = 10_000
 
 _Id = int | str
 
@@ -112,6 +116,8 @@ class _Guard:
         self._open: dict[_Id, _Open] = {}
         # Calls that are being decided, or wait for approval: the server has not seen them.
         self._deciding: dict[_Id, anyio.CancelScope] = {}
+        # What the server said of its tools' arguments, by name.
+        self._schemas: dict[str, Any] = {}
         self._reading = anyio.CancelScope()
         self._send, receive = anyio.create_memory_object_stream[_Item](0)
         self.incoming = Incoming(self, receive)
@@ -167,7 +173,7 @@ class _Guard:
             if args is None and "arguments" in params:
                 args = []  # a null is not absent (clause 3.3), but denied as every other value that is no object
             with scope:
-                answer = await self._enforcement.admit(name, args, item)
+                answer = await self._enforcement.admit(name, args, item, partial(self._schema, name))
                 if isinstance(answer, Permitted):
                     passed_on = await self._passed_on(_Item(context, item), request.id, answer)
         finally:
@@ -216,8 +222,20 @@ class _Guard:
         tools = message.result.get("tools")
         if not open_.lists or not isinstance(tools, list):
             return item
+        self._learn(tools)
         result = {**message.result, "tools": [tool for tool in tools if self._is_visible(tool)]}
         return replace(item, message=self._message(message.model_copy(update={"result": result})))
+
+    def _learn(self, tools: list[Any]) -> None:
+        """Keeps the input schemas of a page of the server's own list."""
+        for tool in tools:
+            if isinstance(tool, dict) and isinstance(name := tool.get("name"), str):
+                if len(self._schemas) >= _SCHEMAS:
+                    self._schemas.clear()
+                self._schemas[name] = tool.get("inputSchema")
+
+    async def _schema(self, tool: str) -> Any:
+        return self._schemas.get(tool)
 
     def _is_visible(self, tool: Any) -> bool:
         if not isinstance(tool, dict):

@@ -35,6 +35,9 @@ class Guard(Middleware):
 
     A call that was passed on stays charged, whatever comes of it (clause 8.10), unless `refund_on_error` returns `True` for
     the JSON-RPC error that ended it. Exceptions of `fastmcp` are none: they become error results.
+
+    Arguments are checked first, where rules read them: against the tool's own input schema, and for members that fold, as
+    `callgate.mcp.guard` does. `check_args=False` switches that off.
     """
 
     def __init__(
@@ -44,8 +47,9 @@ class Guard(Middleware):
         identity: IdentityOf | None = None,
         on_approval: OnApproval | None = None,
         refund_on_error: RefundOnError | None = None,
+        check_args: bool = True,
     ) -> None:
-        self._enforcement = Enforcement(engine, identity or _verified, on_approval, refund_on_error, _request)
+        self._enforcement = Enforcement(engine, identity or _verified, on_approval, refund_on_error, _request, check_args)
 
     async def on_list_tools(
         self,
@@ -63,8 +67,12 @@ class Guard(Middleware):
     ) -> ToolResult:
         """Decides the call, and runs the tool if it is allowed."""
         call = context.message
-        name = await _listed_name(context, call.name)
-        answer = await self._enforcement.admit(name, call.arguments, context)
+        name, tool = await _listed(context, call.name)
+
+        async def schema() -> Any:
+            return None if tool is None else tool.parameters
+
+        answer = await self._enforcement.admit(name, call.arguments, context, schema)
         if isinstance(answer, Refused):
             content = [mcp_types.TextContent(type="text", text=answer.text)]
             return ToolResult(content=content, is_error=True, meta=answer.meta)
@@ -88,11 +96,15 @@ def _verified(_context: Any) -> Any:
     return identity_of_token(get_access_token())
 
 
-async def _listed_name(context: MiddlewareContext[Any], name: str) -> str:
-    """The name under which a tool is listed: an app's back-end tool can also be called by a hashed address."""
-    address = parse_hashed_backend_name(name)
+async def _listed(context: MiddlewareContext[Any], name: str) -> tuple[str, Tool | None]:
+    """The tool that is called, as the server has it, and the name under which it is listed: an app's back-end tool can also be
+    called by a hashed address."""
     server = None if context.fastmcp_context is None else context.fastmcp_context.fastmcp
-    if address is None or server is None or await server.get_tool(name) is not None:
-        return name
+    if server is None:
+        return name, None
+    address = parse_hashed_backend_name(name)
+    tool = await server.get_tool(name)
+    if address is None or tool is not None:
+        return name, tool
     tool = await server.get_tool_by_hash(*address)
-    return name if tool is None else tool.name
+    return (name, None) if tool is None else (tool.name, tool)

@@ -32,6 +32,7 @@ def guard(
     identity: IdentityOf | None = None,
     on_approval: OnApproval | None = None,
     refund_on_error: RefundOnError | None = None,
+    check_args: bool = True,
 ) -> _Server:
     """Enforces the engine's policy on a server, and returns the server.
 
@@ -44,9 +45,13 @@ def guard(
     ran. `refund_on_error` may say otherwise of one error, by returning `True`: it gets a `ToolCall` and a `ServerError`.
     It is not asked about error results, nor about a cancellation. What it raises is logged and gives nothing back.
 
+    A server may read arguments otherwise than the rules do: it converts `"42"` to a number, parses text that is JSON, or takes
+    `Amount` for `amount`. So arguments are checked first, where rules read them: against the tool's input schema, as the server
+    itself defines it (clause 3.7), and for members that fold (clause 3.8). `check_args=False` switches both off.
+
     Raises `TypeError` for an object that is no server of the SDK.
     """
-    enforcement = Enforcement(engine, identity or _verified, on_approval, refund_on_error, _request)
+    enforcement = Enforcement(engine, identity or _verified, on_approval, refund_on_error, _request, check_args)
     # FastMCP (1.x) and MCPServer (2.x) are built around a low-level server.
     low_level: Any = server
     for name in ("_mcp_server", "_lowlevel_server"):
@@ -74,6 +79,7 @@ def guard_streams(
     identity: IdentityOf | None = None,
     on_approval: OnApproval | None = None,
     refund_on_error: RefundOnError | None = None,
+    check_args: bool = True,
 ) -> AbstractAsyncContextManager[tuple[_Read, _Write]]:
     """Enforces the engine's policy on a connection, whatever serves it: a gateway that passes messages on, say::
 
@@ -90,13 +96,14 @@ def guard_streams(
 
     `identity` tells who calls from the call's `SessionMessage`, whose `metadata.request_context` is the HTTP request; without
     it, the verified access token does. `refund_on_error` is asked only about an id that the client uses for nothing else
-    meanwhile. Otherwise as `guard`.
+    meanwhile. Input schemas are learnt from the server's own answers to `tools/list`, before anything is filtered: until a client
+    has asked for the list, arguments are checked for members that fold only. Otherwise as `guard`.
 
     Raises `TypeError` for what is no `Engine`.
     """
     from callgate._streams import guarded
 
-    enforcement = Enforcement(engine, identity or _verified_message, on_approval, refund_on_error, _request_of_message)
+    enforcement = Enforcement(engine, identity or _verified_message, on_approval, refund_on_error, _request_of_message, check_args)
     return cast("AbstractAsyncContextManager[tuple[_Read, _Write]]", guarded(read, write, enforcement))
 
 
