@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use callgate::{AsyncStore, Batch, Outcome, Refund, Store, StoreError, Timestamp};
+use callgate::{AsyncStore, Batch, Outcome, Refund, Store, StoreError, StoreId, Timestamp};
 use callgate_host::{OpenError, StoreOptions, open_async_store, open_store, survives_fork};
 use pyo3::prelude::*;
 
@@ -90,6 +90,11 @@ impl Waiting {
 }
 
 impl Store for Waiting {
+    /// That of the store, so that what is charged in one face is given back in the other.
+    fn id(&self) -> StoreId {
+        self.opened.load().store.id()
+    }
+
     fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
         self.without_gil(|store| store.reserve(batch, now))
     }

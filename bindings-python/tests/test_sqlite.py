@@ -116,3 +116,25 @@ def test_a_file_that_is_kept_holds_up_neither_the_loop_nor_its_executor(tmp_path
         assert (await engine.evaluate_async("t")).allowed
 
     asyncio.run(scenario())
+
+
+def test_a_charge_is_given_back_later_where_nothing_was_written(tmp_path: Path) -> None:
+    engine = opened(tmp_path / "counters.db", timeout=0.1)
+    held = [engine.evaluate("t").reservation for _ in range(2)]
+
+    async def scenario() -> None:
+        first, second = held
+        assert first is not None and second is not None
+        with kept(tmp_path / "counters.db"):
+            with pytest.raises(callgate.StoreError):
+                first.release()
+            with pytest.raises(callgate.StoreError):
+                await second.release_async()
+            assert first.open and second.open
+        first.release()
+        await second.release_async()
+        assert not first.open and not second.open
+
+    asyncio.run(scenario())
+    (counter,) = engine.evaluate("t").counters
+    assert counter.used == 1

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use callgate::{AsyncStore, Batch, Outcome, Refund, StoreError, StoreFuture, Timestamp};
+use callgate::{AsyncStore, Batch, Outcome, Refund, StoreError, StoreFuture, StoreId, Timestamp};
 
 use crate::file::File;
 use crate::job::{Answer, Job};
@@ -29,6 +29,10 @@ impl AsyncSqliteStore {
 }
 
 impl AsyncStore for AsyncSqliteStore {
+    fn id(&self) -> StoreId {
+        self.turns.id()
+    }
+
     fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
         let job = Job::Reserve(batch, now).to_owned();
         Box::pin(async move { outcome(self.turns.take_async(job).await?) })

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use callgate::StoreError;
+use callgate::{StoreError, StoreId};
 use rusqlite::{Connection, MAIN_DB, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior};
 
 use crate::error::{READ_ONLY, Refused};
@@ -114,6 +114,15 @@ impl File {
         let path = std::path::absolute(path)
             .map_err(|_| StoreError::permanent("the SQLite store needs the path of a file"))?;
         Ok(Self { path, options: options.clone() })
+    }
+
+    /// Which counters these are, for all that open the same path.
+    pub(crate) fn id(&self) -> StoreId {
+        let mut name = b"sqlite\0".to_vec();
+        name.extend(self.path.as_os_str().as_encoded_bytes());
+        name.push(0);
+        name.extend(self.options.namespace.as_bytes());
+        StoreId::named(&name)
     }
 
     pub(crate) fn timeout(&self) -> Duration {

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::path::Path;
 
-use callgate::{Batch, CounterId, Held, Inspect, Outcome, Refund, ScopeValue, Store, StoreError, Timestamp};
+use callgate::{
+    Batch, CounterId, Held, Inspect, Outcome, Refund, ScopeValue, Store, StoreError, StoreId, Timestamp,
+};
 
 use crate::file::File;
 use crate::job::{Answer, Job, Page};
@@ -27,6 +29,10 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
+    fn id(&self) -> StoreId {
+        self.turns.id()
+    }
+
     fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
         outcome(self.turns.take(Job::Reserve(batch, now))?)
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-use callgate::StoreError;
+use callgate::{StoreError, StoreId};
 
 use crate::file::File;
 use crate::job::{Answer, Job, OwnedJob};
@@ -29,6 +29,7 @@ const LEADS_FOR: Duration = Duration::from_micros(200);
 /// A file of counters, and the threads that work on it.
 pub(crate) struct Turns {
     file: File,
+    id: StoreId,
     entry: Entry,
 }
 
@@ -45,7 +46,7 @@ struct Lead<'t> {
 impl Turns {
     /// For a file that the first job will open.
     pub(crate) fn new(file: File) -> Result<Self, StoreError> {
-        Ok(Self { file, entry: Entry::new()? })
+        Ok(Self { id: file.id(), file, entry: Entry::new()? })
     }
 
     /// Opens the file now.
@@ -67,6 +68,10 @@ impl Turns {
             drop(inside);
             return Ok(turns);
         }
+    }
+
+    pub(crate) fn id(&self) -> StoreId {
+        self.id
     }
 
     /// A time-out that is too long to be told never comes.

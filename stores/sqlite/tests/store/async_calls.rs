@@ -121,6 +121,9 @@ fn every_call_is_answered_while_another_process_keeps_the_file() {
     assert!(is_taken(&blocking.reserve(&batch(), at(0)).unwrap()));
     assert!(is_taken(&block_on(unblocking.reserve(&batch(), at(0))).unwrap()));
     assert_eq!(used(&blocking, &counter, "a", 0), 4);
+    // What one has charged, the other may give back.
+    assert_eq!(Store::id(&blocking), AsyncStore::id(&unblocking));
+    assert_ne!(Store::id(&blocking), Store::id(&open(scratch.path("other.db"))));
 }
 
 /// A lazy store finds out with its first call, and again with each.
