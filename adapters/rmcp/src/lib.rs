@@ -24,17 +24,19 @@
 //! - decides each `tools/call` before the handler sees it; a denied one gets `isError: true` with the message (spec 10.6);
 //! - gives nothing back for a call that the server got, whatever the answer (spec 8.10): a client can cause an error after the
 //!   tool ran. [`Guard::refund_on_error`] says otherwise, error by error;
-//! - ends a call that waits for approval with its client (spec 7.6): its connection closes, it is cancelled, rmcp's stateless
-//!   HTTP server loses the stream that was to carry the answer, or the server stops. In a stateful HTTP session rmcp lets a
-//!   client come back for an answer, so a stream that closes ends nothing there; the end of the session does;
+//! - ends a call that waits for approval with its client (spec 7.6): the connection closes, the client cancels the call, or the
+//!   server stops. Whatever else cancels a request's token in rmcp ends it, too;
 //! - blocks no thread of the runtime: [`Guard::store`] takes a store that does not block, and other stores are asked on threads
 //!   that may;
 //! - logs the warnings of the engine's policy, with line and help: by `tracing`, at WARN, with the target `callgate`. The host
 //!   that replaces the policy hears of those of the new one: `callgate_host::watch_engine` reports each reload;
 //! - refuses a `tools/call` that cannot be parsed; passes every other request on as it is.
 //!
+//! A guard is a [`Service`](rmcp::Service), which rmcp serves over any transport, one for each connection. rmcp's own server for
+//! streamable HTTP takes a `ServerHandler` instead, and so no guard: serve one over the transport of each session.
+//!
 //! What rmcp decides before a guard sees it: `"arguments": null` is read as no arguments at all, where raw JSON would be denied
-//! (spec 3.3), and of two members with one name the last one counts, for the server as well.
+//! (spec 3.3), and of two arguments with one name the last one counts, for the server as well.
 
 #![forbid(unsafe_code)]
 

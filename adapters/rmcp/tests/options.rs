@@ -12,10 +12,10 @@ use callgate::{
 };
 use callgate_rmcp::Guard;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorCode, ErrorData,
-    ServerCapabilities, ServerConfig,
+    CallToolRequest, CallToolRequestParams, CallToolResponse, CallToolResult, ClientRequest, ContentBlock,
+    ErrorCode, ErrorData, ServerCapabilities, ServerConfig,
 };
-use rmcp::service::{RequestContext, RoleClient, RoleServer, RunningService, Service};
+use rmcp::service::{PeerRequestOptions, RequestContext, RoleClient, RoleServer, RunningService, Service};
 use rmcp::{ServerHandler, ServiceError, ServiceExt};
 use serde_json::json;
 
@@ -144,14 +144,14 @@ async fn a_store_that_blocks_does_not_block_the_runtime() {
     assert_eq!(waiting.await.unwrap(), "done");
 }
 
-/// Counters in memory, asked without blocking.
+/// Counters in memory, asked without blocking, while somebody holds them up.
 #[derive(Default)]
-struct Yielding(MemoryStore);
+struct Yielding(MemoryStore, tokio::sync::Mutex<()>);
 
 impl AsyncStore for Yielding {
     fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
         Box::pin(async move {
-            tokio::task::yield_now().await;
+            let _held_up = self.1.lock().await;
             self.0.reserve(batch, now)
         })
     }
@@ -185,4 +185,52 @@ async fn a_store_that_does_not_block_has_the_counters() {
     for (code, expected) in [(-1, "no"), (-2, "no"), (-1, "no"), (-2, "no"), (-2, REFUSED)] {
         assert_eq!(call(&client, "pay", json!({ "code": code })).await, expected);
     }
+}
+
+fn request(tool: &'static str) -> ClientRequest {
+    ClientRequest::CallToolRequest(CallToolRequest::new(CallToolRequestParams::new(tool)))
+}
+
+/// What never reached the server costs nothing.
+#[tokio::test]
+async fn a_call_that_ends_while_it_is_charged_costs_nothing() {
+    let (server, store) = (Server::default(), Arc::new(Yielding::default()));
+    let client = connect(Guard::new(server.clone(), engine()).store(store.clone())).await;
+    for _ in 0..3 {
+        let held_up = store.1.lock().await;
+        let options = PeerRequestOptions::no_options();
+        let waiting = client.send_cancellable_request(request("pay"), options).await.unwrap();
+        // The server has begun with the call when it has answered one that came later, and the same for its end.
+        assert_eq!(call(&client, "open", json!({})).await, "done");
+        waiting.cancel(None).await.unwrap();
+        assert_eq!(call(&client, "open", json!({})).await, "done");
+        drop(held_up);
+    }
+    for expected in ["done", "done", REFUSED] {
+        assert_eq!(call(&client, "pay", json!({})).await, expected);
+    }
+    assert_eq!(server.0.load(Ordering::SeqCst), 8);
+}
+
+/// Nobody is asked any longer for a call whose server stops.
+#[tokio::test]
+async fn a_server_that_stops_ends_calls_that_wait() {
+    let policy =
+        Policy::from_yaml(&POLICY.replace("rate_limit: 2/hour", "action: require_approval")).unwrap();
+    let (server, (asked, mut was_asked)) = (Server::default(), tokio::sync::mpsc::unbounded_channel());
+    let guard = Guard::new(server.clone(), Engine::new(policy)).on_approval(move |_| {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        asked.send(answer).unwrap();
+        Box::pin(async move { answered.await.ok() })
+    });
+    let (client, end) = tokio::io::duplex(1 << 16);
+    let (running, client) = tokio::join!(guard.serve(end), ().serve(client));
+    let (running, client) = (running.unwrap(), client.unwrap());
+    let options = PeerRequestOptions::no_options();
+    let _waiting = client.send_cancellable_request(request("pay"), options).await.unwrap();
+    let mut answer = was_asked.recv().await.unwrap();
+    running.cancel().await.unwrap();
+    answer.closed().await;
+    assert!(answer.send("approval".to_owned()).is_err());
+    assert_eq!(server.0.load(Ordering::SeqCst), 0);
 }
