@@ -1,0 +1,34 @@
+// `evaluateAsync` with counters in a SQLite file: no call takes a thread of Node's pool, which file systems and others need.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { Engine } from "callgate";
+
+const POOL = Number(process.env["UV_THREADPOOL_SIZE"] ?? 4);
+const POLICY = `{version: "1", default: deny, tools: {t: {limits: [{counter: c, window: 366d, max: 50}]}}}`;
+
+test("calls go on while every thread of Node's pool waits", { timeout: 60_000 }, async () => {
+  const directory = mkdtempSync(join(tmpdir(), "callgate-"));
+  try {
+    const store = `sqlite://${join(directory, "counters.db")}`;
+    const engine = Engine.fromString(POLICY, { store, storeTimeoutMs: 30_000 });
+    const pipe = join(directory, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    // Each of these takes a thread until somebody writes there.
+    const readers = Array.from({ length: POOL }, () => open(pipe, "r"));
+    const decisions = await Promise.all(Array.from({ length: 200 }, () => engine.evaluateAsync("t", {})));
+    assert.equal(decisions.filter(({ allowed }) => allowed).length, 50);
+    await decisions.find(({ allowed }) => allowed)?.reservation?.releaseAsync();
+    assert.ok((await engine.evaluateAsync("t", {})).allowed);
+    closeSync(openSync(pipe, "w"));
+    await Promise.all(readers.map(async (reader) => (await reader).close()));
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
