@@ -34,7 +34,7 @@ export declare class NativePlan {
   decider(): (probe: object, now: number, kinds: number, ...values: unknown[]) => string | null
   /** Decides a call of any form and charges what it costs: null once another policy is in force. */
   evaluate(asked: Asked): Answer | null
-  /** `evaluate` without blocking. The arguments are read whole before it returns. */
+  /** `evaluate` without blocking on the store. What the checks read is read before it returns. */
   evaluateAsync(asked: Asked): Promise<Answer> | null
   /** What would be decided now, and why: null once another policy is in force. Charges nothing. */
   explain(asked: Asked): Explained | null

@@ -1,16 +1,14 @@
 //! Calls in JS terms.
 //!
-//! In: what the TypeScript half asks. Out: the same as core takes it, read in place, or read whole for another thread. What
-//! cannot be read stays so, for core to deny.
+//! In: what the TypeScript half asks. Out: the same as core takes it, read in place. What cannot be read stays so, for core to
+//! deny.
 
 use callgate::{Approval, Identity};
 use napi::{Unknown, ValueType};
 use napi_derive::napi;
 
 use crate::decide::{Args, Given, Hash};
-use crate::pending::{OwnedArgs, OwnedIdentity, Pending};
 use crate::plan::Planned;
-use crate::snapshot::Snapshot;
 use crate::view::{Host, JsView};
 
 /// A call in JS terms.
@@ -37,13 +35,14 @@ pub struct Asked<'e> {
 
 /// A call whose text was read.
 pub(crate) struct Read<'h, 'e> {
-    args: ReadArgs<'h, 'e>,
-    identity: ReadIdentity<'h, 'e>,
-    approval: Option<(String, String)>,
-    now: Option<f64>,
+    pub(crate) args: ReadArgs<'h, 'e>,
+    pub(crate) identity: ReadIdentity<'h, 'e>,
+    pub(crate) approval: Option<(String, String)>,
+    pub(crate) now: Option<f64>,
 }
 
-enum ReadArgs<'h, 'e> {
+/// Arguments as they were given.
+pub(crate) enum ReadArgs<'h, 'e> {
     Value(JsView<'h, 'e>),
     Raw(String),
 }
@@ -99,25 +98,6 @@ impl<'h, 'e> Read<'h, 'e> {
             },
             identity: self.identity.given(),
             approval: self.approval.as_ref().map(|(key, id)| Approval::new(key, id)),
-            now: self.now,
-            audit,
-        }
-    }
-
-    /// The call on its own, read whole.
-    pub(crate) fn pending(self, plan: Planned, audit: Option<Hash>) -> Pending {
-        Pending {
-            plan,
-            args: match self.args {
-                ReadArgs::Value(value) => OwnedArgs::Value(Snapshot::of(&value)),
-                ReadArgs::Raw(text) => OwnedArgs::Raw(text),
-            },
-            identity: match self.identity {
-                ReadIdentity::Absent => OwnedIdentity::Absent,
-                ReadIdentity::Id(id) => OwnedIdentity::Id(id),
-                ReadIdentity::Claims(claims) => OwnedIdentity::Claims(Snapshot::of(&claims)),
-            },
-            approval: self.approval,
             now: self.now,
             audit,
         }

@@ -4,15 +4,11 @@
 
 use std::sync::Arc;
 
-use callgate::{
-    Approval, ArgsHash, Call, Clock as _, Decision, Evaluation, Identity, RawJson, Unreadable, View,
-};
+use callgate::{Approval, ArgsHash, AuditedCall, Call, Decision, Evaluation, Identity, RawJson, View};
 
-use crate::clock::{self, HostClock};
-use crate::engine::Unblocking;
+use crate::clock;
 use crate::plan::Planned;
 use crate::raw::Bytes;
-use crate::snapshot::Snapshot;
 
 /// How audit records identify arguments (spec 10.8).
 #[derive(Clone, Default)]
@@ -63,29 +59,12 @@ pub struct Answer {
 /// Decides a call by the plan's policy and charges what it costs.
 pub(crate) fn decide<A: View + Clone, I: View + Clone>(plan: &Planned, given: Given<'_, A, I>) -> Answer {
     let decision = clock::at(given.now, || plan.engine.complete(evaluate(plan, &given)));
-    answer(plan, decision, given)
+    let record = given.audit.as_ref().map(|hash| audited(plan, &given, hash));
+    answer(&decision, record)
 }
 
-/// `decide` without blocking.
-pub(crate) async fn decide_with<A: View + Clone, I: View + Clone>(
-    plan: &Planned,
-    given: Given<'_, A, I>,
-    Unblocking { store, on_error }: &Unblocking,
-) -> Answer {
-    let decision = match evaluate(plan, &given) {
-        Evaluation::Decided(decision) => decision,
-        Evaluation::Pending(pending) => {
-            let now = clock::at(given.now, || HostClock.now());
-            match store.reserve(pending.batch(), now).await {
-                Ok(outcome) => pending.resolve(&outcome),
-                Err(_) => pending.unanswered(*on_error),
-            }
-        }
-    };
-    answer(plan, decision, given)
-}
-
-fn evaluate<'p, A: View + Clone, I: View + Clone>(
+/// Decides a call as far as that goes without counters.
+pub(crate) fn evaluate<'p, A: View + Clone, I: View + Clone>(
     plan: &'p Planned,
     given: &Given<'p, A, I>,
 ) -> Evaluation<'p> {
@@ -96,28 +75,28 @@ fn evaluate<'p, A: View + Clone, I: View + Clone>(
     }
 }
 
-/// The decision as it crosses the border, and the record of it.
-fn answer<A: View + Clone, I: View + Clone>(
+/// What a record says of the call. After the decision: reading a call whole may use up what its checks need.
+pub(crate) fn audited<A: View + Clone, I: View + Clone>(
     plan: &Planned,
-    decision: Decision<'_>,
-    given: Given<'_, A, I>,
-) -> Answer {
-    let Given { args, identity, approval, audit, .. } = given;
-    let tool = &*plan.tool;
-    let record = audit.map(|hash| match args {
-        Args::Value(args) => decision.audit(&call(tool, args, identity, approval), hash.choice()),
-        Args::Raw(text) => match RawJson::parse(text) {
-            Ok(raw) => decision.audit(&call(tool, raw.root(), identity, approval), hash.choice()),
-            // No keys and no hash: the text is no arguments.
-            Err(_) => {
-                let none = Snapshot::Unreadable(Unreadable::Host);
-                decision.audit(&call(tool, &none, identity, approval), hash.choice())
-            }
+    given: &Given<'_, A, I>,
+    hash: &Hash,
+) -> AuditedCall {
+    let (tool, identity, approval) = (&*plan.tool, given.identity.clone(), given.approval);
+    match &given.args {
+        Args::Value(args) => AuditedCall::new(&call(tool, args.clone(), identity, approval), hash.choice()),
+        // A text that is no arguments has no keys and no hash: those of null, which has none.
+        Args::Raw(text) => match RawJson::parse(text).or_else(|_| RawJson::parse("null")) {
+            Ok(raw) => AuditedCall::new(&call(tool, raw.root(), identity, approval), hash.choice()),
+            Err(_) => AuditedCall::default(),
         },
-    });
+    }
+}
+
+/// The decision as it crosses the border, with its record.
+pub(crate) fn answer(decision: &Decision<'_>, record: Option<AuditedCall>) -> Answer {
     let mut packed = Vec::new();
     decision.pack(&mut packed);
-    Answer { packed: Bytes(packed), audit: record.map(|record| record.to_json()) }
+    Answer { packed: Bytes(packed), audit: record.map(|call| decision.audit_of(call).to_json()) }
 }
 
 /// A call, with its approval if it has one.

@@ -16,6 +16,5 @@ mod plan;
 mod policy;
 mod raw;
 mod reservation;
-mod snapshot;
 mod view;
 mod watch;

@@ -1,68 +1,108 @@
-//! Decisions that must not block JS: the store is asked without blocking anything, or on another thread where it never waits.
+//! Decisions that must not block JS: a call is evaluated where it was asked, as for a store that answers at once, and only its
+//! counters are waited for.
 //!
-//! In: a call that was read whole. Out: the decision, to the thread of JS. Must not touch JS while it computes.
+//! In: a call as it was asked, and a store that answers later. Out: the promise of the decision. What no check reads is not
+//! read, so a store never changes a decision. Must not touch JS while it waits.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 
-use callgate::{Approval, Identity};
+use callgate::{Approval, Clock as _, Evaluation, Identity};
 use callgate_host::carry;
 use napi::bindgen_prelude::ToNapiValue;
-use napi::{Env, JsValue, Task, Unknown};
+use napi::{Env, JsValue, Unknown};
+use self_cell::self_cell;
 
-use crate::decide::{Answer, Args, Given, Hash, decide, decide_with};
+use crate::asked::{Read, ReadArgs, ReadIdentity};
+use crate::clock::{self, HostClock};
+use crate::decide::{Answer, Args, Given, Hash, answer, audited, decide, evaluate};
 use crate::plan::Planned;
-use crate::snapshot::Snapshot;
 
-/// Arguments that live on their own.
-pub(crate) enum OwnedArgs {
-    Value(Snapshot),
-    Raw(String),
-}
-
-/// An identity that lives on its own.
-pub(crate) enum OwnedIdentity {
-    Absent,
-    Id(String),
-    Claims(Snapshot),
-}
-
-/// A decision that waits for its store.
-pub(crate) struct Pending {
-    pub(crate) plan: Planned,
-    pub(crate) args: OwnedArgs,
-    pub(crate) identity: OwnedIdentity,
+/// What a call that waits borrows.
+struct Owned {
+    plan: Planned,
+    /// The arguments, if they are raw text.
+    text: Option<String>,
+    id: Option<String>,
     /// Key and id.
-    pub(crate) approval: Option<(String, String)>,
-    pub(crate) now: Option<f64>,
-    pub(crate) audit: Option<Hash>,
+    approval: Option<(String, String)>,
 }
 
-impl Pending {
-    /// The promise of the decision.
-    pub(crate) fn promise(self, env: &Env) -> napi::Result<Unknown<'_>> {
-        let Some(unblocking) = self.plan.unblocking.clone() else {
-            return Ok(env.spawn(self)?.promise_object().to_unknown());
-        };
-        let decide = async move { decide_with(&self.plan, self.given(), &unblocking).await };
-        carried(env, decide, |answer| answer.ok_or_else(undecided))
-    }
+/// The store's answer, and the decision that follows from it.
+type Asking<'q> = Pin<Box<dyn Future<Output = Answer> + Send + 'q>>;
 
-    fn given(&self) -> Given<'_, &Snapshot, &Snapshot> {
-        Given {
-            args: match &self.args {
-                OwnedArgs::Value(value) => Args::Value(value),
-                OwnedArgs::Raw(text) => Args::Raw(text),
-            },
-            identity: match &self.identity {
-                OwnedIdentity::Absent => Identity::Absent,
-                OwnedIdentity::Id(id) => Identity::Id(id),
-                OwnedIdentity::Claims(claims) => Identity::Claims(claims),
-            },
-            approval: self.approval.as_ref().map(|(key, id)| Approval::new(key, id)),
-            now: self.now,
-            audit: self.audit.clone(),
+self_cell!(
+    /// A call that its counters decide, together with what it borrows.
+    struct Held {
+        owner: Owned,
+        #[not_covariant]
+        dependent: Asking,
+    }
+);
+
+/// The promise of a decision. The call is read before this returns.
+pub(crate) fn promise<'e>(
+    env: &'e Env,
+    plan: Planned,
+    read: Read<'_, '_>,
+    audit: Option<Hash>,
+) -> napi::Result<Unknown<'e>> {
+    let Some(unblocking) = plan.unblocking.clone() else {
+        return resolved(env, decide(&plan, read.given(audit)));
+    };
+    let Read { args, identity, approval, now } = read;
+    let at = clock::at(now, || HostClock.now());
+    let (value, text) = match args {
+        ReadArgs::Value(value) => (Some(value), None),
+        ReadArgs::Raw(text) => (None, Some(text)),
+    };
+    let (claims, id) = match identity {
+        ReadIdentity::Absent => (None, None),
+        ReadIdentity::Id(id) => (None, Some(id)),
+        ReadIdentity::Claims(claims) => (Some(claims), None),
+    };
+    let held = Held::try_new(Owned { plan, text, id, approval }, |owned| {
+        let identity = match (&owned.id, claims) {
+            (Some(id), _) => Identity::Id(id.as_str()),
+            (None, Some(claims)) => Identity::Claims(claims),
+            (None, None) => Identity::Absent,
+        };
+        let args = match value {
+            Some(value) => Args::Value(value),
+            None => Args::Raw(owned.text.as_deref().unwrap_or_default()),
+        };
+        let approval = owned.approval.as_ref().map(|(key, id)| Approval::new(key, id));
+        let given = Given { args, identity, approval, now, audit: None };
+        let evaluation = evaluate(&owned.plan, &given);
+        let record = audit.map(|hash| audited(&owned.plan, &given, &hash));
+        match evaluation {
+            Evaluation::Decided(decision) => Err(answer(&decision, record)),
+            Evaluation::Pending(pending) => Ok(Box::pin(async move {
+                let decision = match unblocking.store.reserve(pending.batch(), at).await {
+                    Ok(outcome) => pending.resolve(&outcome),
+                    Err(_) => pending.unanswered(unblocking.on_error),
+                };
+                answer(&decision, record)
+            }) as Asking<'_>),
+        }
+    });
+    match held {
+        Err(answer) => resolved(env, answer),
+        Ok(mut held) => {
+            let asking =
+                poll_fn(move |context| held.with_dependent_mut(|_, asking| asking.as_mut().poll(context)));
+            carried(env, asking, |answer| {
+                answer.ok_or_else(|| napi::Error::from_reason("the decision could not be made"))
+            })
         }
     }
+}
+
+/// The promise of a decision that was made.
+fn resolved(env: &Env, answer: Answer) -> napi::Result<Unknown<'_>> {
+    let (deferred, promise) = env.create_deferred()?;
+    deferred.resolve(move |_: Env| Ok(answer));
+    Ok(promise.to_unknown())
 }
 
 /// The promise of what `work` comes to, which waits without blocking anything; `then` is given nothing if it panicked.
@@ -74,23 +114,4 @@ pub(crate) fn carried<T: Send + 'static, R: ToNapiValue + 'static>(
     let (deferred, promise) = env.create_deferred()?;
     carry(work, move |done| deferred.resolve(move |_: Env| then(done)))?;
     Ok(promise.to_unknown())
-}
-
-fn undecided() -> napi::Error {
-    napi::Error::from_reason("the decision could not be made")
-}
-
-impl Task for Pending {
-    type Output = Answer;
-    type JsValue = Answer;
-
-    fn compute(&mut self) -> napi::Result<Answer> {
-        // A panic here would end the process: the thread is not one of Rust's.
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decide(&self.plan, self.given())))
-            .map_err(|_| undecided())
-    }
-
-    fn resolve(&mut self, _env: Env, answer: Answer) -> napi::Result<Answer> {
-        Ok(answer)
-    }
 }

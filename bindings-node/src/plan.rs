@@ -16,6 +16,7 @@ use crate::decide::{Answer, Args, Given, Hash, decide};
 use crate::engine::Unblocking;
 use crate::explain::{Explained, explain};
 use crate::names::{ARGS, BEFORE, Fetched, IDENTITY, NODES, Names};
+use crate::pending;
 use crate::raw::{self, Arguments, Bytes};
 use crate::reservation::{Failure, Finish, Finishing, amount, failure, finish};
 use crate::view::{Host, JsView, shown, text_of};
@@ -157,7 +158,7 @@ impl Plan {
         Ok(Some(decide(&self.plan, read.given(audit))))
     }
 
-    /// `evaluate` without blocking. The arguments are read whole before it returns.
+    /// `evaluate` without blocking on the store. What the checks read is read before it returns.
     #[napi(catch_unwind, ts_return_type = "Promise<Answer> | null")]
     pub fn evaluate_async<'e>(&self, env: &'e Env, asked: Asked<'_>) -> napi::Result<Option<Unknown<'e>>> {
         if !self.plan.is_in_force() {
@@ -166,7 +167,7 @@ impl Plan {
         let audit = self.plan.audit(asked.audit);
         let host = Host::new(*env, asked.probe, None);
         let read = Read::asked(&self.plan, &host, asked)?;
-        read.pending(self.plan.clone(), audit).promise(env).map(Some)
+        pending::promise(env, self.plan.clone(), read, audit).map(Some)
     }
 
     /// What would be decided now, and why: null once another policy is in force. Charges nothing.

@@ -1,6 +1,9 @@
 // Values that only JS has: what is read, what is of no type, what is refused; and that nothing of the caller's runs.
 
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { runInNewContext } from "node:vm";
 import { type Decision, Engine, Policy } from "callgate";
@@ -214,6 +217,40 @@ test("any number of paths, of any depth, is read", () => {
   assert.equal(many.evaluate("t", args(), { role: trapped(admin.role) }).code, "invalid_args");
   assert.equal(many.evaluate("t", args(), { role: "admin" }).rule?.pointer, "/tools/t/require/35");
   assert.equal(many.evaluate("t", args(), "admin").rule?.pointer, "/tools/t/require/35");
+});
+
+test("a store never changes a decision, whatever stands beside what the checks read", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "callgate-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const text = `
+version: "1"
+default: deny
+tools:
+  items: {rules: [{conditions: [{path: "args.items[*]", op: lte, value: 100}]}, {rate_limit: 999/hour}]}
+  who: {rules: [{conditions: [{path: identity.role, op: eq, value: admin}]}, {rate_limit: 999/hour, scope: identity}]}
+  free: {rules: [{rate_limit: 999/hour}]}
+  ask: {rules: [{action: require_approval}]}
+`;
+  const clock = () => 1_800_000_000_000;
+  const memory = Engine.fromString(text, { clock });
+  const file = Engine.fromString(text, { clock, store: `sqlite://${join(folder, "counters.db")}` });
+  let deep: unknown = 1;
+  for (let n = 0; n < 100_000; n += 1) deep = { a: deep };
+  let graph: unknown = [1];
+  for (let n = 0; n < 40; n += 1) graph = [graph, graph];
+  const cycle: Record<string, unknown> = {};
+  cycle["self"] = cycle;
+  const wide = Object.fromEntries(Array.from({ length: 100_000 }, (_, n) => [`k${n}`, n]));
+  const odd = [Array(30_000).fill(1), deep, graph, cycle, wide, "x".repeat(14_000_000), trapped({}), () => 1, "\ud800"];
+  for (const [index, blob] of odd.entries()) {
+    for (const [tool, args, identity] of [
+      ["items", { blob, items: [1] }, "a"], ["items", { items: [1], blob }, "a"], ["items", { blob, items: [101] }, "a"], ["items", { items: blob }, "a"],
+      ["who", { blob }, { blob, role: "admin", id: "a" }], ["who", {}, { role: "user", blob }], ["free", { blob }, "a"], ["free", blob, "a"], ["ask", { blob }, "a"],
+    ] as const) {
+      const expected = memory.evaluate(tool, args, identity as object).json;
+      assert.equal((await file.evaluateAsync(tool, args, identity as object)).json, expected, `${tool}, beside value ${index}`);
+    }
+  }
 });
 
 test("U+FFFD is text like any other", () => {

@@ -77,9 +77,8 @@ class Peer {
     for (let n = 0; n < 25; n += 1) await turn();
   }
 
-  used(): string {
-    const used = Number(this.engine.explain("buy").decision.counters[0]?.used);
-    return String(used - Number(new Engine(this.engine.policy).explain("buy").decision.counters[0]?.used));
+  used(): string | undefined {
+    return this.engine.explain("buy").decision.counters[0]?.used;
   }
 
   /** A client's end of a new connection, and what it hears. */

@@ -96,7 +96,9 @@ pub use amount::Amount;
 pub use call::{Approval, Call};
 pub use canonical::ArgsHash;
 pub use condition::Outcome as ConditionOutcome;
-pub use decision::{AuditRecord, Code, CounterUse, Decision, Effect, Reservation, RuleRef, SettleError};
+pub use decision::{
+    AuditRecord, AuditedCall, Code, CounterUse, Decision, Effect, Reservation, RuleRef, SettleError,
+};
 pub use diagnostic::{Diagnostic, Severity};
 pub use engine::{Engine, EngineBuilder, Explanation};
 pub use evaluation::{Decided, Evaluation, OnStoreError, Pending, Tool};

@@ -13,26 +13,32 @@ use crate::view::{Kind, View};
 /// What to log of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRecord {
+    call: AuditedCall,
+    decision: String,
+}
+
+/// What a record says of a call beside the decision: for hosts that read a call before they know its decision.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditedCall {
     identity: Option<String>,
     keys: Vec<String>,
     hash: Option<String>,
-    decision: String,
 }
 
 impl AuditRecord {
     /// The identity's id, if it has one.
     pub fn identity(&self) -> Option<&str> {
-        self.identity.as_deref()
+        self.call.identity.as_deref()
     }
 
     /// The names of the arguments, sorted.
     pub fn keys(&self) -> &[String] {
-        &self.keys
+        &self.call.keys
     }
 
     /// The digest of the arguments, if it was asked for: `sha256:…` or `hmac-sha256:…`.
     pub fn hash(&self) -> Option<&str> {
-        self.hash.as_deref()
+        self.call.hash.as_deref()
     }
 
     /// The record as JSON, the same in every language (spec 10.8).
@@ -40,7 +46,7 @@ impl AuditRecord {
         let mut out = format!("{{\"decision\":{},\"identity\":", self.decision);
         optional_string(&mut out, self.identity());
         out.push_str(",\"args\":{\"keys\":[");
-        for (index, key) in self.keys.iter().enumerate() {
+        for (index, key) in self.keys().iter().enumerate() {
             if index > 0 {
                 out.push(',');
             }
@@ -56,6 +62,18 @@ impl AuditRecord {
 impl Decision<'_> {
     /// The record of this decision about `call`.
     pub fn audit<A: View, I: View>(&self, call: &Call<'_, A, I>, hash: ArgsHash<'_>) -> AuditRecord {
+        self.audit_of(AuditedCall::new(call, hash))
+    }
+
+    /// [`Decision::audit`] of a call that was read before.
+    pub fn audit_of(&self, call: AuditedCall) -> AuditRecord {
+        AuditRecord { call, decision: self.to_json() }
+    }
+}
+
+impl AuditedCall {
+    /// Reads the call as far as a record shows it.
+    pub fn new<A: View, I: View>(call: &Call<'_, A, I>, hash: ArgsHash<'_>) -> Self {
         let identity = match &call.identity {
             Identity::Absent => None,
             Identity::Id(id) => Some((*id).to_owned()),
@@ -84,6 +102,6 @@ impl Decision<'_> {
             keys.sort();
         }
         let hash = text.and_then(|text| hash.of(&text));
-        AuditRecord { identity, keys, hash, decision: self.to_json() }
+        Self { identity, keys, hash }
     }
 }

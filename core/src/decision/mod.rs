@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub use audit::AuditRecord;
+pub use audit::{AuditRecord, AuditedCall};
 pub use reservation::{Reservation, SettleError};
 pub use ruling::{Code, Effect};
 pub(crate) use ruling::{Counted, Detail, Ruling};
