@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use smallvec::SmallVec;
 
 use super::entry::presentation;
+use super::notation;
 use super::reader::{Field, Reader, shown};
 use super::{Charge, Checks, Declared, Document, Step};
 use crate::amount::Amount;
@@ -148,27 +149,42 @@ pub(super) fn read_rate_limit<'n>(
 const RATE: &str =
     "write `5/hour`: a positive whole number, `/`, and minute, hour, day, week, month or 90s, 15m, 6h, 7d";
 
+const WHOLE: &str =
+    "the number is positive and whole, without a leading zero; to deny always, use `action: deny`";
+
 fn rate_text<'n>(
     reader: &mut Reader<'n, '_>,
     node: Node<'n>,
     text: &str,
 ) -> Option<(Amount, Window, Box<str>)> {
-    let parsed = text.split_once('/').and_then(|(count, window)| {
+    let whole = |count: &str| {
         let plain = count.bytes().all(|byte| byte.is_ascii_digit()) && !count.starts_with('0');
-        let count = count.parse().ok().filter(|_| plain).and_then(Amount::from_whole)?;
-        Some((count, Window::parse(window)?, window.into()))
-    });
+        count.parse().ok().filter(|_| plain).and_then(Amount::from_whole)
+    };
+    let parsed = text
+        .split_once('/')
+        .and_then(|(count, window)| Some((whole(count)?, Window::parse(window)?, window.into())));
     if parsed.is_none() {
-        let near = text.split_once('/').and_then(|(count, window)| {
-            Some((count, reader.diagnostics.suggestions.nearest(window, WINDOW_NAMES)?))
-        });
-        let help = match near {
-            Some((count, window)) => format!("did you mean `{}/{window}`?", shown(count)),
+        let help = match notation::rate(text) {
+            Some((count, _)) if whole(count).is_none() => WHOLE.to_owned(),
+            Some((count, window)) => match meant_window(reader, window) {
+                Some(window) => format!("did you mean `{count}/{window}`?"),
+                None => RATE.to_owned(),
+            },
             None => RATE.to_owned(),
         };
         reader.error("invalid_rate_limit", node.span(), format!("`{}` is no rate", shown(text)), help);
     }
     parsed
+}
+
+/// The window that was meant, where it is not written as one, or around it is something wrong.
+fn meant_window(reader: &mut Reader<'_, '_>, written: &str) -> Option<String> {
+    if Window::parse(written).is_some() {
+        return Some(written.to_owned());
+    }
+    let slip = |reader: &mut Reader<'_, '_>| reader.diagnostics.suggestions.nearest(written, WINDOW_NAMES);
+    notation::window(written).or_else(|| slip(reader).map(str::to_owned))
 }
 
 fn rate_mapping<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<(Amount, Window, Box<str>)> {
@@ -349,12 +365,13 @@ fn read_window<'n>(
         }
     };
     if found.is_none() {
-        let text = shown(text);
-        let help = match reader.diagnostics.suggestions.nearest(&text, WINDOW_NAMES) {
+        let meant =
+            if matches!(node.content(), Content::String(_)) { meant_window(reader, text) } else { None };
+        let help = match meant {
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("{WINDOWS}; at most 366 days"),
         };
-        reader.error(code, node.span(), format!("`{text}` is no window"), help);
+        reader.error(code, node.span(), format!("`{}` is no window", shown(text)), help);
     }
     found
 }

@@ -7,6 +7,7 @@ mod conditions;
 mod counters;
 mod entry;
 mod names;
+mod notation;
 mod reader;
 mod rules;
 
