@@ -169,6 +169,11 @@ impl<'t> LineIndex<'t> {
         Self { text, before }
     }
 
+    /// The text of a span.
+    pub(crate) fn written(&self, span: Span) -> &'t str {
+        self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
     /// Line from 1.
     pub(crate) fn line(&self, offset: u32) -> u32 {
         let offset = (offset as usize).min(self.text.len());

@@ -116,6 +116,26 @@ impl Suggestions {
     }
 }
 
+/// The operator that other languages write so. None that admits more or less.
+pub(crate) fn operator(written: &str) -> Option<&'static str> {
+    Some(match written.to_ascii_lowercase().replace(['_', '-', ' '], "").as_str() {
+        "=" | "==" | "===" | "equal" | "equals" | "is" => "eq",
+        "!=" | "!==" | "<>" | "ne" | "noteq" | "notequal" | "notequals" | "isnot" => "neq",
+        "<" | "lessthan" => "lt",
+        "<=" | "=<" | "le" => "lte",
+        ">" | "greaterthan" => "gt",
+        ">=" | "=>" | "ge" => "gte",
+        "oneof" | "isin" => "in",
+        "nin" | "notin" | "noneof" => "not_in",
+        "=~" | "~" | "~=" | "match" | "matches" | "regexp" => "regex",
+        "!~" | "notmatch" | "notmatches" | "nregex" | "notregexp" => "not_regex",
+        "includes" | "has" => "contains",
+        "startswith" | "beginswith" | "prefix" => "starts_with",
+        "endswith" | "suffix" => "ends_with",
+        _ => return None,
+    })
+}
+
 /// Whether one name may be a slip of the other, however near they are. Digits are meant as they stand: `10minute` is no
 /// `minute`. Neither is what stands before a name a slip: `nin` and `!in` are the opposite of `in`.
 fn may_mean(written: &[char], known: &[char]) -> bool {

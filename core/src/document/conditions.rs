@@ -1,12 +1,15 @@
 //! Conditions as written (spec 4.5, 5.1).
 
+use super::notation;
 use super::reader::{Field, Reader, shown};
 use super::{Checks, Clause, StateTest};
 use crate::condition::{Condition, NAMES, Operand, Operator, Test};
+use crate::diagnostic::Span;
 use crate::number::Number;
 use crate::path::{Reading, Root};
 use crate::pattern::Pattern;
 use crate::same::same;
+use crate::suggest::operator;
 use crate::text::{Content, Node};
 
 pub(super) const FIELDS: [&str; 6] = ["path", "op", "value", "any", "all", "not"];
@@ -107,7 +110,8 @@ fn read_test<'n>(
     }
     let parsed = path.and_then(|field| {
         reader.within("path", |reader| {
-            let text = reader.string(field.value(), "a string, the path")?;
+            let text =
+                reader.string(field.value(), "a string, the path", "write a path like `args.amount`")?;
             match reader.path(text) {
                 Ok(path) => Some(path),
                 Err(error) => {
@@ -119,14 +123,32 @@ fn read_test<'n>(
     });
     let name = op.and_then(|field| {
         reader.within("op", |reader| {
-            let name = reader.string(field.value(), "a string, the operator")?;
-            if NAMES.iter().any(|known| same(known, name)) {
+            let node = field.value();
+            // `>` alone begins a text of several lines, and `=` is a word of YAML 1.1.
+            let written = match node.content() {
+                Content::String("") => {
+                    let (key, value) = (field.key.span(), node.span());
+                    let between = Span { start: key.end, end: value.end };
+                    reader.diagnostics.lines().written(between).trim_start_matches(':').trim().lines().next()
+                }
+                Content::String(text) | Content::Ambiguous { text, .. } => Some(text),
+                _ => None,
+            };
+            let written = written.unwrap_or_default().trim();
+            if let Content::String(name) = node.content()
+                && NAMES.iter().any(|known| same(known, name))
+            {
                 return Some(name);
             }
-            let help = match reader.diagnostics.suggestions.one_slip(name, NAMES) {
-                Some(known) => format!("did you mean `{known}`?"),
-                None => format!("operators: {}", NAMES.join(", ")),
+            let help = match operator(written) {
+                Some(known) => format!("write `{known}`"),
+                None if written == "not_exists" => "write `op: exists` and `value: false`".to_owned(),
+                None => match reader.diagnostics.suggestions.one_slip(written, NAMES) {
+                    Some(known) => format!("did you mean `{known}`?"),
+                    None => format!("operators: {}", NAMES.join(", ")),
+                },
             };
+            let name = reader.string(node, "a string, the operator", &help)?;
             reader.error(
                 "invalid_operator",
                 field.value().span(),
@@ -149,7 +171,10 @@ fn read_test<'n>(
     let (path, name, (value, operand), field) = (parsed?, name?, operand?, path?);
     if let (true, Some((index, states))) = (is_state, states) {
         let Some(ranges) = ranges(name, &operand) else {
-            let help = "counters take eq, neq, in, not_in, lt, lte, gt, gte with numbers";
+            let mut help = notation::operand_help(name, value.value());
+            if help.is_empty() {
+                help.push_str("counters take eq, neq, in, not_in, lt, lte, gt, gte with numbers");
+            }
             if matches!(name, "eq" | "neq" | "in" | "not_in" | "lt" | "lte" | "gt" | "gte") {
                 let message = format!(
                     "`{name}` on a counter needs a number, or a list of numbers for `in` and `not_in`"
@@ -199,7 +224,7 @@ fn read_test<'n>(
             Some(Condition::Test(Test { path, operator, negated }))
         }
         Err(error) => {
-            let help = error.help.unwrap_or_default();
+            let help = error.help.unwrap_or_else(|| notation::operand_help(name, value.value()));
             reader.within("value", |reader| {
                 reader.error(error.code, value.value().span(), error.message, help)
             });

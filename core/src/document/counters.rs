@@ -120,7 +120,14 @@ pub(super) fn read_rate_limit<'n>(
         Content::Mapping(_) => rate_mapping(reader, node),
         Content::String(text) => rate_text(reader, node, text),
         _ => {
-            reader.mismatch(node, "`N/WINDOW`, such as `5/hour` (a string), or `{max: N, window: SECONDS}`");
+            let help = match node.content() {
+                Content::Number(count) => {
+                    format!("say for how long: `{0}/minute`, `{0}/hour`, `{0}/day`", shown(count))
+                }
+                _ => RATE.to_owned(),
+            };
+            let expected = "`N/WINDOW`, such as `5/hour` (a string), or `{max: N, window: SECONDS}`";
+            reader.mismatch_with(node, expected, &help);
             None
         }
     });
@@ -255,7 +262,7 @@ fn declare<'n>(
     }
     let name = parts.counter.and_then(|field| {
         reader.within("counter", |reader| {
-            let name = reader.string(field.value(), "a string, the counter's name")?;
+            let name = reader.any_string(field.value(), "a string, the counter's name")?;
             if name.is_empty() {
                 reader.error(
                     "invalid_name",
@@ -292,7 +299,11 @@ fn declare<'n>(
     let charge = match parts.from {
         None => fixed.map(Charge::Fixed),
         Some(field) => reader.within("increment_from", |reader| {
-            let text = reader.string(field.value(), "a string, an `args.` path")?;
+            let text = reader.string(
+                field.value(),
+                "a string, an `args.` path",
+                "write a path like `args.amount`",
+            )?;
             let (message, help) = match reader.path(text) {
                 Ok(path) if path.reading == Reading::Text => {
                     (format!("`{}` gives text, which is no amount", shown(text)), "leave out `.@text`".into())
@@ -379,7 +390,7 @@ fn read_window<'n>(
 fn read_algorithm<'n>(reader: &mut Reader<'n, '_>, field: Option<Field<'n>>) -> Option<Algorithm> {
     let Some(field) = field else { return Some(Algorithm::Fixed) };
     reader.within("algorithm", |reader| {
-        match reader.string(field.value(), "a string, `fixed` or `sliding`")? {
+        match reader.string(field.value(), "a string, `fixed` or `sliding`", "write `fixed` or `sliding`")? {
             "fixed" => Some(Algorithm::Fixed),
             "sliding" => Some(Algorithm::Sliding),
             other => {
@@ -450,7 +461,8 @@ fn read_scope<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> Option<Scope
                 return scope;
             }
             _ => {
-                reader.mismatch(node, "a scope: a string, or a list of paths");
+                let help = "scopes: global, grant, session, identity, or a list of paths";
+                reader.mismatch_with(node, "a scope: a string, or a list of paths", help);
                 return None;
             }
         };
@@ -463,7 +475,11 @@ fn read_scope<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> Option<Scope
         let mut failed = false;
         for (index, item) in items.enumerate() {
             let path = reader.item(index, |reader| {
-                let text = reader.string(item, "a string, a path")?;
+                let text = reader.string(
+                    item,
+                    "a string, a path",
+                    "write a path like `identity.tenant` or `args.account`",
+                )?;
                 let (message, help) = match Path::parse(text) {
                     Ok(path) if path.root == Root::State => (
                         "a counter cannot count by a counter".into(),

@@ -13,6 +13,8 @@ const RULE_FIELDS: [&str; 9] =
     ["name", "action", "conditions", "rate_limit", "state", "scope", "algorithm", "on_deny", "reason"];
 const ITEM_FIELDS: [&str; 4] = ["name", "conditions", "on_deny", "reason"];
 const ACTIONS: [&str; 4] = ["evaluate", "allow", "deny", "require_approval"];
+const ACTION_HELP: &str =
+    "actions: evaluate, allow, deny, require_approval; to limit a rate, give the rule a `rate_limit`";
 
 pub(super) fn read_tools<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>, document: &mut Document) {
     let node = field.value();
@@ -203,25 +205,25 @@ enum Action {
 
 fn read_action<'n>(reader: &mut Reader<'n, '_>, field: Option<Field<'n>>) -> Option<Action> {
     let Some(field) = field else { return Some(Action::Evaluate) };
-    reader.within("action", |reader| match reader.string(field.value(), "a string, the action")? {
-        "evaluate" => Some(Action::Evaluate),
-        "allow" => Some(Action::Allow),
-        "deny" => Some(Action::Deny),
-        "require_approval" => Some(Action::RequireApproval),
-        other => {
-            let help = match reader.diagnostics.suggestions.nearest(other, ACTIONS) {
-                Some(name) => format!("did you mean `{name}`?"),
-                None => {
-                    format!("actions: {}; to limit a rate, give the rule a `rate_limit`", ACTIONS.join(", "))
-                }
-            };
-            reader.error(
-                "invalid_action",
-                field.value().span(),
-                format!("unknown action `{}`", shown(other)),
-                help,
-            );
-            None
+    reader.within("action", |reader| {
+        match reader.string(field.value(), "a string, the action", ACTION_HELP)? {
+            "evaluate" => Some(Action::Evaluate),
+            "allow" => Some(Action::Allow),
+            "deny" => Some(Action::Deny),
+            "require_approval" => Some(Action::RequireApproval),
+            other => {
+                let help = match reader.diagnostics.suggestions.nearest(other, ACTIONS) {
+                    Some(name) => format!("did you mean `{name}`?"),
+                    None => ACTION_HELP.to_owned(),
+                };
+                reader.error(
+                    "invalid_action",
+                    field.value().span(),
+                    format!("unknown action `{}`", shown(other)),
+                    help,
+                );
+                None
+            }
         }
     })
 }

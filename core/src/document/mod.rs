@@ -162,7 +162,7 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
                     "write `version: \"1\"`",
                 );
             }
-            _ => reader.mismatch(field.value(), "a string, `\"1\"`"),
+            _ => reader.mismatch_with(field.value(), "a string, `\"1\"`", "write `version: \"1\"`"),
         }),
     }
     let _ = reader.text(description);
@@ -182,7 +182,7 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
             "write `default: deny`, or `default: allow` to say that this is meant",
         ),
         Some(field) => reader.within("default", |reader| {
-            match reader.string(field.value(), "a string, `allow` or `deny`") {
+            match reader.string(field.value(), "a string, `allow` or `deny`", "write `allow` or `deny`") {
                 Some("deny") => document.default_deny = true,
                 Some("allow") | None => {}
                 Some(other) => reader.error(

@@ -49,7 +49,7 @@ pub(super) fn read_hide<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>, docum
             return;
         }
         reader.item(index, |reader| {
-            let Some(name) = reader.string(item, "a string, a tool's name or a glob") else { return };
+            let Some(name) = reader.any_string(item, "a string, a tool's name or a glob") else { return };
             if !check(reader, name, item.span()) {
                 return;
             }

@@ -3,6 +3,8 @@
 //! In: what an author wrote where it is an error. Out: the same in the language's notation. Must not change its meaning, nor give back
 //! what was written.
 
+use super::reader::shown;
+use crate::text::{Content, Node};
 use crate::window::Window;
 
 /// The window that another notation means: `90 minutes` is `90m`, `daily` is `day`.
@@ -44,6 +46,38 @@ pub(super) fn window(written: &str) -> Option<String> {
 pub(super) fn rate(written: &str) -> Option<(&str, &str)> {
     let parts = [" per ", "/", " an ", " a "].iter().find_map(|between| written.split_once(between));
     parts.map(|(count, window)| (count.trim(), window.trim()))
+}
+
+/// What to write instead of an operand of another type, where it has a form of the right one; else empty.
+pub(super) fn operand_help(name: &str, node: Node<'_>) -> String {
+    let wants = match name {
+        "lt" | "lte" | "gt" | "gte" => "a number",
+        "exists" => "a boolean",
+        "in" | "not_in" | "subset_of" => "a list",
+        "eq" | "neq" => return String::new(),
+        "within" => return "give a directory, such as `/srv/data`".to_owned(),
+        _ => "a string",
+    };
+    match (wants, node.content()) {
+        ("a number", Content::String(text)) if is_plain_number(text) => {
+            format!("write `{}`", shown(text))
+        }
+        ("a boolean", Content::String(text @ ("true" | "false"))) => format!("write `{text}`"),
+        ("a string", Content::Number(text)) => format!("quote it: `\"{}\"`", shown(text)),
+        ("a string", Content::Bool(value)) => format!("quote it: `\"{value}\"`"),
+        ("a list", Content::String(_) | Content::Number(_) | Content::Bool(_)) => {
+            "put it in brackets: `[…]`".to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+/// Whether YAML and JSON read it as a number where it has no quotes.
+fn is_plain_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    are_digits(whole) && are_digits(fraction) && (whole == "0" || !whole.starts_with('0'))
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ impl<'n, 'l> Reader<'n, 'l> {
         help: impl Into<String>,
     ) {
         if !self.is_full() {
-            let help = help.into();
+            let help = odd_characters(self.diagnostics.lines().written(span)).unwrap_or_else(|| help.into());
             let help = if help.is_empty() { None } else { Some(help) };
             let pointer = self.pointer();
             self.diagnostics.error(code, span, pointer, message, help);
@@ -147,11 +147,17 @@ impl<'n, 'l> Reader<'n, 'l> {
 
     /// Complains that a node is not what was expected.
     pub(super) fn mismatch(&mut self, node: Node<'n>, expected: &str) {
+        self.mismatch_with(node, expected, "");
+    }
+
+    /// The same, with help where there is some for this place.
+    pub(super) fn mismatch_with(&mut self, node: Node<'n>, expected: &str, help: &str) {
         let found = match node.content() {
             Content::Ambiguous { text, word } => {
                 let text = shown(text);
                 let other = if word { "`true` or `false`" } else { "a plain decimal number" };
-                let help = format!("write `\"{text}\"` for the text, or {other}");
+                let general = || format!("write `\"{text}\"` for the text, or {other}");
+                let help = if help.is_empty() { general() } else { help.to_owned() };
                 let message = format!("YAML 1.1 and 1.2 read `{text}` differently; expected {expected}");
                 self.error("ambiguous_scalar", node.span(), message, help);
                 return;
@@ -163,12 +169,16 @@ impl<'n, 'l> Reader<'n, 'l> {
             Content::Sequence(_) => "a list",
             Content::Mapping(_) => "a mapping",
         };
+        let is_list = expected.starts_with("a list");
         let help = match node.content() {
-            Content::Number(text) if expected.contains("string") => {
-                format!("quote it: `\"{}\"`", shown(text))
+            _ if !help.is_empty() => help,
+            Content::Mapping(_) if is_list => "write `- ` before each item, or `[…]` around all of them",
+            Content::Null => "",
+            _ if is_list => "put it in brackets: `[…]`",
+            Content::String(text) if expected.contains("mapping") && text.contains(':') => {
+                "write a blank behind the `:` of each field"
             }
-            Content::Bool(value) if expected.contains("string") => format!("quote it: `\"{value}\"`"),
-            _ => String::new(),
+            _ => "",
         };
         self.error("wrong_type", node.span(), format!("expected {expected}, found {found}"), help);
     }
@@ -208,9 +218,14 @@ impl<'n, 'l> Reader<'n, 'l> {
         if is_free(key.text()) || self.is_full() {
             return;
         }
-        let help = match self.diagnostics.suggestions.nearest(key.text(), names) {
-            Some(name) => format!("did you mean `{name}`?"),
-            None => format!("known fields here: {}; keys that begin with `x-` are free", names.join(", ")),
+        let glued = key.text().split_once(':').filter(|(name, _)| names.contains(name));
+        let nearest = || self.diagnostics.suggestions.nearest(key.text(), names);
+        let help = match (glued, glued.map_or_else(nearest, |_| None)) {
+            (Some((name, value)), _) => format!("write a blank behind the `:`: `{name}: {}`", shown(value)),
+            (None, Some(name)) => format!("did you mean `{name}`?"),
+            (None, None) => {
+                format!("known fields here: {}; keys that begin with `x-` are free", names.join(", "))
+            }
         };
         let message = format!("unknown field `{}`", shown(key.text()));
         self.within(key.text(), |reader| reader.error("unknown_field", key.span(), message, help));
@@ -232,21 +247,31 @@ impl<'n, 'l> Reader<'n, 'l> {
         }
     }
 
-    /// A string; a bare YAML word is one here.
-    pub(super) fn string(&mut self, node: Node<'n>, expected: &str) -> Option<&'n str> {
+    /// A string of a few that are known, or of a form of its own; a bare YAML word is one here. `help` says which.
+    pub(super) fn string(&mut self, node: Node<'n>, expected: &str, help: &str) -> Option<&'n str> {
         match node.content() {
             Content::String(text) | Content::Ambiguous { text, word: true } => Some(text),
             _ => {
-                self.mismatch(node, expected);
+                self.mismatch_with(node, expected, help);
                 None
             }
         }
     }
 
+    /// Any string, which a number becomes in quotes.
+    pub(super) fn any_string(&mut self, node: Node<'n>, expected: &str) -> Option<&'n str> {
+        let help = match node.content() {
+            Content::Number(text) => format!("quote it: `\"{}\"`", shown(text)),
+            Content::Bool(value) => format!("quote it: `\"{value}\"`"),
+            _ => String::new(),
+        };
+        self.string(node, expected, &help)
+    }
+
     /// The string in a field, if the field is there.
     pub(super) fn text(&mut self, field: Option<Field<'n>>) -> Option<&'n str> {
         let field = field?;
-        self.within(field.key.text(), |reader| reader.string(field.value(), "a string"))
+        self.within(field.key.text(), |reader| reader.any_string(field.value(), "a string"))
     }
 }
 
@@ -256,4 +281,22 @@ pub(super) fn shown(text: &str) -> Cow<'_, str> {
         Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
         None => Cow::Borrowed(text),
     }
+}
+
+/// What to do about characters that look like others of the syntax: where something is wrong with a text that has them, they
+/// are why.
+fn odd_characters(written: &str) -> Option<String> {
+    // Of a whole mapping or a text of several lines, such a character is not likely to be what is wrong.
+    if written.is_ascii() || written.contains(": ") || written.contains('\n') {
+        return None;
+    }
+    let is_quote = |c: char| matches!(c, '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}');
+    if written.starts_with(is_quote) || written.ends_with(is_quote) {
+        return Some("typographic quotes are part of the text: write `\"` around it, or nothing".to_owned());
+    }
+    let blank = written.chars().take(80).find(|c| c.is_whitespace() && !c.is_ascii())?;
+    let code = u32::from(blank);
+    Some(format!(
+        "it has the character U+{code:04X}, which looks like a blank: write an ordinary one, or none"
+    ))
 }

@@ -27,6 +27,7 @@ use super::{Content, Tree};
 use crate::ceilings::{DOCUMENT_DEPTH, DOCUMENT_NODES};
 use crate::diagnostic::{Diagnostics, Span, push_segment};
 use crate::raw::NodeKind;
+use crate::suggest::operator;
 
 /// Parses one YAML document.
 ///
@@ -193,7 +194,10 @@ impl<'t, 'd, 'l> Loader<'t, 'd, 'l> {
             "yaml_tag",
             span,
             || format!("a policy takes no YAML tag, found `{}`", excerpt(written)),
-            "remove the tag; to make a string of a number or a word, quote it",
+            operator(written).map_or(
+                "remove the tag; to make a string of a number or a word, quote it",
+                |_| "an operator is a word: write `neq` for `!=`, and `not_regex` for `!~`",
+            ),
         );
         // As a string, a scalar gives no second error about what the tag may have meant.
         false

@@ -7,6 +7,7 @@ use granit_parser::{ErrorKind, ScanError};
 
 use crate::ceilings::DOCUMENT_DEPTH;
 use crate::diagnostic::Span;
+use crate::suggest::operator;
 
 /// Code points of the author's text in a message.
 const EXCERPT_CHARS: usize = 60;
@@ -68,7 +69,62 @@ pub(super) fn syntax_error(text: &str, error: &ScanError) -> Problem {
     let indent_end = line.find(|char| char != ' ' && char != '\t').unwrap_or(line.len());
     let tab_indents = line.get(..indent_end).is_some_and(|indent| indent.contains('\t'));
     let help = if tab_indents { Some("indent with spaces: YAML takes no tabs there") } else { help };
-    Problem { code: "syntax", span, message, help: help.map(str::to_owned) }
+    let found = slip(text, start).unwrap_or((message, help.map(str::to_owned)));
+    Problem { code: "syntax", span, message: found.0, help: found.1 }
+}
+
+/// What authors often take for YAML, with what to write instead.
+fn slip(text: &str, start: usize) -> Option<(String, Option<String>)> {
+    let (before, rest) = text.split_at_checked(start)?;
+    let line_start = before.rfind('\n').map_or(0, |at| at.saturating_add(1));
+    let line_before = before.get(line_start..)?;
+    // An operator that is no word.
+    let is_sign = |c: char| matches!(c, '<' | '>' | '=' | '!' | '~');
+    let signs =
+        before.len().saturating_sub(line_before.trim_end_matches(is_sign).len()).saturating_sub(line_start);
+    let sign_start = start.saturating_sub(signs);
+    let sign_end = text.get(sign_start..)?.find(|c: char| !is_sign(c)).unwrap_or(0);
+    let sign = text.get(sign_start..sign_start.saturating_add(sign_end))?;
+    if let Some(word) = operator(sign) {
+        return Some((format!("plain text cannot begin with `{sign}`"), Some(format!("write `{word}`"))));
+    }
+    // A bracket in a word.
+    let bracket = if rest.starts_with('*') { start.saturating_sub(1) } else { start };
+    let (before_bracket, rest) = text.split_at_checked(bracket)?;
+    if rest.starts_with(['[', '{'])
+        && before_bracket.ends_with(|c: char| c.is_alphanumeric() || "_-.".contains(c))
+    {
+        let word_start = before_bracket
+            .rfind(|c: char| c.is_whitespace() || ",[{".contains(c))
+            .map_or(0, |at| at.saturating_add(1));
+        let mut depth = 0_usize;
+        let end = rest.char_indices().find(|(_, c)| {
+            match c {
+                '[' | '{' => depth = depth.saturating_add(1),
+                ']' | '}' if depth > 0 => {
+                    depth = depth.saturating_sub(1);
+                    return false;
+                }
+                _ => {}
+            }
+            depth == 0 && (c.is_whitespace() || ",:]}".contains(*c))
+        });
+        let end = end.map_or(text.len(), |(at, _)| bracket.saturating_add(at));
+        let word = text.get(word_start..end).filter(|word| !word.contains('\n'))?;
+        let quote = if word.contains('"') { '\'' } else { '"' };
+        let message = format!("plain text ends at `{}` here", rest.get(..1)?);
+        return Some((message, Some(format!("quote it: `{quote}{}{quote}`", excerpt(word)))));
+    }
+    // A field without a blank behind its colon, which is reported at the next one.
+    let line_above = before.get(..line_start)?.trim_end().rsplit('\n').next()?;
+    let field = line_above.trim_start_matches([' ', '-']);
+    let (name, value) = field.split_once(':')?;
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_glued = is_name && value.starts_with(|c: char| !c.is_whitespace() && c != ':');
+    is_glued.then(|| {
+        let message = format!("the line before has no blank behind the `:` of `{}`", excerpt(name));
+        (message, Some(format!("write `{}: {}`", excerpt(name), excerpt(value.trim()))))
+    })
 }
 
 /// The first tab in the indentation of a line of `rest`, unless it begins with one.
