@@ -173,6 +173,44 @@ fn charges_go_back_to_the_store_that_decided() {
     engine.release(&mut completed).unwrap();
 }
 
+/// Takes charges, and gives none back: for this reason.
+struct Keeping(MemoryStore, StoreError);
+
+impl Store for Keeping {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        self.0.reserve(batch, now)
+    }
+
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        self.0.peek(batch, now)
+    }
+
+    fn refund(&self, _refunds: &[Refund<'_>], _now: Timestamp) -> Result<(), StoreError> {
+        Err(self.1.clone())
+    }
+
+    fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.0.purge(now)
+    }
+}
+
+/// Clause 8.10: what may have been given back is not given back again, what certainly was not may be.
+#[test]
+fn only_what_certainly_did_not_happen_is_tried_again() {
+    let unknown = StoreError::transient("the line is dead");
+    for (error, may_repeat) in [(unknown.clone(), false), (unknown.certainly_undone(), true)] {
+        let store = Arc::new(Keeping(MemoryStore::new(), error));
+        let engine = Engine::builder(limited(10)).store(store).build();
+        let decision = engine.evaluate("t", &json!({"n": 5}), &Identity::absent());
+        let mut reservation = decision.take_reservation().unwrap();
+        let finished = engine.settle(&mut reservation, Amount::ZERO);
+        assert!(matches!(finished, Err(SettleError::Store(_))), "{finished:?}");
+        assert_eq!(reservation.is_open(), may_repeat);
+        let again = engine.release(&mut reservation);
+        assert_eq!(matches!(again, Err(SettleError::Store(_))), may_repeat, "{again:?}");
+    }
+}
+
 /// Trap 31: a reservation is the call's own; no id can be mixed up.
 #[test]
 fn each_reservation_takes_back_its_own_charge_once() {
