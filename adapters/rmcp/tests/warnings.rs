@@ -1,5 +1,7 @@
 //! The warnings of a policy reach the host's log.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex};
 
