@@ -1,6 +1,6 @@
 export type { CounterJson, CounterUse, Code, DecisionJson, Effect, McpResult, RuleRef } from "./decision.js";
 export { Decision, Reservation } from "./decision.js";
-export type { Approval, AuditRecord, Check, EngineOptions, Explanation, FileOptions, Identity } from "./engine.js";
+export type { Approval, AuditRecord, Check, Claims, EngineOptions, Explanation, FileOptions, Identity } from "./engine.js";
 export { Engine } from "./engine.js";
 export { CallgateError, Diagnostic, PolicyError, PolicyFileError, ReservationError, StoreError } from "./errors.js";
 export type { NamedTool } from "./policy.js";
