@@ -4,6 +4,7 @@
 //! pattern is. The `regex` crate runs them; what it reads differently from RE2 is rewritten, or refused where RE2
 //! has no such thing. It must not accept a pattern that means something else to other readers of RE2.
 
+mod classes;
 mod cost;
 mod dialect;
 #[cfg(test)]

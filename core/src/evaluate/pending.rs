@@ -173,15 +173,16 @@ impl Prepared<'_> {
             let used = self.used_with_charge(test.slot, outcome);
             match guard.mode {
                 GuardMode::RequireAll => {
-                    let highest = test.ranges.last().map_or(i64::MIN, |(_, high)| *high);
-                    !test.holds(used) && used.as_micros() > highest
+                    // A condition that no amount satisfies is no limit.
+                    let highest = test.ranges.last().map(|(_, high)| *high).filter(|high| *high >= 0);
+                    highest.is_some_and(|highest| !test.holds(used) && used.as_micros() > highest)
                 }
                 // What the condition admits are the gaps between the ranges: the counter is above them all when it
                 // lies in a range that has no end.
                 GuardMode::RefuseAll => test
                     .ranges
                     .last()
-                    .is_some_and(|(low, high)| *high == i64::MAX && used.as_micros() >= *low),
+                    .is_some_and(|(low, high)| *high == i64::MAX && *low > 0 && used.as_micros() >= *low),
             }
         });
         match (too_high, guard.mode) {

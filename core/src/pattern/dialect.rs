@@ -13,6 +13,7 @@ use regex_syntax::ast::{
 };
 
 use super::PatternError;
+use super::classes::is_class;
 use crate::ceilings::REGEX_DEPTH;
 
 /// RE2's bound for a repetition count, and for the product of nested ones.
@@ -41,6 +42,26 @@ pub(super) fn untranslatable(rewritten: &str, error: &regex_syntax::Error) -> Pa
     let mut excerpt = String::new();
     push_excerpt(&mut excerpt, piece);
     PatternError { message: format!("`{excerpt}` in the pattern: {reason}"), help: RE2.to_owned() }
+}
+
+const COUNT: &str = "write `{n}`, `{n,}` or `{n,m}`, or `\\{` for a brace itself";
+
+/// Whether RE2 takes it for a repetition count: no blanks, no leading zeros, and the least is given.
+fn is_count(written: &str) -> bool {
+    let inner = written
+        .strip_suffix('?')
+        .unwrap_or(written)
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'));
+    let is_number = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_digit())
+            && (part == "0" || !part.starts_with('0'))
+    };
+    inner.is_some_and(|inner| match inner.split_once(',') {
+        None => is_number(inner),
+        Some((least, most)) => is_number(least) && (most.is_empty() || is_number(most)),
+    })
 }
 
 const RE2: &str = "write the pattern in RE2's syntax";
@@ -76,13 +97,17 @@ impl Dialect<'_> {
     }
 
     fn unicode(&self, class: &ClassUnicode) -> Result<(), PatternError> {
-        match class.kind {
-            ClassUnicodeKind::NamedValue { .. } => {
-                let help = "name a script or a general category, such as `\\p{Greek}` or `\\pL`";
-                self.refuse(&class.span, "RE2 has no such class", help)
-            }
-            _ => Ok(()),
+        let is_known = match &class.kind {
+            ClassUnicodeKind::OneLetter(letter) => is_class(letter.encode_utf8(&mut [0; 4])),
+            ClassUnicodeKind::Named(name) => is_class(name),
+            ClassUnicodeKind::NamedValue { .. } => false,
+        };
+        if is_known {
+            return Ok(());
         }
+        let help =
+            "name a script or a general category as RE2 spells it, such as `\\p{Greek}`, `\\p{Lu}` or `\\pL`";
+        self.refuse(&class.span, "RE2 has no such class", help)
     }
 
     fn literal(&self, literal: &Literal) -> Result<(), PatternError> {
@@ -120,6 +145,10 @@ impl Dialect<'_> {
     }
 
     fn count(&mut self, span: &Span, range: &RepetitionRange) -> Result<(), PatternError> {
+        let written = self.text.get(span.start.offset..span.end.offset).unwrap_or_default();
+        if !is_count(written) {
+            return self.refuse(span, "RE2 reads this as text", COUNT);
+        }
         let (RepetitionRange::Exactly(most)
         | RepetitionRange::AtLeast(most)
         | RepetitionRange::Bounded(_, most)) = range;
@@ -291,9 +320,7 @@ fn help(kind: &ErrorKind) -> &'static str {
         ErrorKind::RepetitionMissing => {
             "put a backslash before `*`, `+`, `?` or `{` for the character itself"
         }
-        ErrorKind::RepetitionCountDecimalEmpty | ErrorKind::RepetitionCountUnclosed => {
-            "write `{n}`, `{n,}` or `{n,m}`, or `\\{` for a brace itself"
-        }
+        ErrorKind::RepetitionCountDecimalEmpty | ErrorKind::RepetitionCountUnclosed => COUNT,
         ErrorKind::ClassRangeLiteral => "write `\\-` for a hyphen itself",
         ErrorKind::EscapeUnrecognized | ErrorKind::EscapeUnexpectedEof | ErrorKind::ClassEscapeInvalid => {
             "write `\\\\` for a backslash itself"

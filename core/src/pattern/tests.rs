@@ -59,6 +59,13 @@ fn word_boundaries_are_ascii() {
 fn what_both_have_stays() {
     check(r"^\pL+$", &["éa"], &["1"]);
     check(r"^\p{Greek}$", &["λ"], &["l"]);
+    check(r"^\p{Lu}\P{Lu}\p{Any}[\p{Cyrillic}\pN]$", &["Aa-\u{436}", "\u{c9}\u{e9}x7"], &["aa-7"]);
+    check("^a{2,3}b{0}c{1,}?$", &["aac", "aaacc"], &["ac", "aabc"]);
+    // Folding adds what folds to a letter of the class, as in RE2.
+    check(r"(?i)^\w$", &["a", "Z", "\u{17f}", "\u{212a}"], &["\u{e9}", "-"]);
+    check(r"(?i)^[\w-]$", &["\u{17f}", "-"], &["\u{e9}"]);
+    check(r"(?i)^\W$", &["-", "\u{e9}"], &["s", "\u{17f}", "\u{212a}"]);
+    check(r"(?i)^\d$", &["7"], &["\u{661}"]);
     check(r"^[^\PN]$", &["١"], &["a"]);
     check(r"^[[:^alpha:][:digit:]]$", &["1", "é"], &["a"]);
     check(r"^(?P<x>a)(?<y>b)(?:c)(d)$", &["abcd"], &["abc"]);
@@ -119,7 +126,43 @@ fn syntax_errors_name_the_place() {
     refuses(r"a\", r"`\` at character 2", r"`\\`");
     refuses(r"\Qa\E", r"`\Q` at character 1 of the pattern: unrecognized escape", r"`\\`");
     refuses(r"[\w-.]", "a range of other than single characters", r"`\-`");
-    refuses(r"\p{Foo}", r"`\p{Foo}` in the pattern: Unicode property not found", "RE2");
+    refuses(r"\p{Foo}", r"`\p{Foo}` at character 1 of the pattern: RE2 has no such class", "RE2");
+    for name in [
+        r"\p{greek}",
+        r"\p{Letter}",
+        r"\p{Uppercase_Letter}",
+        r"\p{Alphabetic}",
+        r"\p{Uppercase}",
+        r"\p{White_Space}",
+        r"\p{Emoji}",
+        r"\p{ASCII}",
+        r"\p{any}",
+        r"\p{Cn}",
+        r"\p{LC}",
+        r"\p{Assigned}",
+        r"\p{lu}",
+        r"\p{ Lu}",
+        r"\p{Old Italic}",
+        r"\p{OldItalic}",
+        r"\p{Grek}",
+        r"\p{isGreek}",
+        r"\p{Age=6.0}",
+        r"\p{Unknown}",
+        r"\P{letter}",
+        r"[\p{Letter}]",
+        r"[^\P{alpha}]",
+        r"\pl",
+        r"\PX",
+    ] {
+        assert!(Pattern::compile(name).is_err(), "{name}");
+    }
+    for count in
+        ["a{2, 3}", "a{ 2}", "a{2 }", "a{2 ,3}", "a{02}", "a{1,03}", "a{,3}", "a{2, 3}?", "(?:ab){ 1,}"]
+    {
+        refuses(count, "", "`{n,m}`");
+    }
+    // Every name that is taken is one of the library below.
+    assert!(Pattern::compile(r"\p{Zanabazar_Square}\p{SignWriting}\p{Zs}").is_ok());
     refuses("a\n(", "`(` at character 3", "");
 }
 

@@ -252,9 +252,12 @@ impl Bound {
         let is_above = |slot: usize, condition: &Json, admits: bool| {
             let reads = Self::reads(batch, slot, logs, now).min(LARGEST);
             let mut amounts = condition::state_borders(condition);
-            amounts.extend([reads, LARGEST]);
-            amounts.retain(|amount| (reads..=LARGEST).contains(amount));
-            !amounts.into_iter().any(|amount| condition::state_holds(condition, amount) == admits)
+            amounts.extend([0, reads, LARGEST]);
+            let admits_from = |least: i128| {
+                let mut amounts = amounts.iter().filter(|amount| (least..=LARGEST).contains(amount));
+                amounts.any(|amount| condition::state_holds(condition, *amount) == admits)
+            };
+            admits_from(0) && !admits_from(reads)
         };
         match &self.kind {
             Kind::Max(_) => "limit_exceeded",

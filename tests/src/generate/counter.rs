@@ -61,8 +61,23 @@ impl Generator {
     pub(super) fn state(&mut self, path: &str) -> String {
         let op = self.pick(&["lt", "lte", "lte", "gt", "gte", "eq", "neq", "in", "not_in"]);
         let number = |own: &mut Self| {
-            own.pick(&["0", "1", "2", "3", "4", "5", "6", "2.5", "5.0000001", "-1", "10.5", "1e30"])
-                .to_owned()
+            own.pick(&[
+                "0",
+                "1",
+                "2",
+                "3",
+                "4",
+                "5",
+                "6",
+                "2.5",
+                "5.0000001",
+                "-1",
+                "10.5",
+                "1e30",
+                "-1e300",
+                "9e300",
+            ])
+            .to_owned()
         };
         let value = if op.ends_with("in") {
             let members: Vec<String> = (0..1 + self.below(4)).map(|_| number(self)).collect();
