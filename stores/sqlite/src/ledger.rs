@@ -4,6 +4,8 @@
 //! it is written, so a refused one has nothing to undo. Must hold the file's write lock from the first read on, or another
 //! process could charge in between.
 
+use std::time::{Duration, Instant};
+
 use callgate::judge::{Seen, judge};
 use callgate::{Amount, Batch, Outcome, Slot, StoreError, Timestamp, Verdict};
 use rusqlite::{Connection, Result};
@@ -27,6 +29,8 @@ const FORGET_EACH: usize = 2;
 const FORGET_MORE: usize = 8;
 /// How long to wait before looking again for what has ended, in milliseconds, once there is nothing.
 const LOOK_AGAIN: i64 = LEAP;
+/// How often to look whether the path still leads to the open file. On some systems that takes as long as a charge.
+const LOOKS_EVERY: Duration = Duration::from_millis(10);
 /// Rows that one step of a purge forgets.
 const PURGE_STEP: usize = 256;
 
@@ -37,6 +41,8 @@ pub(crate) struct Ledger {
     /// The number of the namespace.
     space: i64,
     opened: Opened,
+    /// When the path was looked at.
+    looked: Instant,
     clock: Clock,
     /// When to look for what has ended.
     look_at: Timestamp,
@@ -54,6 +60,7 @@ impl Ledger {
             known: Known::new(),
             space,
             opened,
+            looked: Instant::now(),
             clock: Clock::default(),
             look_at,
             added: 0,
@@ -63,7 +70,12 @@ impl Ledger {
 
     /// Whether the open file is still the one that its path leads to. Charges to one that was removed or replaced would be
     /// seen by nobody else.
-    pub(crate) fn is_in_place(&self) -> bool {
+    pub(crate) fn is_in_place(&mut self) -> bool {
+        let now = Instant::now();
+        if now.saturating_duration_since(self.looked) < LOOKS_EVERY {
+            return true;
+        }
+        self.looked = now;
         let is_in_place = self.opened.is_in_place();
         if !is_in_place {
             self.opened.clear_away();

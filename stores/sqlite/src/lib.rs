@@ -32,8 +32,8 @@
 //! # What it asks for
 //!
 //! - A local disk: the write-ahead log needs shared memory, which network file systems do not have.
-//! - That `-wal` and `-shm` stay beside the file. A file that was removed or replaced while it is open is noticed by the next
-//!   call, which opens, or makes, the one that its path leads to now: counters begin anew.
+//! - That `-wal` and `-shm` stay beside the file. A file that was removed or replaced while it is open is noticed within ten
+//!   milliseconds by a call, which opens, or makes, the one that its path leads to now: counters begin anew.
 //! - On a fork: that it is told of it, by [`before_fork`] and the two that follow. Python's package does that by itself.
 
 #![forbid(unsafe_code)]

@@ -137,7 +137,7 @@ impl Turns {
         let mut pauses = Pauses::new();
         loop {
             let mut inside = self.entry.enter();
-            let opened = match inside.ledger.take().filter(Ledger::is_in_place) {
+            let opened = match inside.ledger.take().and_then(in_place) {
                 Some(ledger) => Ok(ledger),
                 None => self.file.open(),
             };
@@ -206,6 +206,11 @@ impl Turns {
             let _ = lead.work(None);
         }
     }
+}
+
+/// The open file, if its path still leads to it; else it is closed.
+fn in_place(mut ledger: Ledger) -> Option<Ledger> {
+    ledger.is_in_place().then_some(ledger)
 }
 
 /// Gives the lead to the store's own thread.
