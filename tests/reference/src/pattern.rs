@@ -283,7 +283,7 @@ impl Reader<'_> {
                 'B' => Some(Regex::Border(false)),
                 'A' => Some(Regex::Start(false)),
                 'z' => Some(Regex::End(false)),
-                c => Some(Regex::Class(false, flags.fold, escape(c)?)),
+                c => Some(Regex::Class(false, flags.fold, escape(c, flags.fold)?)),
             },
             '*' | '+' | '?' | '{' | '}' | ']' => None,
             c => Some(Regex::Class(false, flags.fold, vec![(c, c)])),
@@ -323,7 +323,7 @@ impl Reader<'_> {
                 ']' if !ranges.is_empty() => return Some(Regex::Class(negated, flags.fold, ranges)),
                 ']' | '[' | '&' | '~' => return None,
                 '\\' => {
-                    let escaped = escape(self.take()?)?;
+                    let escaped = escape(self.take()?, flags.fold)?;
                     if escaped.len() > 1 || escaped[0].0 != escaped[0].1 {
                         ranges.extend(escaped);
                         continue;
@@ -347,12 +347,16 @@ impl Reader<'_> {
     }
 }
 
-/// Clause 5.24: what a backslash and a character stand for; `\d \w \s` are ASCII.
-fn escape(c: char) -> Option<Vec<(char, char)>> {
+/// Clause 5.24: what a backslash and a character stand for; `\d \w \s` are ASCII, and with the flag `i` `\W` lacks what folds to a letter.
+fn escape(c: char, fold: bool) -> Option<Vec<(char, char)>> {
     Some(match c {
         'd' => vec![('0', '9')],
         'D' => negate(&[('0', '9')]),
         'w' => WORD.to_vec(),
+        'W' if fold => {
+            let folded = [('\u{17f}', '\u{17f}'), ('\u{212a}', '\u{212a}')];
+            negate(&[&WORD[..], &folded[..]].concat())
+        }
         'W' => negate(&WORD),
         's' => SPACE.to_vec(),
         'S' => negate(&SPACE),
