@@ -9,6 +9,13 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** What is checked in the arguments of a call, before any rule. */
+export declare class NativeArgsCheck {
+  /** A check by a schema, if one is known, and for members that fold. */
+  static compile(schema: string | undefined | null, folding: boolean): NativeArgsCheck
+}
+export type ArgsCheck = NativeArgsCheck
+
 /** A policy, a store and a clock. */
 export declare class NativeEngine {
   /** An engine with a policy and the settings of a host. */
@@ -92,6 +99,8 @@ export interface Asked {
   approvalKey?: string
   /** The approval's own id. */
   approvalId?: string
+  /** What is checked in the arguments, if anything. */
+  check?: NativeArgsCheck
   /** What the host's clock shows, in milliseconds since the epoch. */
   now?: number
   /** Whether an audit record is wanted. */

@@ -835,6 +835,8 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.NativeArgsCheck = nativeBinding.NativeArgsCheck
+module.exports.ArgsCheck = nativeBinding.ArgsCheck
 module.exports.NativeEngine = nativeBinding.NativeEngine
 module.exports.Engine = nativeBinding.Engine
 module.exports.NativePlan = nativeBinding.NativePlan

@@ -4,9 +4,11 @@
 //! deny.
 
 use callgate::{Approval, Identity};
+use napi::bindgen_prelude::ClassInstance;
 use napi::{Unknown, ValueType};
 use napi_derive::napi;
 
+use crate::args_check::ArgsCheck;
 use crate::decide::{Args, Given, Hash};
 use crate::plan::Planned;
 use crate::view::{Host, JsView};
@@ -27,6 +29,9 @@ pub struct Asked<'e> {
     pub approval_key: Option<String>,
     /// The approval's own id.
     pub approval_id: Option<String>,
+    /// What is checked in the arguments, if anything.
+    #[napi(ts_type = "NativeArgsCheck")]
+    pub check: Option<ClassInstance<'e, ArgsCheck>>,
     /// What the host's clock shows, in milliseconds since the epoch.
     pub now: Option<f64>,
     /// Whether an audit record is wanted.
@@ -38,6 +43,7 @@ pub(crate) struct Read<'h, 'e> {
     pub(crate) args: ReadArgs<'h, 'e>,
     pub(crate) identity: ReadIdentity<'h, 'e>,
     pub(crate) approval: Option<(String, String)>,
+    pub(crate) check: Option<callgate::ArgsCheck>,
     pub(crate) now: Option<f64>,
 }
 
@@ -87,7 +93,8 @@ impl<'h, 'e> Read<'h, 'e> {
         };
         let identity = ReadIdentity::new(host.view(asked.identity))?;
         let approval = asked.approval_key.zip(asked.approval_id);
-        Ok(Self { args, identity, approval, now: asked.now })
+        let check = asked.check.map(|check| check.0.clone());
+        Ok(Self { args, identity, approval, check, now: asked.now })
     }
 
     pub(crate) fn given(&self, audit: Option<Hash>) -> Given<'_, JsView<'h, 'e>, JsView<'h, 'e>> {
@@ -98,6 +105,7 @@ impl<'h, 'e> Read<'h, 'e> {
             },
             identity: self.identity.given(),
             approval: self.approval.as_ref().map(|(key, id)| Approval::new(key, id)),
+            check: self.check.as_ref(),
             now: self.now,
             audit,
         }

@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use callgate::{Approval, ArgsHash, AuditedCall, Call, Decision, Evaluation, Identity, RawJson, View};
+use callgate::{
+    Approval, ArgsCheck, ArgsHash, AuditedCall, Call, Decision, Evaluation, Identity, RawJson, View,
+};
 
 use crate::clock;
 use crate::plan::Planned;
@@ -40,6 +42,8 @@ pub(crate) struct Given<'a, A, I> {
     pub(crate) args: Args<'a, A>,
     pub(crate) identity: Identity<'a, I>,
     pub(crate) approval: Option<Approval<'a>>,
+    /// What is checked in the arguments, if anything.
+    pub(crate) check: Option<&'a ArgsCheck>,
     /// Milliseconds since the epoch, if the host has a clock of its own.
     pub(crate) now: Option<f64>,
     /// How the audit record is to identify the arguments, if one is wanted.
@@ -70,8 +74,12 @@ pub(crate) fn evaluate<'p, A: View + Clone, I: View + Clone>(
 ) -> Evaluation<'p> {
     let (tool, identity, approval) = (&*plan.tool, given.identity.clone(), given.approval);
     match &given.args {
-        Args::Value(args) => plan.policy.evaluate(&call(tool, args.clone(), identity, approval)),
-        Args::Raw(text) => plan.policy.evaluate_json(&call(tool, *text, identity, approval)),
+        Args::Value(args) => {
+            plan.policy.evaluate(&checked(call(tool, args.clone(), identity, approval), given.check))
+        }
+        Args::Raw(text) => {
+            plan.policy.evaluate_json(&checked(call(tool, *text, identity, approval), given.check))
+        }
     }
 }
 
@@ -109,6 +117,14 @@ pub(crate) fn call<'a, A, I: View>(
     let call = Call::new(tool, args).identity(identity);
     match approval {
         Some(approval) => call.approved(approval),
+        None => call,
+    }
+}
+
+/// The call with what is checked in its arguments.
+pub(crate) fn checked<'a, A, I>(call: Call<'a, A, I>, check: Option<&'a ArgsCheck>) -> Call<'a, A, I> {
+    match check {
+        Some(check) => call.checked(check),
         None => call,
     }
 }

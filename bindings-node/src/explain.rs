@@ -6,7 +6,7 @@ use callgate::{Check as Made, Explanation, View};
 use napi_derive::napi;
 
 use crate::clock;
-use crate::decide::{Args, Given, call};
+use crate::decide::{Args, Given, call, checked};
 use crate::plan::Planned;
 use crate::raw::Bytes;
 
@@ -45,10 +45,12 @@ impl From<Made> for Check {
 
 /// What the engine would decide now.
 pub(crate) fn explain<A: View, I: View>(plan: &Planned, given: Given<'_, A, I>) -> Explained {
-    let Given { args, identity, approval, now, .. } = given;
+    let Given { args, identity, approval, check, now, .. } = given;
     let Explanation { decision, checks } = clock::at(now, || match args {
-        Args::Value(args) => plan.engine.explain(&call(&plan.tool, args, identity, approval)),
-        Args::Raw(text) => plan.engine.explain_json(&call(&plan.tool, text, identity, approval)),
+        Args::Value(args) => plan.engine.explain(&checked(call(&plan.tool, args, identity, approval), check)),
+        Args::Raw(text) => {
+            plan.engine.explain_json(&checked(call(&plan.tool, text, identity, approval), check))
+        }
     });
     let mut packed = Vec::new();
     decision.pack(&mut packed);

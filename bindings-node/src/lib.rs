@@ -5,6 +5,7 @@
 
 #![deny(unsafe_code)]
 
+mod args_check;
 mod asked;
 mod clock;
 mod decide;

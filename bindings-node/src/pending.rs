@@ -7,7 +7,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 
-use callgate::{Approval, Clock as _, Evaluation, Identity};
+use callgate::{Approval, ArgsCheck, Clock as _, Evaluation, Identity};
 use callgate_host::carry;
 use napi::bindgen_prelude::ToNapiValue;
 use napi::{Env, JsValue, Unknown};
@@ -26,6 +26,7 @@ struct Owned {
     id: Option<String>,
     /// Key and id.
     approval: Option<(String, String)>,
+    check: Option<ArgsCheck>,
 }
 
 /// The store's answer, and the decision that follows from it.
@@ -50,7 +51,7 @@ pub(crate) fn promise<'e>(
     let Some(unblocking) = plan.unblocking.clone() else {
         return resolved(env, decide(&plan, read.given(audit)));
     };
-    let Read { args, identity, approval, now } = read;
+    let Read { args, identity, approval, check, now } = read;
     let at = clock::at(now, || HostClock.now());
     let (value, text) = match args {
         ReadArgs::Value(value) => (Some(value), None),
@@ -61,7 +62,7 @@ pub(crate) fn promise<'e>(
         ReadIdentity::Id(id) => (None, Some(id)),
         ReadIdentity::Claims(claims) => (Some(claims), None),
     };
-    let held = Held::try_new(Owned { plan, text, id, approval }, |owned| {
+    let held = Held::try_new(Owned { plan, text, id, approval, check }, |owned| {
         let identity = match (&owned.id, claims) {
             (Some(id), _) => Identity::Id(id.as_str()),
             (None, Some(claims)) => Identity::Claims(claims),
@@ -72,7 +73,8 @@ pub(crate) fn promise<'e>(
             None => Args::Raw(owned.text.as_deref().unwrap_or_default()),
         };
         let approval = owned.approval.as_ref().map(|(key, id)| Approval::new(key, id));
-        let given = Given { args, identity, approval, now, audit: None };
+        let check = owned.check.as_ref();
+        let given = Given { args, identity, approval, check, now, audit: None };
         let evaluation = evaluate(&owned.plan, &given);
         let record = audit.map(|hash| audited(&owned.plan, &given, &hash));
         match evaluation {

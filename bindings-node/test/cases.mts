@@ -15,6 +15,7 @@ export interface Step {
   explain?: boolean;
   repeat?: number;
   approve?: { id: string; key?: string; key_of?: number };
+  check?: { schema?: object; folding?: boolean };
   finish?: "release" | { settle: string };
   finish_of?: number;
   reload?: string[];

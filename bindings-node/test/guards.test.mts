@@ -219,6 +219,12 @@ class Run {
     if (expect === "error") return assert.ok(answer.error, JSON.stringify(answer));
     assert.ok(answer.result, JSON.stringify(answer));
     if (expect === "result" || expect === "tool_error") return assert.equal(answer.result.isError ?? false, expect === "tool_error", told);
+    if (expect === "invalid_args") {
+      // The guard's own checks of arguments are none of an engine that is asked alone.
+      assert.equal(answer.result.isError, true, told);
+      assert.ok(told.startsWith("Arguments are not valid: "), told);
+      return;
+    }
     // To an engine, null of the host's means absent; in a message it does not.
     const { decision } = args === null ? this.#engine.explainJson(tool, "null") : this.#engine.explain(tool, args);
     assert.deepEqual([answer.result.isError, decision.code], [true, expect], told);

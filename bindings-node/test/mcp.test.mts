@@ -353,7 +353,8 @@ describe("the guard", () => {
     await client.connect(near);
     await call(client, "fail");
     assert.match((await call(client, "secret")).content[0]?.text ?? "", /hidden/);
-    assert.deepEqual(logged, ["initialize", "notifications/initialized", "tools/call"]);
+    // The list is asked for by the guard itself, once.
+    assert.deepEqual(logged, ["initialize", "notifications/initialized", "tools/list", "tools/call"]);
     assert.equal(engine.explain("fail").decision.counters[0]?.used, "1", "charged once");
   });
 

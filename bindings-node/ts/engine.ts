@@ -4,6 +4,7 @@
 // cannot be read are denied (`invalid_args`), never thrown.
 
 import * as native from "../native.js";
+import { ArgsCheck } from "./args-check.js";
 import { Decision, type DecisionJson, type Host, now } from "./decision.js";
 import { type CallgateError, type Diagnostic, throwing } from "./errors.js";
 import { type Kind, choice, millis, promised, read, tell } from "./options.js";
@@ -201,11 +202,11 @@ export class Engine {
 
   /**
    * Decides a call and charges what it costs. Arguments are read in place: own members only, without running code.
-   * `undefined` and null mean absent, for arguments and identity.
+   * `undefined` and null mean absent, for arguments and identity. `check` is what is looked at in the arguments before any rule.
    */
-  evaluate(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null): Decision {
-    if (this.#onDecision !== undefined || (approved !== undefined && approved !== null)) {
-      return this.#evaluate(tool, this.#asked(args ?? NO_ARGS, false, identity, approved));
+  evaluate(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Decision {
+    if (this.#onDecision !== undefined || (approved !== undefined && approved !== null) || (check !== undefined && check !== null)) {
+      return this.#evaluate(tool, this.#asked(args ?? NO_ARGS, false, identity, approved, check));
     }
     const at = now(this.#host) ?? NaN;
     let plan = this.#plans.of(tool);
@@ -217,30 +218,30 @@ export class Engine {
   }
 
   /** `evaluate` for raw JSON text, which is checked whole (clause 3.5). Exact for numbers that JS cannot hold. */
-  evaluateJson(tool: string, text: string, identity?: Identity, approved?: Approval | null): Decision {
-    return this.#evaluate(tool, this.#asked(raw(text), true, identity, approved));
+  evaluateJson(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Decision {
+    return this.#evaluate(tool, this.#asked(raw(text), true, identity, approved, check));
   }
 
   /** `evaluate` without blocking on a store that waits for a disk or a network. The arguments are read before it returns. */
-  async evaluateAsync(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null): Promise<Decision> {
-    if (this.#host.immediate) return this.evaluate(tool, args, identity, approved);
-    return this.#evaluateAsync(tool, this.#asked(args ?? NO_ARGS, false, identity, approved));
+  async evaluateAsync(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision> {
+    if (this.#host.immediate) return this.evaluate(tool, args, identity, approved, check);
+    return this.#evaluateAsync(tool, this.#asked(args ?? NO_ARGS, false, identity, approved, check));
   }
 
   /** `evaluateJson` without blocking on a store that waits for a disk or a network. */
-  async evaluateJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null): Promise<Decision> {
-    if (this.#host.immediate) return this.evaluateJson(tool, text, identity, approved);
-    return this.#evaluateAsync(tool, this.#asked(raw(text), true, identity, approved));
+  async evaluateJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision> {
+    if (this.#host.immediate) return this.evaluateJson(tool, text, identity, approved, check);
+    return this.#evaluateAsync(tool, this.#asked(raw(text), true, identity, approved, check));
   }
 
   /** What would be decided now, and every check that leads to it. Charges nothing. */
-  explain(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null): Explanation {
-    return this.#explain(tool, this.#asked(args ?? NO_ARGS, false, identity, approved));
+  explain(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Explanation {
+    return this.#explain(tool, this.#asked(args ?? NO_ARGS, false, identity, approved, check));
   }
 
   /** `explain` for raw JSON text. */
-  explainJson(tool: string, text: string, identity?: Identity, approved?: Approval | null): Explanation {
-    return this.#explain(tool, this.#asked(raw(text), true, identity, approved));
+  explainJson(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Explanation {
+    return this.#explain(tool, this.#asked(raw(text), true, identity, approved, check));
   }
 
   /** The policy in force. */
@@ -270,7 +271,7 @@ export class Engine {
     this.#native.unwatch();
   }
 
-  #asked(args: unknown, isRaw: boolean, identity: Identity, approved?: Approval | null): native.Asked {
+  #asked(args: unknown, isRaw: boolean, identity: Identity, approved?: Approval | null, check?: ArgsCheck | null): native.Asked {
     const audit = this.#onDecision !== undefined;
     const asked: native.Asked = { probe, args, raw: isRaw, identity: identity ?? null, audit };
     if (approved !== undefined && approved !== null) {
@@ -278,6 +279,10 @@ export class Engine {
       if (typeof key !== "string" || typeof id !== "string") throw new TypeError("an approval has a key and an id");
       asked.approvalKey = key;
       asked.approvalId = id;
+    }
+    if (check !== undefined && check !== null) {
+      if (!(check instanceof ArgsCheck)) throw new TypeError("`check` is an ArgsCheck");
+      asked.check = check.native;
     }
     const shown = now(this.#host);
     if (shown !== null) asked.now = shown;

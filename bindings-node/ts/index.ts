@@ -1,5 +1,7 @@
 // callgate: a policy engine for MCP tool calls. What the package gives to its users.
 
+export type { ArgsCheckOptions } from "./args-check.js";
+export { ArgsCheck } from "./args-check.js";
 export type { CounterJson, CounterUse, Code, DecisionJson, Effect, McpResult, RuleRef } from "./decision.js";
 export { Decision, Reservation } from "./decision.js";
 export type { Approval, AuditRecord, Check, Claims, EngineOptions, Explanation, FileOptions, Identity } from "./engine.js";

@@ -5,8 +5,10 @@
 // call twice; must not pass anything on once the connection is closed; must not release what may have run (clause 8.10).
 
 import { randomUUID } from "node:crypto";
+import type { ArgsCheck } from "./args-check.js";
 import type { Decision, Reservation } from "./decision.js";
 import type { Approval, Engine, Identity } from "./engine.js";
+import { type Ask, Definitions } from "./mcp-definitions.js";
 import { type Id, type Message, copied, isId, isObject, keyOf, member, shallow } from "./mcp-message.js";
 import { streamOf, watchInput, watchStreams } from "./mcp-streams.js";
 import { ENDED, Undecided, type Waiting } from "./mcp-waiting.js";
@@ -30,6 +32,8 @@ const MOST_CANCELLED = 1_000;
 /** What passed to the server under one id, and is not answered yet. */
 interface Open {
   requests: number;
+  /** Whether there was ever more than one at a time. */
+  reused: boolean;
   /** Whether one of them asked for the list of tools. */
   lists: boolean;
   /** The call and its charges; null for other requests, and once no answer tells any more which request it belongs to. */
@@ -60,6 +64,8 @@ export class Guard {
   readonly #options: GuardOptions;
   readonly #transport: McpTransport;
   readonly #send: Send;
+  /** What the server says of its tools' arguments; null where arguments are not checked. */
+  readonly #definitions: Definitions | null;
   readonly #open = new Map<Id, Open>();
   readonly #undecided = new Undecided();
   readonly #cancelled = new Set<Id>();
@@ -71,8 +77,11 @@ export class Guard {
   /** What the server set to receive messages. */
   readonly #receiver: () => Receive | undefined;
 
-  constructor(transport: McpTransport, engine: Engine, options: GuardOptions) {
+  /** `asks`: whether what receives the messages is a server that may be asked for its tools. */
+  constructor(transport: McpTransport, engine: Engine, options: GuardOptions, asks: boolean) {
     this.#engine = engine;
+    const ask: Ask = (message, extra) => this.#pass(message, extra);
+    this.#definitions = options.checkArgs === false ? null : new Definitions(asks ? ask : null);
     this.#options = options;
     this.#transport = transport;
     this.#send = (transport.send as unknown as Send).bind(transport);
@@ -197,18 +206,28 @@ export class Guard {
     const { identity: identify } = this.#options;
     const identity = identify === undefined ? verified(call.authInfo) : await waiting.during(identify(call));
     if (waiting.ended !== null) throw ENDED;
-    const decision = await this.#decide(asked, identity);
+    const check = await this.#check(asked);
+    const decision = await this.#decide(asked, identity, check);
     const asks = decision.effect === "require_approval" && waiting.ended === null;
-    return asks ? this.#ask(asked, identity, decision) : decision;
+    return asks ? this.#ask(asked, identity, check, decision) : decision;
+  }
+
+  /** What is checked in a call's arguments, if anything. */
+  async #check({ call, message, extra, waiting }: Asked): Promise<ArgsCheck | undefined> {
+    if (this.#definitions === null) return undefined;
+    const meta = member(message["params"] as Message, "_meta");
+    const check = await waiting.during(this.#definitions.of(call.tool, meta, extra));
+    if (waiting.ended !== null) throw ENDED;
+    return check;
   }
 
   /** JSON has no `undefined`; a null in the message is none of the host's, so it is not "absent" (clause 3.3). */
-  #decide({ call, args }: Asked, identity: Identity, approval?: Approval): Promise<Decision> {
-    if (args === null) return this.#engine.evaluateJsonAsync(call.tool, "null", identity, approval);
-    return this.#engine.evaluateAsync(call.tool, args, identity, approval);
+  #decide({ call, args }: Asked, identity: Identity, check?: ArgsCheck, approval?: Approval): Promise<Decision> {
+    if (args === null) return this.#engine.evaluateJsonAsync(call.tool, "null", identity, approval, check);
+    return this.#engine.evaluateAsync(call.tool, args, identity, approval, check);
   }
 
-  async #ask(asked: Asked, identity: Identity, decision: Decision): Promise<Decision> {
+  async #ask(asked: Asked, identity: Identity, check: ArgsCheck | undefined, decision: Decision): Promise<Decision> {
     const { onApproval, approvalTimeoutMs } = this.#options;
     const { call, waiting } = asked;
     const key = decision.approvalKey;
@@ -222,7 +241,7 @@ export class Guard {
       const given = await waiting.during(onApproval({ ...call, decision, identity, signal: waiting.signal }));
       const id = given === true ? randomUUID() : given;
       if (typeof id !== "string" || waiting.ended !== null) return decision;
-      return await this.#decide(asked, identity, { key, id });
+      return await this.#decide(asked, identity, check, { key, id });
     } catch (error) {
       if (error === ENDED) return decision;
       throw error;
@@ -250,7 +269,9 @@ export class Guard {
   /** To the client. */
   async #answer(message: Message, sendOptions: unknown): Promise<void> {
     const id = isObject(message) && !Object.hasOwn(message, "method") ? message["id"] : undefined;
+    if (isObject(message) && message["method"] === "notifications/tools/list_changed") this.#definitions?.changed();
     if (!isId(id)) return this.#send(message, sendOptions);
+    if (this.#definitions?.answered(id, message) === true) return;
     const open = this.#open.get(keyOf(id));
     if (open === undefined) {
       this.#cancelled.delete(keyOf(id));
@@ -266,6 +287,7 @@ export class Guard {
     // Of a request that is not known any more, such as one that was cancelled, nobody can say that it was not for the list.
     const result = message["result"];
     if (!isObject(result) || !Array.isArray(result["tools"])) return this.#send(message, sendOptions);
+    if (open?.lists === true && !open.reused) this.#definitions?.listed(result["tools"]);
     const { policy } = this.#engine;
     const tools = result["tools"].filter((tool) => !isObject(tool) || policy.visible(String(tool["name"])));
     return this.#send({ ...message, result: { ...result, tools } }, sendOptions);
@@ -307,12 +329,13 @@ export class Guard {
     if (open === undefined) {
       // An answer to a request that was cancelled may still come, and be an error.
       const told = this.#exact && !this.#cancelled.has(keyOf(id));
-      const first: Open = { requests: 1, lists: false, charged: told ? charged : null };
+      const first: Open = { requests: 1, reused: false, lists: false, charged: told ? charged : null };
       this.#open.set(keyOf(id), first);
       return first;
     }
     // A client that uses an id twice: no answer tells which request it belongs to, so none releases anything.
     open.requests += 1;
+    open.reused = true;
     open.charged = null;
     return open;
   }

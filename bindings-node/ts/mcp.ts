@@ -81,6 +81,14 @@ export interface GuardOptions {
    * Not asked about a call that its client cancelled, nor about one whose id its client used twice.
    */
   readonly refundOnError?: (call: CallContext, error: ServerError) => boolean;
+  /**
+   * Whether arguments are checked before any rule, where rules read them: against the tool's input schema, as the server itself
+   * gives it, and for members that fold to one that is read (clauses 3.7 and 3.8). True unless told otherwise: a server may read
+   * arguments otherwise than the rules do. `guard` asks its server for `tools/list`, by a request of its own that no client sees, at
+   * the first call, and again after `notifications/tools/list_changed`. `guardTransport` learns from the server's answers to the
+   * client: until the client has asked for the list, only members that fold are checked.
+   */
+  readonly checkArgs?: boolean;
   /** Hears of what a callback threw, and of reservations that could not be released. The call was refused, or stays charged. */
   readonly onError?: (error: unknown) => void;
 }
@@ -90,6 +98,7 @@ const OPTIONS: Readonly<Record<keyof GuardOptions, Kind>> = {
   onApproval: "function",
   approvalTimeoutMs: "number",
   refundOnError: "answer",
+  checkArgs: "any",
   onError: "function",
 };
 /** What Node's timers can hold. */
@@ -135,7 +144,7 @@ export function guard<S extends Guardable>(server: S, engine: Engine, options: G
   protocol.connect = (transport) => {
     const before = current;
     const connected = protocol.transport;
-    const next = put(transport, engine, own);
+    const next = put(transport, engine, own, true);
     const connecting = connect(transport);
     // Some versions of the SDKs then answer what is still to come from the connection before on this one.
     if (protocol.transport !== connected) {
@@ -154,7 +163,7 @@ export function guard<S extends Guardable>(server: S, engine: Engine, options: G
  * @returns the same transport.
  */
 export function guardTransport<T extends McpTransport>(transport: T, engine: Engine, options: GuardOptions = {}): T {
-  put(transport, engine, checked(engine, options));
+  put(transport, engine, checked(engine, options), false);
   return transport;
 }
 
@@ -176,16 +185,17 @@ function innermost(server: unknown): Connectable {
   return protocol as Connectable;
 }
 
-function put(transport: McpTransport, engine: Engine, options: GuardOptions): Guard {
+function put(transport: McpTransport, engine: Engine, options: GuardOptions, asks: boolean): Guard {
   if (!isObject(transport) || typeof transport.send !== "function") throw new TypeError("a transport has a function `send`");
   if (guarded.has(transport)) throw new TypeError("this transport is guarded already");
   guarded.add(transport);
-  return new Guard(transport, engine, options);
+  return new Guard(transport, engine, options, asks);
 }
 
 function checked(engine: Engine, options: GuardOptions): GuardOptions {
   if (!(engine instanceof Engine)) throw new TypeError("a guard needs an Engine");
   const own = read(options, OPTIONS);
+  if (own.checkArgs !== undefined && typeof own.checkArgs !== "boolean") throw new TypeError("the option `checkArgs` is a boolean");
   if (own.approvalTimeoutMs !== undefined) millis("approvalTimeoutMs", own.approvalTimeoutMs, LONGEST);
   return own;
 }

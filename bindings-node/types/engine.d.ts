@@ -1,3 +1,4 @@
+import { ArgsCheck } from "./args-check.js";
 import { Decision, type DecisionJson } from "./decision.js";
 import { type CallgateError, type Diagnostic } from "./errors.js";
 import { type NamedTool, Policy } from "./policy.js";
@@ -122,19 +123,19 @@ export declare class Engine {
     static fromFile(path: string, options?: FileOptions): Engine;
     /**
      * Decides a call and charges what it costs. Arguments are read in place: own members only, without running code.
-     * `undefined` and null mean absent, for arguments and identity.
+     * `undefined` and null mean absent, for arguments and identity. `check` is what is looked at in the arguments before any rule.
      */
-    evaluate(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null): Decision;
+    evaluate(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Decision;
     /** `evaluate` for raw JSON text, which is checked whole (clause 3.5). Exact for numbers that JS cannot hold. */
-    evaluateJson(tool: string, text: string, identity?: Identity, approved?: Approval | null): Decision;
+    evaluateJson(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Decision;
     /** `evaluate` without blocking on a store that waits for a disk or a network. The arguments are read before it returns. */
-    evaluateAsync(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null): Promise<Decision>;
+    evaluateAsync(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision>;
     /** `evaluateJson` without blocking on a store that waits for a disk or a network. */
-    evaluateJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null): Promise<Decision>;
+    evaluateJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision>;
     /** What would be decided now, and every check that leads to it. Charges nothing. */
-    explain(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null): Explanation;
+    explain(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Explanation;
     /** `explain` for raw JSON text. */
-    explainJson(tool: string, text: string, identity?: Identity, approved?: Approval | null): Explanation;
+    explainJson(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Explanation;
     /** The policy in force. */
     get policy(): Policy;
     /** Puts another policy in force, for every call from here on. Counters go on (clause 8.6). */

@@ -65,6 +65,14 @@ export interface GuardOptions {
      * Not asked about a call that its client cancelled, nor about one whose id its client used twice.
      */
     readonly refundOnError?: (call: CallContext, error: ServerError) => boolean;
+    /**
+     * Whether arguments are checked before any rule, where rules read them: against the tool's input schema, as the server itself
+     * gives it, and for members that fold to one that is read (clauses 3.7 and 3.8). True unless told otherwise: a server may read
+     * arguments otherwise than the rules do. `guard` asks its server for `tools/list`, by a request of its own that no client sees, at
+     * the first call, and again after `notifications/tools/list_changed`. `guardTransport` learns from the server's answers to the
+     * client: until the client has asked for the list, only members that fold are checked.
+     */
+    readonly checkArgs?: boolean;
     /** Hears of what a callback threw, and of reservations that could not be released. The call was refused, or stays charged. */
     readonly onError?: (error: unknown) => void;
 }
