@@ -48,8 +48,8 @@ enum Socket {
     Unix(UnixStream),
 }
 
-/// The time-outs that a socket has at the moment.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Which of a socket's two time-outs.
+#[derive(Clone, Copy)]
 enum Way {
     Read,
     Write,
@@ -61,9 +61,11 @@ enum Way {
 pub(crate) struct Timed {
     socket: Socket,
     deadline: Deadline,
-    /// The socket's own time-outs, where they are set.
-    read_timeout: Option<Duration>,
-    write_timeout: Option<Duration>,
+    /// Whether nothing was done for this call yet.
+    is_first: bool,
+    /// The socket's own time-outs.
+    read_timeout: Duration,
+    write_timeout: Duration,
 }
 
 impl Timed {
@@ -94,7 +96,14 @@ impl Timed {
     }
 
     fn new(socket: Socket, deadline: Deadline) -> Self {
-        Self { socket, deadline, read_timeout: None, write_timeout: None }
+        let never = Duration::MAX;
+        Self { socket, deadline, is_first: false, read_timeout: never, write_timeout: never }
+    }
+
+    /// Every step from here on has to be done by this deadline.
+    fn begin(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
+        self.is_first = true;
     }
 
     /// Does one step, and again where the socket's own time-out ended it too early.
@@ -103,33 +112,39 @@ impl Timed {
         way: Way,
         mut step: impl FnMut(&mut Socket) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        loop {
+        // A call begins with its first step, for which the time-out of the calls before will do.
+        let timeout = self.deadline.timeout;
+        let will_do = std::mem::take(&mut self.is_first) && *self.own_timeout(way) <= timeout;
+        if !will_do {
             let left = self.deadline.left()?;
-            self.set_timeout(way, left, false)?;
+            if *self.own_timeout(way) > left.saturating_add(SLACK) {
+                self.set_timeout(way, left)?;
+            }
+        }
+        loop {
             match step(&mut self.socket) {
-                Err(error) if is_timeout(&error) => {
-                    let left = self.deadline.left()?;
-                    self.set_timeout(way, left, true)?;
-                }
+                Err(error) if is_timeout(&error) => self.set_timeout(way, self.deadline.left()?)?,
                 done => return done,
             }
         }
     }
 
-    /// Makes the socket's own time-out `left`, if it is later by more than [`SLACK`] or `always`.
-    fn set_timeout(&mut self, way: Way, left: Duration, always: bool) -> io::Result<()> {
-        let set = if way == Way::Read { &mut self.read_timeout } else { &mut self.write_timeout };
-        if !always && set.is_some_and(|set| set <= left.saturating_add(SLACK)) {
-            return Ok(());
+    fn own_timeout(&mut self, way: Way) -> &mut Duration {
+        match way {
+            Way::Read => &mut self.read_timeout,
+            Way::Write => &mut self.write_timeout,
         }
-        *set = Some(left);
+    }
+
+    fn set_timeout(&mut self, way: Way, timeout: Duration) -> io::Result<()> {
+        *self.own_timeout(way) = timeout;
         match (&self.socket, way) {
-            (Socket::Tcp(socket), Way::Read) => socket.set_read_timeout(Some(left)),
-            (Socket::Tcp(socket), Way::Write) => socket.set_write_timeout(Some(left)),
+            (Socket::Tcp(socket), Way::Read) => socket.set_read_timeout(Some(timeout)),
+            (Socket::Tcp(socket), Way::Write) => socket.set_write_timeout(Some(timeout)),
             #[cfg(unix)]
-            (Socket::Unix(socket), Way::Read) => socket.set_read_timeout(Some(left)),
+            (Socket::Unix(socket), Way::Read) => socket.set_read_timeout(Some(timeout)),
             #[cfg(unix)]
-            (Socket::Unix(socket), Way::Write) => socket.set_write_timeout(Some(left)),
+            (Socket::Unix(socket), Way::Write) => socket.set_write_timeout(Some(timeout)),
         }
     }
 }
@@ -173,9 +188,9 @@ impl Stream {
     /// Every step from here on has to be done by this deadline.
     pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
         match self {
-            Self::Plain(timed) => timed.deadline = deadline,
+            Self::Plain(timed) => timed.begin(deadline),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.sock.deadline = deadline,
+            Self::Tls(stream) => stream.sock.begin(deadline),
         }
     }
 }
