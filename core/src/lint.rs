@@ -148,10 +148,13 @@ fn check_arguments<V: View>(
         for clause in &step.conditions {
             each_path(&clause.condition, &mut |path| check(path, span, pointer));
         }
-        let declared = step.charge.and_then(|charge| document.declared.get(charge as usize));
-        if let Some(Charge::From(path)) = declared.map(|declared| &declared.amount) {
+        let Some(declared) = step.charge.and_then(|charge| document.declared.get(charge as usize)) else {
+            continue;
+        };
+        if let Charge::From(path) = &declared.amount {
             check(path, span, pointer);
         }
+        declared.scope.paths().for_each(|path| check(path, span, pointer));
     }
 }
 
@@ -238,7 +241,10 @@ tools:
       - {path: 'args.items[*].price', op: lte, value: 5}
       - {path: 'args.items[*].prize', op: lte, value: 5}
       - {path: args.open.anything, op: eq, value: 5}
-    limits: [{counter: n, window: day, max: 5, increment_from: args.total}]
+    limits:
+      - {counter: n, window: day, max: 5, increment_from: args.total}
+      - {counter: by, window: day, max: 5, scope: [identity.id, args.acount, args.amount]}
+      - {counter: all, window: day, max: 5, scope: [identity.id, tool, args.open.id]}
   create_charges: {}
   'free_*': {require: [{path: args.whatever, op: eq, value: 1}]}
 ";
@@ -250,14 +256,15 @@ tools:
                 ("unmatched_entry", "/hide/0", 3),
                 ("unknown_argument", "/tools/create_charge/require/0", 7),
                 ("unknown_argument", "/tools/create_charge/require/3", 10),
-                ("unknown_argument", "/tools/create_charge/limits/0", 12),
-                ("unmatched_entry", "/tools/create_charges", 13),
+                ("unknown_argument", "/tools/create_charge/limits/0", 13),
+                ("unknown_argument", "/tools/create_charge/limits/1", 14),
+                ("unmatched_entry", "/tools/create_charges", 16),
             ]
         );
         let help =
             |index: usize| lint(text, Format::Yaml, &&tools).unwrap()[index].help().unwrap().to_owned();
         assert_eq!(help(1), "did you mean `args.amount`?");
-        assert_eq!(help(4), "did you mean `create_charge`?");
+        assert_eq!(help(5), "did you mean `create_charge`?");
         assert!(lint("tools: [", Format::Yaml, &&tools).is_err());
     }
 

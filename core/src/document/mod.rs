@@ -205,6 +205,7 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
             entry::read_entry(reader, field.value(), Owner::AllTools, field.key.span(), &mut document);
         });
     }
+    warn_unlisted(&mut reader, &document);
     document.reads_counters = reader.reads_counters;
     document.exact_names = reader.exact_names;
     // After an error, such as a key that repeats, not every name has been looked at.
@@ -212,4 +213,18 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
         names::warn_confusable(&mut reader, root);
     }
     document
+}
+
+/// Warns of rules that no call gets to: under `default: deny` only an exact name or a glob lists a tool (spec 2.8).
+fn warn_unlisted(reader: &mut Reader<'_, '_>, document: &Document) {
+    let says = |entry: &&Entry| entry.owner != Owner::AllTools || !entry.steps.is_empty();
+    let Some(Entry { owner, span, .. }) = document.entries.iter().find(says) else { return };
+    let (pointer, span) = (if *owner == Owner::AllTools { "/all_tools" } else { "/tools/*" }, *span);
+    let lists = |entry: &Entry| matches!(&entry.owner, Owner::Tool(key) if &**key != "*");
+    if document.default_deny && !document.entries.iter().any(lists) {
+        let message = "no tool is listed, so `default: deny` denies every call";
+        let help =
+            "name the tools in `tools`, each or by a glob such as `read_*`; `*` and `all_tools` list none";
+        reader.diagnostics.warning("nothing_listed", span, pointer, message, Some(help.to_owned()));
+    }
 }

@@ -65,8 +65,9 @@ pub(super) fn read_hide<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>, docum
     }
 }
 
-/// Warns of names that people take for one another: invisible characters, letters of other scripts that look like
-/// ASCII ones, and names that differ only in case (trap 17). Nothing is wrong with names that are all folded.
+/// Warns of names that people take for one another: other characters than those of ASCII, blanks at an end, and names that
+/// differ only in case (trap 17). Which letters look alike depends on the font, so none is left out. Nothing is wrong with names
+/// that are all folded.
 pub(super) fn warn_confusable<'n>(reader: &mut Reader<'n, '_>, root: Node<'n>) {
     let Content::Mapping(fields) = root.content() else { return };
     let mut names: Vec<(Option<usize>, &str, Span)> = Vec::new();
@@ -105,10 +106,15 @@ pub(super) fn warn_confusable<'n>(reader: &mut Reader<'n, '_>, root: Node<'n>) {
         if reader.diagnostics.is_full_of_warnings() {
             return;
         }
-        let problem = if name.chars().any(is_invisible) {
-            Some("has an invisible character".to_owned())
-        } else if !name.is_ascii() && name.chars().any(|c| lookalike(c).is_some()) {
-            Some("has a letter that looks like an ASCII one".to_owned())
+        let problem = if let Some(c) = name.chars().find(|c| is_invisible(*c)) {
+            Some(format!("has an invisible character, U+{:04X}", u32::from(c)))
+        } else if let Some(c) = name.chars().find(|c| !c.is_ascii()) {
+            Some(format!(
+                "has the character U+{:04X}, which is not ASCII and may look like another",
+                u32::from(c)
+            ))
+        } else if has_blank_end(name) {
+            Some("begins or ends with a blank".to_owned())
         } else {
             let others = spellings.get(&fold(name)).into_iter().flatten();
             let other = others.copied().find(|other| *other != name);
@@ -131,9 +137,14 @@ pub(super) fn warn_confusable<'n>(reader: &mut Reader<'n, '_>, root: Node<'n>) {
     }
 }
 
-/// Whether a name is printable ASCII without capitals: then it is its own folding, and nothing else is wrong with it.
+fn has_blank_end(name: &str) -> bool {
+    name.starts_with(' ') || name.ends_with(' ')
+}
+
+/// Whether a name is printable ASCII without capitals and ends in no blank: then it is its own folding, and nothing else is wrong
+/// with it.
 fn is_folded(name: &str) -> bool {
-    name.bytes().all(|byte| matches!(byte, b' '..=b'@' | b'['..=b'~'))
+    !has_blank_end(name) && name.bytes().all(|byte| matches!(byte, b' '..=b'@' | b'['..=b'~'))
 }
 
 fn fold(name: &str) -> Cow<'_, str> {
@@ -150,25 +161,4 @@ fn is_invisible(c: char) -> bool {
             | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
             | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
         || (c.is_whitespace() && c != ' ')
-}
-
-/// The ASCII letter that a letter of another script is easily taken for.
-fn lookalike(c: char) -> Option<char> {
-    if ('\u{ff01}'..='\u{ff5e}').contains(&c) {
-        // Full-width forms, in ASCII's own order.
-        return char::from_u32((c as u32).saturating_sub(0xfee0));
-    }
-    // Letter and what it looks like, by turns: Cyrillic, Greek, letterlike symbols, Armenian.
-    let pairs = "\u{430}a\u{435}e\u{43e}o\u{440}p\u{441}c\u{443}y\u{445}x\u{456}i\u{458}j\u{455}s\u{501}d\u{4bb}h\u{51b}q\u{51d}w\u{4cf}l\
-        \u{410}A\u{412}B\u{415}E\u{41a}K\u{41c}M\u{41d}H\u{41e}O\u{420}P\u{421}C\u{422}T\u{425}X\u{406}I\u{408}J\u{405}S\
-        \u{3b1}a\u{3bf}o\u{3bd}v\u{3c1}p\u{3b9}i\u{3ba}k\u{3c5}u\u{3c7}x\u{3b3}y\
-        \u{391}A\u{392}B\u{395}E\u{396}Z\u{397}H\u{399}I\u{39a}K\u{39c}M\u{39d}N\u{39f}O\u{3a1}P\u{3a4}T\u{3a5}Y\u{3a7}X\
-        \u{131}i\u{17f}s\u{212a}K\u{2113}l\u{585}o\u{57d}u\u{578}n";
-    let mut letters = pairs.chars();
-    while let (Some(other), Some(ascii)) = (letters.next(), letters.next()) {
-        if other == c {
-            return Some(ascii);
-        }
-    }
-    None
 }
