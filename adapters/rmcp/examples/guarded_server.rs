@@ -61,7 +61,7 @@ const POLICY: &str = include_str!("policy.yaml");
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let policy = Policy::from_yaml(POLICY)?;
-    // Standard output is the client's.
+    // Nothing here collects what the guard logs. Standard output is the client's.
     policy.warnings().iter().for_each(|warning| eprintln!("policy.yaml: {warning}"));
     let engine = Engine::new(policy);
     // Over stdio the client is whoever started this process; on HTTP, take the verified token from the context.

@@ -11,9 +11,8 @@
 //! use callgate::{Engine, Policy};
 //! use callgate_rmcp::Guard;
 //!
-//! let policy = Policy::from_yaml(&std::fs::read_to_string("policy.yaml")?)?;
-//! policy.warnings().iter().for_each(|warning| eprintln!("policy.yaml: {warning}"));
-//! let server = Guard::new(MyServer, Engine::new(policy));       // the one line
+//! let engine = Engine::new(Policy::from_yaml(&std::fs::read_to_string("policy.yaml")?)?);
+//! let server = Guard::new(MyServer, engine);                    // the one line
 //! server.serve(rmcp::transport::stdio()).await?.waiting().await?;
 //! # Ok(()) }
 //! ```
