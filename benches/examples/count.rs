@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use callgate::{Call, Engine, Identity, Policy};
+use callgate::{ArgsCheck, Call, Engine, Identity, InputSchema, Policy};
 use callgate_benches::{
     by_hand, charge, deep_args, deep_policy, glob_policy, large_json, large_text, limit_policy,
     limits_policy, payment_policy,
@@ -38,6 +38,21 @@ fn main() {
             assert!(black_box(load(black_box(text))));
         }
     };
+    // What guards add to a call: a check of its arguments before the rules.
+    let checked = |args: &Value, check: ArgsCheck| {
+        let policy = payments();
+        again(true, &|| {
+            let call = Call::new(black_box("create_charge"), black_box(args)).checked(black_box(&check));
+            policy.evaluate(&call).decided().is_some_and(|d| d.allowed())
+        });
+    };
+    let many = || {
+        let mut args = charge();
+        for member in 0..8 {
+            args[format!("member{member}")] = json!(member);
+        }
+        args
+    };
     match path.as_str() {
         "compile" => load(&large_json(100), &|text| Policy::from_json(text).is_ok()),
         "compile_yaml" => load(&large_text(100), &|text| Policy::from_yaml(text).is_ok()),
@@ -60,9 +75,15 @@ fn main() {
         "limits4" => engine(limits_policy(4), "t", &empty),
         "deep" => policy(deep_policy(50), "t", &deep_args(50), true),
         "globs" => policy(glob_policy(1_000), "area_500_read", &empty, true),
+        "folding" => checked(&args, ArgsCheck::new()),
+        "folding10" => checked(&many(), ArgsCheck::new()),
+        "schema" => {
+            let schema = json!({"type": "object", "properties": {"amount": {"type": "integer"}, "currency": {"type": "string"}}});
+            checked(&args, ArgsCheck::new().without_folding().schema(InputSchema::new(&schema)));
+        }
         _ => {
             eprintln!(
-                "usage: count hand|from_str|policy|engine|json|plain|denied|unlisted|limit|limits4|deep|globs|compile|compile_yaml|value [ROUNDS]"
+                "usage: count hand|from_str|policy|engine|json|plain|denied|unlisted|limit|limits4|deep|globs|folding|folding10|schema|compile|compile_yaml|value [ROUNDS]"
             );
             std::process::exit(2);
         }

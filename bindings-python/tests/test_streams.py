@@ -527,10 +527,13 @@ def test_a_task_that_was_cancelled_passes_nothing_on() -> None:
 
     async def main() -> None:
         engine = callgate.Engine.from_str(POLICY)
-        enforcement = Enforcement(engine, lambda _: None, on_approval, None, lambda _: None)
+        enforcement = Enforcement(engine, lambda _: None, on_approval, None, lambda _: None, check_args=True)
+
+        async def no_schema() -> None:
+            return None
 
         async def handle() -> None:
-            await enforcement.admit("pay", {}, None)
+            await enforcement.admit("pay", {}, None, no_schema)
             ran.append("pay")
 
         task = asyncio.create_task(handle())
@@ -584,3 +587,33 @@ def test_what_the_server_closes_is_closed() -> None:
 def test_what_is_no_engine() -> None:
     with pytest.raises(TypeError, match=r"engine must be a callgate\.Engine"):
         callgate.mcp.guard_streams(None, None, POLICY)  # type: ignore[arg-type]
+
+
+def test_schemas_are_learnt_from_the_lists_that_pass_by() -> None:
+    """Only from the answer to a request for the list: the answer to a call under the same id may say anything."""
+    refused = "Arguments are not valid: args.path is of another type than the tool's schema admits"
+
+    def listed(number: int, of: str) -> Raw:
+        return result(number, tools=[{"name": "read", "inputSchema": {"properties": {"path": {"type": of}}}}])
+
+    async def test(ends: Line) -> None:
+        await ends.ask(call(1, "read", arguments={"path": 5}))
+        assert "Not that" in (await ends.answered())["result"]["content"][0]["text"]
+        await ends.ask({"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
+        await ends.served()
+        await ends.answer(listed(2, "string"))
+        await ends.answered()
+        for path in (5, ["/srv"]):
+            await ends.ask(call(3, "read", arguments={"path": path}))
+            assert (await ends.answered())["result"]["content"][0]["text"] == refused
+        # An id that stands for two requests teaches nothing.
+        for message in (call(4, "read", arguments={"path": "/srv"}), {"jsonrpc": "2.0", "id": 4, "method": "tools/list"}):
+            await ends.ask(message)
+            await ends.served()
+        for _ in range(2):
+            await ends.answer(listed(4, "integer"))
+            await ends.answered()
+        await ends.ask(call(5, "read", arguments={"path": 5}))
+        assert (await ends.answered())["result"]["content"][0]["text"] == refused
+
+    run(test)

@@ -102,6 +102,8 @@ class _Open:
     permit: Permitted | None
     """The call's; none once no answer tells any more whether it failed."""
     requests: int = 1
+    reused: bool = False
+    """Whether there was ever more than one at a time."""
     lists: bool = False
     """Whether one of them asked for the list of tools."""
 
@@ -222,7 +224,8 @@ class _Guard:
         tools = message.result.get("tools")
         if not open_.lists or not isinstance(tools, list):
             return item
-        self._learn(tools)
+        if not open_.reused:
+            self._learn(tools)
         result = {**message.result, "tools": [tool for tool in tools if self._is_visible(tool)]}
         return replace(item, message=self._message(message.model_copy(update={"result": result})))
 
@@ -262,6 +265,7 @@ class _Guard:
         else:
             # A client that uses an id twice: no answer tells which request it belongs to, so none releases anything.
             open_.requests += 1
+            open_.reused = True
             open_.permit = None
         return open_
 

@@ -2,9 +2,10 @@
 //!
 //! In: names. Out: whether one folds to another. Simple case folding of Unicode: one character for one.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
 use super::Place;
@@ -41,9 +42,9 @@ fn variants(c: char) -> (char, Vec<char>) {
 #[derive(Debug, Default)]
 pub(super) struct Folds {
     /// Every character that folds to one of a name's, with what both fold to.
-    characters: HashMap<char, char>,
+    characters: HashMap<char, char, RandomState>,
     /// The names by what they fold to.
-    names: HashMap<String, Box<str>>,
+    names: HashMap<String, Box<str>, RandomState>,
     /// Bytes of the longest of them.
     longest: usize,
 }

@@ -4,8 +4,11 @@
 //! document, of which it reads no more than the ceilings allow.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 
 use super::{ANYTHING, Node, NodeId, Nodes, Types};
 use crate::ceilings::{SCHEMA_DEPTH, SCHEMA_NODES};
@@ -30,7 +33,7 @@ pub(super) fn compile<V: View>(root: &V) -> Nodes {
 struct Compiler {
     nodes: Vec<Node>,
     /// The nodes of what references name.
-    targets: HashMap<String, NodeId>,
+    targets: HashMap<String, NodeId, RandomState>,
     /// Those that are not filled yet.
     waiting: VecDeque<(NodeId, String)>,
 }
@@ -43,7 +46,7 @@ impl Compiler {
         }
         self.nodes.push(Node {
             types: Types::ALL,
-            members: HashMap::new(),
+            members: HashMap::default(),
             others: ANYTHING,
             first: Box::default(),
             rest: ANYTHING,
@@ -104,7 +107,7 @@ impl Compiler {
         if let Some(members) = part(schema, "enum").and_then(|list| types_of(&list)) {
             types = types.and(members);
         }
-        let mut members = HashMap::new();
+        let mut members = HashMap::default();
         if let Some(properties) = part(schema, "properties").filter(is_mapping) {
             let _ = properties.members(|name, property| {
                 members.insert(Box::from(name), self.node(&property, deeper));

@@ -8,8 +8,10 @@ mod compile;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 
 pub(crate) use admit::Walk;
 
@@ -79,7 +81,7 @@ struct Node {
     /// The JSON types that `type`, `enum` and `const` leave.
     types: Types,
     /// `properties`
-    members: HashMap<Box<str>, NodeId>,
+    members: HashMap<Box<str>, NodeId, RandomState>,
     /// `additionalProperties`
     others: NodeId,
     /// `prefixItems`
