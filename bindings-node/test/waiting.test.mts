@@ -47,7 +47,15 @@ const MAKE: Record<string, (run: (name: string) => unknown) => Server> = {
 class Peer {
   readonly ran: string[] = [];
   readonly errors: unknown[] = [];
-  readonly engine = Engine.fromString(POLICY);
+  /** Called once for the next decision, which was charged by then. */
+  decided: () => void = () => {};
+  readonly engine = Engine.fromString(POLICY, {
+    onDecision: () => {
+      const { decided } = this;
+      this.decided = () => {};
+      decided();
+    },
+  });
   readonly server: Server;
   /** The questions that were asked, in order. */
   readonly questions: { approve: (answer: ApprovalAnswer) => void; signal: AbortSignal }[] = [];
@@ -131,12 +139,17 @@ for (const kind of Object.keys(MAKE)) {
     test("what was charged for a call that was not passed on is given back", async () => {
       const peer = new Peer(kind);
       const { near, heard } = await peer.connect();
-      // Charged by the time that this returns, and on its way to the server.
-      const sending = near.send(call("buy", 1));
-      const closing = near.close();
-      await Promise.all([sending, closing]);
+      let charged: string | undefined;
+      const closed = new Promise<void>((resolve) => {
+        peer.decided = () => {
+          charged = peer.used();
+          resolve(near.close());
+        };
+      });
+      await near.send(call("buy", 1));
+      await closed;
       await peer.approve();
-      assert.deepEqual([peer.ran, peer.used(), heard.length], [[], "0", 1]);
+      assert.deepEqual([charged, peer.ran, peer.used(), heard.length], ["1", [], "0", 1]);
       const again = await peer.connect();
       await again.near.send(call("buy", 1));
       while (again.heard.length < 2) await turn();
