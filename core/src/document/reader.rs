@@ -220,6 +220,11 @@ impl<'n, 'l> Reader<'n, 'l> {
         }
         let glued = key.text().split_once(':').filter(|(name, _)| names.contains(name));
         let nearest = || self.diagnostics.suggestions.nearest(key.text(), names);
+        if let Some(help) = elsewhere(key.text()) {
+            let message = format!("unknown field `{}`", key.text());
+            return self
+                .within(key.text(), |reader| reader.error("unknown_field", key.span(), message, help));
+        }
         let help = match (glued, glued.map_or_else(nearest, |_| None)) {
             (Some((name, value)), _) => format!("write a blank behind the `:`: `{name}: {}`", shown(value)),
             (None, Some(name)) => format!("did you mean `{name}`?"),
@@ -281,6 +286,19 @@ pub(super) fn shown(text: &str) -> Cow<'_, str> {
         Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
         None => Cow::Borrowed(text),
     }
+}
+
+/// What to write instead of a field that policies of other engines have.
+fn elsewhere(field: &str) -> Option<&'static str> {
+    Some(match field {
+        "approvals" | "approval_timeout" => {
+            "a rule asks with `action: require_approval`; who approves and how long a call waits is the host's to set"
+        }
+        "spend" => {
+            "for each call write a condition on the amount, such as `{path: args.amount, op: lte, value: 500}`; for a day `limits: [{counter: spend, window: day, max: 1000, increment_from: args.amount}]`"
+        }
+        _ => return None,
+    })
 }
 
 /// What to do about characters that look like others of the syntax: where something is wrong with a text that has them, they
