@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callgate::{AsyncStore, Engine as Core, OnStoreError};
-use callgate_host::{PolicyWatcher, StoreOptions, open_async_store, open_store};
+use callgate_host::{OpenError, PolicyWatcher, StoreOptions, open_async_store, open_store};
 use napi::JsString;
 use napi::bindgen_prelude::{Function, Uint8Array};
 use napi_derive::napi;
@@ -15,7 +15,7 @@ use crate::clock;
 use crate::decide::Hash;
 use crate::plan::{Plan, Planned};
 use crate::policy::{Loaded, Policy};
-use crate::reservation::{Failure, failure};
+use crate::reservation::{Failure, failure, store_failure};
 
 /// A policy, a store and a clock.
 #[napi(js_name = "NativeEngine")]
@@ -50,6 +50,13 @@ pub struct Settings {
     pub hash_key: Option<Uint8Array>,
 }
 
+fn not_opened(error: &OpenError) -> Failure {
+    match error {
+        OpenError::Failed(failed) => store_failure(failed),
+        other => failure("store_url", other),
+    }
+}
+
 #[napi]
 impl Engine {
     /// An engine with a policy and the settings of a host.
@@ -63,9 +70,8 @@ impl Engine {
         if let Some(millis) = settings.store_timeout {
             options = options.with_timeout(Duration::from_millis(millis as u64));
         }
-        let store = open_store(&settings.store, &options).map_err(|error| failure("store_url", error))?;
-        let unblocking =
-            open_async_store(&settings.store, &options).map_err(|error| failure("store_url", error))?;
+        let store = open_store(&settings.store, &options).map_err(|error| not_opened(&error))?;
+        let unblocking = open_async_store(&settings.store, &options).map_err(|error| not_opened(&error))?;
         let unblocking = unblocking.map(|store| Unblocking { store, on_error: options.on_error() });
         let engine = Core::builder(policy.0.clone())
             .store(store)

@@ -27,7 +27,7 @@ pub(crate) fn failure(code: &str, message: impl ToString) -> Failure {
     Error::new(code.to_owned(), message.to_string())
 }
 
-fn store_failure(error: &StoreError) -> Failure {
+pub(crate) fn store_failure(error: &StoreError) -> Failure {
     failure(if error.is_transient() { "store_transient" } else { "store_permanent" }, error)
 }
 

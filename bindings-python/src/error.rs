@@ -62,8 +62,12 @@ fn read(error: &ReadError, path: &str) -> PyErr {
     }
 }
 
-/// `callgate.StoreURLError`. The message never repeats the URL.
+/// `callgate.StoreURLError`, or `callgate.StoreError` where the store that the URL names cannot be opened. The message never
+/// repeats the URL.
 pub(crate) fn open(py: Python<'_>, error: &OpenError) -> PyErr {
+    if let OpenError::Failed(failed) = error {
+        return store(py, failed);
+    }
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     raise(class(py, &CLASS, "StoreURLError"), (error.to_string(),))
 }

@@ -55,7 +55,8 @@ impl StoreOptions {
     }
 
     /// What becomes of a call when the store fails. A choice of the engine's: hand it to
-    /// [`EngineBuilder::on_store_error`](callgate::EngineBuilder::on_store_error).
+    /// [`EngineBuilder::on_store_error`](callgate::EngineBuilder::on_store_error). Where calls pass then, a store that cannot be
+    /// reached yet is no error of [`open_store`]: each call tries it.
     #[must_use]
     pub fn with_on_error(mut self, on_error: OnStoreError) -> Self {
         self.on_error = on_error;
@@ -79,6 +80,12 @@ impl StoreOptions {
         self.timeout
     }
 
+    /// Whether an engine begins to work all the same, though its store could not be opened.
+    #[cfg(any(feature = "redis", feature = "sqlite"))]
+    fn begins_without(&self, error: &StoreError) -> bool {
+        self.on_error == OnStoreError::Allow && error.is_transient()
+    }
+
     /// What becomes of a call when the store fails.
     pub fn on_error(&self) -> OnStoreError {
         self.on_error
@@ -95,6 +102,9 @@ pub enum OpenError {
     /// The URL has no form that is known.
     #[error(transparent)]
     Unknown(#[from] UnknownUrl),
+    /// The URL names a kind of store, but not one of it.
+    #[error(transparent)]
+    Malformed(StoreError),
     /// The store that the URL names cannot be opened.
     #[error(transparent)]
     Failed(#[from] StoreError),
@@ -171,7 +181,8 @@ impl Kind {
 ///   `?durability=process`, the default, that the process is killed.
 /// - `redis://user:password@host:port/database`, every part but the host optional; `rediss://…` for TLS, by the certificates
 ///   that the system trusts; `redis+cluster://user:password@host:port,host:port` and `rediss+cluster://…` for a cluster, of
-///   which some nodes are named; `unix:///path` for the socket of a Redis server. A first connection is made, so a server that is down is an error here.
+///   which some nodes are named; `unix:///path` for the socket of a Redis server. A first connection is made, so a server that is
+///   down is an error here, unless calls are to pass without it.
 ///
 /// # Errors
 /// [`OpenError`]: a store that this build leaves out, a URL that names none, or a store that cannot be opened. No error
@@ -210,8 +221,9 @@ fn redis_options(
     scheme: &str,
     rest: &str,
     options: &StoreOptions,
-) -> Result<callgate_redis::RedisOptions, StoreError> {
-    Ok(callgate_redis::RedisOptions::from_url(&format!("{scheme}://{rest}"))?
+) -> Result<callgate_redis::RedisOptions, OpenError> {
+    Ok(callgate_redis::RedisOptions::from_url(&format!("{scheme}://{rest}"))
+        .map_err(OpenError::Malformed)?
         .with_namespace(options.namespace())
         .with_timeout(options.timeout()))
 }
@@ -219,7 +231,13 @@ fn redis_options(
 #[cfg(feature = "redis")]
 fn redis(scheme: &str, rest: &str, options: &StoreOptions) -> Result<Arc<dyn Counters>, OpenError> {
     let of_server = redis_options(scheme, rest, options)?;
-    Ok(Arc::new(callgate_redis::RedisStore::open(&of_server)?))
+    match callgate_redis::RedisStore::open(&of_server) {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(error) if options.begins_without(&error) => {
+            Ok(Arc::new(callgate_redis::RedisStore::lazy(&of_server)?))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[cfg(not(feature = "redis"))]
@@ -262,8 +280,14 @@ fn sqlite_options<'u>(
 
 #[cfg(feature = "sqlite")]
 fn sqlite(rest: &str, options: &StoreOptions) -> Result<Arc<dyn Counters>, OpenError> {
-    let (path, options) = sqlite_options(rest, options)?;
-    Ok(Arc::new(callgate_sqlite::SqliteStore::open(path, &options)?))
+    let (path, of_file) = sqlite_options(rest, options)?;
+    match callgate_sqlite::SqliteStore::open(path, &of_file) {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(error) if options.begins_without(&error) => {
+            Ok(Arc::new(callgate_sqlite::SqliteStore::lazy(path, &of_file)?))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[cfg(all(feature = "sqlite", feature = "async"))]
@@ -337,13 +361,25 @@ mod tests {
         // A port that was free a moment ago, below those that the system gives to clients.
         let port =
             (20_000..30_000).find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap();
-        for (url, is_transient) in [
-            (format!("redis://127.0.0.1:{port}"), true),
-            (format!("redis+cluster://127.0.0.1:{port}"), true),
-            ("redis://localhost:port".to_owned(), false),
-        ] {
+        for url in [format!("redis://127.0.0.1:{port}"), format!("redis+cluster://127.0.0.1:{port}")] {
             let OpenError::Failed(failed) = error(&url) else { panic!("{url}") };
-            assert_eq!(failed.is_transient(), is_transient, "{failed}");
+            assert!(failed.is_transient(), "{failed}");
+            // Where calls pass without a store, an engine begins without it, too.
+            let lenient = StoreOptions::new().with_on_error(OnStoreError::Allow);
+            let policy = callgate::Policy::from_yaml(
+                "version: \"1\"\ndefault: deny\ntools: {t: {limits: [{counter: c, window: day, max: 1}]}}",
+            );
+            let store = open_store(&url, &lenient).unwrap();
+            let engine = callgate::Engine::builder(policy.unwrap())
+                .store(store)
+                .on_store_error(lenient.on_error())
+                .build();
+            let decision = engine.decide(&callgate::Call::without_args("t"));
+            assert_eq!((decision.allowed(), decision.code()), (true, callgate::Code::StoreUnavailable));
+        }
+        for on_error in [OnStoreError::Deny, OnStoreError::Allow] {
+            let opened = open_store("redis://localhost:port", &StoreOptions::new().with_on_error(on_error));
+            assert!(matches!(opened, Err(OpenError::Malformed(_))));
         }
     }
 

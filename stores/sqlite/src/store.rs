@@ -26,6 +26,14 @@ impl SqliteStore {
     pub fn open(path: impl AsRef<Path>, options: &SqliteOptions) -> Result<Self, StoreError> {
         Ok(Self { turns: Turns::open(File::new(path.as_ref(), options)?)? })
     }
+
+    /// The same without touching the file: the first call opens it, and each later one until one can.
+    ///
+    /// # Errors
+    /// Permanent, where the path can be that of no file.
+    pub fn lazy(path: impl AsRef<Path>, options: &SqliteOptions) -> Result<Self, StoreError> {
+        Ok(Self { turns: Turns::new(File::new(path.as_ref(), options)?)? })
+    }
 }
 
 impl Store for SqliteStore {
