@@ -46,7 +46,9 @@ environment mcp2 -r tests/requirements-mcp2.txt
 environment mcp1 -r tests/requirements-mcp1.txt
 QUICKSTART_PYTHON=$work/empty/bin/python "$work/mcp2/bin/python" -m pytest tests/test_readme.py
 
-for name in mcp2 mcp1; do
+environment fastmcp2 -r tests/requirements-fastmcp2.txt
+environment fastmcp3 -r tests/requirements-fastmcp3.txt
+for name in mcp2 mcp1 fastmcp2 fastmcp3; do
   "$work/$name/bin/pip" install -q --no-index --no-deps --force-reinstall "$wheel"
 done
 
@@ -72,6 +74,10 @@ export CALLGATE_PAIRS CALLGATE_DECISIONS=$PWD/../target/decisions-python.jsonl
 "$work/mcp2/bin/python" tests/compare.py "$CALLGATE_DECISIONS" "$CALLGATE_RUST_DECISIONS"
 
 say "adapters, gateway and HTTP, by the official SDK 2.x"
-"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,guards,gateway,forwarding,http}.py
+"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,guards,arguments,misuse,gateway,forwarding,http}.py
 say "adapters, gateway and HTTP, by the official SDK 1.x"
-"$work/mcp1/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,guards,forwarding,http}.py
+"$work/mcp1/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,guards,arguments,misuse,forwarding,http}.py
+for major in 2 3; do
+  say "servers of fastmcp $major"
+  "$work/fastmcp$major/bin/python" -P -m pytest -p no:cacheprovider tests/test_fastmcp_older.py
+done

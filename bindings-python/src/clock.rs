@@ -10,6 +10,8 @@ use callgate::{Clock, SystemClock, Timestamp};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
+use crate::observe::check_callback;
+
 /// Milliseconds of a second.
 const MILLIS: f64 = 1000.0;
 
@@ -41,6 +43,7 @@ impl ChosenClock {
             let message = "clock must be a ManualClock, or a callable that returns seconds";
             return Err(PyTypeError::new_err(message));
         }
+        check_callback("clock", clock)?;
         Ok(Self { clock: Arc::new(CalledClock(clock.clone().unbind())), raises: true })
     }
 

@@ -18,6 +18,7 @@ use crate::decision::Decision;
 use crate::explanation::Explanation;
 use crate::in_force::Kept;
 use crate::known::Known;
+use crate::observe::check_callback;
 use crate::options::{Options, Parts};
 use crate::pending::{Held, Owned, PendingCall, approved as with_approval};
 use crate::policy::{self, Policy};
@@ -163,6 +164,9 @@ impl Engine {
     ) -> PyResult<Py<Self>> {
         static WATCHED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let options = Options { store, namespace, timeout, fail_open, clock, on_decision, audit_hash };
+        if let Some(callback) = on_reload {
+            check_callback("on_reload", callback)?;
+        }
         let plan = match watch {
             Some(watch) => Plan::new(path.clone(), watch, on_reload)?,
             None => None,
@@ -390,8 +394,8 @@ impl Engine {
     }
 
     /// Whether a client may see the tool in `tools/list`.
-    fn visible(&self, tool: &str) -> bool {
-        self.core().visible(tool)
+    fn visible(&self, tool: &Bound<'_, PyString>) -> bool {
+        policy::is_visible(&self.core().policy(), tool)
     }
 
     /// Drops what `hide` names from a list of tools; all by one policy.

@@ -37,6 +37,13 @@ use pyo3::prelude::*;
 /// The extension module `callgate._native`; the package `callgate` re-exports what is public.
 #[pymodule]
 mod _native {
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.setattr("__version__", env!("CARGO_PKG_VERSION"))
+    }
+
     #[pymodule_export]
     use crate::args_check::ArgsCheck;
     #[pymodule_export]

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pyo3::exceptions::{PyException, PyTypeError};
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -24,10 +24,8 @@ impl Observer {
         on_decision: Option<&Bound<'_, PyAny>>,
         hash: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        if let Some(callback) = on_decision
-            && !callback.is_callable()
-        {
-            return Err(PyTypeError::new_err("on_decision must be callable"));
+        if let Some(callback) = on_decision {
+            check_callback("on_decision", callback)?;
         }
         Ok(Self {
             on_decision: on_decision.map(|callback| callback.clone().unbind()),
@@ -75,6 +73,12 @@ fn call_back(callback: &Py<PyAny>, decision: &Bound<'_, Decision>, about: About)
     Ok(())
 }
 
+/// Whether a callback is one, and not async: nobody would await it.
+pub(crate) fn check_callback(name: &str, callback: &Bound<'_, PyAny>) -> PyResult<()> {
+    let check = SYNCHRONOUS.import(callback.py(), "callgate._callbacks", "synchronous")?;
+    check.call1((name, callback)).map(drop)
+}
+
 /// Passes on what asks the program to stop.
 fn stops(py: Python<'_>, error: PyErr) -> PyResult<PyErr> {
     if error.is_instance_of::<PyException>(py) { Ok(error) } else { Err(error) }
@@ -105,6 +109,7 @@ static SILENT: AtomicU64 = AtomicU64::new(0);
 const FORGOTTEN: u64 = 1 << 3;
 
 static DECISION: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static SYNCHRONOUS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static CALLBACK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static WARNINGS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static RELOADED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();

@@ -127,8 +127,8 @@ impl Policy {
     }
 
     /// Whether a client may see the tool in `tools/list`.
-    fn visible(&self, tool: &str) -> bool {
-        self.0.visible(tool)
+    fn visible(&self, tool: &Bound<'_, PyString>) -> bool {
+        is_visible(&self.0, tool)
     }
 
     /// Drops what `hide` names from a list of tools.
@@ -146,6 +146,11 @@ impl Policy {
     }
 }
 
+/// Whether a client may see the tool. A name with a lone surrogate is no text, so no call can have it.
+pub(crate) fn is_visible(policy: &callgate::Policy, tool: &Bound<'_, PyString>) -> bool {
+    tool.to_str().is_ok_and(|tool| policy.visible(tool))
+}
+
 /// The tools that `policy` does not hide, in order; all by one policy (spec 10.9).
 pub(crate) fn filter_tools<'py>(
     policy: &callgate::Policy,
@@ -159,7 +164,7 @@ pub(crate) fn filter_tools<'py>(
             Some(name) => name.call1((&tool,))?,
             None => name_of(&tool)?,
         };
-        if policy.visible(name.extract()?) {
+        if is_visible(policy, name.cast::<PyString>()?) {
             visible.append(tool)?;
         }
     }

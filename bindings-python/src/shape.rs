@@ -49,33 +49,36 @@ const CLASS_VISITS: u32 = 30;
 /// Visits that copying an item through a protocol takes as long as.
 const COPY_VISITS: u32 = 4;
 
-/// Methods that say what an object holds. A subclass of a builtin that overrides one of them may show the tool something
-/// else than what is stored, so it is not read at all.
-const READING: [&str; 24] = [
-    "__getattribute__",
-    "__class__",
-    "__eq__",
-    "__ne__",
-    "__hash__",
-    "__lt__",
-    "__le__",
-    "__gt__",
-    "__ge__",
-    "__str__",
-    "__format__",
-    "__len__",
-    "__getitem__",
-    "__iter__",
-    "__reversed__",
-    "__contains__",
+/// Members that say what an object holds, and that the builtin which it extends may lack.
+const READING: [&str; 8] = [
     "__missing__",
+    "__getattribute__",
+    "__bool__",
     "__int__",
     "__index__",
     "__float__",
-    "__bool__",
-    "keys",
-    "values",
-    "items",
+    "__bytes__",
+    "__trunc__",
+];
+
+/// Members of a builtin that a subclass may have of its own: they say nothing about what an object holds.
+const SILENT: [&str; 16] = [
+    "__class_getitem__",
+    "__delattr__",
+    "__delitem__",
+    "__dict__",
+    "__dir__",
+    "__doc__",
+    "__getnewargs__",
+    "__init__",
+    "__init_subclass__",
+    "__module__",
+    "__new__",
+    "__repr__",
+    "__setattr__",
+    "__setitem__",
+    "__sizeof__",
+    "__subclasshook__",
 ];
 
 impl<'py> Shape<'_, 'py> {
@@ -241,7 +244,8 @@ fn abc<'a, 'py>(
     cell.import(py, "collections.abc", name)
 }
 
-/// Whether the object's class overrides none of [`READING`] between itself and the builtin.
+/// Whether nothing between the object and the builtin that it extends overrides a member of that: a program would read through
+/// it something else than what is stored.
 fn is_plain(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = object.py();
     let class = object.get_type();
@@ -249,25 +253,67 @@ fn is_plain(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     if class.is(ORDERED_DICT.import(py, "collections", "OrderedDict")?) {
         return Ok(true);
     }
+    let (mut own, mut builtin) = (Vec::new(), None);
     for base in class.mro() {
         let base = base.cast_into::<PyType>()?;
-        let builtin = base.is(py.get_type::<PyDict>())
-            || base.is(py.get_type::<PyList>())
-            || base.is(py.get_type::<PyString>())
-            || base.is(py.get_type::<PyInt>())
-            || base.is(py.get_type::<PyFloat>())
-            || base.is(py.get_type::<PyTuple>());
-        if builtin {
-            return Ok(true);
+        if base.is(py.get_type::<PyAny>()) {
+            continue;
         }
-        let members = base.getattr(intern!(py, "__dict__"))?;
-        for name in READING {
-            if members.contains(name)? {
+        if builtin.is_none() && is_builtin(&base) {
+            builtin = Some(base);
+            continue;
+        }
+        // A class of another kind could answer with other members than it has.
+        if !base.get_type().is(py.get_type::<PyType>()) {
+            return Ok(false);
+        }
+        // Behind the builtin, only what it lacks is found.
+        own.push((builtin.is_none(), base.getattr(intern!(py, "__dict__"))?));
+    }
+    builtin.map_or(Ok(false), |builtin| hides_nothing(object, &builtin, &own))
+}
+
+fn is_builtin(class: &Bound<'_, PyType>) -> bool {
+    let py = class.py();
+    class.is(py.get_type::<PyDict>())
+        || class.is(py.get_type::<PyList>())
+        || class.is(py.get_type::<PyString>())
+        || class.is(py.get_type::<PyInt>())
+        || class.is(py.get_type::<PyFloat>())
+        || class.is(py.get_type::<PyTuple>())
+}
+
+/// Whether no member of `own`, or of the object itself, stands before one of the builtin's.
+fn hides_nothing(
+    object: &Bound<'_, PyAny>,
+    builtin: &Bound<'_, PyType>,
+    own: &[(bool, Bound<'_, PyAny>)],
+) -> PyResult<bool> {
+    let py = object.py();
+    for (before, members) in own {
+        for name in members.try_iter()? {
+            let name = name?;
+            let Ok(text) = name.extract::<&str>() else { return Ok(false) };
+            let reads = READING.contains(&text);
+            let hides = !SILENT.contains(&text) && builtin.hasattr(text)?;
+            if (reads || hides) && (*before || !hides) {
+                return Ok(false);
+            }
+            // What a class has by itself under this name runs no code.
+            if text == "__dict__" && members.get_item(&name)?.get_type().name()? != "getset_descriptor" {
                 return Ok(false);
             }
         }
     }
-    Ok(false)
+    let Some(attributes) = object.getattr_opt(intern!(py, "__dict__"))? else { return Ok(true) };
+    let attributes = attributes.cast_into::<PyDict>()?;
+    for name in attributes.keys() {
+        let Ok(text) = name.extract::<&str>() else { return Ok(false) };
+        if builtin.hasattr(text)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Whether a key is a string whose comparison runs no code.

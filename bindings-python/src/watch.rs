@@ -54,9 +54,6 @@ impl Plan {
                 Some(Duration::from_secs_f64(seconds))
             }
         };
-        if on_reload.is_some_and(|callback| !callback.is_callable()) {
-            return Err(PyTypeError::new_err("on_reload must be callable"));
-        }
         let on_reload = on_reload.map(|callback| Arc::new(callback.clone().unbind()));
         Ok(Some(Self { path, interval, on_reload }))
     }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -64,6 +66,66 @@ def test_store_urls_are_not_repeated() -> None:
     with pytest.raises(callgate.StoreURLError) as caught:
         engine(store="postgres://user:hunter2@host")
     assert "hunter2" not in str(caught.value) and "user" not in repr(caught.value)
+
+
+def closed_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def test_a_store_that_cannot_be_reached_is_no_wrong_url() -> None:
+    url = f"redis://alice:hunter2@127.0.0.1:{closed_port()}"
+    with pytest.raises(callgate.StoreError) as caught:
+        engine(store=url)
+    assert caught.value.transient and "hunter2" not in str(caught.value)
+    # Where calls pass without a store, an engine begins without it.
+    lenient = engine(store=url, fail_open=True, timeout=5)
+    decision = lenient.evaluate("one")
+    assert (decision.effect, decision.code) == ("allow", "store_unavailable")
+
+
+@pytest.mark.parametrize("fail_open", [False, True])
+def test_a_url_that_is_wrong_is_an_error_whatever_becomes_of_calls(fail_open: bool) -> None:
+    for url in ("redis://localhost:port", "sqlite://", "postgres://host"):
+        with pytest.raises(callgate.StoreURLError):
+            engine(store=url, fail_open=fail_open)
+
+
+async def coroutine(*_: Any) -> float:
+    return 0.0
+
+
+async def generator(*_: Any) -> Any:
+    yield 0.0
+
+
+class Asynchronous:
+    async def __call__(self, *_: Any) -> float:
+        return 0.0
+
+    async def method(self, *_: Any) -> float:
+        return 0.0
+
+
+ASYNCHRONOUS = [
+    coroutine,
+    generator,
+    Asynchronous(),
+    Asynchronous().method,
+    functools.partial(coroutine, 1),
+    functools.partial(functools.partial(Asynchronous()), 1),
+]
+
+
+@pytest.mark.parametrize("callback", ASYNCHRONOUS, ids=lambda callback: type(callback).__name__)
+@pytest.mark.parametrize("name", ["on_decision", "clock", "on_reload"])
+def test_a_callback_that_nobody_awaits_must_not_be_async(tmp_path: Path, name: str, callback: Any) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(POLICY)
+    for watch in (False, True):
+        with pytest.raises(TypeError, match=f"{name} must not be async"):
+            callgate.Engine.from_file(path, watch=watch, **{name: callback})
 
 
 @pytest.mark.parametrize(
@@ -181,7 +243,7 @@ def test_reservations_finish_once() -> None:
     assert larger is not None
     with pytest.raises(callgate.SettleError) as caught:
         larger.settle(1)
-    assert caught.value.code == "larger" and larger.open
+    assert (caught.value.code, larger.open) == ("larger", True)
     larger.release()  # what was refused has changed nothing
     (counter,) = subject.explain("pay", {"amount": 0.5}).decision.counters
     assert counter.used == Decimal("99.5") and not larger.open
@@ -216,6 +278,10 @@ def test_filter_tools() -> None:
     assert subject.filter_tools(["pay", "secret"]) == ["pay"]
     assert subject.filter_tools([{"name": "pay"}, {"name": "secret"}]) == [{"name": "pay"}]
     assert subject.filter_tools([(1, "secret"), (2, "pay")], name=lambda tool: tool[1]) == [(2, "pay")]
+    # A name that is no text is nobody's, and fails no list.
+    for of in (subject, subject.policy):
+        assert of.filter_tools(["pay", "pay\ud800", "one"]) == ["pay", "one"]
+        assert not of.visible("\ud800")
     assert subject.visible("pay") and not subject.visible("secret")
     assert not subject.policy.visible("secret")
 

@@ -153,6 +153,25 @@ def test_every_reload_is_logged_and_reported(tmp_path: Path, caplog: pytest.LogC
     subject.close()
 
 
+def test_an_on_reload_that_raises_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(POLICY)
+    heard: queue.Queue[object] = queue.Queue()
+
+    def on_reload(change: object) -> None:
+        heard.put(change)
+        raise RuntimeError("no such reload")
+
+    with caplog.at_level(logging.ERROR, "callgate"):
+        subject = callgate.Engine.from_file(path, watch=0.02, on_reload=on_reload)
+        for turn in range(2):
+            path.write_text(f"{POLICY}\n# {turn}\n")
+            assert isinstance(heard.get(timeout=30), callgate.Policy), "the watcher goes on"
+        subject.close()
+    raised = [record for record in caplog.records if record.getMessage() == "on_reload raised"]
+    assert raised and all(record.exc_info is not None for record in raised)
+
+
 def test_dropping_a_watched_engine_waits_for_no_one(tmp_path: Path) -> None:
     path = tmp_path / "policy.yaml"
     path.write_text(POLICY)

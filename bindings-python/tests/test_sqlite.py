@@ -130,7 +130,7 @@ def test_a_charge_is_given_back_later_where_nothing_was_written(tmp_path: Path) 
                 first.release()
             with pytest.raises(callgate.StoreError):
                 await second.release_async()
-            assert first.open and second.open
+            assert [first.open, second.open] == [True, True]
         first.release()
         await second.release_async()
         assert not first.open and not second.open

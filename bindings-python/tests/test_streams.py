@@ -203,18 +203,22 @@ def test_a_call_that_the_server_never_took_costs_nothing() -> None:
             await anyio.wait_all_tasks_blocked()  # decided, and nobody reads
             assert charged(ends.engine)
             await ends.server_receive.aclose()
-            await anyio.wait_all_tasks_blocked()
-            assert not charged(ends.engine)
+            await given_back(ends.engine)
         async with line() as ends:
             await ends.ask(call(1, "once"))
             await anyio.wait_all_tasks_blocked()
             await ends.ask(cancelled(1), MARK)
             assert [await ends.served() for _ in range(2)] == [cancelled(1), MARK], "the call itself was withdrawn"
-            await anyio.wait_all_tasks_blocked()
-            assert not charged(ends.engine)
+            await given_back(ends.engine)
             await ends.passes(call(1, "once"))
 
     with_timeout(main)
+
+
+async def given_back(engine: callgate.Engine) -> None:
+    """Returns when it is, which a thread of the event loop's executor does."""
+    while charged(engine):
+        await anyio.sleep(0.001)
 
 
 def charged(engine: callgate.Engine) -> bool:

@@ -63,6 +63,54 @@ class LyingInt(int):
         return 0
 
 
+class LyingList(list[Any]):
+    def copy(self) -> Any:
+        return []
+
+
+class LyingStr(str):
+    def encode(self, *_: Any) -> bytes:
+        return b"other"
+
+
+class LyingDict(dict[str, Any]):
+    def get(self, key: str, default: Any = None) -> Any:
+        return 2
+
+
+class Behind:
+    def __missing__(self, key: str) -> int:
+        return 1
+
+
+class Last(dict[str, Any], Behind):
+    """Whose `__missing__` is behind `dict`, which has none."""
+
+
+class Meta(type):
+    pass
+
+
+class OfMeta(dict[str, Any], metaclass=Meta):
+    pass
+
+
+def shadowed() -> Any:
+    members: Any = PlainDict(y=1)
+    members.get = lambda key, default=None: 2
+    return members
+
+
+def changed() -> Any:
+    class Later(dict[str, Any]):
+        pass
+
+    members = Later(y=1)
+    assert code("member", members) == "allowed"
+    Later.__missing__ = lambda self, key: 1  # type: ignore[attr-defined]
+    return members
+
+
 class Missing(dict[str, Any]):
     def __missing__(self, key: str) -> int:
         return 1
@@ -191,6 +239,13 @@ def test_wrong_types_do_not_hold(tool: str, value: object) -> None:
         ("member", {1: 2, "y": 1}),
         ("member", {"y": 1, None: 2}),
         ("member", {Lying("z"): 1, "y": 1}),
+        ("text", LyingStr("abc")),
+        ("items", LyingList([1, 2])),
+        ("member", LyingDict(y=1)),
+        ("member", Last(y=1)),
+        ("member", OfMeta(y=1)),
+        ("member", shadowed()),
+        ("member", changed()),
         ("member", Missing()),
         ("member", collections.defaultdict(int)),
         ("member", Custom(y=RuntimeError("no"))),

@@ -10,8 +10,13 @@ a human's approval::
     if not decision.allowed:
         raise PermissionError(decision.message)
 
-Adapters enforce it on real servers in one line: `callgate.fastmcp` and `callgate.mcp`.
+Adapters enforce it on real servers in one line: `callgate.fastmcp` and `callgate.mcp`. Each is imported when it is first named,
+so that no SDK is needed for anything else.
 """
+
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 import callgate._forking  # what a fork needs is registered there
 from callgate._errors import (
@@ -35,8 +40,13 @@ from callgate._native import (
     Policy,
     Reservation,
     Rule,
+    __version__,
 )
 from callgate._values import Approval
+
+if _TYPE_CHECKING:
+    from callgate import fastmcp as fastmcp
+    from callgate import mcp as mcp
 
 __all__ = [
     "Approval",
@@ -58,4 +68,11 @@ __all__ = [
     "SettleError",
     "StoreError",
     "StoreURLError",
+    "__version__",
 ]
+
+
+def __getattr__(name: str) -> _Any:
+    if name in ("fastmcp", "mcp"):
+        return _import_module(f"callgate.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

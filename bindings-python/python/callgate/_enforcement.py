@@ -101,6 +101,9 @@ class Enforcement:
     ) -> None:
         if not isinstance(engine, Engine):
             raise TypeError(f"engine must be a callgate.Engine, not {type(engine).__name__}")
+        for name, callback in (("identity", identity), ("on_approval", on_approval)):
+            if callback is not None and not callable(callback):
+                raise TypeError(f"{name} must be callable, not {type(callback).__name__}")
         self.engine = engine
         self._identity = identity
         # The HTTP request of an SDK's context.

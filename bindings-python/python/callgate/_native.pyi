@@ -31,6 +31,8 @@ _Args = object
 # A string is `{"id": ...}`; a mapping has `id`, `grant`, `session`, `roles` and any claims; anything else denies.
 _Identity = object
 
+__version__: str
+
 __all__ = [
     "_after_fork_in_child",
     "_after_fork_in_parent",
@@ -66,10 +68,11 @@ class Engine:
     `ManualClock`, or a callable that returns seconds since 1970 as `time.time` does; what it raises, `evaluate` raises.
 
     `on_decision` is called with an `AuditRecord` after each decision, on the thread that decided. What it raises is
-    logged and changes nothing. `audit_hash` asks for a digest of the arguments in each record: `"sha256"`, or the
+    logged and changes nothing. No callback may be async, since nobody awaits it. `audit_hash` asks for a digest of the arguments in each record: `"sha256"`, or the
     bytes of a key for HMAC-SHA-256.
 
-    Raises `StoreURLError` for a URL of no known form.
+    Raises `StoreURLError` for a URL of no known form, and `StoreError` for a store that cannot be opened. With `fail_open`, one
+    that cannot be reached yet is no error: each call tries it.
     """
 
     def __new__(

@@ -9,17 +9,29 @@ runs. Add it last, so that nothing changes a call after it was decided.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import mcp_types
-from fastmcp.exceptions import FastMCPError
-from fastmcp.server.dependencies import get_access_token
-from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
-from fastmcp.server.providers.addressing import parse_hashed_backend_name
-from fastmcp.tools.base import Tool, ToolResult
+try:
+    import mcp_types
+    from fastmcp.exceptions import FastMCPError
+    from fastmcp.server.dependencies import get_access_token
+    from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+    from fastmcp.server.providers.addressing import parse_hashed_backend_name
+    from fastmcp.tools.base import Tool, ToolResult
+except ImportError as _error:
+    try:
+        _found = f"fastmcp {version('fastmcp')} is installed"
+    except PackageNotFoundError:
+        _found = "it is not installed"
+    raise ImportError(
+        f"callgate.fastmcp needs fastmcp 4 (4.1.2 or later), and {_found}; "
+        "callgate.mcp.guard(server, engine) guards servers of fastmcp 2 and 3"
+    ) from _error
 
 from callgate._calls import ApprovalRequest, IdentityOf, OnApproval, RefundOnError, ServerError, ToolCall
 from callgate._enforcement import Enforcement, Refused, identity_of_token
+from callgate._guarded import GUARDED, is_guarded
 from callgate._native import Engine
 
 __all__ = ["ApprovalRequest", "Guard", "ServerError", "ToolCall"]
@@ -57,6 +69,7 @@ class Guard(Middleware):
         call_next: CallNext[mcp_types.ListToolsRequest, Sequence[Tool]],
     ) -> Sequence[Tool]:
         """Drops what the policy hides (spec 10.9)."""
+        self._check_alone(context)
         tools = await call_next(context)
         return self._enforcement.engine.filter_tools(tools, name=lambda tool: tool.name)
 
@@ -66,6 +79,7 @@ class Guard(Middleware):
         call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
     ) -> ToolResult:
         """Decides the call, and runs the tool if it is allowed."""
+        self._check_alone(context)
         call = context.message
         name, tool = await _listed(context, call.name)
 
@@ -84,6 +98,15 @@ class Guard(Middleware):
         except Exception as error:
             await answer.failed(ServerError.raised(error))
             raise
+
+
+    def _check_alone(self, context: MiddlewareContext[Any]) -> None:
+        """Two guards would charge each call twice. `add_middleware` does not tell a middleware that it was added."""
+        if context.fastmcp_context is None:
+            return
+        server = context.fastmcp_context.fastmcp
+        if sum(isinstance(middleware, Guard) for middleware in server.middleware) > 1 or is_guarded(server):
+            raise ValueError(GUARDED)
 
 
 def _request(context: Any) -> Any:

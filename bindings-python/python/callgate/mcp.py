@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 
 from callgate._calls import ApprovalRequest, IdentityOf, OnApproval, RefundOnError, ServerError, ToolCall
 from callgate._enforcement import Enforcement, identity_of_request
+from callgate._guarded import GUARDED, low_level, mark
 from callgate._native import Engine
 
 __all__ = ["ApprovalRequest", "ServerError", "ToolCall", "guard", "guard_streams"]
@@ -49,25 +50,25 @@ def guard(
     `Amount` for `amount`. So arguments are checked first, where rules read them: against the tool's input schema, as the server
     itself defines it (clause 3.7), and for members that fold (clause 3.8). `check_args=False` switches both off.
 
-    Raises `TypeError` for an object that is no server of the SDK.
+    Raises `TypeError` for an object that is no server of the SDK, and `ValueError` for a server that is guarded already.
     """
     enforcement = Enforcement(engine, identity or _verified, on_approval, refund_on_error, _request, check_args)
-    # FastMCP (1.x) and MCPServer (2.x) are built around a low-level server.
-    low_level: Any = server
-    for name in ("_mcp_server", "_lowlevel_server"):
-        low_level = getattr(server, name, low_level)
+    inner: Any = low_level(server)
     from mcp.server.lowlevel import Server
 
-    if not isinstance(low_level, Server):
+    if not isinstance(inner, Server):
         raise TypeError(f"cannot guard a {type(server).__name__}: it is no server of the mcp package")
-    if hasattr(low_level, "request_handlers"):
+    if any(type(middleware).__module__ == "callgate.fastmcp" for middleware in getattr(server, "middleware", ())):
+        raise ValueError(GUARDED)
+    mark(inner)
+    if hasattr(inner, "request_handlers"):
         from callgate import _mcp1
 
-        _mcp1.guard(low_level, enforcement)
+        _mcp1.guard(inner, enforcement)
     else:
         from callgate import _mcp2
 
-        _mcp2.guard(low_level, enforcement)
+        _mcp2.guard(inner, enforcement)
     return server
 
 
@@ -99,10 +100,12 @@ def guard_streams(
     meanwhile. Input schemas are learnt from the server's own answers to `tools/list`, before anything is filtered: until a client
     has asked for the list, arguments are checked for members that fold only. Otherwise as `guard`.
 
-    Raises `TypeError` for what is no `Engine`.
+    Raises `TypeError` for what is no `Engine`, and `ValueError` for streams that are guarded already.
     """
-    from callgate._streams import guarded
+    from callgate._streams import Incoming, Outgoing, guarded
 
+    if isinstance(read, Incoming) or isinstance(write, Outgoing):
+        raise ValueError(GUARDED)
     enforcement = Enforcement(engine, identity or _verified_message, on_approval, refund_on_error, _request_of_message, check_args)
     return cast("AbstractAsyncContextManager[tuple[_Read, _Write]]", guarded(read, write, enforcement))
 
