@@ -5,17 +5,25 @@
 //! ordinary character. It must not fold, normalise, allocate while matching, or take longer than the product of both
 //! lengths: names come from the caller.
 
-mod grams;
 mod index;
+mod literals;
 #[cfg(test)]
 mod tests;
+mod work;
 
 pub(crate) use self::index::GlobIndex;
+pub(crate) use self::work::{Exhausted, Work};
 use crate::ceilings::{GLOB_ALTERNATIVES, NAME_BYTES};
 use crate::same::same;
 
 /// A step takes at least one byte of the pattern, and the end is one more.
 const WORDS: usize = NAME_BYTES / 64 + 1;
+/// Work of trying a glob, and of a character of those that are tried step by step.
+const VERIFY: usize = 4;
+/// Bytes of a name that are searched in the time of a step.
+const BYTES_FOR_A_STEP: usize = 8;
+/// Texts by which a glob with braces is filed at most.
+const PREFIXES: usize = 32;
 
 /// Why a text is no glob.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -111,34 +119,38 @@ impl Glob {
     }
 
     /// Whether the whole of `name` matches.
-    pub(crate) fn matches(&self, name: &str) -> bool {
+    pub(crate) fn matches(&self, name: &str, work: &mut Work) -> Result<bool, Exhausted> {
+        work.take(VERIFY)?;
         let Some((_, rest)) =
             name.split_at_checked(self.prefix.len()).filter(|(first, _)| same(first, &self.prefix))
         else {
-            return false;
+            return Ok(false);
         };
         let before = rest.len().checked_sub(self.suffix.len()).and_then(|at| rest.split_at_checked(at));
-        let Some((rest, _)) = before.filter(|(_, last)| same(last, &self.suffix)) else { return false };
+        let Some((rest, _)) = before.filter(|(_, last)| same(last, &self.suffix)) else { return Ok(false) };
         // The first place of each piece leaves the most for those behind it.
         let mut left = rest;
-        let has_pieces = self.pieces.iter().all(|piece| match left.split_once(&**piece) {
-            Some((_, behind)) => {
-                left = behind;
-                true
-            }
-            None => false,
-        });
-        if self.only_runs || !has_pieces {
-            return has_pieces;
+        for piece in &self.pieces {
+            let found = left.split_once(&**piece);
+            let searched = found.map_or(left.len(), |(passed, _)| passed.len());
+            // To search for a text it is read twice, whatever it is searched in.
+            let work_of_piece = (searched / BYTES_FOR_A_STEP).saturating_add(piece.len() / 2);
+            work.take(work_of_piece.saturating_add(VERIFY))?;
+            let Some((_, behind)) = found else { return Ok(false) };
+            left = behind;
+        }
+        if self.only_runs {
+            return Ok(true);
         }
         // The suffix is behind all other steps, so they have to match what is between.
         let literals = |text: &str| text.chars().count();
         let first = literals(&self.prefix);
         let last = self.steps.len().saturating_sub(literals(&self.suffix));
-        self.steps.get(first..last).is_some_and(|steps| run(steps, first, rest))
+        self.steps.get(first..last).map_or(Ok(false), |steps| run(steps, first, rest, work))
     }
 
-    /// Each text that some alternative of the pattern begins with: every match begins with one of them.
+    /// Each text that some alternative of the pattern begins with: every match begins with one of them. Only what stands in
+    /// front of all braces, where they are many.
     fn prefixes(&self) -> Vec<String> {
         let mut prefixes = Vec::new();
         let mut open = vec![(0_usize, String::new())];
@@ -151,6 +163,10 @@ impl Glob {
                     }
                     Some(Step::Jump(to)) => at = usize::from(*to),
                     Some(Step::Fork(targets)) => {
+                        let more = open.len().saturating_add(prefixes.len()).saturating_add(targets.len());
+                        if more > PREFIXES {
+                            return vec![self.prefix.as_ref().into()];
+                        }
                         open.extend(targets.iter().map(|to| (usize::from(*to), prefix.clone())));
                         break;
                     }
@@ -194,10 +210,11 @@ impl Glob {
 /// Runs `steps`, whose targets count from `first` steps further ahead, over the whole of `name`.
 ///
 /// All positions that the text so far can lead to advance together, so the time is at most the product of both lengths.
-fn run(steps: &[Step], first: usize, name: &str) -> bool {
+fn run(steps: &[Step], first: usize, name: &str, work: &mut Work) -> Result<bool, Exhausted> {
     let mut at = Positions::among(steps);
     at.add(0);
     for char in name.chars() {
+        work.take(VERIFY)?;
         let mut next = Positions::among(steps);
         let mut position = at.from(0);
         while let Some(here) = position {
@@ -214,20 +231,20 @@ fn run(steps: &[Step], first: usize, name: &str) -> bool {
                 Some(Step::Run) => next.add(here),
                 _ => {}
             }
-            at.follow(steps, first, here);
+            work.take(at.follow(steps, first, here))?;
             position = at.from(behind);
         }
         if next.is_empty() {
-            return false;
+            return Ok(false);
         }
         at = next;
     }
     let mut position = at.from(0);
     while let Some(here) = position {
-        at.follow(steps, first, here);
+        work.take(at.follow(steps, first, here))?;
         position = at.from(here.saturating_add(1));
     }
-    at.has(steps.len())
+    Ok(at.has(steps.len()))
 }
 
 /// A set of steps.
@@ -270,8 +287,9 @@ impl Positions {
         None
     }
 
-    /// Adds what a step leads to without a character. Always further on, so one pass upwards sees it.
-    fn follow(&mut self, steps: &[Step], first: usize, here: usize) {
+    /// Adds what a step leads to without a character. Always further on, so one pass upwards sees it. Gives the work that the
+    /// step was.
+    fn follow(&mut self, steps: &[Step], first: usize, here: usize) -> usize {
         match steps.get(here) {
             Some(Step::Run) => self.add(here.saturating_add(1)),
             Some(Step::Jump(to)) => self.add(usize::from(*to).saturating_sub(first)),
@@ -279,9 +297,11 @@ impl Positions {
                 for to in targets {
                     self.add(usize::from(*to).saturating_sub(first));
                 }
+                return targets.len();
             }
             _ => {}
         }
+        1
     }
 }
 

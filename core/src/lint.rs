@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use crate::condition::Condition;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::document::{self, Charge, Document, Entry};
-use crate::glob::Glob;
+use crate::glob::{Glob, Work};
 use crate::path::{Path, Root, Segment};
 use crate::policy::{Format, PolicyError, parse};
 use crate::store::Owner;
@@ -56,7 +56,7 @@ fn place(document: &Document, rule: u32) -> (Span, &str) {
 
 fn names(name: &str, tool: &str) -> bool {
     match Glob::is_glob(name) {
-        true => Glob::parse(name).is_ok_and(|glob| glob.matches(tool)),
+        true => Glob::parse(name).is_ok_and(|glob| glob.matches(tool, &mut Work::of(u64::MAX)) == Ok(true)),
         false => name == tool,
     }
 }

@@ -227,7 +227,7 @@ fn host_values(step: &GeneratedStep) -> Option<(Value, Option<Value>)> {
 }
 
 /// What was explained, and what was decided right after it without its charges.
-fn uncharged(explained: &Decision<'_>, decided: &Decision<'_>) -> (Value, Value) {
+pub fn uncharged(explained: &Decision<'_>, decided: &Decision<'_>) -> (Value, Value) {
     let (mut told, mut expected) = (shown(&explained.to_json()), shown(&decided.to_json()));
     for (index, counter) in decided.counters().enumerate() {
         let Some(charged) = counter.charged() else { continue };

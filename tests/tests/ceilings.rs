@@ -37,3 +37,18 @@ fn exact_names_and_their_globs_make_four_million_pairs() {
     assert_eq!(error(&policy(2_000), Format::Yaml), None);
     assert_eq!(error(&policy(2_001), Format::Yaml), Some(("too_many_entries", "/tools".to_owned())));
 }
+
+/// Clause 11.2: the work of comparing exact names with globs is bounded, whether they match or not.
+#[test]
+fn exact_names_are_compared_with_globs_within_a_bound() {
+    let name = "a".repeat(1_000);
+    let glob = "[a]*".repeat(200);
+    let policy = |globs: usize, names: usize| {
+        let globs = (0..globs).map(|number| format!("'{glob}[b]{number}[c]': {{}}"));
+        let names = (0..names).map(|number| format!("'{name}{number}c': {{}}"));
+        let entries: Vec<String> = globs.chain(names).collect();
+        format!("{{version: '1', default: deny, tools: {{{}}}}}", entries.join(", "))
+    };
+    assert_eq!(error(&policy(4, 4), Format::Yaml), None);
+    assert_eq!(error(&policy(400, 400), Format::Yaml), Some(("too_many_entries", "/tools".to_owned())));
+}

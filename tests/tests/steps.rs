@@ -39,6 +39,31 @@ fn object(mut numbers: impl Iterator<Item = u32>) -> String {
     format!("{{{first}{rest}}}")
 }
 
+/// Clause 11.2: a name that takes too long to compare is denied, whatever the policy's default is, and is in no list.
+#[test]
+fn comparing_a_name_with_globs_takes_steps() {
+    let braces = format!("*{{{}}}*", vec!["ab"; 200].join(","));
+    for (what, globs) in [
+        ("classes", vec![format!("{}[b]", "[a]*".repeat(200))]),
+        ("braces", (0..8).map(|number| format!("{braces}[!{number}]")).collect()),
+    ] {
+        let entries = globs.iter().map(|glob| (glob.clone(), json!({}))).collect();
+        for (place, globs) in [("hide", json!(globs)), ("tools", Value::Object(entries))] {
+            let text = json!({"version": "1", "default": "allow", place: globs}).to_string();
+            let policy = Policy::from_json(&text).unwrap();
+            let (short, long) = ("a".repeat(40), "a".repeat(1_024));
+            assert_eq!(
+                code(policy.evaluate(&Call::without_args(&short))),
+                Code::Allowed,
+                "{what} in {place}"
+            );
+            let denied = policy.evaluate(&Call::without_args(&long)).decided().unwrap();
+            assert_eq!((denied.code(), denied.allowed()), (Code::InvalidTool, false), "{what} in {place}");
+            assert!(policy.visible(&short) && !policy.visible(&long), "{what} in {place}");
+        }
+    }
+}
+
 #[test]
 fn an_approval_key_takes_steps() {
     let ask = json!({"rules": [{"action": "require_approval"}]});

@@ -7,11 +7,13 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use super::Glob;
-use super::grams::Grams;
+use super::literals::{Choice, Literals};
+use super::{Exhausted, Glob, Work};
 
 /// Globs that are tried one by one: so many cost no more than to look for fewer.
 const FEW: u32 = 8;
+/// Work of putting one of many matches in order.
+const SORT: usize = 8;
 
 /// Finds the globs that match a name without trying each.
 #[derive(Debug, Clone, Default)]
@@ -20,7 +22,7 @@ pub(crate) struct GlobIndex {
     prefixes: Buckets,
     suffixes: Buckets,
     /// Those that share their beginning and end with many, or have neither.
-    grams: Grams,
+    literals: Literals,
     /// Those of which no text is known, or so few that nothing else is worth it.
     rest: Vec<u32>,
 }
@@ -55,18 +57,23 @@ impl Buckets {
     }
 
     /// The globs of each bucket whose text is what `part` takes of the name.
-    fn probe<'a>(&self, part: impl Fn(usize) -> Option<&'a [u8]>, mut each: impl FnMut(u32)) {
+    fn probe<'a>(
+        &self,
+        part: impl Fn(usize) -> Option<&'a [u8]>,
+        mut each: impl FnMut(u32) -> Result<(), Exhausted>,
+    ) -> Result<(), Exhausted> {
         for (length, marks) in &self.lengths {
             // Lengths ascend: the name has no longer part either.
-            let Some(part) = part(*length) else { return };
+            let Some(part) = part(*length) else { return Ok(()) };
             let (word, bit) = mark(part);
             if marks.get(word).is_none_or(|word| word & bit == 0) {
                 continue;
             }
             for glob in self.by_text.get(part).into_iter().flatten() {
-                each(*glob);
+                each(*glob)?;
             }
         }
+        Ok(())
     }
 }
 
@@ -117,15 +124,15 @@ impl GlobIndex {
             }
         }
         drop(crowds);
-        let mut grams = Grams::sketch(crowded.len());
+        let mut choice = Choice::default();
         if crowded.len() > FEW as usize {
-            crowded.iter().filter_map(|(at, ..)| globs.get(*at as usize)).for_each(|glob| grams.count(glob));
+            crowded.iter().filter_map(|(at, ..)| globs.get(*at as usize)).for_each(|glob| choice.count(glob));
         }
         for (at, before, behind) in crowded {
             let (Some(glob), Some(prefixes)) = (globs.get(at as usize), prefixes.get(at as usize)) else {
                 continue;
             };
-            if grams.insert(glob, at, before.min(behind)) {
+            if choice.insert(glob, at, before.min(behind)) {
                 continue;
             }
             match before.min(behind) {
@@ -134,25 +141,36 @@ impl GlobIndex {
                 _ => index.suffixes.insert(&glob.suffix, at),
             }
         }
-        index.grams = grams.finish();
+        index.literals = choice.finish();
         index.globs = globs.into();
         index
     }
 
     /// Appends the positions of all globs that match, in ascending order.
-    pub(crate) fn matching(&self, name: &str, out: &mut SmallVec<[u32; 8]>) {
+    ///
+    /// # Errors
+    /// Where that takes more work than there is; what was appended then means nothing.
+    pub(crate) fn matching(
+        &self,
+        name: &str,
+        work: &mut Work,
+        out: &mut SmallVec<[u32; 8]>,
+    ) -> Result<(), Exhausted> {
         let start = out.len();
         let bytes = name.as_bytes();
-        let mut verify = |at: u32| {
-            if self.globs.get(at as usize).is_some_and(|glob| glob.matches(name)) {
+        let mut verify = |at: u32, work: &mut Work| {
+            let Some(glob) = self.globs.get(at as usize) else { return Ok(()) };
+            if glob.matches(name, work)? {
                 out.push(at);
             }
+            Ok(())
         };
-        self.prefixes.probe(|length| bytes.get(..length), &mut verify);
-        self.suffixes.probe(|length| bytes.get(bytes.len().checked_sub(length)?..), &mut verify);
-        self.grams.probe(bytes, &mut verify);
-        self.rest.iter().copied().for_each(verify);
-        let Some(found) = out.get_mut(start..).filter(|found| found.len() > 1) else { return };
+        self.prefixes.probe(|length| bytes.get(..length), |at| verify(at, work))?;
+        self.suffixes.probe(|length| bytes.get(bytes.len().checked_sub(length)?..), |at| verify(at, work))?;
+        self.literals.probe(name, work, &mut verify)?;
+        self.rest.iter().try_for_each(|at| verify(*at, work))?;
+        let Some(found) = out.get_mut(start..).filter(|found| found.len() > 1) else { return Ok(()) };
+        work.take(found.len().saturating_mul(SORT))?;
         found.sort_unstable();
         // A glob with alternatives may stand in several buckets that fit.
         let mut last = None;
@@ -163,5 +181,6 @@ impl GlobIndex {
             last = Some(*at);
             !known
         });
+        Ok(())
     }
 }

@@ -11,14 +11,18 @@ fn glob(text: &str) -> Glob {
     Glob::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
+fn matches(glob: &Glob, name: &str) -> bool {
+    glob.matches(name, &mut Work::of(u64::MAX)).unwrap()
+}
+
 #[track_caller]
 fn check(pattern: &str, matching: &[&str], others: &[&str]) {
     let glob = glob(pattern);
     for name in matching {
-        assert!(glob.matches(name), "`{pattern}` on `{name}`");
+        assert!(matches(&glob, name), "`{pattern}` on `{name}`");
     }
     for name in others {
-        assert!(!glob.matches(name), "`{pattern}` on `{name}`");
+        assert!(!matches(&glob, name), "`{pattern}` on `{name}`");
     }
 }
 
@@ -148,7 +152,7 @@ fn crowds_are_found_by_their_ends() {
         let index = GlobIndex::new(globs);
         for (name, expected) in [(matching, 20), (other, 0)] {
             let mut found = SmallVec::new();
-            index.matching(name, &mut found);
+            index.matching(name, &mut Work::of(u64::MAX), &mut found).unwrap();
             assert!(found.iter().copied().eq(0..expected), "{pattern} on {name}: {found:?}");
         }
     }
@@ -248,7 +252,7 @@ proptest! {
             let chars: Vec<char> = pattern.chars().collect();
             let alternatives = if Glob::is_glob(&pattern) { expand(&chars) } else { vec![chars] };
             let expected = alternatives.iter().any(|pattern| slow(pattern, &name_chars));
-            prop_assert_eq!(glob.matches(&name), expected, "`{}` on `{}`", pattern, name);
+            prop_assert_eq!(matches(&glob, &name), expected, "`{}` on `{}`", pattern, name);
             prop_assert!(glob.prefixes().len() <= GLOB_ALTERNATIVES);
             if expected {
                 let mut rest = &*name;
@@ -277,8 +281,8 @@ proptest! {
         for name in &names {
             // What was in the list before stays there.
             let mut found: SmallVec<[u32; 8]> = known.iter().copied().collect();
-            index.matching(name, &mut found);
-            let linear = (0_u32..).zip(&globs).filter(|(_, glob)| glob.matches(name)).map(|(at, _)| at);
+            index.matching(name, &mut Work::of(u64::MAX), &mut found).unwrap();
+            let linear = (0_u32..).zip(&globs).filter(|(_, glob)| matches(glob, name)).map(|(at, _)| at);
             let expected: Vec<u32> = known.iter().copied().chain(linear).collect();
             prop_assert_eq!(found.to_vec(), expected, "{}", name);
         }

@@ -8,10 +8,10 @@ use smallvec::SmallVec;
 use super::{Compiled, Entry, Found, Names, Standing, StateTest, Tool};
 use crate::admission::report_confusable;
 use crate::canonical::sha256;
-use crate::ceilings::{MERGED_ENTRIES, PATH_BYTES};
+use crate::ceilings::{GLOB_STEPS_OF_A_POLICY, MERGED_ENTRIES, PATH_BYTES};
 use crate::diagnostic::{Diagnostics, Span};
 use crate::document::{Declared, Document};
-use crate::glob::{Glob, GlobIndex};
+use crate::glob::{Glob, GlobIndex, Work};
 use crate::path::Segment;
 use crate::store::Owner;
 use crate::suggest::Suggestions;
@@ -88,27 +88,37 @@ pub(super) fn compile(
     compiled.rules.shrink_to_fit();
     let some_are_empty = compiled.entries.iter().any(|entry| entry.steps.is_empty());
     let mut merged = 0_usize;
+    let mut work = Work::of(GLOB_STEPS_OF_A_POLICY);
     for (name, tool) in &mut names {
         let mut entries = Found::from_slice(&tool.entries);
-        compiled.glob_entries_of(name, &mut entries);
+        let matched = compiled.glob_entries_of(name, &mut work, &mut entries);
+        let by_glob = compiled.hidden_by_glob(name, &mut work);
         merged = merged.saturating_add(entries.len().saturating_sub(tool.entries.len()));
-        if merged > MERGED_ENTRIES {
-            // Where the entries begin: no one of them is too many, and a map gives its names in any order.
-            let span = spans.first().copied().unwrap_or_default();
-            let message =
-                format!("exact names and the globs that match them make more than {MERGED_ENTRIES} pairs");
-            diagnostics.error(
-                "too_many_entries",
-                span,
-                "/tools",
-                message,
-                Some("use fewer globs, or fewer names".to_owned()),
-            );
-            return None;
-        }
+        let too_many = match (matched, by_glob) {
+            (Ok(()), Ok(by_glob)) if merged <= MERGED_ENTRIES => Ok(by_glob),
+            (Ok(()), Ok(_)) => Err(format!(
+                "exact names and the globs that match them make more than {MERGED_ENTRIES} pairs"
+            )),
+            _ => Err("it takes too long to compare all exact names with all globs".to_owned()),
+        };
+        let by_glob = match too_many {
+            Ok(by_glob) => by_glob,
+            Err(message) => {
+                // Where the entries begin: no one of them is too many, and a map gives its names in any order.
+                let span = spans.first().copied().unwrap_or_default();
+                diagnostics.error(
+                    "too_many_entries",
+                    span,
+                    "/tools",
+                    message,
+                    Some("use fewer globs, or fewer names".to_owned()),
+                );
+                return None;
+            }
+        };
         // The first in the document is the one reported.
         let by_name = if let Standing::Hidden(rule) = tool.standing { Some(rule) } else { None };
-        let hidden = by_name.into_iter().chain(compiled.hidden_by_glob(name)).min();
+        let hidden = by_name.into_iter().chain(by_glob).min();
         tool.standing = hidden.map_or_else(|| compiled.standing(&entries), Standing::Hidden);
         entries.extend_from_slice(&compiled.everywhere);
         // What has no rules has nothing to say.

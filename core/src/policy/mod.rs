@@ -17,12 +17,12 @@ use names::Names;
 pub use reads::Reads;
 
 use crate::admission::Place;
-use crate::ceilings::NAME_BYTES;
+use crate::ceilings::{GLOB_STEPS, NAME_BYTES};
 use crate::decision::{Code, Ruling};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::document::{self, Declared, Rule, Rules};
 pub(crate) use crate::document::{StateTest, Step};
-use crate::glob::GlobIndex;
+use crate::glob::{Exhausted, GlobIndex, Work};
 use crate::text::{Tree, parse_json, parse_yaml};
 
 /// A compiled policy.
@@ -139,12 +139,9 @@ impl Compiled {
         if tool.len() > NAME_BYTES {
             return Err(Ruling::deny(Code::InvalidTool, None));
         }
-        let standing = match self.hidden_by_glob(tool) {
-            Some(rule) => Standing::Hidden(rule),
-            None => {
-                self.glob_entries_of(tool, found);
-                self.standing(found)
-            }
+        let Ok(standing) = self.unnamed(tool, found) else {
+            // A name that takes too long to be compared with the policy's globs.
+            return Err(Ruling::deny(Code::InvalidTool, None));
         };
         if standing != Standing::Open {
             return Err(standing.denial());
@@ -155,30 +152,40 @@ impl Compiled {
         Ok(found)
     }
 
+    fn unnamed(&self, tool: &str, found: &mut Found) -> Result<Standing, Exhausted> {
+        let mut work = Work::of(GLOB_STEPS);
+        if let Some(rule) = self.hidden_by_glob(tool, &mut work)? {
+            return Ok(Standing::Hidden(rule));
+        }
+        self.glob_entries_of(tool, &mut work, found)?;
+        Ok(self.standing(found))
+    }
+
     /// Whether a tool that is not hidden may be called, by the entries that list it.
     fn standing(&self, listed_by: &[u32]) -> Standing {
         if self.default_deny && listed_by.is_empty() { Standing::NotListed } else { Standing::Open }
     }
 
     /// Appends the entry of each glob that matches, in the order of the document.
-    fn glob_entries_of(&self, tool: &str, entries: &mut Found) {
+    fn glob_entries_of(&self, tool: &str, work: &mut Work, entries: &mut Found) -> Result<(), Exhausted> {
         if self.glob_entries.is_empty() {
-            return;
+            return Ok(());
         }
         let start = entries.len();
-        self.globs.matching(tool, entries);
+        self.globs.matching(tool, work, entries)?;
         for glob in entries.get_mut(start..).into_iter().flatten() {
             *glob = self.glob_entries.get(*glob as usize).copied().unwrap_or(u32::MAX);
         }
+        Ok(())
     }
 
-    fn hidden_by_glob(&self, tool: &str) -> Option<u32> {
+    fn hidden_by_glob(&self, tool: &str, work: &mut Work) -> Result<Option<u32>, Exhausted> {
         if self.hidden_glob_rules.is_empty() {
-            return None;
+            return Ok(None);
         }
         let mut found = Found::new();
-        self.hidden_globs.matching(tool, &mut found);
-        found.first().and_then(|glob| self.hidden_glob_rules.get(*glob as usize).copied())
+        self.hidden_globs.matching(tool, work, &mut found)?;
+        Ok(found.first().and_then(|glob| self.hidden_glob_rules.get(*glob as usize).copied()))
     }
 
     pub(crate) fn rule(&self, rule: u32) -> Option<Rule<'_>> {
@@ -239,9 +246,10 @@ impl Policy {
         &self.0.digest
     }
 
-    /// Whether a client may see the tool in `tools/list`: only `hide` hides (spec 10.9).
+    /// Whether a client may see the tool in `tools/list`: `hide` hides, and so does a name that no call can have (spec 10.9).
     pub fn visible(&self, tool: &str) -> bool {
-        !matches!(self.0.admit(tool, &mut Found::new()), Err(ruling) if ruling.code() == Code::Hidden)
+        let mut found = Found::new();
+        !matches!(self.0.admit(tool, &mut found), Err(ruling) if matches!(ruling.code(), Code::Hidden | Code::InvalidTool))
     }
 
     /// Drops what `hide` names from a list of tools; `name` tells the name of each (spec 10.9).

@@ -13,8 +13,10 @@ use serde_json::Value;
 
 /// Milliseconds that a call may take, and that reading raw text may take for each MiB of it.
 const ALLOWED: f64 = 10.0;
-/// Milliseconds that refusing a policy may take for each MiB of it, and at least.
+/// Milliseconds that refusing a policy may take for each MiB of it, and at least; loading one takes twice that.
 const ALLOWED_FOR_A_POLICY: f64 = 100.0;
+/// Milliseconds that finding the globs which match a name may take.
+const ALLOWED_FOR_A_NAME: f64 = 1.0;
 /// Times that one is measured while it seems too slow; the least counts, since noise only adds.
 const TIMES: usize = 32;
 
@@ -34,6 +36,15 @@ fn shape(name: impl Into<String>, entry: impl Into<String>, args: impl Into<Rc<s
 fn filled(before: &str, unit: &str, after: &str, most: usize) -> String {
     let room = ARGUMENT_BYTES.saturating_sub(before.len() + after.len()) / unit.len();
     format!("{before}{}{after}", unit.repeat(room.min(most)))
+}
+
+/// A list of objects of `keys` members, whose keys differ in the `digits` before their last eight letters of `length` and more.
+fn escaped_keys(keys: usize, length: usize, digits: usize) -> String {
+    let (head, tail) = ("a".repeat(length), "a".repeat(if length > 1 { 8 } else { 0 }));
+    let key = |number: usize| format!("\"{head}\\u0061{number:0digits$}{tail}\":1");
+    let most = ARGUMENT_BYTES / (key(0).len() + 1) - 8;
+    let members: Vec<String> = (0..keys.min(most)).map(key).collect();
+    filled("{\"a\":[", &format!("{{{}}},", members.join(",")), "0]}", usize::MAX)
 }
 
 fn test(place: &str, path: &str, op: &str, value: &str) -> String {
@@ -57,6 +68,12 @@ fn shapes() -> Vec<Shape> {
     };
     let large: Vec<(&str, String)> = vec![
         ("a long text", filled("{\"a\":\"", "x", "\"}", usize::MAX)),
+        ("objects of 32 escaped keys alike", escaped_keys(32, 120, 4)),
+        ("objects of 8 long escaped keys alike", escaped_keys(8, 400, 4)),
+        ("objects of 33 escaped keys alike", escaped_keys(33, 120, 4)),
+        ("objects of two escaped keys", escaped_keys(2, 1, 1)),
+        ("objects of 40 short escaped keys", escaped_keys(40, 1, 2)),
+        ("one object of escaped keys that begin and end alike", escaped_keys(usize::MAX, 16, 6)),
         ("a long text of escapes", filled("{\"a\":\"", "\\u0078", "\"}", usize::MAX)),
         ("a long path", filled("{\"a\":\"/srv", "/x/..", "\"}", usize::MAX)),
         ("a long number", filled("{\"a\":", "7", "}", usize::MAX)),
@@ -246,6 +263,77 @@ fn measure(shape: &Shape) -> [Measured<'_>; 2] {
     [raw, Measured { time, bound: ALLOWED, size: 0.0, code, name: &shape.name }]
 }
 
+/// Policies of many globs, each with a name that is compared with them.
+fn glob_policies() -> Vec<(String, String, String)> {
+    let policy = |globs: &mut dyn Iterator<Item = String>, names: &[String]| {
+        let names = names.iter().map(|name| format!("\"{name}\":{{}}"));
+        let entries: Vec<String> = globs.map(|glob| format!("\"{glob}\":{{}}")).chain(names).collect();
+        format!("{{\"version\":\"1\",\"default\":\"deny\",\"tools\":{{{}}}}}", entries.join(","))
+    };
+    let long = |text: &str| text.repeat(1_024 / text.len());
+    let braces = |number: usize| {
+        let alternatives: Vec<String> = (0..200).map(|at| format!("{:x}", at * 7 + number)).collect();
+        format!("*{{{}}}*", alternatives.join(","))
+    };
+    let nested = |number: usize| format!("{}{{aa,ab}}*{{{number},b}}", "{a,b}*".repeat(6));
+    let exact: Vec<String> =
+        (0..500).map(|number| format!("{number}{}", long("ab"))).map(|name| name[..1_000].into()).collect();
+    vec![
+        ("500 globs of 200 alternatives".into(), policy(&mut (0..500).map(braces), &[]), long("12a")),
+        ("500 globs of nested alternatives".into(), policy(&mut (0..500).map(nested), &[]), long("ab")),
+        ("500 such globs and 500 long names".into(), policy(&mut (0..500).map(nested), &exact), long("ab")),
+        (
+            "100,000 globs that begin alike".into(),
+            policy(&mut (0..100_000).map(|number| format!("a*{number}*b")), &[]),
+            long("a1"),
+        ),
+        (
+            "20,000 globs without a text".into(),
+            policy(
+                &mut (0..20_000)
+                    .map(|number| format!("*?{}{}", "?".repeat(number % 150), "*".repeat(number / 150 + 1))),
+                &[],
+            ),
+            long("x"),
+        ),
+        (
+            "20,000 globs that all match".into(),
+            policy(
+                &mut (0..20_000)
+                    .map(|number| format!("{}{}", "*".repeat(number % 150 + 1), "?".repeat(number / 150))),
+                &[],
+            ),
+            long("x"),
+        ),
+        (
+            "100,000 globs with a text each".into(),
+            policy(&mut (0..100_000).map(|number| format!("*area_{number}_*")), &[]),
+            long("area_7_"),
+        ),
+        (
+            "1,000 globs of one letter more each".into(),
+            policy(&mut (1..1_000).map(|number| format!("*{}*", "a".repeat(number))), &[]),
+            long("a"),
+        ),
+    ]
+}
+
+/// Loading such a policy, and looking up the name.
+fn measure_globs<'s>((name, text, tool): &'s (String, String, String)) -> [Measured<'s>; 2] {
+    let size = text.len() as f64 / f64::from(1 << 20);
+    let bound = 2.0 * ALLOWED_FOR_A_POLICY * size.max(1.0);
+    let mut loaded = None;
+    let time = least_of(bound, || loaded = Policy::from_json(text).ok());
+    let code = if loaded.is_some() { "loads" } else { "refused" };
+    let compiled = Measured { time, bound, size, code, name };
+    let mut code = "";
+    let engine = loaded.map(Engine::new);
+    let time = least_of(ALLOWED_FOR_A_NAME, || {
+        code = engine.as_ref().map_or("", |engine| engine.decide(&Call::without_args(tool)).code().as_str());
+    });
+    [compiled, Measured { time, bound: ALLOWED_FOR_A_NAME, size: 0.0, code, name }]
+}
+
 /// Policies that are wrong everywhere, of a few entries' and of many entries' size.
 fn wrong_policies() -> Vec<(String, String)> {
     let sized = |(what, entry): &(&str, &str), bytes: usize| {
@@ -287,6 +375,8 @@ fn main() -> ExitCode {
     }
     let wrong: Vec<_> = wrong_policies().into_iter().filter(|(name, _)| name.contains(&only)).collect();
     measured.extend(wrong.iter().map(measure_wrong));
+    let globs: Vec<_> = glob_policies().into_iter().filter(|(name, ..)| name.contains(&only)).collect();
+    measured.extend(globs.iter().flat_map(measure_globs));
     measured.sort_by(|one, other| other.time.total_cmp(&one.time));
     let mut over = 0;
     for Measured { time, bound, size, code, name } in &measured {
@@ -300,7 +390,7 @@ fn main() -> ExitCode {
     println!(
         "{} calls and policies of {} shapes, {over} too slow",
         measured.len(),
-        shapes.len() + wrong.len()
+        shapes.len() + wrong.len() + globs.len()
     );
     if over > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

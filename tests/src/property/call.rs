@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::oracle::{self, Reading, Tree};
 use crate::caller::Caller;
+use crate::differ::uncharged;
 use crate::generate::START;
 
 /// What stands between a policy, a tool's name, its arguments and an identity, which may be left out.
@@ -29,10 +30,10 @@ pub fn a_call_is_decided_one_way(text: &str) {
     let call = Call::new(tool, args).identity(caller.identity());
     let explained = used.explain_json(&call);
     let decision = used.decide_json(&call);
-    assert_eq!(uncharged(&explained.decision), uncharged(&decision), "explained otherwise");
+    let (told, decided) = uncharged(&explained.decision, &decision);
+    assert_eq!(told, decided, "explained otherwise");
     shown_as_it_is(&decision);
-    let is_hidden = decision.code() == Code::Hidden;
-    assert!(decision.code() == Code::InvalidTool || used.visible(tool) != is_hidden);
+    assert_eq!(used.visible(tool), !matches!(decision.code(), Code::Hidden | Code::InvalidTool));
 
     if let Ok(args) = RawJson::parse(args) {
         let call = Call::new(tool, args.root()).identity(caller.identity());
@@ -52,15 +53,6 @@ pub fn a_call_is_decided_one_way(text: &str) {
         let again = used.decide_json(&call);
         assert_eq!(again.to_json(), decision.to_json(), "a release does not take everything back");
     }
-}
-
-/// The decision's JSON, without what a question alone does not charge.
-fn uncharged(decision: &Decision<'_>) -> Value {
-    let mut shown: Value = serde_json::from_str(&decision.to_json()).expect("a decision is JSON");
-    for counter in shown["counters"].as_array_mut().into_iter().flatten() {
-        counter["charged"] = Value::Null;
-    }
-    shown
 }
 
 /// Text that another reader reads and writes as it stands: in this order, without white space, minimally escaped.
