@@ -1,16 +1,18 @@
 //! Duplicate keys of one object, compared after unescaping (traps 2 and 18).
 //!
 //! In: an object that was just closed on the tape. Out: its keys that repeat an earlier one. Must not allocate for
-//! objects of up to 32 members, and must take no more time beyond than sorting takes, whatever keys a hostile caller
-//! chooses.
+//! objects of up to 32 members, unless their escaped keys are long, and must take no more time beyond than sorting takes,
+//! whatever keys a hostile caller chooses: each escaped key is read once, and pairs are compared as bytes.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::Hasher;
 
+use foldhash::SharedSeed;
+use foldhash::fast::FoldHasher;
 use smallvec::SmallVec;
 
-use super::string::{unescape, unescaped};
+use super::string::unescaped;
 use super::tape::{NodeKind, TapeNode, content};
 
 /// Members up to which keys are compared pair by pair.
@@ -23,8 +25,11 @@ pub(crate) struct Duplicate {
     pub(crate) first: u32,
 }
 
-/// Bytes of an object with escaped keys up to which they are unescaped anew for each pair.
-const SHORT: u32 = 4 << 10;
+/// Bytes of escaped keys of one object for which there is room on the stack.
+const ROOM: usize = 1 << 10;
+
+/// Bytes of a key from which on its fingerprint depends on all of them.
+const LONG: usize = 17;
 
 /// What the keys of an open object have shown so far, two bits for each fingerprint, so that most objects need no
 /// comparison at all. All ones: two keys may be the same.
@@ -35,13 +40,12 @@ impl Seen {
     /// No key yet.
     pub(super) const NOTHING: Self = Self(0);
 
-    /// Notes a key by its fingerprint, which an escaped one has not. Returns whether it may repeat an earlier one.
+    /// Notes a key by its fingerprint. Returns whether it may repeat an earlier one.
     #[inline]
-    pub(super) fn note(&mut self, fingerprint: Option<u32>) -> bool {
+    pub(super) fn note(&mut self, fingerprint: u32) -> bool {
         let bit = |shift: u32| 1u64.wrapping_shl(shift);
-        let mark = fingerprint.map_or(u64::MAX, |print| bit(print >> 26) | bit(print >> 20));
-        // An escaped key may be any, and any key may be an escaped one.
-        let may_repeat = if mark == u64::MAX { self.0 != 0 } else { self.0 & mark == mark };
+        let mark = bit(fingerprint >> 26) | bit(fingerprint >> 20);
+        let may_repeat = self.0 & mark == mark;
         self.0 = if may_repeat { u64::MAX } else { self.0 | mark };
         may_repeat
     }
@@ -66,15 +70,38 @@ impl Seen {
 /// The golden ratio spreads a word over its upper bits.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A number that equal keys share. It only saves comparisons: guessing it costs the pairs of one small object.
+/// A number that equal keys share, of the key as it is meant. It only saves comparisons: guessing it costs the pairs of one
+/// small object. Nobody can guess that of a long key, or looking a member up would compare each key whole.
 #[inline]
 pub(super) fn fingerprint(key: &[u8]) -> u32 {
     match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
+        (Some(_), Some(_)) if key.len() >= LONG => long_fingerprint(key),
         (Some(head), Some(tail)) => {
             let tail = u64::from_le_bytes(*tail).wrapping_mul(SPREAD).rotate_left(32);
             short_fingerprint(u64::from_le_bytes(*head) ^ tail ^ key.len() as u64)
         }
         _ => short_fingerprint(word(key)),
+    }
+}
+
+#[inline(never)]
+fn long_fingerprint(key: &[u8]) -> u32 {
+    let mut hasher = FoldHasher::with_seed(SPREAD, SharedSeed::global_random());
+    hasher.write(key);
+    (hasher.finish() >> 32) as u32
+}
+
+/// The fingerprint of a key that is written with escapes. The text was validated.
+#[inline(never)]
+pub(super) fn fingerprint_of_escaped(content: &[u8]) -> u32 {
+    let mut key = SmallVec::<[u8; ROOM]>::new();
+    append_unescaped(&mut key, std::str::from_utf8(content).unwrap_or_default());
+    fingerprint(&key)
+}
+
+fn append_unescaped(bytes: &mut SmallVec<[u8; ROOM]>, content: &str) {
+    for char in unescaped(content) {
+        bytes.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
     }
 }
 
@@ -108,16 +135,12 @@ pub(super) fn find_duplicates<E>(
 ) -> Result<(), E> {
     let keys = Keys::new(members, index);
     let count = object.count() as usize;
-    let is_short = || {
-        let escaped = keys.clone().any(|(_, key)| key.kind() == NodeKind::Escaped);
-        !escaped || object.end.saturating_sub(object.start) <= SHORT
-    };
     match count {
         0 | 1 => Ok(()),
         ..=FEW if are_distinct(keys.clone()) => Ok(()),
-        ..=FEW if is_short() => among_few(text, keys, found),
+        ..=FEW => among_few(&Texts::new(text, keys.clone()), keys, found),
         _ if are_distinct_many(keys.clone(), count) => Ok(()),
-        _ => among_many(text, keys, count, found),
+        _ => among_many(&Texts::new(text, keys.clone()), keys, count, found),
     }
 }
 
@@ -150,30 +173,35 @@ impl Iterator for Keys<'_> {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Key {
-    index: u32,
-    node: TapeNode,
+/// What keys mean: each escaped one was read once.
+struct Texts<'t> {
+    text: &'t str,
+    /// Those of the escaped keys, one behind the other.
+    unescaped: SmallVec<[u8; ROOM]>,
 }
 
-impl Key {
-    fn is_escaped(self) -> bool {
-        self.node.kind() == NodeKind::Escaped
+impl<'t> Texts<'t> {
+    fn new(text: &'t str, keys: Keys<'_>) -> Self {
+        let mut unescaped = SmallVec::new();
+        for (_, key) in keys.filter(|(_, key)| key.kind() == NodeKind::Escaped) {
+            append_unescaped(&mut unescaped, content(text, &key));
+        }
+        Self { text, unescaped }
     }
 
-    fn means_the_same_as(self, other: Self, text: &str) -> bool {
-        let (escaped, other_escaped) = (self.is_escaped(), other.is_escaped());
-        // Most pairs end here, before their text is looked at.
-        if !escaped && !other_escaped && self.node.link != other.node.link {
-            return false;
-        }
-        let (ours, theirs) = (content(text, &self.node), content(text, &other.node));
-        match (escaped, other_escaped) {
-            (false, false) => ours == theirs,
-            (true, false) => unescaped(ours).eq(theirs.chars()),
-            (false, true) => unescaped(theirs).eq(ours.chars()),
-            (true, true) => unescaped(ours).eq(unescaped(theirs)),
-        }
+    /// The text of each key, in the order of the object.
+    fn of<'a>(&'a self, keys: Keys<'a>) -> impl Iterator<Item = (u32, TapeNode, &'a [u8])> {
+        let mut rest = self.unescaped.as_slice();
+        keys.map(move |(index, node)| {
+            let written = content(self.text, &node);
+            if node.kind() != NodeKind::Escaped {
+                return (index, node, written.as_bytes());
+            }
+            let length = unescaped(written).map(char::len_utf8).sum();
+            let (key, behind) = rest.split_at_checked(length).unwrap_or_default();
+            rest = behind;
+            (index, node, key)
+        })
     }
 }
 
@@ -185,55 +213,49 @@ fn are_distinct(mut keys: Keys<'_>) -> bool {
         let mark = 1u64.wrapping_shl(key.link >> 22);
         // INVARIANT: four bits are an index of sixteen.
         let Some(word) = marks.get_mut((key.link >> 28) as usize) else { return false };
-        let is_new = *word & mark == 0 && key.kind() == NodeKind::Plain;
+        let is_new = *word & mark == 0;
         *word |= mark;
         is_new
     })
 }
 
 /// The same for many keys. Sorting numbers takes much less than hashing texts under a random key.
-fn are_distinct_many(mut keys: Keys<'_>, count: usize) -> bool {
+fn are_distinct_many(keys: Keys<'_>, count: usize) -> bool {
     let mut fingerprints = Vec::with_capacity(count);
-    let plain = keys.all(|(_, key)| {
-        fingerprints.push(key.link);
-        key.kind() == NodeKind::Plain
-    });
+    fingerprints.extend(keys.map(|(_, key)| key.link));
     fingerprints.sort_unstable();
-    plain && fingerprints.windows(2).all(|pair| pair.first() != pair.last())
+    fingerprints.windows(2).all(|pair| pair.first() != pair.last())
 }
 
 fn among_few<E>(
-    text: &str,
+    texts: &Texts<'_>,
     keys: Keys<'_>,
     mut found: impl FnMut(Duplicate) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut earlier = SmallVec::<[Key; FEW]>::new();
-    let mut seen = Seen::NOTHING;
-    for (index, node) in keys {
-        let key = Key { index, node };
-        let may_repeat = seen.note((!key.is_escaped()).then_some(node.link));
-        let candidates = if may_repeat { earlier.as_slice() } else { &[] };
-        match candidates.iter().find(|first| first.means_the_same_as(key, text)) {
-            Some(first) => found(Duplicate { second: index, first: first.index })?,
-            None => earlier.push(key),
+    let mut earlier = SmallVec::<[(u32, u32, &[u8]); FEW]>::new();
+    for (second, node, key) in texts.of(keys) {
+        let same = |(_, print, text): &&(u32, u32, &[u8])| *print == node.link && *text == key;
+        match earlier.iter().find(same) {
+            Some((first, ..)) => found(Duplicate { second, first: *first })?,
+            None => earlier.push((second, node.link, key)),
         }
     }
     Ok(())
 }
 
 fn among_many<E>(
-    text: &str,
+    texts: &Texts<'_>,
     keys: Keys<'_>,
     count: usize,
     mut found: impl FnMut(Duplicate) -> Result<(), E>,
 ) -> Result<(), E> {
     // The standard hasher is SipHash under a random key: chosen keys cannot be made to collide.
-    let mut earlier = HashMap::<Cow<'_, str>, u32>::with_capacity(count);
-    for (index, node) in keys {
-        match earlier.entry(unescape(content(text, &node), node.kind() == NodeKind::Escaped)) {
-            Entry::Occupied(first) => found(Duplicate { second: index, first: *first.get() })?,
+    let mut earlier = HashMap::<&[u8], u32>::with_capacity(count);
+    for (second, _, key) in texts.of(keys) {
+        match earlier.entry(key) {
+            Entry::Occupied(first) => found(Duplicate { second, first: *first.get() })?,
             Entry::Vacant(free) => {
-                free.insert(index);
+                free.insert(second);
             }
         }
     }

@@ -177,15 +177,19 @@ impl Scanner<'_, '_> {
         }
         let string = string::scan(self.bytes, self.at)?;
         let fingerprint = match string.word {
-            Some(word) => Some(keys::short_fingerprint(word)),
-            None if string.escaped => None,
+            Some(word) => keys::short_fingerprint(word),
             None => {
                 let content = self.at.wrapping_add(1)..string.end.wrapping_sub(1);
-                self.bytes.get(content).map(keys::fingerprint)
+                let content = self.bytes.get(content).unwrap_or_default();
+                if string.escaped {
+                    keys::fingerprint_of_escaped(content)
+                } else {
+                    keys::fingerprint(content)
+                }
             }
         };
         self.container.seen.note(fingerprint);
-        self.push(string.kind(), string.end, fingerprint.unwrap_or(0));
+        self.push(string.kind(), string.end, fingerprint);
         if self.byte_behind_space() != Some(b':') {
             return Err(self.unexpected(Expected::Colon));
         }

@@ -35,7 +35,7 @@ pub(crate) struct TapeNode {
     /// Behind the last byte. While a container is open, what was [seen](super::keys::Seen) of its keys.
     pub(crate) end: u32,
     /// Of a container, the index of the node behind it and everything in it; while it is open, of the container around
-    /// it. Of a key without escapes, its fingerprint. Of a string or key with escapes, once it is [a document's
+    /// it. Of a key, its fingerprint. Of a string or key with escapes, once it is [a document's
     /// node](RawJson::into_nodes), the index of its text. Of anything else, 0.
     pub(crate) link: u32,
     pub(crate) shape: Shape,

@@ -186,10 +186,11 @@ impl View for RawView<'_> {
         let fingerprint = keys::fingerprint(name.as_bytes());
         let means = |key: RawView<'_>| {
             let node = key.node();
-            match node.kind() {
-                NodeKind::Escaped => string::unescaped(self.raw.content(node)).eq(name.chars()),
-                _ => node.link == fingerprint && self.raw.is_named(node, name),
-            }
+            node.link == fingerprint
+                && match node.kind() {
+                    NodeKind::Escaped => string::unescaped(self.raw.content(node)).eq(name.chars()),
+                    _ => self.raw.is_named(node, name),
+                }
         };
         Ok(self.entries().find(|(key, _)| means(*key)).map(|(_, value)| value))
     }
