@@ -149,16 +149,18 @@ impl<'t, 'd, 'l> Loader<'t, 'd, 'l> {
                 }
                 // Where nothing is written granit reports `~`.
                 let text = if span.start == span.end { Cow::Borrowed("") } else { text };
-                let plain = self.tag(tag.as_deref(), at, true) && style == ScalarStyle::Plain;
+                // Readers of YAML 1.1 go on to find a type for plain text behind a `!`.
+                let takes_bare = style != ScalarStyle::Plain;
+                let plain = self.tag(tag.as_deref(), at, true, takes_bare) && style == ScalarStyle::Plain;
                 self.scalar(text, plain, anchor, span);
                 Ok(())
             }
             Event::SequenceStart(style, anchor, tag) => {
-                self.tag(tag.as_deref(), at, false);
+                self.tag(tag.as_deref(), at, false, false);
                 self.open(Children::Sequence, style, anchor, span)
             }
             Event::MappingStart(style, anchor, tag) => {
-                self.tag(tag.as_deref(), at, false);
+                self.tag(tag.as_deref(), at, false, false);
                 let first = self.keys.len();
                 self.open(Children::Mapping { first, key: Pending::Key, seen: None }, style, anchor, span)
             }
@@ -182,11 +184,17 @@ impl<'t, 'd, 'l> Loader<'t, 'd, 'l> {
     }
 
     /// Checks a tag. False where it makes a scalar a string, whatever it looks like.
-    fn tag(&mut self, tag: Option<&Tag>, at: &granit_parser::Span, is_scalar: bool) -> bool {
+    fn tag(
+        &mut self,
+        tag: Option<&Tag>,
+        at: &granit_parser::Span,
+        is_scalar: bool,
+        takes_bare: bool,
+    ) -> bool {
         let Some(tag) = tag else { return true };
         let tag_span = at.tag_span();
         let written = tag_span.and_then(|span| span.slice(self.text)).unwrap_or("!");
-        if is_scalar && (written == "!" || tag.is_yaml_core_schema_tag("str")) {
+        if is_scalar && (takes_bare && written == "!" || tag.is_yaml_core_schema_tag("str")) {
             return false;
         }
         let span = tag_span.map_or_else(|| bytes(at), |span| bytes(&span));

@@ -71,7 +71,7 @@ fn an_empty_document_is_null() {
 #[test]
 fn scalars_by_style_and_tag() {
     gives(
-        "- 'no'\n- \"1\"\n- |\n  1\n- >-\n  no\n- !!str 1_0\n- ! no\n- !!str\n",
+        "- 'no'\n- \"1\"\n- |\n  1\n- >-\n  no\n- !!str 1_0\n- ! 'no'\n- !!str\n",
         r#"["no", "1", "1\n", "no", "1_0", "no", ""]"#,
     );
     gives(
