@@ -28,7 +28,13 @@ pub(crate) fn failure(code: &str, message: impl ToString) -> Failure {
 }
 
 pub(crate) fn store_failure(error: &StoreError) -> Failure {
-    failure(if error.is_transient() { "store_transient" } else { "store_permanent" }, error)
+    let code = match (error.is_transient(), error.is_certainly_undone()) {
+        (true, false) => "store_transient",
+        (false, false) => "store_permanent",
+        (true, true) => "store_transient_undone",
+        (false, true) => "store_permanent_undone",
+    };
+    failure(code, error)
 }
 
 /// An amount as JS writes numbers, `5` or `1e-6`.

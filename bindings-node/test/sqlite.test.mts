@@ -1,7 +1,8 @@
 // `evaluateAsync` with counters in a SQLite file: no call takes a thread of Node's pool, which file systems and others need.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -28,6 +29,33 @@ test("calls go on while every thread of Node's pool waits", { timeout: 60_000 },
     assert.ok((await engine.evaluateAsync("t", {})).allowed);
     closeSync(openSync(pipe, "w"));
     await Promise.all(readers.map(async (reader) => (await reader).close()));
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test("what certainly was not given back can be given back again", { timeout: 60_000 }, async () => {
+  const directory = mkdtempSync(join(tmpdir(), "callgate-"));
+  try {
+    const file = join(directory, "counters.db");
+    const engine = Engine.fromString(POLICY, { store: `sqlite://${file}`, storeTimeoutMs: 100 });
+    const used = () => engine.explain("t", {}).decision.counters[0]?.used;
+    const charge = () => engine.evaluate("t", {}).reservation ?? assert.fail("nothing was charged");
+    const [first, second] = [charge(), charge()];
+    // Another process holds the file.
+    const program = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('BEGIN EXCLUSIVE'); print('locked', flush=True); sys.stdin.read()";
+    const holder = spawn("python3", ["-c", program, file], { stdio: ["pipe", "pipe", "inherit"] });
+    await once(holder.stdout, "data");
+    const unchanged = { name: "StoreError", transient: true, undone: true };
+    assert.throws(() => first.release(), unchanged);
+    await assert.rejects(second.releaseAsync(), unchanged);
+    assert.ok(first.open && second.open);
+    holder.stdin.end();
+    await once(holder, "exit");
+    first.release();
+    await second.releaseAsync();
+    assert.ok(!first.open && !second.open);
+    assert.equal(used(), "0");
   } finally {
     rmSync(directory, { recursive: true });
   }

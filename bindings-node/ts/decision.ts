@@ -5,7 +5,7 @@
 // the same in every language (clause 10.3 of the language), is made when it is asked for.
 
 import { NativePlan } from "../native.js";
-import { ReservationError, throwing, typed } from "./errors.js";
+import { ReservationError, StoreError, throwing, typed } from "./errors.js";
 import type { Plan, Told } from "./plan.js";
 
 /** What is to happen with a call. */
@@ -233,7 +233,8 @@ export class Reservation {
   /**
    * Takes all charges back: the call never reached its tool.
    *
-   * @throws {ReservationError} if it was finished before, {StoreError} if the store was not reached; it is finished then, too.
+   * @throws {ReservationError} if it was finished before, {StoreError} if the store failed, which leaves it open where that is
+   * certain to have changed nothing (`undone`).
    */
   release(): void {
     this.#finish((at) => this.#native.release(this.#packed, at));
@@ -264,6 +265,11 @@ export class Reservation {
     await this.#finishAsync((at) => this.#native.settleAsync(this.#packed, amount, at));
   }
 
+  /** Whether it can still be released or settled. */
+  get open(): boolean {
+    return !this.#finished;
+  }
+
   #finish(how: (at: number | null) => void): void {
     const at = this.#take();
     try {
@@ -290,9 +296,10 @@ export class Reservation {
     return at;
   }
 
-  /** What was refused has changed nothing, so the charges can still be finished. */
+  /** What was refused, or certainly did not happen, has changed nothing: the charges can still be finished. */
   #kept(error: unknown): unknown {
-    if (error instanceof ReservationError && error.code !== "finished") this.#finished = false;
+    const refused = error instanceof ReservationError && error.code !== "finished";
+    if (refused || (error instanceof StoreError && error.undone)) this.#finished = false;
     return error;
   }
 }

@@ -98,11 +98,14 @@ export class PolicyFileError extends CallgateError {
 export class StoreError extends CallgateError {
   /** Whether the same may succeed later by itself. */
   readonly transient: boolean;
+  /** Whether it is certain that nothing was changed, so that the same may be asked again. */
+  readonly undone: boolean;
 
   /** @internal */
-  constructor(code: string, message: string, transient: boolean) {
+  constructor(code: string, message: string, transient: boolean, undone = false) {
     super(code, message);
     this.transient = transient;
+    this.undone = undone;
   }
 }
 
@@ -114,7 +117,9 @@ export function typed(code: string, message: string): Error {
   switch (code) {
     case "store_transient":
     case "store_permanent":
-      return new StoreError("store_unavailable", message, code === "store_transient");
+    case "store_transient_undone":
+    case "store_permanent_undone":
+      return new StoreError("store_unavailable", message, code.startsWith("store_transient"), code.endsWith("_undone"));
     case "store_url":
       return new StoreError(code, message, false);
     case "settle":

@@ -100,7 +100,8 @@ export declare class Reservation {
     /**
      * Takes all charges back: the call never reached its tool.
      *
-     * @throws {ReservationError} if it was finished before, {StoreError} if the store was not reached; it is finished then, too.
+     * @throws {ReservationError} if it was finished before, {StoreError} if the store failed, which leaves it open where that is
+     * certain to have changed nothing (`undone`).
      */
     release(): void;
     /**
@@ -115,4 +116,6 @@ export declare class Reservation {
     releaseAsync(): Promise<void>;
     /** `settle`, without blocking on a store that waits for a disk or a network. */
     settleAsync(actual: number | bigint | string): Promise<void>;
+    /** Whether it can still be released or settled. */
+    get open(): boolean;
 }

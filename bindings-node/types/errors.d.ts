@@ -47,6 +47,8 @@ export declare class PolicyFileError extends CallgateError {
 export declare class StoreError extends CallgateError {
     /** Whether the same may succeed later by itself. */
     readonly transient: boolean;
+    /** Whether it is certain that nothing was changed, so that the same may be asked again. */
+    readonly undone: boolean;
 }
 /** A reservation that cannot be finished so: `finished`, `larger`, `nothing_to_settle`, `invalid_amount`. */
 export declare class ReservationError extends CallgateError {
