@@ -106,131 +106,13 @@ pub(super) fn read_state<'n>(
     })
 }
 
-pub(super) fn read_rate_limit<'n>(
-    reader: &mut Reader<'n, '_>,
-    field: Field<'n>,
-    scope: Option<Field<'n>>,
-    algorithm: Option<Field<'n>>,
-    owner: &Owner,
-    names: &mut Names,
-    document: &mut Document,
-) -> Option<u32> {
-    let node = field.value();
-    let limit = reader.within("rate_limit", |reader| match node.content() {
-        Content::Mapping(_) => rate_mapping(reader, node),
-        Content::String(text) => rate_text(reader, node, text),
-        _ => {
-            let help = match node.content() {
-                Content::Number(count) => {
-                    format!("say for how long: `{0}/minute`, `{0}/hour`, `{0}/day`", shown(count))
-                }
-                _ => RATE.to_owned(),
-            };
-            let expected = "`N/WINDOW`, such as `5/hour` (a string), or `{max: N, window: SECONDS}`";
-            reader.mismatch_with(node, expected, &help);
-            None
-        }
-    });
-    let scope = match scope {
-        Some(field) => read_scope(reader, field),
-        None => Some(Scope::agent()),
-    };
-    let algorithm = read_algorithm(reader, algorithm);
-    if let (Some((max, window, _)), Some(Algorithm::Sliding)) = (&limit, algorithm) {
-        reader.within("rate_limit", |reader| {
-            check_sliding(reader, *window, node.span())?;
-            let one = Amount::from_whole(1)?;
-            check_reachable(reader, *max, one, *window, node.span(), "invalid_rate_limit")
-        })?;
-    }
-    let (max, window, written) = limit?;
-    // By the window itself, not as it is written: `60`, `60s` and `1m` are one window, so they are one counter.
-    let name = format!("_rate_{window}");
-    reader.within("rate_limit", |reader| claim(reader, names, &name, node.span()))?;
-    let (scope, algorithm) = (scope?, algorithm?);
-    let counter = Counter::new(owner.clone(), &name, window, algorithm, &scope.to_string());
-    let amount = Charge::Fixed(Amount::from_whole(1)?);
-    Some(push(document, Declared { counter, scope, max: Some(max), window: written, amount }))
-}
-
-const RATE: &str =
-    "write `5/hour`: a positive whole number, `/`, and minute, hour, day, week, month or 90s, 15m, 6h, 7d";
-
-const WHOLE: &str =
-    "the number is positive and whole, without a leading zero; to deny always, use `action: deny`";
-
-fn rate_text<'n>(
-    reader: &mut Reader<'n, '_>,
-    node: Node<'n>,
-    text: &str,
-) -> Option<(Amount, Window, Box<str>)> {
-    let whole = |count: &str| {
-        let plain = count.bytes().all(|byte| byte.is_ascii_digit()) && !count.starts_with('0');
-        count.parse().ok().filter(|_| plain).and_then(Amount::from_whole)
-    };
-    let parsed = text
-        .split_once('/')
-        .and_then(|(count, window)| Some((whole(count)?, Window::parse(window)?, window.into())));
-    if parsed.is_none() {
-        let help = match notation::rate(text) {
-            Some((count, _)) if whole(count).is_none() => WHOLE.to_owned(),
-            Some((count, window)) => match meant_window(reader, window) {
-                Some(window) => format!("did you mean `{count}/{window}`?"),
-                None => RATE.to_owned(),
-            },
-            None => RATE.to_owned(),
-        };
-        reader.error("invalid_rate_limit", node.span(), format!("`{}` is no rate", shown(text)), help);
-    }
-    parsed
-}
-
 /// The window that was meant, where it is not written as one, or around it is something wrong.
-fn meant_window(reader: &mut Reader<'_, '_>, written: &str) -> Option<String> {
+pub(super) fn meant_window(reader: &mut Reader<'_, '_>, written: &str) -> Option<String> {
     if Window::parse(written).is_some() {
         return Some(written.to_owned());
     }
     let slip = |reader: &mut Reader<'_, '_>| reader.diagnostics.suggestions.nearest(written, WINDOW_NAMES);
     notation::window(written).or_else(|| slip(reader).map(str::to_owned))
-}
-
-fn rate_mapping<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<(Amount, Window, Box<str>)> {
-    let [max, window] = reader.fields(node, "`{max: N, window: SECONDS}`", ["max", "window"])?;
-    if max.is_none() {
-        reader.missing(node, "max", "write `{max: 10, window: 60}`");
-    }
-    if window.is_none() {
-        reader.missing(node, "window", "write `{max: 10, window: 60}`: the window is in seconds");
-    }
-    let max = max.and_then(|field| {
-        reader.within("max", |reader| {
-            let count = match field.value().content() {
-                Content::Number(literal) => {
-                    Number::from_literal(literal).and_then(|number| number.to_amount())
-                }
-                _ => {
-                    reader.mismatch(field.value(), "a positive whole number");
-                    return None;
-                }
-            };
-            let whole = count.filter(|count| *count > Amount::ZERO && count.as_micros() % Amount::SCALE == 0);
-            if whole.is_none() {
-                let help = "to deny always, use `action: deny`; to count fractions, use `limits`";
-                reader.error(
-                    "invalid_rate_limit",
-                    field.value().span(),
-                    "the maximum is no positive whole number",
-                    help,
-                );
-            }
-            whole
-        })
-    });
-    let window = window.and_then(|field| {
-        reader.within("window", |reader| read_window(reader, field.value(), "invalid_rate_limit"))
-    });
-    let (window, written) = window?;
-    Some((max?, window, written))
 }
 
 /// The fields of a counter, wherever it is declared.
@@ -333,14 +215,19 @@ fn declare<'n>(
     Some(push(document, Declared { counter, scope, max: max(), window: written, amount: charge? }))
 }
 
-fn push(document: &mut Document, declared: Declared) -> u32 {
+pub(super) fn push(document: &mut Document, declared: Declared) -> u32 {
     let index = u32::try_from(document.declared.len()).unwrap_or(u32::MAX);
     document.declared.push(declared);
     index
 }
 
 /// Takes a counter's name for an entry, once.
-fn claim<'n>(reader: &mut Reader<'n, '_>, names: &mut Names, name: &str, span: Span) -> Option<()> {
+pub(super) fn claim<'n>(
+    reader: &mut Reader<'n, '_>,
+    names: &mut Names,
+    name: &str,
+    span: Span,
+) -> Option<()> {
     let line = reader.diagnostics.lines().line(span.start);
     if let Some(first) = names.line(name) {
         let message = format!("counter `{}` is already declared in this entry, on line {first}", shown(name));
@@ -353,7 +240,7 @@ fn claim<'n>(reader: &mut Reader<'n, '_>, names: &mut Names, name: &str, span: S
     Some(())
 }
 
-fn read_window<'n>(
+pub(super) fn read_window<'n>(
     reader: &mut Reader<'n, '_>,
     node: Node<'n>,
     code: &'static str,
@@ -387,7 +274,7 @@ fn read_window<'n>(
     found
 }
 
-fn read_algorithm<'n>(reader: &mut Reader<'n, '_>, field: Option<Field<'n>>) -> Option<Algorithm> {
+pub(super) fn read_algorithm<'n>(reader: &mut Reader<'n, '_>, field: Option<Field<'n>>) -> Option<Algorithm> {
     let Some(field) = field else { return Some(Algorithm::Fixed) };
     reader.within("algorithm", |reader| {
         match reader.string(field.value(), "a string, `fixed` or `sliding`", "write `fixed` or `sliding`")? {
@@ -407,7 +294,7 @@ fn read_algorithm<'n>(reader: &mut Reader<'n, '_>, field: Option<Field<'n>>) -> 
     })
 }
 
-fn check_sliding<'n>(reader: &mut Reader<'n, '_>, window: Window, span: Span) -> Option<()> {
+pub(super) fn check_sliding<'n>(reader: &mut Reader<'n, '_>, window: Window, span: Span) -> Option<()> {
     if window.seconds().is_some_and(|length| length <= SLIDING_SECONDS) {
         return Some(());
     }
@@ -418,7 +305,7 @@ fn check_sliding<'n>(reader: &mut Reader<'n, '_>, window: Window, span: Span) ->
 
 /// Complains of a maximum that a sliding window never gets to by charges of one amount: it keeps only so many. Charges of one
 /// millisecond are one, so a short window cannot have too many.
-fn check_reachable<'n>(
+pub(super) fn check_reachable<'n>(
     reader: &mut Reader<'n, '_>,
     max: Amount,
     charge: Amount,
@@ -438,7 +325,7 @@ fn check_reachable<'n>(
     None
 }
 
-fn read_scope<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> Option<Scope> {
+pub(super) fn read_scope<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> Option<Scope> {
     const MOST: usize = 8;
     reader.within("scope", |reader| {
         let node = field.value();

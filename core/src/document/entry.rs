@@ -1,7 +1,7 @@
 //! Entries, their rules, and the items of the limits dialect (spec 2.5 to 2.16).
 
 use super::reader::{Field, Reader, shown};
-use super::{Checks, Document, Entry, Step, conditions, counters, names};
+use super::{Checks, Document, Entry, Step, conditions, counters, names, rates};
 use crate::condition::Place;
 use crate::diagnostic::Span;
 use crate::same::same;
@@ -252,7 +252,7 @@ fn read_rule<'n>(
             let help = "give the limit a rule of its own";
             conflict(reader, field, other, "`rate_limit` stands without `conditions` and `state`", help);
         }
-        charge = counters::read_rate_limit(reader, field, scope, algorithm, owner, names, document);
+        charge = rates::read_rate_limit(reader, field, scope, algorithm, owner, names, document);
     } else {
         for field in [scope, algorithm].into_iter().flatten() {
             let message = format!("`{}` stands beside a `rate_limit`", field.key.text());

@@ -8,6 +8,7 @@ mod counters;
 mod entry;
 mod names;
 mod notation;
+mod rates;
 mod reader;
 mod rules;
 

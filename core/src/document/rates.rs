@@ -1,0 +1,132 @@
+//! `rate_limit` as written: a counter that is declared, charged and limited in one field (spec 2.13, 8.7).
+
+use super::counters::{
+    Names, check_reachable, check_sliding, claim, meant_window, push, read_algorithm, read_scope, read_window,
+};
+use super::notation;
+use super::reader::{Field, Reader, shown};
+use super::{Charge, Declared, Document};
+use crate::amount::Amount;
+use crate::number::Number;
+use crate::scope::Scope;
+use crate::store::{Counter, Owner};
+use crate::text::{Content, Node};
+use crate::window::{Algorithm, Window};
+
+pub(super) fn read_rate_limit<'n>(
+    reader: &mut Reader<'n, '_>,
+    field: Field<'n>,
+    scope: Option<Field<'n>>,
+    algorithm: Option<Field<'n>>,
+    owner: &Owner,
+    names: &mut Names,
+    document: &mut Document,
+) -> Option<u32> {
+    let node = field.value();
+    let limit = reader.within("rate_limit", |reader| match node.content() {
+        Content::Mapping(_) => rate_mapping(reader, node),
+        Content::String(text) => rate_text(reader, node, text),
+        _ => {
+            let help = match node.content() {
+                Content::Number(count) => {
+                    format!("say for how long: `{0}/minute`, `{0}/hour`, `{0}/day`", shown(count))
+                }
+                _ => RATE.to_owned(),
+            };
+            let expected = "`N/WINDOW`, such as `5/hour` (a string), or `{max: N, window: SECONDS}`";
+            reader.mismatch_with(node, expected, &help);
+            None
+        }
+    });
+    let scope = match scope {
+        Some(field) => read_scope(reader, field),
+        None => Some(Scope::agent()),
+    };
+    let algorithm = read_algorithm(reader, algorithm);
+    if let (Some((max, window, _)), Some(Algorithm::Sliding)) = (&limit, algorithm) {
+        reader.within("rate_limit", |reader| {
+            check_sliding(reader, *window, node.span())?;
+            let one = Amount::from_whole(1)?;
+            check_reachable(reader, *max, one, *window, node.span(), "invalid_rate_limit")
+        })?;
+    }
+    let (max, window, written) = limit?;
+    // By the window itself, not as it is written: `60`, `60s` and `1m` are one window, so they are one counter.
+    let name = format!("_rate_{window}");
+    reader.within("rate_limit", |reader| claim(reader, names, &name, node.span()))?;
+    let (scope, algorithm) = (scope?, algorithm?);
+    let counter = Counter::new(owner.clone(), &name, window, algorithm, &scope.to_string());
+    let amount = Charge::Fixed(Amount::from_whole(1)?);
+    Some(push(document, Declared { counter, scope, max: Some(max), window: written, amount }))
+}
+
+const RATE: &str =
+    "write `5/hour`: a positive whole number, `/`, and minute, hour, day, week, month or 90s, 15m, 6h, 7d";
+
+const WHOLE: &str =
+    "the number is positive and whole, without a leading zero; to deny always, use `action: deny`";
+
+fn rate_text<'n>(
+    reader: &mut Reader<'n, '_>,
+    node: Node<'n>,
+    text: &str,
+) -> Option<(Amount, Window, Box<str>)> {
+    let whole = |count: &str| {
+        let plain = count.bytes().all(|byte| byte.is_ascii_digit()) && !count.starts_with('0');
+        count.parse().ok().filter(|_| plain).and_then(Amount::from_whole)
+    };
+    let parsed = text
+        .split_once('/')
+        .and_then(|(count, window)| Some((whole(count)?, Window::parse(window)?, window.into())));
+    if parsed.is_none() {
+        let help = match notation::rate(text) {
+            Some((count, _)) if whole(count).is_none() => WHOLE.to_owned(),
+            Some((count, window)) => match meant_window(reader, window) {
+                Some(window) => format!("did you mean `{count}/{window}`?"),
+                None => RATE.to_owned(),
+            },
+            None => RATE.to_owned(),
+        };
+        reader.error("invalid_rate_limit", node.span(), format!("`{}` is no rate", shown(text)), help);
+    }
+    parsed
+}
+
+fn rate_mapping<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<(Amount, Window, Box<str>)> {
+    let [max, window] = reader.fields(node, "`{max: N, window: SECONDS}`", ["max", "window"])?;
+    if max.is_none() {
+        reader.missing(node, "max", "write `{max: 10, window: 60}`");
+    }
+    if window.is_none() {
+        reader.missing(node, "window", "write `{max: 10, window: 60}`: the window is in seconds");
+    }
+    let max = max.and_then(|field| {
+        reader.within("max", |reader| {
+            let count = match field.value().content() {
+                Content::Number(literal) => {
+                    Number::from_literal(literal).and_then(|number| number.to_amount())
+                }
+                _ => {
+                    reader.mismatch(field.value(), "a positive whole number");
+                    return None;
+                }
+            };
+            let whole = count.filter(|count| *count > Amount::ZERO && count.as_micros() % Amount::SCALE == 0);
+            if whole.is_none() {
+                let help = "to deny always, use `action: deny`; to count fractions, use `limits`";
+                reader.error(
+                    "invalid_rate_limit",
+                    field.value().span(),
+                    "the maximum is no positive whole number",
+                    help,
+                );
+            }
+            whole
+        })
+    });
+    let window = window.and_then(|field| {
+        reader.within("window", |reader| read_window(reader, field.value(), "invalid_rate_limit"))
+    });
+    let (window, written) = window?;
+    Some((max?, window, written))
+}
