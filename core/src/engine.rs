@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::amount::Amount;
 use crate::call::Call;
-use crate::decision::{Decision, Reservation, Ruling, SettleError};
+use crate::decision::{Decision, Reservation, Ruling, SettleError, answered};
 use crate::evaluate::{Ask, Evaluated, Prepared, keeping, undecided};
 use crate::evaluation::{Decided, Evaluation, OnStoreError, Tool};
 use crate::identity::Identity;
@@ -284,8 +284,8 @@ impl Engine {
     }
 
     fn finish(&self, reservation: &mut Reservation, actual: Option<Amount>) -> Result<(), SettleError> {
-        let refunded = self.store.refund(&reservation.refunds(actual, self.store_id)?, self.clock.now());
-        reservation.finish(refunded)
+        let (refunds, open) = reservation.refunds(actual, self.store_id)?;
+        answered(open, self.store.refund(&refunds, self.clock.now()))
     }
 
     async fn finish_with(
@@ -294,8 +294,8 @@ impl Engine {
         actual: Option<Amount>,
         store: &dyn AsyncStore,
     ) -> Result<(), SettleError> {
-        let refunded = store.refund(&reservation.refunds(actual, store.id())?, self.clock.now()).await;
-        reservation.finish(refunded)
+        let (refunds, open) = reservation.refunds(actual, store.id())?;
+        answered(open, store.refund(&refunds, self.clock.now()).await)
     }
 
     /// Makes every charge that came from `increment_from` smaller, to what the call really cost (spec 8.10).
@@ -306,7 +306,8 @@ impl Engine {
         self.finish(reservation, Some(actual))
     }
 
-    /// [`Engine::release`], but gives back to `store` without blocking. The engine's own store is not used.
+    /// [`Engine::release`], but gives back to `store` without blocking. The engine's own store is not used. If the future is
+    /// dropped once the store was asked, the reservation is finished: what the store did is not known.
     ///
     /// # Errors
     /// Those of [`Engine::release`].
@@ -318,7 +319,7 @@ impl Engine {
         self.finish_with(reservation, None, store).await
     }
 
-    /// [`Engine::settle`], but gives back to `store` without blocking. The engine's own store is not used.
+    /// [`Engine::settle`], but gives back to `store` without blocking, as [`Engine::release_with`] does.
     ///
     /// # Errors
     /// Those of [`Engine::settle`].

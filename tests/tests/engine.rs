@@ -1,8 +1,10 @@
 //! What the engine promises beyond single decisions: reload, failing stores, reservations, stores behind a wire.
 
+use std::future::Future as _;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use callgate::*;
 use callgate_tests::loopback::{self, Loop, Request, Spoken, block_on};
@@ -209,6 +211,43 @@ fn only_what_certainly_did_not_happen_is_tried_again() {
         let again = engine.release(&mut reservation);
         assert_eq!(matches!(again, Err(SettleError::Store(_))), may_repeat, "{again:?}");
     }
+}
+
+/// Carries every question, and never brings the answer to a refund.
+#[derive(Default)]
+struct Mute(Loop);
+
+impl AsyncTransport<Spoken> for Mute {
+    fn carry(&self, request: Request) -> StoreFuture<'_, Result<Answer, StoreError>> {
+        let is_refund = matches!(request, Request::Refund(..));
+        let reply = AsyncTransport::carry(&self.0, request);
+        Box::pin(async move {
+            let reply = reply.await;
+            if is_refund {
+                std::future::pending::<()>().await;
+            }
+            reply
+        })
+    }
+}
+
+/// Clause 8.10: what may have been given back is not given back again, also where the caller stopped waiting for the answer.
+#[test]
+fn a_refund_that_is_no_longer_waited_for_is_not_tried_again() {
+    let engine = Engine::builder(limited(10)).clock(clock()).build();
+    let store = Remote::new(Spoken, Mute::default());
+    let args = json!({"n": 5});
+    let decision = block_on(engine.decide_with(&Call::new("t", &args), &store));
+    let mut reservation = decision.take_reservation().unwrap();
+    drop(engine.release_with(&mut reservation, &store));
+    assert!(reservation.is_open(), "the store was not asked");
+    let poll = |reservation: &mut Reservation| {
+        let release = pin!(engine.release_with(reservation, &store));
+        release.poll(&mut Context::from_waker(Waker::noop()))
+    };
+    assert!(poll(&mut reservation).is_pending());
+    assert!(!reservation.is_open());
+    assert!(matches!(poll(&mut reservation), Poll::Ready(Err(SettleError::Finished))));
 }
 
 /// Trap 31: a reservation is the call's own; no id can be mixed up.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use audit::{AuditRecord, AuditedCall};
+pub(crate) use reservation::answered;
 pub use reservation::{Reservation, SettleError};
 pub use ruling::{Code, Effect};
 pub(crate) use ruling::{Counted, Detail, Ruling};

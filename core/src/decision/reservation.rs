@@ -76,46 +76,56 @@ impl Reservation {
         self.open
     }
 
-    /// What `store` must give back: everything, or all that exceeds the actual amount in charges from `increment_from`.
-    pub(crate) fn refunds(&self, actual: Option<Amount>, store: StoreId) -> Result<Refunds<'_>, SettleError> {
+    /// What `store` must give back: everything, or all that exceeds the actual amount in charges from `increment_from`. With it,
+    /// whether the reservation is open: it is finished until [`answered`], because a caller may stop waiting for the store.
+    pub(crate) fn refunds(
+        &mut self,
+        actual: Option<Amount>,
+        store: StoreId,
+    ) -> Result<(Refunds<'_>, &mut bool), SettleError> {
         if !self.open {
             return Err(SettleError::Finished);
         }
         if self.store.is_some_and(|charged| charged != store) {
             return Err(SettleError::OtherStore);
         }
-        actual.map_or_else(|| Ok(self.whole()), |actual| self.down_to(actual))
+        let Self { policy, open, charges, .. } = self;
+        let refunds = match actual {
+            None => charges.iter().filter_map(|charged| refund(policy, charged, charged.amount)).collect(),
+            Some(actual) => down_to(policy, charges, actual)?,
+        };
+        *open = false;
+        Ok((refunds, open))
     }
+}
 
-    /// Notes what came of giving back.
-    pub(crate) fn finish(&mut self, refunded: Result<(), StoreError>) -> Result<(), SettleError> {
-        self.open = refunded.as_ref().is_err_and(StoreError::is_certainly_undone);
-        Ok(refunded?)
-    }
+/// Notes what came of giving back.
+pub(crate) fn answered(open: &mut bool, refunded: Result<(), StoreError>) -> Result<(), SettleError> {
+    *open = refunded.as_ref().is_err_and(StoreError::is_certainly_undone);
+    Ok(refunded?)
+}
 
-    /// What to refund to take everything back.
-    fn whole(&self) -> Refunds<'_> {
-        self.charges.iter().filter_map(|charged| self.refund(charged, charged.amount)).collect()
-    }
-
-    /// What to refund so that every charge from `increment_from` becomes `actual`.
-    fn down_to(&self, actual: Amount) -> Result<Refunds<'_>, SettleError> {
-        let mut refunds = SmallVec::new();
-        for charged in &self.charges {
-            let declared = self.policy.0.declared(charged.declared);
-            if !declared.is_some_and(|declared| matches!(declared.amount, Charge::From(_))) {
-                continue;
-            }
-            if actual > charged.amount {
-                return Err(SettleError::Larger { charged: charged.amount, actual });
-            }
-            refunds.extend(self.refund(charged, charged.amount.saturating_sub(actual)));
+/// What to refund so that every charge from `increment_from` becomes `actual`.
+fn down_to<'r>(
+    policy: &'r Policy,
+    charges: &'r [Charged],
+    actual: Amount,
+) -> Result<Refunds<'r>, SettleError> {
+    let mut refunds = SmallVec::new();
+    for charged in charges {
+        let declared = policy.0.declared(charged.declared);
+        if !declared.is_some_and(|declared| matches!(declared.amount, Charge::From(_))) {
+            continue;
         }
-        if refunds.is_empty() { Err(SettleError::NothingToSettle) } else { Ok(refunds) }
+        if actual > charged.amount {
+            return Err(SettleError::Larger { charged: charged.amount, actual });
+        }
+        refunds.extend(refund(policy, charged, charged.amount.saturating_sub(actual)));
     }
+    if refunds.is_empty() { Err(SettleError::NothingToSettle) } else { Ok(refunds) }
+}
 
-    fn refund<'r>(&'r self, charged: &'r Charged, amount: Amount) -> Option<Refund<'r>> {
-        let counter = &self.policy.0.declared(charged.declared)?.counter;
-        Some(Refund { counter, scope: &charged.scope, stamp: charged.stamp, amount })
-    }
+fn refund<'r>(policy: &'r Policy, charged: &'r Charged, amount: Amount) -> Option<Refund<'r>> {
+    let counter = &policy.0.declared(charged.declared)?.counter;
+    Some(Refund { counter, scope: &charged.scope, stamp: charged.stamp, amount })
 }
