@@ -50,6 +50,9 @@ pub const SCHEMA_NODES: usize = 10_000;
 /// Levels of nesting of a tool's input schema that are looked at, counted anew behind each `$ref`; what lies deeper admits
 /// everything.
 pub const SCHEMA_DEPTH: usize = 64;
+/// Members and elements of a tool's input schema that are looked at, each as often as a `$ref` leads to it; beyond them, what was not
+/// looked at to its end admits everything. Bounds time and memory: a server chooses its schemas.
+pub const SCHEMA_PARTS: usize = 1_000_000;
 
 /// Live charges that one sliding window keeps, in one counter for one scope value. Beyond it the counter refuses.
 pub const SLIDING_CHARGES: usize = 10_000;

@@ -1,7 +1,7 @@
 //! From a schema document to nodes.
 //!
-//! In: any value. Out: nodes, the whole first. Must not fail: what it cannot read admits everything. Takes time linear in the
-//! document, of which it reads no more than the ceilings allow.
+//! In: any value. Out: nodes, the whole first. Must not fail: what it cannot read admits everything. Takes no more time and memory
+//! than the ceilings allow: a reference leads to what others lead to as well, and may be written in many ways.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -11,19 +11,19 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::{ANYTHING, Node, NodeId, Nodes, Types};
-use crate::ceilings::{SCHEMA_DEPTH, SCHEMA_NODES};
+use crate::ceilings::{SCHEMA_DEPTH, SCHEMA_NODES, SCHEMA_PARTS};
 use crate::view::{Kind, View};
 
 pub(super) fn compile<V: View>(root: &V) -> Nodes {
-    let mut compiler = Compiler::default();
+    let mut compiler = Compiler { parts_left: SCHEMA_PARTS, ..Compiler::default() };
     // The whole is what `#` names.
     compiler.target("#");
     while let Some((id, pointer)) = compiler.waiting.pop_front() {
-        match resolve(root, &pointer) {
+        match compiler.resolve(root, &pointer) {
             // A reference without a target says nothing.
             None => {}
             Some(None) => compiler.fill(id, root, 0),
-            Some(Some(target)) => compiler.fill(id, &target, 0),
+            Some(Some(target)) => compiler.fill(id, &target, 1),
         }
     }
     Nodes(compiler.nodes)
@@ -36,9 +36,25 @@ struct Compiler {
     targets: HashMap<String, NodeId, RandomState>,
     /// Those that are not filled yet.
     waiting: VecDeque<(NodeId, String)>,
+    /// Members and elements that can still be looked at.
+    parts_left: usize,
 }
 
+/// Keywords that are looked for in each subschema.
+const KEYWORDS: usize = 16;
+
 impl Compiler {
+    /// Notes that so many members or elements are looked at. False, from then on, where they are too many.
+    fn look_at(&mut self, parts: usize) -> bool {
+        self.parts_left = self.parts_left.saturating_sub(parts);
+        self.parts_left > 0
+    }
+
+    /// [`Self::look_at`] for one that so many stand before.
+    fn pass_by(&mut self, hops: usize) -> bool {
+        self.look_at((hops / 4).saturating_add(1))
+    }
+
     /// The next node, which admits everything until it is filled.
     fn add(&mut self) -> NodeId {
         if self.nodes.len() >= SCHEMA_NODES {
@@ -94,22 +110,29 @@ impl Compiler {
             Ok(Kind::Object) => {}
             _ => return,
         }
+        if !self.pass_by(schema.hops().saturating_mul(KEYWORDS)) {
+            return;
+        }
         // A part with an identifier of its own is another document, to which its references belong.
         if depth > 0 && (part(schema, "$id").is_some() || part(schema, "id").is_some_and(|id| is_text(&id))) {
             return;
         }
-        if let Some(named) = part(schema, "type") {
+        if let Some(named) = part(schema, "type").filter(|named| self.look_at_all(named)) {
             types = types.and(named_types(&named));
         }
         if let Some(constant) = part(schema, "const") {
             types = types.and(type_of(&constant));
         }
-        if let Some(members) = part(schema, "enum").and_then(|list| types_of(&list)) {
+        let list = part(schema, "enum").filter(|list| self.look_at_all(list));
+        if let Some(members) = list.and_then(|list| types_of(&list)) {
             types = types.and(members);
         }
         let mut members = HashMap::default();
         if let Some(properties) = part(schema, "properties").filter(is_mapping) {
             let _ = properties.members(|name, property| {
+                if !self.look_at((name.len() / 16).saturating_add(1)) {
+                    return ControlFlow::Break(());
+                }
                 members.insert(Box::from(name), self.node(&property, deeper));
                 ControlFlow::Continue(())
             });
@@ -141,7 +164,10 @@ impl Compiler {
         let any = ["anyOf", "oneOf"].into_iter().filter_map(|name| self.list(schema, name, deeper));
         // An alternative that admits everything makes the others idle.
         let any = any.filter(|list| !list.is_empty() && !list.contains(&ANYTHING)).collect();
-        if let Some(node) = self.nodes.get_mut(id as usize) {
+        // What was not looked at to its end admits everything.
+        if self.parts_left > 0
+            && let Some(node) = self.nodes.get_mut(id as usize)
+        {
             *node = Node { types, members, others, first, rest, all, any };
         }
     }
@@ -152,35 +178,46 @@ impl Compiler {
         Some(self.nodes_of(&list, depth))
     }
 
+    /// [`Self::look_at`] for all elements of a list.
+    fn look_at_all<V: View>(&mut self, list: &V) -> bool {
+        self.look_at(list.size().unwrap_or(0))
+    }
+
     fn nodes_of<V: View>(&mut self, list: &V, depth: usize) -> Box<[NodeId]> {
         let mut ids = Vec::new();
+        if !self.look_at_all(list) {
+            return Box::default();
+        }
         let _ = list.elements(|schema| {
             ids.push(self.node(&schema, depth));
             ControlFlow::Continue(())
         });
         ids.into()
     }
-}
 
-/// What a pointer within the document names: `Some(None)` is the whole.
-#[expect(clippy::option_option, reason = "the whole is borrowed, and its parts are not")]
-fn resolve<V: View>(root: &V, reference: &str) -> Option<Option<V>> {
-    let pointer = decoded(reference.strip_prefix('#')?)?;
-    if pointer.is_empty() {
-        return Some(None);
+    /// What a pointer within the document names: `Some(None)` is the whole.
+    #[expect(clippy::option_option, reason = "the whole is borrowed, and its parts are not")]
+    fn resolve<V: View>(&mut self, root: &V, reference: &str) -> Option<Option<V>> {
+        let pointer = decoded(reference.strip_prefix('#')?)?;
+        if pointer.is_empty() {
+            return Some(None);
+        }
+        let mut found: Option<V> = None;
+        for token in pointer.strip_prefix('/')?.split('/') {
+            let token = token.replace("~1", "/").replace("~0", "~");
+            let value = found.as_ref().unwrap_or(root);
+            if !self.pass_by(value.hops()) {
+                return None;
+            }
+            let next = match value.kind() {
+                Ok(Kind::Object) => value.member(&token),
+                Ok(Kind::Array) => value.element(token.parse().ok()?),
+                _ => return None,
+            };
+            found = Some(next.ok().flatten()?);
+        }
+        Some(found)
     }
-    let mut found: Option<V> = None;
-    for token in pointer.strip_prefix('/')?.split('/') {
-        let token = token.replace("~1", "/").replace("~0", "~");
-        let value = found.as_ref().unwrap_or(root);
-        let next = match value.kind() {
-            Ok(Kind::Object) => value.member(&token),
-            Ok(Kind::Array) => value.element(token.parse().ok()?),
-            _ => return None,
-        };
-        found = Some(next.ok().flatten()?);
-    }
-    Some(found)
 }
 
 /// A fragment without its percent encoding.

@@ -22,7 +22,8 @@ use crate::view::View;
 ///
 /// Knows `type`, `enum`, `const`, `properties`, `additionalProperties`, `items`, `prefixItems`, `anyOf`, `oneOf`, `allOf`,
 /// boolean schemas, and `$ref` within the document. Any other keyword admits everything, as does what lies beyond
-/// [`SCHEMA_NODES`](crate::ceilings::SCHEMA_NODES) or [`SCHEMA_DEPTH`](crate::ceilings::SCHEMA_DEPTH). Cheap to clone.
+/// [`SCHEMA_NODES`](crate::ceilings::SCHEMA_NODES), [`SCHEMA_DEPTH`](crate::ceilings::SCHEMA_DEPTH) or
+/// [`SCHEMA_PARTS`](crate::ceilings::SCHEMA_PARTS). Cheap to clone.
 ///
 /// ```
 /// use callgate::{ArgsCheck, Call, Code, InputSchema, Policy};

@@ -77,13 +77,14 @@ fn types_are_told_apart() {
         (json!({"$ref": "#/$defs/whole", "type": "string"}), ""),
         (json!({"$ref": "#/$defs/none"}), "null true 5 5.0 5.5 \"5\" [\"x\"] {\"b\":1}"),
         (json!({"$ref": "other.json"}), "null true 5 5.0 5.5 \"5\" [\"x\"] {\"b\":1}"),
+        (json!({"$ref": "#/$defs/other"}), "null true 5 5.0 5.5 \"5\" [\"x\"] {\"b\":1}"),
         (json!({"$id": "other", "type": "null"}), "null true 5 5.0 5.5 \"5\" [\"x\"] {\"b\":1}"),
         (json!({"not": {"type": "string"}}), "null true 5 5.0 5.5 \"5\" [\"x\"] {\"b\":1}"),
     ] {
         let whole = json!({
             "type": "object",
             "properties": {"a": schema},
-            "$defs": {"whole": {"type": "integer"}, "a/b c": {"type": "boolean"}},
+            "$defs": {"whole": {"type": "integer"}, "a/b c": {"type": "boolean"}, "other": {"$id": "other", "type": "null"}},
         });
         let found: Vec<String> = any
             .iter()
@@ -184,6 +185,30 @@ fn ceilings_hold() {
     let list = json!({"properties": {"a": {"items": {"type": "integer"}}}});
     let long = json!({"a": vec![1; 400_000]});
     assert_eq!(refused(&list, &["args.a"], &long), Err(Unreadable::TooLarge));
+}
+
+/// References that lead to one large place, each written in another way, take no more time and memory than others.
+#[test]
+fn what_references_lead_to_is_bounded() {
+    let large: serde_json::Map<String, Value> = (0..20_000).map(|n| (format!("m{n}"), json!(true))).collect();
+    let spelled =
+        |n: usize| -> String { (0..10).map(|bit| if n >> bit & 1 == 0 { "b" } else { "%62" }).collect() };
+    let references =
+        (0..1_024).map(|n| (format!("r{n}"), json!({"$ref": format!("#/$defs/{}", spelled(n))})));
+    let mut properties: serde_json::Map<String, Value> = references.collect();
+    properties.insert("n".to_owned(), json!({"type": "integer"}));
+    let large = json!({"properties": large, "additionalProperties": false});
+    let schema = json!({"properties": properties, "$defs": {"bbbbbbbbbb": large}}).to_string();
+    let schema = InputSchema::from_json(&schema).unwrap();
+    let members: usize = schema.0.0.iter().map(|node| node.members.len()).sum();
+    assert!(members <= crate::ceilings::SCHEMA_PARTS, "{members}");
+    let refused = |path: &str, args: Value| {
+        let steps = Steps::new();
+        Walk::new(&schema, &steps).refused(&&args, &places(&[path])).unwrap().is_some()
+    };
+    assert!(refused("args.n", json!({"n": "5"})));
+    assert!(refused("args.r0", json!({"r0": {"z": 1}})) && !refused("args.r0", json!({"r0": {"m19999": 1}})));
+    assert!(!refused("args.r999", json!({"r999": {"z": 1}})), "what lies beyond admits everything");
 }
 
 #[test]
