@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
+import { InMemoryTaskMessageQueue, InMemoryTaskStore } from "@modelcontextprotocol/sdk/experimental/tasks/stores/in-memory.js";
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
-import { CallToolRequestSchema, type JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
+import { CallToolRequestSchema, ListToolsRequestSchema, type JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import { Engine } from "callgate";
 import { guard, guardTransport, type GuardOptions } from "callgate/mcp";
 
@@ -221,4 +222,22 @@ test("a list is filtered also where its request was cancelled", async () => {
   await near.send({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 5 } });
   await far.send({ jsonrpc: "2.0", id: 5, result: { tools: [{ name: "secret" }, { name: "pay" }] } });
   assert.deepEqual(heard, [{ jsonrpc: "2.0", id: 5, result: { tools: [{ name: "pay" }] } }]);
+});
+
+test("a call that names a task does not keep the guard's own list of tools from being answered", async () => {
+  const tasks = { taskStore: new InMemoryTaskStore(), taskMessageQueue: new InMemoryTaskMessageQueue() };
+  const server = new Server({ name: "low", version: "1" }, { capabilities: { tools: {} }, ...tasks });
+  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [{ name: "free", inputSchema: { type: "object" } }] }));
+  server.setRequestHandler(CallToolRequestSchema, () => ({ content: [] }));
+  guard(server, Engine.fromString(POLICY));
+  const [near, far] = InMemoryTransport.createLinkedPair();
+  const heard: unknown[] = [];
+  near.onmessage = (message: JSONRPCMessage) => void heard.push((message as { id?: unknown }).id);
+  await server.connect(far);
+  const params = { name: "free", arguments: {}, _meta: { "io.modelcontextprotocol/related-task": { taskId: "none" } } };
+  await near.send({ jsonrpc: "2.0", id: 1, method: "tools/call", params });
+  await near.send(call("free", {}, 2));
+  for (let n = 0; n < 100; n += 1) await turn();
+  // The SDK keeps the answer of the first for its task.
+  assert.deepEqual(heard, [2]);
 });

@@ -10,6 +10,8 @@ import type { MessageExtra } from "./mcp.js";
 
 /** JSON-RPC's code for a method that a server does not have. */
 const METHOD_NOT_FOUND = -32601;
+/** Where a request says that it belongs to a task. */
+const RELATED_TASK = "io.modelcontextprotocol/related-task";
 /** Pages of a list that are asked for. */
 const PAGES = 1_000;
 /** Tools that are kept. */
@@ -91,8 +93,9 @@ export class Definitions {
     const id = `callgate-${randomUUID()}`;
     const params: Message = {};
     if (cursor !== undefined) params["cursor"] = cursor;
-    // What the revisions of the protocol want in every request; but no progress is to be told of this one.
-    if (isObject(meta)) params["_meta"] = { ...meta, progressToken: undefined };
+    // What the revisions of the protocol want in every request; but no progress is to be told of this one, and its answer belongs to
+    // no task: the SDK would keep it for the task's own client.
+    if (isObject(meta)) params["_meta"] = { ...meta, progressToken: undefined, [RELATED_TASK]: undefined };
     try {
       return await new Promise((resolve) => {
         this.#asked.set(id, resolve);
