@@ -26,6 +26,10 @@ export declare class NativeEngine {
   get policy(): Policy
   /** Puts another policy in force. */
   replace(policy: Policy): void
+  /** Forgets what no call can see any more; tells how many counters were dropped. */
+  purge(now?: number | undefined | null): number
+  /** `purge` without blocking on the store: the number, or the code and the message of what went wrong. */
+  purgeAsync(now?: number | undefined | null): Promise<number | [code: string, message: string]>
   /** Watches a policy file until `unwatch`. */
   watch(path: string, interval: number | undefined | null, changed: (arg: Loaded) => void): void
   /** Stops watching. */

@@ -5,17 +5,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callgate::{AsyncStore, Engine as Core, OnStoreError};
+use callgate::{AsyncStore, Clock as _, Engine as Core, OnStoreError};
 use callgate_host::{OpenError, PolicyWatcher, StoreOptions, open_async_store, open_store};
-use napi::JsString;
-use napi::bindgen_prelude::{Function, Uint8Array};
+use napi::bindgen_prelude::{Either, Function, Uint8Array};
+use napi::{Env, JsString, Unknown};
 use napi_derive::napi;
 
 use crate::clock;
 use crate::decide::Hash;
+use crate::pending::carried;
 use crate::plan::{Plan, Planned};
 use crate::policy::{Loaded, Policy};
-use crate::reservation::{Failure, failure, store_failure};
+use crate::reservation::{Failure, failure, parts, store_failure};
 
 /// A policy, a store and a clock.
 #[napi(js_name = "NativeEngine")]
@@ -48,6 +49,11 @@ pub struct Settings {
     pub hash_args: bool,
     /// The key of those hashes; without one they are plain SHA-256.
     pub hash_key: Option<Uint8Array>,
+}
+
+/// A number as JS has them.
+fn count(dropped: usize) -> f64 {
+    dropped as f64
 }
 
 fn not_opened(error: &OpenError) -> Failure {
@@ -102,6 +108,32 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn replace(&self, policy: &Policy) {
         self.engine.replace(policy.0.clone());
+    }
+
+    /// Forgets what no call can see any more; tells how many counters were dropped.
+    #[napi(catch_unwind)]
+    pub fn purge(&self, now: Option<f64>) -> Result<f64, Failure> {
+        clock::at(now, || self.engine.purge()).map(count).map_err(|error| store_failure(&error))
+    }
+
+    /// `purge` without blocking on the store: the number, or the code and the message of what went wrong.
+    #[napi(catch_unwind, ts_return_type = "Promise<number | [code: string, message: string]>")]
+    pub fn purge_async<'e>(&self, env: &'e Env, now: Option<f64>) -> Result<Unknown<'e>, Failure> {
+        let at = clock::at(now, || clock::HostClock.now());
+        let (engine, unblocking) = (self.engine.clone(), self.unblocking.clone());
+        let purge = async move {
+            match unblocking {
+                Some(Unblocking { store, .. }) => store.purge(at).await,
+                // Counters in memory.
+                None => clock::at(now, || engine.purge()),
+            }
+        };
+        let promise = carried(env, purge, |purged| match purged {
+            Some(Ok(dropped)) => Ok(Either::A(count(dropped))),
+            Some(Err(error)) => Ok(Either::B(parts(store_failure(&error)))),
+            None => Err(napi::Error::from_reason("the counters could not be forgotten")),
+        });
+        promise.map_err(|error| failure("internal", error.reason))
     }
 
     /// Watches a policy file until `unwatch`.

@@ -108,7 +108,7 @@ impl Finishing {
     }
 }
 
-fn parts(failure: Failure) -> Vec<String> {
+pub(crate) fn parts(failure: Failure) -> Vec<String> {
     vec![failure.status, failure.reason]
 }
 

@@ -272,6 +272,27 @@ test("a policy is replaced, and counters go on", () => {
   assert.equal(engine.evaluate("buy", { amount: 100 }).counters[0]?.used, "160");
 });
 
+test("what no call can see any more is forgotten", async () => {
+  let at = 1_800_000_000_000;
+  const limit = (window: string) => `{limits: [{counter: n, window: ${window}, max: 9, scope: identity}]}`;
+  const policy = `{version: "1", default: deny, tools: {brief: ${limit("hour")}, long: ${limit("day")}}}`;
+  const engine = Engine.fromString(policy, { clock: () => at });
+  const rush = () => {
+    for (let caller = 0; caller < 1_000; caller += 1) assert.ok(engine.evaluate("brief", {}, `caller ${caller}`).allowed);
+  };
+  rush();
+  assert.ok(engine.evaluate("long", {}, "alice").allowed);
+  assert.equal(engine.purge(), 0, "all of it is live");
+  at += 3_600_000;
+  assert.deepEqual([engine.purge(), engine.purge()], [1_000, 0]);
+  rush();
+  at += 3_600_000;
+  assert.equal(await engine.purgeAsync(), 1_000);
+  assert.equal(engine.evaluate("long", {}, "alice").counters[0]?.used, "2");
+  at = NaN;
+  assert.throws(() => engine.purge(), TypeError);
+});
+
 test("a decision stays that of the policy that made it", () => {
   const engine = Engine.fromString(POLICY);
   const [before, free] = [engine.evaluate("buy", { amount: 60 }), engine.evaluate("list")];

@@ -60,3 +60,17 @@ test("what certainly was not given back can be given back again", { timeout: 60_
     rmSync(directory, { recursive: true });
   }
 });
+
+test("what no call can see any more is forgotten without blocking", { timeout: 60_000 }, async () => {
+  const directory = mkdtempSync(join(tmpdir(), "callgate-"));
+  try {
+    let at = 1_800_000_000_000;
+    const engine = Engine.fromString(POLICY, { store: `sqlite://${join(directory, "counters.db")}`, clock: () => at });
+    assert.ok(engine.evaluate("t", {}).allowed);
+    assert.equal(await engine.purgeAsync(), 0);
+    at += 2 * 366 * 86_400_000;
+    assert.deepEqual([await engine.purgeAsync(), engine.purge()], [1, 0]);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});

@@ -6,7 +6,7 @@
 import * as native from "../native.js";
 import { ArgsCheck } from "./args-check.js";
 import { Decision, type DecisionJson, type Host, now } from "./decision.js";
-import { type CallgateError, type Diagnostic, throwing } from "./errors.js";
+import { type CallgateError, type Diagnostic, throwing, typed } from "./errors.js";
 import { type Kind, choice, millis, promised, read, tell } from "./options.js";
 import { type Plan, Plans } from "./plan.js";
 import { type NamedTool, Policy, failed } from "./policy.js";
@@ -254,6 +254,26 @@ export class Engine {
     if (!(policy instanceof Policy)) throw new TypeError("an engine needs a Policy");
     this.#native.replace(policy.native);
     report(policy, this.#onWarning);
+  }
+
+  /**
+   * Forgets what no call can see any more, and gives its memory back; tells how many counters were dropped (clause 8.12). For
+   * counters in memory and in a SQLite file, after a rush or now and then. Those in Redis expire by themselves: 0.
+   *
+   * @throws {StoreError} where the counters cannot be reached.
+   */
+  purge(): number {
+    const at = now(this.#host);
+    return throwing(() => this.#native.purge(at));
+  }
+
+  /** `purge` without blocking on a store that waits for a disk or a network. */
+  async purgeAsync(): Promise<number> {
+    if (this.#host.immediate) return this.purge();
+    const at = now(this.#host);
+    const purged = await throwing(() => this.#native.purgeAsync(at));
+    if (typeof purged !== "number") throw typed(...purged);
+    return purged;
   }
 
   /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */

@@ -140,6 +140,15 @@ export declare class Engine {
     get policy(): Policy;
     /** Puts another policy in force, for every call from here on. Counters go on (clause 8.6). */
     replace(policy: Policy): void;
+    /**
+     * Forgets what no call can see any more, and gives its memory back; tells how many counters were dropped (clause 8.12). For
+     * counters in memory and in a SQLite file, after a rush or now and then. Those in Redis expire by themselves: 0.
+     *
+     * @throws {StoreError} where the counters cannot be reached.
+     */
+    purge(): number;
+    /** `purge` without blocking on a store that waits for a disk or a network. */
+    purgeAsync(): Promise<number>;
     /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
     visible(tool: string): boolean;
     /** The tools that a client may see, in their order; all by one policy (clause 10.9). */

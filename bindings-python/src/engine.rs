@@ -15,6 +15,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use crate::args_check::{ArgsCheck, checked};
 use crate::call::{Caller, Given, ToolName, id};
 use crate::decision::Decision;
+use crate::error;
 use crate::explanation::Explanation;
 use crate::in_force::Kept;
 use crate::known::Known;
@@ -411,6 +412,14 @@ impl Engine {
     /// Puts another policy in force, for every call from here on. Counters go on.
     fn replace(&self, policy: &Bound<'_, Policy>) {
         self.parts.engine.replace(policy.get().0.clone());
+    }
+
+    /// Forgets what no call can see any more, and gives its memory back; returns how many counters were dropped.
+    fn purge(&self, py: Python<'_>) -> PyResult<usize> {
+        // Not `callgate::Engine::purge`: a clock that raises tells no time, and at a wrong one live counters would be dropped.
+        let now = self.parts.clock.clock.now();
+        self.parts.clock.check()?;
+        self.parts.store.purge(now).map_err(|error| error::store(py, &error))
     }
 
     /// The policy in force.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callgate::OnStoreError;
+use callgate::{OnStoreError, Store};
 use callgate_host::StoreOptions;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -35,6 +35,7 @@ pub(crate) struct Options<'a, 'py> {
 /// What an engine consists of.
 pub(crate) struct Parts {
     pub(crate) engine: Arc<Replaceable>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) finisher: Py<Finisher>,
     pub(crate) on_store_error: OnStoreError,
     pub(crate) clock: ChosenClock,
@@ -59,12 +60,12 @@ impl Options<'_, '_> {
         let (store, waiting) =
             store::open(py, self.store, options).map_err(|error| error::open(py, &error))?;
         let core = callgate::Engine::builder(policy)
-            .store(store)
+            .store(store.clone())
             .clock(clock.clock.clone())
             .on_store_error(on_store_error)
             .build();
         let engine = Arc::new(Replaceable::new(core, waiting));
         let finisher = Py::new(py, Finisher(engine.clone()))?;
-        Ok(Parts { engine, finisher, on_store_error, clock, observer })
+        Ok(Parts { engine, store, finisher, on_store_error, clock, observer })
     }
 }

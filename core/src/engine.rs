@@ -340,6 +340,16 @@ impl Engine {
         self.store.reserve(batch, self.clock.now())
     }
 
+    /// Forgets what no call can see any more by the engine's clock, and gives its memory back; returns how many counters were
+    /// dropped. Decides nothing (spec 8.12). In-memory counters are also tidied as calls come, but keep room for as many callers
+    /// as the windows before had: ask for this after a rush, or now and then.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the counters cannot be reached.
+    pub fn purge(&self) -> Result<usize, StoreError> {
+        self.store.purge(self.clock.now())
+    }
+
     /// Whether a client may see the tool in `tools/list` (spec 10.9).
     pub fn visible(&self, tool: &str) -> bool {
         self.policy.lend().visible(tool)

@@ -112,6 +112,31 @@ fn a_store_that_fails_waives_no_approval() {
     }
 }
 
+/// Clause 8.12: by the engine's own clock, and only what has passed.
+#[test]
+fn what_no_call_can_see_any_more_is_forgotten() {
+    let clock = clock();
+    let engine = Engine::builder(policy(
+        "{version: '1', default: deny, tools: {
+            brief: {limits: [{counter: n, window: hour, max: 9, scope: identity}]},
+            long: {limits: [{counter: n, window: day, max: 9, scope: identity}]}}}",
+    ))
+    .clock(clock.clone())
+    .build();
+    let call = |tool, id: &str| engine.evaluate(tool, &json!({}), &Identity::new(id)).allowed();
+    for caller in 0..1_000 {
+        assert!(call("brief", &format!("caller {caller}")));
+    }
+    assert!(call("long", "alice"));
+    assert_eq!(engine.purge().unwrap(), 0, "all of it is live");
+    clock.set(clock.now().plus_millis(3_600_000));
+    assert_eq!(engine.purge().unwrap(), 1_000);
+    assert_eq!(engine.purge().unwrap(), 0);
+    let kept = engine.evaluate("long", &json!({}), &Identity::new("alice"));
+    assert_eq!(kept.counters().next().unwrap().used().to_string(), "2");
+    assert!(Engine::builder(limited(1)).store(Arc::new(Broken)).build().purge().is_err());
+}
+
 /// Clause 8.10: the charges of a call are given back once, where they were charged.
 #[test]
 fn a_reservation_exists_once_and_knows_its_store() {

@@ -192,6 +192,14 @@ class Engine:
     def replace(self, policy: Policy) -> None:
         """Puts another policy in force, for every call from here on. Counters go on (spec 8.6)."""
 
+    def purge(self) -> int:
+        """Forgets what no call can see any more, and gives its memory back; returns how many counters were dropped (spec 8.12).
+
+        For in-memory counters and a SQLite file, after a rush or now and then: counters in Redis expire by themselves, and 0
+        is returned. Waits for the store: on an event loop, use `asyncio.to_thread`. Raises `StoreError` where it cannot be
+        reached.
+        """
+
     @property
     def policy(self) -> Policy:
         """The policy in force."""
