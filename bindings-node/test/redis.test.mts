@@ -33,9 +33,9 @@ async function answers(port: number): Promise<boolean> {
 }
 
 /** Runs `work` with a server of its own. */
-async function withServer(work: (url: string, server: ChildProcess) => Promise<void>): Promise<void> {
+async function withServer(work: (url: string, server: ChildProcess) => Promise<void>, given?: number): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "callgate-"));
-  const port = await freePort();
+  const port = given ?? (await freePort());
   const listen = ["--bind", "127.0.0.1", "--port", String(port), "--save", "", "--dir", directory];
   const server = spawn("redis-server", listen, { stdio: "ignore" });
   try {
@@ -47,9 +47,9 @@ async function withServer(work: (url: string, server: ChildProcess) => Promise<v
   }
 }
 
-function engine(store: string, limit: number, storeTimeoutMs = 30_000): Engine {
+function engine(store: string, limit: number, storeTimeoutMs = 30_000, onStoreError: "deny" | "allow" = "deny"): Engine {
   const policy = `{version: "1", default: deny, tools: {t: {limits: [{counter: c, window: 366d, max: ${limit}}]}}}`;
-  return Engine.fromString(policy, { store, storeTimeoutMs });
+  return Engine.fromString(policy, { store, storeTimeoutMs, onStoreError });
 }
 
 test("concurrent calls admit exactly the limit", async () => {
@@ -110,6 +110,34 @@ test("JS goes on while the server hangs, and the calls end", async () => {
       await sleep(20);
     }
   });
+});
+
+test("an engine that began without its server counts once it is there", async () => {
+  const port = await freePort();
+  const store = `redis://127.0.0.1:${port}`;
+  const unreachable = { name: "StoreError", code: "store_unavailable", transient: true };
+  assert.throws(() => engine(store, 3, TIMEOUT), unreachable);
+  const lenient = engine(store, 3, TIMEOUT, "allow");
+  assert.throws(() => lenient.purge(), unreachable);
+  await assert.rejects(lenient.purgeAsync(), unreachable);
+  for (const decision of [lenient.evaluate("t", {}), await lenient.evaluateAsync("t", {})]) {
+    assert.deepEqual([decision.effect, decision.code], ["allow", "store_unavailable"]);
+  }
+  await withServer(async () => {
+    const first = async (): Promise<string> => {
+      for (let patience = 0; patience < 1_000; patience += 1) {
+        const { code } = lenient.evaluate("t", {});
+        if (code !== "store_unavailable") return code;
+        await sleep(20);
+      }
+      return "the engine does not find its server";
+    };
+    const codes = [await first(), lenient.evaluate("t", {}).code];
+    for (let n = 0; n < 2; n += 1) codes.push((await lenient.evaluateAsync("t", {})).code);
+    // What passed without a server was not counted, and what passes with it is, in both faces.
+    assert.deepEqual(codes, ["allowed", "allowed", "allowed", "limit_exceeded"]);
+    assert.deepEqual([lenient.purge(), await lenient.purgeAsync()], [0, 0]);
+  }, port);
 });
 
 test("a process ends once its calls have", async () => {

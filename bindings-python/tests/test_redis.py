@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,13 +23,17 @@ TIMEOUT = 0.5
 CALLS, LIMIT = 200, 50
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 class Server:
     """A server on a port that was free."""
 
-    def __init__(self, directory: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+    def __init__(self, directory: Path, port: int | None = None) -> None:
+        self.port = free_port() if port is None else port
         arguments = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--dir", str(directory)]
         self.process = subprocess.Popen(["redis-server", *arguments], stdout=subprocess.DEVNULL)
         while True:
@@ -40,8 +45,12 @@ class Server:
                 time.sleep(0.01)
 
     def engine(self, limit: int, timeout: float = 30.0) -> callgate.Engine:
-        policy = f'{{version: "1", default: deny, tools: {{t: {{limits: [{{counter: c, window: 366d, max: {limit}}}]}}}}}}'
-        return callgate.Engine.from_str(policy, store=f"redis://127.0.0.1:{self.port}", timeout=timeout)
+        return engine_at(self.port, limit, timeout=timeout)
+
+
+def engine_at(port: int, limit: int, **options: Any) -> callgate.Engine:
+    policy = f'{{version: "1", default: deny, tools: {{t: {{limits: [{{counter: c, window: 366d, max: {limit}}}]}}}}}}'
+    return callgate.Engine.from_str(policy, store=f"redis://127.0.0.1:{port}", **options)
 
 
 @pytest.fixture
@@ -168,6 +177,28 @@ def test_who_is_cancelled_is_not_woken(server: Server) -> None:
         assert 11 <= used <= 21
 
     asyncio.run(scenario())
+
+
+def test_an_engine_that_began_without_its_server_counts_once_it_is_there(tmp_path: Path) -> None:
+    port = free_port()
+    with pytest.raises(callgate.StoreError) as caught:
+        engine_at(port, 3, timeout=TIMEOUT)
+    assert caught.value.transient
+    engine = engine_at(port, 3, timeout=TIMEOUT, fail_open=True)
+    for decision in (engine.evaluate("t"), *asyncio.run(ask(engine, 2))):
+        assert (decision.effect, decision.code) == ("allow", "store_unavailable")
+    server = Server(tmp_path, port)
+    try:
+        patience = time.monotonic() + 25
+        while (decision := engine.evaluate("t")).code == "store_unavailable":
+            assert time.monotonic() < patience, "the engine does not find its server"
+            time.sleep(0.02)
+        decisions = [decision, engine.evaluate("t"), *asyncio.run(ask(engine, 2))]
+        # What passed without a server was not counted, and what passes with it is, in both faces.
+        assert [decision.code for decision in decisions] == ["allowed"] * 3 + ["limit_exceeded"]
+    finally:
+        server.process.kill()
+        server.process.wait()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import callgate
 import pytest
@@ -24,9 +25,9 @@ PATIENCE = 60.0
 FULL = "1" * CALLS
 
 
-def opened(path: Path, timeout: float = PATIENCE) -> callgate.Engine:
+def opened(path: Path, timeout: float = PATIENCE, **options: Any) -> callgate.Engine:
     clock = callgate.ManualClock(1_800_000_000)
-    return callgate.Engine.from_str(POLICY, store=f"sqlite://{path}", timeout=timeout, clock=clock)
+    return callgate.Engine.from_str(POLICY, store=f"sqlite://{path}", timeout=timeout, **{"clock": clock, **options})
 
 
 def forked(engine: callgate.Engine) -> str:
@@ -138,3 +139,28 @@ def test_a_charge_is_given_back_later_where_nothing_was_written(tmp_path: Path) 
     asyncio.run(scenario())
     (counter,) = engine.evaluate("t").counters
     assert counter.used == 1
+
+
+def test_an_engine_that_began_without_its_file_counts_once_it_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "counters.db"
+    with kept(path):
+        with pytest.raises(callgate.StoreError) as caught:
+            opened(path, timeout=0.1)
+        assert caught.value.transient
+        engine = opened(path, timeout=0.1, fail_open=True)
+        for decision in (engine.evaluate("t"), asyncio.run(engine.evaluate_async("t"))):
+            assert (decision.effect, decision.code) == ("allow", "store_unavailable")
+    decisions = [engine.evaluate("t"), asyncio.run(engine.evaluate_async("t"))]
+    assert [decision.code for decision in decisions] == ["allowed"] * 2
+    assert [int(decision.counters[0].used) for decision in decisions] == [1, 2]
+
+
+def test_what_no_call_can_see_any_more_is_forgotten(tmp_path: Path) -> None:
+    clock = callgate.ManualClock(1_800_000_000)
+    engine = opened(tmp_path / "counters.db", timeout=0.1, clock=clock)
+    assert engine.evaluate("t").allowed
+    assert engine.purge() == 0, "it is live"
+    clock.advance(31 * 86_400)
+    with kept(tmp_path / "counters.db"), pytest.raises(callgate.StoreError):
+        engine.purge()
+    assert [engine.purge(), engine.purge()] == [1, 0]
