@@ -220,3 +220,31 @@ def test_scenario(guard: str, scenario: Raw, stubborn: bool) -> None:
             await Run(guard, scenario, stubborn).all()
 
     anyio.run(main)
+
+
+@pytest.mark.parametrize("raised", [RuntimeError("no list"), StopIteration()], ids=repr)
+def test_a_call_is_refused_where_its_server_does_not_tell_the_schema(
+    raised: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Unlisted(Tools):
+        def listed(self) -> list[Raw]:
+            raise raised
+
+    async def main() -> None:
+        tools = Unlisted({"t": {}}, lambda: None)
+        engine = callgate.Engine.from_str('{version: "1", default: allow}')
+        guarded = Guarded(f"python-mcp{SDK}", tools, engine, {})
+        connection = Connection(lambda: None)
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as tasks:
+                await connection.open(guarded, tasks)
+                call = await connection.request("tools/call", {"name": "t", "arguments": {"n": 1}})
+                result = (await connection.answer_to(call))["result"]
+                tasks.cancel_scope.cancel()
+        assert result["isError"]
+        assert result["content"][0]["text"] == "The call could not be checked against the policy"
+        assert tools.ran == {"t": 0}
+
+    anyio.run(main)
+    assert "a call of 't' could not be decided" in caplog.text
+    assert "the server did not tell the tool's input schema" in caplog.text

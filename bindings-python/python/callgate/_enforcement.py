@@ -163,7 +163,10 @@ class Enforcement:
         """What is checked before any rule. Compiled for each call: a server may change a definition in place."""
         if not self._check_args:
             return None
-        definition = await schema()
+        try:
+            definition = await schema()
+        except Exception as error:
+            raise RuntimeError("the server did not tell the tool's input schema") from error
         return ArgsCheck(definition if isinstance(definition, Mapping) else None)
 
 
