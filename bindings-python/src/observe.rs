@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pyo3::exceptions::PyException;
+use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -66,9 +66,17 @@ impl Observer {
 fn call_back(callback: &Py<PyAny>, decision: &Bound<'_, Decision>, about: About) -> PyResult<()> {
     let py = decision.py();
     let record = AuditRecord::new(decision.clone().unbind(), about);
-    if let Err(error) = callback.bind(py).call1((record,)) {
+    if let Err(error) = callback.bind(py).call1((record,)).and_then(done) {
         let raised = stops(py, error)?;
         contain(py, log_callback(py, "on_decision", &raised))?;
+    }
+    Ok(())
+}
+
+/// What a callback answers is not looked at, but for one that has done nothing yet: a function that calls an async one.
+fn done(answer: Bound<'_, PyAny>) -> PyResult<()> {
+    if !answer.is_none() && answer.hasattr("__await__")? {
+        return Err(PyTypeError::new_err("its answer would have to be awaited, and nobody does"));
     }
     Ok(())
 }

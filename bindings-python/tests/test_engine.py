@@ -100,6 +100,10 @@ async def generator(*_: Any) -> Any:
     yield 0.0
 
 
+def plain_generator(*_: Any) -> Any:
+    yield 0.0
+
+
 class Asynchronous:
     async def __call__(self, *_: Any) -> float:
         return 0.0
@@ -111,6 +115,7 @@ class Asynchronous:
 ASYNCHRONOUS = [
     coroutine,
     generator,
+    plain_generator,
     Asynchronous(),
     Asynchronous().method,
     functools.partial(coroutine, 1),
@@ -323,6 +328,16 @@ def test_a_callback_that_raises_changes_nothing(caplog: pytest.LogCaptureFixture
     with caplog.at_level(logging.ERROR, "callgate"):
         assert engine(on_decision=callback).evaluate("pay", {"amount": 5}).allowed
     assert "on_decision raised" in caplog.text and "audit log is full" in caplog.text
+
+
+def test_a_callback_that_hands_over_to_an_async_one_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    class Later:
+        def __await__(self) -> Any:
+            yield
+
+    with caplog.at_level(logging.ERROR, "callgate"):
+        assert engine(on_decision=lambda record: Later()).evaluate("pay", {"amount": 5}).allowed
+    assert "on_decision raised" in caplog.text and "would have to be awaited" in caplog.text
 
 
 def test_a_callback_that_stops_the_program_does() -> None:

@@ -19,16 +19,16 @@ def synchronous(name: str, callback: _Callback) -> _Callback:
         return callback
     if not callable(callback):
         raise TypeError(f"{name} must be callable, not {type(callback).__name__}")
-    if _is_async(callback):
-        raise TypeError(f"{name} must not be async: nobody awaits it")
+    if _waits(callback):
+        raise TypeError(f"{name} must not be async, nor a generator: it is called, and nothing more")
     return callback
 
 
-def _is_async(callback: Any) -> bool:
+def _waits(callback: Any) -> bool:
     while isinstance(callback, functools.partial):
         callback = callback.func
     # An object is called by its class's `__call__`.
     return any(
-        inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+        inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function)
         for function in (callback, getattr(type(callback), "__call__", None))
     )
