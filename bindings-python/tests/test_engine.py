@@ -436,35 +436,6 @@ def test_a_clock_that_fails_gives_no_decision(broken: Any) -> None:
     assert subject.evaluate("secret").code == "hidden"
 
 
-# Forgetting
-
-
-BRIEF = """{version: "1", default: deny, tools: {
-    brief: {limits: [{counter: n, window: hour, max: 9, scope: identity}]},
-    long: {limits: [{counter: n, window: day, max: 9, scope: identity}]}}}"""
-
-
-def test_what_no_call_can_see_any_more_is_forgotten() -> None:
-    clock = callgate.ManualClock(NOW)
-    subject = callgate.Engine.from_str(BRIEF, clock=clock)
-    for caller in range(1_000):
-        assert subject.evaluate("brief", None, f"caller {caller}").allowed
-    assert subject.evaluate("long", None, "alice").allowed
-    assert subject.purge() == 0, "all of it is live"
-    clock.advance(3600)
-    assert [subject.purge(), subject.purge()] == [1_000, 0]
-    assert subject.evaluate("long", None, "alice").counters[0].used == 2
-
-
-def test_a_clock_that_fails_forgets_nothing() -> None:
-    times: list[Any] = [NOW - 1e9, "noon", NOW - 1e9]
-    subject = callgate.Engine.from_str(BRIEF, clock=lambda: times.pop(0))
-    assert subject.evaluate("brief", None, "alice").allowed
-    with pytest.raises(TypeError):
-        subject.purge()
-    assert subject.evaluate("brief", None, "alice").counters[0].used == 2
-
-
 # Async
 
 

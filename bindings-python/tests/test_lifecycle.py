@@ -1,4 +1,4 @@
-"""An engine's life: collected, watching a file, and in a process that forks."""
+"""An engine's life: collected, forgetting what has passed, watching a file, and in a process that forks."""
 
 from __future__ import annotations
 
@@ -31,6 +31,35 @@ def test_an_engine_in_a_cycle_is_collected() -> None:
     del server
     gc.collect()
     assert gone() is None
+
+
+# Forgetting
+
+
+BRIEF = """{version: "1", default: deny, tools: {
+    brief: {limits: [{counter: n, window: hour, max: 9, scope: identity}]},
+    long: {limits: [{counter: n, window: day, max: 9, scope: identity}]}}}"""
+
+
+def test_what_no_call_can_see_any_more_is_forgotten() -> None:
+    clock = callgate.ManualClock(NOW)
+    subject = callgate.Engine.from_str(BRIEF, clock=clock)
+    for caller in range(1_000):
+        assert subject.evaluate("brief", None, f"caller {caller}").allowed
+    assert subject.evaluate("long", None, "alice").allowed
+    assert subject.purge() == 0, "all of it is live"
+    clock.advance(3600)
+    assert [subject.purge(), subject.purge()] == [1_000, 0]
+    assert subject.evaluate("long", None, "alice").counters[0].used == 2
+
+
+def test_a_clock_that_fails_forgets_nothing() -> None:
+    times: list[Any] = [NOW - 1e9, "noon", NOW - 1e9]
+    subject = callgate.Engine.from_str(BRIEF, clock=lambda: times.pop(0))
+    assert subject.evaluate("brief", None, "alice").allowed
+    with pytest.raises(TypeError):
+        subject.purge()
+    assert subject.evaluate("brief", None, "alice").counters[0].used == 2
 
 
 # Reloading
