@@ -173,6 +173,13 @@ fn a_mark_of_half_a_file_refuses_what_had_none_and_nothing_else_does() {
         watch.write(format!("{plain}# after {code}\n").as_bytes());
         assert!(watch.settle().unwrap().is_ok());
     }
+    // At another place it is another mark: here the file ends behind the name of an entry that has rules.
+    let whole = "version: '1'\ndefault: deny\ntools:\n  list:\n  pay:\n    deny_if: [{path: args.n, op: gt, value: 5}]\n";
+    watch.watched.in_force = InForce::Given(Some(whole.parse().unwrap()));
+    watch.write(whole.split_once("    deny_if").unwrap().0.as_bytes());
+    assert_eq!(codes(watch.settle()), ["null_entry"]);
+    watch.write(whole.as_bytes());
+    assert!(watch.settle().unwrap().is_ok());
     // Every other warning there is.
     let odd = "version: '1'\ndefault: deny\ntools:\n  pay: {}\n  Pay: {}\n  \"list\\u200b\": \n    \
                rules: [{state: {counter: n, window: day, increment: 0}}]\n";
