@@ -205,6 +205,11 @@ fn no_name(text: &str, name: &str) -> PathError {
         let help = format!("every element of a list is `[*]`; {member}");
         return PathError { message, help: help.into() };
     }
+    if name == TEXT {
+        let message = format!("`{text}`: the view `{name}` is not at the end, behind a name");
+        let help = format!("write it there, as in `args.note.{TEXT}`; {member}");
+        return PathError { message, help: help.into() };
+    }
     let help = match Suggestions::new().nearest(name, [TEXT]) {
         Some(view) => format!("did you mean `{view}`? It stands at the end, behind a name; {member}"),
         None => format!("the view is `{TEXT}`; {member}"),

@@ -170,9 +170,15 @@ impl<'n, 'l> Reader<'n, 'l> {
             Content::Mapping(_) => "a mapping",
         };
         let is_list = expected.starts_with("a list");
+        let odd;
         let help = match node.content() {
             _ if !help.is_empty() => help,
-            Content::Mapping(_) if is_list => "write `- ` before each item, or `[…]` around all of them",
+            Content::Mapping(members) if is_list => {
+                // Behind the `-` stands a blank of another kind: then it begins a key, and no item.
+                let dash = members.into_iter().next().filter(|(key, _)| key.text().starts_with('-'));
+                odd = dash.and_then(|(key, _)| odd_characters(key.text()));
+                odd.as_deref().unwrap_or("write `- ` before each item, or `[…]` around all of them")
+            }
             Content::Null => "",
             _ if is_list => "put it in brackets: `[…]`",
             Content::String(text) if expected.contains("mapping") && text.contains(':') => {
