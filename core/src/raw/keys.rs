@@ -4,12 +4,12 @@
 //! objects of up to 32 members, unless their escaped keys are long, and must take no more time beyond than sorting takes,
 //! whatever keys a hostile caller chooses: each escaped key is read once, and pairs are compared as bytes.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::hash::Hasher;
 
 use foldhash::SharedSeed;
-use foldhash::fast::FoldHasher;
+use foldhash::fast::{FoldHasher, RandomState};
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use smallvec::SmallVec;
 
 use super::string::unescaped;
@@ -178,28 +178,31 @@ struct Texts<'t> {
     text: &'t str,
     /// Those of the escaped keys, one behind the other.
     unescaped: SmallVec<[u8; ROOM]>,
+    /// Where each of them ends.
+    ends: SmallVec<[usize; FEW]>,
 }
 
 impl<'t> Texts<'t> {
     fn new(text: &'t str, keys: Keys<'_>) -> Self {
-        let mut unescaped = SmallVec::new();
+        let (mut unescaped, mut ends) = (SmallVec::new(), SmallVec::new());
         for (_, key) in keys.filter(|(_, key)| key.kind() == NodeKind::Escaped) {
             append_unescaped(&mut unescaped, content(text, &key));
+            ends.push(unescaped.len());
         }
-        Self { text, unescaped }
+        Self { text, unescaped, ends }
     }
 
     /// The text of each key, in the order of the object.
     fn of<'a>(&'a self, keys: Keys<'a>) -> impl Iterator<Item = (u32, TapeNode, &'a [u8])> {
-        let mut rest = self.unescaped.as_slice();
+        let (mut start, mut ends) = (0, self.ends.iter());
         keys.map(move |(index, node)| {
-            let written = content(self.text, &node);
             if node.kind() != NodeKind::Escaped {
-                return (index, node, written.as_bytes());
+                return (index, node, content(self.text, &node).as_bytes());
             }
-            let length = unescaped(written).map(char::len_utf8).sum();
-            let (key, behind) = rest.split_at_checked(length).unwrap_or_default();
-            rest = behind;
+            // INVARIANT: these are the keys whose ends were noted, in the same order.
+            let end = ends.next().copied().unwrap_or_default();
+            let key = self.unescaped.get(start..end).unwrap_or_default();
+            start = end;
             (index, node, key)
         })
     }
@@ -249,8 +252,9 @@ fn among_many<E>(
     count: usize,
     mut found: impl FnMut(Duplicate) -> Result<(), E>,
 ) -> Result<(), E> {
-    // The standard hasher is SipHash under a random key: chosen keys cannot be made to collide.
-    let mut earlier = HashMap::<&[u8], u32>::with_capacity(count);
+    // Under a random seed, chosen keys cannot be made to collide.
+    let mut earlier =
+        HashMap::<&[u8], u32, RandomState>::with_capacity_and_hasher(count, RandomState::default());
     for (second, _, key) in texts.of(keys) {
         match earlier.entry(key) {
             Entry::Occupied(first) => found(Duplicate { second, first: *first.get() })?,

@@ -1,5 +1,6 @@
 //! Decides generated cases with the engine and with the reference interpreter: `differ --cases N [--seed S]`, N being
-//! the number of calls. The first case fills a sliding window. Prints every kind of difference once, minimised; exit code 1 if there is one.
+//! the number of calls. The first case fills a sliding window, which takes ten thousand calls: `--full without` leaves it out, and
+//! `--full only` decides nothing else. Prints every kind of difference once, minimised; exit code 1 if there is one.
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
@@ -15,14 +16,17 @@ const PRINTED: usize = 10;
 fn main() -> io::Result<ExitCode> {
     let mut calls = 100_000_u64;
     let mut seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_secs());
+    let (mut fills_first, mut only_fills) = (true, false);
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
-        let value = arguments.next().and_then(|value| value.parse().ok());
-        match (name.as_str(), value) {
-            ("--cases", Some(value)) => calls = value,
-            ("--seed", Some(value)) => seed = value,
+        let value = arguments.next().unwrap_or_default();
+        match (name.as_str(), value.as_str(), value.parse().ok()) {
+            ("--cases", _, Some(value)) => calls = value,
+            ("--seed", _, Some(value)) => seed = value,
+            ("--full", "without", _) => fills_first = false,
+            ("--full", "only", _) => only_fills = true,
             _ => {
-                eprintln!("usage: differ [--cases N] [--seed S]");
+                eprintln!("usage: differ [--cases N] [--seed S] [--full without|only]");
                 return Ok(ExitCode::from(2));
             }
         }
@@ -34,8 +38,8 @@ fn main() -> io::Result<ExitCode> {
     let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
     let mut codes: BTreeMap<&str, u64> = BTreeMap::new();
     let mut shown = Instant::now();
-    let mut full = Some(generator.full_case());
-    while done < calls {
+    let mut full = fills_first.then(|| generator.full_case());
+    while done < calls && (full.is_some() || !only_fills) {
         let full = full.take();
         let fills = full.is_some();
         let case = full.unwrap_or_else(|| generator.case());

@@ -71,6 +71,21 @@ pub fn texts(property: &str) -> Vec<String> {
             texts.extend(values.iter().filter_map(|value| value.as_str().map(str::to_owned)));
             texts
         }
+        // Each key of a policy, written as a name, before all of them.
+        "names" => generated()
+            .flat_map(|policy| {
+                let policy: serde_json::Value =
+                    serde_json::from_str(&policy).expect("generated policies are JSON");
+                let tools = policy["tools"].as_object().into_iter().flatten().map(|(key, _)| key.clone());
+                let hidden = policy["hide"].as_array().into_iter().flatten();
+                let hidden = hidden.filter_map(|key| key.as_str().map(str::to_owned));
+                let keys: Vec<String> = tools.chain(hidden).collect();
+                let all = keys.join("\n");
+                let name =
+                    |key: &String| format!("{}\n{all}", key.replace(['*', '?', '{', '}', '[', ']'], "x"));
+                keys.iter().map(name).collect::<Vec<_>>()
+            })
+            .collect(),
         "call" => calls(|case, step| {
             let mut parts = vec![case.text(), step.tool.clone(), step.args.clone().unwrap_or_default()];
             parts.extend(step.identity.clone());
