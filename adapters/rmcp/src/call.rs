@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use callgate::{Approval, AsyncStore, Call, Decision, Engine, Evaluation, Identity};
+use callgate::{Approval, ArgsCheck, AsyncStore, Call, Decision, Engine, Evaluation, Identity};
 use rmcp::model::ErrorData;
 use serde_json::Value;
 
@@ -14,6 +14,8 @@ pub(crate) struct Asked {
     pub(crate) tool: String,
     pub(crate) args: Option<Value>,
     pub(crate) identity: Option<Value>,
+    /// What is checked in the arguments before any rule.
+    pub(crate) check: Option<ArgsCheck>,
 }
 
 /// An approval: the key that it is bound to, and its own id.
@@ -30,6 +32,10 @@ impl Asked {
             Some(Value::String(id)) => Identity::Id(id.as_str()),
             Some(claims) => Identity::claims(claims),
         });
+        let call = match &self.check {
+            Some(check) => call.checked(check),
+            None => call,
+        };
         match approved {
             Some((key, id)) => call.approved(Approval::new(key, id)),
             None => call,

@@ -1,19 +1,23 @@
 //! The end of a connection, noticed when its input ends.
 //!
-//! In: a transport. Out: the same messages, and a token that is cancelled when no more come. rmcp lets handlers go on for some
+//! In: a transport. Out: the same messages, a token that is cancelled when no more come, and word of a list of tools that changes. rmcp lets handlers go on for some
 //! seconds then, to deliver answers of calls that run; a call that only waits for approval must not begin by then.
 
 use std::borrow::Cow;
 use std::future::Future;
+use std::sync::Arc;
 
 use rmcp::service::{RoleServer, RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use tokio_util::sync::CancellationToken;
 
+use crate::definitions::Definitions;
+
 /// A transport whose end is noticed.
 pub(crate) struct Watched<T> {
     pub(crate) transport: T,
     pub(crate) closed: CancellationToken,
+    pub(crate) definitions: Arc<Definitions>,
 }
 
 impl<T: Transport<RoleServer>> Transport<RoleServer> for Watched<T> {
@@ -27,6 +31,7 @@ impl<T: Transport<RoleServer>> Transport<RoleServer> for Watched<T> {
         &mut self,
         item: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
+        self.definitions.passes(&item);
         self.transport.send(item)
     }
 

@@ -23,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call::Asked;
 use crate::connection::Watched;
-use crate::refusal::refusal;
+use crate::definitions::Definitions;
+use crate::refusal::{refusal, unchecked};
 
 type IdentityOf = dyn Fn(&RequestContext<RoleServer>) -> Option<Value> + Send + Sync;
 type Answer<'a> = Pin<Box<dyn Future<Output = Option<String>> + Send + 'a>>;
@@ -53,6 +54,8 @@ pub struct Guard<S> {
     identity: Arc<IdentityOf>,
     on_approval: Option<Arc<OnApproval>>,
     refund_on_error: Option<Arc<RefundOnError>>,
+    check_args: bool,
+    definitions: Arc<Definitions>,
     /// Cancelled when no more messages of the client can come.
     closed: CancellationToken,
 }
@@ -76,6 +79,8 @@ impl<S> Guard<S> {
             identity: Arc::new(|_| None),
             on_approval: None,
             refund_on_error: None,
+            check_args: true,
+            definitions: Arc::default(),
             closed: CancellationToken::new(),
         }
     }
@@ -126,6 +131,20 @@ impl<S> Guard<S> {
         self
     }
 
+    /// Whether arguments are checked before any rule, where rules read them (spec 3.7, 3.8). They are by default: a value of a
+    /// type that the tool's own input schema does not admit is refused, and so is a member that some servers take for one
+    /// that is read (`Amount` for `amount`).
+    ///
+    /// The guard asks the server for `tools/list` itself, with the context of the call. It remembers the list where it hears of
+    /// each change: the server says that it tells of changes (`listChanged`), by [`Guard::serve`], in a session that begins
+    /// with `initialize`. Otherwise it asks for each call. A tool that is not listed has no schema, nor has one of a server
+    /// without that request: only its members are checked. Where the server fails to list its tools, no call of it runs.
+    #[must_use]
+    pub const fn check_args(mut self, check: bool) -> Self {
+        self.check_args = check;
+        self
+    }
+
     /// The engine, to replace its policy or to explain a call.
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
@@ -162,9 +181,14 @@ impl<S: Service<RoleServer>> Guard<S> {
         T: IntoTransport<RoleServer, E, A>,
         E: std::error::Error + Send + Sync + 'static,
     {
-        // Clones share a token, connections do not.
+        // Clones share them, connections do not.
         self.closed = CancellationToken::new();
-        let transport = Watched { transport: transport.into_transport(), closed: self.closed.clone() };
+        self.definitions = Arc::new(Definitions::watched(&self.server.get_info()));
+        let transport = Watched {
+            transport: transport.into_transport(),
+            closed: self.closed.clone(),
+            definitions: self.definitions.clone(),
+        };
         serve_server_with_ct(self, transport, ct).await
     }
 
@@ -216,11 +240,24 @@ impl<S: Service<RoleServer>> Guard<S> {
     ) -> Result<ServerResult, ErrorData> {
         self.mark(&mut context)?;
         let params: &mut CallToolRequestParams = &mut request.params;
+        let check = if self.check_args {
+            let asked = self.definitions.of(&params.name, &self.server, &context);
+            match self.meanwhile(&context, asked).await? {
+                Ok(check) => Some(check),
+                Err(why) => {
+                    tracing::error!(target: "callgate", "a call of {:?} was refused: {why}", params.name);
+                    return Ok(unchecked(&context));
+                }
+            }
+        } else {
+            None
+        };
         // Moved out and back: the server gets the very arguments that were decided upon.
         let asked = Arc::new(Asked {
             tool: params.name.clone().into_owned(),
             args: params.arguments.take().map(Value::Object),
             identity: (self.identity)(&context),
+            check,
         });
         let decision = self.decide(&asked, &context).await?;
         if !decision.allowed() {
@@ -293,6 +330,8 @@ impl<S: Service<RoleServer>> Service<RoleServer> for Guard<S> {
             request => {
                 let mut result = self.server.handle_request(request, context).await?;
                 if let ServerResult::ListToolsResult(list) = &mut result {
+                    // The client may know of a change that nobody announced.
+                    self.definitions.changed();
                     let policy = self.engine.policy();
                     list.tools.retain(|tool| policy.visible(&tool.name));
                 }

@@ -21,6 +21,9 @@
 //!
 //! - drops from `tools/list` what the policy hides (spec 10.9); everything else of the result stays;
 //! - decides each `tools/call` before the handler sees it; a denied one gets `isError: true` with the message (spec 10.6);
+//! - checks arguments before any rule, where rules read them (spec 3.7, 3.8): a value of a type that the tool's own input schema
+//!   does not admit is refused, and so is a member that some servers take for one that is read (`Amount` for `amount`). The
+//!   guard asks the server for `tools/list` itself. Where that fails, no call runs. [`Guard::check_args`] switches this off;
 //! - gives nothing back for a call that the server got, whatever the answer (spec 8.10): a client can cause an error after the
 //!   tool ran. [`Guard::refund_on_error`] says otherwise, error by error;
 //! - ends a call that waits for approval with its client (spec 7.6): the connection closes, the client cancels the call, or the
@@ -41,6 +44,7 @@
 
 mod call;
 mod connection;
+mod definitions;
 mod guard;
 mod refusal;
 

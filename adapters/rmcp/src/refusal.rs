@@ -1,6 +1,6 @@
 //! What the agent is told of a call that does not run.
 //!
-//! In: a decision. Out: an MCP result with `isError: true` (spec 10.6), as the client's protocol has it.
+//! In: a decision, or that there is none. Out: an MCP result with `isError: true` (spec 10.6), as the client's protocol has it.
 
 use std::borrow::Cow;
 
@@ -11,6 +11,9 @@ use serde_json::Value;
 
 /// Where in a result's `_meta` the approval key of a call stands that waits for approval.
 pub const APPROVAL_KEY: &str = "callgate/approval_key";
+
+/// Told when the arguments cannot be checked. No detail: that is for the log.
+const UNCHECKED: &str = "The call could not be checked against the policy";
 
 /// The result that tells the agent why the call does not run.
 pub(crate) fn refusal(decision: &Decision<'_>, context: &RequestContext<RoleServer>) -> ServerResult {
@@ -26,6 +29,15 @@ pub(crate) fn refusal(decision: &Decision<'_>, context: &RequestContext<RoleServ
         meta.0.insert(APPROVAL_KEY.to_owned(), Value::String(key.to_owned()));
         result.meta = Some(meta);
     }
+    as_the_client_reads_it(result, context)
+}
+
+/// The result of a call that was not decided, because its server does not say what it takes.
+pub(crate) fn unchecked(context: &RequestContext<RoleServer>) -> ServerResult {
+    as_the_client_reads_it(CallToolResult::error(vec![ContentBlock::text(UNCHECKED)]), context)
+}
+
+fn as_the_client_reads_it(result: CallToolResult, context: &RequestContext<RoleServer>) -> ServerResult {
     let mut result = ServerResult::CallToolResult(result);
     let is_legacy = context
         .protocol_version()

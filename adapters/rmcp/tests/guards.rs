@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use callgate::{Call, Engine, Inspect as _, MemoryStore, Owner, Policy, Timestamp};
+use callgate::{ArgsCheck, Call, Engine, InputSchema, Inspect as _, MemoryStore, Owner, Policy, Timestamp};
 use callgate_rmcp::Guard;
 use callgate_tests::guards::{self, Does, Scenario, Step, Tool};
 use rmcp::ServerHandler;
@@ -128,6 +128,8 @@ struct Run {
     engine: Arc<Engine>,
     store: Arc<MemoryStore>,
     guard: Guard<Arc<Server>>,
+    /// Whose definitions are checked against.
+    server: Option<Arc<Server>>,
     shared: Shared,
     wire: Option<Wire>,
     /// Answers on this connection, by the id of their call.
@@ -143,13 +145,18 @@ async fn rest() {
 
 impl Run {
     fn new(scenario: Scenario) -> Self {
-        assert!(scenario.options.is_empty(), "no option of this guard is data: {:?}", scenario.options);
         let store = Arc::new(MemoryStore::new());
         let policy = Policy::from_yaml(&scenario.policy()).unwrap();
         let engine = Arc::new(Engine::builder(policy).store(store.clone()).build());
         let shared = Shared::default();
         let server = Arc::new(Server { tools: scenario.tools, shared: shared.clone() });
-        let mut guard = Guard::new(server, engine.clone());
+        let mut guard = Guard::new(server.clone(), engine.clone());
+        let mut checks = true;
+        for (option, value) in scenario.options {
+            assert_eq!(option, "check_args", "this guard has no such option");
+            checks = value.as_bool().unwrap();
+            guard = guard.check_args(checks);
+        }
         if scenario.approvals {
             let shared = shared.clone();
             guard = guard.on_approval(move |_| {
@@ -164,6 +171,7 @@ impl Run {
             engine,
             store,
             guard,
+            server: checks.then_some(server),
             shared,
             wire: None,
             answers: BTreeMap::new(),
@@ -295,6 +303,17 @@ impl Run {
         let call = match &made.arguments {
             Some(arguments) => Call::new(&made.tool, arguments),
             None => Call::without_args(&made.tool),
+        };
+        let check = self.server.as_ref().map(|server| {
+            let check = ArgsCheck::new();
+            match server.tools.get(&made.tool).and_then(|tool| tool.input.as_ref()) {
+                Some(schema) => check.schema(InputSchema::new(schema)),
+                None => check,
+            }
+        });
+        let call = match &check {
+            Some(check) => call.checked(check),
+            None => call,
         };
         let decision = self.engine.explain(&call).decision;
         assert_eq!((is_error, decision.code().as_str()), (true, expected), "{told}");

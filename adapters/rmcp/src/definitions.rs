@@ -1,0 +1,123 @@
+//! What a server says of its tools' arguments.
+//!
+//! In: the server's own answers to `tools/list`, before anything is left out of them. Out: what is checked in a call of a tool.
+//! Must not guess: a tool that the server does not name has no schema.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use callgate::{ArgsCheck, InputSchema};
+use rmcp::model::{
+    ClientRequest, ErrorCode, JsonObject, JsonRpcMessage, ListToolsRequest, PaginatedRequestParams,
+    ServerConfig, ServerNotification, ServerResult,
+};
+use rmcp::service::{RequestContext, RoleServer, Service, TxJsonRpcMessage};
+use serde_json::Value;
+
+/// Pages of a list that are asked for: a list that goes on is an error, not a call that never ends.
+const PAGES: u32 = 1_000;
+
+/// The member of `_meta` by which a client asks for a request's progress.
+const PROGRESS_TOKEN: &str = "progressToken";
+
+/// The tools of one list: their input schemas, by name.
+type Schemas = HashMap<String, Arc<JsonObject>>;
+
+/// The definitions of one connection's server.
+#[derive(Debug, Default)]
+pub(crate) struct Definitions {
+    /// Whether a change of the list passes by here, in a session that begins with `initialize`.
+    announced: bool,
+    /// Grows with each thing that may have changed the list.
+    changes: AtomicU64,
+    /// The list, and how many changes were known of when it was asked for.
+    known: Mutex<Option<(u64, Schemas)>>,
+}
+
+impl Definitions {
+    /// Those of a server whose messages to the client all pass by.
+    pub(crate) fn watched(server: &ServerConfig) -> Self {
+        let announced = server.capabilities.tools.as_ref().and_then(|tools| tools.list_changed);
+        Self { announced: announced == Some(true), ..Self::default() }
+    }
+
+    /// A message to the client.
+    pub(crate) fn passes(&self, message: &TxJsonRpcMessage<RoleServer>) {
+        if let JsonRpcMessage::Notification(told) = message
+            && matches!(told.notification, ServerNotification::ToolListChangedNotification(_))
+        {
+            self.changed();
+        }
+    }
+
+    /// The list may be another one by now.
+    pub(crate) fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// What is checked in a call of this tool.
+    ///
+    /// # Errors
+    /// Why the server does not say what it should.
+    pub(crate) async fn of(
+        &self,
+        tool: &str,
+        server: &impl Service<RoleServer>,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<ArgsCheck, String> {
+        // A session without `initialize` gets only the announcements that its client subscribed to.
+        let remembers = self.announced && context.peer.peer_info().is_some();
+        // Before the server is asked: what changes meanwhile counts.
+        let changes = self.changes.load(Ordering::Acquire);
+        if remembers && let Some(schema) = self.remembered(tool, changes) {
+            return Ok(check(schema));
+        }
+        let listed = list(server, context).await?;
+        let found = listed.get(tool).cloned();
+        if remembers {
+            *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((changes, listed));
+        }
+        Ok(found.map_or_else(ArgsCheck::new, check))
+    }
+
+    fn remembered(&self, tool: &str, changes: u64) -> Option<Arc<JsonObject>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (asked_at, schemas) = known.as_ref()?;
+        schemas.get(tool).filter(|_| *asked_at == changes).cloned()
+    }
+}
+
+fn check(schema: Arc<JsonObject>) -> ArgsCheck {
+    let schema = Value::Object(Arc::unwrap_or_clone(schema));
+    ArgsCheck::new().schema(InputSchema::new(&schema))
+}
+
+/// All tools that the server lists; none, if it has no such request.
+async fn list(
+    server: &impl Service<RoleServer>,
+    context: &RequestContext<RoleServer>,
+) -> Result<Schemas, String> {
+    // With what the call says of its client, which revisions of the protocol want in every request; but nobody asked for the
+    // progress of this one.
+    let mut context = context.clone();
+    context.meta.0.0.remove(PROGRESS_TOKEN);
+    let mut schemas = Schemas::new();
+    let mut cursor = None;
+    for _ in 0..PAGES {
+        let params = PaginatedRequestParams::default().with_cursor(cursor);
+        let request = ClientRequest::ListToolsRequest(ListToolsRequest::with_param(params));
+        let page = match server.handle_request(request, context.clone()).await {
+            Ok(ServerResult::ListToolsResult(page)) => page,
+            Ok(_) => return Err("the server's list of tools is none".to_owned()),
+            Err(error) if error.code == ErrorCode::METHOD_NOT_FOUND => return Ok(schemas),
+            Err(error) => return Err(format!("the server does not list its tools: {}", error.message)),
+        };
+        schemas.extend(page.tools.into_iter().map(|tool| (tool.name.into_owned(), tool.input_schema)));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(schemas);
+        }
+    }
+    Err(format!("the server's list of tools has more than {PAGES} pages"))
+}
