@@ -22,6 +22,8 @@ const WORDS: usize = NAME_BYTES / 64 + 1;
 const VERIFY: usize = 4;
 /// Bytes of a name that are searched in the time of a step.
 const BYTES_FOR_A_STEP: usize = 8;
+/// Places in a glob that are looked at in the time of a step.
+const PLACES_FOR_A_STEP: usize = 2;
 /// Texts by which a glob with braces is filed at most.
 const PREFIXES: usize = 32;
 
@@ -214,9 +216,9 @@ fn run(steps: &[Step], first: usize, name: &str, work: &mut Work) -> Result<bool
     let mut at = Positions::among(steps);
     at.add(0);
     for char in name.chars() {
-        work.take(VERIFY)?;
         let mut next = Positions::among(steps);
         let mut position = at.from(0);
+        let mut places = 0_usize;
         while let Some(here) = position {
             let behind = here.saturating_add(1);
             match steps.get(here) {
@@ -231,9 +233,10 @@ fn run(steps: &[Step], first: usize, name: &str, work: &mut Work) -> Result<bool
                 Some(Step::Run) => next.add(here),
                 _ => {}
             }
-            work.take(at.follow(steps, first, here))?;
+            places = places.saturating_add(at.follow(steps, first, here));
             position = at.from(behind);
         }
+        work.take((places / PLACES_FOR_A_STEP).saturating_add(VERIFY))?;
         if next.is_empty() {
             return Ok(false);
         }
@@ -241,7 +244,7 @@ fn run(steps: &[Step], first: usize, name: &str, work: &mut Work) -> Result<bool
     }
     let mut position = at.from(0);
     while let Some(here) = position {
-        work.take(at.follow(steps, first, here))?;
+        at.follow(steps, first, here);
         position = at.from(here.saturating_add(1));
     }
     Ok(at.has(steps.len()))
@@ -287,8 +290,8 @@ impl Positions {
         None
     }
 
-    /// Adds what a step leads to without a character. Always further on, so one pass upwards sees it. Gives the work that the
-    /// step was.
+    /// Adds what a step leads to without a character. Always further on, so one pass upwards sees it. Gives how many places
+    /// were looked at.
     fn follow(&mut self, steps: &[Step], first: usize, here: usize) -> usize {
         match steps.get(here) {
             Some(Step::Run) => self.add(here.saturating_add(1)),
