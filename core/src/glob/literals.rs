@@ -95,6 +95,9 @@ impl Literals {
         work: &mut Work,
         mut each: impl FnMut(u32, &mut Work) -> Result<(), Exhausted>,
     ) -> Result<(), Exhausted> {
+        if self.buckets.is_empty() {
+            return Ok(());
+        }
         let mut found: SmallVec<[u32; 16]> = SmallVec::new();
         match &self.automaton {
             Some(automaton) => {
