@@ -27,7 +27,7 @@ pub const REGEX_TEXT_BYTES: usize = 16 << 10;
 pub const NAME_BYTES: usize = 1_024;
 /// Patterns that the braces of one glob may expand to.
 pub const GLOB_ALTERNATIVES: usize = 256;
-/// Steps of looking the globs up that match one name (spec 11.2). A step is some 5 ns, so one call takes 1 ms at most.
+/// Steps of looking the globs up that match one name (spec 11.2). A step is at most some 8 ns, as measured, so one call takes 1 ms.
 pub const GLOB_STEPS: u64 = 120_000;
 /// Steps of comparing all exact entries of a policy with all globs.
 pub const GLOB_STEPS_OF_A_POLICY: u64 = 128_000_000;

@@ -1,6 +1,6 @@
 //! Work: what comparing names with globs may take (spec 11.2).
 //!
-//! In: steps that stand for time, some 5 ns each. Out: whether there are any left.
+//! In: steps that stand for time, some 8 ns each. Out: whether there are any left.
 
 /// What is left of the steps that one look-up, or one compilation, may take.
 #[derive(Debug)]
