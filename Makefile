@@ -28,5 +28,5 @@ proof: ## Slower checks: dependencies, oldest compiler, interleavings, coverage,
 fuzz: ## Fuzz every target for FUZZ_SECONDS each, 1200 by default; needs the nightly toolchain
 	fuzz/run.sh
 
-bench: ## Measure everything beside peers and floors, and write the table; BENCH_QUICK=1 for a quarter of the rounds (benches/run.sh NAME runs one)
+bench: ## Measure everything beside peers and floors, into benches/results; BENCH_QUICK=1 for a quarter of the rounds (benches/run.sh NAME runs one)
 	benches/run.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures everything and writes the table, or the parts that are named. In: the sources, and BENCH_QUICK=1 for a quarter of the
-# rounds. Out: results/*.jsonl, a record a line; results/table.md and *.svg; the tables in README.md and benches/README.md.
+# rounds. Out: results/*.jsonl, a record a line; results/table.md and *.svg. Pages change only by `benches/table.py --release`.
 # Each part sets up what it needs. A part that fails is named at the end and leaves no records; the others go on.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -48,7 +48,7 @@ for part in "${parts[@]}"; do
         rm -f "$fresh" "$results/$part.jsonl"
     fi
 done
-BENCH_PARTS="$*" python3 benches/table.py
+python3 benches/table.py
 if [ ${#failed[@]} -gt 0 ]; then
     echo "failed: ${failed[*]}" >&2
     exit 1

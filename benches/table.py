@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Turns the records of a run into a table, plots, and the lines that the README quotes.
+"""Turns the records of a run into a table and plots, and at a release into what the pages show.
 
-In: benches/results/*.jsonl, a JSON object a line, as every bench writes them. Out: results/table.md, results/*.svg, and what lies between
-`<!-- bench:begin -->` and `<!-- bench:end -->` in README.md and benches/README.md. Nothing but Python's own library.
+In: benches/release.jsonl, the records of the last release, and benches/results/*.jsonl, those of runs on this machine, an object a line as
+every bench writes them; a part that was run here takes the place of the release's. Out: results/table.md and results/*.svg, which git ignores.
+With `--release` also release.jsonl, and what lies between `<!-- bench:begin -->` and `<!-- bench:end -->` in README.md and benches/README.md.
+Nothing but Python's own library.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ import json
 import math
 import os
 import platform
+import sys
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
+RELEASE = HERE / "release.jsonl"
 Record = dict[str, Any]
 
 
@@ -27,89 +31,91 @@ class Row(NamedTuple):
     ours: tuple[str, str, str]  # bench, case, start of the subject's name
     other: tuple[str, str, str] | float | None  # the same, or an absolute bound in the unit of ours
     most: float | None  # ours / other
-    quoted: bool = False  # in the repository's README
+    readme: str = ""  # what it is called in the repository's README, if it stands there
+    beside: str = ""  # and what the other is called
 
 
-def same(title: str, bench: str, case: str, ours: str, other: str, most: float | None, quoted: bool = False) -> Row:
-    return Row(title, (bench, case, ours), (bench, case, other), most, quoted)
+def same(title: str, bench: str, case: str, ours: str, other: str, most: float | None, readme: str = "", beside: str = "") -> Row:
+    return Row(title, (bench, case, ours), (bench, case, other), most, readme, beside)
 
 
-def by_hand(floor: str, most: float | None) -> list[Row]:
-    kinds = [("allowed charge", most), ("denied by argument", None), ("denied by name", most), ("listed, no checks", most), ("not listed", most)]
-    quoted = {kind for kind, _ in kinds} if most is not None else {"allowed charge"}
-    rows = [same(f"{kind}, `Policy::evaluate`", "evaluate", kind, "Policy", floor, most, kind in quoted) for kind, most in kinds]
-    rows.insert(1, same("allowed charge, `Engine::evaluate`", "evaluate", "allowed charge", "Engine", floor, most, most is not None))
-    return [*rows, same("a shuffled stream of calls", "evaluate", "shuffled stream", "Policy", floor, None, floor == "std's map")]
-
-
+HAND = "a function written by hand"
 LIMIT = "one limit, {} identities, {}"
 NUMBER = "native, reads two properties, gives a number"
 ROWS = [
-    ("Rust: a decision on a `serde_json::Value`, against a function written by hand with its tools in Rust's `HashMap`", by_hand("std's map", 2)),
-    ("The same, with its tools in the quickest map", by_hand("quick map", None)),
-    ("The same, with its tools in a `match`, where names are a part of the program", by_hand("by hand", None)),
+    ("Rust: a decision on a `serde_json::Value`, against a function written by hand with its tools in Rust's `HashMap`", [
+        same("allowed charge, `Policy::evaluate`", "evaluate", "allowed charge", "Policy", "std's map", 2, "Rust, two conditions", HAND),
+        same("allowed charge, `Engine::evaluate`", "evaluate", "allowed charge", "Engine", "std's map", 2),
+        *(same(f"{kind}, `Policy::evaluate`", "evaluate", kind, "Policy", "std's map", most)
+          for kind, most in [("denied by argument", None), ("denied by name", 2), ("listed, no checks", 2), ("not listed", 2)]),
+        same("a shuffled stream of calls", "evaluate", "shuffled stream", "Policy", "std's map", None),
+        same("allowed charge, its tools in the quickest map", "evaluate", "allowed charge", "Policy", "quick map", None),
+        same("allowed charge, its tools in a `match`", "evaluate", "allowed charge", "Policy", "by hand", None),
+    ]),
     ("Rust: a decision on raw JSON text, against `serde_json::from_str` of that text alone", [
-        same("allowed charge", "evaluate", "raw text: allowed charge", "Policy", "serde_json", 0.5, True),
-        same("denied by argument", "evaluate", "raw text: denied by argument", "Policy", "serde_json", None),
+        same("allowed charge", "evaluate", "raw text: allowed charge", "Policy", "serde_json", 0.5, "Rust, the same from raw JSON text",
+             "`serde_json::from_str` of that text"),
         same("a shuffled stream of calls", "evaluate", "raw text: shuffled stream", "Policy", "serde_json", None),
     ]),
-    ("Rust: a decision on a `Value`, against policy engines, in a build with them", [
-        same(f"{case}, {peer}", "engines", case, "Policy", peer, 1, quoted)
-        for case, quoted in [("allowed charge", True), ("shuffled stream", False)]
+    ("Rust: an allowed charge, against policy engines, in a build with them", [
+        same(peer, "engines", "allowed charge", "Policy", peer, 1)
         for peer in ["cedar-policy", "regorus, compiled", "regorus, virtual", "casbin, the tool's row", "casbin, the rows", "cel"]
     ]),
     ("Rust: one limit for each caller, clock included", [
-        same("10,000 callers, against `governor`", "limits", LIMIT.format(10000, "1 thread"), "Engine", "governor", 2, True),
+        same("10,000 callers, against `governor`", "limits", LIMIT.format(10000, "1 thread"), "Engine", "governor", 2,
+             "Rust, a limit for each of 10,000 callers", "`governor`"),
         same("the same, 2 threads", "limits", LIMIT.format(10000, "2 threads"), "Engine", "governor", 1),
         same("1,000,000 callers, against `governor`", "limits", LIMIT.format(1000000, "1 thread"), "Engine", "governor", None),
-        same("the same, 2 threads", "limits", LIMIT.format(1000000, "2 threads"), "Engine", "governor", None),
         same("10,000 callers, against a sharded map of atomics", "limits", LIMIT.format(10000, "1 thread"), "Engine", "sharded", None),
         same("four limits, against the same map four times", "limits", "four limits, 10000 identities, 1 thread", "Engine", "sharded", None),
     ]),
     ("Rust: growth", [
-        Row("100,000 tools against 20, one tool again and again", ("growth", "100000 tools", "one"), ("growth", "20 tools", "one"), 1.3, True),
-        Row("100,000 tools against 20, 1,024 or 20 tools in turn", ("growth", "100000 tools", "many"), ("growth", "20 tools", "many"), None),
+        Row("100,000 tools against 20, one tool again and again", ("growth", "100000 tools", "one"), ("growth", "20 tools", "one"), 1.3),
         Row("50 conditions against 1", ("growth", "50 conditions", "all"), ("growth", "1 conditions", "all"), None),
         Row("10,000 globs, one matches; at most 200 ns", ("growth", "10000 globs", "one"), 200, 1),
         Row("10,000 globs, none matches; at most 200 ns", ("growth", "10000 globs", "none"), 200, 1),
         Row("bytes of a live counter beyond its key's text; at most 100", ("memory", "counters", "bytes"), 100, 1),
     ]),
     ("Rust: compiling 10,000 tools with a rule each, against the bare parser into a `Value`", [
-        same("YAML, against serde_yaml", "compile", "YAML, 10000 tools with a rule", "Policy", "serde_yaml", 1, True),
+        same("YAML, against serde_yaml", "compile", "YAML, 10000 tools with a rule", "Policy", "serde_yaml", 1,
+             "Rust, compiling 10,000 tools in YAML", "parsing alone, by serde_yaml"),
         same("JSON, against serde_json", "compile", "JSON, 10000 tools with a rule", "Policy", "serde_json", 1.2),
     ]),
     ("Python: `evaluate(..).allowed`, an allowed charge", [
-        same(f"against {name}", "python", "an allowed charge", "evaluate", start, most, most is not None)
-        for name, start, most in [
-            ("a method that does nothing", "a method that does", 2),
-            ("a native method that knows the policy by heart", "a method that knows", None), ("a function written by hand", "a Python function", 1),
-            ("the same, returning an object", "the same", None), ("jsonschema_rs, arguments alone", "jsonschema", None),
-            ("common-expression-language", "common", None), ("cedarpy", "cedarpy", None), ("regopy", "regopy", None)]
+        same("against a function written by hand", "python", "an allowed charge", "evaluate", "a Python function", 1, "Python, two conditions", HAND),
+        *(same(f"against {name}", "python", "an allowed charge", "evaluate", start, most)
+          for name, start, most in [("a native method with the policy in its code", "a method that knows", 1.5),
+                                    ("a method that does nothing", "a method that does", None),
+                                    ("jsonschema_rs, arguments alone", "jsonschema", None), ("cedarpy", "cedarpy", None)]),
     ]),
     ("Python: the same of other calls, against the method that does nothing", [
         Row(case, ("python", case, "evaluate"), ("python", "an allowed charge", "a method that does"), None)
         for case in ["listed, no checks", "denied by name", "not listed", "one limit"]
     ]),
     ("Node: `evaluate(..).allowed`, two conditions", [
-        same(f"against {name}", "node", "two conditions", "callgate", start, most, most is not None)
-        for name, start, most in [
-            ("a native function that reads and returns the same", "native, reads two properties, gives effect", 1.5),
-            ("a native no-op", "native no-op", None), ("a function written by hand", "JS by hand", None),
-            ("ajv, arguments alone", "ajv", None), ("cel-js", "cel-js", None), ("cedar-wasm", "cedar-wasm", 0.02)]
+        same("against a native function that reads and returns the same", "node", "two conditions", "callgate",
+             "native, reads two properties, gives effect", 1.5, "Node, two conditions", "a native function that only reads and returns the same"),
+        *(same(f"against {name}", "node", "two conditions", "callgate", start, most)
+          for name, start, most in [("a function written by hand", "JS by hand", None), ("cel-js", "cel-js", None), ("cedar-wasm", "cedar-wasm", 0.02)]),
     ]),
     ("Stores: `Engine::evaluate`", [
-        Row("Redis, one fixed counter, against the smallest script", ("redis", "one call", "1 fixed"), ("redis", "one call", "smallest"), 1.25, True),
-        Row("Redis, one fixed counter, against the smallest script that counts", ("redis", "one call", "1 fixed"), ("redis", "one call", "counting"), None),
+        Row("Redis, one fixed counter, against the smallest script", ("redis", "one call", "1 fixed"), ("redis", "one call", "smallest"), 1.25,
+            "a limit in Redis, over a socket", "the smallest script"),
         Row("Redis, four fixed counters", ("redis", "one call", "4 fixed"), ("redis", "one call", "smallest"), None),
         *(same(f"SQLite, {t} thread{'s' * (t > 1)}, {c} counter{'s' * (c > 1)}, against bare upserts", "sqlite",
-               f"process, {t} threads, {c} counters", "Engine", "bare", 1.25, t == c == 1) for t in (1, 4) for c in (1, 4)),
+               f"process, {t} threads, {c} counters", "Engine", "bare", 1.25,
+               *(("a limit in a SQLite file", "a bare upsert") if t == c == 1 else ())) for t in (1, 4) for c in (1, 4)),
     ]),
 ]
 
 
 def load() -> list[Record]:
-    lines = [line for path in sorted(RESULTS.glob("*.jsonl")) for line in path.read_text().splitlines()]
-    return [json.loads(line) for line in lines if line.strip()]
+    def read(path: Path) -> list[Record]:
+        return [json.loads(text) for text in path.read_text().splitlines() if text.strip()]
+
+    fresh = [record for path in sorted(RESULTS.glob("*.jsonl")) for record in read(path)]
+    measured = {record["bench"] for record in fresh}
+    return [record for record in (read(RELEASE) if RELEASE.exists() else []) if record["bench"] not in measured] + fresh
 
 
 def find(records: list[Record], key: tuple[str, str, str]) -> Record | None:
@@ -131,39 +137,51 @@ def ratio(value: float) -> str:
     return f"{value:.4f}" if value < 0.01 else f"{value:.2f}" if value < 10 else f"{value:,.0f}"
 
 
-def line(row: Row, records: list[Record]) -> str | None:
+def times(row: Row, records: list[Record]) -> tuple[Record, float] | None:
+    """Ours, and what it is compared with."""
     ours = find(records, row.ours)
     other = find(records, row.other) if isinstance(row.other, tuple) else None
     if ours is None or (isinstance(row.other, tuple) and other is None):
         return None
-    bound = other["value"] if other else row.other
-    times = ours["value"] / bound
-    # The least is what a busy machine disturbs least; of an absolute bound it says nothing more.
-    least = ratio(ours["least"] / (other["least"] if other else bound))
-    target = "" if row.most is None else f"≤ {row.most:g}"
-    met = "" if row.most is None else "yes" if times <= row.most else "**no**"
-    against = shown(bound, ours["unit"])
-    return f"| {row.title} | {shown(ours['value'], ours['unit'])} | {against} | {ratio(times)} | {least} | {target} | {met} |"
+    return ours, other["value"] if other else row.other
 
 
-HEAD = "| | callgate | the other | ratio | of the least | target | met |\n| --- | --- | --- | --- | --- | --- | --- |"
+def line(row: Row, records: list[Record]) -> str | None:
+    if (pair := times(row, records)) is None:
+        return None
+    ours, other = pair
+    value = ours["value"] / other
+    target = "" if row.most is None else f"≤ {row.most:g}" if value <= row.most else f"**≤ {row.most:g}, missed**"
+    return f"| {row.title} | {shown(ours['value'], ours['unit'])} | {shown(other, ours['unit'])} | {ratio(value)} | {target} |"
 
 
-def table(records: list[Record], quoted: bool) -> str:
+HEAD = "| | callgate | the other | ratio | target |\n| --- | --- | --- | --- | --- |"
+
+
+def table(records: list[Record]) -> str:
     parts = []
     for title, rows in ROWS:
-        lines = [text for row in rows if row.quoted or not quoted if (text := line(row, records))]
+        lines = [text for row in rows if (text := line(row, records))]
         if lines:
-            parts.append("\n".join([f"| **{title}** | | | | | | |", *lines]))
+            parts.append("\n".join([f"| **{title}** | | | | |", *lines]))
     return "\n".join([HEAD, *parts])
 
 
+def short_table(records: list[Record]) -> str:
+    """For the repository's README: one figure for one thing, and the policy engines in a sentence."""
+    rows = [(row, *pair) for _, rows in ROWS for row in rows if row.readme and (pair := times(row, records))]
+    lines = [f"| {row.readme} | {shown(ours['value'], ours['unit'])} | {shown(other, ours['unit'])} | {row.beside} |" for row, ours, other in rows]
+    peers = [pair for row in ROWS[2][1] if (pair := times(row, records))]
+    ratios = sorted(other / ours["value"] for ours, other in peers)
+    said = f"\n\nFor the same call cedar-policy, regorus, casbin and cel take {ratios[0]:,.0f} to {ratios[-1]:,.0f} times as long." if ratios else ""
+    return "\n".join(["| an allowed call | callgate | beside it | |", "| --- | --- | --- | --- |", *lines]) + said
+
+
 def instructions(records: list[Record]) -> str:
-    counted = [r for r in records if r["bench"] == "instructions"]
+    counted = [f"`{r['case']}` {r['value']:,.0f}" for r in records if r["bench"] == "instructions"]
     if not counted:
         return ""
-    rows = "\n".join(f"| `{r['case']}` | {r['value']:,.0f} |" for r in counted)
-    return f"\nInstructions of a call (`count.sh`), which another machine or load does not change:\n\n| path | instructions |\n| --- | --- |\n{rows}\n"
+    return f"\nInstructions of a call (`count.sh`), which another machine or load does not change: {', '.join(counted)}.\n"
 
 
 def others(records: list[Record]) -> str:
@@ -181,14 +199,18 @@ def others(records: list[Record]) -> str:
 
 
 def machine() -> str:
-    names = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")] if Path("/proc/cpuinfo").exists() else []
-    named = os.environ.get("BENCH_PARTS", "").split()
-    # The records of the others are still there, and their figures in the table.
-    parts = f" of {', '.join(named)} alone; the other parts are from runs before" if named else ""
+    info = Path("/proc/cpuinfo")
+    names = [text.partition(":")[2].strip() for text in info.read_text().splitlines() if text.startswith("model name")] if info.exists() else []
     quick = ", a quick run" if os.environ.get("BENCH_QUICK") not in (None, "", "0") else ""
-    load = os.getloadavg()[0]
     return (f"{datetime.date.today()}, {platform.system()} {platform.machine()}, {names[0] if names else 'unknown processor'}, "
-            f"{os.cpu_count()} cores, load {load:.1f} at the end{quick}{parts}")
+            f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end{quick}")
+
+
+def measured(records: list[Record]) -> str:
+    """When and where, here and at the release, of which some parts may be left."""
+    released = next((record["subject"] for record in records if record["bench"] == "release"), None)
+    fresh = any(RESULTS.glob("*.jsonl"))
+    return "; what was not run again: ".join(([machine()] if fresh else []) + ([released] if released else []))
 
 
 # Of the Okabe-Ito palette, those that are told apart on white and on black, by the colour-blind too.
@@ -294,14 +316,23 @@ def between(path: Path, text: str) -> None:
     path.write_text(f"{before}{begin}\n{text.strip()}\n{end}{after}")
 
 
+def shown_on_pages(record: Record, records: list[Record]) -> bool:
+    keys = [key for _, rows in ROWS for row in rows for key in (row.ours, row.other) if isinstance(key, tuple)]
+    return record["bench"] == "instructions" or any(find(records, key) is record for key in keys)
+
+
 def main() -> None:
     records = load()
+    RESULTS.mkdir(exist_ok=True)
     plots(records)
-    when = machine()
-    whole = f"{when}\n\n{table(records, quoted=False)}\n{others(records)}{instructions(records)}"
-    (RESULTS / "table.md").write_text(f"# Results\n\n{whole}")
-    between(HERE / "README.md", whole)
-    between(HERE.parent / "README.md", f"{table(records, quoted=True)}\n\nMeasured by `make bench` on {when}. [All of it, and how to read it](benches/README.md).")
+    when = measured(records)
+    whole = f"{table(records)}\n{instructions(records)}\nMeasured {when}."
+    (RESULTS / "table.md").write_text(f"# Results\n\n{whole}\n{others(records)}")
+    if "--release" in sys.argv[1:]:
+        kept = [{"bench": "release", "case": "", "subject": when, "x": None}, *(record for record in records if shown_on_pages(record, records))]
+        RELEASE.write_text("".join(json.dumps(record) + "\n" for record in kept))
+        between(HERE / "README.md", whole)
+        between(HERE.parent / "README.md", f"{short_table(records)} Measured {when}. [All rows, and how to read them](benches/README.md).")
     missing = [row.title for _, rows in ROWS for row in rows if line(row, records) is None]
     if missing:
         print("not measured: " + "; ".join(missing))

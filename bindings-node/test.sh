@@ -34,6 +34,8 @@ echo "== pack, and install into a folder with the examples"
 ./scripts/pack.sh .work/tarballs
 mkdir .work/app
 cp ../examples/node/*.ts ../examples/node/policy.yaml .work/app/
+mkdir .work/app/quickstart
+cp ../examples/quickstart/server.mjs ../examples/quickstart/policy.yaml .work/app/quickstart/
 echo '{"private": true, "type": "module"}' >.work/app/package.json
 (cd .work/app && npm install --offline --silent ../tarballs/*.tgz)
 

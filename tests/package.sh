@@ -22,9 +22,9 @@ edition = "2024"
 callgate = { path = "../callgate" }
 serde_json = "1"
 TOML
-# The README's Rust example, as it stands there.
-awk '/^```rust$/ {on = 1; next} /^```$/ {on = 0} on' README.md > "$work/user/src/main.rs"
-awk '/^```yaml$/ && !done {on = 1; next} /^```$/ {if (on) done = 1; on = 0} on' README.md > "$work/user/policy.yaml"
+# The README's Rust program, as it stands there (tests/pages.py compares them).
+cp examples/quickstart/embed.rs "$work/user/src/main.rs"
+cp examples/quickstart/policy.yaml "$work/user/policy.yaml"
 cp Cargo.lock "$work/user/Cargo.lock"
 cd "$work/user"
 CARGO_TARGET_DIR="$target/package-user" cargo run --quiet > output.txt

@@ -20,9 +20,9 @@ interface Answer {
   _meta?: Record<string, unknown>;
 }
 
-async function connect(t: TestContext, args: string[]): Promise<Client> {
+async function connect(t: TestContext, args: string[], cwd = APP): Promise<Client> {
   const client = new Client({ name: "test", version: "1" });
-  await client.connect(new StdioClientTransport({ command: process.execPath, args, cwd: APP, stderr: "ignore" }));
+  await client.connect(new StdioClientTransport({ command: process.execPath, args, cwd, stderr: "ignore" }));
   t.after(() => client.close());
   return client;
 }
@@ -72,6 +72,14 @@ describe("the example server", () => {
     refused(await refund(41), "No more than $1.00 a day may be refunded");
     assert.equal((await refund(40)).isError, undefined);
   });
+});
+
+test("the server of the README", async (t) => {
+  const client = await connect(t, ["server.mjs"], join(APP, "quickstart"));
+  assert.deepEqual(await names(client), ["create_charge"]);
+  const charge = (amount: number) => call(client, "create_charge", { amount });
+  assert.equal((await charge(4200)).content[0]?.text, "charged 4200");
+  refused(await charge(99999), "Single charge cannot exceed $500.00");
 });
 
 test("a server whose host approves calls", async (t) => {

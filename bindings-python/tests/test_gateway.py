@@ -14,6 +14,7 @@ from clients import ERAS, Agent, run
 from conftest import PROJECT
 
 GATEWAY = str(PROJECT / "examples" / "python" / "gateway.py")
+QUICKSTART = PROJECT / "examples" / "quickstart"
 EXAMPLE = str(PROJECT / "examples" / "python" / "server.py")
 every_era = pytest.mark.parametrize("era", ERAS)
 
@@ -119,3 +120,14 @@ def test_example_server() -> None:
         assert (await agent.call("balance")).text == "2"
 
     run(test, [EXAMPLE], "handshake")
+
+
+def test_the_server_of_the_readme(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(agent: Agent) -> None:
+        assert await agent.tools() == {"create_charge"}
+        assert (await agent.call("create_charge", amount=4200)).text == "charged 4200"
+        denied = await agent.call("create_charge", amount=99999)
+        assert (denied.is_error, denied.text) == (True, "Single charge cannot exceed $500.00")
+
+    monkeypatch.chdir(QUICKSTART)  # where its policy lies
+    run(test, [str(QUICKSTART / "server.py")], "handshake")

@@ -11,6 +11,7 @@ mod counters;
 mod eval;
 mod explain;
 mod general;
+mod readme;
 mod stream;
 
 use std::io::Write as _;

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Checks the Markdown pages of the repository.
+
+In: every page that git knows. Out: a line for each fault, and exit status 1 if there is one. Needs nothing but Python and git, and runs in
+a second; it must not build or run anything.
+
+- A sentence has at most 35 words. Pages of `spec/` are left out: a clause is one sentence where that makes it exact.
+- Relative links lead to a file, and anchors to a heading.
+- Each code block of a README says who runs it, in a comment on the line before:
+      <!-- same as FILE -->         the block is that file, whole
+      <!-- part of FILE -->         the block's lines stand in that file
+      <!-- run by FILE -->          that test takes the block from the page
+      <!-- not run: REASON -->
+- The number of traps that the README tells is the number of rows in `spec/traps.md`.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+MOST_WORDS = 35
+FENCE = re.compile(r"^( *)(```+|~~~+)(\w*)[^\n]*\n(.*?)^\1\2[ ]*$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+)\)")
+faults: list[str] = []
+
+
+def pages() -> list[Path]:
+    # Files that are not yet committed count, too.
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [path for name in listed.stdout.splitlines() if (path := ROOT / name).exists()]
+
+
+def blank(found: re.Match[str]) -> str:
+    """Takes something out of a page, and keeps its lines."""
+    return "\n" * found[0].count("\n")
+
+
+def prose(text: str) -> str:
+    """A page without code blocks and comments."""
+    return re.sub(r"<!--.*?-->", blank, FENCE.sub(blank, text), flags=re.DOTALL)
+
+
+def paragraphs(text: str) -> list[tuple[int, str]]:
+    """Paragraphs, list items and table cells, each with its line."""
+    found: list[tuple[int, str]] = []
+    open_ = False
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if stripped.startswith("|"):
+            cells = re.split(r"(?<!\\)\|", stripped.strip("|"))
+            found += [(number, cell) for cell in cells]
+            open_ = False
+        elif not stripped or stripped.startswith("#"):
+            open_ = False
+        elif open_ and not re.match(r"([-*]|\d+\.) ", stripped):
+            start, before = found[-1]
+            found[-1] = (start, f"{before} {stripped}")
+        else:
+            found.append((number, re.sub(r"^([-*]|\d+\.) ", "", stripped)))
+            open_ = True
+    return found
+
+
+def sentences(paragraph: str) -> list[str]:
+    # What is in backticks is one word, whatever it holds.
+    plain = LINK.sub(lambda link: link[0].split("](")[0].lstrip("["), re.sub(r"`+[^`]+`+", "CODE", paragraph))
+    return re.split(r"(?<=[.!?])[)\"*]* +(?=[A-Z\"*(\[\d])", plain)
+
+
+def long_sentences(page: Path, text: str) -> None:
+    for number, paragraph in paragraphs(prose(text)):
+        for sentence in sentences(paragraph):
+            words = [word for word in sentence.split() if re.search(r"\w", word)]
+            if len(words) > MOST_WORDS:
+                faults.append(f"{page.relative_to(ROOT)}:{number}: a sentence of {len(words)} words: {' '.join(words[:8])} …")
+
+
+def anchors(text: str) -> set[str]:
+    """What GitHub calls the headings of a page."""
+    found: dict[str, int] = {}
+    names = set()
+    for heading in re.findall(r"^#+ +(.+?) *#*$", prose(text), re.MULTILINE):
+        heading = LINK.sub(lambda link: link[0].split("](")[0].lstrip("["), heading)
+        slug = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        times = found.get(slug, 0)
+        found[slug] = times + 1
+        names.add(f"{slug}-{times}" if times else slug)
+    return names
+
+
+def links(page: Path, text: str) -> None:
+    for number, line in enumerate(prose(text).splitlines(), 1):
+        for target in LINK.findall(re.sub(r"`[^`]*`", lambda code: "x" * len(code[0]), line)):
+            if re.match(r"[a-z]+:", target):
+                continue
+            path, _, anchor = target.partition("#")
+            file = (page.parent / path).resolve() if path else page
+            if not file.exists():
+                faults.append(f"{page.relative_to(ROOT)}:{number}: no such file: {target}")
+            elif anchor and file.suffix == ".md" and anchor not in anchors(file.read_text("utf-8")):
+                faults.append(f"{page.relative_to(ROOT)}:{number}: no such heading: {target}")
+
+
+def blocks(page: Path, text: str) -> None:
+    for found in FENCE.finditer(text):
+        where = f"{page.relative_to(ROOT)}:{text.count(chr(10), 0, found.start()) + 1}"
+        before = text[: found.start()].rstrip("\n").rpartition("\n")[2].strip()
+        mark = re.fullmatch(r"<!-- (same as|part of|run by|not run:) (.+) -->", before)
+        if mark is None:
+            faults.append(f"{where}: nothing says who runs this block")
+            continue
+        kind, named = mark.groups()
+        if kind == "not run:":
+            continue
+        file = ROOT / named
+        if not file.is_file():
+            faults.append(f"{where}: no such file: {named}")
+            continue
+        code, there = found[4], file.read_text("utf-8")
+        if kind == "same as" and code != there or kind == "part of" and code not in there:
+            faults.append(f"{where}: not what stands in {named}")
+        if kind == "run by" and "README" not in there:
+            faults.append(f"{where}: {named} reads no README")
+
+
+def traps(page: Path, text: str) -> None:
+    rows = len(re.findall(r"^\| \d+ \|", (ROOT / "spec/traps.md").read_text("utf-8"), re.MULTILINE))
+    for said in re.findall(r"\[(\d+) ways\]", text):
+        if int(said) != rows:
+            faults.append(f"{page.relative_to(ROOT)}: {said} ways, where spec/traps.md has {rows}")
+
+
+def main() -> None:
+    found = pages()
+    for page in found:
+        text = page.read_text("utf-8")
+        links(page, text)
+        traps(page, text)
+        if page.relative_to(ROOT).parts[0] != "spec":
+            long_sentences(page, text)
+            if page.name == "README.md":
+                blocks(page, text)
+    print("\n".join(faults) or f"{len(found)} pages: no faults")
+    raise SystemExit(bool(faults))
+
+
+main()
