@@ -1,7 +1,5 @@
 //! The Rust programs of the README, run from the folder of their policy.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
-
 use std::process::Command;
 
 use rmcp::ServiceExt;
