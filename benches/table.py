@@ -178,10 +178,10 @@ def short_table(records: list[Record]) -> str:
 
 
 def instructions(records: list[Record]) -> str:
-    counted = [f"`{r['case']}` {r['value']:,.0f}" for r in records if r["bench"] == "instructions"]
+    counted = [f"{r['case']} {r['value']:,.0f}" for r in records if r["bench"] == "instructions"]
     if not counted:
         return ""
-    return f"\nInstructions of a call (`count.sh`), which another machine or load does not change: {', '.join(counted)}.\n"
+    return f"\nInstructions of a call, by `count.sh`: `{', '.join(counted)}`.\n"
 
 
 def others(records: list[Record]) -> str:
