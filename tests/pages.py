@@ -11,13 +11,14 @@ a second; it must not build or run anything.
       <!-- part of FILE -->         the block's lines stand in that file
       <!-- run by FILE -->          that test takes the block from the page
       <!-- not run: REASON -->
-- The number of traps that the README tells is the number of rows in `spec/traps.md`.
+- The number of traps that the README tells is the number of rows in `spec/traps.md`, and `tests/RESULTS.md` adds up its runs.
 """
 
 from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -143,6 +144,9 @@ def main() -> None:
             long_sentences(page, text)
             if page.name == "README.md":
                 blocks(page, text)
+    added = subprocess.run([sys.executable, ROOT / "tests/results.py", "--check"], capture_output=True, text=True)
+    if added.returncode != 0:
+        faults.append(added.stderr.strip())
     print("\n".join(faults) or f"{len(found)} pages: no faults")
     raise SystemExit(bool(faults))
 
