@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 
-use callgate::{Clock, SystemClock, Timestamp};
+use callgate::time::{Clock, SystemClock, Timestamp};
 
 thread_local! {
     static SHOWN: Cell<Option<Timestamp>> = const { Cell::new(None) };

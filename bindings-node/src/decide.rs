@@ -4,9 +4,8 @@
 
 use std::sync::Arc;
 
-use callgate::{
-    Approval, ArgsCheck, ArgsHash, AuditedCall, Call, Decision, Evaluation, Identity, RawJson, View,
-};
+use callgate::value::{RawJson, View};
+use callgate::{Approval, ArgsCheck, ArgsHash, AuditedCall, Call, Decision, Evaluation, Identity};
 
 use crate::clock;
 use crate::plan::Planned;

@@ -5,7 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callgate::{AsyncStore, Clock as _, Engine as Core, OnStoreError};
+use callgate::store::AsyncStore;
+use callgate::time::Clock as _;
+use callgate::{Engine as Core, OnStoreError};
 use callgate_host::{OpenError, PolicyWatcher, StoreOptions, open_async_store, open_store};
 use napi::bindgen_prelude::{Either, Function, Uint8Array};
 use napi::{Env, JsString, Unknown};

@@ -2,7 +2,8 @@
 //!
 //! In: core's checks. Out: the same as plain objects. Charges nothing.
 
-use callgate::{Check as Made, Explanation, View};
+use callgate::value::View;
+use callgate::{Check as Made, Explanation};
 use napi_derive::napi;
 
 use crate::clock;

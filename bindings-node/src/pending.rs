@@ -7,7 +7,8 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 
-use callgate::{Approval, ArgsCheck, Clock as _, Evaluation, Identity};
+use callgate::time::Clock as _;
+use callgate::{Approval, ArgsCheck, Evaluation, Identity};
 use callgate_host::carry;
 use napi::bindgen_prelude::ToNapiValue;
 use napi::{Env, JsValue, Unknown};

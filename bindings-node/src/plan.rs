@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use callgate::{Decision, Engine, Policy, Unreadable};
+use callgate::value::Unreadable;
+use callgate::{Decision, Engine, Policy};
 use napi::bindgen_prelude::FromNapiValue;
 use napi::{Env, JsString, JsValue, Unknown};
 use napi_derive::napi;

@@ -6,7 +6,8 @@
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 
-use callgate::{Amount, Engine, Number, Reservation as Charges, SettleError, StoreError};
+use callgate::value::Number;
+use callgate::{Amount, Engine, Reservation as Charges, SettleError, StoreError};
 use napi::{Env, Error, JsValue as _, Task, Unknown};
 
 use crate::clock;

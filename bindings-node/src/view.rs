@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::ops::ControlFlow;
 
-use callgate::{Kind, Number, Unreadable, View};
+use callgate::value::{Kind, Number, Unreadable, View};
 use napi::bindgen_prelude::{FnArgs, FromNapiValue, Function, JsObjectValue, Object, ValidateNapiValue};
 use napi::{Env, JsString, JsStringUtf16, JsValue, Unknown, ValueType};
 

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use callgate::{Clock, SystemClock, Timestamp};
+use callgate::time::{Clock, SystemClock, Timestamp};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -22,7 +22,7 @@ thread_local! {
 
 /// A clock that stands still until it is told to move, in seconds since 1970-01-01 UTC: for tests.
 #[pyclass(module = "callgate", frozen)]
-pub(crate) struct ManualClock(Arc<callgate::ManualClock>);
+pub(crate) struct ManualClock(Arc<callgate::time::ManualClock>);
 
 /// A callable that returns seconds since 1970-01-01 UTC, as `time.time` does.
 struct CalledClock(Py<PyAny>);
@@ -88,7 +88,7 @@ impl ManualClock {
     #[pyo3(signature = (now = None))]
     fn new(now: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let now = now.map_or(Ok(Timestamp::MIN), timestamp)?;
-        Ok(Self(Arc::new(callgate::ManualClock::new(now))))
+        Ok(Self(Arc::new(callgate::time::ManualClock::new(now))))
     }
 
     /// Shows `now` from here on; may go backwards.

@@ -71,7 +71,7 @@ fn decimal(py: Python<'_>, amount: callgate::Amount) -> PyResult<Py<PyAny>> {
 }
 
 /// An aware `datetime`, exact to the millisecond.
-fn instant(py: Python<'_>, at: callgate::Timestamp) -> PyResult<Py<PyAny>> {
+fn instant(py: Python<'_>, at: callgate::time::Timestamp) -> PyResult<Py<PyAny>> {
     INSTANT.import(py, "callgate._values", "instant")?.call1((at.as_millis(),)).map(Bound::unbind)
 }
 

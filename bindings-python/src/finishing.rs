@@ -4,7 +4,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use callgate::{Amount, AsyncStore, SettleError};
+use callgate::{Amount, SettleError};
+use callgate::store::AsyncStore;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 

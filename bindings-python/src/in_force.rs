@@ -77,7 +77,7 @@ impl Replaceable {
     }
 
     /// The face of the store that does not block, if it has one.
-    pub(crate) fn unblocking(&self) -> Option<Arc<dyn callgate::AsyncStore>> {
+    pub(crate) fn unblocking(&self) -> Option<Arc<dyn callgate::store::AsyncStore>> {
         self.waiting.as_ref()?.unblocking()
     }
 

@@ -21,9 +21,9 @@ const DECISIONS: usize = 4;
 
 /// What is known of a tool.
 pub(crate) struct Known {
-    tool: callgate::Tool,
+    tool: callgate::__binding::Tool,
     /// The same, for decisions that outlive the call. Not the one that is asked, which would be a step farther away.
-    shared: Arc<callgate::Tool>,
+    shared: Arc<callgate::__binding::Tool>,
     names: Names,
     /// A slot is written once, so reading it takes no lock.
     made: [PyOnceLock<Made>; DECISIONS],
@@ -106,7 +106,7 @@ impl Known {
         }
     }
 
-    pub(crate) fn tool(&self) -> &callgate::Tool {
+    pub(crate) fn tool(&self) -> &callgate::__binding::Tool {
         &self.tool
     }
 

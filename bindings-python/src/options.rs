@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callgate::{OnStoreError, Store};
+use callgate::OnStoreError;
+use callgate::store::Store;
 use callgate_host::StoreOptions;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, OnceCell};
 
-use callgate::Unreadable;
+use callgate::value::Unreadable;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 

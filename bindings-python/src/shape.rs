@@ -3,7 +3,7 @@
 //! In: any object. Out: its shape, told by the builtin type that it is or extends. Must not run code of the object's class,
 //! but for mappings and sequences that are no builtins: those have no other way to be read, and are read once, whole.
 
-use callgate::Unreadable;
+use callgate::value::Unreadable;
 use pyo3::CastIntoError;
 use pyo3::intern;
 use pyo3::prelude::*;

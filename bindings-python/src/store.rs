@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use callgate::{AsyncStore, Batch, Outcome, Refund, Store, StoreError, StoreId, Timestamp};
+use callgate::StoreError;
+use callgate::store::{AsyncStore, Batch, BatchOutcome, Refund, Store, StoreId};
+use callgate::time::Timestamp;
 use callgate_host::{OpenError, StoreOptions, open_async_store, open_store, survives_fork};
 use pyo3::prelude::*;
 
@@ -95,11 +97,11 @@ impl Store for Waiting {
         self.opened.load().store.id()
     }
 
-    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         self.without_gil(|store| store.reserve(batch, now))
     }
 
-    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         self.without_gil(|store| store.peek(batch, now))
     }
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use callgate::{Kind, Number, Plain, Reached, Unreadable, View};
+use callgate::value::{Kind, Number, Plain, Reached, Unreadable, View};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use callgate::Timestamp;
+use callgate::time::Timestamp;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::moment;

@@ -6,7 +6,9 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use callgate::{Call, Identity, Kind, RawError, RawJson, RawView, Timestamp, View as _};
+use callgate::time::Timestamp;
+use callgate::value::{Kind, RawError, RawJson, RawView, View as _};
+use callgate::{Call, Identity};
 
 use crate::args::CallArgs;
 use crate::failure::Failure;

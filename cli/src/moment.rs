@@ -2,7 +2,7 @@
 //!
 //! In: text such as `2026-11-21T10:00:00.250+01:00`. Out: the timestamp, whole milliseconds, or what is wrong.
 
-use callgate::Timestamp;
+use callgate::time::Timestamp;
 
 /// Parses a time with its offset from UTC.
 pub(crate) fn parse(text: &str) -> Result<Timestamp, String> {

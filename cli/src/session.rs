@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use callgate::{Clock, Decision, Engine, Explanation, ManualClock, SystemClock, Timestamp};
+use callgate::time::{Clock, ManualClock, SystemClock, Timestamp};
+use callgate::{Decision, Engine, Explanation};
 use callgate_host::{PolicyFile, StoreOptions, open_store};
 
 use crate::call::GivenCall;

@@ -13,9 +13,9 @@ use crate::evaluation::{Decided, Evaluation, OnStoreError, Tool};
 use crate::identity::Identity;
 use crate::in_force::InForce;
 use crate::policy::{Compiled, Policy};
-use crate::store::{
-    AsyncStore, Batch, MemoryStore, Outcome, Slot, Store, StoreError, StoreId, Usage, Verdict,
-};
+use crate::store::error::StoreError;
+use crate::store::memory::MemoryStore;
+use crate::store::{AsyncStore, Batch, BatchOutcome, Slot, Store, StoreId, Usage, Verdict};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::trace::{Check, Recorder, Silent, Sink};
 use crate::view::View;
@@ -264,7 +264,7 @@ impl Engine {
     }
 
     /// What the store would answer to a batch now, and how its counters stand without it.
-    fn look(&self, batch: &Batch<'_>) -> Result<(Outcome, SmallVec<[Usage; 2]>), StoreError> {
+    fn look(&self, batch: &Batch<'_>) -> Result<(BatchOutcome, SmallVec<[Usage; 2]>), StoreError> {
         let now = self.clock.now();
         let outcome = self.store.peek(batch, now)?;
         let standing = match outcome.verdict {
@@ -336,7 +336,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`StoreError`] where the store did not answer.
-    pub fn reserve(&self, batch: &Batch<'_>) -> Result<Outcome, StoreError> {
+    pub fn reserve(&self, batch: &Batch<'_>) -> Result<BatchOutcome, StoreError> {
         self.store.reserve(batch, self.clock.now())
     }
 

@@ -6,7 +6,7 @@ use crate::evaluate::{Ask, Evaluated, PlainTests, Prepared, keeping};
 use crate::policy::{Found, Policy};
 use crate::raw::RawJson;
 use crate::same::same;
-use crate::store::{Batch, Outcome};
+use crate::store::{Batch, BatchOutcome};
 use crate::trace::{Check, Recorder, Silent, Sink};
 use crate::view::View;
 
@@ -58,7 +58,7 @@ impl<'d> Pending<'d> {
     }
 
     /// The decision that follows from the store's answer.
-    pub fn resolve(mut self, outcome: &Outcome) -> Decision<'d> {
+    pub fn resolve(mut self, outcome: &BatchOutcome) -> Decision<'d> {
         let ruling = self.prepared.rule(&self.policy.0, outcome);
         Decision::borrowing(self.policy, self.tool, ruling)
     }

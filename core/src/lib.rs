@@ -44,9 +44,9 @@
 //! # The parts
 //!
 //! - [`Policy`] is the compiled policy: immutable, shared, cheap to clone. [`Policy::evaluate`] is pure: it gives a
-//!   [`Decision`], or the [`Pending`] batch that a [`Store`] must take for the call to be allowed.
-//! - [`Engine`] does both steps, with any [`Store`] and [`Clock`], and lets the policy be replaced while it runs.
-//! - [`View`] is how arguments are read in place; `&serde_json::Value` has it, and raw JSON text goes through
+//!   [`Decision`], or the [`Pending`] batch that a [store](store::Store) must take for the call to be allowed.
+//! - [`Engine`] does both steps, with any [store](store::Store) and [clock](time::Clock), and lets the policy be replaced while it runs.
+//! - [`value::View`] is how arguments are read in place; `&serde_json::Value` has it, and raw JSON text goes through
 //!   [`Engine::evaluate_json`].
 //!
 //! The language is defined in the project's `spec/language.md`; "spec 5.4" in these pages is a clause of it. Core does no
@@ -83,10 +83,10 @@ mod same;
 mod schema;
 mod scope;
 mod short;
-mod store;
+pub mod store;
 mod suggest;
 mod text;
-mod time;
+pub mod time;
 mod trace;
 mod view;
 mod window;
@@ -95,25 +95,30 @@ pub use admission::ArgsCheck;
 pub use amount::Amount;
 pub use call::{Approval, Call};
 pub use canonical::ArgsHash;
-pub use condition::Outcome as ConditionOutcome;
 pub use decision::{
     AuditRecord, AuditedCall, Code, CounterUse, Decision, Effect, Reservation, RuleRef, SettleError,
 };
 pub use diagnostic::{Diagnostic, Severity};
 pub use engine::{Engine, EngineBuilder, Explanation};
-pub use evaluation::{Decided, Evaluation, OnStoreError, Pending, Tool};
+pub use evaluation::{Evaluation, OnStoreError, Pending};
 pub use identity::Identity;
 pub use lint::lint;
-pub use number::Number;
-pub use policy::{Format, Policy, PolicyError, Reads};
-pub use raw::{RawError, RawErrorKind, RawJson, RawView};
+pub use policy::{Format, Policy, PolicyError};
 pub use schema::InputSchema;
-pub use store::{
-    Answer, AsyncStore, AsyncTransport, Batch, Bound, Counter, CounterId, Counters, Guard, GuardMode, Held,
-    Inspect, MemoryStore, Outcome, Owner, Protocol, Question, Refund, Refusal, Remote, ScopeValue, Slot,
-    Store, StoreError, StoreFuture, StoreId, Test, Transport, Usage, Verdict, judge,
-};
-pub use time::{Clock, ManualClock, SystemClock, Timestamp};
+pub use store::error::StoreError;
+pub use store::memory::MemoryStore;
 pub use trace::Check;
-pub use view::{Kind, Plain, Reached, Unreadable, View};
-pub use window::{Algorithm, Window};
+
+/// Values: how arguments and claims are read in place, of any host's types, and raw JSON text (spec 3.5, 5.2).
+pub mod value {
+    pub use crate::number::Number;
+    pub use crate::raw::{RawError, RawErrorKind, RawJson, RawView};
+    pub use crate::view::{Kind, Plain, Reached, Unreadable, View};
+}
+
+/// For the language packages of this project alone. May change in any version.
+#[doc(hidden)]
+pub mod __binding {
+    pub use crate::evaluation::{Decided, Tool};
+    pub use crate::policy::Reads;
+}

@@ -79,7 +79,7 @@ impl<'a> Number<'a> {
         Number::from_literal(buffer.as_str()).map(Number::into_owned)
     }
 
-    /// What [`View::weight`](crate::View::weight) says of a float: 0 where [`Number::from_f64`] takes no longer than for a
+    /// What [`View::weight`](crate::value::View::weight) says of a float: 0 where [`Number::from_f64`] takes no longer than for a
     /// whole number.
     pub fn weight_of_f64(value: f64) -> usize {
         // Its shortest decimal is searched, written and read: the time of some 20 steps.

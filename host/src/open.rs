@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callgate::{Counters, MemoryStore, OnStoreError, StoreError};
+use callgate::store::Counters;
+use callgate::{MemoryStore, OnStoreError, StoreError};
 
 /// Prefix of all counters in a store that several programs share, unless the host names another.
 const NAMESPACE: &str = "callgate";
@@ -205,7 +206,7 @@ pub fn open_store(url: &str, options: &StoreOptions) -> Result<Arc<dyn Counters>
 pub fn open_async_store(
     url: &str,
     options: &StoreOptions,
-) -> Result<Option<Arc<dyn callgate::AsyncStore>>, OpenError> {
+) -> Result<Option<Arc<dyn callgate::store::AsyncStore>>, OpenError> {
     match Kind::of(url).ok_or(UnknownUrl { _private: () })? {
         (Kind::Memory, _) => Ok(None),
         (Kind::Sqlite, rest) => async_sqlite(rest, options).map(Some),
@@ -291,7 +292,10 @@ fn sqlite(rest: &str, options: &StoreOptions) -> Result<Arc<dyn Counters>, OpenE
 }
 
 #[cfg(all(feature = "sqlite", feature = "async"))]
-fn async_sqlite(rest: &str, options: &StoreOptions) -> Result<Arc<dyn callgate::AsyncStore>, OpenError> {
+fn async_sqlite(
+    rest: &str,
+    options: &StoreOptions,
+) -> Result<Arc<dyn callgate::store::AsyncStore>, OpenError> {
     let (path, options) = sqlite_options(rest, options)?;
     Ok(Arc::new(callgate_sqlite::AsyncSqliteStore::lazy(path, &options)?))
 }
@@ -302,7 +306,10 @@ fn sqlite(_rest: &str, _options: &StoreOptions) -> Result<Arc<dyn Counters>, Ope
 }
 
 #[cfg(all(not(feature = "sqlite"), feature = "async"))]
-fn async_sqlite(_rest: &str, _options: &StoreOptions) -> Result<Arc<dyn callgate::AsyncStore>, OpenError> {
+fn async_sqlite(
+    _rest: &str,
+    _options: &StoreOptions,
+) -> Result<Arc<dyn callgate::store::AsyncStore>, OpenError> {
     Err(MissingStore { scheme: "sqlite" }.into())
 }
 

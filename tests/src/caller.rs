@@ -1,6 +1,7 @@
 //! Who calls, read from JSON text.
 
-use callgate::{Identity, Kind, RawError, RawJson, RawView, View};
+use callgate::Identity;
+use callgate::value::{Kind, RawError, RawJson, RawView, View};
 
 /// An identity that owns what it is read from.
 pub enum Caller<'t> {

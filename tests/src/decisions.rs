@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use callgate::time::{ManualClock, Timestamp};
+use callgate::value::{RawView, View};
 use callgate::{
-    Amount, Approval, ArgsCheck, Call, Decision, Engine, Identity, InputSchema, ManualClock, MemoryStore,
-    Policy, RawView, Reservation, Timestamp, View,
+    Amount, Approval, ArgsCheck, Call, Decision, Engine, Identity, InputSchema, MemoryStore, Policy,
+    Reservation,
 };
 use serde::Deserialize;
 use serde_json::Value;

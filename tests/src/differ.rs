@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
+use callgate::store::{Algorithm, Store};
+use callgate::time::{ManualClock, Timestamp};
 use callgate::{
-    Algorithm, Amount, Approval, ArgsCheck, Call, Decision, Engine, Identity, InputSchema, ManualClock,
-    MemoryStore, Policy, PolicyError, Reservation, Store, Timestamp,
+    Amount, Approval, ArgsCheck, Call, Decision, Engine, Identity, InputSchema, MemoryStore, Policy,
+    PolicyError, Reservation,
 };
 use callgate_reference::check::Check;
 use callgate_reference::json::{Json, quoted};

@@ -8,11 +8,12 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use callgate::{
-    Amount, Answer, AsyncStore, AsyncTransport, Batch, Counter, CounterId, Guard, GuardMode, Held, Inspect,
-    MemoryStore, Outcome, Protocol, Question, Refund, Remote, ScopeValue, Slot, Store, StoreError,
-    StoreFuture, Test, Timestamp, Transport,
+use callgate::store::{
+    Answer, AsyncStore, AsyncTransport, Batch, BatchOutcome, Counter, CounterId, Guard, GuardMode, Held,
+    Inspect, Protocol, Question, Refund, Remote, ScopeValue, Slot, Store, StoreFuture, Test, Transport,
 };
+use callgate::time::Timestamp;
+use callgate::{Amount, MemoryStore, StoreError};
 
 /// A question as it goes over the wire.
 pub enum Request {
@@ -231,11 +232,11 @@ pub struct Blocking(pub Remote<Spoken, Loop>);
 pub struct Polled(pub Remote<Spoken, Loop>);
 
 impl Store for Blocking {
-    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         Store::reserve(&self.0, batch, now)
     }
 
-    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         Store::peek(&self.0, batch, now)
     }
 
@@ -249,11 +250,11 @@ impl Store for Blocking {
 }
 
 impl Store for Polled {
-    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         block_on(AsyncStore::reserve(&self.0, batch, now))
     }
 
-    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         block_on(AsyncStore::peek(&self.0, batch, now))
     }
 

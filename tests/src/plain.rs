@@ -3,7 +3,8 @@
 
 use std::ops::ControlFlow;
 
-use callgate::{Decision, Kind, Plain, Policy, Unreadable, View};
+use callgate::value::{Kind, Plain, Unreadable, View};
+use callgate::{Decision, Policy};
 use serde_json::Value;
 
 /// A value as a host reads it, which may tell the whole numbers and texts of its members at once.

@@ -58,7 +58,8 @@ fn every_invalid_document_gets_its_diagnostics() {
 /// Generated policies load, and raw text and host values decide alike.
 #[test]
 fn generated_pairs_decide_alike_in_both_forms() {
-    use callgate::{Call, Engine, Identity, ManualClock, Policy, Timestamp};
+    use callgate::time::{ManualClock, Timestamp};
+    use callgate::{Call, Engine, Identity, Policy};
     use callgate_tests::generate::Generator;
     use serde_json::Value;
 

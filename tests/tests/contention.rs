@@ -3,10 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
-use callgate::{
-    Batch, Engine, Identity, ManualClock, MemoryStore, Outcome, Policy, Refund, Store, StoreError, Timestamp,
-    Verdict,
-};
+use callgate::store::{Batch, BatchOutcome, Refund, Store, Verdict};
+use callgate::time::{ManualClock, Timestamp};
+use callgate::{Engine, Identity, MemoryStore, Policy, StoreError};
 
 const THREADS: usize = 8;
 const LIMIT: usize = 10;
@@ -42,7 +41,7 @@ fn admitted(policy: &Policy, store: Arc<dyn Store>, calls: usize) -> usize {
 struct CheckThenAct(MemoryStore);
 
 impl Store for CheckThenAct {
-    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         let outcome = self.0.peek(batch, now)?;
         if outcome.verdict != Verdict::Reserved {
             return Ok(outcome);
@@ -53,7 +52,7 @@ impl Store for CheckThenAct {
         self.0.reserve(&unlimited, now)
     }
 
-    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         self.0.peek(batch, now)
     }
 

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Waker};
 
+use callgate::store::*;
+use callgate::time::*;
 use callgate::*;
 use callgate_tests::loopback::{self, Loop, Request, Spoken, block_on};
 use serde_json::json;
@@ -28,15 +30,15 @@ fn clock() -> Arc<ManualClock> {
 struct Broken;
 
 impl Store for Broken {
-    fn reserve(&self, _batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn reserve(&self, _batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         if now.as_millis() % 2 == 0 {
             Err(StoreError::transient("the line is dead"))
         } else {
-            Ok(Outcome { verdict: Verdict::Reserved, usage: Default::default(), now })
+            Ok(BatchOutcome { verdict: Verdict::Reserved, usage: Default::default(), now })
         }
     }
 
-    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         self.reserve(batch, now)
     }
 
@@ -204,11 +206,11 @@ fn charges_go_back_to_the_store_that_decided() {
 struct Keeping(MemoryStore, StoreError);
 
 impl Store for Keeping {
-    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         self.0.reserve(batch, now)
     }
 
-    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         self.0.peek(batch, now)
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use callgate::time::*;
 use callgate::*;
 use serde_json::{Value, json};
 

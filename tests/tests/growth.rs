@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use callgate::{Call, Code, Engine, Identity, Kind, Policy, Unreadable, View};
+use callgate::value::{Kind, Unreadable, View};
+use callgate::{Call, Code, Engine, Identity, Policy};
 
 /// 100,000 tools compile in one pass, and the work of a call does not depend on how many there are.
 #[test]

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use callgate::store::*;
+use callgate::time::*;
+use callgate::value::*;
 use callgate::*;
 use callgate_tests::loopback::{OneAnswer, Point, block_on};
 use callgate_tests::plain::{UNREADABLE, plain, telling};
@@ -31,12 +34,12 @@ fn nobody() -> Identity<'static> {
 struct Always(Verdict);
 
 impl Store for Always {
-    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         let usage = MemoryStore::new().peek(batch, now)?.usage;
-        Ok(Outcome { verdict: self.0.clone(), usage, now })
+        Ok(BatchOutcome { verdict: self.0.clone(), usage, now })
     }
 
-    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         self.reserve(batch, now)
     }
 

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use callgate::{
-    Answer, AsyncStore, AsyncTransport, Batch, Call, Code, Counters, Engine, ManualClock, MemoryStore,
-    Policy, Protocol, Question, Remote, Store, StoreError, StoreFuture, Timestamp, Transport,
+use callgate::store::{
+    Answer, AsyncStore, AsyncTransport, Batch, Counters, Protocol, Question, Remote, Store, StoreFuture,
+    Transport,
 };
+use callgate::time::{ManualClock, Timestamp};
+use callgate::{Call, Code, Engine, MemoryStore, Policy, StoreError};
 use callgate_store_contract::{Subject, TimeKept, check};
 use callgate_tests::loopback::{Blocking, OneAnswer, Point, Polled, block_on, store};
 use serde_json::json;

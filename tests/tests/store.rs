@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use callgate::{
-    Algorithm, Amount, Batch, Counter, Engine, Identity, Inspect, ManualClock, MemoryStore, Owner,
-    ScopeValue, Slot, Store, Timestamp, Verdict, Window,
-};
+use callgate::store::{Algorithm, Batch, Counter, Inspect, Owner, ScopeValue, Slot, Store, Verdict, Window};
+use callgate::time::{ManualClock, Timestamp};
+use callgate::{Amount, Engine, Identity, MemoryStore};
 use serde_json::json;
 
 /// Milliseconds of a day.

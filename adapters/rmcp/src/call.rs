@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use callgate::{Approval, ArgsCheck, AsyncStore, Call, Decision, Engine, Evaluation, Identity};
+use callgate::store::AsyncStore;
+use callgate::{Approval, ArgsCheck, Call, Decision, Engine, Evaluation, Identity};
 use rmcp::model::ErrorData;
 use serde_json::Value;
 

@@ -8,7 +8,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use callgate::{AsyncStore, Decision, Effect, Engine, Reservation};
+use callgate::store::AsyncStore;
+use callgate::{Decision, Effect, Engine, Reservation};
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, ClientRequest, ErrorData, ProtocolVersion, ServerConfig,
     ServerResult,

@@ -16,7 +16,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use callgate::{ArgsCheck, Call, Engine, InputSchema, Inspect as _, MemoryStore, Owner, Policy, Timestamp};
+use callgate::store::{Inspect as _, Owner};
+use callgate::time::Timestamp;
+use callgate::{ArgsCheck, Call, Engine, InputSchema, MemoryStore, Policy};
 use callgate_rmcp::Guard;
 use callgate_tests::guards::{self, Does, Scenario, Step, Tool};
 use rmcp::ServerHandler;
@@ -322,7 +324,7 @@ impl Run {
 
     fn used(&self, tool: &str) -> String {
         let mut used = Vec::new();
-        let mut show = |held: callgate::Held| {
+        let mut show = |held: callgate::store::Held| {
             if *held.counter.owner() == Owner::Tool(tool.into()) {
                 used.push(held.used.to_string());
             }

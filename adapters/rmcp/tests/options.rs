@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use callgate::{
-    AsyncStore, Batch, Engine, MemoryStore, Outcome, Policy, Refund, Store, StoreError, StoreFuture,
-    Timestamp,
-};
+use callgate::store::BatchOutcome;
+use callgate::store::{AsyncStore, Batch, Refund, Store, StoreFuture};
+use callgate::time::Timestamp;
+use callgate::{Engine, MemoryStore, Policy, StoreError};
 use callgate_rmcp::Guard;
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CallToolResponse, CallToolResult, ClientRequest, ContentBlock,
@@ -107,14 +107,14 @@ struct Blocking {
 }
 
 impl Store for Blocking {
-    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         let patience = Duration::from_secs(20);
         let told = self.go_on.lock().unwrap().recv_timeout(patience);
         told.map_err(|_| StoreError::transient("the runtime was blocked"))?;
         self.counters.reserve(batch, now)
     }
 
-    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         self.counters.peek(batch, now)
     }
 
@@ -149,14 +149,14 @@ async fn a_store_that_blocks_does_not_block_the_runtime() {
 struct Yielding(MemoryStore, tokio::sync::Mutex<()>);
 
 impl AsyncStore for Yielding {
-    fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
+    fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, BatchOutcome> {
         Box::pin(async move {
             let _held_up = self.1.lock().await;
             self.0.reserve(batch, now)
         })
     }
 
-    fn peek<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
+    fn peek<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, BatchOutcome> {
         Box::pin(async move { self.0.peek(batch, now) })
     }
 

@@ -5,7 +5,8 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use callgate::{Clock as _, Counters, Held, Owner, SystemClock, Timestamp};
+use callgate::store::{Counters, Held, Owner};
+use callgate::time::{Clock as _, SystemClock, Timestamp};
 use callgate_host::{StoreOptions, open_store};
 use serde_json::json;
 

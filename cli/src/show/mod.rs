@@ -10,7 +10,8 @@ pub(crate) use summary::Summary;
 pub(crate) use table::Table;
 pub(crate) use tree::write_tree;
 
-use callgate::{Decision, Effect, Timestamp};
+use callgate::time::Timestamp;
+use callgate::{Decision, Effect};
 
 use crate::terminal::Paint;
 

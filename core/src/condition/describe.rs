@@ -9,7 +9,7 @@ use crate::canonical::write_string;
 
 impl Outcome {
     /// `holds`, `fails` or `unknown`.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Holds => "holds",
             Self::Fails => "fails",

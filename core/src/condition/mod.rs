@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 pub(crate) use operand::Operand;
 pub(crate) use operator::{NAMES, Operator};
-pub use outcome::Outcome;
+pub(crate) use outcome::Outcome;
 pub(crate) use outcome::{Place, Quantifier};
 pub(crate) use reach::{Facts, Leaf, Visitor};
 pub(crate) use steps::Steps;

@@ -5,7 +5,7 @@ use std::ops::Not;
 /// What a condition says of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It is true.
     Holds,
     /// It is false.

@@ -6,7 +6,8 @@ use super::Counted;
 use crate::amount::Amount;
 use crate::document::Charge;
 use crate::policy::Policy;
-use crate::store::{Refund, ScopeValue, StoreError, StoreId};
+use crate::store::error::StoreError;
+use crate::store::{Refund, ScopeValue, StoreId};
 use crate::time::Timestamp;
 
 /// The charges of one allowed call, held by this process. Not stored anywhere: if it is dropped, the charges stand.

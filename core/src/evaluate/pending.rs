@@ -10,7 +10,7 @@ use crate::amount::Amount;
 use crate::decision::{Code, Counted, Detail, Effect, Ruling};
 use crate::evaluation::OnStoreError;
 use crate::policy::{Compiled, StateTest};
-use crate::store::{Batch, Bound, Guard, GuardMode, Outcome, Owner, Refusal, Slot, Verdict};
+use crate::store::{Batch, BatchOutcome, Bound, Guard, GuardMode, Owner, Refusal, Slot, Verdict};
 use crate::trace::{Sink, Step};
 
 /// A batch with what is needed to read the answer.
@@ -87,7 +87,7 @@ impl Prepared<'_> {
     }
 
     /// What the store's answer means for the call. Takes the scope values out.
-    pub(crate) fn rule(&mut self, policy: &Compiled, outcome: &Outcome) -> Ruling {
+    pub(crate) fn rule(&mut self, policy: &Compiled, outcome: &BatchOutcome) -> Ruling {
         // An answer that does not fit the question decides nothing, so nothing gets through.
         if outcome.usage.len() != self.batch.slots.len() {
             return Ruling::deny(Code::StoreUnavailable, None);
@@ -122,7 +122,7 @@ impl Prepared<'_> {
         ruling
     }
 
-    fn refused(&self, policy: &Compiled, first: &Refusal, all: &[Refusal], outcome: &Outcome) -> Ruling {
+    fn refused(&self, policy: &Compiled, first: &Refusal, all: &[Refusal], outcome: &BatchOutcome) -> Ruling {
         let rule = self.rules.get(first.order as usize).copied();
         let mut ruling = match first.bound {
             Bound::Full(_) => {
@@ -158,7 +158,7 @@ impl Prepared<'_> {
     }
 
     /// What a test of the slot's counter reads (spec 8.5).
-    fn used_with_charge(&self, slot: usize, outcome: &Outcome) -> Amount {
+    fn used_with_charge(&self, slot: usize, outcome: &BatchOutcome) -> Amount {
         let held = outcome.usage.get(slot).map_or(Amount::ZERO, |usage| usage.used);
         if outcome.verdict == Verdict::Reserved {
             return held;
@@ -168,7 +168,7 @@ impl Prepared<'_> {
     }
 
     /// The code of a guard that refuses: too much of a counter is a limit, anything else a condition (spec 8.8).
-    fn code(&self, guard: &Guard<'_>, outcome: &Outcome) -> Code {
+    fn code(&self, guard: &Guard<'_>, outcome: &BatchOutcome) -> Code {
         let too_high = guard.tests.iter().any(|test| {
             let used = self.used_with_charge(test.slot, outcome);
             match guard.mode {
@@ -195,7 +195,7 @@ impl Prepared<'_> {
 
 impl Prepared<'_> {
     /// Reports what the store said of each counter and bound.
-    pub(crate) fn explain(&self, policy: &Compiled, outcome: &Outcome, sink: &mut impl Sink) {
+    pub(crate) fn explain(&self, policy: &Compiled, outcome: &BatchOutcome, sink: &mut impl Sink) {
         for ((slot, declared), usage) in self.batch.slots.iter().zip(&self.declared).zip(&outcome.usage) {
             let Some(declared) = policy.declared(*declared) else { continue };
             let owner = match slot.counter.owner() {

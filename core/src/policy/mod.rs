@@ -28,7 +28,7 @@ use crate::text::{Tree, parse_json, parse_yaml};
 /// A compiled policy.
 ///
 /// Immutable, `Send + Sync`, and cheap to clone: all clones share one tree. Evaluation is pure; counters live in a
-/// [`Store`](crate::Store), which [`Engine`](crate::Engine) puts together with the policy.
+/// [`Store`](crate::store::Store), which [`Engine`](crate::Engine) puts together with the policy.
 ///
 /// ```
 /// use callgate::{Call, Identity, Policy};

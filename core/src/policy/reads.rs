@@ -1,7 +1,7 @@
 //! What the checks of a tool may read: for hosts that fetch many values at once more cheaply than one by one.
 //!
 //! In: the compiled policy and a tool's name. Out: the names that lead to each value. Must not be needed for a right
-//! decision: evaluation reads through [`View`](crate::View) whatever it needs, named here or not.
+//! decision: evaluation reads through [`View`](crate::value::View) whatever it needs, named here or not.
 
 use super::{Compiled, Found, Policy};
 use crate::condition::Condition;

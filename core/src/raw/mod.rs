@@ -1,6 +1,6 @@
 //! Strict raw JSON text: validated whole in one pass, then read in place.
 //!
-//! In: text by RFC 8259. Out: a flat tape of its values with their byte spans, as a [`View`](crate::View), or the first
+//! In: text by RFC 8259. Out: a flat tape of its values with their byte spans, as a [`View`](crate::value::View), or the first
 //! thing that is wrong. Must not recurse, nor build values; and must refuse what two parsers could read as two values:
 //! duplicate keys (trap 18), lone surrogates, a byte order mark, nesting without end (trap 5).
 //!

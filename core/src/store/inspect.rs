@@ -1,6 +1,7 @@
 //! What an operator may see and undo: the counters that a store holds (spec 8.12).
 
-use super::{Counter, CounterId, ScopeValue, Store, StoreError};
+use super::error::StoreError;
+use super::{Counter, CounterId, ScopeValue, Store};
 use crate::amount::Amount;
 use crate::time::Timestamp;
 

@@ -1,10 +1,10 @@
-//! For those who write a [`Store`](crate::Store): whether the bounds of a batch hold, and when those that refuse would.
+//! For those who write a [`Store`](crate::store::Store): whether the bounds of a batch hold, and when those that refuse would.
 //!
 //! In: a batch, and how each of its counters stands. Out: the bounds that refuse (spec 8.8, 8.9). Pure: it reads what the
 //! locks or the transaction of the caller hold still, and changes nothing.
 //!
 //! ```
-//! use callgate::judge::{Decay, Seen, Standing, judge};
+//! use callgate::store::judge::{Decay, Seen, Standing, judge};
 //! use callgate::{Algorithm, Amount, Batch, Bound, Counter, Owner, ScopeValue, Slot, Timestamp, Window};
 //!
 //! let counter = Counter::new(Owner::AllTools, "calls", Window::Minute, Algorithm::Fixed, "global");

@@ -1,11 +1,12 @@
 //! Counters: the batch of charges that a call needs, and the stores that take it, all or none (spec 8).
 //!
-//! In: a [`Batch`] that evaluation prepared. Out: an [`Outcome`]. A store keeps numbers; it knows no policy, reads no
+//! In: a [`Batch`] that evaluation prepared. Out: an [`BatchOutcome`]. A store keeps numbers; it knows no policy, reads no
 //! arguments, and decides nothing but whether every bound of the batch holds.
 
+pub(crate) mod error;
 mod inspect;
 pub mod judge;
-mod memory;
+pub(crate) mod memory;
 mod remote;
 
 use std::borrow::Cow;
@@ -14,13 +15,13 @@ use std::fmt;
 use smallvec::SmallVec;
 
 pub use inspect::{Counters, Held, Inspect};
-pub use memory::MemoryStore;
 pub use remote::{Answer, AsyncStore, AsyncTransport, Protocol, Question, Remote, StoreFuture, Transport};
 
 use crate::amount::Amount;
 use crate::short::Short;
+use crate::store::error::StoreError;
 use crate::time::Timestamp;
-use crate::window::{Algorithm, Window};
+pub use crate::window::{Algorithm, Window};
 
 /// A counter as the policy declares it. Its [`Counter::id`] is the same for the same declaration in every version of
 /// a policy and in every process, so counters outlive a reload (spec 8.6).
@@ -223,7 +224,7 @@ impl<'p> Batch<'p> {
 
 /// What a store says of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub struct BatchOutcome {
     /// Whether the batch was taken.
     pub verdict: Verdict,
     /// One for each slot, in order.
@@ -293,44 +294,6 @@ pub struct Refund<'r> {
     pub amount: Amount,
 }
 
-/// Why a store could not answer. Carries no connection string and no values.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct StoreError {
-    message: String,
-    transient: bool,
-    undone: bool,
-}
-
-impl StoreError {
-    /// A failure that the same call may not meet again: a time-out, a lost connection, a busy file.
-    pub fn transient(message: impl Into<String>) -> Self {
-        Self { message: message.into(), transient: true, undone: false }
-    }
-
-    /// A failure that will repeat until somebody acts: a wrong password, a file that is not ours.
-    pub fn permanent(message: impl Into<String>) -> Self {
-        Self { message: message.into(), transient: false, undone: false }
-    }
-
-    /// The same failure, of which the store can prove that nothing was written: what was asked may be asked again.
-    #[must_use]
-    pub fn certainly_undone(mut self) -> Self {
-        self.undone = true;
-        self
-    }
-
-    /// Whether nothing was written for certain. False where it cannot be told.
-    pub fn is_certainly_undone(&self) -> bool {
-        self.undone
-    }
-
-    /// Whether a later call may succeed by itself.
-    pub fn is_transient(&self) -> bool {
-        self.transient
-    }
-}
-
 /// Which counters a store keeps: what was charged in one is given back in one with the same id (spec 8.10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StoreId(u64);
@@ -373,7 +336,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] where it cannot be told whether the batch was taken; the engine then denies the call.
-    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError>;
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError>;
 
     /// Charges a counter that is the whole of a batch, without a guard or an approval, where that takes no judging: what it
     /// holds then, if it holds all of the charge and no more than the maximum. `None` has changed nothing, and the batch goes to
@@ -387,7 +350,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] where the counters cannot be read.
-    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError>;
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError>;
 
     /// Takes charges back, each only from the window that was charged; what has passed is left alone. The caller sees to
     /// it that a charge is refunded at most once.

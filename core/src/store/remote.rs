@@ -4,7 +4,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use super::{Batch, Outcome, Refund, Store, StoreError, StoreId};
+use super::error::StoreError;
+use super::{Batch, BatchOutcome, Refund, Store, StoreId};
 use crate::time::Timestamp;
 
 /// A future that a store returns.
@@ -18,10 +19,10 @@ pub trait AsyncStore: Send + Sync {
     }
 
     /// [`Store::reserve`].
-    fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome>;
+    fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, BatchOutcome>;
 
     /// [`Store::peek`].
-    fn peek<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome>;
+    fn peek<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, BatchOutcome>;
 
     /// [`Store::refund`].
     fn refund<'f>(&'f self, refunds: &'f [Refund<'_>], now: Timestamp) -> StoreFuture<'f, ()>;
@@ -47,7 +48,7 @@ pub enum Question<'q, 'p> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// To [`Question::Reserve`] and [`Question::Peek`].
-    Outcome(Outcome),
+    Outcome(BatchOutcome),
     /// To [`Question::Refund`].
     Refunded,
     /// To [`Question::Purge`].
@@ -184,7 +185,7 @@ fn mismatch() -> StoreError {
     StoreError::permanent("the store's reply does not fit the request")
 }
 
-fn outcome(answer: Answer) -> Result<Outcome, StoreError> {
+fn outcome(answer: Answer) -> Result<BatchOutcome, StoreError> {
     if let Answer::Outcome(outcome) = answer { Ok(outcome) } else { Err(mismatch()) }
 }
 
@@ -201,11 +202,11 @@ impl<P: Protocol, T: Transport<P>> Store for Remote<P, T> {
         self.protocol.id()
     }
 
-    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         outcome(self.ask(Question::Reserve(batch), now)?)
     }
 
-    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         outcome(self.ask(Question::Peek(batch), now)?)
     }
 
@@ -223,11 +224,11 @@ impl<P: Protocol, T: AsyncTransport<P>> AsyncStore for Remote<P, T> {
         self.protocol.id()
     }
 
-    fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
+    fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, BatchOutcome> {
         Box::pin(async move { outcome(self.ask_async(Question::Reserve(batch), now).await?) })
     }
 
-    fn peek<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
+    fn peek<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, BatchOutcome> {
         Box::pin(async move { outcome(self.ask_async(Question::Peek(batch), now).await?) })
     }
 

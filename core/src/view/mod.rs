@@ -104,7 +104,7 @@ impl<'v> Plain<'v> {
 /// let value = serde_json::json!({"amount": 4200});
 /// let amount = (&value).member("amount")?.unwrap();
 /// assert!(matches!(amount.kind()?, Kind::Number(_)));
-/// # Ok::<(), callgate::Unreadable>(())
+/// # Ok::<(), callgate::value::Unreadable>(())
 /// ```
 pub trait View: Sized {
     /// What this value is.

@@ -1,6 +1,6 @@
 //! Amounts: exact over their whole range (spec 8.2, traps 20 and 21).
 
-use callgate::{Bound, Window};
+use callgate::store::{Bound, Window};
 
 use crate::ledger::*;
 use crate::{Subject, group};

@@ -1,6 +1,6 @@
 //! Approvals: each lets one call through (spec 7.3, 7.5).
 
-use callgate::{Batch, Verdict, Window};
+use callgate::store::{Batch, Verdict, Window};
 
 use crate::ledger::*;
 use crate::{Subject, group};

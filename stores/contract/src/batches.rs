@@ -1,6 +1,6 @@
 //! Batches: taken all or none, and what a refusal says (spec 8.1, 8.8, 8.9).
 
-use callgate::{Algorithm, Bound, Counter, Refusal, Slot, Verdict, Window};
+use callgate::store::{Algorithm, Bound, Counter, Refusal, Slot, Verdict, Window};
 
 use crate::ledger::*;
 use crate::{Subject, group};

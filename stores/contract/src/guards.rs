@@ -1,6 +1,6 @@
 //! Conditions on counters, decided inside the atomic step (spec 8.5, 8.8, 8.9).
 
-use callgate::{Bound, GuardMode, Slot};
+use callgate::store::{Bound, GuardMode, Slot};
 
 use crate::ledger::*;
 use crate::{Subject, group};

@@ -1,6 +1,6 @@
 //! The identity of counters: what looks alike is not the same (spec 8.6, trap 27).
 
-use callgate::{Algorithm, Counter, Owner, ScopeValue, Slot, Window};
+use callgate::store::{Algorithm, Counter, Owner, ScopeValue, Slot, Window};
 
 use crate::ledger::*;
 use crate::{Subject, group};

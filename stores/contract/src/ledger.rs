@@ -2,10 +2,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use callgate::{
-    Algorithm, Amount, Batch, Counter, Counters, Guard, GuardMode, Held, Outcome, Owner, Refund, Refusal,
-    ScopeValue, Slot, Test, Timestamp, Usage, Verdict, Window,
+use callgate::Amount;
+use callgate::store::{
+    Algorithm, Batch, BatchOutcome, Counter, Counters, Guard, GuardMode, Held, Owner, Refund, Refusal,
+    ScopeValue, Slot, Test, Usage, Verdict, Window,
 };
+use callgate::time::Timestamp;
 
 use crate::Subject;
 
@@ -73,12 +75,12 @@ pub(crate) fn guarded<'p>(
 }
 
 /// Whether the batch was taken.
-pub(crate) fn taken(outcome: &Outcome) -> bool {
+pub(crate) fn taken(outcome: &BatchOutcome) -> bool {
     outcome.verdict == Verdict::Reserved
 }
 
 /// The bounds that refused.
-pub(crate) fn refusals(outcome: &Outcome) -> &[Refusal] {
+pub(crate) fn refusals(outcome: &BatchOutcome) -> &[Refusal] {
     match &outcome.verdict {
         Verdict::Refused(refusals) => refusals,
         other => panic!("not refused, but {other:?}"),
@@ -86,7 +88,7 @@ pub(crate) fn refusals(outcome: &Outcome) -> &[Refusal] {
 }
 
 /// When the only bound that refused holds for good, in milliseconds from [`BASE`].
-pub(crate) fn retry_at(outcome: &Outcome) -> Option<i64> {
+pub(crate) fn retry_at(outcome: &BatchOutcome) -> Option<i64> {
     let [refusal] = refusals(outcome) else { panic!("not one bound refused, but {outcome:?}") };
     refusal.retry_at.map(|at| at.as_millis() - BASE)
 }
@@ -110,16 +112,16 @@ impl Ledger {
         &*self.0
     }
 
-    pub(crate) fn reserve(&self, batch: &Batch<'_>, now: i64) -> Outcome {
+    pub(crate) fn reserve(&self, batch: &Batch<'_>, now: i64) -> BatchOutcome {
         self.0.reserve(batch, at(now)).unwrap()
     }
 
-    pub(crate) fn peek(&self, batch: &Batch<'_>, now: i64) -> Outcome {
+    pub(crate) fn peek(&self, batch: &Batch<'_>, now: i64) -> BatchOutcome {
         self.0.peek(batch, at(now)).unwrap()
     }
 
     /// Charges the scope value `a` of one counter, without a condition.
-    pub(crate) fn charge(&self, counter: &Counter, amount: i64, max: i64, now: i64) -> Outcome {
+    pub(crate) fn charge(&self, counter: &Counter, amount: i64, max: i64, now: i64) -> BatchOutcome {
         self.reserve(&batch([charge(counter, amount, max)]), now)
     }
 

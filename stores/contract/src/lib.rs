@@ -60,7 +60,7 @@ mod windows;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub use callgate::Counters;
+pub use callgate::store::Counters;
 pub use processes::{PROCESSES, THREADS, check_processes};
 pub use property::check_choices;
 pub use subject::{Subject, TimeKept};

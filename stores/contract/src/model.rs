@@ -1,9 +1,11 @@
 //! What a store should say, the obvious way: a list of every charge that was ever made, searched from end to end.
 
-use callgate::{
-    Algorithm, Amount, Batch, Bound, Counter, Guard, GuardMode, Outcome, Refund, Refusal, ScopeValue, Test,
-    Timestamp, Usage, Verdict,
+use callgate::Amount;
+use callgate::store::{
+    Algorithm, Batch, BatchOutcome, Bound, Counter, Guard, GuardMode, Refund, Refusal, ScopeValue, Test,
+    Usage, Verdict,
 };
+use callgate::time::Timestamp;
 
 use crate::ledger::{at, micros};
 
@@ -67,7 +69,7 @@ impl Model {
     }
 
     /// What a store should say of the batch.
-    pub(crate) fn outcome(&self, batch: &Batch<'_>, now: Timestamp) -> Outcome {
+    pub(crate) fn outcome(&self, batch: &Batch<'_>, now: Timestamp) -> BatchOutcome {
         let views: Vec<_> =
             batch.slots.iter().map(|slot| self.view(slot.counter, &slot.scope, now)).collect();
         let verdict = verdict(batch, &views);
@@ -80,11 +82,11 @@ impl Model {
             };
             Usage { used: micros(view.held_at(Timestamp::MIN) + added), resets_at, stamp: view.stamp }
         });
-        Outcome { usage: usage.collect(), verdict, now }
+        BatchOutcome { usage: usage.collect(), verdict, now }
     }
 
     /// Notes the charges of a batch that a store has taken, as it told them.
-    pub(crate) fn take(&mut self, batch: &Batch<'_>, outcome: &Outcome) {
+    pub(crate) fn take(&mut self, batch: &Batch<'_>, outcome: &BatchOutcome) {
         for (slot, usage) in batch.slots.iter().zip(&outcome.usage) {
             let amount = slot.charge.map_or(0, Amount::as_micros);
             if amount > 0 {

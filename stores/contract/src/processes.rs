@@ -6,7 +6,7 @@
 use std::env;
 use std::process::{Command, Stdio};
 
-use callgate::{Counter, Window};
+use callgate::store::{Counter, Window};
 
 use crate::Subject;
 use crate::ledger::*;

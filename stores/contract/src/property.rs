@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use callgate::{Algorithm, Batch, Counter, Guard, GuardMode, Slot, Test, Window};
+use callgate::store::{Algorithm, Batch, Counter, Guard, GuardMode, Slot, Test, Window};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 

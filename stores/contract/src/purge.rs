@@ -1,6 +1,6 @@
 //! Forgetting: only what no call can see any more (spec 8.1, trap 28).
 
-use callgate::{Slot, Window};
+use callgate::store::{Slot, Window};
 
 use crate::ledger::*;
 use crate::{Subject, group};
@@ -14,7 +14,7 @@ group! {
 fn a_purge_drops_nothing_that_is_live(subject: &dyn Subject) {
     let ledger = Ledger::open(subject);
     let (minute, month, slide) =
-        (fixed(Window::Minute), counter("m", Window::Month, callgate::Algorithm::Fixed), sliding(90));
+        (fixed(Window::Minute), counter("m", Window::Month, callgate::store::Algorithm::Fixed), sliding(90));
     for counter in [&minute, &month, &slide] {
         ledger.charged(counter, 5, 0);
     }

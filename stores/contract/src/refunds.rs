@@ -1,6 +1,6 @@
 //! Taking charges back: only in the window that was charged (spec 8.10, trap 24).
 
-use callgate::{Refund, Window};
+use callgate::store::{Refund, Window};
 
 use crate::ledger::*;
 use crate::{Subject, group};

@@ -1,7 +1,7 @@
 //! Sliding windows: the half-open interval of their length that ends now (spec 8.3).
 
 use callgate::ceilings::SLIDING_CHARGES;
-use callgate::{Bound, Usage};
+use callgate::store::{Bound, Usage};
 
 use crate::ledger::*;
 use crate::{Subject, group};

@@ -1,6 +1,6 @@
 //! What a kind of store tells the tests about itself.
 
-use callgate::Counters;
+use callgate::store::Counters;
 
 /// A kind of store under test.
 pub trait Subject: Sync {

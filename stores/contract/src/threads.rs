@@ -2,7 +2,7 @@
 
 use std::sync::Barrier;
 
-use callgate::{Algorithm, Batch, Counter, Counters, Refund, Window};
+use callgate::store::{Algorithm, Batch, Counter, Counters, Refund, Window};
 
 use crate::ledger::*;
 use crate::{Subject, group};
@@ -80,7 +80,7 @@ fn threads_stay_within_a_condition(subject: &dyn Subject) {
     let ranges = [(0, 100)];
     let passed = together(|_| {
         let batch =
-            guarded([charge(&counter, 1, i64::MAX)], callgate::GuardMode::RequireAll, &[(0, &ranges)]);
+            guarded([charge(&counter, 1, i64::MAX)], callgate::store::GuardMode::RequireAll, &[(0, &ranges)]);
         (0..100).map(|now| i64::from(taken(&ledger.reserve(&batch, now)))).sum()
     });
     assert_eq!((passed, ledger.used(&counter, 100)), (100, 100));

@@ -1,6 +1,6 @@
 //! Clocks that disagree: time does not run back (spec 8.4, trap 25).
 
-use callgate::{Algorithm, Counter, Window};
+use callgate::store::{Algorithm, Counter, Window};
 
 use crate::ledger::*;
 use crate::{Subject, TimeKept, group};
@@ -70,7 +70,7 @@ fn an_ended_window_is_never_filled_again(subject: &dyn Subject) {
             // Traffic of others, of which a store may take the occasion to forget what has ended.
             let other = other_counter(&counter);
             for n in 0..500 {
-                let slot = callgate::Slot { scope: scope(&n.to_string()), ..charge(&other, 1, 9) };
+                let slot = callgate::store::Slot { scope: scope(&n.to_string()), ..charge(&other, 1, 9) };
                 assert!(taken(&ledger.reserve(&batch([slot]), 3 * MINUTE + n * 500)));
             }
             if purged {
@@ -101,7 +101,7 @@ fn a_clock_far_ahead_ends_no_window_of_the_others(subject: &dyn Subject) {
         assert!(taken(&ledger.charge(counter, 1, 5, ahead)));
         let other = other_counter(counter);
         for n in 0..200 {
-            let slot = callgate::Slot { scope: scope(&n.to_string()), ..charge(&other, 1, 9) };
+            let slot = callgate::store::Slot { scope: scope(&n.to_string()), ..charge(&other, 1, 9) };
             assert!(taken(&ledger.reserve(&batch([slot]), ahead + n)));
         }
     }

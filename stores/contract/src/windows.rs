@@ -1,6 +1,7 @@
 //! Fixed windows: those of the UTC calendar, and multiples of a length from the epoch (spec 8.3).
 
-use callgate::{Timestamp, Usage, Window};
+use callgate::store::{Usage, Window};
+use callgate::time::Timestamp;
 
 use crate::ledger::*;
 use crate::{Subject, group};

@@ -8,10 +8,12 @@ use std::panic::catch_unwind;
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use callgate::{
-    Algorithm, Amount, Batch, Counter, CounterId, Guard, Held, Inspect, MemoryStore, Outcome, Owner, Refund,
-    Refusal, ScopeValue, Slot, Store, StoreError, Test, Timestamp, Usage, Verdict,
+use callgate::store::{
+    Algorithm, Batch, BatchOutcome, Counter, CounterId, Guard, Held, Inspect, Owner, Refund, Refusal,
+    ScopeValue, Slot, Store, Test, Usage, Verdict,
 };
+use callgate::time::Timestamp;
+use callgate::{Amount, MemoryStore, StoreError};
 use callgate_store_contract::{Clause, Counters, Subject, TimeKept, broken, check_processes, clauses};
 
 /// What is done wrongly; everything else is the in-memory store's.
@@ -137,7 +139,7 @@ impl Broken {
     }
 
     /// The answer as this store gives it.
-    fn mistold(&self, batch: &Batch<'_>, mut outcome: Outcome, now: Timestamp) -> Outcome {
+    fn mistold(&self, batch: &Batch<'_>, mut outcome: BatchOutcome, now: Timestamp) -> BatchOutcome {
         if let Verdict::Refused(refusals) = &mut outcome.verdict {
             match self.fault {
                 Fault::NeverTellsWhen => refusals.iter_mut().for_each(|refusal| refusal.retry_at = None),
@@ -165,7 +167,7 @@ impl Broken {
         outcome
     }
 
-    fn take(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn take(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         let store = self.store();
         match self.fault {
             Fault::ChecksThenActs => {
@@ -238,7 +240,7 @@ impl Broken {
 }
 
 impl Store for Broken {
-    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         let counters: Vec<_> = batch.slots.iter().map(joined).collect();
         let batch = self.misread(batch, &counters);
         let outcome = self.take(&batch, now)?;
@@ -250,7 +252,7 @@ impl Store for Broken {
         (self.fault == Fault::ChargesPastTheMaximumAtOnce).then(|| self.store().try_charge(&slot, now))?
     }
 
-    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         let counters: Vec<_> = batch.slots.iter().map(joined).collect();
         let batch = self.misread(batch, &counters);
         let store = self.store();

@@ -4,7 +4,9 @@
 
 use std::fmt;
 
-use callgate::{AsyncStore, Batch, Outcome, Refund, Remote, StoreError, StoreFuture, StoreId, Timestamp};
+use callgate::StoreError;
+use callgate::store::{AsyncStore, Batch, BatchOutcome, Refund, Remote, StoreFuture, StoreId};
+use callgate::time::Timestamp;
 
 use crate::nonblocking::SharedConnection;
 use crate::options::RedisOptions;
@@ -41,11 +43,11 @@ impl AsyncStore for AsyncRedisStore {
         self.0.id()
     }
 
-    fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
+    fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, BatchOutcome> {
         self.0.reserve(batch, now)
     }
 
-    fn peek<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
+    fn peek<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, BatchOutcome> {
         self.0.peek(batch, now)
     }
 

@@ -5,7 +5,9 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use callgate::{Amount, Answer, Batch, Slot, Timestamp};
+use callgate::Amount;
+use callgate::store::{Answer, Batch, Slot};
+use callgate::time::Timestamp;
 
 use crate::numbers::INEXACT;
 use crate::request::is_sliding;
@@ -78,7 +80,7 @@ impl Begun {
 
 #[cfg(test)]
 mod tests {
-    use callgate::{Algorithm, Counter, Outcome, Owner, ScopeValue, Usage, Verdict, Window};
+    use callgate::store::{Algorithm, BatchOutcome, Counter, Owner, ScopeValue, Usage, Verdict, Window};
 
     use super::*;
 
@@ -96,7 +98,7 @@ mod tests {
         let [stamp, resets_at, now] = [stamp, 120_000, 70_000].map(Timestamp::from_millis);
         let used = Amount::from_micros(used).unwrap();
         let usage = [Usage { used, resets_at, stamp }].into_iter().collect();
-        Answer::Outcome(Outcome { verdict: Verdict::Reserved, usage, now })
+        Answer::Outcome(BatchOutcome { verdict: Verdict::Reserved, usage, now })
     }
 
     #[test]

@@ -6,7 +6,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use callgate::{StoreError, Transport};
+use callgate::StoreError;
+use callgate::store::Transport;
 use redis::{ConnectionInfo, Value};
 
 use crate::failure::{self, After, Failure, Next, SENDS};

@@ -2,7 +2,7 @@
 //!
 //! In: a counter. Out: bytes, and back again. Each part is preceded by its length: a name may hold any character.
 
-use callgate::{Algorithm, Counter, Owner, Window};
+use callgate::store::{Algorithm, Counter, Owner, Window};
 
 use crate::wire::Digits;
 

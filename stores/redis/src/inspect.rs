@@ -5,7 +5,9 @@
 
 use std::collections::HashSet;
 
-use callgate::{Amount, CounterId, Held, Inspect, ScopeValue, StoreError, Timestamp, Transport as _};
+use callgate::store::{CounterId, Held, Inspect, ScopeValue, Transport as _};
+use callgate::time::Timestamp;
+use callgate::{Amount, StoreError};
 use redis::Value;
 
 use crate::declaration;

@@ -3,7 +3,9 @@
 //! In: a namespace, a counter, a scope value. Out: a key as a part of a command, and back again. Every key begins with the namespace in braces, so
 //! that a cluster keeps a namespace on one node, where a script can see all of it.
 
-use callgate::{CounterId, ScopeValue, StoreError, Timestamp};
+use callgate::StoreError;
+use callgate::store::{CounterId, ScopeValue};
+use callgate::time::Timestamp;
 
 use crate::wire::{Digits, push_bulk};
 

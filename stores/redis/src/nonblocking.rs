@@ -5,7 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use callgate::{AsyncTransport, StoreError, StoreFuture};
+use callgate::StoreError;
+use callgate::store::{AsyncTransport, StoreFuture};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionInfo, Value};
 use tokio::sync::Mutex;

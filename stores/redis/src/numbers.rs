@@ -2,7 +2,7 @@
 //!
 //! In: whole numbers. Out: bytes, and back again. Must not round: every number that is written or read is below 2^53.
 
-use callgate::Timestamp;
+use callgate::time::Timestamp;
 
 /// What an amount is written in: see `lua/amount.lua`.
 const BASE: i64 = 1_000_000_000;

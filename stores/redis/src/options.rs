@@ -8,7 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callgate::{StoreError, StoreId};
+use callgate::StoreError;
+use callgate::store::StoreId;
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisError};
 
 use crate::failure;

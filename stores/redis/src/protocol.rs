@@ -4,7 +4,9 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use callgate::{Answer, Protocol, Question, StoreError, StoreId, Timestamp};
+use callgate::StoreError;
+use callgate::store::{Answer, Protocol, Question, StoreId};
+use callgate::time::Timestamp;
 use redis::Value;
 
 use crate::begun::Begun;
@@ -97,7 +99,8 @@ impl Protocol for Scripts {
 
 #[cfg(test)]
 mod tests {
-    use callgate::{Algorithm, Amount, Batch, Counter, Owner, ScopeValue, Slot, Window};
+    use callgate::Amount;
+    use callgate::store::{Algorithm, Batch, Counter, Owner, ScopeValue, Slot, Window};
 
     use super::*;
     use crate::numbers::Packed;

@@ -5,8 +5,10 @@
 
 use std::collections::VecDeque;
 
-use callgate::judge::{Charge, Decay, Live, Seen, Standing, judge, live_millis};
-use callgate::{Amount, Answer, Batch, Outcome, Slot, StoreError, Timestamp, Usage, Verdict};
+use callgate::store::judge::{Charge, Decay, Live, Seen, Standing, judge, live_millis};
+use callgate::store::{Answer, Batch, BatchOutcome, Slot, Usage, Verdict};
+use callgate::time::Timestamp;
+use callgate::{Amount, StoreError};
 use redis::Value;
 use smallvec::SmallVec;
 
@@ -97,7 +99,7 @@ fn read(batch: &Batch<'_>, at: Timestamp, reply: &Value) -> Option<Answer> {
     };
     let taken = verdict == Verdict::Reserved;
     let usage = seen.iter().map(|seen| seen.standing.usage(if taken { seen.added } else { 0 })).collect();
-    Some(Answer::Outcome(Outcome { verdict, usage, now }))
+    Some(Answer::Outcome(BatchOutcome { verdict, usage, now }))
 }
 
 /// What `lua/quick.lua` says: that the batch was taken, and what its fixed windows hold.
@@ -112,7 +114,7 @@ fn usual(batch: &Batch<'_>, at: Timestamp, sums: &[Value]) -> Option<Answer> {
         let stamp = slot.counter.window().start(at);
         usage.push(Usage { used, resets_at: slot.counter.window().end(stamp), stamp });
     }
-    Some(Answer::Outcome(Outcome { verdict: Verdict::Reserved, usage, now: at }))
+    Some(Answer::Outcome(BatchOutcome { verdict: Verdict::Reserved, usage, now: at }))
 }
 
 /// The server's time as it tells it, in seconds and microseconds.
@@ -164,7 +166,7 @@ pub(crate) fn time(value: &Value) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use callgate::{Algorithm, Bound, Counter, Owner, Refusal, ScopeValue, Window};
+    use callgate::store::{Algorithm, Bound, Counter, Owner, Refusal, ScopeValue, Window};
 
     use super::*;
     use crate::numbers::Packed;
@@ -187,7 +189,7 @@ mod tests {
         outcome(batch, Timestamp::from_millis(70_000), reply)
     }
 
-    fn found(batch: &Batch<'_>, reply: &Value) -> Outcome {
+    fn found(batch: &Batch<'_>, reply: &Value) -> BatchOutcome {
         let Answer::Outcome(outcome) = told(batch, reply).unwrap() else { panic!("{reply:?}") };
         outcome
     }

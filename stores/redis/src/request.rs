@@ -3,10 +3,10 @@
 //! In: a batch, or refunds. Out: one command. Must not leave anything to be decided but what the counters hold.
 
 use callgate::ceilings::{APPROVAL_DAYS, SLIDING_CHARGES};
-use callgate::judge::live_millis;
-use callgate::{
-    Algorithm, Amount, Batch, Counter, CounterId, GuardMode, Refund, ScopeValue, Slot, StoreError, Timestamp,
-};
+use callgate::store::judge::live_millis;
+use callgate::store::{Algorithm, Batch, Counter, CounterId, GuardMode, Refund, ScopeValue, Slot};
+use callgate::time::Timestamp;
+use callgate::{Amount, StoreError};
 
 use crate::declaration;
 use crate::key::{Keys, hex};
@@ -343,7 +343,7 @@ pub(crate) fn is_sliding(counter: &Counter) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use callgate::{Guard, Owner, Test, Window};
+    use callgate::store::{Guard, Owner, Test, Window};
 
     use super::*;
 

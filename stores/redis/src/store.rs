@@ -4,7 +4,9 @@
 
 use std::fmt;
 
-use callgate::{Batch, Outcome, Refund, Remote, Store, StoreError, StoreId, Timestamp};
+use callgate::StoreError;
+use callgate::store::{Batch, BatchOutcome, Refund, Remote, Store, StoreId};
+use callgate::time::Timestamp;
 
 use crate::blocking::Connections;
 use crate::options::RedisOptions;
@@ -43,11 +45,11 @@ impl Store for RedisStore {
         self.0.id()
     }
 
-    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         self.0.reserve(batch, now)
     }
 
-    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         self.0.peek(batch, now)
     }
 

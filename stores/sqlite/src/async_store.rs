@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use callgate::{AsyncStore, Batch, Outcome, Refund, StoreError, StoreFuture, StoreId, Timestamp};
+use callgate::StoreError;
+use callgate::store::{AsyncStore, Batch, BatchOutcome, Refund, StoreFuture, StoreId};
+use callgate::time::Timestamp;
 
 use crate::file::File;
 use crate::job::{Answer, Job};
@@ -33,12 +35,12 @@ impl AsyncStore for AsyncSqliteStore {
         self.turns.id()
     }
 
-    fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
+    fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, BatchOutcome> {
         let job = Job::Reserve(batch, now).to_owned();
         Box::pin(async move { outcome(self.turns.take_async(job).await?) })
     }
 
-    fn peek<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, Outcome> {
+    fn peek<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, BatchOutcome> {
         let job = Job::Peek(batch, now).to_owned();
         Box::pin(async move { outcome(self.turns.take_async(job).await?) })
     }

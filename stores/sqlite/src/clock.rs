@@ -7,7 +7,7 @@
 
 use std::time::Instant;
 
-use callgate::Timestamp;
+use callgate::time::Timestamp;
 use rusqlite::{Connection, Result, params};
 
 use crate::rows::time;

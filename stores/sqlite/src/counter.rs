@@ -9,8 +9,9 @@
 
 use std::collections::VecDeque;
 
-use callgate::judge::{Decay, Live, Seen, Standing, live_millis};
-use callgate::{Algorithm, Counter, Refund, Slot, Timestamp};
+use callgate::store::judge::{Decay, Live, Seen, Standing, live_millis};
+use callgate::store::{Algorithm, Counter, Refund, Slot};
+use callgate::time::Timestamp;
 use rusqlite::{Connection, Result};
 
 use crate::clock::forgotten;
@@ -288,4 +289,4 @@ pub(crate) fn reset(connection: &Connection, key: &Key<'_>, now: Timestamp, pass
 }
 
 /// The queue of charges that a judge looks at.
-pub(crate) type Charges = VecDeque<callgate::judge::Charge>;
+pub(crate) type Charges = VecDeque<callgate::store::judge::Charge>;

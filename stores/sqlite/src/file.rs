@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use callgate::{StoreError, StoreId};
+use callgate::StoreError;
+use callgate::store::StoreId;
 use rusqlite::{Connection, MAIN_DB, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior};
 
 use crate::error::{READ_ONLY, Refused};

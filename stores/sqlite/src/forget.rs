@@ -3,7 +3,7 @@
 //! In: what has passed by the file's own clock, within a transaction. Out: fewer rows. Must note the latest end of what it
 //! drops, so that a clock that runs behind does not find an ended window empty and fill it again (spec 8.4, trap 28).
 
-use callgate::Timestamp;
+use callgate::time::Timestamp;
 use rusqlite::{Connection, Result, params};
 
 use crate::approval;

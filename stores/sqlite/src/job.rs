@@ -4,10 +4,11 @@
 
 use std::borrow::Cow;
 
-use callgate::{
-    Amount, Batch, Counter, CounterId, Guard, GuardMode, Held, Outcome, Refund, ScopeValue, Slot, Test,
-    Timestamp,
+use callgate::Amount;
+use callgate::store::{
+    Batch, BatchOutcome, Counter, CounterId, Guard, GuardMode, Held, Refund, ScopeValue, Slot, Test,
 };
+use callgate::time::Timestamp;
 
 /// Something to do in a transaction, and the caller's time.
 #[derive(Clone, Copy)]
@@ -38,7 +39,7 @@ pub(crate) struct Page {
 
 /// What came of a job, kind for kind.
 pub(crate) enum Answer {
-    Outcome(Outcome),
+    Outcome(BatchOutcome),
     Refunded,
     /// Whether the counter held something.
     Reset(bool),

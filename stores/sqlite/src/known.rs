@@ -6,7 +6,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use callgate::{CounterId, ScopeValue, Slot};
+use callgate::store::{CounterId, ScopeValue, Slot};
 use rusqlite::{Connection, Result};
 
 use crate::rows::{Key, Row};

@@ -6,8 +6,10 @@
 
 use std::time::{Duration, Instant};
 
-use callgate::judge::{Seen, judge};
-use callgate::{Amount, Batch, Outcome, Slot, StoreError, Timestamp, Verdict};
+use callgate::store::judge::{Seen, judge};
+use callgate::store::{Batch, BatchOutcome, Slot, Verdict};
+use callgate::time::Timestamp;
+use callgate::{Amount, StoreError};
 use rusqlite::{Connection, Result};
 use smallvec::SmallVec;
 
@@ -142,7 +144,7 @@ impl Ledger {
         }
     }
 
-    fn reserve(&mut self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome> {
+    fn reserve(&mut self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome> {
         let Judged { outcome, slots } = self.judged(batch, now)?;
         self.now = self.now.max(now);
         if outcome.verdict != Verdict::Reserved {
@@ -198,7 +200,7 @@ impl Ledger {
         let taken = verdict == Verdict::Reserved;
         let usage =
             seen(&slots).iter().map(|seen| seen.standing.usage(if taken { seen.added } else { 0 })).collect();
-        Ok(Judged { outcome: Outcome { verdict, usage, now }, slots })
+        Ok(Judged { outcome: BatchOutcome { verdict, usage, now }, slots })
     }
 
     fn forget(&mut self, limit: usize) -> Result<Forgotten> {
@@ -222,7 +224,7 @@ impl Ledger {
 
 /// A batch that was judged.
 struct Judged {
-    outcome: Outcome,
+    outcome: BatchOutcome,
     slots: SmallVec<[Looked; 2]>,
 }
 

@@ -3,8 +3,10 @@
 //! In: a time, within a transaction. Out: counters that hold something then, so many at a time: a file may have millions, and
 //! an operator who reads on later must not hold up the calls meanwhile, nor make the log grow.
 
-use callgate::judge::live_millis;
-use callgate::{Algorithm, Amount, Held, ScopeValue, Timestamp};
+use callgate::Amount;
+use callgate::store::judge::live_millis;
+use callgate::store::{Algorithm, Held, ScopeValue};
+use callgate::time::Timestamp;
 use rusqlite::{Connection, Result, params};
 
 use crate::counter::BEHIND;

@@ -4,8 +4,9 @@
 
 use std::collections::VecDeque;
 
-use callgate::judge::Charge;
-use callgate::{Algorithm, Counter, Owner, Slot, Timestamp, Window};
+use callgate::store::judge::Charge;
+use callgate::store::{Algorithm, Counter, Owner, Slot, Window};
+use callgate::time::Timestamp;
 use rusqlite::{CachedStatement, Connection, Error, OptionalExtension as _, Result, Row as SqlRow, params};
 
 use crate::counter::BEHIND;

@@ -3,8 +3,8 @@
 //! In: its row and a time, within a transaction. Out: what is live then, or one charge more. A charge is dropped once it has
 //! expired by the file's own clock, not by one caller's.
 
-use callgate::Timestamp;
 use callgate::ceilings::SLIDING_CHARGES;
+use callgate::time::Timestamp;
 use rusqlite::{Connection, Result};
 
 use crate::counter::{BEHIND, Charges, after_forgotten, after_gone};

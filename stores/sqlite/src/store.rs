@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::Path;
 
-use callgate::{
-    Batch, CounterId, Held, Inspect, Outcome, Refund, ScopeValue, Store, StoreError, StoreId, Timestamp,
-};
+use callgate::StoreError;
+use callgate::store::{Batch, BatchOutcome, CounterId, Held, Inspect, Refund, ScopeValue, Store, StoreId};
+use callgate::time::Timestamp;
 
 use crate::file::File;
 use crate::job::{Answer, Job, Page};
@@ -41,11 +41,11 @@ impl Store for SqliteStore {
         self.turns.id()
     }
 
-    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         outcome(self.turns.take(Job::Reserve(batch, now))?)
     }
 
-    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         outcome(self.turns.take(Job::Peek(batch, now))?)
     }
 
@@ -92,7 +92,7 @@ impl Inspect for SqliteStore {
     }
 }
 
-pub(crate) fn outcome(answer: Answer) -> Result<Outcome, StoreError> {
+pub(crate) fn outcome(answer: Answer) -> Result<BatchOutcome, StoreError> {
     if let Answer::Outcome(outcome) = answer { Ok(outcome) } else { Err(mismatch()) }
 }
 

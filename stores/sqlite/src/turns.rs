@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-use callgate::{StoreError, StoreId};
+use callgate::StoreError;
+use callgate::store::StoreId;
 
 use crate::file::File;
 use crate::job::{Answer, Job, OwnedJob};

@@ -4,7 +4,8 @@
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
-use callgate::{Call, Engine, ManualClock, Timestamp};
+use callgate::time::{ManualClock, Timestamp};
+use callgate::{Call, Engine};
 use callgate_tests::caller::Caller;
 use callgate_tests::generate::Generator;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use callgate::ceilings::{ARGUMENT_BYTES, ARGUMENT_DEPTH};
-use callgate::{Kind, RawErrorKind, RawJson, RawView, View};
+use callgate::value::{Kind, RawErrorKind, RawJson, RawView, View};
 
 use super::oracle::{self, Reading, Tree};
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use callgate::{
-    Approval, ArgsHash, Call, Code, Decision, Effect, Engine, ManualClock, Policy, RawJson, Timestamp,
-};
+use callgate::time::{ManualClock, Timestamp};
+use callgate::value::RawJson;
+use callgate::{Approval, ArgsHash, Call, Code, Decision, Effect, Engine, Policy};
 use callgate_reference::json::Json;
 use serde_json::Value;
 
@@ -125,7 +125,7 @@ fn as_host_value(args: &str) -> Option<Value> {
 }
 
 /// Another key asks again; the right one spends its id.
-fn approved_once(engine: &Engine, call: &Call<'_, &str, callgate::RawView<'_>>, key: &str) {
+fn approved_once(engine: &Engine, call: &Call<'_, &str, callgate::value::RawView<'_>>, key: &str) {
     let with = |key, id| engine.decide_json(&call.approved(Approval::new(key, id))).into_owned();
     assert_eq!(with("ak1:another", "id").approval_key(), Some(key));
     let first = with(key, "id");

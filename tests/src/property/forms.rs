@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use callgate::{Call, Diagnostic, Engine, ManualClock, Policy, Timestamp};
+use callgate::time::{ManualClock, Timestamp};
+use callgate::{Call, Diagnostic, Engine, Policy};
 use callgate_reference::json::Json;
 use serde_json::Value;
 

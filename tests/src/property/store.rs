@@ -1,6 +1,7 @@
 //! The in-memory store against the contract's model.
 
-use callgate::{Counters, MemoryStore};
+use callgate::MemoryStore;
+use callgate::store::Counters;
 use callgate_store_contract::{Subject, TimeKept, check_choices};
 
 struct Memory;

@@ -8,7 +8,8 @@ mod tools;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use callgate::{Diagnostic, RawJson, RawView, Severity};
+use callgate::value::{RawJson, RawView};
+use callgate::{Diagnostic, Severity};
 use callgate_host::{PolicyFile, ReadError};
 
 use super::output;

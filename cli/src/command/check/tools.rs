@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use callgate::{Kind, RawJson, RawView, View as _};
+use callgate::value::{Kind, RawJson, RawView, View as _};
 
 use crate::failure::{Failure, tell};
 

@@ -30,13 +30,13 @@ fn slot(counter: &Counter, max: i64) -> Slot<'_> {
 }
 
 /// Charges 1 to each counter; what became of it.
-fn charge(store: &dyn Store, counters: &[&Counter], max: i64, now: i64) -> Outcome {
+fn charge(store: &dyn Store, counters: &[&Counter], max: i64, now: i64) -> BatchOutcome {
     let slots = counters.iter().map(|counter| slot(counter, max)).collect();
     let batch = Batch { slots, ..Batch::default() };
     store.reserve(&batch, Timestamp::from_millis(now)).unwrap()
 }
 
-fn took(outcome: &Outcome) -> bool {
+fn took(outcome: &BatchOutcome) -> bool {
     outcome.verdict == Verdict::Reserved
 }
 

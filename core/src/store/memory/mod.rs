@@ -28,10 +28,9 @@ use smallvec::{SmallVec, smallvec};
 use self::approvals::Approvals;
 use self::shard::{Shard, hash_key};
 use self::sync::{AtomicI64, Mutex, MutexGuard, Ordering, PoisonError, RandomState};
+use super::error::StoreError;
 use super::judge::{self, Seen, judge};
-use super::{
-    Batch, CounterId, Held, Inspect, Outcome, Refund, ScopeValue, Slot, Store, StoreError, Usage, Verdict,
-};
+use super::{Batch, BatchOutcome, CounterId, Held, Inspect, Refund, ScopeValue, Slot, Store, Usage, Verdict};
 use crate::amount::Amount;
 use crate::time::Timestamp;
 
@@ -94,7 +93,7 @@ impl MemoryStore {
     }
 
     /// The usual call: one charge and no condition. One lock, and no allocation where the counter is live.
-    fn take_one(&self, slot: &Slot<'_>, charge: Amount, given: Timestamp) -> Outcome {
+    fn take_one(&self, slot: &Slot<'_>, charge: Amount, given: Timestamp) -> BatchOutcome {
         let (hash, mut shard, now) = self.hold_one(slot, given);
         let (counter, scope, charge) = (slot.counter, slot.scope.as_bytes(), charge.as_micros());
         let standing = shard.standing(counter, hash, scope, now);
@@ -108,7 +107,7 @@ impl MemoryStore {
             }
         };
         drop(shard);
-        Outcome { verdict, usage: smallvec![usage], now: given }
+        BatchOutcome { verdict, usage: smallvec![usage], now: given }
     }
 
     /// Locks the one shard of a batch of one slot, swept, with the key's hash and the time as it is read there.
@@ -123,7 +122,7 @@ impl MemoryStore {
     }
 
     /// Any batch: locks its shards, judges all bounds, and applies all charges or none.
-    fn decide(&self, batch: &Batch<'_>, given: Timestamp, intent: Intent) -> Outcome {
+    fn decide(&self, batch: &Batch<'_>, given: Timestamp, intent: Intent) -> BatchOutcome {
         if intent == Intent::Take {
             self.advance(given);
         }
@@ -132,7 +131,7 @@ impl MemoryStore {
         if intent == Intent::Take {
             held.iter_mut().for_each(|shard| shard.tidy(now));
             if let Some(usage) = charge_all(batch, &places, &mut held, now) {
-                return Outcome { verdict: Verdict::Reserved, usage, now: given };
+                return BatchOutcome { verdict: Verdict::Reserved, usage, now: given };
             }
         }
         let mut seen: SmallVec<[Seen<'_>; 2]> = SmallVec::with_capacity(places.len());
@@ -162,7 +161,7 @@ impl MemoryStore {
                 }
             }
         }
-        Outcome { verdict, usage, now: given }
+        BatchOutcome { verdict, usage, now: given }
     }
 
     /// Locks every shard that the batch touches, in ascending order and each once.
@@ -283,7 +282,7 @@ fn at_held_mut<'h>(held: &'h mut [MutexGuard<'_, Shard>], place: &Place) -> &'h 
 }
 
 impl Store for MemoryStore {
-    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         if let [slot] = batch.slots.as_slice()
             && let Some(charge) = slot.charge
             && batch.guards.is_empty()
@@ -291,7 +290,7 @@ impl Store for MemoryStore {
         {
             let usage = self.try_charge(slot, now);
             return Ok(match usage {
-                Some(usage) => Outcome { verdict: Verdict::Reserved, usage: smallvec![usage], now },
+                Some(usage) => BatchOutcome { verdict: Verdict::Reserved, usage: smallvec![usage], now },
                 None => self.take_one(slot, charge, now),
             });
         }
@@ -304,7 +303,7 @@ impl Store for MemoryStore {
         shard.charge_within(slot.counter, hash, &slot.scope, now, charge, slot.max)
     }
 
-    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         Ok(self.decide(batch, now, Intent::Ask))
     }
 

@@ -59,7 +59,7 @@ fn used(store: &MemoryStore, counter: &Counter, who: &str, now: i64) -> i64 {
     outcome.usage[0].used.as_micros()
 }
 
-fn refusals(outcome: &Outcome) -> &[Refusal] {
+fn refusals(outcome: &BatchOutcome) -> &[Refusal] {
     match &outcome.verdict {
         Verdict::Refused(refusals) => refusals,
         other => panic!("{other:?}"),
@@ -81,7 +81,7 @@ fn a_window_rolls_over_at_its_end_and_not_before() {
         let usage = Usage { used: micros(1), resets_at: at(end), stamp: at(start) };
         assert_eq!(
             outcome,
-            Outcome { verdict: Verdict::Reserved, usage: [usage].into_iter().collect(), now: at(start) }
+            BatchOutcome { verdict: Verdict::Reserved, usage: [usage].into_iter().collect(), now: at(start) }
         );
         let outcome = store.reserve(&batch([slot(&counter, "a", Some(1), 1)]), at(end - 1)).unwrap();
         let refusal = Refusal { bound: Bound::Max(0), order: 0, retry_at: Some(at(end)) };
@@ -136,7 +136,7 @@ fn guards_read_with_the_charge_added() {
     for _ in 0..5 {
         assert_eq!(run(GuardMode::RequireAll, &[(0, &at_most_five)], 1, 0).verdict, Verdict::Reserved);
     }
-    let refused = |outcome: &Outcome| refusals(outcome)[0].retry_at.map(Timestamp::as_millis);
+    let refused = |outcome: &BatchOutcome| refusals(outcome)[0].retry_at.map(Timestamp::as_millis);
     let outcome = run(GuardMode::RequireAll, &[(0, &at_most_five)], 1, 0);
     assert_eq!(refusals(&outcome)[0].bound, Bound::Guard(0));
     assert_eq!(refusals(&outcome)[0].order, 9);

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use callgate::{
-    AsyncStore as _, Batch, Call, Code, CounterId, Counters, Engine, Held, Inspect, Outcome, Refund,
-    ScopeValue, Store, StoreError, Timestamp,
+use callgate::store::{
+    AsyncStore as _, Batch, BatchOutcome, CounterId, Counters, Held, Inspect, Refund, ScopeValue, Store,
 };
+use callgate::time::Timestamp;
+use callgate::{Call, Code, Engine, StoreError};
 use callgate_redis::{AsyncRedisStore, RedisOptions, RedisStore};
 use callgate_store_contract::{Subject, TimeKept, check};
 use tokio::runtime::{Builder, Runtime};
@@ -26,11 +27,11 @@ struct Waiting {
 }
 
 impl Store for Waiting {
-    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         self.runtime.block_on(self.store.reserve(batch, now))
     }
 
-    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         self.runtime.block_on(self.store.peek(batch, now))
     }
 

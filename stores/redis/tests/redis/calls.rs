@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use callgate::{Call, Code, Engine, Policy, Store};
+use callgate::store::Store;
+use callgate::{Call, Code, Engine, Policy};
 use callgate_redis::{RedisOptions, RedisStore};
 
 /// The time-out of stores in these tests. Real servers answer in far less.

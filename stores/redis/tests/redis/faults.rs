@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use callgate::{Batch, Code, Store as _, StoreError, Timestamp};
+use callgate::store::{Batch, Store as _};
+use callgate::time::Timestamp;
+use callgate::{Code, StoreError};
 use callgate_redis::{RedisOptions, RedisStore};
 
 use crate::calls::{TIMEOUT, call, engine, recovers, store};
@@ -204,7 +206,8 @@ fn what_cannot_be_read_hides_no_other_counter() {
     let bad: Vec<String> = keys().into_iter().filter(|key| !good.contains(key)).collect();
     let list = || {
         let mut held = Vec::new();
-        let listed = callgate::Inspect::each(&*store, Timestamp::MIN, &mut |counter| held.push(counter));
+        let listed =
+            callgate::store::Inspect::each(&*store, Timestamp::MIN, &mut |counter| held.push(counter));
         (held, listed.map_err(|error| error.to_string()))
     };
     assert_eq!(list().0.len(), 4);
@@ -224,7 +227,8 @@ fn what_cannot_be_read_hides_no_other_counter() {
     );
     for counter in held {
         assert!(
-            callgate::Inspect::reset(&*store, counter.counter.id(), &counter.scope, Timestamp::MIN).unwrap()
+            callgate::store::Inspect::reset(&*store, counter.counter.id(), &counter.scope, Timestamp::MIN)
+                .unwrap()
         );
     }
     assert_eq!(list().0.len(), 0);
@@ -304,9 +308,12 @@ fn the_documented_permissions_are_enough() {
     ours.reserve(&approved, Timestamp::MIN).unwrap();
     ours.purge(Timestamp::MIN).unwrap();
     let mut held = Vec::new();
-    callgate::Inspect::each(&*ours, Timestamp::MIN, &mut |counter| held.push(counter)).unwrap();
+    callgate::store::Inspect::each(&*ours, Timestamp::MIN, &mut |counter| held.push(counter)).unwrap();
     assert_eq!(held.len(), 1);
-    assert!(callgate::Inspect::reset(&*ours, held[0].counter.id(), &held[0].scope, Timestamp::MIN).unwrap());
+    assert!(
+        callgate::store::Inspect::reset(&*ours, held[0].counter.id(), &held[0].scope, Timestamp::MIN)
+            .unwrap()
+    );
     let error = refused(&options.with_namespace("other"));
     assert!(!error.is_transient() && error.to_string().contains("README"), "{error}");
 }

@@ -95,7 +95,7 @@ fn a_refusal_of_a_long_log_says_little() {
                   t: {limits: [{counter: s, window: 3600, algorithm: sliding, max: 9000, increment_from: args.n}]}}";
     let options = server.options().with_callers_time();
     let store = std::sync::Arc::new(callgate_redis::RedisStore::open(&options).unwrap());
-    let clock = std::sync::Arc::new(callgate::ManualClock::new(callgate::Timestamp::MIN));
+    let clock = std::sync::Arc::new(callgate::time::ManualClock::new(callgate::time::Timestamp::MIN));
     let policy = callgate::Policy::from_yaml(policy).unwrap();
     let builder = callgate::Engine::builder(policy).store(store);
     let engine = builder.clock(clock.clone()).build();
@@ -105,7 +105,7 @@ fn a_refusal_of_a_long_log_says_little() {
         (decision.allowed(), decision.retry_after())
     };
     for n in 1..=9_000 {
-        clock.set(callgate::Timestamp::from_millis(n * 100));
+        clock.set(callgate::time::Timestamp::from_millis(n * 100));
         assert_eq!(decide(1), (true, None), "{n}");
     }
     // The first one was made at 0.1 s, and the last one at 900 s.
@@ -129,8 +129,8 @@ fn a_wrong_clock_costs_one_more_question() {
         assert!(knowing.decide(&callgate::Call::without_args("t")).allowed());
     }
     for hours in [-50_000_i64, -1, 0, 1, 50_000] {
-        let clock = callgate::ManualClock::new(
-            callgate::Clock::now(&callgate::SystemClock).plus_millis(hours * 3_600_000),
+        let clock = callgate::time::ManualClock::new(
+            callgate::time::Clock::now(&callgate::time::SystemClock).plus_millis(hours * 3_600_000),
         );
         let policy = format!(
             "version: \"1\"\ndefault: deny\ntools: {{t: {{limits: [{{counter: \"c{hours}\", window: hour, max: 4}}]}}}}"

@@ -146,8 +146,10 @@ impl Server {
     /// What the only counter of the only namespace holds, in whole units.
     pub(crate) fn counted(&self) -> String {
         let mut held = Vec::new();
-        callgate::Inspect::each(&self.open(), callgate::Timestamp::MIN, &mut |counter| held.push(counter))
-            .unwrap();
+        callgate::store::Inspect::each(&self.open(), callgate::time::Timestamp::MIN, &mut |counter| {
+            held.push(counter)
+        })
+        .unwrap();
         assert_eq!(held.len(), 1);
         held[0].used.to_string()
     }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use callgate::{Call, Code, Decision, Engine, Inspect, Policy, Timestamp};
+use callgate::store::Inspect;
+use callgate::time::Timestamp;
+use callgate::{Call, Code, Decision, Engine, Policy};
 use callgate_redis::{RedisOptions, RedisStore};
 
 use crate::server::Server;

@@ -8,10 +8,11 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use callgate::{
-    Algorithm, AsyncStore, Batch, CounterId, Held, Inspect, Outcome, Refund, ScopeValue, Store, StoreError,
-    Timestamp,
+use callgate::StoreError;
+use callgate::store::{
+    Algorithm, AsyncStore, Batch, BatchOutcome, CounterId, Held, Inspect, Refund, ScopeValue, Store,
 };
+use callgate::time::Timestamp;
 use callgate_sqlite::{AsyncSqliteStore, SqliteOptions, SqliteStore};
 use callgate_store_contract::{Counters, Subject, TimeKept, check};
 use rusqlite::Connection;
@@ -45,11 +46,11 @@ struct Blocking {
 }
 
 impl Store for Blocking {
-    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         block_on(self.store.reserve(batch, now))
     }
 
-    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         block_on(self.store.peek(batch, now))
     }
 
@@ -106,7 +107,7 @@ fn every_call_is_answered_while_another_process_keeps_the_file() {
 
     let other = Connection::open(&file).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let denied = |answer: Result<Outcome, StoreError>| {
+    let denied = |answer: Result<BatchOutcome, StoreError>| {
         let error = answer.unwrap_err();
         assert!(error.is_transient() && error.is_certainly_undone(), "{error}");
         assert!(error.to_string().contains("busy"), "{error}");

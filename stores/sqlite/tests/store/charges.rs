@@ -1,9 +1,10 @@
 //! Charges in few words.
 
-use callgate::{
-    Algorithm, Amount, Batch, Counter, Outcome, Owner, ScopeValue, Slot, Store, StoreError, Timestamp,
-    Verdict, Window,
+use callgate::store::{
+    Algorithm, Batch, BatchOutcome, Counter, Owner, ScopeValue, Slot, Store, Verdict, Window,
 };
+use callgate::time::Timestamp;
+use callgate::{Amount, StoreError};
 
 pub(crate) fn counter(name: &str, algorithm: Algorithm) -> Counter {
     Counter::new(Owner::Tool("tool".into()), name, Window::Day, algorithm, "grant")
@@ -20,7 +21,7 @@ pub(crate) fn charge(
     scope: &str,
     max: i64,
     now: i64,
-) -> Result<Outcome, StoreError> {
+) -> Result<BatchOutcome, StoreError> {
     let slot = slot(counter, scope, max);
     store.reserve(&Batch { slots: [slot].into_iter().collect(), ..Batch::default() }, at(now))
 }
@@ -31,7 +32,7 @@ pub(crate) fn slot<'c>(counter: &'c Counter, scope: &str, max: i64) -> Slot<'c> 
     Slot { counter, scope: ScopeValue::from(scope.as_bytes()), charge, max: max.unwrap(), order: 0 }
 }
 
-pub(crate) fn is_taken(outcome: &Outcome) -> bool {
+pub(crate) fn is_taken(outcome: &BatchOutcome) -> bool {
     outcome.verdict == Verdict::Reserved
 }
 

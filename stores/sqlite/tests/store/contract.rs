@@ -4,7 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use callgate::{Batch, CounterId, Held, Inspect, Outcome, Refund, ScopeValue, Store, StoreError, Timestamp};
+use callgate::StoreError;
+use callgate::store::{Batch, BatchOutcome, CounterId, Held, Inspect, Refund, ScopeValue, Store};
+use callgate::time::Timestamp;
 use callgate_sqlite::SqliteStore;
 use callgate_store_contract::{Counters, Subject, TimeKept, check, check_processes};
 
@@ -42,11 +44,11 @@ impl InTurn {
 }
 
 impl Store for InTurn {
-    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         self.next().reserve(batch, now)
     }
 
-    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         self.next().peek(batch, now)
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use callgate::{Algorithm, Store as _};
+use callgate::store::{Algorithm, Store as _};
 use callgate_sqlite::{Durability, SqliteStore};
 
 use crate::charges::{at, charge, counter, is_taken, used};
@@ -142,7 +142,7 @@ fn counters_go_on_in_a_file_of_an_older_version() {
     let (fixed, sliding) = (counter("f", Algorithm::Fixed), counter("s", Algorithm::Sliding));
     let older = rusqlite::Connection::open(&file).unwrap();
     older.execute_batch(FIRST).unwrap();
-    let [now, then] = [at(0), at(-1)].map(callgate::Timestamp::as_millis);
+    let [now, then] = [at(0), at(-1)].map(callgate::time::Timestamp::as_millis);
     for (counter, stamp, ends, entries) in [(&fixed, now, now + day, 0), (&sliding, then, then + day, 1)] {
         let (id, algorithm) = (counter.id(), counter.algorithm().name());
         let declared = rusqlite::params![id.as_bytes(), counter.name(), algorithm];
@@ -165,9 +165,10 @@ fn counters_go_on_in_a_file_of_an_older_version() {
         assert!(!is_taken(&charge(&store, counter, "a", 3, 0).unwrap()));
         assert_eq!(used(&store, counter, "a", ends), if ends == day { 0 } else { 1 });
     }
-    let spends = callgate::Batch { approval: Some("spent".into()), ..callgate::Batch::default() };
+    let spends =
+        callgate::store::Batch { approval: Some("spent".into()), ..callgate::store::Batch::default() };
     let outcome = store.reserve(&spends, at(0)).unwrap();
-    assert_eq!(outcome.verdict, callgate::Verdict::ApprovalSpent);
+    assert_eq!(outcome.verdict, callgate::store::Verdict::ApprovalSpent);
     // What it holds is forgotten when it has ended.
     assert_eq!(store.purge(at(3 * day)).unwrap(), 2);
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use callgate::Algorithm;
+use callgate::store::Algorithm;
 use callgate_sqlite::{after_fork_in_parent, before_fork};
 
 use crate::charges::{charge, counter, is_taken, used};

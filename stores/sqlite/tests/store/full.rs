@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use callgate::{Algorithm, Call, Code, Engine, Identity, ManualClock, Policy};
+use callgate::store::Algorithm;
+use callgate::time::ManualClock;
+use callgate::{Call, Code, Engine, Identity, Policy};
 
 use crate::charges::{at, charge, counter, is_taken, used};
 use crate::scratch::{Scratch, open};

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use callgate::{Algorithm, Counter, Inspect as _, Owner, ScopeValue, Store as _, Window};
+use callgate::store::{Algorithm, Counter, Inspect as _, Owner, ScopeValue, Store as _, Window};
 use rusqlite::Connection;
 
 use crate::charges::{at, charge, counter, is_taken, used};

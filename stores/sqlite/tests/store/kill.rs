@@ -7,7 +7,7 @@ use std::env;
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
-use callgate::{Algorithm, Counter};
+use callgate::store::{Algorithm, Counter};
 
 use crate::charges::{charge, counter, is_taken, used};
 use crate::scratch::{Scratch, open};

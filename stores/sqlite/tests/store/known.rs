@@ -1,9 +1,11 @@
 //! Rows that a connection knows and does not read again: what they say is what the file says.
 
-use callgate::{
-    Algorithm, Amount, Batch, Bound, Counter, Inspect as _, Outcome, Owner, Refund, ScopeValue, Slot,
-    Store as _, Timestamp, Verdict, Window,
+use callgate::Amount;
+use callgate::store::{
+    Algorithm, Batch, BatchOutcome, Bound, Counter, Inspect as _, Owner, Refund, ScopeValue, Slot,
+    Store as _, Verdict, Window,
 };
+use callgate::time::Timestamp;
 use callgate_sqlite::SqliteStore;
 
 use crate::charges::{at, charge, counter, is_taken, used};
@@ -19,12 +21,12 @@ fn slot<'c>(counter: &'c Counter, scope: &str, micros: i64, max: i64) -> Slot<'c
     Slot { counter, scope: ScopeValue::from(scope.as_bytes()), charge, max: max.unwrap(), order: 0 }
 }
 
-fn reserve<const N: usize>(store: &SqliteStore, slots: [Slot<'_>; N], now: Timestamp) -> Outcome {
+fn reserve<const N: usize>(store: &SqliteStore, slots: [Slot<'_>; N], now: Timestamp) -> BatchOutcome {
     store.reserve(&Batch { slots: slots.into_iter().collect(), ..Batch::default() }, now).unwrap()
 }
 
 /// What each slot's counter holds after the batch, or without it.
-fn held(outcome: &Outcome) -> Vec<i64> {
+fn held(outcome: &BatchOutcome) -> Vec<i64> {
     outcome.usage.iter().map(|usage| usage.used.as_micros()).collect()
 }
 
@@ -110,7 +112,7 @@ fn what_another_connection_writes_is_seen() {
     let file = scratch.path("counters.db");
     let (ours, theirs, c) = (open(&file), open(&file), fixed("c"));
     let charge = |store: &SqliteStore| charge(store, &c, "x", 5, 0).unwrap();
-    let ours_then = |outcome: Outcome, used: i64| {
+    let ours_then = |outcome: BatchOutcome, used: i64| {
         assert!(is_taken(&outcome));
         assert_eq!(held(&outcome), [used * Amount::SCALE]);
     };

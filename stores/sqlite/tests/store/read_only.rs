@@ -12,7 +12,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use callgate::Algorithm;
+use callgate::store::Algorithm;
 use callgate_sqlite::SqliteStore;
 
 use crate::charges::{charge, counter, is_taken, used};

@@ -60,7 +60,7 @@ struct CheckThenAct {
 }
 
 impl Store for CheckThenAct {
-    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         let outcome = self.store.peek(batch, now)?;
         if self.calls.fetch_add(1, Ordering::SeqCst) < THREADS {
             self.gap.wait();
@@ -73,7 +73,7 @@ impl Store for CheckThenAct {
         self.store.reserve(&unbounded, now)
     }
 
-    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         self.store.peek(batch, now)
     }
 
