@@ -25,3 +25,15 @@ def test_quick_start(tmp_path: Path) -> None:
         [os.environ.get("QUICKSTART_PYTHON", sys.executable), "-I", "quickstart.py"], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8"
     )
     assert (done.stdout, done.stderr) == (block("It prints:", "text"), "")
+
+
+def test_the_options_of_an_engine(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text(block("`policy.yaml`:", "yaml"))
+    (tmp_path / "options.py").write_text(block("## The engine", "python") + 'print(engine.evaluate("create_charge", {"amount": 1}).allowed)\n')
+    done = subprocess.run(
+        [os.environ.get("QUICKSTART_PYTHON", sys.executable), "-I", "options.py"], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8"
+    )
+    lines = done.stdout.splitlines()
+    assert (lines[-1:], done.stderr) == (["True"], "")
+    record = lines[0]  # what `on_decision` prints
+    assert '"effect":"allow"' in record and "hmac-sha256:" in record, record
