@@ -16,22 +16,6 @@ use crate::root::Root;
 use crate::view::{Budget, PyView};
 
 impl Engine {
-    /// The decision that was made about a call like this one, by whoever has a valid identity, if that can be told at once.
-    #[inline(always)]
-    pub(crate) fn decided_at_once(
-        &self,
-        py: Python<'_>,
-        known: &Known,
-        root: &Root<'_, '_>,
-    ) -> Option<PyResult<Py<Decision>>> {
-        if self.parts.observer.listens() {
-            return None;
-        }
-        root.look_ahead();
-        let made = known.made(py, known.tool().at_once(&PyView::root(root, &Budget::new()))?)?;
-        Some(self.tell_made(py, made))
-    }
-
     /// Tells of a decision that was made before.
     #[inline(always)]
     fn tell_made(&self, py: Python<'_>, made: &Made) -> PyResult<Py<Decision>> {
@@ -51,6 +35,7 @@ impl Engine {
         root: &Root<'_, '_>,
         id: Option<&str>,
     ) -> PyResult<Py<Decision>> {
+        root.look_ahead();
         let budget = Budget::new();
         let identity: Identity<'_, PyView<'_, '_>> = id.map_or(Identity::Absent, Identity::Id);
         let call = Call::new(known.tool().name(), PyView::root(root, &budget)).identity(identity);

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use callgate::{Call, Identity, OnStoreError};
-use callgate::value::{RawJson, View};
+use callgate::value::RawJson;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyString};
@@ -81,16 +81,6 @@ impl Engine {
         let identity = caller.identity(&budget);
         match args.map(|args| Top::new(args, known.map(Known::names), &budget)) {
             Some(args) => {
-                let is_valid = match &identity {
-                    Identity::Claims(claims) => matches!(claims.is_object(), Ok(true)),
-                    _ => true,
-                };
-                // What is told at once is told of calls without a check.
-                if let (Some(known), Top::Dict(root), true, None) = (known, &args, is_valid, check)
-                    && let Some(decision) = self.decided_at_once(py, known, root)
-                {
-                    return decision;
-                }
                 let call = Call::new(tool, args.view(&budget)).identity(identity);
                 self.decide(py, in_force, known, &checked(with_approval(call, approved.as_ref()), check))
             }
@@ -205,10 +195,7 @@ impl Engine {
             return self.evaluate_rarer(py, &tool, args, identity, None, None);
         };
         let root = Root::new(dict, Some(known.names()));
-        match self.decided_at_once(py, known, &root) {
-            Some(decision) => decision,
-            None => self.decide_by_id(py, in_force, known, &root, id),
-        }
+        self.decide_by_id(py, in_force, known, &root, id)
     }
 
     /// Decides a call whose arguments are raw JSON text, which is checked whole.

@@ -89,28 +89,6 @@ impl<'r, 'py> Root<'r, 'py> {
         self.dict.len()
     }
 
-    /// The value at a name from the policy, if it is one of those that are picked and the keys were looked at.
-    #[inline(always)]
-    pub(crate) fn picked(&self, name: &str) -> Option<&Pick<'py>> {
-        // INVARIANT: nothing is to be had before all keys were looked at.
-        if !self.checked.get() {
-            return None;
-        }
-        let position = self.names.position(name)?;
-        match self.picks.get(position)?.get() {
-            Some(pick) => Some(pick),
-            None => self.pick(position),
-        }
-    }
-
-    /// The value at a name whose key is another object than the name's string, as those are that no program names.
-    #[inline(never)]
-    fn pick(&self, position: usize) -> Option<&Pick<'py>> {
-        let string = self.names.string(position)?;
-        let value = self.dict.get_item(string.bind(self.dict.py())).ok()??;
-        Some(self.picks.get(position)?.get_or_init(|| Pick::new(value.as_borrowed())))
-    }
-
     /// The value at a name from the policy.
     pub(crate) fn member(&'r self, name: &str) -> Result<Option<Member<'r, 'py>>, Unreadable> {
         if !self.checked.get() {

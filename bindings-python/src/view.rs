@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use callgate::value::{Kind, Number, Plain, Reached, Unreadable, View};
+use callgate::value::{Kind, Number, Reached, Unreadable, View};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -156,18 +156,6 @@ impl View for PyView<'_, '_> {
             _ => None,
         };
         Ok(value.map(|value| Self::of(value, self.budget)))
-    }
-
-    #[inline(always)]
-    fn plain_member(&self, name: &str) -> Option<Plain<'_>> {
-        match &self.shape {
-            Shape::Root(root) => match root.picked(name)? {
-                Pick::Int(whole) => Some(Plain::Whole(*whole)),
-                Pick::Text(text) => text.to_str().ok().map(Plain::Text),
-                Pick::Other(_) => None,
-            },
-            _ => None,
-        }
     }
 
     #[inline(never)]

@@ -1,8 +1,8 @@
 //! The sans-I/O face: `policy.evaluate(&call)` gives a decision, or the batch that a store must take first (spec 6).
 
 use crate::call::Call;
-use crate::decision::{Code, Decision, Effect, Ruling};
-use crate::evaluate::{Ask, Evaluated, PlainTests, Prepared, keeping};
+use crate::decision::{Decision, Ruling};
+use crate::evaluate::{Ask, Evaluated, Prepared, keeping};
 use crate::policy::{Found, Policy};
 use crate::raw::RawJson;
 use crate::same::same;
@@ -124,8 +124,6 @@ pub struct Tool {
     name: Box<str>,
     /// The entries that apply, or the denial of a tool that may not be called.
     admitted: Result<Found, Ruling>,
-    /// All that is checked, where that is plain.
-    tests: Option<PlainTests>,
 }
 
 impl Tool {
@@ -147,21 +145,6 @@ impl Tool {
     pub fn evaluate<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> Evaluation<'d> {
         let evaluated = keeping(|ask| self.rule(call, ask));
         self.policy.evaluation(call.tool, evaluated)
-    }
-
-    /// [`Decided::likeness`] of a call of this tool with these arguments, by nobody, by an id, or by claims that are an object, if
-    /// no counter and no approval has a part in it and it can be told at once; `None` says nothing. For hosts whose views tell
-    /// members at once ([`View::plain_member`]), and that have made something of a decision like this one. It looks at nothing that a
-    /// [check](crate::ArgsCheck) would: calls that are checked are not asked for.
-    #[inline(always)]
-    pub fn at_once<A: View>(&self, args: &A) -> Option<u64> {
-        match (&self.admitted, &self.tests) {
-            (Ok(_), Some(tests)) if tests.pass(args) => {
-                Ruling::new(Effect::Allow, Code::Allowed, None).likeness()
-            }
-            (Ok(_), _) => None,
-            (Err(denial), _) => denial.likeness(),
-        }
     }
 
     pub(crate) fn policy(&self) -> &Policy {
@@ -224,8 +207,7 @@ impl Policy {
     pub fn tool(&self, name: &str) -> Tool {
         let mut found = Found::new();
         let admitted = self.0.admit(name, &mut found).map(Found::from_slice);
-        let tests = admitted.as_ref().ok().and_then(|entries| PlainTests::new(&self.0, entries));
-        Tool { policy: self.clone(), name: name.into(), admitted, tests }
+        Tool { policy: self.clone(), name: name.into(), admitted }
     }
 }
 

@@ -113,7 +113,7 @@ pub use trace::Check;
 pub mod value {
     pub use crate::number::Number;
     pub use crate::raw::{RawError, RawErrorKind, RawJson, RawView};
-    pub use crate::view::{Kind, Plain, Reached, Unreadable, View};
+    pub use crate::view::{Kind, Reached, Unreadable, View};
 }
 
 /// For the language packages of this project alone. May change in any version.

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::caller::Caller;
-use crate::plain::{plain, told_is_so};
+use crate::plain::plain;
 
 /// A file of cases.
 #[derive(Debug, Deserialize)]
@@ -281,8 +281,7 @@ impl Step {
         [args, identity]: [Option<&'v Value>; 2],
         view: impl Fn(&'v Value) -> V,
     ) -> Decision<'static> {
-        let given = identity;
-        let identity = match given {
+        let identity = match identity {
             None => Identity::Absent,
             Some(Value::String(id)) => Identity::Id(id.as_str()),
             Some(claims) => Identity::claims(view(claims)),
@@ -291,12 +290,7 @@ impl Step {
         match args {
             Some(args) => {
                 let call = approved(Call::new(&self.tool, view(args)).identity(identity), approval);
-                let decision = self.value(engine, form, &checked(call, check.as_ref()));
-                // What is told at once is told of calls without a check.
-                if check.is_none() && !self.explain {
-                    told_is_so(&engine.policy(), &self.tool, args, given, &decision);
-                }
-                decision
+                self.value(engine, form, &checked(call, check.as_ref()))
             }
             None => {
                 let call = approved(Call::without_args(&self.tool).identity(identity), approval);

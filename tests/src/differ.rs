@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::caller::Caller;
 use crate::generate::{GeneratedCase, GeneratedCheck, GeneratedStep, Ways};
-use crate::plain::{telling, told_is_so};
+use crate::plain::telling;
 use crate::{loopback, yaml};
 
 /// What became of a case.
@@ -178,14 +178,7 @@ fn ask(
         };
         let call = approved(Call::new(&step.call.tool, telling(&args)).identity(identity), approval);
         let call = checked(call, check.as_ref());
-        if explained {
-            return engine.explain(&call).decision.into_owned();
-        }
-        let decision = engine.decide(&call).into_owned();
-        if check.is_none() {
-            told_is_so(&engine.policy(), &step.call.tool, &args, given.as_ref(), &decision);
-        }
-        return decision;
+        return if explained { engine.explain(&call).decision } else { engine.decide(&call) }.into_owned();
     }
     let caller = Caller::read(step.call.identity.as_deref()).expect("an identity is JSON");
     let call =

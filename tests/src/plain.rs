@@ -1,13 +1,12 @@
 //! Hosts' views of a value: one that does no more than it must, so that [`View`] answers whatever it can by itself; and one that
-//! tells members at once, as hosts do whose values are costly to hand on.
+//! answers whole numbers and texts without their kind.
 
 use std::ops::ControlFlow;
 
-use callgate::value::{Kind, Plain, Unreadable, View};
-use callgate::{Decision, Policy};
+use callgate::value::{Kind, Unreadable, View};
 use serde_json::Value;
 
-/// A value as a host reads it, which may tell the whole numbers and texts of its members at once.
+/// A value as a host reads it, which may answer [`View::as_i64`] and [`View::as_str`].
 #[derive(Debug, Clone, Copy)]
 pub struct HostValue<'v, const TELLS: bool>(pub &'v Value);
 
@@ -16,7 +15,7 @@ pub fn plain(value: &Value) -> HostValue<'_, false> {
     HostValue(value)
 }
 
-/// A value that tells members at once.
+/// A value that answers whole numbers and texts without their kind.
 pub fn telling(value: &Value) -> HostValue<'_, true> {
     HostValue(value)
 }
@@ -40,12 +39,6 @@ impl<const TELLS: bool> View for HostValue<'_, TELLS> {
         self.0.as_str().filter(|text| TELLS && *text != UNREADABLE)
     }
 
-    fn plain_member(&self, name: &str) -> Option<Plain<'_>> {
-        let member = self.0.as_object().filter(|_| TELLS)?.get(name)?;
-        let text = member.as_str().filter(|text| *text != UNREADABLE);
-        member.as_i64().map(Plain::Whole).or(text.map(Plain::Text))
-    }
-
     fn member(&self, name: &str) -> Result<Option<Self>, Unreadable> {
         Ok(self.0.get(name).map(HostValue))
     }
@@ -64,23 +57,5 @@ impl<const TELLS: bool> View for HostValue<'_, TELLS> {
 
     fn members(&self, mut each: impl FnMut(&str, Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
         View::members(&self.0, |name, member| each(name, HostValue(member)))
-    }
-}
-
-/// What is told at once of a call with these arguments and such an identity is what was decided about it.
-///
-/// # Panics
-/// If it is not.
-pub fn told_is_so(
-    policy: &Policy,
-    tool: &str,
-    args: &Value,
-    identity: Option<&Value>,
-    decision: &Decision<'_>,
-) {
-    if matches!(identity, None | Some(Value::String(_) | Value::Object(_)))
-        && let Some(told) = policy.tool(tool).at_once(&telling(args))
-    {
-        assert_eq!(Some(told), decision.likeness(), "told at once of {tool} with {args}: {decision:?}");
     }
 }

@@ -127,33 +127,15 @@ impl Test {
         facts.steps.take(1)?;
         if let (Some(name), Some(args)) = (&self.path.member, facts.args) {
             facts.steps.take_look_up(args)?;
-            if let (false, Some(outcome)) = (S::REPORTS, self.of_plain(name, args, &facts.steps)) {
-                return Ok(outcome);
-            }
             let reached = args.step(name)?;
             if let (false, Reached::Value(value)) = (S::REPORTS, &reached)
-                && let Some(outcome) =
-                    self.operator.test_at_once(|| value.as_i64(), || value.as_str(), &facts.steps)
+                && let Some(outcome) = self.operator.test_at_once(value, &facts.steps)
             {
                 return Ok(if self.negated { !outcome } else { outcome });
             }
             return self.conclude(reached, place, &facts.steps, sink);
         }
         self.evaluate_far(facts, place, quantifier, sink)
-    }
-
-    /// What the test says of a member that is told without a view of it.
-    #[inline(always)]
-    fn of_plain<A: View>(&self, name: &str, args: &A, steps: &Steps) -> Option<Outcome> {
-        let plain = args.plain_member(name)?;
-        let outcome = self.operator.test_at_once(|| plain.as_i64(), || plain.as_str(), steps)?;
-        Some(if self.negated { !outcome } else { outcome })
-    }
-
-    /// What the test says of arguments, if they are an object and that can be told at once.
-    #[inline(always)]
-    pub(crate) fn at_once<A: View>(&self, args: &A, steps: &Steps) -> Option<Outcome> {
-        self.of_plain(self.path.member.as_deref()?, args, steps)
     }
 
     #[inline(never)]

@@ -192,28 +192,22 @@ impl Operator {
     }
 
     /// What [`Operator::test`] says of a value that can be told without its kind, for the same steps; `None` without a step for
-    /// any other. What can be told so takes no steps to read, and a text among it has one reading. `whole` and `text` are
-    /// [`View::as_i64`] and [`View::as_str`].
+    /// any other. What can be told so takes no steps to read, and a text among it has one reading.
     #[inline(always)]
-    pub(super) fn test_at_once<'v>(
-        &self,
-        whole: impl FnOnce() -> Option<i64>,
-        text: impl FnOnce() -> Option<&'v str>,
-        steps: &Steps,
-    ) -> Option<Outcome> {
+    pub(super) fn test_at_once<V: View>(&self, value: &V, steps: &Steps) -> Option<Outcome> {
         match self {
             Self::Ordered(ordered) => {
-                let whole = whole()?;
+                let whole = value.as_i64()?;
                 Some(ordered.admits_whole(whole).into())
             }
             Self::Member(list) => {
-                let text = text().filter(|text| is_plain(text))?;
+                let text = value.as_str().filter(|text| is_plain(text))?;
                 let found = list.has_word(text)?;
                 steps.take(1).ok()?;
                 Some(found)
             }
             Self::Equal(Operand::String(wanted)) => {
-                let text = text().filter(|text| is_plain(text))?;
+                let text = value.as_str().filter(|text| is_plain(text))?;
                 if Steps::of_bytes(text.len()) > 0 {
                     return None;
                 }
@@ -221,7 +215,7 @@ impl Operator {
                 Some(same(text, wanted).into())
             }
             Self::Equal(Operand::Number(wanted)) => {
-                let (whole, wanted) = (whole()?, wanted.as_i64()?);
+                let (whole, wanted) = (value.as_i64()?, wanted.as_i64()?);
                 steps.take(1).ok()?;
                 Some((whole == wanted).into())
             }

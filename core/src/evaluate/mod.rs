@@ -5,12 +5,10 @@
 
 mod charges;
 mod pending;
-mod plain;
 
 use smallvec::SmallVec;
 
 pub(crate) use pending::Prepared;
-pub(crate) use plain::PlainTests;
 
 use crate::admission::ArgsCheck;
 use crate::call::{Approval, Call};

@@ -67,33 +67,6 @@ pub enum Reached<V> {
     WrongType,
 }
 
-/// A value that can be told at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plain<'v> {
-    /// A whole number of 64 bits.
-    Whole(i64),
-    /// A string.
-    Text(&'v str),
-}
-
-impl<'v> Plain<'v> {
-    #[inline(always)]
-    pub(crate) fn as_i64(self) -> Option<i64> {
-        match self {
-            Self::Whole(whole) => Some(whole),
-            Self::Text(_) => None,
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn as_str(self) -> Option<&'v str> {
-        match self {
-            Self::Whole(_) => None,
-            Self::Text(text) => Some(text),
-        }
-    }
-}
-
 /// A borrowed JSON-like value.
 ///
 /// Implementations must look up own members only (no prototypes, no attributes, no defaults) and must not run code of
@@ -137,14 +110,6 @@ pub trait View: Sized {
     /// The value, if it is a string and its text can be had at once, as above; what gives `None` is asked by [`View::kind`],
     /// which must say the same.
     fn as_str(&self) -> Option<&str> {
-        None
-    }
-
-    /// The member `name` of an object, if [`View::as_i64`] or [`View::as_str`] tells it, and that can be told without making a
-    /// view of it, for [hops](View::hops) that are hundreds at most; what gives `None`, and whatever is no object, is asked by
-    /// [`View::step`], which must come to the same. To be overridden only where views are costly to hand on.
-    #[inline(always)]
-    fn plain_member(&self, _name: &str) -> Option<Plain<'_>> {
         None
     }
 
