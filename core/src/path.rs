@@ -31,6 +31,30 @@ pub(crate) enum Segment {
     Each,
 }
 
+impl Segment {
+    /// The step to a member, in its shorter form where the name can be written so.
+    pub(crate) fn member(name: &str) -> Self {
+        let is_plain = !name.is_empty() && !name.starts_with('@') && !name.contains(['.', '[', ']', '*']);
+        if is_plain { Self::Name(name.into()) } else { Self::Quoted(name.into()) }
+    }
+}
+
+/// `.name`, `["any text"]`, `[3]` or `[*]`.
+impl fmt::Display for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(f, ".{name}"),
+            Self::Quoted(name) => {
+                f.write_str("[")?;
+                write_string(f, name)?;
+                f.write_str("]")
+            }
+            Self::Index(index) => write!(f, "[{index}]"),
+            Self::Each => f.write_str("[*]"),
+        }
+    }
+}
+
 /// How the strings are read that a path leads to (spec 5.27, 5.28).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Reading {

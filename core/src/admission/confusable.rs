@@ -4,10 +4,9 @@
 //! tool where no name can be meant.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
 
 use super::folding::{fold, is_folded};
-use crate::canonical::write_string;
+use crate::condition::{Operand, Operator};
 use crate::diagnostic::Diagnostics;
 use crate::path::{Path, Root, Segment};
 use crate::policy::Compiled;
@@ -33,27 +32,36 @@ pub(crate) fn report_confusable<'t>(
     let entries = 0..u32::try_from(policy.entries.len()).unwrap_or(u32::MAX);
     let mut odd: HashSet<String> = HashSet::new();
     for entry in entries.clone() {
-        policy.paths_of(entry, &mut |_, path| {
-            odd.extend(names(path).filter(|(_, name)| !is_folded(name)).map(|(_, name)| fold(name)));
+        policy.paths_of(entry, &mut |_, path, operator| {
+            each_name((), path, operator, &mut |(), _| (), &mut |(), name| {
+                if !is_folded(name) {
+                    odd.insert(fold(name));
+                }
+            });
         });
     }
     if odd.is_empty() {
         return;
     }
-    let mut groups: HashMap<String, usize> = HashMap::new();
+    let mut places: HashMap<(usize, Step<'_>), usize> = HashMap::new();
+    let mut groups: HashMap<(usize, String), usize> = HashMap::new();
     let mut reported = HashSet::new();
     // Of each entry, its spellings of names that somebody may write in another way.
     let mut spellings: HashMap<u32, Vec<Spelling<'_>>> = HashMap::new();
     for entry in entries {
         let mut first: HashMap<usize, &str> = HashMap::new();
-        policy.paths_of(entry, &mut |rule, path| {
-            for (place, name) in names(path) {
+        policy.paths_of(entry, &mut |rule, path, operator| {
+            let mut step = |place, step| {
+                let next = places.len().saturating_add(1);
+                *places.entry((place, step)).or_insert(next)
+            };
+            each_name(0, path, operator, &mut step, &mut |place, name| {
                 let folded = fold(name);
                 if !odd.contains(&folded) {
-                    continue;
+                    return;
                 }
                 let next = groups.len();
-                let group = *groups.entry(key(place, &folded)).or_insert(next);
+                let group = *groups.entry((place, folded)).or_insert(next);
                 match first.get(&group) {
                     Some(other) if *other != name => {
                         if reported.insert(group) {
@@ -67,7 +75,7 @@ pub(crate) fn report_confusable<'t>(
                         spellings.entry(entry).or_default().push(spelling);
                     }
                 }
-            }
+            });
         });
     }
     let mut looks = 0_usize;
@@ -98,29 +106,65 @@ pub(crate) fn report_confusable<'t>(
     }
 }
 
-/// Each name that a path into the arguments steps by, with what leads to the object that has it.
-fn names(path: &Path) -> impl Iterator<Item = (&[Segment], &str)> {
-    let segments = if path.root == Root::Args { &*path.segments } else { &[] };
-    segments.iter().enumerate().filter_map(move |(index, segment)| match segment {
-        Segment::Name(name) | Segment::Quoted(name) => Some((segments.get(..index)?, &**name)),
-        Segment::Index(_) | Segment::Each => None,
-    })
+/// One step from a place in the arguments to another, however it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Step<'p> {
+    Member(&'p str),
+    Index(usize),
+    Each,
 }
 
-/// A text that is the same for the same place and folded name only.
-fn key(place: &[Segment], folded: &str) -> String {
-    let mut key = String::new();
-    for segment in place {
-        // Writing to a string cannot fail.
-        let _ = match segment {
-            Segment::Name(name) | Segment::Quoted(name) => write_string(&mut key, name),
-            Segment::Index(index) => write!(key, "[{index}]"),
-            Segment::Each => key.write_str("[*]"),
+/// Shows each name that is read of the arguments, with the place of the object that has it: those that a path steps by, and those
+/// in what its value is compared with.
+fn each_name<'p, P: Copy>(
+    start: P,
+    path: &'p Path,
+    operator: Option<&'p Operator>,
+    step: &mut impl FnMut(P, Step<'p>) -> P,
+    see: &mut impl FnMut(P, &'p str),
+) {
+    if path.root != Root::Args {
+        return;
+    }
+    let mut place = start;
+    for segment in &path.segments {
+        place = match segment {
+            Segment::Name(name) | Segment::Quoted(name) => {
+                see(place, name);
+                step(place, Step::Member(name))
+            }
+            Segment::Index(index) => step(place, Step::Index(*index)),
+            Segment::Each => step(place, Step::Each),
         };
     }
-    key.push(' ');
-    key.push_str(folded);
-    key
+    let Some(compared) = operator.map(Operator::compared) else { return };
+    for operand in compared.operands() {
+        let place = if compared.with_elements { step(place, Step::Each) } else { place };
+        each_member(place, operand, step, see);
+    }
+}
+
+/// Shows the names in an operand. Recursion is as deep as the operand, which the document bounds.
+fn each_member<'p, P: Copy>(
+    place: P,
+    operand: &'p Operand,
+    step: &mut impl FnMut(P, Step<'p>) -> P,
+    see: &mut impl FnMut(P, &'p str),
+) {
+    match operand {
+        Operand::Object(members) => {
+            for (name, operand) in members {
+                see(place, name);
+                let place = step(place, Step::Member(name));
+                each_member(place, operand, step, see);
+            }
+        }
+        Operand::Array(elements) => {
+            let place = step(place, Step::Each);
+            elements.iter().for_each(|operand| each_member(place, operand, step, see));
+        }
+        _ => {}
+    }
 }
 
 fn report(

@@ -137,7 +137,11 @@ fn folded_member<'p, V: View>(
     object.members(|name, _| {
         result = steps.take(1).and_then(|()| steps.take_text(name)).map(|()| {
             let read = place.folds().find(name, &mut folded)?;
-            if place.members().contains_key(name) { None } else { place.members().get(read) }
+            if place.members().contains_key(name) {
+                None
+            } else {
+                place.members().get(read).map(|place| &**place)
+            }
         });
         if matches!(result, Ok(None)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;

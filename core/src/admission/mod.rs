@@ -113,7 +113,7 @@ impl Compiled {
                 && let Some(place) = folding::refused(args, places, steps)?
             {
                 let path = place.path();
-                return Ok(Some(format!("a member that some servers take for {path} stands beside it")));
+                return Ok(Some(format!("some servers take a member of another name for {path}")));
             }
         }
         Ok(None)
@@ -124,7 +124,7 @@ impl Compiled {
         let entry = self.entries.get(index as usize)?;
         let places = entry.places.get_or_init(|| {
             let mut places = Place::default();
-            self.paths_of(index, &mut |_, path| places.add(path));
+            self.paths_of(index, &mut |_, path, operator| places.add(path, operator));
             Box::new(places.finished())
         });
         (!places.is_idle()).then_some(places)

@@ -1,22 +1,22 @@
 //! The places in arguments that an entry reads, as a tree of the names and indexes that lead to them.
 //!
-//! In: paths. Out: for each place, whether it is read whole, and what lies in it. Made once for an entry.
+//! In: paths, and what values at their ends are compared with. Out: for each place, whether it is read whole, and what lies in it. Made once for an entry.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use super::folding::Folds;
-use crate::canonical::write_string;
+use crate::ceilings::PATH_BYTES;
+use crate::condition::{Operand, Operator};
 use crate::path::{Path, Root, Segment};
 
 /// A place that paths lead to or through.
 #[derive(Debug, Default)]
 pub(crate) struct Place {
-    /// The path as a policy writes it, for messages.
+    /// The path as a policy writes it, for messages. What is longer than a policy may write is cut to the place around.
     path: Box<str>,
     /// Whether a path ends here, so that all of the value is read.
     is_read: bool,
-    members: BTreeMap<Box<str>, Place>,
+    members: BTreeMap<Box<str>, Box<Place>>,
     indexes: BTreeMap<usize, Place>,
     elements: Option<Box<Place>>,
     /// How the names of its members fold.
@@ -28,12 +28,13 @@ impl Place {
     #[cfg(test)]
     pub(crate) fn of(paths: impl Iterator<Item = Path>) -> Self {
         let mut places = Self::default();
-        paths.for_each(|path| places.add(&path));
+        paths.for_each(|path| places.add(&path, None));
         places.finished()
     }
 
-    /// Adds a path, if it is one into the arguments. The whole of them is where it starts.
-    pub(super) fn add(&mut self, path: &Path) {
+    /// Adds a path, if it is one into the arguments, and the names that an operator compares below it. The whole of the
+    /// arguments is where it starts.
+    pub(super) fn add(&mut self, path: &Path, operator: Option<&Operator>) {
         if path.root != Root::Args {
             return;
         }
@@ -42,25 +43,42 @@ impl Place {
             place = place.part(segment);
         }
         place.is_read = true;
+        let Some(compared) = operator.map(Operator::compared) else { return };
+        for operand in compared.operands() {
+            if compared.with_elements {
+                place.part(&Segment::Each).compare(operand)
+            } else {
+                place.compare(operand)
+            }
+        }
+    }
+
+    /// Adds the names in an operand that the value is compared with. Recursion is as deep as the operand, which the document
+    /// bounds.
+    fn compare(&mut self, operand: &Operand) {
+        match operand {
+            Operand::Object(members) => {
+                for (name, operand) in members {
+                    self.part(&Segment::member(name)).compare(operand);
+                }
+            }
+            Operand::Array(elements) => {
+                for operand in elements.iter().filter(|operand| operand.has_members()) {
+                    self.part(&Segment::Each).compare(operand);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn part(&mut self, segment: &Segment) -> &mut Self {
         let root = if self.path.is_empty() { "args" } else { &*self.path };
-        let mut path = String::from(root);
-        // Writing to a string cannot fail.
-        let _ = match segment {
-            Segment::Name(name) => write!(path, ".{name}"),
-            Segment::Quoted(name) => {
-                path.push('[');
-                write_string(&mut path, name).and_then(|()| path.write_char(']'))
-            }
-            Segment::Index(index) => write!(path, "[{index}]"),
-            Segment::Each => path.write_str("[*]"),
-        };
+        let path = format!("{root}{segment}");
+        let path = if path.len() > PATH_BYTES { root.to_owned() } else { path };
         let new = || Self { path: path.into(), ..Self::default() };
         match segment {
             Segment::Name(name) | Segment::Quoted(name) => {
-                self.members.entry(name.clone()).or_insert_with(new)
+                self.members.entry(name.clone()).or_insert_with(|| Box::new(new()))
             }
             Segment::Index(index) => self.indexes.entry(*index).or_insert_with(new),
             Segment::Each => self.elements.get_or_insert_with(|| Box::new(new())),
@@ -69,7 +87,7 @@ impl Place {
 
     /// Once all paths are there. Recursion is as deep as a path is long.
     pub(super) fn finished(mut self) -> Self {
-        self.members.values_mut().for_each(|place| *place = std::mem::take(place).finished());
+        self.members.values_mut().for_each(|place| **place = std::mem::take(&mut **place).finished());
         self.indexes.values_mut().for_each(|place| *place = std::mem::take(place).finished());
         self.elements = self.elements.map(|place| Box::new(place.finished()));
         self.folds = Folds::new(self.members.keys());
@@ -93,7 +111,7 @@ impl Place {
         self.is_read
     }
 
-    pub(crate) fn members(&self) -> &BTreeMap<Box<str>, Place> {
+    pub(crate) fn members(&self) -> &BTreeMap<Box<str>, Box<Place>> {
         &self.members
     }
 

@@ -30,6 +30,15 @@ impl Operand {
         }
     }
 
+    /// Whether an object with members is in it, at any depth. Recursion is as deep as the operand.
+    pub(crate) fn has_members(&self) -> bool {
+        match self {
+            Self::Array(elements) => elements.iter().any(Self::has_members),
+            Self::Object(members) => !members.is_empty(),
+            _ => false,
+        }
+    }
+
     /// Whether `value` equals this operand (spec 5.7). Recursion is as deep as the operand, which the document bounds.
     pub(crate) fn equals<V: View>(
         &self,
@@ -276,6 +285,11 @@ impl List {
         list.arrays = arrays.into();
         list.objects = objects.into();
         list
+    }
+
+    /// The members that are lists or objects.
+    pub(super) fn parts(&self) -> [&[Operand]; 2] {
+        [&self.arrays, &self.objects]
     }
 
     /// Whether `value` is a member. Only members of its type count; with none of its type, unknown (spec 5.12).

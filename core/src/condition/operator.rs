@@ -118,6 +118,20 @@ fn last(holds: impl Fn(i64) -> bool) -> i64 {
     })
 }
 
+/// Operands whose members are compared by name (spec 3.8).
+#[derive(Debug)]
+pub(crate) struct Compared<'o> {
+    operands: [&'o [Operand]; 2],
+    /// Whether each is compared with the elements of the value, not with the value.
+    pub(crate) with_elements: bool,
+}
+
+impl<'o> Compared<'o> {
+    pub(crate) fn operands(&self) -> impl Iterator<Item = &'o Operand> + use<'o> {
+        self.operands.into_iter().flatten().filter(|operand| operand.has_members())
+    }
+}
+
 /// Why an operator and an operand do not go together.
 #[derive(Debug)]
 pub(crate) struct OperatorError {
@@ -189,6 +203,24 @@ impl Operator {
             }),
             _ => return None,
         })
+    }
+
+    /// What it compares whole.
+    pub(crate) fn compared(&self) -> Compared<'_> {
+        let one = |operand| [std::slice::from_ref(operand), &[]];
+        let (operands, with_elements) = match self {
+            Self::Equal(operand) => (one(operand), false),
+            Self::Member(list) => (list.parts(), false),
+            Self::Contains(operand) => (one(operand), true),
+            Self::SubsetOf(list) => (list.parts(), true),
+            Self::Ordered(_)
+            | Self::Matches(_)
+            | Self::Exists(_)
+            | Self::StartsWith(_)
+            | Self::EndsWith(_)
+            | Self::Within(_) => ([&[][..], &[]], false),
+        };
+        Compared { operands, with_elements }
     }
 
     /// What [`Operator::test`] says of a value that can be told without its kind, for the same steps; `None` without a step for

@@ -4,7 +4,7 @@
 //! decision: evaluation reads through [`View`](crate::value::View) whatever it needs, named here or not.
 
 use super::{Compiled, Found, Policy};
-use crate::condition::Condition;
+use crate::condition::{Condition, Operator};
 use crate::document::Charge;
 use crate::path::{Path, Root, Segment};
 
@@ -50,10 +50,10 @@ impl<'p> Reads<'p> {
     }
 }
 
-/// Shows every path of a condition. Recursion is as deep as the condition, which the document's depth bounds.
-fn each_path<'p>(condition: &'p Condition, see: &mut impl FnMut(&'p Path)) {
+/// Shows every path of a condition, each with what is asked of its value. Recursion is as deep as the condition, which the document's depth bounds.
+fn each_path<'p>(condition: &'p Condition, see: &mut impl FnMut(&'p Path, &'p Operator)) {
     match condition {
-        Condition::Test(test) => see(&test.path),
+        Condition::Test(test) => see(&test.path, &test.operator),
         Condition::Any(conditions) | Condition::All(conditions) => {
             conditions.iter().for_each(|condition| each_path(condition, see));
         }
@@ -84,17 +84,24 @@ impl Compiled {
         let mut reads = Reads::default();
         let mut found = Found::new();
         for entry in self.admit(tool, &mut found).unwrap_or_default() {
-            self.paths_of(*entry, &mut |_, path| reads.path(path));
+            self.paths_of(*entry, &mut |_, path, _| reads.path(path));
         }
         reads
     }
 
-    /// Shows every path that an entry's conditions, amounts and scopes read, in order, each with its rule.
-    pub(crate) fn paths_of<'p>(&'p self, entry: u32, see: &mut impl FnMut(u32, &'p Path)) {
+    /// Shows every path that an entry's conditions, amounts and scopes read, in order, each with its rule, and
+    /// with what a condition asks of the value.
+    pub(crate) fn paths_of<'p>(
+        &'p self,
+        entry: u32,
+        see: &mut impl FnMut(u32, &'p Path, Option<&'p Operator>),
+    ) {
         let steps = self.entries.get(entry as usize).map_or(&[][..], |entry| &entry.steps);
         for step in steps {
-            let mut see = |path| see(step.rule, path);
-            step.conditions.iter().for_each(|clause| each_path(&clause.condition, &mut see));
+            for clause in &step.conditions {
+                each_path(&clause.condition, &mut |path, operator| see(step.rule, path, Some(operator)));
+            }
+            let mut see = |path| see(step.rule, path, None);
             let charged = step.charge.and_then(|index| self.declared(index));
             if let Some(Charge::From(path)) = charged.map(|declared| &declared.amount) {
                 see(path);

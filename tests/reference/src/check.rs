@@ -169,6 +169,25 @@ pub fn folds(value: &Json, paths: &[&[Segment]]) -> bool {
     }
 }
 
+/// Clause 3.8: the paths to every member of what a value is compared with, from the path to the value.
+pub fn paths_in(operand: &Json, path: &[Segment]) -> Vec<Vec<Segment>> {
+    let on = |segment, value| {
+        let path = [path, &[segment]].concat();
+        let mut paths = paths_in(value, &path);
+        if let Some(Segment::Name(_)) = path.last() {
+            paths.push(path);
+        }
+        paths
+    };
+    match operand {
+        Json::Object(members) => {
+            members.iter().flat_map(|(name, value)| on(Segment::Name(name.clone()), value)).collect()
+        }
+        Json::Array(elements) => elements.iter().flat_map(|value| on(Segment::Each, value)).collect(),
+        _ => vec![],
+    }
+}
+
 /// A name up to its first NUL, in simple case folding: near enough for letters that have one lower and one upper case, of which the
 /// dotless i is none.
 fn folded(name: &str) -> String {

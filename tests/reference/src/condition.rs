@@ -302,6 +302,28 @@ pub fn paths(condition: &Json) -> Vec<String> {
     parts.chain(condition.get("not")).flat_map(paths).chain(path).collect()
 }
 
+/// Clause 3.8: what the values at a condition's paths are compared with whole, each with its path; `[*]` is behind the path where the
+/// elements are compared.
+pub fn compared(condition: &Json) -> Vec<(String, &Json)> {
+    let parts = ["any", "all"].into_iter().filter_map(|form| condition.get(form)).flat_map(Json::list);
+    let mut found: Vec<_> = parts.chain(condition.get("not")).flat_map(compared).collect();
+    if let (Some(path), Some(op), Some(operand)) = (
+        condition.get("path").and_then(Json::text),
+        condition.get("op").and_then(Json::text),
+        condition.get("value"),
+    ) {
+        let elements = format!("{path}[*]");
+        match op {
+            "eq" | "neq" => found.push((path.to_owned(), operand)),
+            "in" | "not_in" => found.extend(operand.list().iter().map(|one| (path.to_owned(), one))),
+            "contains" | "not_contains" => found.push((elements, operand)),
+            "subset_of" => found.extend(operand.list().iter().map(|one| (elements.clone(), one))),
+            _ => {}
+        }
+    }
+    found
+}
+
 /// Clause 8.5: whether a state condition holds for an amount.
 pub fn state_holds(condition: &Json, amount: i128) -> bool {
     let amount = Decimal::of_amount(amount);

@@ -307,6 +307,7 @@ impl Reference {
         let schema = check.schema.map(|text| Json::read(text).expect("a schema is JSON"));
         self.document.matching(tool).iter().any(|entry| {
             let mut texts: Vec<String> = Vec::new();
+            let mut compared = Vec::new();
             for item in &entry.items {
                 let mut counters: Vec<&Counter> = item.counter.iter().collect();
                 for condition in &item.conditions {
@@ -315,6 +316,7 @@ impl Reference {
                         counters.push(self.document.counter(path));
                     } else {
                         texts.extend(condition::paths(condition));
+                        compared.extend(condition::compared(condition));
                     }
                 }
                 if let Some(Charge::From(path)) = item.counter.as_ref().map(|counter| &counter.charge) {
@@ -326,7 +328,11 @@ impl Reference {
                     }
                 }
             }
-            let paths: Vec<_> = texts.iter().map(|text| path::read(text)).collect();
+            let mut paths: Vec<_> = texts.iter().map(|text| path::read(text)).collect();
+            for (text, operand) in compared {
+                let (root, path) = path::read(&text);
+                paths.extend(check::paths_in(operand, &path).into_iter().map(|path| (root.clone(), path)));
+            }
             // A view reads the value that the path before it leads to.
             let without_view =
                 |path: &'_ Vec<Segment>| path.len() - usize::from(path.last() == Some(&Segment::Text));

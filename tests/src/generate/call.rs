@@ -164,6 +164,10 @@ impl Generator {
         }
         let mut raw_only = raw;
         let mut args = format!("{{{}}}", members.join(","));
+        // Below a path that a policy compares whole, too.
+        if self.chance(6) {
+            args = args.replacen("\"x\":", "\"X\":", 1);
+        }
         if self.chance(4) {
             raw_only = true;
             args = match self.below(5) {
