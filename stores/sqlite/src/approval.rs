@@ -1,4 +1,4 @@
-//! The ids of approvals that were spent (spec 7.3, 7.5).
+//! The ids of spent approvals (spec 7.3, 7.5).
 //!
 //! In: an id, within a transaction. Out: whether it is spent. Must not forget one before its 366 days have passed.
 
@@ -13,7 +13,7 @@ pub(crate) fn is_spent(connection: &Connection, space: i64, id: &str) -> Result<
     find.exists(params![space, id])
 }
 
-/// Spends it, once `passed` has passed by the file's clock.
+/// Spends the id. `passed` is the file's clock.
 pub(crate) fn spend(connection: &Connection, space: i64, id: &str, passed: i64) -> Result<()> {
     let mut insert =
         connection.prepare_cached("INSERT INTO approvals (space, id, keep) VALUES (?1, ?2, ?3)")?;
@@ -21,7 +21,7 @@ pub(crate) fn spend(connection: &Connection, space: i64, id: &str, passed: i64) 
     Ok(())
 }
 
-/// Forgets ids that are old enough, at most `limit`; how many.
+/// Deletes at most `limit` expired ids, and returns how many.
 pub(crate) fn forget(connection: &Connection, passed: i64, limit: usize) -> Result<usize> {
     let mut delete = connection.prepare_cached(
         "DELETE FROM approvals WHERE (space, id) IN (

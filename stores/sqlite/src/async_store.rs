@@ -1,4 +1,4 @@
-//! The store for callers that must not block: the same methods, as jobs that a thread of the store's own does.
+//! The store for callers that must not block: the same methods, as jobs for a thread of the store.
 
 use std::fmt;
 use std::path::Path;
@@ -14,14 +14,14 @@ use crate::options::SqliteOptions;
 use crate::store::{mismatch, outcome};
 use crate::turns::Turns;
 
-/// Counters in a SQLite file, for callers that must not block. One thread of the store's own, made for the first call, works
-/// on the file, and does all that waits in one transaction; the time-out runs from the call. Needs no runtime.
+/// Counters in a SQLite file, for callers that must not block. The store starts one thread at the first call. It runs all
+/// waiting jobs in one transaction (group commit). The time-out runs from the call. No runtime is needed.
 pub struct AsyncSqliteStore {
     turns: Arc<Turns>,
 }
 
 impl AsyncSqliteStore {
-    /// Opens nothing yet: the first call does.
+    /// Opens nothing yet; the first call opens the file.
     ///
     /// # Errors
     /// [`StoreError`]: the path is not one of a file.
@@ -68,7 +68,7 @@ impl AsyncStore for AsyncSqliteStore {
     }
 }
 
-/// Does not name the file.
+/// Does not print the path.
 impl fmt::Debug for AsyncSqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AsyncSqliteStore").finish_non_exhaustive()

@@ -1,9 +1,9 @@
-//! The file's own clock: how much time the calls have seen pass, whatever time it is.
+//! The file's own clock: how much time has passed between calls, whatever their clocks say.
 //!
-//! In: the callers' times. Out: milliseconds that have passed for certain, which decide alone what may be forgotten. A clock
-//! that is wrong by a year shows a minute to pass as well as one that is right, so a leap from one call to the next counts
-//! for a second, or for as long as this process has waited: one caller's clock cannot end others' windows. While no process
-//! has the file open, it stands still, and rows are kept longer than they are needed.
+//! In: the callers' times. Out: milliseconds that have certainly passed; only these decide which rows expire. A wrong clock
+//! measures a minute as well as a right one. So a leap between two calls counts as a second, or as long as this process has
+//! waited, and one caller's clock cannot end the windows of others. The clock stops while no process has the file open;
+//! rows are then kept longer than needed.
 
 use std::time::Instant;
 
@@ -12,16 +12,16 @@ use rusqlite::{Connection, Result, params};
 
 use crate::rows::time;
 
-/// How much of a leap counts, in milliseconds, whoever sees it: so that processes that live for one call forget, too.
-/// INVARIANT: the clock is noted by every transaction that writes rows more than this after it was noted last, so all
-/// connections read it alike.
+/// How much of a leap always counts, in milliseconds. Without it, processes that live for one call would never expire rows.
+/// INVARIANT: a transaction that writes rows this long after the clock was last stored stores it again, so all connections
+/// read the same.
 pub(crate) const LEAP: i64 = 1_000;
 
 /// The clock as one connection reads it.
 #[derive(Default)]
 pub(crate) struct Clock {
     noted: Option<Noted>,
-    /// What had passed at the last call, and the caller's time.
+    /// What had passed at the last call, and the caller's time of that call.
     last: Option<(i64, Timestamp)>,
 }
 
@@ -31,12 +31,12 @@ struct Noted {
     passed: i64,
     /// The caller's time then.
     seen: Timestamp,
-    /// When it was read. As long as it stays true, nobody else has written.
+    /// SQLite's data version at the read. While it is unchanged, no other connection has written.
     at: Instant,
 }
 
 impl Clock {
-    /// A caller's time is `now`; what has passed.
+    /// Takes a caller's time, and returns what has passed.
     pub(crate) fn advance(&mut self, connection: &Connection, now: Timestamp) -> Result<i64> {
         let noted = self.noted(connection)?;
         let mut step = noted.until(now);
@@ -47,7 +47,7 @@ impl Clock {
         Ok(self.reads(noted, step, now))
     }
 
-    /// The same for a caller that answers for the time: all of it counts.
+    /// The same for a caller whose time is trusted: all of the leap counts.
     pub(crate) fn jump(&mut self, connection: &Connection, now: Timestamp) -> Result<i64> {
         let noted = self.noted(connection)?;
         Ok(self.reads(noted, noted.until(now), now))
@@ -75,7 +75,7 @@ impl Clock {
         self.noted = None;
     }
 
-    /// Writes down what has passed; the same.
+    /// Stores what has passed, and returns it.
     pub(crate) fn note(&mut self, connection: &Connection) -> Result<i64> {
         let Some((passed, seen)) = self.last else { return Ok(0) };
         let mut note = connection.prepare_cached("UPDATE clock SET passed = ?1, seen = ?2")?;
@@ -91,12 +91,12 @@ impl Noted {
     }
 }
 
-/// The latest time before which something was forgotten.
+/// The latest end of a window that was deleted.
 pub(crate) fn forgotten(connection: &Connection) -> Result<Timestamp> {
     connection.prepare_cached("SELECT forgotten FROM clock")?.query_row([], |row| time(row, 0))
 }
 
-/// What ended until then was forgotten.
+/// Stores that windows which ended by then were deleted.
 pub(crate) fn note_forgotten(connection: &Connection, latest: Timestamp) -> Result<()> {
     let mut note = connection.prepare_cached("UPDATE clock SET forgotten = ?1 WHERE forgotten < ?1")?;
     note.execute([latest.as_millis()])?;

@@ -1,11 +1,11 @@
-//! The rows of one counter: how it stands, and what becomes of it.
+//! The rows of one counter: its state, and changes of it.
 //!
-//! In: a counter and a scope value, within a transaction that holds the file's write lock. Out: its standing, or a change of
-//! its rows. Must not decide whether a charge passes: that is the judge's, and every change here was judged before.
+//! In: a counter and a scope value, within a transaction that holds the file's write lock. Out: its state, or changed rows.
+//! Must not decide whether a charge passes: `judge` did that before any change here.
 //!
-//! A fixed counter has a row for each window that is not forgotten, nearly always one. A caller whose clock is a little behind
-//! counts in the newest; one that is further behind is believed, and counts in the window of its own time, or one clock
-//! that was wrong once would hold up everybody (spec 8.4).
+//! A fixed counter has a row for each window that has not expired, nearly always one. A caller whose clock is a little behind
+//! counts in the newest window. One that is further behind counts in the window of its own time; otherwise one clock that
+//! was ahead once would block every other caller (spec 8.4).
 
 use std::collections::VecDeque;
 
@@ -19,18 +19,18 @@ use crate::known::Known;
 use crate::rows::{Adding, Key, Row, declare};
 use crate::sliding::{Log, reach};
 
-/// By how much a clock may be behind a window, or a charge, and still count there, in milliseconds.
+/// How far a clock may be behind a window or charge and still count there, in milliseconds.
 pub(crate) const BEHIND: i64 = 60_000;
-/// By how much it may be behind the end of what was forgotten, and still count in no ended window.
+/// How far it may be behind the latest deleted window and still not count in an ended one.
 const FORGOTTEN: i64 = 3_600_000;
 
-/// What was found of one slot's counter.
+/// The state of one slot's counter.
 pub(crate) struct Found {
     /// What it holds now, in units of 10^-6.
     used: i64,
     stamp: Timestamp,
     resets_at: Timestamp,
-    /// The time as which the caller's is read.
+    /// The time used in place of the caller's.
     now: Timestamp,
     place: Place,
     /// Whether no newer window has a row.
@@ -42,7 +42,7 @@ pub(crate) struct Found {
 /// Where a charge goes.
 #[derive(Clone, Copy)]
 enum Place {
-    /// There is no row.
+    /// A new row.
     New,
     /// The row of a fixed window that has ended, or that of a sliding one.
     Old(Row),
@@ -50,21 +50,21 @@ enum Place {
     Running(Row),
 }
 
-/// The time as which a caller's is read where nothing is known of the counter: what has no row may have been forgotten, so no
-/// call is counted before that.
+/// The time used in place of the caller's where the counter has no row. Its row may have expired, so no call counts before
+/// the latest deleted window.
 pub(crate) fn after_forgotten(connection: &Connection, now: Timestamp) -> Result<Timestamp> {
     let latest = forgotten(connection)?;
     Ok(if latest <= now.plus_millis(FORGOTTEN) { now.max(latest) } else { now })
 }
 
-/// The same where charges up to `gone` were dropped, each of which counted for `length`.
+/// The same where charges up to `gone` were deleted, each of which counted for `length`.
 pub(crate) fn after_gone(gone: Option<Timestamp>, length: i64, now: Timestamp) -> Timestamp {
     let expired = gone.map_or(now, |gone| gone.plus_millis(length));
     if expired <= now.plus_millis(FORGOTTEN) { now.max(expired) } else { now }
 }
 
 impl Found {
-    /// Reads how the slot's counter stands at `now`.
+    /// Reads the state of the slot's counter at `now`.
     pub(crate) fn read(
         connection: &Connection,
         known: &mut Known,
@@ -147,7 +147,7 @@ impl Found {
         })
     }
 
-    /// Reads the charges that tell when a bound will hold: the oldest, until they come to `enough` together.
+    /// Reads the charges that say when a bound will hold: the oldest ones, up to a sum of `enough`.
     pub(crate) fn read_charges(
         &mut self,
         connection: &Connection,
@@ -175,12 +175,12 @@ impl Found {
         Seen { standing, added }
     }
 
-    /// What would have to go before a charge of `added` fits under the slot's maximum.
+    /// How much must expire before a charge of `added` fits under the slot's maximum.
     pub(crate) fn excess(&self, slot: &Slot<'_>, added: i64) -> i64 {
         added.saturating_sub(slot.max.as_micros().saturating_sub(self.used))
     }
 
-    /// Writes a charge of `added` down, more than zero, once `passed` has passed by the file's clock.
+    /// Writes a charge of `added`, which is more than zero. `passed` is the file's clock.
     #[expect(clippy::too_many_arguments, reason = "what a transaction holds, and one charge")]
     pub(crate) fn charge<'k>(
         &self,
@@ -202,7 +202,7 @@ impl Found {
             return log.charge(connection, &key, row, self.stamp, added, passed);
         }
         let used = self.used.saturating_add(added);
-        // As long as the window goes on, by the caller's clock, so long it is kept.
+        // The row is kept for as long as the window lasts by the caller's clock.
         let left = self.resets_at.as_millis().saturating_sub(self.now.as_millis()).max(0);
         let begun = Row {
             start: self.stamp,
@@ -222,7 +222,7 @@ impl Found {
                 key.replace(connection, row.start, &begun)?;
                 begun
             }
-            // That the other has ended is what one caller says.
+            // Only this caller says that the other window has ended.
             Place::Old(_) | Place::New => {
                 key.put(connection, &begun)?;
                 begun
@@ -252,7 +252,7 @@ pub(crate) fn refund(connection: &Connection, space: i64, refund: &Refund<'_>) -
         return key.put(connection, &Row { used, ..row });
     }
     key.drop_at(connection, refund.stamp)?;
-    // The time of the newest charge stays, also when that is gone: what it pushed out must not come back (spec 8.4).
+    // The time of the newest charge stays even when that charge is gone: what it expired must not come back (spec 8.4).
     let ends = match key.newest_until(connection, Timestamp::MAX)? {
         Some(newest) => newest.plus_millis(live_millis(refund.counter.window())),
         None => row.stamp,
@@ -260,8 +260,8 @@ pub(crate) fn refund(connection: &Connection, space: i64, refund: &Refund<'_>) -
     key.put(connection, &Row { used, ends, entries: row.entries.saturating_sub(1), ..row })
 }
 
-/// Makes a counter hold nothing, also in windows that lie ahead; whether it held something. What is charged from then on has
-/// a later stamp than anything before, which a refund may still name.
+/// Empties a counter, future windows included, and returns whether it held something. Later charges get a later stamp, so a
+/// refund of an earlier charge finds nothing.
 pub(crate) fn reset(connection: &Connection, key: &Key<'_>, now: Timestamp, passed: i64) -> Result<bool> {
     let Some(counter) = key.declared(connection)? else { return Ok(false) };
     if counter.algorithm() == Algorithm::Fixed {
@@ -288,5 +288,5 @@ pub(crate) fn reset(connection: &Connection, key: &Key<'_>, now: Timestamp, pass
     Ok(true)
 }
 
-/// The queue of charges that a judge looks at.
+/// The queue of charges for the judge.
 pub(crate) type Charges = VecDeque<callgate::store::judge::Charge>;

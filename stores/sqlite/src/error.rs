@@ -6,7 +6,7 @@
 use callgate::StoreError;
 use rusqlite::{Error, ErrorCode};
 
-/// Whether another connection was in the way: the same attempt may succeed a moment later.
+/// Whether another connection held the lock, so that the same attempt may succeed a moment later.
 fn is_busy(error: &Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
@@ -17,7 +17,7 @@ pub(crate) const READ_ONLY: &str =
 /// Why the file cannot be opened, or no transaction begun: nothing was written.
 pub(crate) enum Refused {
     Sqlite(Error),
-    /// It is not ours, or cannot do what is needed.
+    /// The file is not a callgate file, or cannot do what is needed.
     Told(&'static str),
 }
 
@@ -42,12 +42,12 @@ impl From<Error> for Refused {
     }
 }
 
-/// Whether a commit that failed so has surely left nothing behind: what it writes ends with the mark that makes it count.
+/// Whether a commit that failed like this has certainly changed nothing: its last write is the mark that makes it valid.
 pub(crate) fn is_undone(error: &Error) -> bool {
     is_busy(error) || matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::ReadOnly))
 }
 
-/// What a caller is told.
+/// The error that a caller gets.
 pub(crate) fn store_error(error: &Error) -> StoreError {
     let transient = |message| StoreError::transient(format!("the SQLite store {message}"));
     let permanent = |message| StoreError::permanent(format!("the SQLite store {message}"));
@@ -63,7 +63,7 @@ pub(crate) fn store_error(error: &Error) -> StoreError {
         Some(ErrorCode::CannotOpen) => {
             transient("cannot be opened: is the path right, and may its directory be written?")
         }
-        Some(ErrorCode::NotADatabase) => permanent("cannot be opened: the file is no SQLite database"),
+        Some(ErrorCode::NotADatabase) => permanent("cannot be opened: the file is not a SQLite database"),
         Some(ErrorCode::DatabaseCorrupt) => permanent("is damaged: move the file away, or restore it"),
         Some(ErrorCode::SystemIoFailure) => transient("cannot be read or written: input/output error"),
         Some(ErrorCode::OutOfMemory) => transient("is out of memory"),

@@ -1,4 +1,4 @@
-//! The file: made if it is not there, refused if it is not ours, and opened.
+//! The file: created if missing, refused if it belongs to another program, and opened.
 //!
 //! In: a path and options. Out: a ledger. Must not touch a file of another program, nor repeat the path in an error.
 
@@ -16,18 +16,18 @@ use crate::place::{Opened, Place};
 
 /// `cgat`: marks a file as counters of callgate.
 const APPLICATION: i32 = 0x6367_6174;
-/// The form of the tables below. A newer one migrates older files, and refuses what is newer than itself.
+/// The schema version of the tables below. A release migrates older files and refuses newer ones.
 const SCHEMA: i32 = 2;
 
-/// Bytes of a page in a new file. A charge writes the page that it changes, and SQLite's usual 4,096 are much for one number; with
-/// 1,024, new rows would be slower.
+/// Page size of a new file. A charge writes one whole page, and SQLite's usual 4,096 bytes are much for one number. With
+/// 1,024, new rows are slower.
 const PAGE: i32 = 2_048;
 
 /// Statements that are kept prepared: all that a ledger has.
 const STATEMENTS: usize = 40;
 
-/// Bytes of the log beside the file that stay once it was taken over into the file: twice what it grows to by itself. A reader
-/// that holds on to an old state of the file makes it grow further, until it lets go.
+/// Bytes of the write-ahead log that stay after a checkpoint: twice its usual size. A reader that holds an old snapshot makes
+/// it grow further.
 const LOG: i64 = 4 << 20;
 
 /// Bytes of the smallest database. SQLite takes a shorter file for an empty one, and writes over it.
@@ -41,15 +41,15 @@ const FOREIGN: Refused =
 
 /// `counters` has a row for each counter and scope value that is live, and for each window of a fixed one:
 /// - `start`: the start of the window; 0 for a sliding one.
-/// - `stamp`: the same, or the time of the newest charge to a sliding one; moved on by a reset.
+/// - `stamp`: the same, or the time of the newest charge to a sliding one; a reset advances it.
 /// - `ends`: the end of the window, or when the newest charge expires.
-/// - `used`: what was charged, in units of 10^-6, expired charges that are still written down included.
+/// - `used`: what was charged, in units of 10^-6, with expired charges that are still stored.
 /// - `entries`: how many rows of `charges` belong to it; 0 in a fixed window.
-/// - `gone`: the newest of its charges that was dropped.
-/// - `keep`: when it may be forgotten, by the file's own clock. So in `charges` and `approvals`.
+/// - `gone`: the newest of its charges that was deleted.
+/// - `keep`: when the row expires, by the file's own clock. The same in `charges` and `approvals`.
 ///
-/// Counters stand with their declarations, so that they can be listed without a policy. `clock` says what has passed by the
-/// file's own clock, the caller's time when it was last read, and the latest time before which something was forgotten.
+/// Declarations are stored so that counters can be listed without a policy. `clock` holds the file's own clock, the caller's
+/// time when it was last read, and the latest end of a deleted window.
 const TABLES: &str = "
     CREATE TABLE spaces (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
     CREATE TABLE declarations (
@@ -74,7 +74,7 @@ const TABLES: &str = "
     INSERT INTO clock VALUES (0, 0, 0);
 ";
 
-/// From the first form, which had one row for a counter, and forgot by the callers' clocks.
+/// Migrates the first schema, which had one row for a counter and expired rows by the callers' clocks.
 const FROM_FIRST: [&str; 3] = [
     "ALTER TABLE counters RENAME TO old_counters;
     ALTER TABLE charges RENAME TO old_charges;
@@ -117,7 +117,7 @@ impl File {
         Ok(Self { path, options: options.clone() })
     }
 
-    /// Which counters these are, for all that open the same path.
+    /// The identity of these counters: the same for all that open the same path.
     pub(crate) fn id(&self) -> StoreId {
         let mut name = b"sqlite\0".to_vec();
         name.extend(self.path.as_os_str().as_encoded_bytes());
@@ -130,7 +130,7 @@ impl File {
         self.options.timeout
     }
 
-    /// Opens the file, and makes it if it is not there. Does not wait for other processes.
+    /// Opens the file, and creates it if missing. Does not wait for other processes.
     pub(crate) fn open(&self) -> Result<Ledger, Refused> {
         if self.options.makes_file {
             self.make();
@@ -145,8 +145,8 @@ impl File {
         Ok(Ledger::new(connection, space, Opened::new(&self.path, place)))
     }
 
-    /// Makes an empty file that only its owner may read: SQLite gives `-wal` and `-shm` the same permissions. A failure shows
-    /// when the file is opened.
+    /// Creates an empty file that only its owner may read. SQLite gives `-wal` and `-shm` the same permissions. A failure
+    /// shows when the file is opened.
     fn make(&self) {
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create_new(true);
@@ -156,10 +156,10 @@ impl File {
     }
 
     fn connect(&self) -> Result<Connection, Refused> {
-        // One thread at a time uses a connection, so SQLite's own locks would be for nothing.
+        // One thread at a time uses a connection, so SQLite's own mutexes are not needed.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
-        // SQLite would open it for reading, and make a `-wal` and a `-shm` beside it that may only be read either, for good.
+        // SQLite would open it read-only, and create a `-wal` and a `-shm` that stay read-only for good.
         if connection.is_readonly(MAIN_DB)? {
             return Err(Refused::Told(READ_ONLY));
         }
@@ -180,18 +180,18 @@ impl File {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Content {
     Nothing,
-    /// Our tables in their first form.
+    /// Tables of the first schema.
     First,
     Ours,
 }
 
-/// Makes the tables in a file that is empty, and brings older ones to their form of today; refuses a file that is not ours.
+/// Creates the tables in an empty file and migrates older ones. Refuses the file of another program.
 fn own(connection: &Connection) -> Result<(), Refused> {
     let found = content(connection)?;
     if found == Content::Nothing {
         connection.pragma_update(None, "page_size", PAGE)?;
     }
-    // Before the tables: in the log they are written without waiting for the disk.
+    // Switch to the write-ahead log first: then creating the tables does not wait for the disk.
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
         return Err(Refused::Told(
@@ -229,7 +229,7 @@ fn content(connection: &Connection) -> Result<Content, Refused> {
     }
 }
 
-/// Whether the file that was ours when it was opened still is: a newer version may have made it its own.
+/// Whether this release may still write the file: a newer one may have migrated it since.
 pub(crate) fn is_ours(connection: &Connection) -> Result<(), Refused> {
     let mut ask = connection.prepare_cached("PRAGMA user_version")?;
     if ask.query_row([], |row| row.get::<_, i32>(0))? == SCHEMA { Ok(()) } else { Err(NEWER) }

@@ -1,7 +1,7 @@
-//! Forgetting what has ended: a few rows at a time, so that no caller notices.
+//! Deletes expired rows, a few at a time, so that no caller notices.
 //!
-//! In: what has passed by the file's own clock, within a transaction. Out: fewer rows. Must note the latest end of what it
-//! drops, so that a clock that runs behind does not find an ended window empty and fill it again (spec 8.4, trap 28).
+//! In: the file's own clock, within a transaction. Out: fewer rows. Must store the latest end of what it deletes. Otherwise a
+//! clock that runs behind would find an ended window empty and fill it again (spec 8.4, trap 28).
 
 use callgate::time::Timestamp;
 use rusqlite::{Connection, Result, params};
@@ -10,7 +10,7 @@ use crate::approval;
 use crate::clock::note_forgotten;
 use crate::rows::{Key, Row};
 
-/// What was forgotten.
+/// What was deleted.
 #[derive(Default)]
 pub(crate) struct Forgotten {
     /// Whole counters.
@@ -27,7 +27,7 @@ struct Place {
     row: Row,
 }
 
-/// Forgets what has ended once `passed` has passed, about `limit` rows at most.
+/// Deletes what has expired by the file's clock, about `limit` rows at most.
 pub(crate) fn forget(connection: &Connection, passed: i64, limit: usize) -> Result<Forgotten> {
     let mut forgotten = Forgotten { counters: 0, rows: approval::forget(connection, passed, limit)? };
     let mut latest = Timestamp::MIN;
@@ -69,7 +69,7 @@ fn ended(connection: &Connection, passed: i64, limit: usize) -> Result<Vec<Place
     places.collect()
 }
 
-/// Drops the oldest charges of a long log.
+/// Deletes the oldest charges of a long log.
 fn shorten(connection: &Connection, key: &Key<'_>, row: &Row, charges: usize) -> Result<()> {
     let skipped = i64::try_from(charges).unwrap_or(i64::MAX).saturating_sub(1);
     let Some(cut) = key.nth(connection, skipped)? else { return Ok(()) };

@@ -1,6 +1,6 @@
-//! What a caller wants done, borrowed from the caller or owned by the queue.
+//! A request to the store, borrowed from the caller or owned by the queue.
 //!
-//! In: the arguments of a store's methods. Out: the same for whoever executes them, on whatever thread.
+//! In: the arguments of a store's methods. Out: the same, for the thread that executes them.
 
 use std::borrow::Cow;
 
@@ -17,13 +17,13 @@ pub(crate) enum Job<'j, 'p> {
     Peek(&'j Batch<'p>, Timestamp),
     Refund(&'j [Refund<'j>]),
     Reset(CounterId, &'j ScopeValue, Timestamp),
-    /// Shows some of the counters: those that come after this one.
+    /// Lists some of the counters: those after this one.
     Page(Option<&'j Shown>, Timestamp),
-    /// Forgets some of what has ended.
+    /// Deletes some expired rows.
     Sweep(Timestamp),
 }
 
-/// Where a list of counters has come to: the place of the last one that was looked at.
+/// A cursor: the key of the last counter that was listed.
 #[derive(Clone)]
 pub(crate) struct Shown {
     pub(crate) id: [u8; 16],
@@ -37,14 +37,14 @@ pub(crate) struct Page {
     pub(crate) last: Option<Shown>,
 }
 
-/// What came of a job, kind for kind.
+/// The answer to a job, of the same kind.
 pub(crate) enum Answer {
     Outcome(BatchOutcome),
     Refunded,
     /// Whether the counter held something.
     Reset(bool),
     Page(Page),
-    /// How many counters were forgotten, and whether that were all.
+    /// How many counters were deleted, and whether those were all.
     Swept {
         counters: usize,
         is_done: bool,

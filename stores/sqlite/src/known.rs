@@ -1,8 +1,7 @@
-//! Rows of fixed windows as the file holds them, so that a charge need not read what this process wrote.
+//! A cache of rows of fixed windows, so that a charge need not read what this process wrote.
 //!
-//! In: rows that were read, and what was added to them. Out: rows. Must know nothing that the file does not confirm: each
-//! transaction asks, with the write lock held, whether another connection has written since, and if so nothing is known any
-//! more. Must not grow with the counters.
+//! In: rows that were read, and what was added to them. Out: rows. Each transaction asks, with the write lock held, whether
+//! another connection has written since; if so the cache is dropped. Must not grow with the counters.
 
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -11,15 +10,15 @@ use rusqlite::{Connection, Result};
 
 use crate::rows::{Key, Row};
 
-/// How many rows are known at most, a power of two: some 100 KiB. Each has one place, and the one that came last holds it.
+/// Rows in the cache, a power of two: some 100 KiB. It is direct-mapped: a new row evicts the one in its place.
 const PLACES: usize = 1 << 10;
 
 pub(crate) struct Known {
     seed: RandomState,
     places: Box<[Option<Entry>]>,
-    /// What SQLite changes whenever another connection has written.
+    /// SQLite's `data_version`, which changes when another connection has written.
     version: i64,
-    /// What is known was learned in this era.
+    /// The generation of what is cached.
     era: u64,
 }
 
@@ -31,14 +30,14 @@ struct Entry {
 }
 
 impl Known {
-    /// Nothing is known yet.
+    /// An empty cache.
     pub(crate) fn new() -> Self {
         let places = (0..PLACES).map(|_| None).collect();
         Self { seed: RandomState::default(), places, version: 0, era: 0 }
     }
 
-    /// Asks the file whether what is known still holds; whether another connection has written, or may have. To be called
-    /// once for each transaction, when it holds the write lock.
+    /// Drops the cache if another connection has written, and returns whether one has or may have. Call it once in each
+    /// transaction, when it holds the write lock.
     pub(crate) fn confirm(&mut self, connection: &Connection) -> Result<bool> {
         let mut ask = connection.prepare_cached("PRAGMA data_version")?;
         let version = ask.query_row([], |row| row.get(0))?;
@@ -50,7 +49,7 @@ impl Known {
         Ok(is_changed)
     }
 
-    /// The row of a slot's counter, from the file if it is not known.
+    /// The row of a slot's counter, from the file if it is not cached.
     pub(crate) fn row(
         &mut self,
         connection: &Connection,

@@ -1,8 +1,8 @@
 //! The open file: transactions, and the jobs within them.
 //!
-//! In: jobs. Out: answers, which are true once the transaction is committed. A batch is read and judged before anything of
-//! it is written, so a refused one has nothing to undo. Must hold the file's write lock from the first read on, or another
-//! process could charge in between.
+//! In: jobs. Out: answers, which hold once the transaction is committed. A batch is read and judged before any of it is
+//! written, so a refused one has nothing to undo. Must hold the file's write lock from the first read on, or another process
+//! could charge in between.
 
 use std::time::{Duration, Instant};
 
@@ -25,15 +25,15 @@ use crate::listing;
 use crate::place::Opened;
 use crate::rows::{Adding, Key};
 
-/// Rows that a transaction forgets for each row that it may have added, and beside them: so there is never long a backlog,
-/// and no caller pays for much.
+/// Expired rows that a transaction deletes for each row that it may have added, and beside them. So no backlog grows, and no
+/// caller pays for much.
 const FORGET_EACH: usize = 2;
 const FORGET_MORE: usize = 8;
-/// How long to wait before looking again for what has ended, in milliseconds, once there is nothing.
+/// How long to wait before the next search for expired rows, in milliseconds, after one that found none.
 const LOOK_AGAIN: i64 = LEAP;
-/// How often to look whether the path still leads to the open file. On some systems that takes as long as a charge.
+/// How often to check that the path still leads to the open file. On some systems that takes as long as a charge.
 const LOOKS_EVERY: Duration = Duration::from_millis(10);
-/// Rows that one step of a purge forgets.
+/// Rows that one step of a purge deletes.
 const PURGE_STEP: usize = 256;
 
 /// A connection to the file.
@@ -43,12 +43,12 @@ pub(crate) struct Ledger {
     /// The number of the namespace.
     space: i64,
     opened: Opened,
-    /// When the path was looked at.
+    /// When the path was last checked.
     looked: Instant,
     clock: Clock,
-    /// When to look for what has ended.
+    /// When to search for expired rows next.
     look_at: Timestamp,
-    /// Rows that the transaction may have added. Where it has, the file's clock is noted.
+    /// Rows that the transaction may have added. If any, the file's clock is stored.
     added: usize,
     /// The latest time of a job in the transaction.
     now: Timestamp,
@@ -70,8 +70,7 @@ impl Ledger {
         }
     }
 
-    /// Whether the open file is still the one that its path leads to. Charges to one that was removed or replaced would be
-    /// seen by nobody else.
+    /// Whether the path still leads to the open file. Nobody else would see charges to a file that was removed or replaced.
     pub(crate) fn is_in_place(&mut self) -> bool {
         let now = Instant::now();
         if now.saturating_duration_since(self.looked) < LOOKS_EVERY {
@@ -101,7 +100,7 @@ impl Ledger {
         self.done(job).map_err(|error| store_error(&error))
     }
 
-    /// Forgets some of what has ended, if it is time to, and makes the transaction lasting.
+    /// Deletes some expired rows if it is time to, and commits.
     pub(crate) fn commit(&mut self) -> std::result::Result<(), StoreError> {
         self.tidy().map_err(|error| store_error(&error).certainly_undone())?;
         self.run("COMMIT").map_err(|error| {
@@ -167,7 +166,7 @@ impl Ledger {
         Ok(outcome)
     }
 
-    /// Whether the batch passes, and what was found.
+    /// Whether the batch passes, and the state of its counters.
     fn judged(&mut self, batch: &Batch<'_>, now: Timestamp) -> Result<Judged> {
         let (connection, known, space) = (&self.connection, &mut self.known, self.space);
         let mut slots: SmallVec<[Looked; 2]> = SmallVec::with_capacity(batch.slots.len());
@@ -178,7 +177,7 @@ impl Ledger {
         }
         let mut refusals = judge(batch, &seen(&slots));
         if !refusals.is_empty() {
-            // When they hold again takes the charges of sliding windows, which a batch that passes has no need to read.
+            // Until when a bound refuses depends on the charges of sliding windows. A batch that passes need not read them.
             for (index, (slot, looked)) in batch.slots.iter().zip(&mut slots).enumerate() {
                 let is_tested =
                     batch.guards.iter().flat_map(|guard| &guard.tests).any(|test| test.slot == index);
@@ -210,7 +209,7 @@ impl Ledger {
     }
 
     fn tidy(&mut self) -> Result<()> {
-        // A clock may run back, but not hold this up for ever.
+        // A clock that ran back must not postpone this for ever.
         let is_due = self.now >= self.look_at || self.now.plus_millis(LOOK_AGAIN) < self.look_at;
         if self.added == 0 || !is_due {
             return Ok(());
@@ -228,7 +227,7 @@ struct Judged {
     slots: SmallVec<[Looked; 2]>,
 }
 
-/// One slot of it.
+/// One slot of a judged batch.
 struct Looked {
     found: Found,
     /// What the batch adds to the counter, in units of 10^-6.
@@ -242,8 +241,7 @@ fn seen(slots: &[Looked]) -> SmallVec<[Seen<'_>; 2]> {
 }
 
 /// What the batch adds to the slot's counter, and whether the slot is the first that names it. A batch must not name a
-/// counter twice for one scope value; one that does all the same is judged with its charges added together, so that the
-/// maximum holds.
+/// counter twice for one scope value. If it does, its charges are added together, so that the maximum still holds.
 fn added(batch: &Batch<'_>, index: usize, slot: &Slot<'_>) -> (i64, bool) {
     let same = |other: &Slot<'_>| other.counter.id() == slot.counter.id() && other.scope == slot.scope;
     let charges = batch.slots.iter().filter(|other| same(other)).filter_map(|other| other.charge);

@@ -1,4 +1,4 @@
-//! Counters for [`callgate`] in a SQLite file: they outlive the process, and the processes of one machine share them.
+//! Counters for [`callgate`] in a SQLite file. They outlive the process, and the processes of one machine share them.
 //!
 //! ```no_run
 //! use callgate::{Engine, Policy};
@@ -19,22 +19,21 @@
 //!
 //! - *Never more than a maximum*, over all threads and processes: each transaction takes the file's write lock before it
 //!   reads (spec 8.1).
-//! - *Nothing that was reported is lost* when a process is killed at any moment. When the machine loses power, the last
-//!   commits may be lost, unless [`Durability::Power`] is chosen.
+//! - *No reported charge is lost* when a process is killed at any moment. A power cut may lose the last commits, unless
+//!   [`Durability::Power`] is chosen.
 //! - *Every call gets an answer* within [`SqliteOptions::with_timeout`] and the time of a transaction, as long as the file
-//!   system answers. What cannot be written (a full disk, a file that may only be read) is an error, so the engine denies; service resumes by
-//!   itself when the cause is gone.
-//! - *Time* is the callers'. A clock that is up to a minute behind the newest window of a counter, or charge, counts there;
-//!   one that is further behind is believed, and counts in the window of its own time. What may be forgotten, only the time
-//!   tells that all calls have seen pass, not one caller's clock; the latest end of what was forgotten is noted, and a clock
-//!   up to an hour behind that counts in no ended window (spec 8.4).
+//!   system answers. What cannot be written (a full disk, a read-only file) is an error, so the engine denies. Service
+//!   resumes when the cause is gone.
+//! - *Time* is the callers'. A clock up to a minute behind the newest window or charge of a counter counts there. One that is
+//!   further behind counts in the window of its own time. Rows expire by the file's own clock, not by one caller's. A clock
+//!   up to an hour behind the latest deleted window counts in no ended one (spec 8.4).
 //!
-//! # What it asks for
+//! # What it needs
 //!
 //! - A local disk: the write-ahead log needs shared memory, which network file systems do not have.
-//! - That `-wal` and `-shm` stay beside the file. A file that was removed or replaced while it is open is noticed within ten
-//!   milliseconds by a call, which opens, or makes, the one that its path leads to now: counters begin anew.
-//! - On a fork: that it is told of it, by [`before_fork`] and the two that follow. Python's package does that by itself.
+//! - That `-wal` and `-shm` stay beside the file. If the file is removed or replaced while it is open, a call notices within
+//!   ten milliseconds and opens or creates the one at its path: counters begin anew.
+//! - Notice of a fork, by [`before_fork`] and the two functions after it. Python's package gives that notice.
 
 #![forbid(unsafe_code)]
 

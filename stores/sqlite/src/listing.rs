@@ -1,7 +1,7 @@
 //! What the file holds, for an operator.
 //!
-//! In: a time, within a transaction. Out: counters that hold something then, so many at a time: a file may have millions, and
-//! an operator who reads on later must not hold up the calls meanwhile, nor make the log grow.
+//! In: a time, within a transaction. Out: counters that hold something then, a page at a time. A file may have millions, and a
+//! slow reader must neither hold up calls nor make the write-ahead log grow.
 
 use callgate::Amount;
 use callgate::store::judge::live_millis;
@@ -17,7 +17,7 @@ use crate::sliding::Log;
 /// Rows that one transaction looks at.
 const ROWS: i64 = 256;
 
-/// Looks at the rows of the namespace that come after one, in the order of their key.
+/// Reads the rows of the namespace after a key, in the order of their keys.
 pub(crate) fn page(
     connection: &Connection,
     space: i64,
@@ -43,7 +43,7 @@ pub(crate) fn page(
         if looked_at == ROWS {
             last = Some(Shown { id, scope: scope.clone(), start: row.start.as_millis() });
         }
-        // Of windows that lie ahead, no call at that time knows.
+        // A call at that time does not see future windows.
         if row.ends <= now || row.start > now.plus_millis(BEHIND) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! What a host chooses when it opens a file.
+//! Options for opening a file.
 
 use std::time::Duration;
 
@@ -14,11 +14,10 @@ pub struct SqliteOptions {
 /// What a committed charge survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// That the process is killed. When the machine loses power, the last commits may be undone; the file stays whole.
-    /// SQLite's `synchronous=NORMAL`.
+    /// A killed process. A power cut may undo the last commits; the file stays whole. SQLite's `synchronous=NORMAL`.
     #[default]
     Process,
-    /// That the machine loses power, too: each commit waits for the disk. SQLite's `synchronous=FULL`.
+    /// A power cut, too: each commit waits for the disk. SQLite's `synchronous=FULL`.
     Power,
 }
 
@@ -60,7 +59,7 @@ impl SqliteOptions {
         self
     }
 
-    /// Opens a file that is there, and makes none: for tools, to which a path that is mistyped should be an error.
+    /// Opens an existing file and creates none. For tools, where a mistyped path should be an error.
     #[must_use]
     pub fn existing_only(mut self) -> Self {
         self.makes_file = false;

@@ -1,12 +1,12 @@
-//! Waiting for other processes to let go of the file.
+//! Back-off while another process holds the file's lock.
 //!
-//! In: nothing. Out: pauses, short at first: a transaction takes some ten microseconds. Whose time is over is for the caller to
-//! see.
+//! In: nothing. Out: pauses, short at first, because a transaction takes some ten microseconds. The caller watches its own
+//! deadline.
 
 use std::thread;
 use std::time::Duration;
 
-/// Attempts before the first sleep: as long as one transaction of another process may take.
+/// Attempts before the first sleep: about the time of one transaction of another process.
 const YIELDS: u32 = 20;
 const SHORTEST: Duration = Duration::from_micros(50);
 const LONGEST: Duration = Duration::from_millis(5);

@@ -1,6 +1,6 @@
-//! Where a path leads: to tell a file from another that took its place.
+//! The identity of the file at a path, to notice when another took its place.
 //!
-//! In: a path. Out: which file is there, without opening it: closing it again would take the locks that SQLite has on it.
+//! In: a path. Out: which file is there. Must not open it: closing it again would release SQLite's locks.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// A file, or none.
 #[derive(Default)]
 pub(crate) struct Place {
-    /// Its device and its number there, where the system has those.
+    /// Its device and inode, where the system has those.
     file: Option<(u64, u64)>,
     length: u64,
 }
@@ -46,7 +46,7 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    /// For a file that was there before it was opened, and that is open now.
+    /// For a file that existed before it was opened, and is open now.
     pub(crate) fn new(path: &Path, file: Place) -> Self {
         let log_path = beside(path, "-wal");
         let log = Place::of(&log_path);
@@ -58,7 +58,7 @@ impl Opened {
         Place::of(&self.path).is_same_file(&self.file)
     }
 
-    /// Removes what was left beside the path of a file that is there no more: SQLite would take it for a part of the next.
+    /// Removes the log that a deleted file left behind: SQLite would take it for part of the next file.
     pub(crate) fn clear_away(&self) {
         let log = Place::of(&self.log_path);
         if log.file.is_some() && log.is_same_file(&self.log) {
@@ -69,7 +69,7 @@ impl Opened {
     }
 }
 
-/// SQLite's name for what it keeps beside a file.
+/// SQLite's name for a file that it keeps beside the database.
 fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(ending);

@@ -1,8 +1,8 @@
 //! The files that this process has open, in one place, so that a fork finds none of them in use.
 //!
-//! In: stores that are opened, and notice of a fork. Out: each store's queue and its connection, one thread at a time. SQLite must
-//! not be carried into a forked process: its account of the locks that a process holds would be wrong there, and a lock of
-//! its own that another thread held would stay locked. So the files are closed for a fork, and each process opens them again.
+//! In: stores that are opened, and notice of a fork. Out: each store's queue and its connection, one thread at a time. An open
+//! SQLite file must not cross a fork. Its list of the process's file locks would be wrong in the child, and a mutex that another
+//! thread held would stay locked. So files are closed before a fork, and each process opens them again.
 //!
 //! INVARIANT: SQLite is called only by a thread that holds an [`Inside`], or that holds the lock while nobody does.
 
@@ -20,12 +20,12 @@ use callgate::StoreError;
 use crate::ledger::Ledger;
 use crate::ticket::Ticket;
 
-/// Pause between looks at whether a fork is over, or may begin: a few transactions.
+/// Pause between checks whether a fork is over, or may begin: a few transactions.
 const LOOK_AGAIN: Duration = Duration::from_micros(50);
-/// Looks at a lock that another thread of a forked process may be about to release.
+/// Attempts on a lock that another thread of a forked process may be about to release.
 const LOOKS: u32 = 200;
 
-/// One lock for all stores. A fork holds it, so a child finds it free or in its own hands.
+/// One lock for all stores. A fork holds it, so a child finds it free or holds it itself.
 static OPEN: Mutex<Open> = Mutex::new(Open { is_forking: false, count: 0, stores: BTreeMap::new() });
 /// The process that the state is about; 0 before the first store.
 static OWNER: AtomicU32 = AtomicU32::new(0);
@@ -36,7 +36,7 @@ thread_local! {
 }
 
 struct Open {
-    /// A thread is about to fork: nobody else may begin to work.
+    /// A thread is about to fork: no other thread may start work.
     is_forking: bool,
     /// How many stores there ever were.
     count: u64,
@@ -49,7 +49,7 @@ pub(crate) struct State {
     /// Whether a thread leads.
     pub(crate) is_led: bool,
     pub(crate) waiting: VecDeque<Arc<Ticket>>,
-    /// The thread that leads for callers that do not block, once there was one.
+    /// The thread that leads for asynchronous callers, once it was started.
     pub(crate) worker: Option<Sender<()>>,
     /// The open file, while no thread works on it; none after a failure or a fork.
     ledger: Option<Ledger>,
@@ -76,7 +76,7 @@ impl Entry {
         Ok(Self(number))
     }
 
-    /// Looks at the queue, or changes it, if that of this process can be told.
+    /// Reads or changes the queue, if the state belongs to this process.
     pub(crate) fn checked<T>(&self, work: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
         Ok(work(of_this_process()?.stores.entry(self.0).or_default()))
     }
@@ -111,7 +111,7 @@ impl Drop for Inside<'_> {
 /// Closes the file.
 impl Drop for Entry {
     fn drop(&mut self) {
-        // Another process's, which a fork brought here unannounced: it is not ours to close.
+        // The connection of another process, which an unannounced fork brought here. It must not be closed.
         if OWNER.load(Ordering::Relaxed) != std::process::id() {
             return;
         }
@@ -120,12 +120,12 @@ impl Drop for Entry {
     }
 }
 
-/// A poisoned lock is taken all the same: every change under it is one step.
+/// A poisoned lock is still taken: every change under it is one step.
 fn lock() -> MutexGuard<'static, Open> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The lock, in the process that the state is about. It is never waited for before that is known.
+/// The lock, if the state belongs to this process. It is never waited for before that is known.
 fn of_this_process() -> Result<MutexGuard<'static, Open>, StoreError> {
     let process = std::process::id();
     let is_ours = |owner| owner == process || owner == 0;
@@ -170,12 +170,12 @@ impl Open {
     }
 }
 
-/// Prepares every store of the process for a fork: waits for the transactions that are under way, and closes the files, which are
-/// opened again when they are needed. To be called by the thread that forks, right before it does.
+/// Prepares every store of the process for a fork: waits for running transactions and closes the files. They are opened again
+/// at the next call. The thread that forks calls this right before.
 ///
-/// Python's package does so by itself. Another host registers this and the two below with `pthread_atfork`, or calls them
-/// around its forks. A fork that is not announced is noticed: a store that was idle then works in the child all the same,
-/// one that was not is an error there.
+/// Python's package does so. Another host registers this and the two functions below with `pthread_atfork`, or calls them
+/// around its forks. An unannounced fork is noticed: a store that was idle works in the child; one that was busy is an error
+/// there.
 pub fn before_fork() {
     loop {
         let Ok(mut open) = of_this_process() else { return };
@@ -190,14 +190,14 @@ pub fn before_fork() {
     }
 }
 
-/// Goes on in the process that forked, or that could not.
+/// Resumes in the parent, also after a fork that failed.
 pub fn after_fork_in_parent() {
     if let Some(mut open) = HELD.take() {
         open.is_forking = false;
     }
 }
 
-/// Goes on in the process that the fork made.
+/// Resumes in the child.
 pub fn after_fork_in_child() {
     if let Some(mut open) = HELD.take() {
         open.adopt(std::process::id());

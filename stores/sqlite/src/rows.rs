@@ -1,6 +1,6 @@
 //! The statements on the rows of one counter.
 //!
-//! In: where its rows are, and numbers. Out: rows. What the columns mean stands at the tables, in `file.rs`.
+//! In: the key of its rows, and numbers. Out: rows. `file.rs` says what the columns mean.
 
 use std::collections::VecDeque;
 
@@ -65,7 +65,7 @@ impl Key<'_> {
         select.query_row(key, |row| Row::read(row, 0)).optional()
     }
 
-    /// The row that a caller counts by whose time is `now`, where `newest` is the newest; and whether it is that.
+    /// The row in which a caller at `now` counts, given the newest row; and whether it is the newest.
     pub(crate) fn seen_at(
         &self,
         connection: &Connection,
@@ -125,7 +125,7 @@ impl Key<'_> {
         select.query_row(params![self.space, self.id, self.scope, cut], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
-    /// Those of them that have expired once `passed` has passed by the file's clock: how many, their sum, and the newest.
+    /// The charges of those that have expired by the file's clock: how many, their sum, and the newest.
     pub(crate) fn expired(
         &self,
         connection: &Connection,
@@ -150,7 +150,7 @@ impl Key<'_> {
         Ok(())
     }
 
-    /// The charges made after `cut` and by `until`, oldest first, until they come to `enough` together.
+    /// The charges made after `cut` and by `until`, oldest first, up to a sum of `enough`.
     pub(crate) fn live(
         &self,
         connection: &Connection,
@@ -268,7 +268,7 @@ impl Key<'_> {
 pub(crate) struct Adding<'c, 'k> {
     connection: &'c Connection,
     space: i64,
-    /// Prepared for the first row; and the scope value that is bound, as most batches have one.
+    /// Prepared at the first row, with the scope value that is bound: most batches have one.
     add: Option<(CachedStatement<'c>, &'k [u8])>,
 }
 
@@ -303,13 +303,13 @@ impl<'c, 'k> Adding<'c, 'k> {
         add.raw_bind_parameter(5, start.as_millis())?;
         match add.raw_execute()? {
             1 => Ok(()),
-            // A charge that the file does not hold must not be reported.
+            // A charge that was not stored must not be reported.
             rows => Err(Error::StatementChangedRows(rows)),
         }
     }
 }
 
-/// Writes down what the counter is, so that it can be listed.
+/// Stores the counter's declaration, so that it can be listed.
 pub(crate) fn declare(connection: &Connection, counter: &Counter) -> Result<()> {
     let mut insert = connection.prepare_cached(
         "INSERT OR IGNORE INTO declarations (id, tool, name, window, algorithm, scope)
@@ -327,7 +327,7 @@ pub(crate) fn declare(connection: &Connection, counter: &Counter) -> Result<()> 
 
 /// Reads a counter from the columns `tool, name, window, algorithm, scope`; none where this version does not know them.
 pub(crate) fn declared(row: &SqlRow<'_>) -> Result<Option<Counter>> {
-    // There is no row where a declaration is missing.
+    // Every row has a declaration.
     let (tool, Some(name)): (Option<String>, Option<String>) = (row.get(0)?, row.get(1)?) else {
         return Ok(None);
     };

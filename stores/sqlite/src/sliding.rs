@@ -1,6 +1,6 @@
-//! The log of a sliding counter: how it stands at a time, and a charge to it.
+//! The log of a sliding counter: its state at a time, and a charge to it.
 //!
-//! In: its row and a time, within a transaction. Out: what is live then, or one charge more. A charge is dropped once it has
+//! In: its row and a time, within a transaction. Out: what is live then, or one charge more. A charge is deleted once it has
 //! expired by the file's own clock, not by one caller's.
 
 use callgate::ceilings::SLIDING_CHARGES;
@@ -17,7 +17,7 @@ const STEPS: usize = 64;
 pub(crate) struct Log {
     /// For how long a charge is live, in milliseconds.
     pub(crate) length: i64,
-    /// Whether entries that have expired are still written down.
+    /// Whether expired entries are still stored.
     has_expired: bool,
     /// Whether a charge joins the newest entry.
     joins: bool,
@@ -35,8 +35,8 @@ pub(crate) struct Standing {
     pub(crate) resets_at: Timestamp,
 }
 
-/// By how much a clock may be behind a charge and still count there: what is nearer than a window's length counts together
-/// with that charge.
+/// How far a clock may be behind a charge and still count there. Anything nearer than a window's length counts together with
+/// that charge.
 pub(crate) fn reach(length: i64) -> i64 {
     length.max(BEHIND)
 }
@@ -58,7 +58,7 @@ impl Log {
         let (expired, mut other) = key.charged_until(connection, stamp.as_millis().saturating_sub(length))?;
         let (mut entries, mut ends) = (row.entries.saturating_sub(expired), row.ends);
         if row.stamp > stamp {
-            // Charges lie ahead, which is for others to count.
+            // There are future charges, which count for other callers.
             let (until, sum) = key.charged_until(connection, stamp.as_millis())?;
             entries = until.saturating_sub(expired);
             other = row.used.saturating_sub(sum).saturating_add(other);
@@ -76,7 +76,7 @@ impl Log {
         Ok((log, Standing { used: row.used.saturating_sub(other), stamp, resets_at }))
     }
 
-    /// Writes a charge down, and drops what has expired.
+    /// Stores a charge, and deletes expired ones.
     pub(crate) fn charge(
         &self,
         connection: &Connection,
@@ -111,7 +111,7 @@ impl Log {
     }
 }
 
-/// The time as which a caller's is read: that of a charge which is ahead, but within reach, and then of the next.
+/// The time used in place of the caller's: that of a future charge within reach, and then of the next one after it.
 fn counted_at(
     connection: &Connection,
     key: &Key<'_>,
@@ -121,7 +121,7 @@ fn counted_at(
 ) -> Result<Timestamp> {
     let (mut stamp, reach) = (after_gone(row.gone, length, now), reach(length));
     if row.stamp > stamp.plus_millis(reach) {
-        // A log before this one may have been forgotten.
+        // An earlier log may have expired.
         stamp = after_forgotten(connection, stamp)?;
     }
     for _ in 0..STEPS {

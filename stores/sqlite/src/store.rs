@@ -12,25 +12,25 @@ use crate::job::{Answer, Job, Page};
 use crate::options::SqliteOptions;
 use crate::turns::Turns;
 
-/// Counters in a SQLite file. Share one between threads behind an [`Arc`](std::sync::Arc): their calls are committed together.
+/// Counters in a SQLite file. Threads share one behind an [`Arc`](std::sync::Arc): concurrent calls share a commit (group commit).
 pub struct SqliteStore {
     turns: Turns,
 }
 
 impl SqliteStore {
-    /// Opens a file of counters, and makes it if it is not there, so that only its owner may read it. Its directory must be
-    /// there. A relative path starts from the directory that is current now.
+    /// Opens a file of counters. Creates it if missing, readable only for its owner; the directory must exist. A relative path
+    /// starts from the current directory.
     ///
     /// # Errors
-    /// [`StoreError`], without the path: the file cannot be opened, belongs to another program, or was made by a newer version.
+    /// [`StoreError`], without the path: the file cannot be opened, belongs to another program, or has a newer schema.
     pub fn open(path: impl AsRef<Path>, options: &SqliteOptions) -> Result<Self, StoreError> {
         Ok(Self { turns: Turns::open(File::new(path.as_ref(), options)?)? })
     }
 
-    /// The same without touching the file: the first call opens it, and each later one until one can.
+    /// The same without touching the file: the first call opens it. If that fails, each later call tries again.
     ///
     /// # Errors
-    /// Permanent, where the path can be that of no file.
+    /// Permanent, where no file can have the path.
     pub fn lazy(path: impl AsRef<Path>, options: &SqliteOptions) -> Result<Self, StoreError> {
         Ok(Self { turns: Turns::new(File::new(path.as_ref(), options)?)? })
     }
@@ -53,7 +53,7 @@ impl Store for SqliteStore {
         self.turns.take(Job::Refund(refunds)).map(|_| ())
     }
 
-    /// Goes in steps, each a transaction of its own, so that calls pass in between.
+    /// Each step is a transaction, so that calls run in between.
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
         let mut dropped = 0_usize;
         loop {
@@ -69,7 +69,7 @@ impl Store for SqliteStore {
 }
 
 impl Inspect for SqliteStore {
-    /// Goes in steps, each a transaction of its own, and shows what it found between them.
+    /// Each step is a transaction; what it found is shown between them.
     fn each(&self, now: Timestamp, show: &mut dyn FnMut(Held)) -> Result<(), StoreError> {
         let mut after = None;
         loop {
@@ -96,12 +96,12 @@ pub(crate) fn outcome(answer: Answer) -> Result<BatchOutcome, StoreError> {
     if let Answer::Outcome(outcome) = answer { Ok(outcome) } else { Err(mismatch()) }
 }
 
-/// Each job has its own kind of answer, so this is never seen.
+/// Never seen: each job has its own kind of answer.
 pub(crate) fn mismatch() -> StoreError {
     StoreError::permanent("the SQLite store gave an answer of another kind")
 }
 
-/// Does not name the file.
+/// Does not print the path.
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteStore").finish_non_exhaustive()

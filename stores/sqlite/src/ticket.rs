@@ -1,6 +1,6 @@
-//! The place of a caller that waits, a thread or a task.
+//! The slot in which a waiting thread or task gets its answer.
 //!
-//! In: what becomes of the caller. Out: the same, to the caller that was asleep meanwhile.
+//! In: the answer, or the lead. Out: the same, to the caller that waited.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ const SPINS_FOR: Duration = Duration::from_micros(50);
 
 pub(crate) struct Ticket {
     pub(crate) job: OwnedJob,
-    /// When the caller wants an answer, whatever it is.
+    /// The caller's deadline.
     pub(crate) deadline: Instant,
     /// A task cannot lead: it must not block.
     pub(crate) is_task: bool,
@@ -31,10 +31,10 @@ struct Seat {
     waker: Option<Waker>,
 }
 
-/// What becomes of a caller that waits.
+/// What a waiting caller gets.
 pub(crate) enum Turn {
     Answered(Result<Answer, StoreError>),
-    /// Nobody else leads; the job is still to be done.
+    /// The caller leads now; its job is still to be done.
     Leads,
 }
 
@@ -62,7 +62,7 @@ impl Ticket {
     pub(crate) fn wait(&self) -> Turn {
         let began = Instant::now();
         while began.elapsed() < SPINS_FOR {
-            // Whoever holds the lock is about to answer.
+            // The thread that holds the lock is about to answer.
             if let Ok(mut seat) = self.seat.try_lock()
                 && let Some(turn) = seat.turn.take()
             {

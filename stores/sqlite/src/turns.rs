@@ -1,12 +1,11 @@
-//! Turns: one caller at a time works on the file, and does what the others wait for, too, in the same transaction (group
-//! commit).
+//! Group commit: one caller at a time works on the file, and runs the jobs of all that wait in the same transaction.
 //!
-//! In: jobs of any number of threads and tasks. Out: an answer for each, after it is committed. A commit costs the same for
-//! one job as for ten, so more callers cost less each. A thread that finds the file free leads; one that does not waits, and
-//! is either answered by a leader or made the next one. For tasks, which must not block, a thread of the store's own leads.
+//! In: jobs of any number of threads and tasks. Out: an answer for each, after the commit. A commit costs the same for one job
+//! as for ten, so more callers cost less each. A thread that finds the file free leads. Another one waits until a leader
+//! answers it or makes it the next leader. Tasks must not block, so a thread of the store leads for them.
 //!
-//! Must not let a caller wait for longer than its time-out, nor for ever: a leader answers those whose time is over while it
-//! waits for the file, and one that ends in whatever way answers those that it took along and gives the lead to the next.
+//! Must not let a caller wait beyond its time-out. A leader that waits for the file answers callers whose time is over. A
+//! leader that ends, in any way, answers the jobs that it took and hands over the lead.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,8 +22,8 @@ use crate::pause::Pauses;
 use crate::process::{Entry, Inside, State};
 use crate::ticket::{Ticket, Turn, Waiting};
 
-/// A leader begins no further transaction after this. It does more than its own, because the file would lie idle while the
-/// next leader wakes up; each takes some ten microseconds, so that its own caller waits little longer.
+/// A leader begins no further transaction after this. It runs more than its own, because the file would be idle while the next
+/// leader wakes up. Each takes some ten microseconds, so its own caller waits little longer.
 const LEADS_FOR: Duration = Duration::from_micros(200);
 
 /// A file of counters, and the threads that work on it.
@@ -37,10 +36,10 @@ pub(crate) struct Turns {
 /// A job of the leader's own, and when its answer is due.
 type Mine<'j, 'p> = Option<(Job<'j, 'p>, Instant)>;
 
-/// The lead, from taking it to giving it to the next.
+/// The lead, from taking it to handing it over.
 struct Lead<'t> {
     turns: &'t Turns,
-    /// Those that were taken along and have no answer yet.
+    /// Jobs of others that were taken and have no answer yet.
     others: Vec<Arc<Ticket>>,
 }
 
@@ -55,7 +54,7 @@ impl Turns {
         let turns = Self::new(file)?;
         let (deadline, mut pauses) = (turns.deadline(Instant::now()), Pauses::new());
         loop {
-            // Nobody else knows the store yet, so nobody leads.
+            // No other thread has the store yet, so none leads.
             let mut inside = turns.entry.enter();
             match turns.file.open() {
                 Ok(ledger) => inside.ledger = Some(ledger),
@@ -75,13 +74,13 @@ impl Turns {
         self.id
     }
 
-    /// A time-out that is too long to be told never comes.
+    /// A time-out beyond the clock's range never comes.
     fn deadline(&self, began: Instant) -> Instant {
         let year = Duration::from_secs(366 * 86_400);
         began.checked_add(self.file.timeout().min(year)).unwrap_or(began)
     }
 
-    /// Has the job done, and committed.
+    /// Runs the job and commits.
     pub(crate) fn take(&self, job: Job<'_, '_>) -> Result<Answer, StoreError> {
         let began = Instant::now();
         let deadline = self.deadline(began);
@@ -124,7 +123,7 @@ impl Turns {
         let mut lead = Lead { turns: self, others: Vec::new() };
         let mine = lead.work(Some((job, deadline)));
         while began.elapsed() < LEADS_FOR && lead.is_waited_for() {
-            // An error is told to those whom it concerns.
+            // Each caller gets the error of its own job.
             if lead.work(None).is_err() {
                 break;
             }
@@ -132,8 +131,8 @@ impl Turns {
         mine?.ok_or_else(unanswered)
     }
 
-    /// Begins a transaction. While another process has the file, those whose time is over are told so, and the time of the
-    /// leader's own job may end; without one, there is nothing to do once nobody waits.
+    /// Begins a transaction. While another process holds the file, callers whose time is over get their errors, and the
+    /// leader's own deadline may pass. A leader without a job of its own stops once no caller waits.
     fn begin(&self, deadline: Option<Instant>) -> Result<Option<(Inside<'_>, Ledger)>, Failed> {
         let mut pauses = Pauses::new();
         loop {
@@ -166,11 +165,11 @@ impl Turns {
         }
     }
 
-    /// Answers those whose time is over; whether others wait.
+    /// Answers callers whose time is over, and returns whether others wait.
     fn turn_away(&self, now: Instant, error: &StoreError) -> bool {
         let (late, is_waited_for) = self.entry.state(|state| {
             let mut late = Vec::new();
-            // All have the same time-out, so the first are the first to go.
+            // All have the same time-out, so the first in the queue are due first.
             while state.waiting.front().is_some_and(|first| first.deadline <= now) {
                 late.extend(state.waiting.pop_front());
             }
@@ -182,14 +181,14 @@ impl Turns {
         is_waited_for
     }
 
-    /// Makes the thread that leads for tasks. It ends with the store.
+    /// Starts the thread that leads for tasks. It ends with the store.
     fn worker(self: &Arc<Self>) -> Result<Sender<()>, StoreError> {
         let (worker, calls) = channel();
         let turns = Arc::downgrade(self);
         let run = move || {
             for () in calls {
                 let Some(turns) = turns.upgrade() else { return };
-                // The next job has nothing to do with what went wrong in this.
+                // A failure in this job does not concern the next one.
                 let _ = catch_unwind(AssertUnwindSafe(|| turns.lead_for_tasks()));
             }
         };
@@ -199,11 +198,11 @@ impl Turns {
         })
     }
 
-    /// Leads as long as anybody waits. For the store's own thread, once it was called.
+    /// Leads as long as a caller waits. For the store's own thread.
     fn lead_for_tasks(&self) {
         let mut lead = Lead { turns: self, others: Vec::new() };
         while lead.is_waited_for() {
-            // An error is told to those whom it concerns.
+            // Each caller gets the error of its own job.
             let _ = lead.work(None);
         }
     }
@@ -214,15 +213,15 @@ fn in_place(mut ledger: Ledger) -> Option<Ledger> {
     ledger.is_in_place().then_some(ledger)
 }
 
-/// Gives the lead to the store's own thread.
+/// Hands the lead to the store's own thread.
 fn call(state: &State) {
     if let Some(worker) = &state.worker {
-        // It ends with the store, so not before this.
+        // The thread ends with the store, so it is still there.
         let _ = worker.send(());
     }
 }
 
-/// A leader does its own job or fails, and a task is never asked to lead: not seen.
+/// Never seen: a leader runs its own job or fails, and a task is never asked to lead.
 fn unanswered() -> StoreError {
     StoreError::permanent("the SQLite store gave no answer")
 }
@@ -232,12 +231,12 @@ impl Lead<'_> {
         self.turns.entry.state(|state| !state.waiting.is_empty())
     }
 
-    /// Those that wait come into this transaction.
+    /// Takes the waiting jobs into this transaction.
     fn take_along(&mut self) {
         self.turns.entry.state(|state| self.others.extend(state.waiting.drain(..)));
     }
 
-    /// Does the jobs of the others, and one's own, in one transaction, and tells the others what came of theirs.
+    /// Runs the jobs of the others and its own in one transaction, and answers the others.
     fn work(&mut self, mine: Mine<'_, '_>) -> Result<Option<Answer>, StoreError> {
         let done = match self.turns.begin(mine.map(|(_, deadline)| deadline)) {
             Ok(Some((inside, ledger))) => {
@@ -268,15 +267,14 @@ impl Lead<'_> {
         }
     }
 
-    /// An error is an error for all: nothing was committed, or it cannot be told whether it was.
+    /// An error is an error for all: nothing was committed, or it is unknown whether it was.
     fn transact(
         &self,
         mut inside: Inside<'_>,
         mut ledger: Ledger,
         mine: Mine<'_, '_>,
     ) -> Result<(Option<Answer>, Vec<Answer>), StoreError> {
-        // On an error the ledger is dropped, which closes the file and undoes the transaction: whatever made it fail, the
-        // next caller begins anew.
+        // On an error the ledger is dropped. That closes the file and rolls back, and the next caller opens it again.
         let undone = |error: StoreError| error.certainly_undone();
         let mine = mine.map(|(job, _)| ledger.execute(job)).transpose().map_err(undone)?;
         let others = self.others.iter().map(|ticket| ticket.job.lend(|job| ledger.execute(job)));
@@ -289,20 +287,20 @@ impl Lead<'_> {
 
 /// Why no transaction began.
 enum Failed {
-    /// The time of the leader's job is over.
+    /// The deadline of the leader's job has passed.
     Late(StoreError),
-    /// Nobody's job can be done.
+    /// No job can run.
     All(StoreError),
 }
 
-/// Gives the lead to the next. Those that have no answer here were taken along by a leader that panicked.
+/// Hands over the lead. Jobs without an answer here were taken by a leader that panicked.
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
         for ticket in self.others.drain(..) {
             ticket.call(Turn::Answered(Err(StoreError::transient("the SQLite store failed inside"))));
         }
         let next = self.turns.entry.state(|state| {
-            // A thread that waits rather than the store's own, which would have to wake up besides.
+            // Prefer a waiting thread: the store's own would have to wake up first.
             if let Some(first) = state.waiting.iter().position(|ticket| !ticket.is_task) {
                 return state.waiting.remove(first);
             }
