@@ -1,6 +1,6 @@
 //! The store for callers that must not block.
 //!
-//! In: options. Out: a store that has been reached, or why it cannot be. Must not hold logic of its own.
+//! In: options. Out: a connected store, or why it cannot connect. Must not hold logic of its own.
 
 use std::fmt;
 
@@ -55,13 +55,13 @@ impl AsyncStore for AsyncRedisStore {
         self.0.refund(refunds, now)
     }
 
-    /// Drops nothing, and so returns 0: every key expires by itself.
+    /// Deletes nothing and returns 0: every key expires by itself.
     fn purge<'f>(&'f self, now: Timestamp) -> StoreFuture<'f, usize> {
         self.0.purge(now)
     }
 }
 
-/// Shows neither addresses nor credentials.
+/// Prints neither addresses nor credentials.
 impl fmt::Debug for AsyncRedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AsyncRedisStore").finish_non_exhaustive()

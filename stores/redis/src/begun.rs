@@ -1,6 +1,6 @@
-//! Which fixed windows are known to have begun, so that the server need not be told how to begin them.
+//! A cache of fixed windows that have begun, so that a question need not carry what would begin them.
 //!
-//! In: what was asked and answered. Out: a guess, which the server never relies on. Must not grow with the counters.
+//! In: questions and answers. Out: a guess, which the server never relies on. Must not grow with the counters.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use callgate::time::Timestamp;
 use crate::numbers::INEXACT;
 use crate::request::is_sliding;
 
-/// How many windows are remembered, a power of two: 128 KiB. Each has one place, and the one that came last holds it.
+/// Windows in the cache, a power of two: 128 KiB. It is direct-mapped: a new window evicts the one in its place.
 const PLACES: usize = 1 << 14;
 /// Spreads the starts of windows over all bits.
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -24,15 +24,15 @@ pub(crate) struct Begun {
 }
 
 impl Begun {
-    /// Nothing is known yet.
+    /// An empty cache.
     pub(crate) fn new() -> Self {
         Self { seed: RandomState::default(), places: (0..PLACES).map(|_| AtomicU64::new(0)).collect() }
     }
 
-    /// The hash of a slot's window at `at`, and the place of its counter and scope value: a new window takes it from the one
-    /// before. Two windows with one hash cost a question more, nothing else.
+    /// The hash of a slot's window at `at`, and the place of its counter and scope value. A new window evicts the one before.
+    /// Two windows with one hash only cost one more question.
     fn place(&self, slot: &Slot<'_>, at: Timestamp) -> (u64, Option<&AtomicU64>) {
-        // Ids are distributed evenly; scope values are anybody's.
+        // Ids are distributed evenly; scope values need not be.
         let id = slot.counter.id().as_bytes().first_chunk().copied().map_or(0, u64::from_ne_bytes);
         let scope = slot.scope.as_bytes();
         let owner = id ^ if scope.is_empty() { 0 } else { self.seed.hash_one(scope) };

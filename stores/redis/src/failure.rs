@@ -1,7 +1,7 @@
 //! What went wrong between here and the server, and what may be done about it (pure).
 //!
-//! In: an error of the client library. Out: the next step, or a [`StoreError`] that says what to do. Must never repeat what
-//! the library or the server says in words: that may name users, hosts and keys (trap 34).
+//! In: an error of the client library. Out: the next step, or a [`StoreError`] that says what to do. Must never repeat the
+//! text of the library or the server: it may name users, hosts and keys (trap 34).
 
 use std::error::Error;
 use std::io;
@@ -20,7 +20,7 @@ pub(crate) enum Next {
     Load,
     /// The server did not run it: another one has the keys.
     Follow(Node),
-    /// There is no answer. It may have been acted upon, so it is not sent again.
+    /// Without an answer. The server may have acted upon it, so it is not sent again.
     Fail(Failure),
 }
 
@@ -34,21 +34,21 @@ pub(crate) struct Node {
     pub(crate) asking: bool,
 }
 
-/// An error, and what becomes of the connection.
+/// An error, and what happens to the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) error: StoreError,
     pub(crate) after: After,
 }
 
-/// What becomes of a connection on which a command failed.
+/// What happens to a connection on which a command failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum After {
     /// It is used again.
     Keep,
-    /// It is given up, so that the server is examined before the next call.
+    /// It is closed, so that the server is examined before the next call.
     Reopen,
-    /// What broke it has likely broken all others.
+    /// It is closed with all others, which have likely broken, too.
     ReopenAll,
 }
 
@@ -90,7 +90,7 @@ fn redirection(error: &RedisError) -> Option<Node> {
     })
 }
 
-/// The error, in words of our own.
+/// The error, in fixed text.
 pub(crate) fn of(error: &RedisError) -> Failure {
     match error.kind() {
         ErrorKind::Io => of_io(error),
@@ -188,7 +188,7 @@ fn foreign() -> Failure {
     )
 }
 
-/// The error of a command that says who calls. A server that knows no password for this user says so without a code of its own.
+/// The error of the command that authenticates. A server without a password for this user answers without an error code.
 pub(crate) fn of_auth(error: &RedisError) -> Failure {
     let failure = of(error);
     if error.kind() == ErrorKind::Server(ServerErrorKind::ResponseError) && failure.after == After::Reopen {
@@ -219,7 +219,7 @@ pub(crate) fn timed_out() -> Failure {
     Failure::transient("the Redis server did not answer in time", After::ReopenAll)
 }
 
-/// A server that forgets its scripts as soon as it has loaded them, or nodes that point at each other.
+/// A server that loses its scripts right after loading them, or nodes that redirect to each other.
 pub(crate) fn astray() -> Failure {
     Failure::transient("the Redis server, or its cluster, changed too often for one call", After::ReopenAll)
 }

@@ -1,7 +1,7 @@
 //! Listing and resetting counters, for operators (spec 8.12).
 //!
-//! In: a time. Out: each counter that holds something. Must not keep the server from others for long: it is asked for a few
-//! hundred keys at a time.
+//! In: a time. Out: each counter that holds something. Must not block the server for long: it asks for a few hundred keys at a
+//! time.
 
 use std::collections::HashSet;
 
@@ -17,12 +17,12 @@ use crate::reply::{integer, items, mismatch, text, time};
 use crate::request;
 use crate::store::RedisStore;
 
-/// What a key has.
+/// What a key holds.
 enum Found {
     Counter(Box<Held>),
-    /// A window that is not that of now.
+    /// A window other than the current one.
     Ended,
-    /// No counter that anything declares.
+    /// A counter without a declaration.
     Unknown,
 }
 
@@ -70,7 +70,7 @@ impl Inspect for RedisStore {
         let reply = connections.carry(request::declared(&scripts.keys, counter, given))?;
         let Some([at, declared]) = items(&reply) else { return Err(mismatch()) };
         let (at, declared) = time(at).zip(text(declared)).ok_or_else(mismatch)?;
-        // What nobody declared was never charged.
+        // A counter without a declaration was never charged.
         let Some(counter) = declaration::read(declared).filter(|declared| declared.id() == counter) else {
             return if declared.is_empty() { Ok(false) } else { Err(mismatch()) };
         };
@@ -79,7 +79,7 @@ impl Inspect for RedisStore {
     }
 }
 
-/// `None` for what no counter of this version says.
+/// `None` for what this version cannot read.
 fn found(keys: &Keys, row: &Value, now: Timestamp) -> Option<Found> {
     let [key, resets_at, hi, lo, declared] = items(row)? else { return None };
     let Named { id, start, scope } = keys.parse(text(key)?)?;

@@ -1,7 +1,7 @@
-//! Keys: what belongs to a namespace, and where each counter lives (spec 8.6, trap 27).
+//! Keys: the namespace's prefix, and the key of each counter (spec 8.6, trap 27).
 //!
-//! In: a namespace, a counter, a scope value. Out: a key as a part of a command, and back again. Every key begins with the namespace in braces, so
-//! that a cluster keeps a namespace on one node, where a script can see all of it.
+//! In: a namespace, a counter, a scope value. Out: a key as part of a command, and back again. Every key begins with the
+//! namespace in braces (a hash tag), so a cluster keeps a namespace on one node and a script can reach all its keys.
 
 use callgate::StoreError;
 use callgate::store::{CounterId, ScopeValue};
@@ -25,8 +25,7 @@ impl Keys {
     /// The keys of `namespace`.
     pub(crate) fn new(namespace: &str) -> Result<Self, StoreError> {
         let fits = (1..=NAMESPACE_BYTES).contains(&namespace.len());
-        // A brace would end the part of the key by which a cluster chooses the node, and let one namespace reach into
-        // another.
+        // A brace would end the hash tag, and let one namespace reach into another.
         if !fits || !namespace.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'{' && byte != b'}') {
             return Err(StoreError::permanent(format!(
                 "a namespace in Redis has 1 to {NAMESPACE_BYTES} printable ASCII characters, without spaces and braces"
@@ -63,8 +62,8 @@ impl Keys {
     /// How many kinds of keys there are.
     pub(crate) const KINDS: usize = 4;
 
-    /// One key of each kind: a fixed window, a sliding one, an approval, the declarations. Only the last one may ever be there:
-    /// no id is all zeros, and no approval's is empty.
+    /// One key of each kind: a fixed window, a sliding one, an approval, the declarations. Only the last can exist: an id is
+    /// never all zeros, and an approval's is never empty.
     pub(crate) fn push_unused(&self, to: &mut Vec<u8>) {
         let (prefix, id) = (self.prefix.as_bytes(), &[b'0'; ID_DIGITS][..]);
         push_bulk(to, &[prefix, b"f:", id, b":0:"]);
@@ -91,7 +90,7 @@ impl Keys {
         pattern
     }
 
-    /// What a key says that [`Self::push_fixed`] or [`Self::push_sliding`] made.
+    /// Parses a key that [`Self::push_fixed`] or [`Self::push_sliding`] wrote.
     pub(crate) fn parse<'k>(&self, key: &'k [u8]) -> Option<Named<'k>> {
         let rest = key.strip_prefix(self.prefix.as_bytes())?;
         let is_fixed = rest.starts_with(b"f:");

@@ -23,12 +23,12 @@ pub(crate) struct Link {
     pub(crate) is_guest: bool,
     /// When it was used last.
     pub(crate) used: Instant,
-    /// When the server was last found to be one that limits can rest on.
+    /// When the server last passed the examination.
     trusted: Instant,
 }
 
 impl Link {
-    /// Connects, and sees whether limits can rest on the server.
+    /// Connects, and examines the server.
     pub(crate) fn open(
         server: &ConnectionInfo,
         access: &Access,
@@ -42,7 +42,7 @@ impl Link {
         Ok(Box::new(link))
     }
 
-    /// Says who calls, and chooses the database.
+    /// Authenticates, and selects the database.
     fn introduce(&mut self) -> Result<(), Failure> {
         let settings = self.server.redis_settings().clone();
         if let Some(password) = settings.password() {
@@ -57,7 +57,7 @@ impl Link {
         Ok(())
     }
 
-    /// Sees whether limits can rest on the server.
+    /// Examines the server.
     fn examine(&mut self, access: &Access, now: Instant) -> Result<(), Failure> {
         let mut trial = Trial::new();
         while let Some(command) = trial.next(&access.keys) {
@@ -68,7 +68,7 @@ impl Link {
         Ok(())
     }
 
-    /// Takes the connection for a call. What was found of the server may have changed since.
+    /// Takes the connection for a call. Examines the server again if the last time is too long ago.
     pub(crate) fn begin(&mut self, access: &Access, deadline: Deadline) -> Result<(), Failure> {
         self.used = deadline.begun;
         self.stream.set_deadline(deadline);

@@ -1,6 +1,6 @@
-//! Whether a server may forget counters on its own (pure).
+//! Whether a server may evict counters (pure).
 //!
-//! In: what it says of its memory. Out: an error if it may: a limit that is evicted is no limit (trap 28).
+//! In: what it says about its memory. Out: an error if it may: an evicted counter would begin anew (trap 28).
 
 use callgate::StoreError;
 

@@ -1,4 +1,4 @@
-//! Carries commands without blocking, all of them over one connection: many calls share it, and their replies come in turn.
+//! Carries commands without blocking, over one connection that all calls share (pipelining).
 //!
 //! In: a command. Out: its reply. Needs a tokio runtime with time and I/O. Must not send a command again that may have been
 //! acted upon.
@@ -30,9 +30,9 @@ pub(crate) struct SharedConnection {
 #[derive(Default)]
 struct Current {
     line: Option<Line>,
-    /// When its server was last found to be one that limits can rest on.
+    /// When its server last passed the examination.
     trusted: Option<Instant>,
-    /// How many lines there were: tells a new one from the one that broke.
+    /// The generation of the connection: tells a new one from the one that broke.
     count: u64,
 }
 
@@ -62,7 +62,7 @@ impl Line {
         Client::open(server.clone())?.get_multiplexed_async_connection_with_config(&config).await
     }
 
-    /// Sees whether limits can rest on the server.
+    /// Examines the server.
     async fn examine(&mut self, keys: &Keys) -> Result<(), Failure> {
         let mut trial = Trial::new();
         while let Some(command) = trial.next(keys) {
@@ -95,21 +95,21 @@ impl Current {
 }
 
 impl SharedConnection {
-    /// None yet.
+    /// Without a connection.
     pub(crate) fn new(options: &RedisOptions) -> Result<Self, StoreError> {
         let (servers, keys) = (options.servers()?, options.keys()?);
         Ok(Self { servers, keys, timeout: options.timeout(), current: Mutex::default() })
     }
 
-    /// Makes the connection, to see whether that can be done.
+    /// Connects now, so that a failure shows at the start.
     pub(crate) async fn check(&self) -> Result<(), StoreError> {
         self.line().await.map(drop).map_err(|failure| failure.error)
     }
 
-    /// The connection. Whoever finds none makes it, and the others wait for that.
+    /// The connection. The first call that finds none connects, and the others wait for it.
     async fn line(&self) -> Result<Line, Failure> {
         let mut current = self.current.lock().await;
-        // What was found of the server may have changed since. A line whose server does not say so is not put back.
+        // The server may have changed since it was examined. A connection whose server does not pass is not kept.
         if !current.is_trusted()
             && let Some(mut line) = current.line.take()
         {
@@ -162,9 +162,9 @@ impl SharedConnection {
         Err(failure::astray().undone())
     }
 
-    /// Gives a connection up that broke, unless there is another already.
+    /// Closes a broken connection, unless it was replaced already.
     fn forget(&self, number: u64) {
-        // Whoever holds the lock is making another.
+        // The call that holds the lock is connecting again.
         if let Ok(mut current) = self.current.try_lock()
             && current.line.as_ref().is_some_and(|line| line.number == number)
         {

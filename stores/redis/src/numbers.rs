@@ -4,11 +4,11 @@
 
 use callgate::time::Timestamp;
 
-/// What an amount is written in: see `lua/amount.lua`.
+/// The base of an amount's two limbs: see `lua/amount.lua`.
 const BASE: i64 = 1_000_000_000;
 /// Bytes of one number.
 pub(crate) const WIDTH: usize = 8;
-/// The first whole number whose successor is no double.
+/// 2^53: the first whole number whose successor is not a double.
 pub(crate) const INEXACT: i64 = 1 << 53;
 
 /// Numbers that go to a script.
@@ -40,7 +40,7 @@ impl Packed {
         self.extend(&[micros / BASE, micros % BASE]);
     }
 
-    /// Something else, as it is.
+    /// Other bytes, unchanged.
     pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
@@ -50,7 +50,7 @@ impl Packed {
     }
 }
 
-/// The amount of two numbers; `None` if they make none.
+/// The amount of two limbs; `None` if they are not one.
 pub(crate) fn micros(hi: i64, lo: i64) -> Option<i64> {
     let in_range = hi >= 0 && (0..BASE).contains(&lo);
     hi.checked_mul(BASE)?.checked_add(lo).filter(|_| in_range)
@@ -61,7 +61,7 @@ pub(crate) fn micros(hi: i64, lo: i64) -> Option<i64> {
 pub(crate) struct Numbers<'b>(pub(crate) &'b [u8]);
 
 impl Numbers<'_> {
-    /// The next number; `None` where there is none, or no whole one.
+    /// The next number; `None` at the end, or where it is not whole.
     pub(crate) fn next(&mut self) -> Option<i64> {
         let (first, rest) = self.0.split_first_chunk::<WIDTH>()?;
         self.0 = rest;

@@ -1,6 +1,6 @@
-//! How counters in Redis are reached and kept.
+//! Options of the Redis store.
 //!
-//! In: a URL and choices. Out: addresses and settings. Must never show a URL or what is in it: it may hold a password
+//! In: a URL and choices. Out: addresses and settings. Must never print a URL or a part of it: it may hold a password
 //! (trap 34).
 
 use std::fmt;
@@ -18,11 +18,11 @@ use crate::protocol::{Scripts, TimeSource};
 #[cfg(feature = "tls")]
 use crate::tls::Certificates;
 
-/// Where all counters lie, unless the host names another namespace.
+/// The default namespace.
 const NAMESPACE: &str = "callgate";
-/// How long a call waits for its counters.
+/// The default time-out of a call.
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// The shortest time-out that is not taken for a mistake.
+/// The shortest time-out. A shorter one is taken for a mistake.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// How counters in Redis are reached and kept.
@@ -46,7 +46,7 @@ impl RedisOptions {
     ///   which has to be there.
     ///
     /// # Errors
-    /// Permanent, where the URL has none of these forms. It is not repeated.
+    /// Permanent, where the URL has none of these forms. The error does not repeat it.
     pub fn from_url(url: &str) -> Result<Self, StoreError> {
         let servers: Result<Vec<_>, _> = match url.split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("redis+cluster") => nodes("redis", rest),
@@ -139,7 +139,7 @@ impl RedisOptions {
         })
     }
 
-    /// Of these counters, whoever reaches them: the servers, the database and the namespace, but no credentials.
+    /// The identity of these counters: the servers, the database and the namespace, without credentials.
     fn id(&self) -> StoreId {
         let mut named = self.namespace.clone();
         for server in &self.servers {
@@ -164,7 +164,7 @@ impl RedisOptions {
     }
 }
 
-/// What is needed to reach any of the servers, and to examine it.
+/// What is needed to connect to a server and examine it.
 pub(crate) struct Access {
     pub(crate) keys: Keys,
     #[cfg(feature = "tls")]
@@ -181,7 +181,7 @@ impl Access {
     }
 }
 
-/// Shows what is neither an address nor a secret.
+/// Prints what is neither an address nor a secret.
 impl fmt::Debug for RedisOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisOptions")
@@ -213,7 +213,7 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// Those to try in turn: the one that had the counters last, then all that the URL names.
+    /// The addresses to try in turn: the one that last had the counters, then all in the URL.
     pub(crate) fn candidates<'s>(&'s self, last: Option<&'s ConnectionInfo>) -> Vec<&'s ConnectionInfo> {
         last.into_iter().chain(&self.known).collect()
     }

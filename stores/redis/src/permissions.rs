@@ -1,7 +1,7 @@
 //! Whether the user may run what the scripts run, on the keys that they run it on (pure).
 //!
-//! In: a namespace. Out: a question that changes nothing, and what its answer says. Redis takes back nothing that a script did
-//! before it met a command that it may not run, so a permission that is missing would leave a counter half charged.
+//! In: a namespace. Out: a question that changes nothing, and what its answer says. Redis does not roll a script back when it
+//! meets a command that the user may not run, so a missing permission would leave a counter half charged.
 
 use callgate::StoreError;
 use redis::Value;
@@ -14,8 +14,8 @@ use crate::request::{self, Request};
 /// Which key a command is tried on, counted from 1: a fixed window, a sliding one, an approval, the declarations; or 0 for none.
 /// The command has its name, then what follows the key.
 ///
-/// Each does nothing, or fails by its arguments: permissions are looked at before. None may be tried on the declarations that
-/// would change them.
+/// Each does nothing, or fails by its arguments; permissions are checked before those. A command that would change the
+/// declarations must not be tried on them.
 const TRIED: [(i64, &str); 20] = [
     (0, "TIME"),
     (1, "GET"),

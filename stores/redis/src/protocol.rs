@@ -14,7 +14,7 @@ use crate::key::Keys;
 use crate::reply;
 use crate::request::{self, Given, Intent, Request};
 
-/// Whose clock counts.
+/// Which clock counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TimeSource {
     /// The server's, read inside the script.
@@ -23,12 +23,12 @@ pub(crate) enum TimeSource {
     Caller,
 }
 
-/// The language of one namespace.
+/// The protocol of one namespace.
 pub(crate) struct Scripts {
     pub(crate) keys: Keys,
     id: StoreId,
     time: TimeSource,
-    /// By how many milliseconds the server's clock was ahead when a window was missed for it.
+    /// How many milliseconds the server's clock was ahead when a call last named the wrong window.
     ahead: AtomicI64,
     begun: Begun,
 }
@@ -84,7 +84,7 @@ impl Protocol for Scripts {
         match question {
             Question::Reserve(batch) | Question::Peek(batch) => {
                 let answer = reply::outcome(batch, at, &reply)?;
-                // A number is said of a window that is known to have begun.
+                // A plain number means that the window has begun.
                 if reply::integer(&reply).is_none() {
                     self.begun.learn(batch, at, &answer);
                 }

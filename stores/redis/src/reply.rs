@@ -1,7 +1,7 @@
 //! Replies of the scripts as answers (pure).
 //!
-//! In: what the server said, and the batch that it was said of. Out: the outcome; which bounds refused is judged here, by
-//! what the script has seen. Must not take anything for granted that a server might say otherwise.
+//! In: the reply, and the batch that was asked about. Out: the outcome; which bounds refused is judged here, from what the
+//! script saw. Must not trust the reply's form: any other is an error.
 
 use std::collections::VecDeque;
 
@@ -23,7 +23,7 @@ const ELSEWHEN: i64 = 3;
 const UNBEGUN: i64 = 4;
 const REFUSED_SHORTLY: i64 = 5;
 
-/// How one counter stood, and the steps by which a log that refused goes down.
+/// The state of one counter, and the steps by which a log that refused goes down.
 struct Stood {
     stamp: Timestamp,
     resets_at: Timestamp,
@@ -37,7 +37,7 @@ pub(crate) fn outcome(batch: &Batch<'_>, at: Timestamp, reply: &Value) -> Result
     read(batch, at, reply).ok_or_else(mismatch)
 }
 
-/// What is wrong where a server says what no script of this version says.
+/// The error for a reply that no script of this version gives.
 pub(crate) fn mismatch() -> StoreError {
     StoreError::permanent("the Redis server gave a reply that does not fit the request")
 }
@@ -54,7 +54,7 @@ fn read(batch: &Batch<'_>, at: Timestamp, reply: &Value) -> Option<Answer> {
         if matches!(verdict, UNBEGUN | REFUSED_SHORTLY) { clock(&mut numbers) } else { numbers.next_time() };
     let now = now?;
     if verdict == ELSEWHEN || verdict == UNBEGUN {
-        // What was said already must not be asked for again: but where a window was thought to have begun, the question is
+        // The same question must not be asked again. But where a window was thought to have begun, the next question is
         // another one, even for the same time.
         let is_news = verdict == UNBEGUN || now != at;
         return (numbers.is_empty() && is_news).then_some(Answer::Elsewhen(now));
@@ -123,7 +123,7 @@ fn clock(numbers: &mut Numbers<'_>) -> Option<Timestamp> {
     seconds.checked_mul(1_000)?.checked_add(micros / 1_000).map(Timestamp::from_millis)
 }
 
-/// How a fixed window stood that was asked about as of `at`.
+/// The state of a fixed window that was asked about as of `at`.
 fn held(slot: &Slot<'_>, at: Timestamp, numbers: &mut Numbers<'_>) -> Option<Stood> {
     let used = numbers.next().filter(|used| *used >= 0 && !is_sliding(slot.counter))?;
     let stamp = slot.counter.window().start(at);

@@ -1,6 +1,6 @@
 //! Questions as commands: what the scripts are given (pure).
 //!
-//! In: a batch, or refunds. Out: one command. Must not leave anything to be decided but what the counters hold.
+//! In: a batch, or refunds. Out: one command. Must leave nothing to the script but what depends on the counters.
 
 use callgate::ceilings::{APPROVAL_DAYS, SLIDING_CHARGES};
 use callgate::store::judge::live_millis;
@@ -16,15 +16,15 @@ use crate::wire::{Digits, parts, push_bulk, push_line};
 
 /// Room for a call of one or two counters.
 const BYTES: usize = 512;
-/// About how many keys are looked at in one step of a listing: no caller notices the pause.
+/// About how many keys one step of a listing reads: no caller notices the pause.
 const PAGE: usize = 200;
 const DAY_MILLIS: i64 = 86_400_000;
-/// For how long a declaration is kept after a counter of any declaration was first charged in its window. Longer than any
-/// window, so that it outlives the counters that it declares.
+/// How long declarations are kept after any counter was first charged in its window. Longer than any window, so they outlive
+/// the counters.
 const DECLARED_MILLIS: i64 = 800 * DAY_MILLIS;
 const APPROVED_MILLIS: i64 = APPROVAL_DAYS * DAY_MILLIS;
 const LIVE_CHARGES: i64 = SLIDING_CHARGES as i64;
-/// The highest maximum that `lua/quick.lua` knows, and does not refuse by: it stands for the higher ones.
+/// The highest maximum that `lua/quick.lua` takes. It never refuses, and stands for all higher ones.
 const USUAL_MAX: i64 = INEXACT - 1;
 
 /// A call of a script, as it goes over the wire.
@@ -36,7 +36,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// So many keys and then so many arguments have to follow.
+    /// This many keys and then this many arguments must follow.
     fn new(script: Script, keys: usize, arguments: usize) -> Self {
         let mut bytes = Vec::with_capacity(BYTES);
         push_line(&mut bytes, b'*', keys.saturating_add(arguments).saturating_add(3));
@@ -189,8 +189,7 @@ fn window(counter: &Counter, at: Timestamp) -> [i64; 2] {
     [start.as_millis(), counter.window().end(start).as_millis()]
 }
 
-/// Forgets what has ended: keys expire by themselves, so what is left to do is to note a caller's time, and to see whether the
-/// counters can be reached.
+/// A purge. Keys expire by themselves, so it only stores a caller's time and checks that the counters can be reached.
 pub(crate) fn purge(keys: &Keys, now: Given) -> Request {
     take_back(keys, &[], now, true)
 }
@@ -217,7 +216,7 @@ fn take_back(keys: &Keys, refunds: &[Refund<'_>], now: Given, ticks: bool) -> Re
     request
 }
 
-/// Shows counters, from `cursor` on.
+/// Lists counters, from `cursor` on.
 pub(crate) fn list(keys: &Keys, cursor: &[u8], now: Given) -> Request {
     let mut request = Request::new(Script::List, 1, 5);
     keys.push_declarations(&mut request.bytes);
@@ -229,7 +228,7 @@ pub(crate) fn list(keys: &Keys, cursor: &[u8], now: Given) -> Request {
     request
 }
 
-/// Tells what declares a counter.
+/// Reads a counter's declaration.
 pub(crate) fn declared(keys: &Keys, counter: CounterId, now: Given) -> Request {
     let mut request = Request::new(Script::Declared, 1, 2);
     keys.push_declarations(&mut request.bytes);
@@ -238,7 +237,7 @@ pub(crate) fn declared(keys: &Keys, counter: CounterId, now: Given) -> Request {
     request
 }
 
-/// Makes a counter hold nothing, in the window of `at`.
+/// Empties a counter in the window of `at`.
 pub(crate) fn reset(
     keys: &Keys,
     counter: &Counter,
@@ -266,7 +265,7 @@ pub(crate) fn permissions(keys: &Keys, tried: &[(i64, &str)]) -> Request {
     request
 }
 
-/// Whether `lua/quick.lua` knows what to do with a batch that is taken. A caller's time would have to be noted.
+/// Whether `lua/quick.lua` can take a batch. It cannot store a caller's time.
 pub(crate) fn is_usual(batch: &Batch<'_>, now: Given) -> bool {
     let fits = |slot: &Slot<'_>| !is_sliding(slot.counter) && (1..INEXACT).contains(&charged(slot));
     now.is_none()
@@ -281,7 +280,7 @@ fn charged(slot: &Slot<'_>) -> i64 {
     slot.charge.map_or(0, Amount::as_micros)
 }
 
-/// What the script has to know of a slot, but for its names.
+/// What the script needs about a slot, without its names.
 fn push_terms(terms: &mut Packed, batch: &Batch<'_>, index: usize, slot: &Slot<'_>, at: Timestamp) {
     match slot.charge {
         Some(charge) => terms.push_micros(charge.as_micros()),
@@ -318,8 +317,8 @@ fn count(of: usize) -> i64 {
     i64::try_from(of).unwrap_or(i64::MAX)
 }
 
-/// Where a bound changes its mind about what the slot would hold, the highest first: at each of these it says something else than
-/// above it. What the charge alone exceeds is never reached by waiting.
+/// The amounts at which a bound's answer changes, the highest first. An amount that the charge alone exceeds is left out:
+/// waiting never reaches it.
 fn edges(batch: &Batch<'_>, index: usize, slot: &Slot<'_>) -> Vec<i64> {
     let charge = charged(slot);
     let max = slot.charge.map(|_| slot.max.as_micros());
@@ -336,7 +335,7 @@ fn clock(now: Given) -> i64 {
     now.unwrap_or(-1)
 }
 
-/// An algorithm that this store does not know would have to be exact, and a log is.
+/// An algorithm that this store does not know is kept as a log, which is exact.
 pub(crate) fn is_sliding(counter: &Counter) -> bool {
     !matches!(counter.algorithm(), Algorithm::Fixed)
 }

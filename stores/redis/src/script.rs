@@ -16,17 +16,17 @@ pub(crate) enum Script {
     Decide,
     /// Takes charges back.
     Refund,
-    /// Shows counters.
+    /// Lists counters.
     List,
-    /// Tells what declares a counter.
+    /// Reads a counter's declaration.
     Declared,
-    /// Makes a counter hold nothing.
+    /// Empties a counter.
     Reset,
     /// Tries which commands may be run.
     Permissions,
 }
 
-/// A script's text. Each has what all share before it: a server knows no modules.
+/// A script's text. The shared functions come first in each, because a server has no modules.
 macro_rules! text {
     ($($file:literal),*) => {
         concat!($(include_str!(concat!("lua/", $file, ".lua"))),*)
@@ -80,7 +80,7 @@ impl Script {
         }
     }
 
-    /// The command that makes a server know it.
+    /// The command that loads it.
     pub(crate) fn load(self) -> redis::Cmd {
         let mut command = redis::cmd("SCRIPT");
         command.arg("LOAD").arg(self.text());

@@ -1,6 +1,6 @@
 //! The store for callers that may wait.
 //!
-//! In: options. Out: a store that has been reached, or why it cannot be. Must not hold logic of its own.
+//! In: options. Out: a connected store, or why it cannot connect. Must not hold logic of its own.
 
 use std::fmt;
 
@@ -22,16 +22,15 @@ impl RedisStore {
     /// Opens the counters and makes a first connection.
     ///
     /// # Errors
-    /// Permanent, where the options or the server have to be changed: a namespace or certificate that is none, a wrong
-    /// password, missing permissions, a server that evicts keys. Transient, where no server answers in time.
+    /// Permanent, where the options or the server must change: an invalid namespace or certificate, a wrong password, missing
+    /// permissions, a server that evicts keys. Transient, where no server answers in time.
     pub fn open(options: &RedisOptions) -> Result<Self, StoreError> {
         let store = Self::lazy(options)?;
         store.0.transport().check()?;
         Ok(store)
     }
 
-    /// Opens the counters without a connection: whether there is a server, and whether it will do, is found out by the first
-    /// call, which is denied if not.
+    /// Opens the counters without a connection. The first call connects and examines the server; it is denied if that fails.
     ///
     /// # Errors
     /// Permanent, where the options have to be changed.
@@ -57,13 +56,13 @@ impl Store for RedisStore {
         self.0.refund(refunds, now)
     }
 
-    /// Drops nothing, and so returns 0: every key expires by itself.
+    /// Deletes nothing and returns 0: every key expires by itself.
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
         self.0.purge(now)
     }
 }
 
-/// Shows neither addresses nor credentials.
+/// Prints neither addresses nor credentials.
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore").finish_non_exhaustive()

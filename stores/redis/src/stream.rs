@@ -1,7 +1,7 @@
-//! A connection of bytes, and the time by which every step on it has to be done.
+//! A byte stream with one deadline for a whole call.
 //!
-//! In: an address, a deadline. Out: bytes, or an error of kind `TimedOut` once the deadline has passed, however the bytes come.
-//! Must not know what they mean.
+//! In: an address, a deadline. Out: bytes, or an error of kind `TimedOut` once the deadline has passed, however slowly bytes
+//! come. Must not know what they mean.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 #[cfg(feature = "tls")]
 use rustls::{ClientConnection, StreamOwned};
 
-/// By how much a step may outlast the deadline. A time-out that is this close needs no system call to set another, so the usual
-/// call makes none.
+/// How far a step may outlast the deadline. A socket's time-out that is this close is not set again, so the usual call makes
+/// no system call for it.
 const SLACK: Duration = Duration::from_millis(1);
 
 /// When a call has to have its answer.
@@ -185,7 +185,7 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// Every step from here on has to be done by this deadline.
+    /// Sets the deadline for every step from here on.
     pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
         match self {
             Self::Plain(timed) => timed.begin(deadline),

@@ -1,4 +1,4 @@
-//! Whom TLS connections trust, and what they show of themselves.
+//! Certificates of TLS connections.
 //!
 //! In: certificates as PEM. Out: what either client needs to connect. Must not read certificates anew for each connection.
 

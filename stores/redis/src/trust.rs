@@ -1,7 +1,7 @@
-//! Whether limits can rest on a server: it keeps what it has, and lets this user do all that a charge needs (pure).
+//! The examination of a server: it must not evict counters, and the user may run all that a charge needs (pure).
 //!
-//! In: the server's replies, one after the other. Out: the next command, or why limits cannot rest on it. Asked of each
-//! connection when it is made, and again from time to time: both can be changed while a server runs.
+//! In: the server's replies, one after the other. Out: the next command, or why the server is refused. Each connection is
+//! examined when it is made, and again from time to time: both can change while a server runs.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::reply::text;
 use crate::script::Script;
 use crate::{memory, permissions};
 
-/// For how long a server is trusted that was examined: for so long a change may go unnoticed.
+/// How long an examination holds. A change may go unnoticed for so long.
 pub(crate) const TRUSTED: Duration = Duration::from_secs(10);
 
 /// How far an examination has come.
@@ -50,7 +50,7 @@ impl Trial {
                 *self = Self::Load;
                 return Ok(());
             }
-            // Another node has the counters, or they cannot be asked for at the moment: the call is told so, too.
+            // Another node has the counters, or they are not available at the moment: the call gets the same answer.
             (Err(Next::Follow(_)), Self::Permissions | Self::Again) => {
                 *self = Self::Passed;
                 return Ok(());

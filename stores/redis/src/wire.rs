@@ -1,12 +1,11 @@
 //! Commands as they go over the wire (pure).
 //!
-//! In: what a command consists of. Out: its bytes. The client library can do that, too, but takes several steps for it, and
-//! memory in each.
+//! In: the parts of a command. Out: its bytes. The client library can do this too, but allocates several times for it.
 
 /// A number in digits.
 #[derive(Clone, Copy)]
 pub(crate) struct Digits {
-    /// At the end of these.
+    /// Appends it.
     bytes: [u8; 20],
     first: usize,
 }
@@ -25,7 +24,7 @@ impl Digits {
         Self { bytes, first }
     }
 
-    /// Of a number that is not below zero.
+    /// The digits of a number that is not negative.
     pub(crate) fn of_signed(number: i64) -> Self {
         Self::of(u64::try_from(number).unwrap_or_default())
     }
@@ -39,7 +38,7 @@ fn digit(number: u64) -> u8 {
     b'0'.wrapping_add(u8::try_from(number).unwrap_or_default())
 }
 
-/// Appends a line that announces how many parts, or how many bytes of one, come next. Most numbers are short.
+/// Appends a header line: how many parts follow, or how many bytes. Most numbers are short.
 pub(crate) fn push_line(bytes: &mut Vec<u8>, kind: u8, count: usize) {
     let count = u64::try_from(count).unwrap_or(u64::MAX);
     match count {
@@ -53,7 +52,7 @@ pub(crate) fn push_line(bytes: &mut Vec<u8>, kind: u8, count: usize) {
     }
 }
 
-/// Appends one part of a command, which is put together from pieces.
+/// Appends one part of a command, given in pieces.
 pub(crate) fn push_bulk(bytes: &mut Vec<u8>, pieces: &[&[u8]]) {
     push_line(bytes, b'$', pieces.iter().map(|piece| piece.len()).sum());
     for piece in pieces {

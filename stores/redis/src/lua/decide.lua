@@ -183,7 +183,7 @@ for _, slot in ipairs(slots) do
   reply[#reply + 1] = standing .. table.concat(down)
 end
 
--- What has expired is dropped by whoever finds it, also by a call that is refused: each charge is read once as expired.
+-- Any call that finds an expired charge deletes it, a refused call too: each charge is read once as expired.
 local function tidy(slot, hi, lo)
   if slot.expired > 0 then redis.call('ZREMRANGEBYSCORE', slot.key, '-inf', time - slot.length) end
   write_head(slot.key, slot.head, time, slot.length, hi, lo)
