@@ -1,7 +1,7 @@
-//! The thread that carries the I/O of stores that do not block: one for all of them, made when it is first needed.
+//! The I/O thread for all stores that do not block, started when it is first needed.
 //!
-//! In: work that waits. Out: what came of it, on a second thread, which may wait for a lock of the host's language while the
-//! I/O goes on. A process that was forked makes threads of its own. Must not be a thread for each call.
+//! In: a future. Out: its result, on a second thread, which may wait for a lock of the host's language while the I/O goes on.
+//! A forked process starts its own threads. Must not start a thread for each call.
 
 use std::future::Future;
 use std::io;
@@ -21,13 +21,13 @@ struct Running {
     errands: Sender<Errand>,
 }
 
-/// No lock: a fork might find it taken by a thread that its process does not have.
+/// Not behind a lock: a forked child might inherit it locked by a thread that it does not have.
 static RUNNING: ArcSwapOption<Running> = ArcSwapOption::const_empty();
 
-/// Does `work`, and then `then` with what came of it: `None` if the work panicked. Returns at once.
+/// Runs `work`, then `then` with its result, or with `None` if it panicked. Returns immediately.
 ///
 /// # Errors
-/// There can be no thread.
+/// The system could not start a thread.
 pub fn carry<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
     then: impl FnOnce(Option<T>) + Send + 'static,
@@ -51,7 +51,7 @@ fn running() -> io::Result<Arc<Running>> {
     let made = Arc::new(Running::new(process)?);
     let found = RUNNING.compare_and_swap(&before, Some(made.clone()));
     if same(found.as_ref(), before.as_ref()) {
-        // That of the parent, if any: its threads are not here, so it can be neither used nor ended.
+        // The parent's, if any. Its threads do not exist here, so it can be neither used nor dropped.
         std::mem::forget(before);
         return Ok(made);
     }
@@ -70,7 +70,7 @@ impl Running {
         let (errands, received) = channel::<Errand>();
         std::thread::Builder::new().name("callgate-done".to_owned()).spawn(move || {
             for errand in received {
-                // The next one has nothing to do with what went wrong in this.
+                // A failure in one job does not concern the next.
                 let _ = catch_unwind(AssertUnwindSafe(errand));
             }
         })?;

@@ -1,5 +1,5 @@
-//! What callgate's command line and language packages share, and core must not do: opening a counter store by its URL,
-//! and reading and watching policy files.
+//! What callgate's command line and language packages share and core must not do: opening counter stores by URL, and reading
+//! and watching policy files.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -19,7 +19,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Holds no policy logic: what a policy means, and what becomes of a call, is core's alone.
+//! Holds no policy logic: core alone decides what a policy means.
 
 #![forbid(unsafe_code)]
 

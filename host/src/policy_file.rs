@@ -1,7 +1,7 @@
 //! Policy files.
 //!
-//! In: a path. Out: the policy, or why there is none, with the path in front. Must not read more than a policy may have,
-//! whatever the file says of its size.
+//! In: a path. Out: the policy, or the errors with the path in front. Must not read more than the ceiling of a policy,
+//! whatever size the file claims.
 
 use std::fmt;
 use std::fs::File;
@@ -11,21 +11,21 @@ use std::path::{Path, PathBuf};
 use callgate::ceilings::DOCUMENT_BYTES;
 use callgate::{Diagnostic, Format, Policy, PolicyError, Severity};
 
-/// The text of a policy and where it comes from: for a host that shows places in it.
+/// The text of a policy and its path, for a host that shows excerpts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyFile {
     path: PathBuf,
     text: String,
 }
 
-/// A policy file that gives no policy.
+/// Why a policy file could not be loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The file has no text.
+    /// The file cannot be read as text.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The text is no policy.
+    /// The text is not a valid policy.
     #[error(transparent)]
     Policy(#[from] InvalidPolicy),
 }
@@ -49,7 +49,7 @@ pub struct ReadError {
 }
 
 impl ReadError {
-    /// What kept it from being read. A file that is no UTF-8 is `InvalidData`, one above the ceiling `FileTooLarge`.
+    /// Why it could not be read. A file that is not UTF-8 is `InvalidData`, one above the ceiling `FileTooLarge`.
     pub fn kind(&self) -> io::ErrorKind {
         self.source.kind()
     }
@@ -57,7 +57,7 @@ impl ReadError {
 
 /// A policy file that does not load, with every reason.
 ///
-/// Shows one error a paragraph, warnings left out: `policy.yaml:3:5: error[unknown_field]: …`.
+/// Prints one error a paragraph, without warnings: `policy.yaml:3:5: error[unknown_field]: …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidPolicy {
     path: PathBuf,
@@ -101,7 +101,7 @@ impl PolicyFile {
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ReadError> {
         let path = path.as_ref();
         let file = File::open(path).and_then(|file| {
-            // A file knows its size; what does not (a pipe, a device) is cut off while it is read.
+            // A file has a size. What has none (a pipe, a device) is cut off while it is read.
             let size = file.metadata()?.len();
             if size > DOCUMENT_BYTES as u64 { Err(too_large()) } else { Ok(file) }
         });
@@ -135,7 +135,7 @@ impl PolicyFile {
         &self.text
     }
 
-    /// How the text is written, by the file's extension: `.json`, `.yaml` or `.yml`, else by the text itself.
+    /// The format, by the file's extension: `.json`, `.yaml` or `.yml`, else by the text itself.
     pub fn format(&self) -> Format {
         let extension = self.path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         match extension.to_ascii_lowercase().as_str() {
@@ -170,14 +170,14 @@ impl PolicyFile {
 /// it looks like JSON, else YAML.
 ///
 /// # Errors
-/// [`LoadError`] where the file cannot be read, or is no policy.
+/// [`LoadError`] where the file cannot be read, or is not a valid policy.
 pub fn load_policy(path: impl AsRef<Path>) -> Result<Policy, LoadError> {
     Ok(PolicyFile::read(path)?.compile()?)
 }
 
 fn read_text(reader: impl Read) -> io::Result<String> {
     let mut bytes = Vec::new();
-    // One byte more than the ceiling tells a text that is larger from one that is just as large.
+    // One byte more than the ceiling shows that a text is larger.
     reader.take((DOCUMENT_BYTES as u64).saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() > DOCUMENT_BYTES {
         return Err(too_large());

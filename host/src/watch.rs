@@ -1,7 +1,7 @@
 //! Watching a policy file.
 //!
-//! In: a path. Out: a call to the host whenever the file holds another text, with the policy or why it may not be put in
-//! force. Must not put anything in force itself.
+//! In: a path. Out: a callback for each new text, with the policy or the reason why it may not be put in force. Must not put
+//! anything in force itself.
 
 use std::fmt;
 use std::io;
@@ -17,7 +17,7 @@ use callgate::{Engine, Policy};
 use crate::policy_file::LoadError;
 use crate::watched::{InForce, SETTLE, Watched};
 
-/// How often the file is looked at, unless the host says otherwise.
+/// How often the file is polled by default.
 const INTERVAL: Duration = Duration::from_millis(250);
 
 /// How a file is watched.
@@ -45,16 +45,16 @@ impl WatchOptions {
         Self::default()
     }
 
-    /// Looks at the file this often. A file that replaced another is reported at the next look, one that was changed in
-    /// place a second later.
+    /// Polls the file this often. A file that replaced another is reported at the next poll, one that was changed in place a
+    /// second later.
     #[must_use]
     pub fn with_interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
     }
 
-    /// The policy that the host has in force. If the file holds another one when the watcher starts, that is a change;
-    /// without this, what the file holds then counts as known.
+    /// The policy that the host has in force. If the file holds another one when the watcher starts, that is a change. Without
+    /// this option, the policy in the file then counts as known.
     #[must_use]
     pub fn with_known(mut self, policy: Policy) -> Self {
         self.in_force = InForce::Given(Some(policy));
@@ -72,10 +72,10 @@ impl WatchOptions {
 
 /// Watches a policy file on a thread of its own until it is dropped.
 ///
-/// The file may vanish and come back, be written in place or be replaced by another (as editors do, and mounted
-/// configuration). One that replaced another is read at once; one that is written in place when it has not changed for a
-/// second. A text that is no policy, or looks like half a file (spec 1.8), is an error: the policy in force stays. To
-/// replace a policy without any doubt, write a new file beside it and rename it.
+/// The file may vanish and come back, be written in place, or be replaced by another (as editors and mounted configuration
+/// do). One that replaced another is read at the next poll. One that is written in place is read when it has not changed for
+/// a second. A text that is not a valid policy, or looks like half a file (spec 1.8), is an error: the policy in force stays.
+/// The sure way to change a policy is to write a new file beside it and rename it.
 #[derive(Debug)]
 #[must_use = "the watcher stops when it is dropped"]
 pub struct PolicyWatcher {
@@ -85,8 +85,8 @@ pub struct PolicyWatcher {
 }
 
 impl PolicyWatcher {
-    /// Starts to watch. `on_change` is called on the watcher's thread, once for each new text: with its policy, or with
-    /// the error that keeps the old one in force. If it panics, watching goes on.
+    /// Starts to watch. `on_change` is called on the watcher's thread, once for each new text: with its policy, or with the
+    /// error that keeps the old one in force. Watching goes on if it panics.
     ///
     /// # Errors
     /// The system's, where it gives no thread.
@@ -106,21 +106,21 @@ impl PolicyWatcher {
 
 impl Drop for PolicyWatcher {
     fn drop(&mut self) {
-        // The thread waits on the other end, so this wakes it at once.
+        // The thread waits on the other end, so this wakes it.
         self.stop = None;
         if let Some(thread) = self.thread.take()
-            // Dropped by its own callback, it would wait for itself.
+            // If its own callback drops it, joining would wait for itself.
             && thread.thread().id() != thread::current().id()
         {
-            // The thread catches what its callback panics with; there is nothing else to report.
+            // The thread catches panics of its callback; there is nothing else to report.
             let _ = thread.join();
         }
     }
 }
 
-/// Puts every new policy of the file in force in `engine`, beginning with the present one if it is another than the
-/// engine's. `on_reload` hears of each: the policy that is in force now, whose warnings are to be shown to somebody, or
-/// the error that keeps the old one in force.
+/// Puts every new policy of the file in force in `engine`, beginning with the present one if the engine has another.
+/// `on_reload` is called for each: with the policy that is in force now, whose warnings somebody should see, or with the
+/// error that keeps the old one in force.
 ///
 /// # Errors
 /// The system's, where it gives no thread.
@@ -145,7 +145,7 @@ fn watch(
 ) {
     loop {
         if let Some(change) = watched.look(SystemTime::now(), Instant::now()) {
-            // A host's callback that panics must not end the watching in silence.
+            // A panic of the host's callback must not end the watching.
             let _ = catch_unwind(AssertUnwindSafe(|| on_change(change)));
         }
         let pause = if watched.is_waiting() { interval.min(SETTLE) } else { interval };

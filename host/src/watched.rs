@@ -1,7 +1,7 @@
-//! What a watcher knows of its file.
+//! The state of a watched file.
 //!
-//! In: the file, looked at again and again. Out: each new text that is whole, as a policy or the reason why it is none.
-//! Must not take half a file for a policy: it has fewer rules, and may allow what the whole one denies (trap 41).
+//! In: the file, polled. Out: each new text that is whole, as a policy or as the errors in it. Must not take half a file for a
+//! policy: it has fewer rules, and may allow what the whole one denies (trap 41).
 
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -13,16 +13,16 @@ use callgate::Policy;
 
 use crate::policy_file::{LoadError, PolicyFile, ReadError};
 
-/// How long a file that is written in place must stay the same before it counts: writing takes less, even of a large one.
+/// How long a file that is written in place must stay unchanged before it is read. Writing takes less, even of a large file.
 pub(crate) const SETTLE: Duration = Duration::from_secs(1);
-/// Age below which a file's time does not tell whether it changed again: FAT keeps two seconds, clocks of network disks
-/// are a little off.
+/// The age below which a file's time does not show whether it changed again. FAT stores times in steps of two seconds, and
+/// clocks of network disks are a little off.
 const RACY: Duration = Duration::from_secs(3);
 
 /// The policy that a new one would replace.
 #[derive(Clone)]
 pub(crate) enum InForce {
-    /// What the host had at the start, then what it was given last; `None` as long as there was none.
+    /// The host's policy at the start, then the last one that was reported; `None` before the first.
     Given(Option<Policy>),
     /// What the host says.
     Asked(Arc<dyn Fn() -> Policy + Send + Sync>),
@@ -31,19 +31,19 @@ pub(crate) enum InForce {
 pub(crate) struct Watched {
     path: PathBuf,
     in_force: InForce,
-    /// Whether the host is yet to hear of anything: what it has in force already is no news then.
+    /// Whether nothing was reported yet. Then the policy that is in force already is not reported.
     is_first: bool,
-    /// What was reported last, or taken as known.
+    /// The text that was reported last, or is taken as known.
     reported: Option<Seen>,
-    /// Seen in place since this time, and not reported before it has settled.
+    /// Changed in place, unchanged since this time, and not reported before it has settled.
     candidate: Option<(Found, Instant)>,
-    /// As the file was when it was last read, if that tells whether it has changed.
+    /// The file's stamp when it was last read, if a change would show in it.
     stamp: Option<Stamp>,
-    /// The file that was read last; none if it was missing at the last look.
+    /// The identity of the file that was read last; `None` if it was missing then.
     node: Option<Node>,
 }
 
-/// What a look at the file found.
+/// What one poll found.
 #[derive(PartialEq, Eq)]
 struct Found {
     seen: Seen,
@@ -71,7 +71,7 @@ impl Watched {
         let mut watched =
             Self { path, is_first: true, in_force, reported: None, candidate: None, stamp: None, node: None };
         if matches!(watched.in_force, InForce::Given(None)) {
-            // A host that does not say what it has counts as having what the file holds.
+            // A host that does not name its policy counts as having the one in the file.
             if let Some((read, found)) = watched.read() {
                 watched.in_force = InForce::Given(read.ok().and_then(|file| file.compile().ok()));
                 watched.reported = Some(found.seen);
@@ -80,12 +80,12 @@ impl Watched {
         watched
     }
 
-    /// Whether the file has changed, and is to be looked at again to see whether it has settled.
+    /// Whether the file has changed and must be polled again to see whether it has settled.
     pub(crate) fn is_waiting(&self) -> bool {
         self.candidate.is_some()
     }
 
-    /// Looks at the file: what is to be reported, if anything is. `wall` dates the file, and `now` its changes.
+    /// Polls the file, and returns what to report, if anything. `wall` is compared with the file's time; `now` times changes.
     pub(crate) fn look(&mut self, wall: SystemTime, now: Instant) -> Option<Result<Policy, LoadError>> {
         if self.candidate.is_none()
             && self.stamp.is_some()
@@ -98,7 +98,7 @@ impl Watched {
             self.candidate = None;
             return None;
         };
-        // Only what is old enough tells by its stamp that it has not changed.
+        // Only a stamp that is old enough shows that the file has not changed.
         self.stamp = found.stamp.filter(|stamp| stamp.is_settled(wall));
         if self.reported.as_ref() == Some(&found.seen) {
             self.candidate = None;
@@ -123,7 +123,7 @@ impl Watched {
         self.change(read)
     }
 
-    /// What a new text comes to.
+    /// The report of a new text.
     fn change(&mut self, read: Result<PolicyFile, ReadError>) -> Option<Result<Policy, LoadError>> {
         let is_first = std::mem::replace(&mut self.is_first, false);
         let in_force = self.in_force.policy();
@@ -141,10 +141,9 @@ impl Watched {
         Some(change)
     }
 
-    /// Reads the file, which becomes the one that was read last; `None` if it is missing, as it is for a moment while some
-    /// programs replace it.
+    /// Reads the file and stores its identity; `None` if it is missing, as it is for a moment while some programs replace it.
     fn read(&mut self) -> Option<(Result<PolicyFile, ReadError>, Found)> {
-        // Of the open file, which is not another meanwhile; and before it is read, so that a change since then shows.
+        // The stamp of the open file, so it is the same file, and taken before the read, so that a later change shows.
         let file = File::open(&self.path);
         let metadata = file.as_ref().ok().and_then(|file| file.metadata().ok());
         self.node = metadata.as_ref().and_then(Node::of);
@@ -169,7 +168,7 @@ struct Node {
 }
 
 impl Node {
-    /// None where the system has no such numbers: then every change is one in place.
+    /// `None` where the system has no such numbers: then every change counts as one in place.
     #[cfg(unix)]
     #[expect(clippy::unnecessary_wraps, reason = "other systems have none")]
     fn of(metadata: &Metadata) -> Option<Self> {

@@ -1,4 +1,4 @@
-//! One `tools/call`: what is asked, and what the engine says to it, without blocking the runtime.
+//! One `tools/call`, decided without blocking the runtime.
 //!
 //! In: the tool, its arguments, who calls. Out: a decision. Must not hold policy logic.
 
@@ -15,7 +15,7 @@ pub(crate) struct Asked {
     pub(crate) tool: String,
     pub(crate) args: Option<Value>,
     pub(crate) identity: Option<Value>,
-    /// What is checked in the arguments before any rule.
+    /// The checks of the arguments before any rule.
     pub(crate) check: Option<ArgsCheck>,
 }
 
@@ -43,7 +43,7 @@ impl Asked {
         }
     }
 
-    /// Decides it: by a store that does not block, if there is one; else by the engine's own, on a thread that may block.
+    /// Decides it: by an asynchronous store if there is one, else by the engine's own on a thread that may block.
     pub(crate) async fn decide(
         self: &Arc<Self>,
         engine: &Arc<Engine>,
@@ -53,7 +53,7 @@ impl Asked {
         if let Some(store) = store {
             return Ok(engine.decide_with(&self.call(approved.as_ref()), store).await.into_owned());
         }
-        // What no counter decides needs no thread.
+        // A decision without counters needs no thread.
         let policy = engine.policy();
         if let Evaluation::Decided(decision) = policy.evaluate(&self.call(approved.as_ref())) {
             return Ok(decision.into_owned());

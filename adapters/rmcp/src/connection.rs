@@ -1,7 +1,8 @@
 //! The end of a connection, noticed when its input ends.
 //!
-//! In: a transport. Out: the same messages, a token that is cancelled when no more come, and word of a list of tools that changes. rmcp lets handlers go on for some
-//! seconds then, to deliver answers of calls that run; a call that only waits for approval must not begin by then.
+//! In: a transport. Out: the same messages, a token that is cancelled when no more come, and notice of a changed tool list.
+//! rmcp lets handlers go on for some seconds after the end, to deliver answers. A call that only waits for approval must not
+//! start to run then.
 
 use std::borrow::Cow;
 use std::future::Future;

@@ -1,7 +1,7 @@
-//! What a server says of its tools' arguments.
+//! The input schemas of a server's tools.
 //!
-//! In: the server's own answers to `tools/list`, before anything is left out of them. Out: what is checked in a call of a tool.
-//! Must not guess: a tool that the server does not name has no schema.
+//! In: the server's own answers to `tools/list`, unfiltered. Out: the checks for a call of a tool. Must not guess: a tool that
+//! the server does not list has no schema.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use rmcp::model::{
 use rmcp::service::{RequestContext, RoleServer, Service, TxJsonRpcMessage};
 use serde_json::Value;
 
-/// Pages of a list that are asked for: a list that goes on is an error, not a call that never ends.
+/// The most pages of a list. A longer list is an error, so that a call ends.
 const PAGES: u32 = 1_000;
 
 /// The member of `_meta` by which a client asks for a request's progress.
@@ -27,16 +27,16 @@ type Schemas = HashMap<String, Arc<JsonObject>>;
 /// The definitions of one connection's server.
 #[derive(Debug, Default)]
 pub(crate) struct Definitions {
-    /// Whether a change of the list passes by here, in a session that begins with `initialize`.
+    /// Whether announcements of changed lists pass through here, in a session that begins with `initialize`.
     announced: bool,
-    /// Grows with each thing that may have changed the list.
+    /// The generation: grows with each event that may have changed the list.
     changes: AtomicU64,
-    /// The list, and how many changes were known of when it was asked for.
+    /// The list, and its generation when it was asked for.
     known: Mutex<Option<(u64, Schemas)>>,
 }
 
 impl Definitions {
-    /// Those of a server whose messages to the client all pass by.
+    /// For a server whose messages to the client all pass through the guard.
     pub(crate) fn watched(server: &ServerConfig) -> Self {
         let announced = server.capabilities.tools.as_ref().and_then(|tools| tools.list_changed);
         Self { announced: announced == Some(true), ..Self::default() }
@@ -51,15 +51,15 @@ impl Definitions {
         }
     }
 
-    /// The list may be another one by now.
+    /// The list may have changed.
     pub(crate) fn changed(&self) {
         self.changes.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// What is checked in a call of this tool.
+    /// The checks for a call of this tool.
     ///
     /// # Errors
-    /// Why the server does not say what it should.
+    /// Why the server's list is missing.
     pub(crate) async fn of(
         &self,
         tool: &str,
@@ -68,7 +68,7 @@ impl Definitions {
     ) -> Result<ArgsCheck, String> {
         // A session without `initialize` gets only the announcements that its client subscribed to.
         let remembers = self.announced && context.peer.peer_info().is_some();
-        // Before the server is asked: what changes meanwhile counts.
+        // Taken before the server is asked, so that a change meanwhile counts.
         let changes = self.changes.load(Ordering::Acquire);
         if remembers && let Some(schema) = self.remembered(tool, changes) {
             return Ok(check(schema));
@@ -93,13 +93,12 @@ fn check(schema: Arc<JsonObject>) -> ArgsCheck {
     ArgsCheck::new().schema(InputSchema::new(&schema))
 }
 
-/// All tools that the server lists; none, if it has no such request.
+/// All tools that the server lists; empty if it does not know the request.
 async fn list(
     server: &impl Service<RoleServer>,
     context: &RequestContext<RoleServer>,
 ) -> Result<Schemas, String> {
-    // With what the call says of its client, which revisions of the protocol want in every request; but nobody asked for the
-    // progress of this one.
+    // Copies the call's `_meta`, which some revisions of the protocol require in every request, without its progress token.
     let mut context = context.clone();
     context.meta.0.0.remove(PROGRESS_TOKEN);
     let mut schemas = Schemas::new();

@@ -1,6 +1,6 @@
-//! What the agent is told of a call that does not run.
+//! The answer to a call that does not run.
 //!
-//! In: a decision, or that there is none. Out: an MCP result with `isError: true` (spec 10.6), as the client's protocol has it.
+//! In: a decision, or that there is none. Out: an MCP result with `isError: true` (spec 10.6), in the client's protocol version.
 
 use std::borrow::Cow;
 
@@ -12,10 +12,10 @@ use serde_json::Value;
 /// Where in a result's `_meta` the approval key of a call stands that waits for approval.
 pub const APPROVAL_KEY: &str = "callgate/approval_key";
 
-/// Told when the arguments cannot be checked. No detail: that is for the log.
+/// The message when the arguments cannot be checked. Details are in the log.
 const UNCHECKED: &str = "The call could not be checked against the policy";
 
-/// The result that tells the agent why the call does not run.
+/// The result that says why the call does not run.
 pub(crate) fn refusal(decision: &Decision<'_>, context: &RequestContext<RoleServer>) -> ServerResult {
     let mut text = decision.message().map(Cow::into_owned).unwrap_or_default();
     let key = decision.approval_key();
@@ -32,7 +32,7 @@ pub(crate) fn refusal(decision: &Decision<'_>, context: &RequestContext<RoleServ
     as_the_client_reads_it(result, context)
 }
 
-/// The result of a call that was not decided, because its server does not say what it takes.
+/// The result of a call that was not decided because its server does not list its tools.
 pub(crate) fn unchecked(context: &RequestContext<RoleServer>) -> ServerResult {
     as_the_client_reads_it(CallToolResult::error(vec![ContentBlock::text(UNCHECKED)]), context)
 }
