@@ -42,7 +42,7 @@ Examples:
   generate-policy | callgate check -
 
 Exit status: 0 if every policy loads, 1 if one has errors (or warnings, with --deny-warnings), 2 if a file cannot be read
-or is no list of tools.")]
+or is not a list of tools.")]
     Check(CheckArgs),
     /// Decide calls by a policy
     #[command(after_help = "\

@@ -1,7 +1,7 @@
 //! A call as the command line or a line of a stream gives it.
 //!
-//! In: texts. Out: a call for core. Arguments stay the text that was given, so that core checks them whole and as
-//! strictly as it says (spec 3.5); an identity is read by the same parser.
+//! In: texts. Out: a call for core. Arguments stay text, so that core checks them whole (spec 3.5). The same parser reads an
+//! identity.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(crate) struct GivenCall<'t> {
     pub(crate) tool: Cow<'t, str>,
     pub(crate) args: Cow<'t, str>,
     pub(crate) identity: GivenIdentity<'t>,
-    /// When; `None` for whenever the clock stands.
+    /// The time; `None` for the clock's.
     pub(crate) at: Option<Timestamp>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct GivenCall<'t> {
 pub(crate) enum GivenIdentity<'t> {
     Absent,
     Id(Cow<'t, str>),
-    /// Any other JSON: core says what it is worth.
+    /// Any other JSON, which core judges.
     Claims(Box<RawJson<'t>>),
 }
 
@@ -48,7 +48,7 @@ impl<'t> GivenIdentity<'t> {
         })
     }
 
-    /// From an argument: JSON if it begins like an object or a string of it, else an id.
+    /// From an argument: JSON if it begins like a JSON object or string, else an id.
     fn from_argument(text: &'t str) -> Result<Self, Failure> {
         if !text.trim_start().starts_with(['{', '"']) {
             return Ok(Self::Id(Cow::Borrowed(text)));
@@ -69,7 +69,7 @@ impl<'t> GivenIdentity<'t> {
         }
     }
 
-    /// What to call them in a table: the first of id, grant and session that is text.
+    /// The caller's name in a table: the first of id, grant and session that is text.
     pub(crate) fn label(&self) -> Option<Cow<'_, str>> {
         let claims = match self {
             Self::Absent => return None,
@@ -89,7 +89,7 @@ impl<'t> GivenIdentity<'t> {
     }
 }
 
-/// Cuts a string loose from the view that it was read through.
+/// Copies a string out of its view.
 fn own(kind: Kind<'_>) -> Kind<'static> {
     match kind {
         Kind::Null => Kind::Null,

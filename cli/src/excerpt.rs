@@ -1,7 +1,7 @@
 //! Diagnostics as annotated excerpts of the policy's text.
 //!
-//! In: a policy file and its diagnostics. Out: text for people. Must not take time by the size of the document for each
-//! diagnostic: only the line that is meant is looked at, and of a very long line only a part.
+//! In: a policy file and its diagnostics. Out: text for people. The time for a diagnostic must not depend on the document's
+//! size: only its line is read, and only a part of a very long line.
 
 use std::io;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use callgate_host::PolicyFile;
 
 use crate::terminal::{colours, shown};
 
-/// Bytes shown on either side of the place that is meant. More fits no terminal.
+/// Bytes shown on either side of the place. More does not fit a terminal.
 const AROUND: usize = 100;
 
 /// Renders excerpts, in colours or not.
@@ -85,8 +85,8 @@ struct Part<'t> {
     cut: bool,
 }
 
-/// The part of the first line of `place` that is worth showing. `None` where there is nothing to show: an empty document,
-/// or one that ends too early.
+/// The part of the first line of `place` to show. `None` where there is nothing: an empty document, or one that ends too
+/// early.
 fn part_of(text: &str, place: Range<usize>) -> Option<Part<'_>> {
     let start = boundary(text, place.start);
     // Only what may be shown is searched for the ends of the line: a line may be as long as the document.

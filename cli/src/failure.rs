@@ -1,4 +1,4 @@
-//! How a command ends: its exit status, and where it fails a message for people on standard error.
+//! How a command ends: its exit status and, on failure, a message on standard error.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -17,11 +17,11 @@ pub(crate) const FAILED: u8 = 2;
 /// Why a command gave up.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Something that its user can mend.
+    /// An error that the user can correct.
     Told { message: String, help: Option<&'static str> },
     /// A report that is ready to be shown.
     Rendered(String),
-    /// Its output goes nowhere.
+    /// Its output cannot be written.
     Output(io::Error),
 }
 
@@ -44,7 +44,7 @@ impl Failure {
     /// Shows the failure and gives the exit status.
     pub(crate) fn report(self) -> ExitCode {
         match self {
-            // Who reads our output has seen enough, as `head` has.
+            // The reader closed the pipe, as `head` does.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
             Self::Output(error) => tell("error", &format!("cannot write the output: {error}"), None),
             Self::Told { message, help } => tell("error", &message, help),
@@ -56,7 +56,7 @@ impl Failure {
     }
 }
 
-/// The status of a command that knows its answer, also where nobody reads all of the output, as behind `head`.
+/// The status of a command that has its answer, even if the reader closed the pipe, as `head` does.
 pub(crate) fn answered(written: Result<(), Failure>, status: u8) -> Outcome {
     match written {
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
@@ -89,7 +89,7 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// Writes `error: …` and `help: …` to standard error. That nobody reads it is no reason to fail.
+/// Writes `error: …` and `help: …` to standard error. Does not fail if nobody reads it.
 pub(crate) fn tell(level: &str, message: &str, help: Option<&str>) {
     let mut stderr = io::stderr().lock();
     let _ = writeln!(stderr, "{level}: {}", shown(message));

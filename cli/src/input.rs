@@ -1,4 +1,4 @@
-//! Texts that a command is given beside its policies: arguments, lists of tools.
+//! Input files of a command other than policies: arguments, lists of tools.
 //!
 //! In: the path of a file, `-` for standard input. Out: its text, without a byte order mark. Must not read without end.
 
@@ -10,7 +10,7 @@ use callgate::ceilings::ARGUMENT_BYTES;
 
 use crate::failure::Failure;
 
-/// Bytes that are read: enough to hand core what is above its ceiling, and little enough for any machine.
+/// The most bytes that are read: more than core's ceiling, so that core refuses, and little enough for any machine.
 const READ_BYTES: usize = 2 * ARGUMENT_BYTES;
 /// What some editors and shells put in front of UTF-8 text.
 pub(crate) const BYTE_ORDER_MARK: &str = "\u{feff}";

@@ -1,7 +1,7 @@
 //! `callgate`: the tool for those who write policies and those who run them.
 //!
-//! In: a command line, policy files, calls. Out: findings, decisions, explanations. Does nothing that the library cannot
-//! do: every decision is core's. A library only so that its reading of streams can be tested from outside.
+//! In: a command line, policy files, calls. Out: findings, decisions, explanations. Must not do anything that the library
+//! cannot: every decision is core's. It is a library only so that its reading of streams can be tested from outside.
 
 #![forbid(unsafe_code)]
 
@@ -24,7 +24,7 @@ use clap::Parser as _;
 use args::{Cli, Command};
 pub use lines::read_calls;
 
-/// Does what the command line asks; the exit status.
+/// Runs the command line and returns the exit status.
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Check(args) => command::check::run(&args),

@@ -1,7 +1,7 @@
 //! Streams of calls: JSON lines.
 //!
-//! In: any reader. Out: one call a line, or what is wrong with that line; the stream goes on after it. Must not hold more
-//! than one line, nor a line without end.
+//! In: any reader. Out: one call a line, or the error in that line; the stream goes on after it. Must not hold more than one
+//! line, nor an endless one.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read};
@@ -14,10 +14,10 @@ use crate::call::{GivenCall, GivenIdentity, NO_ARGS};
 use crate::input::BYTE_ORDER_MARK;
 use crate::moment;
 
-/// Bytes of a line: arguments above core's ceiling still fit, so that it is core that denies them.
+/// The most bytes of a line. Arguments above core's ceiling still fit, so that core denies them.
 const LINE_BYTES: usize = 2 * ARGUMENT_BYTES;
 
-/// A line that is no call.
+/// A line that is not a call.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LineError {
     /// From 1; `None` where the whole line is meant.
@@ -54,7 +54,7 @@ impl<R: Read> Lines<R> {
         self.number
     }
 
-    /// Whether the next line may have to be waited for.
+    /// Whether reading the next line may block.
     pub(crate) fn may_wait(&self) -> bool {
         self.reader.buffer().is_empty()
     }
@@ -120,7 +120,7 @@ pub fn read_calls(calls: impl Read, mut each: impl FnMut(u64, Result<(&str, &str
     Ok(())
 }
 
-/// A line. Nothing is ignored: an argument under a misspelt name would be missed by every rule (trap 1).
+/// A line. Unknown fields are errors: every rule would miss an argument under a misspelt name (trap 1).
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line<'l> {
@@ -133,7 +133,7 @@ struct Line<'l> {
     at: Option<String>,
 }
 
-/// A value as it is written, `null` too: what that means is core's to say.
+/// A value as it is written, `null` too: core decides what it means.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
@@ -158,7 +158,7 @@ fn parse(line: &[u8]) -> Result<GivenCall<'_>, LineError> {
     let identity = match line.identity {
         None => GivenIdentity::Absent,
         Some(identity) => GivenIdentity::from_json(identity.get())
-            .map_err(|error| LineError::whole(format!("`identity` is not valid: {error} of it")))?,
+            .map_err(|error| LineError::whole(format!("`identity` is not valid: {error}")))?,
     };
     let at = line
         .at
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn arguments_stay_the_text_that_was_given() {
-        // Trap 18, trap 14: core must see what stands there, not what another parser made of it.
+        // Traps 14 and 18: core must see the text itself, not another parser's reading.
         let args = r#"{"a": 1, "a": 2, "b": 1e400, "c": "\ud800", "d": 12345678901234567890.10}"#;
         let line =
             format!("{{\"tool\": \"t\\u0041\", \"args\": {args}, \"at\": \"2026-11-21T10:00:00Z\"}}\r\n");

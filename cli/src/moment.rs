@@ -6,7 +6,7 @@ use callgate::time::Timestamp;
 
 /// Parses a time with its offset from UTC.
 pub(crate) fn parse(text: &str) -> Result<Timestamp, String> {
-    let fail = || format!("`{text}` is no RFC 3339 time such as `2026-11-21T10:00:00Z`");
+    let fail = || format!("`{text}` is not an RFC 3339 time, such as `2026-11-21T10:00:00Z`");
     let millis = millis(text.as_bytes()).ok_or_else(fail)?;
     if (0..=Timestamp::MAX.as_millis()).contains(&millis) {
         Ok(Timestamp::from_millis(millis))
@@ -45,7 +45,7 @@ fn millis(mut rest: &[u8]) -> Option<i64> {
         let (hours, minutes) = (digits(rest, 2)?, separated(rest, b":")?);
         (hours < 24 && minutes < 60).then_some(sign * (hours * 60 + minutes))?
     };
-    // A leap second has no place of its own in time that counts 86,400 seconds a day.
+    // A leap second counts as the second before it: a day has 86,400 seconds here.
     let valid = rest.is_empty()
         && (1..=12).contains(&month)
         && (1..=days_of(year, month)).contains(&day)

@@ -14,7 +14,7 @@ use crate::call::GivenCall;
 use crate::excerpt::Excerpts;
 use crate::failure::{Failure, tell};
 
-/// The machine's clock until a call says when it was made; then that time, until another call says so.
+/// The machine's clock until a call has a time; then that time, until another call has one.
 struct ReplayClock {
     manual: ManualClock,
     set: AtomicBool,

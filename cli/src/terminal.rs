@@ -1,4 +1,4 @@
-//! What a terminal needs: colours where they are wanted, and text that cannot steer it.
+//! Output to a terminal: colours where they are wanted, and text without control sequences.
 
 use std::borrow::Cow;
 use std::env;
@@ -32,8 +32,8 @@ impl Paint {
     }
 }
 
-/// Text of others, such as a tool's name, as it can be shown safely: what would steer a terminal (escapes, new lines) or
-/// reorder what stands beside it is written as `\u{…}`.
+/// Untrusted text, such as a tool's name, made safe: control characters, line breaks and characters that reorder text are
+/// written as `\u{…}`.
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     if !text.chars().any(steers) {
         return Cow::Borrowed(text);

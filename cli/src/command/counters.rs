@@ -1,4 +1,4 @@
-//! `callgate counters`: what a store holds, and making it hold nothing.
+//! `callgate counters`: lists and resets the counters of a store.
 //!
 //! In: a store's URL and which of its counters. Out: a line for each, as it is found: a store may have millions.
 
@@ -45,7 +45,7 @@ pub(crate) fn run(command: &CountersCommand) -> Outcome {
     answered(out.flush().map_err(Failure::from), status)
 }
 
-/// Does something to every counter of the selection, and shows those to which it was done; how many.
+/// Runs an action on each selected counter, prints those that it changed, and returns how many.
 fn for_each(
     selection: &Selection,
     out: &mut impl Write,
@@ -56,7 +56,7 @@ fn for_each(
     let mut count = 0_u64;
     let mut done = Ok(());
     store.each(now, &mut |held| {
-        // A store goes on to its end; after a failure nothing more is done.
+        // The store lists to its end; after a failure nothing more is done.
         if done.is_err() || !selects(selection, &held) {
             return;
         }

@@ -52,7 +52,7 @@ fn stream<R: Read>(
     let mut progress = Progress::new();
     loop {
         if lines.may_wait() {
-            // Whoever feeds the stream slowly wants to see what came of it so far.
+            // If the stream is slow, show what was decided so far.
             out.flush()?;
         }
         if !lines.advance().map_err(|error| Failure::reading(path, &error))? {
@@ -96,7 +96,7 @@ impl Report {
         }
     }
 
-    /// Decides a call and shows the decision; whether it may run.
+    /// Decides a call, prints the decision, and returns whether the call may run.
     fn decide(
         &mut self,
         session: &Session,
@@ -144,9 +144,9 @@ impl Report {
     }
 }
 
-/// How far a long stream is, for a person who waits for it.
+/// The progress of a long stream.
 struct Progress {
-    /// Nobody sees it, or it would stand between the decisions.
+    /// Not shown: standard error is not a terminal, or progress would stand between the decisions.
     silent: bool,
     due: Instant,
     visible: bool,
@@ -154,7 +154,7 @@ struct Progress {
 
 impl Progress {
     const EVERY: Duration = Duration::from_millis(250);
-    /// Lines between two looks at the clock.
+    /// Lines between two readings of the clock.
     const LINES: u64 = 1_024;
 
     fn new() -> Self {

@@ -59,7 +59,7 @@ struct Checked<'e> {
     checks: Vec<Checked<'e>>,
 }
 
-/// Goes as deep as a policy may be nested.
+/// Recurses as deep as a policy may be nested.
 fn checked(checks: &[Check]) -> Vec<Checked<'_>> {
     let mut list = Vec::new();
     for Check { pointer, what, outcome, why, checks } in checks {

@@ -9,7 +9,7 @@ pub(crate) mod schema;
 
 use std::io::{self, BufWriter, StdoutLock};
 
-/// Standard output, buffered. Must be flushed, or what fails then is not noticed.
+/// Standard output, buffered. Must be flushed, or a failure at the end is not noticed.
 fn output() -> BufWriter<StdoutLock<'static>> {
     BufWriter::with_capacity(64 << 10, io::stdout().lock())
 }

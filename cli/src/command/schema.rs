@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::output;
 use crate::failure::Outcome;
 
-/// The one of `spec/`, by a link: a package may hold no file from outside of its directory.
+/// The schema of `spec/`, by a symbolic link: a package cannot include files from outside its directory.
 const SCHEMA: &str = include_str!("../../policy.schema.json");
 
 pub(crate) fn run() -> Outcome {

@@ -27,7 +27,7 @@ pub(crate) fn write_decision(out: &mut dyn Write, decided: &Decided<'_>, coloure
         let owner = counter.entry().unwrap_or("all_tools");
         let max = counter.max().map(|max| format!(" of {max}")).unwrap_or_default();
         let charged =
-            counter.charged().map(|charged| format!(", {charged} of it by this call")).unwrap_or_default();
+            counter.charged().map(|charged| format!(", {charged} by this call")).unwrap_or_default();
         let text = format!(
             "{owner}.{}: {}{max} used{charged}, until {}",
             counter.counter().name(),

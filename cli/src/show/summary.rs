@@ -1,4 +1,4 @@
-//! What a stream of decisions comes to, in numbers.
+//! The summary of a stream of decisions.
 //!
 //! In: decisions. Out: counts. Must not grow with the stream: names beyond [`NAMES`] are counted together.
 
@@ -75,12 +75,12 @@ impl Summary {
         }
     }
 
-    /// Counts a line that is no call.
+    /// Counts a line that is not a call.
     pub(crate) fn add_not_valid(&mut self) {
         self.not_valid = self.not_valid.saturating_add(1);
     }
 
-    /// Lines that were no calls.
+    /// Lines that were not calls.
     pub(crate) fn not_valid(&self) -> u64 {
         self.not_valid
     }

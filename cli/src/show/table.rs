@@ -10,7 +10,7 @@ use callgate::Effect;
 use super::{Decided, paint_of, rule_of, words_of};
 use crate::terminal::{Paint, grouped, shown, spell_seconds};
 
-/// Rows that are looked at to settle the widths of the columns.
+/// Rows that settle the widths of the columns.
 const SETTLING: usize = 200;
 /// Characters of a cell; what is longer is cut.
 const CELL: usize = 40;
@@ -60,7 +60,7 @@ impl Row {
         }
     }
 
-    /// Whether the other continues this run. Waiting times shrink while a run goes on; that some have none is news.
+    /// Whether the other continues this run. Waiting times may shrink within a run, but one without a time begins another.
     fn continues(&self, next: &Self) -> bool {
         let what = |row: &Self| (row.effect, row.code, row.retry_after.1.is_some());
         what(self) == what(next)
@@ -92,7 +92,7 @@ impl Row {
     }
 }
 
-/// Text of others, safe and short.
+/// Untrusted text, escaped and cut.
 fn cell(text: &str) -> String {
     let text = shown(text);
     if text.chars().count() <= CELL {

@@ -23,7 +23,7 @@ fn write_level(
         let (branch, below) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
         let outcome = paint_of(&check.outcome).on(coloured, &check.outcome).into_owned();
         write!(out, "{indent}{branch}{}  {outcome}", shown(&check.what))?;
-        // What stands in the line above need not be said again.
+        // Do not repeat what the line above says.
         let place = match check.pointer.strip_prefix(above) {
             Some("") => String::new(),
             Some(rest) if !above.is_empty() => format!("  …{rest}"),
@@ -40,7 +40,7 @@ fn write_level(
     Ok(())
 }
 
-/// Outcomes are words for people and may change; one that is not known here is not coloured like good news.
+/// Outcomes are words for people and may change; an unknown one is not coloured as a success.
 fn paint_of(outcome: &str) -> Paint {
     match outcome {
         "holds" | "passes" | "charged" | "does not act" => Paint::Green,

@@ -173,7 +173,7 @@ fn a_servers_tools_show_what_can_never_match() {
     assert!(broken.err.contains("tools/list"), "{}", broken.err);
 }
 
-/// What is no list of tools must not pass for a server without tools.
+/// Other JSON must not pass for a server without tools.
 #[test]
 fn the_tools_are_a_list_a_result_or_an_answer_and_nothing_else() {
     let policy = file("check-listed.yaml", "version: \"1\"\ndefault: deny\ntools: {pay: {}, pya: {}}\n");
@@ -194,25 +194,25 @@ fn the_tools_are_a_list_a_result_or_an_answer_and_nothing_else() {
     }
     for (at, (text, part)) in [
         ("", "the text ends"),
-        ("null", "no list of tools"),
-        ("5", "no list of tools"),
-        ("\"tools\"", "no list of tools"),
-        ("{}", "no list of tools"),
-        (r#"{"tool": []}"#, "no list of tools"),
-        (r#"{"tools": {}}"#, "no list of tools"),
-        (r#"{"tools": null}"#, "no list of tools"),
-        (r#"{"result": {}}"#, "no list of tools"),
-        (r#"{"result": []}"#, "no list of tools"),
+        ("null", "not a list of tools"),
+        ("5", "not a list of tools"),
+        ("\"tools\"", "not a list of tools"),
+        ("{}", "not a list of tools"),
+        (r#"{"tool": []}"#, "not a list of tools"),
+        (r#"{"tools": {}}"#, "not a list of tools"),
+        (r#"{"tools": null}"#, "not a list of tools"),
+        (r#"{"result": {}}"#, "not a list of tools"),
+        (r#"{"result": []}"#, "not a list of tools"),
         (
             r#"{"jsonrpc": "2.0", "id": 1, "error": {"code": -32601, "message": "no such method"}}"#,
-            "no list of tools",
+            "not a list of tools",
         ),
         (r#"["pay"]"#, "the tool at index 0 has no name"),
         (r#"[{"name": "pay"}, {"title": "Pay"}]"#, "the tool at index 1 has no name"),
         (r#"{"tools": [{"name": 5}]}"#, "the tool at index 0 has no name"),
         (
             r#"{"tools": [{"name": "pay", "inputSchema": "object"}]}"#,
-            "has an `inputSchema` that is no object",
+            "has an `inputSchema` that is not an object",
         ),
     ]
     .into_iter()

@@ -95,7 +95,7 @@ fn a_reset_of_nothing_says_so() {
     let (_, url) = charged("reset-nothing");
     let before = list(&url, &[]);
     for which in [
-        // The id alone: it is no scope as `list` shows it.
+        // The id alone is not a scope as `list` prints it.
         &["--tool", "pay", "--for", "alice"][..],
         &["--tool", "pya"],
         &["--tool", "pay", "--counter", "spent"],

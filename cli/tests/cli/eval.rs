@@ -20,7 +20,7 @@ fn an_allowed_call() {
     let expected = "\
 allowed  create_charge  by alice  2026-11-21T10:00:00.000Z
   code          allowed
-  counter       create_charge.spend: 4200 used, 4200 of it by this call, until 2026-11-22T00:00:00.000Z
+  counter       create_charge.spend: 4200 used, 4200 by this call, until 2026-11-22T00:00:00.000Z
 ";
     assert_eq!(run.out, expected);
 }

@@ -42,7 +42,7 @@ fn callgate_with(args: &[&str], input: &[u8]) -> Run {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_owned();
-    // A run that reads nothing closes the pipe, which is no failure of ours.
+    // A run that reads nothing closes the pipe, which is not a failure.
     let feeder = thread::spawn(move || drop(stdin.write_all(&input)));
     let output = child.wait_with_output().unwrap();
     feeder.join().unwrap();

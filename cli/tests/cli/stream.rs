@@ -129,7 +129,7 @@ fn a_reader_that_leaves_early_is_no_failure() {
     }
 }
 
-/// Whoever follows a stream sees each decision before the next call is made.
+/// A reader of the stream sees each decision before the next call is made.
 #[test]
 fn a_slow_stream_is_answered_line_by_line() {
     let keys = policy("seed-create-access-key.json");

@@ -28,7 +28,7 @@ struct Checked {
     diagnostics: Vec<Diagnostic>,
 }
 
-/// What all files come to.
+/// The result of all files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Totals {
     errors: usize,

@@ -1,4 +1,4 @@
-//! Findings as SARIF 2.1.0, which code hosts show beside the lines that they are about.
+//! Findings as SARIF 2.1.0, which code hosts show beside the lines.
 //!
 //! In: findings. Out: one log with one run. Must keep places as SARIF counts them: columns in code points, as ours are, the
 //! end of a region behind its last character, and bytes from the beginning of the file.

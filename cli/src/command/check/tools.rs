@@ -1,7 +1,7 @@
-//! The tools of a server, as a file lists them.
+//! A server's list of tools, from a file.
 //!
-//! In: JSON. Out: the list of tools in it. Must not take for a server without tools what is no list of tools: then every
-//! entry of a policy would match nothing, and every warning about arguments would be lost.
+//! In: JSON. Out: the list of tools in it. Must not take anything else for an empty list: then every entry of a policy would
+//! match nothing, and every warning about arguments would be lost.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -20,14 +20,14 @@ pub(super) fn listed<'t>(path: &Path, raw: &'t RawJson<'_>) -> Result<RawView<'t
     let result = member(root, "result").filter(is_object).unwrap_or(root);
     let list = member(result, "tools").unwrap_or(result);
     if !matches!(list.kind(), Ok(Kind::Array)) {
-        return Err(failed("no list of tools".to_owned()));
+        return Err(failed("not a list of tools".to_owned()));
     }
     let (mut index, mut broken) = (0_usize, None);
     let _ = list.elements(|tool| {
         let has_name = member(tool, "name").is_some_and(|name| matches!(name.kind(), Ok(Kind::String(_))));
         let has_schema = member(tool, "inputSchema").is_none_or(|schema| is_object(&schema));
         if !(has_name && has_schema) {
-            let what = if has_name { "has an `inputSchema` that is no object" } else { "has no name" };
+            let what = if has_name { "has an `inputSchema` that is not an object" } else { "has no name" };
             broken = Some(format!("the tool at index {index} {what}"));
             return ControlFlow::Break(());
         }
@@ -49,6 +49,6 @@ fn is_object(view: &RawView<'_>) -> bool {
 }
 
 fn member<'t>(view: RawView<'t>, name: &str) -> Option<RawView<'t>> {
-    // What is no object has no members.
+    // Only an object has members.
     if is_object(&view) { view.member(name).ok().flatten() } else { None }
 }
