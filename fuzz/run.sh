@@ -7,7 +7,7 @@ seconds=${FUZZ_SECONDS:-1200}
 # `none` runs several times as many inputs as `address`; core has no unsafe code for an address sanitizer to watch.
 sanitizer=${FUZZ_SANITIZER:-none}
 targets=("$@")
-[ $# -gt 0 ] || targets=(parse_yaml parse_json compile diagnostics forms arguments readings names call stream evaluate store)
+[ $# -gt 0 ] || targets=(parse_yaml parse_json compile diagnostics forms arguments readings schema names call stream evaluate store)
 
 command -v cargo-fuzz > /dev/null || cargo install --locked cargo-fuzz
 
@@ -15,7 +15,7 @@ failed=0
 for target in "${targets[@]}"; do
     case $target in
         parse_yaml | parse_json | compile | diagnostics | forms) dictionary=(-dict=dictionaries/policy.dict) ;;
-        arguments | readings | call | stream) dictionary=(-dict=dictionaries/json.dict) ;;
+        arguments | readings | schema | call | stream) dictionary=(-dict=dictionaries/json.dict) ;;
         *) dictionary=() ;;
     esac
     (cd .. && cargo run --quiet --locked -p callgate-tests --bin seeds -- "$target" "fuzz/corpus/$target/")

@@ -79,6 +79,13 @@ struct Check {
     folding: Option<bool>,
 }
 
+impl Step {
+    /// The tool's input schema, where the step has it checked.
+    pub fn schema(&self) -> Option<&Value> {
+        self.check.as_ref()?.schema.as_ref()
+    }
+}
+
 impl Check {
     fn compiled(&self) -> ArgsCheck {
         let check = ArgsCheck::new();

@@ -71,6 +71,18 @@ pub fn texts(property: &str) -> Vec<String> {
             texts.extend(values.iter().filter_map(|value| value.as_str().map(str::to_owned)));
             texts
         }
+        // The checked calls of the cases, with any schema for those without one, and generated ones.
+        "schema" => {
+            let mut texts = calls(|_, step| {
+                let schema = step.schema().map_or("{\"type\": \"object\"}".to_owned(), ToString::to_string);
+                [schema, step.args.clone().unwrap_or_default()].join(BETWEEN)
+            });
+            texts.extend((0..2_000).filter_map(|seed| {
+                let call = Generator::new(seed).call();
+                Some([call.check?.schema?, call.args].join(BETWEEN))
+            }));
+            texts
+        }
         // Each key of a policy, written as a name, before all of them.
         "names" => generated()
             .flat_map(|policy| {
