@@ -21,8 +21,9 @@ Examples:
 
 `callgate help COMMAND` has more examples for each command.
 
-Exit status: 0 as asked; 1 the answer is no: a policy does not load, a call may not run, there is nothing to reset; 2 the
-question could not be asked: a wrong option, a file or store that cannot be read, output that cannot be written."
+Exit status: 0 as asked; 1 the answer is no: a policy that `check` reads does not load, a call may not run, there is nothing
+to reset; 2 the question could not be asked: a wrong option, a policy to decide by that does not load, a file or store that
+cannot be read, output that cannot be written."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -245,7 +246,7 @@ pub(crate) struct Selection {
     /// Only those of this name
     #[arg(long, value_name = "NAME")]
     pub(crate) counter: Option<String>,
-    /// Only those that count for this one, as `list` shows it: `id "alice"`
+    /// Only those that count for this one, as `list` shows it: `id "alice"`, or with the kind of scope before it
     #[arg(long = "for", value_name = "VALUE")]
     pub(crate) scope: Option<String>,
     /// How counters are shown

@@ -20,7 +20,8 @@ struct Tool<V> {
 }
 
 /// Warns of names in a policy that match none of a server's tools (`unmatched_entry`), and of `args` paths that the input
-/// schemas of the matched tools cannot have (`unknown_argument`): a condition on such a path decides every call alike.
+/// schemas of the matched tools cannot have (`unknown_argument`): a condition on such a path decides every call alike; and of scopes
+/// by an argument whose type no scope can have (`unusable_scope`).
 ///
 /// `tools` is the result of `tools/list`, or its list of tools: `[{"name": …, "inputSchema": {…}}]`.
 ///
@@ -121,40 +122,67 @@ fn check_arguments<V: View>(
     if tools.is_empty() {
         return;
     }
-    let mut check = |path: &Path, span: Span, pointer: &str| {
-        if path.root == Root::Args
-            && !tools
-                .iter()
-                .any(|tool| tool.schema.as_ref().is_none_or(|schema| may_have(schema, &path.segments)))
-        {
-            let known: Vec<String> = tools.iter().flat_map(|tool| arguments(tool)).collect();
-            let first = match path.segments.first() {
-                Some(Segment::Name(name) | Segment::Quoted(name)) => name,
-                _ => "",
-            };
-            let help = match diagnostics.suggestions.nearest(first, known.iter().map(String::as_str)) {
-                Some(near) if near != first => format!("did you mean `args.{near}`?"),
-                _ => format!(
-                    "arguments that the tools take: {}",
-                    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
-                ),
-            };
-            let message = format!("no tool that this applies to has an argument `{path}`");
-            diagnostics.warning("unknown_argument", span, pointer, message, Some(help));
+    let check = |path: &Path, span: Span, pointer: &str, diagnostics: &mut Diagnostics<'_>| {
+        if path.root != Root::Args {
+            return;
         }
+        let lacks = |tool: &&Tool<V>| missing(tool.schema.as_ref()?, &path.segments, 0);
+        let Some(lacks) = tools.iter().map(lacks).collect::<Option<Vec<_>>>() else { return };
+        // Where the tool that has most of the path has no more of it.
+        let at = lacks.iter().map(|(at, _)| *at).max().unwrap_or_default();
+        let mut known: Vec<String> =
+            lacks.into_iter().filter(|(end, _)| *end == at).flat_map(|(_, names)| names).collect();
+        known.sort();
+        known.dedup();
+        let (before, from) = path.segments.split_at_checked(at).unwrap_or_default();
+        let before: String = before.iter().map(ToString::to_string).collect();
+        let name = match from.first() {
+            Some(Segment::Name(name) | Segment::Quoted(name)) => name,
+            _ => "",
+        };
+        let help = match diagnostics.suggestions.nearest(name, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `args{before}{}`?", Segment::member(near)),
+            None => {
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                if before.is_empty() {
+                    format!("arguments that the tools take: {known}")
+                } else {
+                    format!("members of `args{before}`: {known}")
+                }
+            }
+        };
+        let message = format!("no tool that this applies to has an argument `{path}`");
+        diagnostics.warning("unknown_argument", span, pointer, message, Some(help));
+    };
+    let check_scope = |path: &Path, span: Span, pointer: &str, diagnostics: &mut Diagnostics<'_>| {
+        if path.root != Root::Args {
+            return;
+        }
+        let types = |tool: &&Tool<V>| types_of_no_scope(tool.schema.as_ref()?, &path.segments);
+        let Some(types) = tools.iter().map(types).collect::<Option<Vec<_>>>() else { return };
+        let mut types: Vec<String> = types.into_iter().flatten().collect();
+        types.sort();
+        types.dedup();
+        let message =
+            format!("a scope by `{path}` denies every call: by the schema it is {}", types.join(" or "));
+        let help = "a scope takes a text or a whole number".to_owned();
+        diagnostics.warning("unusable_scope", span, pointer, message, Some(help));
     };
     for step in &entry.steps {
         let (span, pointer) = place(document, step.rule);
         for clause in &step.conditions {
-            each_path(&clause.condition, &mut |path| check(path, span, pointer));
+            each_path(&clause.condition, &mut |path| check(path, span, pointer, diagnostics));
         }
         let Some(declared) = step.charge.and_then(|charge| document.declared.get(charge as usize)) else {
             continue;
         };
         if let Charge::From(path) = &declared.amount {
-            check(path, span, pointer);
+            check(path, span, pointer, diagnostics);
         }
-        declared.scope.paths().for_each(|path| check(path, span, pointer));
+        for path in declared.scope.paths() {
+            check(path, span, pointer, diagnostics);
+            check_scope(path, span, pointer, diagnostics);
+        }
     }
 }
 
@@ -169,39 +197,69 @@ fn each_path(condition: &Condition, see: &mut impl FnMut(&Path)) {
     }
 }
 
-fn arguments<V: View>(tool: &Tool<V>) -> Vec<String> {
+fn names_of<V: View>(properties: &V) -> Vec<String> {
     let mut names = Vec::new();
-    if let Some(properties) = tool.schema.as_ref().and_then(|schema| member(schema, "properties")) {
-        let _ = properties.members(|name, _| {
-            names.push(name.to_owned());
-            ControlFlow::Continue(())
-        });
-    }
+    let _ = properties.members(|name, _| {
+        names.push(name.to_owned());
+        ControlFlow::Continue(())
+    });
     names
 }
 
-/// Whether a schema leaves room for a path. Follows `properties` and `items`; anything else may be anything. Recursion is
-/// as deep as the path.
-fn may_have<V: View>(schema: &V, segments: &[Segment]) -> bool {
-    let Some((segment, rest)) = segments.split_first() else { return true };
+/// Where a schema leaves no room for a path: the segment, counted from 0, and the names that may stand there; `None` where there is
+/// room. Follows `properties` and `items`; anything else may be anything. Recursion is as deep as the path.
+fn missing<V: View>(schema: &V, segments: &[Segment], at: usize) -> Option<(usize, Vec<String>)> {
+    let (segment, rest) = segments.split_first()?;
+    let next = at.saturating_add(1);
     match segment {
         Segment::Name(name) | Segment::Quoted(name) => {
             let open = ["$ref", "allOf", "anyOf", "oneOf", "patternProperties"];
-            let Some(properties) = member(schema, "properties") else { return true };
+            let properties = member(schema, "properties")?;
             if open.iter().any(|key| member(schema, key).is_some()) {
-                return true;
+                return None;
             }
             match member(&properties, name) {
-                Some(next) => may_have(&next, rest),
+                Some(known) => missing(&known, rest, next),
                 // A schema that lists its properties and says nothing of others means these, to its reader.
-                None => member(schema, "additionalProperties").is_some_and(|more| is_open(&more)),
+                None if member(schema, "additionalProperties").is_some_and(|more| is_open(&more)) => None,
+                None => Some((at, names_of(&properties))),
             }
         }
-        Segment::Index(_) | Segment::Each => match member(schema, "items") {
-            Some(next) => may_have(&next, rest),
-            None => true,
-        },
+        Segment::Index(_) | Segment::Each => missing(&member(schema, "items")?, rest, next),
     }
+}
+
+/// The types of what a path leads to, if the schema names them and a scope can have none of them (spec 9.3). Recursion is as deep as the
+/// path.
+fn types_of_no_scope<V: View>(schema: &V, segments: &[Segment]) -> Option<Vec<String>> {
+    if let Some((segment, rest)) = segments.split_first() {
+        let part = match segment {
+            Segment::Name(name) | Segment::Quoted(name) => member(&member(schema, "properties")?, name)?,
+            Segment::Index(_) | Segment::Each => member(schema, "items")?,
+        };
+        return types_of_no_scope(&part, rest);
+    }
+    let named = member(schema, "type")?;
+    let mut types = Vec::new();
+    let mut take = |name: &V| match name.kind() {
+        Ok(Kind::String(name)) if matches!(&*name, "object" | "array" | "boolean" | "null") => {
+            types.push(name.into_owned());
+            true
+        }
+        _ => false,
+    };
+    let fits = match named.kind() {
+        Ok(Kind::Array) => {
+            let mut all = true;
+            let _ = named.elements(|name| {
+                all &= take(&name);
+                ControlFlow::Continue(())
+            });
+            all
+        }
+        _ => take(&named),
+    };
+    (fits && !types.is_empty()).then_some(types)
 }
 
 fn is_open<V: View>(more: &V) -> bool {
@@ -268,6 +326,57 @@ tools:
         assert!(lint("tools: [", Format::Yaml, &&tools).is_err());
     }
 
+    /// What is suggested stands where the path goes wrong, not at its start.
+    #[test]
+    fn suggests_a_name_at_the_same_depth() {
+        let tools = json!([{"name": "t", "inputSchema": {"properties": {
+            "a": {}, "o": {"properties": {"id": {}, "a.b": {}}}, "l": {"items": {"properties": {"price": {}}}}}}}]);
+        for (path, expected) in [
+            ("args.o.idd", "did you mean `args.o.id`?"),
+            ("args.o.ab", "did you mean `args.o[\"a.b\"]`?"),
+            ("args.o.other", "members of `args.o`: a.b, id"),
+            ("args.l[*].prize", "did you mean `args.l[*].price`?"),
+            ("args.b", "did you mean `args.a`?"),
+            ("args.other.id", "arguments that the tools take: a, l, o"),
+        ] {
+            let text = format!(
+                "version: \"1\"\ndefault: deny\ntools: {{t: {{deny_if: [{{path: '{path}', op: eq, value: 1}}]}}}}\n"
+            );
+            let found = lint(&text, Format::Yaml, &&tools).unwrap();
+            assert_eq!(found[0].help(), Some(expected), "{path}");
+        }
+    }
+
+    /// A scope that is an object, by every tool it applies to, is always missing: each call is denied.
+    #[test]
+    fn warns_of_scopes_of_other_types() {
+        let lints = |schema: serde_json::Value, path: &str| {
+            let tools = json!([{"name": "t", "inputSchema": {"properties": {"x": schema}}}]);
+            let text = format!(
+                "version: \"1\"\ndefault: deny\ntools: {{t: {{limits: [{{counter: n, window: day, max: 5, scope: ['{path}']}}]}}}}\n"
+            );
+            let found = lint(&text, Format::Yaml, &&tools).unwrap();
+            found.iter().map(|found| (found.code(), found.message().to_owned())).collect::<Vec<_>>()
+        };
+        let objects = json!({"type": "object", "properties": {"y": {"type": ["null", "array"]}}});
+        let (code, message) = lints(objects.clone(), "args.x").remove(0);
+        assert_eq!(code, "unusable_scope");
+        assert_eq!(message, "a scope by `args.x` denies every call: by the schema it is object");
+        assert!(lints(objects, "args.x.y")[0].1.ends_with("it is array or null"));
+        for schema in [
+            json!({"type": "string"}),
+            json!({"type": "integer"}),
+            json!({"type": ["number", "null"]}),
+            json!({"type": ["object", "string"]}),
+            json!({"type": "text"}),
+            json!({"type": []}),
+            json!({}),
+            json!(true),
+        ] {
+            assert_eq!(lints(schema.clone(), "args.x"), [], "{schema}");
+        }
+    }
+
     /// What a schema leaves open is not warned of; what it closes is, in any form of the list of tools.
     #[test]
     fn follows_schemas_as_far_as_they_go() {
@@ -315,9 +424,11 @@ tools:
             }
         }
         let none = json!([{"name": "t", "inputSchema": {"items": {"properties": {}}, "properties": {}}}]);
-        for path in ["args.c", "args[0].c"] {
+        for (path, help) in
+            [("args.c", "arguments that the tools take: none"), ("args[0].c", "members of `args[0]`: none")]
+        {
             let found = lint(&policy(path), Format::Yaml, &&none).unwrap();
-            assert_eq!(found[0].help(), Some("arguments that the tools take: none"), "{path}");
+            assert_eq!(found[0].help(), Some(help), "{path}");
         }
         for tools in [json!({}), json!(null), json!({"tools": 7}), json!([])] {
             let found = lint(&policy("args.c"), Format::Yaml, &&tools).unwrap();

@@ -97,7 +97,11 @@ fn selects(selection: &Selection, held: &Held) -> bool {
     };
     is_of_entry
         && selection.counter.as_ref().is_none_or(|name| name == held.counter.name())
-        && selection.scope.as_ref().is_none_or(|scope| *scope == held.scope.to_string())
+        && selection.scope.as_ref().is_none_or(|scope| {
+            // The value alone, or as it is shown, behind the kind of scope.
+            let value = held.scope.to_string();
+            *scope == value || scope.strip_prefix(held.counter.scope()) == Some(&format!(" {value}"))
+        })
 }
 
 fn show(out: &mut impl Write, format: CountersFormat, held: &Held) -> Result<(), Failure> {

@@ -59,6 +59,10 @@ fn counters_are_listed_as_they_were_declared() {
     assert_eq!(list(&url, &["--tool", "pay"]), all[1..3]);
     assert_eq!(list(&url, &["--all-tools"]), all[3..]);
     assert_eq!(list(&url, &["--for", "id \"alice\""]), [alice]);
+    // As it is shown to people, too.
+    assert_eq!(list(&url, &["--for", "identity id \"alice\""]), [alice]);
+    assert_eq!(list(&url, &["--for", "global -"]), all[3..]);
+    assert!(list(&url, &["--for", "session id \"alice\""]).is_empty());
     assert!(list(&url, &["--tool", "other"]).is_empty());
     assert!(list(&url, &["--namespace", "other"]).is_empty());
     let run = callgate(&["counters", "list", "--store", &url, "--counter", "all"]);

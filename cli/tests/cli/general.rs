@@ -26,6 +26,15 @@ fn each_command_documents_its_exit_status_and_keeps_it() {
         let words = command.split_whitespace().chain(["--help"]).collect::<Vec<_>>();
         assert!(callgate(&words).out.contains("\nExit status"), "{command}");
     }
+    // Of a policy that does not load, `check` says no, and the others can say nothing.
+    let root = callgate(&["--help"]).out;
+    let status = root.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "1 the answer is no: a policy that `check` reads",
+        "2 the question could not be asked: a wrong option, a policy to decide by",
+    ] {
+        assert!(status.contains(part), "{root}");
+    }
     let (missing, store) = ("no/such/file.yaml", "sqlite://no/such/counters.db");
     let policy = file("exit.yaml", "version: \"1\"\ndefault: deny\ntools: {t: {}}\n");
     let broken = file("exit-broken.yaml", "defualt: deny\n");

@@ -7,11 +7,11 @@ use smallvec::SmallVec;
 use super::entry::presentation;
 use super::notation;
 use super::reader::{Field, Reader, shown};
-use super::{Charge, Checks, Declared, Document, Step};
+use super::{Charge, Checks, Declared, Document, StateTest, Step};
 use crate::amount::Amount;
 use crate::ceilings::{SLIDING_CHARGES, SLIDING_SECONDS};
 use crate::condition::Place;
-use crate::diagnostic::Span;
+use crate::diagnostic::{Diagnostics, Span};
 use crate::number::Number;
 use crate::path::{Path, Reading, Root};
 use crate::scope::Scope;
@@ -303,6 +303,36 @@ pub(super) fn check_sliding<'n>(reader: &mut Reader<'n, '_>, window: Window, spa
     None
 }
 
+/// Whether charges of one amount make so many micros in a sliding window.
+fn is_reachable(micros: i64, charge: Amount, window: Window) -> bool {
+    let most = i64::try_from(SLIDING_CHARGES).unwrap_or(i64::MAX);
+    let is_short = window.seconds().is_some_and(|seconds| seconds.saturating_mul(1_000) <= most);
+    is_short || micros.checked_div(charge.as_micros()).is_none_or(|charges| charges <= most)
+}
+
+/// What a sliding window can hold of charges of one amount.
+fn highest(charge: Amount) -> Amount {
+    let most = i64::try_from(SLIDING_CHARGES).unwrap_or(i64::MAX);
+    Amount::from_micros(charge.as_micros().saturating_mul(most)).unwrap_or(Amount::MAX)
+}
+
+/// Complains of a condition on a counter without a maximum that draws a line where the counter never gets to, as
+/// [`check_reachable`] does of maxima: it would be full before.
+pub(crate) fn report_unreachable(state: &StateTest, declared: &Declared, diagnostics: &mut Diagnostics<'_>) {
+    let Declared { counter, max: None, amount: Charge::Fixed(charge), .. } = declared else { return };
+    let mut lines = state.ranges.iter().flat_map(|(low, high)| [*low, *high]);
+    if counter.algorithm() == Algorithm::Sliding
+        && lines.any(|line| line != i64::MAX && !is_reachable(line, *charge, counter.window()))
+    {
+        let text = &state.text;
+        let message = format!(
+            "`{text}`: a sliding window keeps {SLIDING_CHARGES} charges, too few to reach this number"
+        );
+        let help = format!("use `algorithm: fixed`, or a number of {} or less", highest(*charge));
+        diagnostics.error("invalid_operand", state.span, &*state.pointer, message, Some(help));
+    }
+}
+
 /// Complains of a maximum that a sliding window never gets to by charges of one amount: it keeps only so many. Charges of one
 /// millisecond are one, so a short window cannot have too many.
 pub(super) fn check_reachable<'n>(
@@ -313,14 +343,11 @@ pub(super) fn check_reachable<'n>(
     span: Span,
     code: &'static str,
 ) -> Option<()> {
-    let most = i64::try_from(SLIDING_CHARGES).unwrap_or(i64::MAX);
-    let is_short = window.seconds().is_some_and(|seconds| seconds.saturating_mul(1_000) <= most);
-    let charges = max.as_micros().checked_div(charge.as_micros());
-    if is_short || charges.is_none_or(|charges| charges <= most) {
+    if is_reachable(max.as_micros(), charge, window) {
         return Some(());
     }
-    let message = format!("a sliding window keeps {most} charges, too few to reach this maximum");
-    let highest = Amount::from_micros(charge.as_micros().saturating_mul(most)).unwrap_or(Amount::MAX);
+    let message = format!("a sliding window keeps {SLIDING_CHARGES} charges, too few to reach this maximum");
+    let highest = highest(charge);
     reader.error(code, span, message, format!("use `algorithm: fixed`, or a maximum of {highest} or less"));
     None
 }

@@ -21,6 +21,7 @@ use crate::path::Path;
 use crate::scope::Scope;
 use crate::store::{Counter, Owner};
 use crate::text::{Content, Tree};
+pub(crate) use counters::report_unreachable;
 use reader::{Reader, shown};
 pub(crate) use rules::{Rule, Rules};
 

@@ -63,6 +63,18 @@ pub(super) fn read_rate_limit<'n>(
 const RATE: &str =
     "write `5/hour`: a positive whole number, `/`, and minute, hour, day, week, month or 90s, 15m, 6h, 7d";
 
+/// The largest whole number that is an amount.
+const LARGEST: i64 = Amount::MAX.as_micros() / Amount::SCALE;
+
+fn too_large() -> String {
+    format!("a maximum is at most {LARGEST}; without one, leave the rate out")
+}
+
+/// Whether it is a whole number, however long.
+fn is_whole(count: &str) -> bool {
+    count.bytes().all(|byte| byte.is_ascii_digit()) && !count.is_empty() && !count.starts_with('0')
+}
+
 const WHOLE: &str =
     "the number is positive and whole, without a leading zero; to deny always, use `action: deny`";
 
@@ -71,15 +83,13 @@ fn rate_text<'n>(
     node: Node<'n>,
     text: &str,
 ) -> Option<(Amount, Window, Box<str>)> {
-    let whole = |count: &str| {
-        let plain = count.bytes().all(|byte| byte.is_ascii_digit()) && !count.starts_with('0');
-        count.parse().ok().filter(|_| plain).and_then(Amount::from_whole)
-    };
+    let whole = |count: &str| count.parse().ok().filter(|_| is_whole(count)).and_then(Amount::from_whole);
     let parsed = text
         .split_once('/')
         .and_then(|(count, window)| Some((whole(count)?, Window::parse(window)?, window.into())));
     if parsed.is_none() {
         let help = match notation::rate(text) {
+            Some((count, _)) if whole(count).is_none() && is_whole(count) => too_large(),
             Some((count, _)) if whole(count).is_none() => WHOLE.to_owned(),
             Some((count, window)) => match meant_window(reader, window) {
                 Some(window) => format!("did you mean `{count}/{window}`?"),
@@ -113,13 +123,15 @@ fn rate_mapping<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<(Amou
             };
             let whole = count.filter(|count| *count > Amount::ZERO && count.as_micros() % Amount::SCALE == 0);
             if whole.is_none() {
-                let help = "to deny always, use `action: deny`; to count fractions, use `limits`";
-                reader.error(
-                    "invalid_rate_limit",
-                    field.value().span(),
-                    "the maximum is no positive whole number",
-                    help,
-                );
+                let is_large =
+                    matches!(field.value().content(), Content::Number(literal) if is_whole(literal));
+                let (message, help) = if is_large {
+                    ("the maximum is too large", too_large())
+                } else {
+                    let help = "to deny always, use `action: deny`; to count fractions, use `limits`";
+                    ("the maximum is no positive whole number", help.to_owned())
+                };
+                reader.error("invalid_rate_limit", field.value().span(), message, help);
             }
             whole
         })

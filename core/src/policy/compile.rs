@@ -10,7 +10,7 @@ use crate::admission::report_confusable;
 use crate::canonical::sha256;
 use crate::ceilings::{GLOB_STEPS_OF_A_POLICY, MERGED_ENTRIES, PATH_BYTES};
 use crate::diagnostic::{Diagnostics, Span};
-use crate::document::{Declared, Document};
+use crate::document::{Declared, Document, report_unreachable};
 use crate::glob::{Glob, GlobIndex, Work};
 use crate::path::Segment;
 use crate::store::Owner;
@@ -49,6 +49,9 @@ pub(super) fn compile(
             }
             if let Some(declared) = counters.resolve(state, diagnostics) {
                 state.declared = declared;
+                if let Some(counter) = document.declared.get(declared as usize) {
+                    report_unreachable(state, counter, diagnostics);
+                }
             }
         }
     }

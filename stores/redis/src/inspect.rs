@@ -57,9 +57,7 @@ impl Inspect for RedisStore {
             }
         }
         if unreadable > 0 {
-            return Err(StoreError::permanent(format!(
-                "{unreadable} keys of this namespace cannot be read as counters and were passed over: something else wrote to them or deleted their declarations, or the user may not read them"
-            )));
+            return Err(StoreError::permanent(passed_over(unreadable)));
         }
         Ok(())
     }
@@ -95,4 +93,24 @@ fn found(keys: &Keys, row: &Value, now: Timestamp) -> Option<Found> {
     }
     let used = Amount::from_micros(micros(integer(hi)?, integer(lo)?)?)?;
     Some(Found::Counter(Box::new(Held { counter, scope, used, resets_at })))
+}
+
+/// What to say of keys that are no counters.
+fn passed_over(keys: i64) -> String {
+    let (keys, were, they) =
+        if keys == 1 { ("1 key".to_owned(), "was", "it") } else { (format!("{keys} keys"), "were", "them") };
+    format!(
+        "{keys} of this namespace cannot be read as a counter and {were} passed over: something else wrote to {they} or deleted the declaration, or the user may not read {they}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_key_is_one() {
+        assert!(passed_over(1).starts_with("1 key of this namespace cannot be read as a counter and was "));
+        assert!(passed_over(2).starts_with("2 keys of this namespace cannot be read as a counter and were "));
+    }
 }
