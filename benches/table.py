@@ -185,7 +185,7 @@ def instructions(records: list[Record]) -> str:
 
 
 def others(records: list[Record]) -> str:
-    """Every subject of the engines' bench, as nothing of it may be left out."""
+    """Every subject of the engines' bench on every kind of call."""
     cases = list(dict.fromkeys(r["case"] for r in records if r["bench"] == "engines"))
     subjects = list(dict.fromkeys(r["subject"] for r in records if r["bench"] == "engines"))
     if not cases:

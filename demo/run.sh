@@ -1,5 +1,5 @@
 #!/bin/sh
-# Lets a runaway agent loose on each policy of spec/policies/ and shows what callgate made of it.
+# Runs a runaway agent against each policy of spec/policies/ and prints callgate's decisions.
 #
 #   demo/run.sh              all of them
 #   demo/run.sh payments     one

@@ -124,7 +124,7 @@ pub fn charge() -> Value {
     json!({"amount": 4200, "currency": "eur", "customer": "cus_123", "description": "order 17", "capture": true})
 }
 
-/// A call under [`payment_policy`], and what must come of it.
+/// A call under [`payment_policy`], and its decision.
 #[derive(Clone)]
 pub struct Case {
     /// What it shows.

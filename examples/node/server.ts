@@ -1,4 +1,4 @@
-// A payments server that agents use under a policy. In: an MCP client over stdio. Out: what the policy allows of it.
+// A payments server that agents use under a policy. In: an MCP client over stdio. Out: answers to the calls that the policy allows, and refusals.
 
 import { fileURLToPath } from "node:url";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";

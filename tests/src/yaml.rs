@@ -19,7 +19,7 @@ pub fn written(document: &Json) -> Option<String> {
     })
 }
 
-/// Whether every part of it may stand in YAML: no exponent (1.2), no empty key (1.3), no key too long for a line.
+/// Whether every part may stand in YAML: no exponent (1.2), no empty key (1.3), no key too long for a line.
 fn has_a_yaml_form(document: &Json) -> bool {
     match document {
         Json::Number(literal) => !literal.contains(['e', 'E']),

@@ -130,7 +130,7 @@ fn what_no_call_can_see_any_more_is_forgotten() {
         assert!(call("brief", &format!("caller {caller}")));
     }
     assert!(call("long", "alice"));
-    assert_eq!(engine.purge().unwrap(), 0, "all of it is live");
+    assert_eq!(engine.purge().unwrap(), 0, "all charges are live");
     clock.set(clock.now().plus_millis(3_600_000));
     assert_eq!(engine.purge().unwrap(), 1_000);
     assert_eq!(engine.purge().unwrap(), 0);

@@ -1,4 +1,4 @@
-//! What an explanation says of each check: its kind, what came of it, and why.
+//! What an explanation says about each check: its kind, its outcome, and why.
 
 use std::sync::Arc;
 

@@ -52,7 +52,7 @@ impl Store for Always {
     }
 }
 
-/// Clause 8.11: a verdict that the batch cannot have is no answer.
+/// Clause 8.11: a verdict that the batch cannot have is not an answer.
 #[test]
 fn a_verdict_that_does_not_fit_lets_nothing_through() {
     for verdict in [Verdict::ApprovalSpent, Verdict::Refused(Vec::new())] {

@@ -37,7 +37,7 @@ fn a_store_behind_a_wire_keeps_the_contract_without_blocking() {
     check(&Behind { polled: true });
 }
 
-/// An answer to another question is no answer: whether the batch was taken is not known (spec 8.11).
+/// An answer to another question is not an answer: whether the batch was taken is not known (spec 8.11).
 #[test]
 fn an_answer_to_another_question_is_an_error() {
     let (batch, now) = (Batch::default(), Timestamp::from_millis(0));

@@ -16,7 +16,7 @@ pub(crate) struct Model {
     latest: Option<Timestamp>,
 }
 
-/// One charge; after a refund, what is left of it.
+/// One charge; after a refund, the rest.
 pub(crate) struct Charged {
     pub(crate) counter: Counter,
     pub(crate) scope: ScopeValue,

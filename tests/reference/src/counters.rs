@@ -51,7 +51,7 @@ pub(crate) struct Taken {
     pub(crate) from_args: bool,
 }
 
-/// A charge in the log: its time, or the start of its fixed window; and what is left of it.
+/// A charge in the log: its time, or the start of its fixed window; and the rest of its amount.
 #[derive(Debug, Clone)]
 struct Entry {
     at: i64,

@@ -146,7 +146,7 @@ impl Facts<'_> {
         }
     }
 
-    /// Clause 8.2: what a call charges; none if that is no amount.
+    /// Clause 8.2: what a call charges; none if that is not an amount.
     fn amount(&self, charge: &Charge) -> Option<i128> {
         match charge {
             Charge::Fixed(amount) => Some(*amount),

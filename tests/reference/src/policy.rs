@@ -166,7 +166,7 @@ impl Document {
     }
 }
 
-/// Clause 2.5: the key `*` is no glob.
+/// Clause 2.5: the key `*` is not a glob.
 fn is_glob_entry(key: &str) -> bool {
     key != "*" && pattern::is_glob(key)
 }

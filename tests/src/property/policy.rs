@@ -34,7 +34,7 @@ pub fn json_loads_or_says_why(text: &str) {
     let loaded = load(text, Format::Json);
     let is_json = oracle::is_json(text.strip_prefix('\u{feff}').unwrap_or(text));
     match loaded {
-        Ok(_) => assert!(is_json, "a policy that is no JSON was read as JSON"),
+        Ok(_) => assert!(is_json, "a policy that is not JSON was read as JSON"),
         Err(error) if has(&error, "too_deep") || has(&error, "too_large") => {}
         Err(error) => assert_eq!(has(&error, "syntax"), !is_json, "{error}"),
     }

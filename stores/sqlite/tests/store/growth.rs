@@ -44,7 +44,7 @@ fn a_long_log_is_forgotten_in_steps_and_stays_true() {
     for n in 0..2_000 {
         assert!(is_taken(&charge(&store, &long, "a", 2_000, n).unwrap()));
     }
-    // Another counter's calls, once all of it has expired.
+    // Another counter's calls, once the first one has expired.
     let later = 62_000;
     for now in (2_000..later).step_by(1_000) {
         assert!(is_taken(&charge(&store, &other, "b", 1_000, now).unwrap()));
