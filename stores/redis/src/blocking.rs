@@ -1,7 +1,7 @@
-//! Carries commands and waits for the replies, on a connection for each thread that waits.
+//! Carries commands and waits for the replies, on one connection a thread (a pool).
 //!
-//! In: a command. Out: its reply. Connections are made when they are needed and kept for the next call. Must not send a
-//! command again that may have been acted upon.
+//! In: a command. Out: its reply. Connections are made when needed and kept for the next call. Must not repeat a command that
+//! the server may have acted upon.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,9 +17,9 @@ use crate::protocol::Scripts;
 use crate::request::Request;
 use crate::stream::Deadline;
 
-/// Connections that wait for the next call. More are made where more threads call at once, and closed after it.
+/// The most idle connections. More are made where more threads call at once, and closed after the call.
 const IDLE: usize = 64;
-/// For how long a connection waits for the next call: less than firewalls and servers let it wait.
+/// How long a connection stays idle: less than firewalls and servers allow.
 const IDLE_TIME: Duration = Duration::from_secs(60);
 
 /// Connections to the server that has the counters.
@@ -40,13 +40,13 @@ struct Pool {
 }
 
 impl Connections {
-    /// None yet.
+    /// An empty pool.
     pub(crate) fn new(options: &RedisOptions) -> Result<Self, StoreError> {
         let (servers, access) = (options.servers()?, options.access()?);
         Ok(Self { servers, access, timeout: options.timeout(), pool: Mutex::default() })
     }
 
-    /// Makes a connection, to see whether that can be done.
+    /// Connects now, so that a failure shows at the start.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         let link = self.connect(Deadline::new(self.timeout)).map_err(|failure| failure.error)?;
         self.keep(link);
@@ -72,12 +72,12 @@ impl Connections {
         Err(failure)
     }
 
-    /// A connection that waits for a call.
+    /// An idle connection.
     fn idle(&self, deadline: Deadline) -> Option<Box<Link>> {
         let mut pool = self.pool();
         let link = pool.idle.pop()?;
         if deadline.begun.saturating_duration_since(link.used) > IDLE_TIME {
-            // The others have waited longer.
+            // The others have been idle for longer.
             pool.idle.clear();
             return None;
         }
@@ -91,7 +91,7 @@ impl Connections {
         }
     }
 
-    /// Gives every connection up: what broke one has likely broken all. `last` is where to connect first from here on.
+    /// Closes every connection: what broke one has likely broken all. `last` is the address to try first from now on.
     fn forget(&self, last: Option<ConnectionInfo>) {
         *self.pool() = Pool { idle: Vec::new(), last };
     }
@@ -118,9 +118,9 @@ impl Connections {
         }
     }
 
-    /// Asks over a connection, and over others where the server that it leads to says so: `link` is the last one then.
+    /// Asks over a connection, and follows redirections to other servers: `link` is the last one then.
     ///
-    /// Whatever fails but the question itself has changed nothing: it was not asked, or the server did not run it.
+    /// A failure of anything but the question itself has changed nothing: it was not sent, or the server did not run it.
     fn exchange(
         &self,
         link: &mut Box<Link>,

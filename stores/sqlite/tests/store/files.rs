@@ -27,8 +27,11 @@ fn counters_outlive_the_store_and_namespaces_are_apart() {
 fn a_file_that_is_not_ours_is_refused_and_left_as_it_is() {
     let scratch = Scratch::new("foreign");
     let text = scratch.path("text");
-    fs::write(&text, "This is not a database, but the notes of somebody who wants to keep them. ".repeat(100))
-        .unwrap();
+    fs::write(
+        &text,
+        "This is not a database, but the notes of somebody who wants to keep them. ".repeat(100),
+    )
+    .unwrap();
     let [byte, short] = ["byte", "short"].map(|name| scratch.path(name));
     fs::write(&byte, "\n").unwrap();
     fs::write(&short, [0; 511]).unwrap();
