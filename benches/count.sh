@@ -11,7 +11,7 @@ fi
 cargo build --quiet --release --locked -p callgate-benches --example count
 target=$(cargo metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
 paths=("$@")
-[ $# -gt 0 ] || paths=(hand from_str policy engine json plain denied unlisted limit limits4 deep globs folding folding10 schema)
+[ $# -gt 0 ] || paths=(hand from_str policy engine json plain denied unlisted limit limits4 refused sliding sliding_refused deep globs folding2 folding10 schema)
 
 # The instructions of so many rounds of a path.
 count() {
@@ -19,12 +19,12 @@ count() {
         sed -n 's/.*Collected : //p'
 }
 
-printf '%-10s %12s\n' path instructions
+printf '%-15s %12s\n' path instructions
 for path in "${paths[@]}"; do
     few=$(count "$path" 500)
     many=$(count "$path" 5500)
     each=$(((many - few) / 5000))
-    printf '%-10s %12d\n' "$path" "$each"
+    printf '%-15s %12d\n' "$path" "$each"
     role=ours
     case "$path" in hand | from_str) role=floor ;; esac
     [ -z "${BENCH_JSON:-}" ] || printf '{"bench":"instructions","case":"%s","subject":"%s","role":"%s","unit":"instructions","x":null,"value":%d,"least":%d,"low":%d,"high":%d}\n' \

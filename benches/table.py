@@ -41,6 +41,7 @@ def same(title: str, bench: str, case: str, ours: str, other: str, most: float |
 
 HAND = "a function written by hand"
 LIMIT = "one limit, {} identities, {}"
+ONE = "one identity, one counter"
 NUMBER = "native, reads two properties, gives a number"
 ROWS = [
     ("Rust: a decision on a `serde_json::Value`, against a function written by hand with its tools in Rust's `HashMap`", [
@@ -56,6 +57,11 @@ ROWS = [
         same("allowed charge", "evaluate", "raw text: allowed charge", "Policy", "serde_json", 0.5, "Rust, the same from raw JSON text",
              "`serde_json::from_str` of that text"),
         same("a shuffled stream of calls", "evaluate", "raw text: shuffled stream", "Policy", "serde_json", None),
+    ]),
+    ("Rust: a guard's check of the arguments, against the same call without it", [
+        same(f"{kind}{check}", "evaluate", f"{prefix}checked: {check}", "checked", "unchecked", None)
+        for kind, prefix in [("a `Value`, ", ""), ("raw text, ", "raw text, ")]
+        for check in ["folding, 2 members", "folding, 10 members", "a schema"]
     ]),
     ("Rust: an allowed charge, against policy engines, in a build with them", [
         same(peer, "engines", "allowed charge", "Policy", peer, 1)
@@ -74,6 +80,11 @@ ROWS = [
         Row("50 conditions against 1", ("growth", "50 conditions", "all"), ("growth", "1 conditions", "all"), None),
         Row("10,000 globs, one matches; at most 200 ns", ("growth", "10000 globs", "one"), 200, 1),
         Row("10,000 globs, none matches; at most 200 ns", ("growth", "10000 globs", "none"), 200, 1),
+        Row("limit, refused, against the same with room", ("growth", ONE, "limit, refused"), ("growth", "1 counters", "one identity"), 1),
+        Row("sliding limit, against a fixed one", ("growth", ONE, "sliding limit"), ("growth", "1 counters", "one identity"), None),
+        Row("sliding limit, refused, against the same with room", ("growth", ONE, "sliding limit, refused"), ("growth", ONE, "sliding limit"), 1),
+        Row("1,000 tenants of 50 tools in turn, against one of them", ("growth", "1000 tenants", "all"), ("growth", "1000 tenants", "one"), None),
+        Row("bytes of such a tenant, policy and engine; at most 200,000", ("memory", "tenants", "an engine"), 200_000, 1),
         Row("bytes of a live counter beyond its key's text; at most 100", ("memory", "counters", "bytes"), 100, 1),
     ]),
     ("Rust: compiling 10,000 tools with a rule each, against the bare parser into a `Value`", [
@@ -304,7 +315,7 @@ def plots(records: list[Record]) -> None:
     plot("compile", "Compiling a policy against the bare parser", "tools with a rule", "nanoseconds", points(
         records, lambda r: f"{r['case'][:4]}: {r['subject']}" if r["bench"] == "compile" else None))
     plot("memory", "What a policy and its counters hold", "tools, globs, conditions or counters", "bytes for each", points(
-        records, lambda r: {"counters": "counter, without its identity's text"}.get(r["case"], f"of a policy, for each of its {r['case']}") if r["bench"] == "memory" else None))
+        records, lambda r: {"counters": "counter, without its identity's text"}.get(r["case"], f"of a policy, for each of its {r['case']}") if r["bench"] == "memory" and r["case"] != "tenants" else None))
 
 
 def between(path: Path, text: str) -> None:

@@ -2,11 +2,12 @@
 //! Of `compile`, its floor `value` and `compile_yaml` a round is one tool, in policies of 100.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
-use callgate::{ArgsCheck, Call, Engine, Identity, InputSchema, Policy};
+use callgate::{Call, Engine, Identity, ManualClock, Policy, Timestamp};
 use callgate_benches::{
-    by_hand, charge, deep_args, deep_policy, glob_policy, large_json, large_text, limit_policy,
-    limits_policy, payment_policy,
+    Stepping, by_hand, charge, checks, deep_args, deep_policy, full_policy, glob_policy, large_json,
+    large_text, limit_policy, limits_policy, payment_policy, sliding_policy,
 };
 use serde_json::{Value, json};
 
@@ -26,9 +27,14 @@ fn main() {
     let text = args.to_string();
     let alice = Identity::new("alice");
     let payments = payment_policy;
-    let engine = |policy: Policy, tool: &str, args: &Value| {
-        let engine = Engine::new(policy);
-        again(true, &|| engine.evaluate(black_box(tool), black_box(args), &alice).allowed());
+    let by_engine = |engine: &Engine, tool: &str, args: &Value, expected| {
+        again(expected, &|| engine.evaluate(black_box(tool), black_box(args), &alice).allowed());
+    };
+    let engine = |policy: Policy, tool, args| by_engine(&Engine::new(policy), tool, args, true);
+    // Charged so often before anything is counted: a window is full then, or loses as many charges as it gets.
+    let charged = |engine: Engine, times: usize| {
+        assert!((0..times).all(|_| engine.evaluate("t", &empty, &alice).allowed()));
+        engine
     };
     let policy = |policy: Policy, tool: &str, args: &Value, expected| {
         again(expected, &|| allowed(&policy, tool, args));
@@ -39,19 +45,12 @@ fn main() {
         }
     };
     // What guards add to a call: a check of its arguments before the rules.
-    let checked = |args: &Value, check: ArgsCheck| {
-        let policy = payments();
+    let checked = |index: usize| {
+        let (policy, (_, args, check)) = (payments(), &checks()[index]);
         again(true, &|| {
-            let call = Call::new(black_box("create_charge"), black_box(args)).checked(black_box(&check));
+            let call = Call::new(black_box("create_charge"), black_box(args)).checked(black_box(check));
             policy.evaluate(&call).decided().is_some_and(|d| d.allowed())
         });
-    };
-    let many = || {
-        let mut args = charge();
-        for member in 0..8 {
-            args[format!("member{member}")] = json!(member);
-        }
-        args
     };
     match path.as_str() {
         "compile" => load(&large_json(100), &|text| Policy::from_json(text).is_ok()),
@@ -73,17 +72,24 @@ fn main() {
         "unlisted" => policy(payments(), "drop_table", &empty, false),
         "limit" => engine(limit_policy(), "t", &empty),
         "limits4" => engine(limits_policy(4), "t", &empty),
+        "refused" => by_engine(&charged(Engine::new(full_policy()), 1), "t", &empty, false),
+        "sliding" => {
+            let sliding = Engine::builder(sliding_policy(1_000)).clock(Arc::new(Stepping::default()));
+            by_engine(&charged(sliding.build(), 200), "t", &empty, true);
+        }
+        "sliding_refused" => {
+            let clock = Arc::new(ManualClock::new(Timestamp::MIN));
+            let full = charged(Engine::builder(sliding_policy(1)).clock(clock).build(), 1);
+            by_engine(&full, "t", &empty, false);
+        }
         "deep" => policy(deep_policy(50), "t", &deep_args(50), true),
         "globs" => policy(glob_policy(1_000), "area_500_read", &empty, true),
-        "folding" => checked(&args, ArgsCheck::new()),
-        "folding10" => checked(&many(), ArgsCheck::new()),
-        "schema" => {
-            let schema = json!({"type": "object", "properties": {"amount": {"type": "integer"}, "currency": {"type": "string"}}});
-            checked(&args, ArgsCheck::new().without_folding().schema(InputSchema::new(&schema)));
-        }
+        "folding2" => checked(0),
+        "folding10" => checked(1),
+        "schema" => checked(2),
         _ => {
             eprintln!(
-                "usage: count hand|from_str|policy|engine|json|plain|denied|unlisted|limit|limits4|deep|globs|folding|folding10|schema|compile|compile_yaml|value [ROUNDS]"
+                "usage: count hand|from_str|policy|engine|json|plain|denied|unlisted|limit|limits4|refused|sliding|sliding_refused|deep|globs|folding2|folding10|schema|compile|compile_yaml|value [ROUNDS]"
             );
             std::process::exit(2);
         }

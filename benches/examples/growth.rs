@@ -2,12 +2,13 @@
 //! a live counter hold: `cargo run --release -p callgate-benches --example growth`.
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Duration;
 
-use callgate::{Call, Engine, Identity, Policy};
+use callgate::{Call, Engine, Identity, ManualClock, Policy, Timestamp};
 use callgate_benches::{
-    Counting, Record, Role, Turns, charge, deep_args, deep_policy, glob_policy, identities, large_policy,
-    limit_policy, limits_policy,
+    Counting, Record, Role, Stepping, Turns, charge, deep_args, deep_policy, full_policy, glob_policy,
+    identities, large_policy, limit_policy, limits_policy, sliding_policy, tenant,
 };
 use serde_json::{Value, json};
 
@@ -38,6 +39,30 @@ fn held<R>(make: impl FnOnce() -> R) -> (R, f64) {
 fn main() {
     stateless();
     counters();
+    tenants();
+}
+
+/// A process that serves many tenants, each with a policy and counters of its own, whose calls come in turn.
+fn tenants() {
+    const TENANTS: usize = 1_000;
+    let args = charge();
+    let call = |engine: &Engine| {
+        engine.evaluate(black_box("tool_7"), black_box(&args), &Identity::new("alice")).allowed()
+    };
+    let (engines, taken) = held(|| {
+        let engines: Vec<Engine> = (0..TENANTS).map(tenant).collect();
+        assert!(engines.iter().all(call));
+        engines
+    });
+    bytes("tenants", "an engine and a policy of 50 tools", TENANTS, taken / TENANTS as f64);
+    let mut turns = Turns::new("growth", 100).turn(Duration::from_millis(4));
+    let (mut at, engines, call) = (0, &engines, &call);
+    turns.add(Role::Ours, "1000 tenants", "one tenant again and again", move || call(&engines[7]));
+    turns.add(Role::Ours, "1000 tenants", "all in turn", move || {
+        at = (at + 379) % TENANTS;
+        call(&engines[at])
+    });
+    turns.measure();
 }
 
 fn stateless() {
@@ -119,6 +144,13 @@ fn counters() {
         .collect();
     let several: Vec<(usize, Engine)> =
         [1, 2, 4].into_iter().map(|count| (count, Engine::new(limits_policy(count)))).collect();
+    // What a full counter and a sliding one cost, beside one that is fixed and has room.
+    let full = Engine::new(full_policy());
+    let stepping = |max| Engine::builder(sliding_policy(max)).clock(Arc::new(Stepping::default())).build();
+    let (sliding, clock) = (stepping(1_000), Arc::new(ManualClock::new(Timestamp::MIN)));
+    let sliding_full = Engine::builder(sliding_policy(1)).clock(clock).build();
+    assert!(call(&full, "alice") && call(&sliding_full, "alice"));
+    assert!((0..200).all(|_| call(&sliding, "alice")));
     let mut turns = Turns::new("growth", 100).turn(Duration::from_millis(10));
     for (count, engine) in &engines {
         let (mut at, names, call) = (0, &names, &call);
@@ -132,6 +164,16 @@ fn counters() {
         turns.add_at(Role::Ours, &format!("{count} counters"), "one identity", *count as u64, move || {
             call(engine, "alice")
         });
+    }
+    let one = "one identity, one counter";
+    for (name, engine, allowed) in [
+        ("limit, refused", &full, false),
+        ("sliding limit", &sliding, true),
+        ("sliding limit, refused", &sliding_full, false),
+    ] {
+        assert_eq!(call(engine, "alice"), allowed);
+        let call = &call;
+        turns.add(Role::Ours, one, name, move || call(engine, "alice"));
     }
     let shared = &engines[2].1;
     turns.measure();

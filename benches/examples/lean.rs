@@ -3,8 +3,8 @@
 
 use std::hint::black_box;
 
-use callgate::{Call, Engine, Identity};
-use callgate_benches::{ByMap, Role, Turns, by_hand, calls, payment_policy, shuffled};
+use callgate::{ArgsCheck, Call, Engine, Identity};
+use callgate_benches::{ByMap, Role, Turns, by_hand, calls, checks, payment_policy, shuffled};
 use serde_json::Value;
 
 fn main() {
@@ -25,6 +25,8 @@ fn main() {
     let (calls, stream) = (calls(), shuffled());
     let texts: Vec<String> = calls.iter().map(|call| call.args.to_string()).collect();
     let stream_texts: Vec<String> = stream.iter().map(|call| call.args.to_string()).collect();
+    let checks = checks();
+    let checked_texts: Vec<String> = checks.iter().map(|(_, args, _)| args.to_string()).collect();
     for (call, text) in calls.iter().zip(&texts).chain(stream.iter().zip(&stream_texts)) {
         let maps = [map.decide(call.tool, &call.args), quick.decide(call.tool, &call.args)];
         assert!(maps.iter().all(|found| found.is_ok() == call.allowed));
@@ -51,6 +53,28 @@ fn main() {
             serde_json::from_str::<Value>(black_box(text)).is_ok()
         });
         turns.add(Role::Ours, &case, "Policy::evaluate_json", move || decide_text(tool, text));
+    }
+    // What a guard's check of arguments adds, beside the same call without it.
+    for ((name, args, check), text) in checks.iter().zip(&checked_texts) {
+        let (policy, case) = (&policy, format!("checked: {name}"));
+        let decide = move |check: Option<&ArgsCheck>| {
+            let call = Call::new(black_box("create_charge"), black_box(args));
+            let call = if let Some(check) = check { call.checked(check) } else { call };
+            policy.evaluate(&call).decided().is_some_and(|d| d.allowed())
+        };
+        let decide_text = move |check: Option<&ArgsCheck>| {
+            let call = Call::new(black_box("create_charge"), black_box(text.as_str()));
+            let call = if let Some(check) = check { call.checked(check) } else { call };
+            policy.evaluate_json(&call).decided().is_some_and(|d| d.allowed())
+        };
+        assert!(
+            [decide(None), decide(Some(check)), decide_text(None), decide_text(Some(check))] == [true; 4]
+        );
+        turns.add(Role::Floor, &case, "unchecked", move || decide(None));
+        turns.add(Role::Ours, &case, "checked", move || decide(Some(check)));
+        let case = format!("raw text, {case}");
+        turns.add(Role::Floor, &case, "unchecked", move || decide_text(None));
+        turns.add(Role::Ours, &case, "checked", move || decide_text(Some(check)));
     }
     let case = "shuffled stream";
     let next = |calls: usize| {

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use callgate::Policy;
+use callgate::{ArgsCheck, Clock, Engine, InputSchema, Policy, Timestamp};
 use serde_json::{Value, json};
 
 fn load(text: &str) -> Policy {
@@ -114,6 +115,35 @@ pub fn limits_policy(counters: usize) -> Policy {
     load(&format!("{{version: '1', default: deny, tools: {{t: {{limits: [{limits}]}}}}}}"))
 }
 
+/// One limit for each identity on the tool `t`, which the second call reaches, for as long as a bench may take.
+pub fn full_policy() -> Policy {
+    load(
+        "{version: '1', default: deny, tools: {t: {limits: [{counter: n, window: month, max: 1, scope: identity}]}}}",
+    )
+}
+
+/// The same over a sliding second, for so many calls.
+pub fn sliding_policy(max: u32) -> Policy {
+    load(&format!(
+        "{{version: '1', default: deny, tools: {{t: {{limits: [{{counter: n, window: 1s, algorithm: sliding, max: {max}, scope: identity}}]}}}}}}"
+    ))
+}
+
+/// The engine of a tenant, with a policy of its own: 50 tools that have a rule each, and counters in memory.
+pub fn tenant(number: usize) -> Engine {
+    Engine::new(load(&format!("# Tenant {number}.\n{}", large_text(50))))
+}
+
+/// A clock that shows ten milliseconds more each time: a sliding second that it drives has a hundred live charges.
+#[derive(Default)]
+pub struct Stepping(AtomicI64);
+
+impl Clock for Stepping {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.fetch_add(10, Ordering::Relaxed))
+    }
+}
+
 /// The names of so many callers.
 pub fn identities(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("agent-{n}")).collect()
@@ -122,6 +152,27 @@ pub fn identities(count: usize) -> Vec<String> {
 /// The arguments of a charge that is allowed.
 pub fn charge() -> Value {
     json!({"amount": 4200, "currency": "eur", "customer": "cus_123", "description": "order 17", "capture": true})
+}
+
+/// The arguments of [`charge`] that rules read, and eight more.
+pub fn charge_of_ten() -> Value {
+    let mut args = json!({"amount": 4200, "currency": "eur"});
+    for member in 0..8 {
+        args[format!("member{member}")] = json!(member);
+    }
+    args
+}
+
+/// What guards check before the rules, with arguments and a name for the table: members that fold, and the types of a schema.
+pub fn checks() -> [(&'static str, Value, ArgsCheck); 3] {
+    let schema = json!({"type": "object", "properties": {"amount": {"type": "integer"}, "currency": {"type": "string"}}});
+    let two = json!({"amount": 4200, "currency": "eur"});
+    let typed = ArgsCheck::new().without_folding().schema(InputSchema::new(&schema));
+    [
+        ("folding, 2 members", two, ArgsCheck::new()),
+        ("folding, 10 members", charge_of_ten(), ArgsCheck::new()),
+        ("a schema", charge(), typed),
+    ]
 }
 
 /// A call under [`payment_policy`], and its decision.

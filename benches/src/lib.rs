@@ -6,8 +6,9 @@ mod heap;
 mod turns;
 
 pub use corpus::{
-    ByMap, Case, by_hand, calls, charge, deep_args, deep_policy, glob_policy, identities, large_json,
-    large_policy, large_text, limit_policy, limits_policy, payment_policy, payment_text, shuffled,
+    ByMap, Case, Stepping, by_hand, calls, charge, charge_of_ten, checks, deep_args, deep_policy,
+    full_policy, glob_policy, identities, large_json, large_policy, large_text, limit_policy, limits_policy,
+    payment_policy, payment_text, shuffled, sliding_policy, tenant,
 };
 pub use heap::Counting;
 pub use turns::{Record, Role, Turns, quick};
