@@ -4,7 +4,8 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use callgate::{Call, Engine, Identity, ManualClock, Policy, Timestamp};
+use callgate::time::{ManualClock, Timestamp};
+use callgate::{Call, Engine, Identity, Policy};
 use callgate_benches::{
     Stepping, by_hand, charge, checks, deep_args, deep_policy, full_policy, glob_policy, large_json,
     large_text, limit_policy, limits_policy, payment_policy, sliding_policy,

@@ -5,7 +5,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callgate::{Call, Engine, Identity, ManualClock, Policy, Timestamp};
+use callgate::time::{ManualClock, Timestamp};
+use callgate::{Call, Engine, Identity, Policy};
 use callgate_benches::{
     Counting, Record, Role, Stepping, Turns, charge, deep_args, deep_policy, full_policy, glob_policy,
     identities, large_policy, limit_policy, limits_policy, sliding_policy, tenant,

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use callgate::{ArgsCheck, Clock, Engine, InputSchema, Policy, Timestamp};
+use callgate::time::{Clock, Timestamp};
+use callgate::{ArgsCheck, Engine, InputSchema, Policy};
 use serde_json::{Value, json};
 
 fn load(text: &str) -> Policy {

@@ -8,15 +8,15 @@ use smallvec::SmallVec;
 use crate::amount::Amount;
 use crate::call::Call;
 use crate::decision::{Decision, Reservation, Ruling, SettleError, answered};
-use crate::evaluate::{Ask, Evaluated, Prepared, keeping, undecided};
+use crate::evaluate::{Alone, Ask, Evaluated, Prepared, keeping, undecided};
 use crate::evaluation::{Decided, Evaluation, OnStoreError, Tool};
 use crate::identity::Identity;
 use crate::in_force::InForce;
 use crate::policy::{Compiled, Policy};
 use crate::store::error::StoreError;
 use crate::store::memory::MemoryStore;
-use crate::store::{AsyncStore, Batch, BatchOutcome, Slot, Store, StoreId, Usage, Verdict};
-use crate::time::{Clock, SystemClock, Timestamp};
+use crate::store::{AsyncStore, Batch, BatchOutcome, Store, StoreId, Usage, Verdict};
+use crate::time::{Clock, SystemClock};
 use crate::trace::{Check, Recorder, Silent, Sink};
 use crate::view::View;
 
@@ -175,7 +175,7 @@ impl Engine {
     /// ```
     #[inline(always)]
     pub fn decide_by_tool<'d, A: View, I: View>(&self, tool: &'d Tool, call: &Call<'d, A, I>) -> Decided<'d> {
-        let mut charging = Charging { engine: self, policy: &tool.policy().0, now: None };
+        let mut charging = Charging { engine: self, policy: &tool.policy().0 };
         let ruling = tool.rule(call, &mut charging).unwrap_or_else(undecided);
         Decided { tool, name: call.tool, ruling }
     }
@@ -186,7 +186,7 @@ impl Engine {
         evaluate: impl for<'p> FnOnce(&'p Compiled, &mut dyn Ask<'p>) -> Option<Ruling>,
     ) -> Decision<'t> {
         let policy = self.policy.lend();
-        let mut charging = Charging { engine: self, policy: &policy.0, now: None };
+        let mut charging = Charging { engine: self, policy: &policy.0 };
         let ruling = evaluate(&policy.0, &mut charging).unwrap_or_else(undecided);
         Decision::lending(policy, tool, ruling)
     }
@@ -365,24 +365,18 @@ impl Engine {
 struct Charging<'e> {
     engine: &'e Engine,
     policy: &'e Compiled,
-    /// When it was asked first.
-    now: Option<Timestamp>,
-}
-
-impl Charging<'_> {
-    fn now(&mut self) -> Timestamp {
-        *self.now.get_or_insert_with(|| self.engine.clock.now())
-    }
 }
 
 impl<'p> Ask<'p> for Charging<'_> {
-    fn charge(&mut self, slot: &Slot<'p>) -> Option<(Usage, StoreId)> {
-        let usage = self.engine.store.try_charge(slot, self.now())?;
-        Some((usage, self.engine.store_id))
+    fn charge_one(&mut self, alone: Alone<'p>) -> Option<Ruling> {
+        Some(match self.engine.store.charge_one(&alone.slot, self.engine.clock.now()) {
+            Ok(outcome) => alone.rule(self.policy, &outcome).charged_in(self.engine.store_id),
+            Err(_) => Prepared::from(alone).unanswered(self.engine.on_store_error),
+        })
     }
 
     fn decide(&mut self, prepared: &mut Prepared<'p>) -> Option<Ruling> {
-        Some(match self.engine.store.reserve(&prepared.batch, self.now()) {
+        Some(match self.engine.reserve(&prepared.batch) {
             Ok(outcome) => prepared.rule(self.policy, &outcome).charged_in(self.engine.store_id),
             Err(_) => prepared.unanswered(self.engine.on_store_error),
         })

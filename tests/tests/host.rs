@@ -55,7 +55,7 @@ impl Store for Always {
 /// Clause 8.11: a verdict that the batch cannot have is not an answer.
 #[test]
 fn a_verdict_that_does_not_fit_lets_nothing_through() {
-    for verdict in [Verdict::ApprovalSpent, Verdict::Refused(Vec::new())] {
+    for verdict in [Verdict::ApprovalSpent, Verdict::Refused(Vec::new().into())] {
         let engine = Engine::builder(limited()).store(Arc::new(Always(verdict))).clock(clock()).build();
         let decision = engine.evaluate_json("t", "{}", &nobody());
         assert_eq!((decision.effect(), decision.code()), (Effect::Deny, Code::StoreUnavailable));
@@ -67,8 +67,9 @@ fn a_verdict_that_does_not_fit_lets_nothing_through() {
         assert_eq!((&shown["effect"], &shown["code"]), (&json!("deny"), &json!("store_unavailable")));
         assert_eq!(shown["counters"], json!([]));
     }
-    let refused =
-        Verdict::Refused(vec![Refusal { bound: Bound::Max(0), order: 0, retry_at: Some(Timestamp::MAX) }]);
+    let refused = Verdict::Refused(
+        [Refusal { bound: Bound::Max(0), order: 0, retry_at: Some(Timestamp::MAX) }].into_iter().collect(),
+    );
     let engine = Engine::builder(limited()).store(Arc::new(Always(refused))).clock(clock()).build();
     assert_eq!(engine.evaluate_json("t", "{}", &nobody()).code(), Code::LimitExceeded, "this one fits");
 }

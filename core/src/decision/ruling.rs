@@ -175,19 +175,6 @@ impl Counted {
         let Usage { used, resets_at, stamp } = *usage;
         Self { declared, scope, charged, used, resets_at, stamp }
     }
-
-    /// To be filled.
-    #[inline(always)]
-    fn nothing() -> Self {
-        Self {
-            declared: 0,
-            scope: ScopeValue::default(),
-            charged: None,
-            used: Amount::ZERO,
-            resets_at: Timestamp::MIN,
-            stamp: Timestamp::MIN,
-        }
-    }
 }
 
 thread_local! {
@@ -196,22 +183,6 @@ thread_local! {
 }
 
 impl More {
-    /// The one counter of a decision. It is put together where it lies: what is written in parts and then copied whole is waited for.
-    #[inline(always)]
-    pub(crate) fn count_one(&mut self, declared: u32, scope: ScopeValue, charged: Amount, usage: &Usage) {
-        if self.counters.capacity() == 0 {
-            self.counters.reserve_exact(1);
-        }
-        self.counters.resize_with(1, Counted::nothing);
-        if let Some(counted) = self.counters.first_mut() {
-            let Usage { used, resets_at, stamp } = *usage;
-            counted.declared = declared;
-            counted.scope = scope;
-            counted.charged = Some(charged);
-            (counted.used, counted.resets_at, counted.stamp) = (used, resets_at, stamp);
-        }
-    }
-
     /// Nothing yet, where there is room for it.
     fn take() -> Box<Self> {
         ROOM.try_with(Cell::take).ok().flatten().unwrap_or_default()

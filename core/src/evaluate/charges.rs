@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 
 use smallvec::smallvec;
 
-use super::pending::Prepared;
+use super::pending::{Alone, Prepared};
 use super::{Ask, Counting};
 use crate::amount::Amount;
 use crate::condition::{Facts, Leaf, Place, Visitor};
-use crate::decision::{Code, Effect, Ruling};
+use crate::decision::{Code, Ruling};
 use crate::document::{Charge, Declared};
 use crate::path::Path;
 use crate::policy::Compiled;
@@ -94,10 +94,10 @@ impl Compiled {
         Ok(declared.scope.encode(facts, scope)?.then_some(slot))
     }
 
-    /// Charges the one counter of a call that has no condition on counters and needs no approval, as nearly all have that
-    /// count at all: what [`Self::prepare`] does for any.
+    /// The one charge of a call that has no condition on counters and needs no approval, as nearly all have that count at all:
+    /// what [`Self::prepare`] does for any.
     #[inline(never)]
-    pub(super) fn charge_alone<'p, A: View, I: View>(
+    pub(super) fn charge_one<'p, A: View, I: View>(
         &'p self,
         rule: u32,
         index: u32,
@@ -113,16 +113,7 @@ impl Compiled {
         if !declared.scope.encode(facts, &mut slot.scope)? {
             return deny(Code::IdentityRequired);
         }
-        Ok(match ask.charge(&slot) {
-            Some((usage, store)) => {
-                let mut ruling = Ruling::new(Effect::Allow, Code::Allowed, None);
-                let more = ruling.more_mut();
-                more.count_one(index, slot.scope, amount, &usage);
-                more.charged_in = Some(store);
-                Some(ruling)
-            }
-            None => ask.decide(&mut Prepared::charging(slot, index, rule)),
-        })
+        Ok(ask.charge_one(Alone { slot, declared: index, rule }))
     }
 }
 

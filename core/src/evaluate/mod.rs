@@ -8,7 +8,7 @@ mod pending;
 
 use smallvec::SmallVec;
 
-pub(crate) use pending::Prepared;
+pub(crate) use pending::{Alone, Prepared};
 
 use crate::admission::ArgsCheck;
 use crate::call::{Approval, Call};
@@ -17,7 +17,6 @@ use crate::condition::{Facts, Outcome, Place};
 use crate::decision::{Code, Effect, Ruling};
 use crate::identity::Identity;
 use crate::policy::{Compiled, Found, Step};
-use crate::store::{Slot, StoreId, Usage};
 use crate::trace::{Sink, Step as At};
 use crate::view::{Unreadable, View};
 
@@ -31,11 +30,12 @@ pub(crate) enum Evaluated<'p> {
 /// Who is asked about the counters that decide a call. A batch lies where it was made: whoever asks a store at once needs no room
 /// on the heap.
 pub(crate) trait Ask<'p> {
-    /// Charges a counter that alone decides a call, if that can be told at once; `None` has charged nothing, and the same goes
-    /// to [`Ask::decide`] as a batch.
-    fn charge(&mut self, slot: &Slot<'p>) -> Option<(Usage, StoreId)>;
+    /// The ruling on a charge alone, or `None` where the batch that it is one of is kept.
+    fn charge_one(&mut self, alone: Alone<'p>) -> Option<Ruling> {
+        self.decide(&mut alone.into())
+    }
 
-    /// The ruling, or `None` for whoever keeps the batch.
+    /// The ruling, or `None` where the batch is kept.
     fn decide(&mut self, prepared: &mut Prepared<'p>) -> Option<Ruling>;
 }
 
@@ -43,10 +43,6 @@ pub(crate) trait Ask<'p> {
 struct Keep<'p>(Option<Box<Prepared<'p>>>);
 
 impl<'p> Ask<'p> for Keep<'p> {
-    fn charge(&mut self, _: &Slot<'p>) -> Option<(Usage, StoreId)> {
-        None
-    }
-
     fn decide(&mut self, prepared: &mut Prepared<'p>) -> Option<Ruling> {
         self.0 = Some(Box::new(std::mem::take(prepared)));
         None
@@ -96,13 +92,6 @@ impl<'p> Left<'p> {
         if step.charge.is_some() || !step.states.is_empty() {
             self.counting.push(step);
         }
-    }
-
-    /// The rule and the counter, if all that is left is to charge one.
-    #[inline(always)]
-    fn alone(&self) -> Option<(u32, u32)> {
-        let ([step], None) = (self.counting.as_slice(), self.approver) else { return None };
-        step.charge.filter(|_| step.states.is_empty()).map(|declared| (step.rule, declared))
     }
 
     #[inline]
@@ -189,9 +178,11 @@ impl Compiled {
         if left.is_nothing() {
             return Some(Ruling::new(Effect::Allow, Code::Allowed, None));
         }
-        let ruling = match left.alone() {
-            Some((rule, declared)) => self.charge_alone(rule, declared, facts, ask),
-            None => self.ask(&left, facts, approval, ask),
+        let ruling = match (left.counting.as_slice(), left.approver) {
+            ([Step { charge: Some(counter), states, rule, .. }], None) if states.is_empty() => {
+                self.charge_one(*rule, *counter, facts, ask)
+            }
+            _ => self.ask(&left, facts, approval, ask),
         };
         ruling.unwrap_or_else(|why| Some(unreadable(why)))
     }

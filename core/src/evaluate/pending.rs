@@ -11,6 +11,7 @@ use crate::decision::{Code, Counted, Detail, Effect, Ruling};
 use crate::evaluation::OnStoreError;
 use crate::policy::{Compiled, StateTest};
 use crate::store::{Batch, BatchOutcome, Bound, Guard, GuardMode, Owner, Refusal, Slot, Verdict};
+use crate::time::Timestamp;
 use crate::trace::{Sink, Step};
 
 /// A batch with what is needed to read the answer.
@@ -28,12 +29,16 @@ pub(crate) struct Prepared<'p> {
     approval: Option<(u32, Box<str>)>,
 }
 
-/// Counters that are found by looking at each.
-const FEW: usize = 16;
+/// A charge that is all that a call asks of counters, which needs no batch.
+#[derive(Debug)]
+pub(crate) struct Alone<'p> {
+    pub(crate) slot: Slot<'p>,
+    pub(crate) declared: u32,
+    pub(crate) rule: u32,
+}
 
-impl<'p> Prepared<'p> {
-    /// The batch of one charge, whose slot is filled.
-    pub(crate) fn charging(slot: Slot<'p>, declared: u32, rule: u32) -> Self {
+impl<'p> From<Alone<'p>> for Prepared<'p> {
+    fn from(Alone { slot, declared, rule }: Alone<'p>) -> Self {
         let mut prepared = Self::default();
         prepared.batch.slots.push(slot);
         prepared.declare(declared);
@@ -41,6 +46,31 @@ impl<'p> Prepared<'p> {
         prepared
     }
 }
+
+impl Alone<'_> {
+    /// What the store's answer means for the call.
+    pub(crate) fn rule(self, policy: &Compiled, outcome: &BatchOutcome) -> Ruling {
+        let Self { slot, declared, rule } = self;
+        let (mut ruling, charged, usage) = match (&outcome.verdict, outcome.usage.as_slice()) {
+            (Verdict::Reserved, [usage]) => {
+                (Ruling::new(Effect::Allow, Code::Allowed, None), slot.charge, usage)
+            }
+            (Verdict::Refused(refusals), [usage]) if !refusals.is_empty() => {
+                let is_full = matches!(refusals.first(), Some(Refusal { bound: Bound::Full(_), .. }));
+                let mut ruling = limit_exceeded(policy, (!is_full).then_some(declared), Some(rule));
+                ruling.more_mut().retry_after = retry_after(refusals, outcome.now);
+                (ruling, None, usage)
+            }
+            // An answer that does not fit the question decides nothing, so nothing gets through.
+            _ => return Ruling::deny(Code::StoreUnavailable, None),
+        };
+        ruling.more_mut().counters.push(Counted::new(declared, slot.scope, charged, usage));
+        ruling
+    }
+}
+
+/// Counters that are found by looking at each.
+const FEW: usize = 16;
 
 impl Prepared<'_> {
     /// The slot of a declared counter, if it has one.
@@ -125,20 +155,8 @@ impl Prepared<'_> {
     fn refused(&self, policy: &Compiled, first: &Refusal, all: &[Refusal], outcome: &BatchOutcome) -> Ruling {
         let rule = self.rules.get(first.order as usize).copied();
         let mut ruling = match first.bound {
-            Bound::Full(_) => {
-                let mut ruling = Ruling::deny(Code::LimitExceeded, rule);
-                ruling.more_mut().detail = Detail::Full;
-                ruling
-            }
-            Bound::Max(slot) => {
-                let mut ruling = Ruling::deny(Code::LimitExceeded, rule);
-                if let Some(declared) = self.declared.get(slot)
-                    && policy.declared(*declared).is_some_and(|declared| declared.max.is_some())
-                {
-                    ruling.more_mut().detail = Detail::Declared(*declared);
-                }
-                ruling
-            }
+            Bound::Full(_) => limit_exceeded(policy, None, rule),
+            Bound::Max(slot) => limit_exceeded(policy, self.declared.get(slot).copied(), rule),
             Bound::Guard(guard) => {
                 let code = self
                     .batch
@@ -148,12 +166,7 @@ impl Prepared<'_> {
                 Ruling::deny(code, rule)
             }
         };
-        // Every bound that refuses must hold before the call can pass; one that waiting does not help never will.
-        let retry_at: Option<Vec<_>> = all.iter().map(|refusal| refusal.retry_at).collect();
-        let retry_after = retry_at.and_then(|times| times.into_iter().max()).map(|time| {
-            u64::try_from(time.since(outcome.now).as_millis()).unwrap_or(u64::MAX).div_ceil(1_000)
-        });
-        ruling.more_mut().retry_after = retry_after;
+        ruling.more_mut().retry_after = retry_after(all, outcome.now);
         ruling
     }
 
@@ -191,6 +204,27 @@ impl Prepared<'_> {
             (false, GuardMode::RefuseAll) => Code::Denied,
         }
     }
+}
+
+/// A denial because a counter has no room: below its maximum, or, where none is named, below the most that any can hold.
+fn limit_exceeded(policy: &Compiled, of: Option<u32>, rule: Option<u32>) -> Ruling {
+    let mut ruling = Ruling::deny(Code::LimitExceeded, rule);
+    ruling.more_mut().detail = match of {
+        None => Detail::Full,
+        Some(of) if policy.declared(of).is_some_and(|declared| declared.max.is_some()) => {
+            Detail::Declared(of)
+        }
+        Some(_) => Detail::None,
+    };
+    ruling
+}
+
+/// Seconds until the call could pass: every bound that refuses must hold by then, and one that waiting does not help never will.
+fn retry_after(refusals: &[Refusal], now: Timestamp) -> Option<u64> {
+    let latest = refusals.iter().try_fold(now, |latest, refusal| Some(latest.max(refusal.retry_at?)))?;
+    u64::try_from(latest.as_millis().saturating_sub(now.as_millis()))
+        .ok()
+        .map(|millis| millis.div_ceil(1_000))
 }
 
 impl Prepared<'_> {

@@ -22,6 +22,8 @@
 
 use std::collections::VecDeque;
 
+use smallvec::SmallVec;
+
 use crate::amount::Amount;
 use crate::store::{Batch, Bound, Guard, GuardMode, Refusal, Slot, Test, Usage};
 use crate::time::Timestamp;
@@ -83,18 +85,20 @@ pub struct Seen<'s> {
 }
 
 impl<'s> Live<'s> {
-    fn iter(self) -> impl Iterator<Item = &'s Charge> {
-        self.charges.into_iter().flat_map(move |charges| charges.range(self.expired.min(charges.len())..))
-    }
-
-    /// When the oldest live charge expires.
-    fn first_expiry(self) -> Option<Timestamp> {
-        self.iter().next().map(|charge| Timestamp::from_millis(charge.at.saturating_add(self.length)))
+    /// The moments at which charges expire, each with what is left then of `used`.
+    fn steps(self, used: i64) -> impl Iterator<Item = (Timestamp, i64)> {
+        static NONE: VecDeque<Charge> = VecDeque::new();
+        let charges = self.charges.unwrap_or(&NONE);
+        charges.range(self.expired.min(charges.len())..).scan(used, move |left, charge| {
+            *left = left.saturating_sub(charge.micros);
+            Some((Timestamp::from_millis(charge.at.saturating_add(self.length)), *left))
+        })
     }
 }
 
 impl Standing<'_> {
     /// What the outcome says of the counter once `added`, in units of 10^-6, is charged.
+    #[inline]
     pub fn usage(&self, added: i64) -> Usage {
         let used = Amount::from_micros(self.used.saturating_add(added)).unwrap_or(Amount::MAX);
         let resets_at = match self.decay {
@@ -104,33 +108,24 @@ impl Standing<'_> {
         Usage { used, resets_at, stamp: self.stamp }
     }
 
-    /// The moments at which the counter goes down, each with what is left then.
-    fn steps(&self) -> impl Iterator<Item = (Timestamp, i64)> {
-        let (at_once, live) = match self.decay {
-            Decay::AtOnce => (Some((self.resets_at, 0)), None),
-            Decay::Stepwise(live) => (None, Some(live)),
-        };
-        let mut left = self.used;
-        let stepwise = live.into_iter().flat_map(|live| {
-            live.iter().map(move |charge| (charge.at.saturating_add(live.length), charge.micros))
-        });
-        at_once.into_iter().chain(stepwise.map(move |(at, micros)| {
-            left = left.saturating_sub(micros);
-            (Timestamp::from_millis(at), left)
-        }))
-    }
-
     /// The earliest moment from which on `fits` is true of what is left. It must be true of everything below what it is
     /// true of.
     fn when_down(&self, fits: impl Fn(i64) -> bool) -> Option<Timestamp> {
-        self.steps().find(|(_, left)| fits(*left)).map(|(at, _)| at)
+        match self.decay {
+            Decay::AtOnce => fits(0).then_some(self.resets_at),
+            Decay::Stepwise(live) => live.steps(self.used).find(|(_, left)| fits(*left)).map(|(at, _)| at),
+        }
     }
 
     /// The earliest moment from which on `holds` is true of what is left, for good: the beginning of time if it always is.
     fn when_for_good(&self, holds: impl Fn(i64) -> bool) -> Option<Timestamp> {
         let now = (Timestamp::MIN, self.used);
-        let steps = std::iter::once(now).chain(self.steps());
-        steps.fold(None, |since, (at, left)| holds(left).then(|| since.unwrap_or(at)))
+        let since = |since: Option<Timestamp>, (at, left)| holds(left).then(|| since.unwrap_or(at));
+        let held = since(None, now);
+        match self.decay {
+            Decay::AtOnce => since(held, (self.resets_at, 0)),
+            Decay::Stepwise(live) => live.steps(self.used).fold(held, since),
+        }
     }
 }
 
@@ -141,8 +136,8 @@ pub fn live_millis(window: Window) -> i64 {
 }
 
 /// The bounds of the batch that refuse it, in ascending order of `order`. `seen` has one for each slot.
-pub fn judge(batch: &Batch<'_>, seen: &[Seen<'_>]) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
+pub fn judge(batch: &Batch<'_>, seen: &[Seen<'_>]) -> SmallVec<[Refusal; 1]> {
+    let mut refusals = SmallVec::<[Refusal; 1]>::new();
     for (index, (slot, seen)) in batch.slots.iter().zip(seen).enumerate() {
         refusals.extend(slot_refusal(index, slot, seen));
     }
@@ -170,7 +165,7 @@ pub fn slot_refusal(index: usize, slot: &Slot<'_>, seen: &Seen<'_>) -> Option<Re
         && *added > 0
         && live.is_full
     {
-        (Bound::Full(index), live.first_expiry())
+        (Bound::Full(index), live.steps(standing.used).next().map(|(at, _)| at))
     } else {
         return None;
     };

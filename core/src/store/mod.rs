@@ -12,7 +12,7 @@ mod remote;
 use std::borrow::Cow;
 use std::fmt;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 pub use inspect::{Counters, Held, Inspect};
 pub use remote::{Answer, AsyncStore, AsyncTransport, Protocol, Question, Remote, StoreFuture, Transport};
@@ -239,7 +239,7 @@ pub enum Verdict {
     /// All charges stand.
     Reserved,
     /// Nothing was charged: these bounds refused, in ascending order of `order`. Never empty.
-    Refused(Vec<Refusal>),
+    Refused(SmallVec<[Refusal; 1]>),
     /// Nothing was charged: the approval was spent before. Only reported when no bound refuses.
     ApprovalSpent,
 }
@@ -338,12 +338,13 @@ pub trait Store: Send + Sync {
     /// [`StoreError`] where it cannot be told whether the batch was taken; the engine then denies the call.
     fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError>;
 
-    /// Charges a counter that is the whole of a batch, without a guard or an approval, where that takes no judging: what it
-    /// holds then, if it holds all of the charge and no more than the maximum. `None` has changed nothing, and the batch goes to
-    /// [`Store::reserve`]. For a store that a batch costs more than the charge; by default, `None`.
-    fn try_charge(&self, slot: &Slot<'_>, now: Timestamp) -> Option<Usage> {
-        let _ = (slot, now);
-        None
+    /// What [`Store::reserve`] answers to a batch of this slot alone, which is what most calls ask that count at all. To be
+    /// overridden where a batch costs more than its charge.
+    ///
+    /// # Errors
+    /// As [`Store::reserve`].
+    fn charge_one(&self, slot: &Slot<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
+        self.reserve(&Batch { slots: smallvec![slot.clone()], ..Batch::default() }, now)
     }
 
     /// What [`Store::reserve`] would answer now, but changes nothing.

@@ -11,7 +11,7 @@ group! {
     "8.8" every_bound_that_refuses_is_named_in_order,
     "8.6" a_maximum_that_changes_acts_in_the_running_window,
     "8.1" asking_answers_like_taking_and_changes_nothing,
-    "8.1" a_charge_at_once_is_a_batch_of_one,
+    "8.1" a_charge_alone_is_a_batch_of_one,
     "8.1" an_empty_batch_is_taken,
     "8.4" an_outcome_names_the_time_that_was_given,
 }
@@ -97,32 +97,31 @@ fn asking_answers_like_taking_and_changes_nothing(subject: &dyn Subject) {
     assert_eq!([ledger.used(&fixed, 4), ledger.used(&sliding, 4)], [4, 4]);
 }
 
-fn a_charge_at_once_is_a_batch_of_one(subject: &dyn Subject) {
-    for at_once in both() {
+fn a_charge_alone_is_a_batch_of_one(subject: &dyn Subject) {
+    for alone in both() {
         let ledger = Ledger::open(subject);
-        let in_batches = counter("other", at_once.window(), at_once.algorithm());
-        for (amount, max) in [(2, 5), (2, 5), (0, 5), (2, 5), (1, 5), (1, 5), (0, 5), (1, 4), (3, 8), (1, 8)]
+        let in_batches = counter("other", alone.window(), alone.algorithm());
+        for (amount, max) in
+            [(2, 1), (2, 5), (2, 5), (0, 5), (2, 5), (1, 5), (1, 5), (0, 5), (1, 4), (3, 8), (1, 8)]
         {
-            let before = ledger.used(&at_once, 0);
-            let slot = charge(&at_once, amount, max);
-            let (passed, usage) = match ledger.store().try_charge(&slot, at(0)) {
-                Some(usage) => (true, usage),
-                None => {
-                    assert_eq!(ledger.used(&at_once, 0), before, "it charged, and does not say so");
-                    let outcome = ledger.reserve(&batch([slot]), 0);
-                    (taken(&outcome), outcome.usage[0])
-                }
-            };
-            let expected = ledger.charge(&in_batches, amount, max, 0);
-            assert_eq!((passed, usage.used), (taken(&expected), expected.usage[0].used));
-            assert_eq!(ledger.used(&at_once, 0), usage.used.as_micros());
+            let before = ledger.used(&alone, 0);
+            let found = ledger.store().charge_one(&charge(&alone, amount, max), at(0)).unwrap();
+            assert_eq!(found, ledger.charge(&in_batches, amount, max, 0));
+            let used = found.usage[0].used.as_micros();
+            assert_eq!(ledger.used(&alone, 0), used);
             // What it was stamped with is what takes it back.
-            if passed && amount > 0 {
-                ledger.refund(&at_once, usage.stamp, amount, 0);
-                assert_eq!(ledger.used(&at_once, 0), before);
-                assert!(taken(&ledger.charge(&at_once, amount, max, 0)));
+            if taken(&found) && amount > 0 {
+                ledger.refund(&alone, found.usage[0].stamp, amount, 0);
+                assert_eq!(ledger.used(&alone, 0), before);
+                assert!(taken(&ledger.charge(&alone, amount, max, 0)));
             }
         }
+        // Where nothing is charged, it says how the counter stands.
+        let looked = ledger.store().charge_one(&read(&alone), at(0)).unwrap();
+        assert_eq!(looked, ledger.reserve(&batch([read(&in_batches)]), 0));
+        // A window's first is charged like any other.
+        let first = ledger.store().charge_one(&charge(&alone, 1, 9), at(7_200_000)).unwrap();
+        assert_eq!((first.usage[0].used.as_micros(), taken(&first)), (1, true));
     }
 }
 

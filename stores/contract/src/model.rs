@@ -183,7 +183,7 @@ fn verdict(batch: &Batch<'_>, views: &[View<'_>]) -> Verdict {
         }
     }
     refusals.sort_by_key(|refusal| refusal.order);
-    if refusals.is_empty() { Verdict::Reserved } else { Verdict::Refused(refusals) }
+    if refusals.is_empty() { Verdict::Reserved } else { Verdict::Refused(refusals.into()) }
 }
 
 /// The time that a step of `millis` from the beginning leads to.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use callgate::store::{
     Algorithm, Batch, BatchOutcome, Counter, CounterId, Guard, Held, Inspect, Owner, Refund, Refusal,
-    ScopeValue, Slot, Store, Test, Usage, Verdict,
+    ScopeValue, Slot, Store, Test, Verdict,
 };
 use callgate::time::Timestamp;
 use callgate::{Amount, MemoryStore, StoreError};
@@ -45,7 +45,7 @@ enum Fault {
     ResetsEverything,
     RefundsBeforeAReset,
     TellsItsOwnTime,
-    ChargesPastTheMaximumAtOnce,
+    ChargesAlonePastTheMaximum,
 }
 
 /// Each fault with a clause that has to catch it; others may, too.
@@ -76,7 +76,7 @@ const CAUGHT: [(Fault, &str); 27] = [
     (Fault::ResetsEverything, "a_reset_touches_no_other_counter"),
     (Fault::RefundsBeforeAReset, "what_was_charged_before_a_reset_is_not_refunded_after_it"),
     (Fault::TellsItsOwnTime, "an_outcome_names_the_time_that_was_given"),
-    (Fault::ChargesPastTheMaximumAtOnce, "a_charge_at_once_is_a_batch_of_one"),
+    (Fault::ChargesAlonePastTheMaximum, "a_charge_alone_is_a_batch_of_one"),
 ];
 
 struct Broken {
@@ -162,7 +162,7 @@ impl Broken {
         if self.fault == Fault::RefusesZero
             && batch.slots.iter().any(|slot| slot.charge == Some(Amount::ZERO))
         {
-            outcome.verdict = Verdict::Refused(vec![]);
+            outcome.verdict = Verdict::Refused(Vec::new().into());
         }
         outcome
     }
@@ -247,9 +247,12 @@ impl Store for Broken {
         Ok(self.mistold(&batch, outcome, now))
     }
 
-    fn try_charge(&self, slot: &Slot<'_>, now: Timestamp) -> Option<Usage> {
-        let slot = Slot { max: Amount::MAX, ..slot.clone() };
-        (self.fault == Fault::ChargesPastTheMaximumAtOnce).then(|| self.store().try_charge(&slot, now))?
+    fn charge_one(&self, slot: &Slot<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
+        let max = if self.fault == Fault::ChargesAlonePastTheMaximum { Amount::MAX } else { slot.max };
+        self.reserve(
+            &Batch { slots: [Slot { max, ..slot.clone() }].into_iter().collect(), ..Batch::default() },
+            now,
+        )
     }
 
     fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {

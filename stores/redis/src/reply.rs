@@ -248,7 +248,7 @@ mod tests {
         let retry_at = Some(Timestamp::from_millis(120_000));
         assert_eq!(
             outcome.verdict,
-            Verdict::Refused(vec![Refusal { bound: Bound::Max(0), order: 3, retry_at }])
+            Verdict::Refused(vec![Refusal { bound: Bound::Max(0), order: 3, retry_at }].into())
         );
         assert_eq!((outcome.now.as_millis(), outcome.usage[0].stamp.as_millis()), (70_001, 60_000));
         // No bound refuses that, nothing holds less than nothing, and a log is not charged shortly.
@@ -265,7 +265,7 @@ mod tests {
         let retry_at = Some(Timestamp::from_millis(126_000));
         assert_eq!(
             outcome.verdict,
-            Verdict::Refused(vec![Refusal { bound: Bound::Max(0), order: 3, retry_at }])
+            Verdict::Refused(vec![Refusal { bound: Bound::Max(0), order: 3, retry_at }].into())
         );
         assert_eq!(outcome.usage[0].used.as_micros(), 5);
     }

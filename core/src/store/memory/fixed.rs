@@ -3,11 +3,12 @@
 //! In: a scope value with its hash, and a time, which never runs back. Out: how the counter stands.
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
-use super::shard::Key;
+use super::shard::{Key, judge_one};
 use crate::amount::Amount;
 use crate::store::judge::{Decay, Standing};
-use crate::store::{ScopeValue, Usage};
+use crate::store::{Refusal, ScopeValue, Slot, Usage};
 use crate::time::Timestamp;
 use crate::window::Window;
 
@@ -28,6 +29,17 @@ struct Row {
     used: i64,
 }
 
+impl Row {
+    /// How its counter stands, where it would stand so without a charge in the window.
+    fn standing(&self, unused: Standing<'static>) -> Standing<'static> {
+        if self.start >= unused.stamp {
+            Standing { used: self.used, stamp: self.start, ..unused }
+        } else {
+            unused
+        }
+    }
+}
+
 impl FixedRows {
     pub(super) fn new(window: Window) -> Self {
         Self { window, recent: (Timestamp::MIN, Timestamp::MIN), rows: HashTable::new() }
@@ -42,9 +54,49 @@ impl FixedRows {
     pub(super) fn standing(&self, hash: u64, scope: &[u8], now: Timestamp) -> Standing<'static> {
         let unused = Self::unused(self.window, now);
         match self.rows.find(hash, |row| *row.scope == *scope) {
-            Some(row) if row.start >= unused.stamp => Standing { used: row.used, stamp: row.start, ..unused },
-            _ => unused,
+            Some(row) => row.standing(unused),
+            None => unused,
         }
+    }
+
+    /// Charges a counter alone, if its own bounds let it; says how it stands then, what refused, and whether that made a row.
+    pub(super) fn charge_one(
+        &mut self,
+        slot: &Slot<'_>,
+        hash: u64,
+        now: Timestamp,
+        rehash: impl Fn(&[u8]) -> u64,
+    ) -> (Usage, Option<Refusal>, bool) {
+        let (start, resets_at) = self.current(now);
+        let unused = Standing { used: 0, stamp: start, resets_at, decay: Decay::AtOnce };
+        let entry = self.rows.entry(hash, |row| row.scope.is(&slot.scope.0), |row| rehash(&row.scope));
+        let standing = match &entry {
+            Entry::Occupied(entry) => entry.get().standing(unused),
+            Entry::Vacant(_) => unused,
+        };
+        let (usage, refusal, charges) = judge_one(slot, standing);
+        let is_new = charges && matches!(entry, Entry::Vacant(_));
+        let (start, used) = (usage.stamp, usage.used.as_micros());
+        match entry {
+            Entry::Occupied(entry) if charges => {
+                let row = entry.into_mut();
+                (row.start, row.used) = (start, used);
+            }
+            Entry::Vacant(entry) if charges => {
+                entry.insert(Row { scope: slot.scope.as_bytes().into(), start, used });
+            }
+            Entry::Occupied(_) | Entry::Vacant(_) => {}
+        }
+        (usage, refusal, is_new)
+    }
+
+    /// Start and end of the window at `now`.
+    fn current(&mut self, now: Timestamp) -> (Timestamp, Timestamp) {
+        if now < self.recent.0 || now >= self.recent.1 {
+            let start = self.window.start(now);
+            self.recent = (start, self.window.end(start));
+        }
+        self.recent
     }
 
     /// Charges a row that there is, if that leaves it within `max`: the usual call, done with one look-up. `None` has
@@ -60,11 +112,7 @@ impl FixedRows {
         if micros <= 0 {
             return None;
         }
-        if now < self.recent.0 || now >= self.recent.1 {
-            let start = self.window.start(now);
-            self.recent = (start, self.window.end(start));
-        }
-        let (start, resets_at) = self.recent;
+        let (start, resets_at) = self.current(now);
         let row = self.rows.find_mut(hash, |row| row.scope.is(&scope.0))?;
         let (stamp, held) = if row.start >= start { (row.start, row.used) } else { (start, 0) };
         let used = Amount::from_micros(held.checked_add(micros)?).filter(|used| *used <= max)?;

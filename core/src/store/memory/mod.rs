@@ -29,7 +29,7 @@ use self::approvals::Approvals;
 use self::shard::{Shard, hash_key};
 use self::sync::{AtomicI64, Mutex, MutexGuard, Ordering, PoisonError, RandomState};
 use super::error::StoreError;
-use super::judge::{self, Seen, judge};
+use super::judge::{Seen, judge};
 use super::{Batch, BatchOutcome, CounterId, Held, Inspect, Refund, ScopeValue, Slot, Store, Usage, Verdict};
 use crate::amount::Amount;
 use crate::time::Timestamp;
@@ -90,35 +90,6 @@ impl MemoryStore {
     /// it took the lock, so what it dropped has ended by the time that is read here.
     fn time(&self, now: Timestamp) -> Timestamp {
         now.max(Timestamp::from_millis(self.latest.load(Ordering::Relaxed)))
-    }
-
-    /// The usual call: one charge and no condition. One lock, and no allocation where the counter is live.
-    fn take_one(&self, slot: &Slot<'_>, charge: Amount, given: Timestamp) -> BatchOutcome {
-        let (hash, mut shard, now) = self.hold_one(slot, given);
-        let (counter, scope, charge) = (slot.counter, slot.scope.as_bytes(), charge.as_micros());
-        let standing = shard.standing(counter, hash, scope, now);
-        let refusal = judge::slot_refusal(0, slot, &Seen { standing, added: charge });
-        let usage = standing.usage(if refusal.is_none() { charge } else { 0 });
-        let verdict = match refusal {
-            Some(refusal) => Verdict::Refused(vec![refusal]),
-            None => {
-                shard.charge(counter, hash, scope, usage.stamp, charge);
-                Verdict::Reserved
-            }
-        };
-        drop(shard);
-        BatchOutcome { verdict, usage: smallvec![usage], now: given }
-    }
-
-    /// Locks the one shard of a batch of one slot, swept, with the key's hash and the time as it is read there.
-    #[inline(always)]
-    fn hold_one(&self, slot: &Slot<'_>, given: Timestamp) -> (u64, MutexGuard<'_, Shard>, Timestamp) {
-        let hash = hash_key(&self.seed, slot.counter.id, slot.scope.as_bytes());
-        self.advance(given);
-        let mut shard = self.lock(shard_of(hash));
-        let now = self.time(given);
-        shard.tidy(now);
-        (hash, shard, now)
     }
 
     /// Any batch: locks its shards, judges all bounds, and applies all charges or none.
@@ -283,24 +254,20 @@ fn at_held_mut<'h>(held: &'h mut [MutexGuard<'_, Shard>], place: &Place) -> &'h 
 
 impl Store for MemoryStore {
     fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
-        if let [slot] = batch.slots.as_slice()
-            && let Some(charge) = slot.charge
-            && batch.guards.is_empty()
-            && batch.approval.is_none()
-        {
-            let usage = self.try_charge(slot, now);
-            return Ok(match usage {
-                Some(usage) => BatchOutcome { verdict: Verdict::Reserved, usage: smallvec![usage], now },
-                None => self.take_one(slot, charge, now),
-            });
-        }
         Ok(self.decide(batch, now, Intent::Take))
     }
 
-    fn try_charge(&self, slot: &Slot<'_>, now: Timestamp) -> Option<Usage> {
-        let charge = slot.charge?.as_micros();
-        let (hash, mut shard, now) = self.hold_one(slot, now);
-        shard.charge_within(slot.counter, hash, &slot.scope, now, charge, slot.max)
+    /// One hash, one lock and one look-up, whatever becomes of the charge.
+    fn charge_one(&self, slot: &Slot<'_>, given: Timestamp) -> Result<BatchOutcome, StoreError> {
+        let hash = hash_key(&self.seed, slot.counter.id, slot.scope.as_bytes());
+        self.advance(given);
+        let mut shard = self.lock(shard_of(hash));
+        let now = self.time(given);
+        shard.tidy(now);
+        let (usage, refusal) = shard.charge_one(slot, hash, now);
+        drop(shard);
+        let verdict = refusal.map_or(Verdict::Reserved, |refusal| Verdict::Refused(smallvec![refusal]));
+        Ok(BatchOutcome { verdict, usage: smallvec![usage], now: given })
     }
 
     fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {

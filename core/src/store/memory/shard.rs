@@ -18,8 +18,8 @@ use super::sliding::SlidingRows;
 use super::sync::RandomState;
 use crate::amount::Amount;
 use crate::short::Short;
-use crate::store::judge::Standing;
-use crate::store::{Counter, CounterId, Held, ScopeValue, Usage};
+use crate::store::judge::{Seen, Standing, slot_refusal};
+use crate::store::{Counter, CounterId, Held, Refusal, ScopeValue, Slot, Usage};
 use crate::time::Timestamp;
 use crate::window::Algorithm;
 
@@ -32,8 +32,10 @@ pub(super) struct Shard {
     tables: HashTable<Table>,
     /// When to sweep which table, in milliseconds, the next one on top. An entry that is not the table's own `sweep_at`
     /// is out of date and skipped.
-    schedule: BinaryHeap<Reverse<(i64, CounterId)>>,
+    schedule: Schedule,
 }
+
+type Schedule = BinaryHeap<Reverse<(i64, CounterId)>>;
 
 struct Table {
     /// As it was declared when it was charged first.
@@ -68,6 +70,34 @@ impl Shard {
             None if is_sliding(counter) => SlidingRows::unused(counter.window, now),
             None => FixedRows::unused(counter.window, now),
         }
+    }
+
+    /// Charges a counter alone, if its own bounds let it: how it stands then, or how it stands and what refused.
+    pub(super) fn charge_one(
+        &mut self,
+        slot: &Slot<'_>,
+        hash: u64,
+        now: Timestamp,
+    ) -> (Usage, Option<Refusal>) {
+        let Self { seed, tables, schedule } = self;
+        let (counter, id) = (slot.counter, slot.counter.id);
+        let Some(table) = tables.find_mut(table_hash(id), |table| table.counter.id == id) else {
+            let scope = slot.scope.as_bytes();
+            let (usage, refusal, charges) = judge_one(slot, self.standing(counter, hash, scope, now));
+            if charges {
+                self.charge(counter, hash, scope, usage.stamp, charge_of(slot));
+            }
+            return (usage, refusal);
+        };
+        let rehash = |scope: &[u8]| hash_key(seed, id, scope);
+        let (usage, refusal, is_new) = match &mut table.rows {
+            Rows::Fixed(rows) => rows.charge_one(slot, hash, now, rehash),
+            Rows::Sliding(rows) => rows.charge_one(slot, hash, now, rehash),
+        };
+        if is_new {
+            table.expect(usage.stamp, schedule);
+        }
+        (usage, refusal)
     }
 
     /// Charges a fixed counter that is live and stays within `max`. `None` has changed nothing.
@@ -115,11 +145,7 @@ impl Shard {
             Rows::Sliding(rows) => rows.charge(hash, scope, stamp, micros, rehash),
         };
         if is_new {
-            let expiry = table.rows.expiry(stamp).as_millis();
-            if expiry < table.sweep_at {
-                table.sweep_at = expiry;
-                self.schedule.push(Reverse((expiry, id)));
-            }
+            table.expect(stamp, &mut self.schedule);
         }
     }
 
@@ -237,6 +263,15 @@ impl Table {
         };
         Self { counter: counter.clone(), sweep_at: i64::MAX, rows }
     }
+
+    /// Schedules a sweep for when a row that was charged at `stamp` can be dropped.
+    fn expect(&mut self, stamp: Timestamp, schedule: &mut Schedule) {
+        let expiry = self.rows.expiry(stamp).as_millis();
+        if expiry < self.sweep_at {
+            self.sweep_at = expiry;
+            schedule.push(Reverse((expiry, self.counter.id)));
+        }
+    }
 }
 
 impl Rows {
@@ -281,6 +316,21 @@ impl Rows {
             Self::Sliding(rows) => rows.capacity(),
         }
     }
+}
+
+/// What a slot adds to its counter, in units of 10^-6.
+pub(super) fn charge_of(slot: &Slot<'_>) -> i64 {
+    slot.charge.unwrap_or_default().as_micros()
+}
+
+/// What becomes of a charge alone: how the counter stands then, what refuses it, and whether there is something to write. A charge
+/// of zero leaves no trace.
+#[inline]
+pub(super) fn judge_one(slot: &Slot<'_>, standing: Standing<'_>) -> (Usage, Option<Refusal>, bool) {
+    let added = charge_of(slot);
+    let refusal = slot_refusal(0, slot, &Seen { standing, added });
+    let taken = refusal.is_none();
+    (standing.usage(if taken { added } else { 0 }), refusal, taken && added > 0)
 }
 
 /// The hash of a counter's key: made once for each slot, and used for the shard and for the row within its table.

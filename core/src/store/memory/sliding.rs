@@ -7,10 +7,12 @@
 use std::collections::VecDeque;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
-use super::shard::Key;
+use super::shard::{Key, charge_of, judge_one};
 use crate::ceilings::SLIDING_CHARGES;
 use crate::store::judge::{Charge, Decay, Live, Standing, live_millis};
+use crate::store::{Refusal, Slot, Usage};
 use crate::time::Timestamp;
 use crate::window::Window;
 
@@ -46,6 +48,33 @@ impl SlidingRows {
         }
     }
 
+    /// Charges a counter alone, if its own bounds let it; says how it stands then, what refused, and whether that made a row.
+    pub(super) fn charge_one(
+        &mut self,
+        slot: &Slot<'_>,
+        hash: u64,
+        now: Timestamp,
+        rehash: impl Fn(&[u8]) -> u64,
+    ) -> (Usage, Option<Refusal>, bool) {
+        let length = self.length;
+        let entry = self.rows.entry(hash, |row| row.scope.is(&slot.scope.0), |row| rehash(&row.scope));
+        let standing = match &entry {
+            Entry::Occupied(entry) => entry.get().standing(length, now),
+            Entry::Vacant(_) => unused(length, now),
+        };
+        let (usage, refusal, charges) = judge_one(slot, standing);
+        let is_new = charges && matches!(entry, Entry::Vacant(_));
+        let charge = Charge { at: usage.stamp.as_millis(), micros: charge_of(slot) };
+        match entry {
+            Entry::Occupied(entry) if charges => entry.into_mut().push(charge, length),
+            Entry::Vacant(entry) if charges => {
+                entry.insert(Row::of(slot.scope.as_bytes(), charge));
+            }
+            Entry::Occupied(_) | Entry::Vacant(_) => {}
+        }
+        (usage, refusal, is_new)
+    }
+
     /// Charges at the time `stamp`, as [`Self::standing`] said it; true if that made a row.
     pub(super) fn charge(
         &mut self,
@@ -60,8 +89,7 @@ impl SlidingRows {
             row.push(charge, self.length);
             return false;
         }
-        let row = Row { scope: scope.into(), charges: VecDeque::from([charge]), sum: micros };
-        self.rows.insert_unique(hash, row, |row| rehash(&row.scope));
+        self.rows.insert_unique(hash, Row::of(scope, charge), |row| rehash(&row.scope));
         true
     }
 
@@ -127,6 +155,10 @@ impl SlidingRows {
 }
 
 impl Row {
+    fn of(scope: &[u8], charge: Charge) -> Self {
+        Self { scope: scope.into(), charges: VecDeque::from([charge]), sum: charge.micros }
+    }
+
     fn standing(&self, length: i64, now: Timestamp) -> Standing<'_> {
         let cut = now.as_millis().saturating_sub(length);
         // Reading drops nothing: asking must leave no trace.

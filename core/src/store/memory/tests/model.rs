@@ -151,7 +151,7 @@ fn expected(batch: &Batch<'_>, views: &[View<'_>]) -> Verdict {
         }
     }
     refusals.sort_by_key(|refusal| refusal.order);
-    if refusals.is_empty() { Verdict::Reserved } else { Verdict::Refused(refusals) }
+    if refusals.is_empty() { Verdict::Reserved } else { Verdict::Refused(refusals.into()) }
 }
 
 /// Never more than the maximum: in any one fixed window, and in any half-open interval of a sliding one's length. Such
