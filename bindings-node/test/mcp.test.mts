@@ -222,7 +222,7 @@ describe("the guard", () => {
     }
     for (const args of [[], "x", 5, null, true]) {
       const answer = (await raw({ name: "echo", arguments: args })) as { isError?: boolean; content: { text: string }[] };
-      assert.deepEqual([answer.isError, answer.content[0]?.text], [true, "Arguments are not valid: they are no object"]);
+      assert.deepEqual([answer.isError, answer.content[0]?.text], [true, "Arguments are not valid: they are not an object"]);
     }
     assert.deepEqual(ran, []);
   });

@@ -313,7 +313,7 @@ def test_what_names_no_tool_and_arguments_that_are_no_object() -> None:
         not_objects: list[Any] = [None, [], "x", 5, True]
         for arguments in not_objects:
             text = await ends.refused(call(6, "read", arguments=arguments))
-            assert text == "Arguments are not valid: they are no object"
+            assert text == "Arguments are not valid: they are not an object"
         await ends.nothing_served()
         await ends.passes(call(7, "read"))
 

@@ -420,7 +420,7 @@ def test_a_list_that_shrinks_while_it_is_read() -> None:
 
 @pytest.mark.parametrize("args", [[], "x", 1, True, b"{}", object(), {1, 2}], ids=label)
 def test_arguments_are_an_object(args: object) -> None:
-    assert ENGINE.evaluate("any", args).message == "Arguments are not valid: they are no object"
+    assert ENGINE.evaluate("any", args).message == "Arguments are not valid: they are not an object"
 
 
 @pytest.mark.parametrize("args", [Missing(), {1: 2}, Custom(x=RuntimeError())], ids=label)

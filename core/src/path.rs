@@ -118,7 +118,7 @@ impl Path {
         while !rest.is_empty() {
             let (segment, after) = match Self::segment(rest) {
                 Some(found) => found,
-                None => return error(format!("`{text}` is no path: cannot read `{rest}`"), GRAMMAR),
+                None => return error(format!("`{text}` is not a path: cannot read `{rest}`"), GRAMMAR),
             };
             rest = after;
             // Names of counters are whole names, which the policy itself declares.
@@ -225,7 +225,7 @@ fn no_name(text: &str, name: &str) -> PathError {
     let _ = write_string(&mut quoted, name);
     let member = format!("a member of that name is `[{quoted}]`");
     if name.contains('*') {
-        let message = format!("`{text}`: `{name}` is no name");
+        let message = format!("`{text}`: `{name}` is not a name");
         let help = format!("every element of a list is `[*]`; {member}");
         return PathError { message, help: help.into() };
     }

@@ -187,9 +187,10 @@ fn declare<'n>(
                 "write a path like `args.amount`",
             )?;
             let (message, help) = match reader.path(text) {
-                Ok(path) if path.reading == Reading::Text => {
-                    (format!("`{}` gives text, which is no amount", shown(text)), "leave out `.@text`".into())
-                }
+                Ok(path) if path.reading == Reading::Text => (
+                    format!("`{}` gives text, which is not an amount", shown(text)),
+                    "leave out `.@text`".into(),
+                ),
                 Ok(path) if path.root == Root::Args => return Some(Charge::From(path)),
                 Ok(_) => (
                     format!("`{}` does not read the arguments", shown(text)),
@@ -269,7 +270,7 @@ pub(super) fn read_window<'n>(
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("{WINDOWS}; at most 366 days"),
         };
-        reader.error(code, node.span(), format!("`{}` is no window", shown(text)), help);
+        reader.error(code, node.span(), format!("`{}` is not a window", shown(text)), help);
     }
     found
 }
@@ -281,7 +282,7 @@ pub(super) fn read_algorithm<'n>(reader: &mut Reader<'n, '_>, field: Option<Fiel
             "fixed" => Some(Algorithm::Fixed),
             "sliding" => Some(Algorithm::Sliding),
             other => {
-                let message = format!("`{}` is no algorithm", shown(other));
+                let message = format!("`{}` is not an algorithm", shown(other));
                 reader.error(
                     "invalid_algorithm",
                     field.value().span(),
@@ -368,7 +369,7 @@ pub(super) fn read_scope<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> O
                     reader.error(
                         "invalid_scope",
                         node.span(),
-                        format!("`{}` is no scope", shown(name)),
+                        format!("`{}` is not a scope", shown(name)),
                         help,
                     );
                 }
@@ -430,7 +431,7 @@ fn amount<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<Amount> {
     };
     let amount = Number::from_literal(literal).and_then(|number| number.to_amount());
     if amount.is_none() {
-        let message = format!("`{}` is no amount", shown(literal));
+        let message = format!("`{}` is not an amount", shown(literal));
         let help = "amounts are 0 to 9223372036854.775807, in steps of 0.000001";
         reader.error("invalid_number", node.span(), message, help);
     }

@@ -190,7 +190,7 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
                 Some(other) => reader.error(
                     "invalid_default",
                     field.value().span(),
-                    format!("`{}` is no default", shown(other)),
+                    format!("`{}` is not a default", shown(other)),
                     "write `allow` or `deny`",
                 ),
             }

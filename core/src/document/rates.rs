@@ -97,7 +97,7 @@ fn rate_text<'n>(
             },
             None => RATE.to_owned(),
         };
-        reader.error("invalid_rate_limit", node.span(), format!("`{}` is no rate", shown(text)), help);
+        reader.error("invalid_rate_limit", node.span(), format!("`{}` is not a rate", shown(text)), help);
     }
     parsed
 }
@@ -129,7 +129,7 @@ fn rate_mapping<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<(Amou
                     ("the maximum is too large", too_large())
                 } else {
                     let help = "to deny always, use `action: deny`; to count fractions, use `limits`";
-                    ("the maximum is no positive whole number", help.to_owned())
+                    ("the maximum is not a positive whole number", help.to_owned())
                 };
                 reader.error("invalid_rate_limit", field.value().span(), message, help);
             }

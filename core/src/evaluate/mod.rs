@@ -142,7 +142,7 @@ impl Compiled {
     ) -> Option<Ruling> {
         match args.map_or(Ok(true), View::is_object) {
             Ok(true) => {}
-            Ok(false) => return Some(Ruling::invalid_args("they are no object")),
+            Ok(false) => return Some(Ruling::invalid_args("they are not an object")),
             Err(why) => return Some(unreadable(why)),
         }
         let facts = &Facts::new(tool, args, identity);

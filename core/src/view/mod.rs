@@ -52,7 +52,7 @@ pub enum Unreadable {
     #[error("the arguments are too large to check")]
     TooLarge,
     /// A value on the way is no JSON value, so it has no canonical form.
-    #[error("a value is no JSON value")]
+    #[error("a value is not a JSON value")]
     Foreign,
 }
 

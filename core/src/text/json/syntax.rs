@@ -27,11 +27,11 @@ pub(super) fn report(text: &str, error: RawError, diagnostics: &mut Diagnostics<
         RawErrorKind::ControlCharacter => {
             ("syntax", format!("a string holds {}", place.describe()), Some("write it as `\\t` or `\\u0000`"))
         }
-        RawErrorKind::InvalidEscape => ("syntax", format!("`{quoted}` is no escape"), Some(BACKSLASH)),
+        RawErrorKind::InvalidEscape => ("syntax", format!("`{quoted}` is not an escape"), Some(BACKSLASH)),
         RawErrorKind::LoneSurrogate => {
             ("syntax", format!("`{found}` is half of a character"), Some(SURROGATE))
         }
-        RawErrorKind::InvalidNumber => ("syntax", format!("`{quoted}` is no number"), Some(NUMBER)),
+        RawErrorKind::InvalidNumber => ("syntax", format!("`{quoted}` is not a number"), Some(NUMBER)),
         RawErrorKind::TrailingData => (
             "syntax",
             format!("expected the end of the document, found {}", place.describe()),
