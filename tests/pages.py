@@ -11,6 +11,7 @@ a second; it must not build or run anything.
       <!-- part of FILE -->         the block's lines stand in that file, or in the example of its crate docs
       <!-- run by FILE -->          that test takes the block from the page
       <!-- not run: REASON -->
+- Each page of `docs/decisions` is in its list, and has its four parts.
 - The number of traps that the README tells is the number of rows in `spec/traps.md`, and `tests/RESULTS.md` adds up its runs.
 """
 
@@ -129,6 +130,18 @@ def blocks(page: Path, text: str) -> None:
             faults.append(f"{where}: {named} reads no README")
 
 
+def decisions() -> None:
+    """Every page of `docs/decisions` is in its list, and says what one has to say."""
+    folder = ROOT / "docs/decisions"
+    listed = (folder / "README.md").read_text("utf-8")
+    for page in sorted(folder.glob("*.md")):
+        text = page.read_text("utf-8")
+        if page.name != "README.md" and f"({page.name})" not in listed:
+            faults.append(f"{page.relative_to(ROOT)}: not in the list of decisions")
+        if page.name != "README.md" and not all(f"**{part}.**" in text for part in ("Context", "Decision", "Rejected", "Figure")):
+            faults.append(f"{page.relative_to(ROOT)}: needs context, decision, rejected and figure")
+
+
 def traps(page: Path, text: str) -> None:
     rows = len(re.findall(r"^\| \d+ \|", (ROOT / "spec/traps.md").read_text("utf-8"), re.MULTILINE))
     for said in re.findall(r"\[(\d+) ways\]", text):
@@ -146,6 +159,7 @@ def main() -> None:
             long_sentences(page, text)
             if page.name == "README.md":
                 blocks(page, text)
+    decisions()
     added = subprocess.run([sys.executable, ROOT / "tests/results.py", "--check"], capture_output=True, text=True)
     if added.returncode != 0:
         faults.append(added.stderr.strip())
