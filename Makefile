@@ -1,8 +1,9 @@
-# The two commands of the README are `make demo` and `make test`; each sets up whatever it needs.
+# Each target sets up whatever it needs.
 .DEFAULT_GOAL := help
 export CARGO_TERM_COLOR ?= auto
+PART ?=
 
-.PHONY: help demo test proof fuzz bench
+.PHONY: help demo check test proof fuzz bench
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -11,16 +12,13 @@ demo: ## Run agents' calls against the policies of spec/policies, then the same 
 	@demo/run.sh
 	@demo/languages.sh
 
-test: ## Format, lint, docs, and every test
-	stores/redis/setup.sh
+check: ## The quick loop: format, lints, and the tests of core
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
-	cargo test --workspace --locked
-	demo/run.sh > /dev/null
-	tests/package.sh
-	bindings-python/test.sh
-	bindings-node/test.sh
+	cargo clippy --package callgate --all-targets --locked -- -D warnings
+	cargo test --package callgate --locked
+
+test: ## Every check and test; PART="core python" runs some: lint core stores package python node
+	@scripts/test.sh $(PART)
 
 proof: ## Slower checks: dependencies, oldest compiler, interleavings, coverage, mutants (tests/proof.sh NAME runs one)
 	tests/proof.sh

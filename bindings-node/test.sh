@@ -3,7 +3,6 @@
 # In: nothing; CALLGATE_PAIRS sets how many generated calls are compared with Rust. Out: success, or the first failure.
 set -euo pipefail
 cd "$(dirname "$0")"
-export CARGO_PROFILE_RELEASE_LTO=${CARGO_PROFILE_RELEASE_LTO:-off}
 export CALLGATE_PAIRS=${CALLGATE_PAIRS:-100000}
 rm -rf .work
 mkdir -p .work/committed
@@ -25,7 +24,7 @@ for generated in native.js native.d.ts types; do
 done
 
 echo "== what Rust decides"
-cargo build --quiet -p callgate-tests --bins
+cargo build --quiet --locked -p callgate-cli -p callgate-tests --bin callgate --bin pairs --bin decisions
 target=$(cargo metadata --format-version 1 --no-deps | node -p 'JSON.parse(require("fs").readFileSync(0, "utf8")).target_directory')
 "$target/debug/decisions" >.work/decisions-rust.jsonl
 "$target/debug/pairs" --count "$CALLGATE_PAIRS" --seed "${CALLGATE_SEED:-1}" >.work/pairs.jsonl

@@ -6,12 +6,12 @@ here=$PWD
 cd "$(dirname "$0")/.."
 work=$PWD/.bench
 python=${PYTHON:-$(command -v python3.11 || command -v python3)}
-export PIP_DISABLE_PIP_VERSION_CHECK=1 CARGO_TARGET_DIR=$PWD/target PYO3_PYTHON=$work/env/bin/python
+export PIP_DISABLE_PIP_VERSION_CHECK=1
 
 [ -d "$work/env" ] || "$python" -m venv "$work/env"
 "$work/env/bin/pip" install -q maturin==1.16.0 -r bench/requirements.txt
 rm -rf "$work/dist"
-"$work/env/bin/maturin" build -q --release --locked --features bench -i "$work/env/bin/python" -o "$work/dist"
+"$work/env/bin/maturin" build -q --profile dist --locked --features bench -i "$work/env/bin/python" -o "$work/dist"
 "$work/env/bin/pip" install -q --no-index --no-deps --force-reinstall "$work"/dist/*.whl
 bench=$PWD/bench/evaluate.py
 cd "$here"

@@ -64,7 +64,7 @@ fn has_every_lint(toml: &str, name: &str) {
 fn every_crate_that_ships_keeps_the_lints() {
     let workspace = read("Cargo.toml");
     has_every_lint(&workspace, "workspace.lints.clippy");
-    assert!(section(&workspace, "workspace.lints.rust").contains(&"unsafe_code = \"forbid\""));
+    assert!(section(&workspace, "workspace.lints.rust").contains(&"unsafe_code = \"deny\""));
     for binding in ["bindings-node", "bindings-python"] {
         has_every_lint(&read(&format!("{binding}/Cargo.toml")), "lints.clippy");
     }
@@ -72,9 +72,17 @@ fn every_crate_that_ships_keeps_the_lints() {
         let toml = read(&format!("{member}/Cargo.toml"));
         assert!(section(&toml, "lints").contains(&"workspace = true"), "{member} has lints of its own");
     }
-    assert!(read("core/src/lib.rs").contains("\n#![forbid(unsafe_code)]\n"));
+    // Only an allocator that counts, in a test, may be unsafe.
+    for file in ["core", "host", "cli", "adapters/rmcp", "stores/contract", "stores/redis", "stores/sqlite"]
+        .map(|member| format!("{member}/src/lib.rs"))
+    {
+        assert!(read(&file).contains("\n#![forbid(unsafe_code)]\n"), "{file} may be unsafe");
+    }
+    assert!(read("cli/src/main.rs").contains("\n#![forbid(unsafe_code)]\n"));
     // A warning fails the build.
-    assert!(read("Makefile").contains("cargo clippy --workspace --all-targets --locked -- -D warnings"));
+    assert!(
+        read("scripts/test.sh").contains("cargo clippy --workspace --all-targets --locked -- -D warnings")
+    );
     let exempt: Vec<String> = read("clippy.toml").lines().map(str::to_owned).collect();
     assert!(exempt.iter().all(|line| line.contains("-in-tests = ")), "clippy.toml exempts more than tests");
 }

@@ -1,5 +1,12 @@
 //! Hostile input: bounded time, memory and stack, and always an answer. Everything runs on a thread with a small stack.
 
+#![expect(
+    unsafe_code,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    reason = "the allocator counts; a test fails by panicking, and computes"
+)]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 

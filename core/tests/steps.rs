@@ -1,6 +1,8 @@
 //! What takes long takes steps (spec 11): arguments that would hold a server up are too large to check, whatever their policy is,
 //! and what fits the time is decided. Nothing is timed here: `slow` does that.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, and computes")]
+
 use callgate::{Call, Code, Engine, Evaluation, Policy};
 use serde_json::{Value, json};
 
