@@ -3,8 +3,8 @@
 //! In: a tool's input schema. Out: the core's check, compiled once. Must not judge the schema: what core does not know admits
 //! everything.
 
-use callgate::{Call, InputSchema};
 use callgate::value::View;
+use callgate::{Call, InputSchema};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 

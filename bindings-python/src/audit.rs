@@ -2,8 +2,8 @@
 //!
 //! In: a decision and the call it is about. Out: the record. Must not keep the arguments.
 
-use callgate::{ArgsHash, Call};
 use callgate::value::View;
+use callgate::{ArgsHash, Call};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};

@@ -3,8 +3,8 @@
 //! In: a call, and what is known of its tool. Out: the decision: one that was made before, if there is one like it. Must make
 //! nothing that such a call does not need: nearly all calls end here.
 
-use callgate::{Call, Identity};
 use callgate::value::View;
+use callgate::{Call, Identity};
 use pyo3::prelude::*;
 
 use crate::audit::About;

@@ -6,8 +6,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use callgate::{Call, Identity, OnStoreError};
 use callgate::value::RawJson;
+use callgate::{Call, Identity, OnStoreError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyString};
@@ -55,7 +55,9 @@ impl Engine {
     }
 
     /// The face of the store that does not block, if it has one, and the time for what it is asked.
-    pub(crate) fn unblocking(&self) -> Option<(Arc<dyn callgate::store::AsyncStore>, callgate::time::Timestamp)> {
+    pub(crate) fn unblocking(
+        &self,
+    ) -> Option<(Arc<dyn callgate::store::AsyncStore>, callgate::time::Timestamp)> {
         let store = self.parts.engine.unblocking()?;
         Some((store, self.parts.clock.clock.now()))
     }

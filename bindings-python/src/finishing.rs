@@ -4,8 +4,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use callgate::{Amount, SettleError};
 use callgate::store::AsyncStore;
+use callgate::{Amount, SettleError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 

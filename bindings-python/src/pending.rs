@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use callgate::{Call, Evaluation, Identity, OnStoreError, Pending, StoreError};
 use callgate::store::{AsyncStore, BatchOutcome};
 use callgate::time::Timestamp;
+use callgate::{Call, Evaluation, Identity, OnStoreError, Pending, StoreError};
 use callgate_host::carry;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -164,7 +164,11 @@ impl Held {
     }
 }
 
-fn decided(pending: Pending<'_>, answer: Result<BatchOutcome, StoreError>, on_error: OnStoreError) -> Decided {
+fn decided(
+    pending: Pending<'_>,
+    answer: Result<BatchOutcome, StoreError>,
+    on_error: OnStoreError,
+) -> Decided {
     match answer {
         Ok(outcome) => pending.resolve(&outcome).into_owned(),
         Err(_) => pending.unanswered(on_error).into_owned(),

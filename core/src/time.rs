@@ -82,7 +82,7 @@ impl fmt::Display for Timestamp {
 /// Where the time of a charge comes from. Called only when a charge is pending, possibly from many threads.
 ///
 /// ```
-/// use callgate::{Clock, ManualClock, Timestamp};
+/// use callgate::time::{Clock, ManualClock, Timestamp};
 /// use std::time::Duration;
 /// let clock = ManualClock::new(Timestamp::from_millis(1_000));
 /// clock.advance(Duration::from_secs(60));

@@ -5,7 +5,9 @@
 //!
 //! ```
 //! use callgate::store::judge::{Decay, Seen, Standing, judge};
-//! use callgate::{Algorithm, Amount, Batch, Bound, Counter, Owner, ScopeValue, Slot, Timestamp, Window};
+//! use callgate::Amount;
+//! use callgate::store::{Algorithm, Batch, Bound, Counter, Owner, ScopeValue, Slot, Window};
+//! use callgate::time::Timestamp;
 //!
 //! let counter = Counter::new(Owner::AllTools, "calls", Window::Minute, Algorithm::Fixed, "global");
 //! let [one, five] = [1, 5].map(|whole| Amount::from_whole(whole).unwrap());

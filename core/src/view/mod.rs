@@ -73,7 +73,7 @@ pub enum Reached<V> {
 /// the caller. Reading the same value twice during one evaluation must give the same answer.
 ///
 /// ```
-/// use callgate::{Kind, View};
+/// use callgate::value::{Kind, View};
 /// let value = serde_json::json!({"amount": 4200});
 /// let amount = (&value).member("amount")?.unwrap();
 /// assert!(matches!(amount.kind()?, Kind::Number(_)));
