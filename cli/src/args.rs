@@ -1,17 +1,30 @@
 //! The command line: what may be asked, and the help that says so with examples.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use callgate::time::Timestamp;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::moment;
 
+/// What `--version` says: which callgate this is, down to the commit, and the stores that it can open. `-V` says the version alone.
+static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
+    let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("CALLGATE_COMMIT"));
+    format!(
+        "{version}
+commit {commit}
+stores {}",
+        callgate_host::STORES
+    )
+});
+
 /// Checks policies for MCP tool calls, decides calls by them, and explains the decisions.
 #[derive(Debug, Parser)]
 #[command(
     name = "callgate",
     version,
+    long_version = LONG_VERSION.as_str(),
     arg_required_else_help = true,
     after_help = "\
 Examples:

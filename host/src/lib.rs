@@ -36,6 +36,6 @@ pub use carry::carry;
 pub use fork::{after_fork_in_child, after_fork_in_parent, before_fork};
 #[cfg(feature = "async")]
 pub use open::open_async_store;
-pub use open::{MissingStore, OpenError, StoreOptions, UnknownUrl, open_store, survives_fork};
+pub use open::{MissingStore, OpenError, STORES, StoreOptions, UnknownUrl, open_store, survives_fork};
 pub use policy_file::{InvalidPolicy, LoadError, PolicyFile, ReadError, load_policy};
 pub use watch::{PolicyWatcher, WatchOptions, watch_engine};

@@ -111,7 +111,15 @@ pub enum OpenError {
     Failed(#[from] StoreError),
 }
 
-/// The stores of this build.
+/// The kinds of store of this build, for a version's description.
+pub const STORES: &str = match (cfg!(feature = "sqlite"), cfg!(feature = "redis")) {
+    (false, false) => "memory",
+    (true, false) => "memory, sqlite",
+    (false, true) => "memory, redis",
+    (true, true) => "memory, sqlite, redis",
+};
+
+/// The same as they begin URLs.
 const HERE: &str = match (cfg!(feature = "sqlite"), cfg!(feature = "redis")) {
     (false, false) => "`memory`",
     (true, false) => "`memory` and `sqlite://`",

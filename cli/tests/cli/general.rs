@@ -14,7 +14,29 @@ fn every_command_has_help_with_examples() {
         );
     }
     assert!(callgate(&["--help"]).out.contains("Examples:"));
-    assert_eq!(callgate(&["--version"]).out, format!("callgate {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+/// `-V` is the version alone; `--version` also says of which commit it is, and which stores it can open.
+#[test]
+fn the_version_names_the_commit_and_the_stores() {
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(callgate(&["-V"]).out, format!("callgate {version}\n"));
+    let git = std::process::Command::new("git")
+        .args(["rev-parse", "HEAD"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output();
+    let head = git.ok().filter(|run| run.status.success()).map(|run| String::from_utf8(run.stdout).unwrap());
+    let commit = head.as_ref().map_or("unknown", |head| head.get(..12).unwrap());
+    assert_eq!(
+        callgate(&["--version"]).out,
+        format!("callgate {version}\ncommit {commit}\nstores memory, sqlite, redis\n")
+    );
+    // What it names is what it has.
+    let policy = file("version.yaml", "version: \"1\"\ndefault: allow\n");
+    for store in ["memory".to_owned(), format!("sqlite://{policy}.db"), "redis://127.0.0.1:1".to_owned()] {
+        let run = callgate(&["eval", "-p", &policy, "--tool", "t", "--store", &store]);
+        assert!(!run.err.contains("this build has no store"), "{}", run.err);
+    }
 }
 
 /// 0 as asked, 1 the answer is no, 2 the question could not be asked.
