@@ -12,7 +12,8 @@ demo: ## Run agents' calls against the policies of spec/policies, then the same 
 	@demo/run.sh
 	@demo/languages.sh
 
-check: ## The quick loop: format, lints, and the tests of core
+check: ## The quick loop: pages, format, lints, and the tests of core
+	tests/pages.py
 	cargo fmt --all --check
 	cargo clippy --package callgate --all-targets --locked -- -D warnings
 	cargo test --package callgate --locked

@@ -9,8 +9,9 @@ cd "$(dirname "$0")/.."
 
 stores=(callgate-store-contract callgate-sqlite callgate-redis)
 
-# Format, lints and documentation of all Rust code.
+# The pages; format, lints and documentation of all Rust code.
 lint() {
+    tests/pages.py
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
