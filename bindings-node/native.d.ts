@@ -55,14 +55,14 @@ export declare class NativePlan {
   charged(packed: string): boolean
   /** Whether a text is an amount: an error if not, before anything is finished with it. */
   static checkAmount(literal: string): void
-  /** Takes all charges of a decision back. */
-  release(packed: string, now?: number | undefined | null): void
+  /** Says how the call of a decision ended. */
+  finish(packed: string, outcome: string, now?: number | undefined | null): void
   /** Makes the charges of a decision that came from `increment_from` smaller. */
-  settle(packed: string, actual: string, now?: number | undefined | null): void
-  /** `release` without blocking. */
-  releaseAsync(packed: string, now?: number | undefined | null): Promise<[code: string, message: string] | null>
+  settle(packed: string, names: Array<string> | undefined | null, amounts: Array<string>, now?: number | undefined | null): void
+  /** `finish` without blocking. */
+  finishAsync(packed: string, outcome: string, now?: number | undefined | null): Promise<[code: string, message: string] | null>
   /** `settle` without blocking. */
-  settleAsync(packed: string, actual: string, now?: number | undefined | null): Promise<[code: string, message: string] | null>
+  settleAsync(packed: string, names: Array<string> | undefined | null, amounts: Array<string>, now?: number | undefined | null): Promise<[code: string, message: string] | null>
 }
 export type Plan = NativePlan
 

@@ -50,7 +50,7 @@ pub struct Step {
 }
 
 impl Plan {
-    fn finish_async<'e>(
+    fn finishing<'e>(
         &self,
         env: &'e Env,
         packed: &Bytes,
@@ -198,14 +198,16 @@ impl Plan {
         amount(&literal).map(|_| ())
     }
 
-    /// Takes all charges of a decision back.
+    /// Says how the call of a decision ended.
     #[napi(catch_unwind)]
-    pub fn release(
+    pub fn finish(
         &self,
         #[napi(ts_arg_type = "string")] packed: Bytes,
+        outcome: String,
         now: Option<f64>,
     ) -> Result<(), Failure> {
-        finish(&self.plan.engine, self.plan.charges(&packed)?, &Finish::Release, now)
+        let how = Finish::ended(&outcome)?;
+        finish(&self.plan.engine, self.plan.charges(&packed)?, &how, now)
     }
 
     /// Makes the charges of a decision that came from `increment_from` smaller.
@@ -213,21 +215,24 @@ impl Plan {
     pub fn settle(
         &self,
         #[napi(ts_arg_type = "string")] packed: Bytes,
-        actual: String,
+        names: Option<Vec<String>>,
+        amounts: Vec<String>,
         now: Option<f64>,
     ) -> Result<(), Failure> {
-        finish(&self.plan.engine, self.plan.charges(&packed)?, &Finish::Settle(amount(&actual)?), now)
+        let how = Finish::settled(names, &amounts)?;
+        finish(&self.plan.engine, self.plan.charges(&packed)?, &how, now)
     }
 
-    /// `release` without blocking.
+    /// `finish` without blocking.
     #[napi(catch_unwind, ts_return_type = "Promise<[code: string, message: string] | null>")]
-    pub fn release_async<'e>(
+    pub fn finish_async<'e>(
         &self,
         env: &'e Env,
         #[napi(ts_arg_type = "string")] packed: Bytes,
+        outcome: String,
         now: Option<f64>,
     ) -> Result<Unknown<'e>, Failure> {
-        self.finish_async(env, &packed, Finish::Release, now)
+        self.finishing(env, &packed, Finish::ended(&outcome)?, now)
     }
 
     /// `settle` without blocking.
@@ -236,9 +241,10 @@ impl Plan {
         &self,
         env: &'e Env,
         #[napi(ts_arg_type = "string")] packed: Bytes,
-        actual: String,
+        names: Option<Vec<String>>,
+        amounts: Vec<String>,
         now: Option<f64>,
     ) -> Result<Unknown<'e>, Failure> {
-        self.finish_async(env, &packed, Finish::Settle(amount(&actual)?), now)
+        self.finishing(env, &packed, Finish::settled(names, &amounts)?, now)
     }
 }

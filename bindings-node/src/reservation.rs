@@ -6,8 +6,8 @@
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 
-use callgate::value::Number;
-use callgate::{Amount, Engine, Reservation as Charges, SettleError, StoreError};
+use callgate::__binding::{finish_with, settle_with};
+use callgate::{Actual, Amount, Engine, Outcome, Reservation as Charges, SettleError, StoreError};
 use napi::{Env, Error, JsValue as _, Task, Unknown};
 
 use crate::clock;
@@ -20,8 +20,27 @@ pub(crate) type Failure = Error<String>;
 
 /// How to finish.
 pub(crate) enum Finish {
-    Release,
-    Settle(Amount),
+    Ended(Outcome),
+    Settled(Actual),
+}
+
+impl Finish {
+    pub(crate) fn ended(outcome: &str) -> Result<Self, Failure> {
+        let outcome = outcome.parse().map_err(|error| failure("invalid_outcome", error))?;
+        Ok(Self::Ended(outcome))
+    }
+
+    /// `names` are those of the counters, in the order of the amounts; without names there is one amount.
+    pub(crate) fn settled(names: Option<Vec<String>>, amounts: &[String]) -> Result<Self, Failure> {
+        let amounts = amounts.iter().map(|literal| amount(literal)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self::Settled(match (names, amounts.as_slice()) {
+            (Some(names), _) => {
+                Actual::ByCounter(names.into_iter().map(String::into_boxed_str).zip(amounts).collect())
+            }
+            (None, [only]) => Actual::Only(*only),
+            (None, _) => return Err(failure("invalid_amount", "one amount, or amounts by counter")),
+        }))
+    }
 }
 
 pub(crate) fn failure(code: &str, message: impl ToString) -> Failure {
@@ -40,8 +59,7 @@ pub(crate) fn store_failure(error: &StoreError) -> Failure {
 
 /// An amount as JS writes numbers, `5` or `1e-6`.
 pub(crate) fn amount(literal: &str) -> Result<Amount, Failure> {
-    let amount = Number::from_literal(literal).and_then(|number| number.to_amount());
-    amount.ok_or_else(|| failure("invalid_amount", "an amount is a decimal, 0 or more, in steps of 0.000001"))
+    literal.parse().map_err(|error| failure("invalid_amount", error))
 }
 
 pub(crate) fn finish(
@@ -51,19 +69,16 @@ pub(crate) fn finish(
     now: Option<f64>,
 ) -> Result<(), Failure> {
     clock::at(now, || match how {
-        Finish::Release => engine.release(&mut charges),
-        Finish::Settle(actual) => engine.settle(&mut charges, *actual),
+        Finish::Ended(outcome) => engine.finish(&mut charges, *outcome),
+        Finish::Settled(actual) => engine.settle(&mut charges, actual.clone()),
     })
     .map_err(|error| settle_failure(&error))
 }
 
 fn settle_failure(error: &SettleError) -> Failure {
     match error {
-        SettleError::Larger { .. } => failure("larger", error),
-        SettleError::NothingToSettle => failure("nothing_to_settle", error),
-        SettleError::Finished => failure("finished", error),
         SettleError::Store(store) => store_failure(store),
-        _ => failure("settle", error),
+        _ => failure(error.code(), error),
     }
 }
 
@@ -100,8 +115,8 @@ impl Finishing {
         let (engine, store) = (&self.plan.engine, &*unblocking.store);
         let mut finish = pin!(async {
             match &self.how {
-                Finish::Release => engine.release_with(&mut charges, store).await,
-                Finish::Settle(actual) => engine.settle_with(&mut charges, *actual, store).await,
+                Finish::Ended(outcome) => finish_with(engine, &mut charges, *outcome, store).await,
+                Finish::Settled(actual) => settle_with(engine, &mut charges, actual, store).await,
             }
         });
         let finished = poll_fn(|context| clock::at(self.now, || finish.as_mut().poll(context))).await;

@@ -2,6 +2,7 @@
 
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import type { Outcome } from "callgate";
 
 /** The project's root, where `spec/` is: tests run from the package's folder. */
 export const PROJECT = join(process.cwd(), "..");
@@ -16,7 +17,8 @@ export interface Step {
   repeat?: number;
   approve?: { id: string; key?: string; key_of?: number };
   check?: { schema?: object; folding?: boolean };
-  finish?: "release" | { settle: string };
+  finish?: Outcome | { settle: string | { [counter: string]: string } };
+  finish_error?: string;
   finish_of?: number;
   reload?: string[];
   expect: Record<string, unknown>;

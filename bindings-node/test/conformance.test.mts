@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { ArgsCheck, Engine, Policy, PolicyError, type Diagnostic } from "callgate";
+import { type Actual, ArgsCheck, Engine, Policy, PolicyError, type Diagnostic, type Outcome } from "callgate";
 import { hostValue } from "./host-value.mjs";
 import { type Case, PROJECT, type Step, decisions, invalid, policyOf } from "./cases.mjs";
 
@@ -25,8 +25,8 @@ function runsBack({ steps }: Case): boolean {
 }
 
 interface Finishable {
-  release(): void | Promise<void>;
-  settle(actual: string): void | Promise<void>;
+  finish(outcome: Outcome): void | Promise<void>;
+  settle(actual: Actual): void | Promise<void>;
 }
 interface Decided {
   json: string;
@@ -85,8 +85,8 @@ function storedEngine(text: string, clock: () => number): Under {
         ? await engine.evaluateJsonAsync(step.tool, step.args ?? "{}", identity, approved, check)
         : await engine.evaluateAsync(step.tool, parsed(step.args), identity, approved, check);
       const finishable = reservation && {
-        release: () => reservation.releaseAsync(),
-        settle: (actual: string) => reservation.settleAsync(actual),
+        finish: (outcome: Outcome) => reservation.finishAsync(outcome),
+        settle: (actual: Actual) => reservation.settleAsync(actual),
       };
       return { json, reservation: finishable };
     },
@@ -106,15 +106,18 @@ async function run(given: Case, form: Form): Promise<string[]> {
   const finish = async (step: Step, reservation: Finishable | null | undefined) => {
     // A second finish of the same reservation does nothing: it was taken.
     if (!reservation) return;
-    if (step.finish === "release") await reservation.release();
-    else if (step.finish) await reservation.settle(step.finish.settle);
+    const { finish: how, finish_error: code } = step;
+    if (how === undefined) return;
+    const finished = async () => (typeof how === "string" ? reservation.finish(how) : reservation.settle(how.settle));
+    if (code === undefined) await finished();
+    else await assert.rejects(finished(), { code });
   };
   for (const [index, step] of given.steps.entries()) {
     if (step.at) now = Date.parse(step.at);
     if (step.reload) under.replace(step.reload.join("\n"));
     if (step.finish_of !== undefined) {
       await finish(step, open[step.finish_of]);
-      open[step.finish_of] = null;
+      if (step.finish_error === undefined) open[step.finish_of] = null;
     }
     const approved = async (): Promise<Approved> => {
       if (!step.approve) return undefined;

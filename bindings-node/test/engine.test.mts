@@ -181,12 +181,13 @@ test("reservations are finished once", async () => {
   const used = () => engine.explain("buy", { amount: 0 }).decision.counters[0]?.used;
   const buy = (amount: number) => engine.evaluate("buy", { amount }).reservation ?? assert.fail("nothing was charged");
   const released = buy(60);
-  released.release();
+  released.finish("not_run");
   assert.equal(used(), "0");
   const again = { name: "ReservationError", code: "finished" };
-  assert.throws(() => released.release(), again);
+  assert.throws(() => released.finish("not_run"), again);
   assert.throws(() => released.settle(1), again);
-  await assert.rejects(released.releaseAsync(), again);
+  await assert.rejects(released.finishAsync("not_run"), again);
+  assert.throws(() => buy(0).finish("never" as "done"), TypeError);
   const settled = buy(60);
   assert.throws(() => settled.settle(-1), { code: "invalid_amount" });
   assert.throws(() => settled.settle("a"), ReservationError);
@@ -194,13 +195,13 @@ test("reservations are finished once", async () => {
   assert.equal(used(), "59.000001");
   await buy(40).settleAsync(1n);
   assert.equal(used(), "60.000001");
-  await buy(39).releaseAsync();
+  await buy(39).finishAsync("not_run");
   assert.equal(used(), "60.000001");
   const before = used();
   const open = buy(1);
   assert.throws(() => open.settle(2), { code: "larger" });
   await assert.rejects(open.settleAsync(2), { code: "larger" });
-  open.release(); // what was refused has changed nothing
+  open.finish("not_run"); // what was refused has changed nothing
   assert.equal(used(), before);
   const counted = Engine.fromString(`version: "1"\ndefault: allow\nall_tools: {rules: [{rate_limit: 5/hour}]}`);
   assert.throws(() => counted.evaluate("x").reservation?.settle(0), { code: "nothing_to_settle" });
@@ -304,7 +305,7 @@ test("a decision stays that of the policy that made it", () => {
   assert.deepEqual([before.policy, free.policy], [old, old]);
   assert.notEqual(after.policy, old);
   assert.equal(before.counters[0]?.used, "60");
-  before.reservation?.release();
+  before.reservation?.finish("not_run");
   assert.equal(engine.evaluate("buy", { price: 50 }).counters[0]?.used, "50");
 });
 

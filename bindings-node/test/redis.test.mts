@@ -69,7 +69,7 @@ test("the decision is the same as without await", async () => {
     assert.equal(awaited.json.replace('"used":"1"', '"used":"2"'), waited.json);
     const raw = await both.evaluateJsonAsync("t", "{}");
     assert.equal(raw.json, waited.json.replace('"used":"2"', '"used":"3"'));
-    await raw.reservation?.releaseAsync();
+    await raw.reservation?.finishAsync("not_run");
     assert.equal(both.evaluate("t", {}).counters[0]?.used, "3");
   });
 });
@@ -82,12 +82,12 @@ test("charges are given back without blocking, once, and with the errors of what
     const decisions = await Promise.all(Array.from({ length: 10 }, () => paid.evaluateAsync("t", { n: 10 })));
     const held = decisions.map(({ reservation }) => reservation!);
     assert.equal((await paid.evaluateAsync("t", { n: 1 })).allowed, false);
-    await Promise.all(held.map((one, at) => (at < 5 ? one.releaseAsync() : at < 8 ? one.settleAsync("7.5") : null)));
-    await assert.rejects(held[0]!.releaseAsync(), { code: "finished" });
+    await Promise.all(held.map((one, at) => (at < 5 ? one.finishAsync("not_run") : at < 8 ? one.settleAsync("7.5") : null)));
+    await assert.rejects(held[0]!.finishAsync("not_run"), { code: "finished" });
     await assert.rejects(held[8]!.settleAsync(11), { code: "larger" });
     assert.equal((await paid.evaluateAsync("t", { n: 0 })).counters[0]?.used, "42.5");
     server.kill("SIGSTOP");
-    await assert.rejects(held[9]!.releaseAsync(), StoreError);
+    await assert.rejects(held[9]!.finishAsync("not_run"), StoreError);
     server.kill("SIGCONT");
   });
 });

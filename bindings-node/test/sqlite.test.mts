@@ -25,7 +25,7 @@ test("calls go on while every thread of Node's pool waits", { timeout: 60_000 },
     const readers = Array.from({ length: POOL }, () => open(pipe, "r"));
     const decisions = await Promise.all(Array.from({ length: 200 }, () => engine.evaluateAsync("t", {})));
     assert.equal(decisions.filter(({ allowed }) => allowed).length, 50);
-    await decisions.find(({ allowed }) => allowed)?.reservation?.releaseAsync();
+    await decisions.find(({ allowed }) => allowed)?.reservation?.finishAsync("not_run");
     assert.ok((await engine.evaluateAsync("t", {})).allowed);
     closeSync(openSync(pipe, "w"));
     await Promise.all(readers.map(async (reader) => (await reader).close()));
@@ -47,13 +47,13 @@ test("what certainly was not given back can be given back again", { timeout: 60_
     const holder = spawn("python3", ["-c", program, file], { stdio: ["pipe", "pipe", "inherit"] });
     await once(holder.stdout, "data");
     const unchanged = { name: "StoreError", transient: true, undone: true };
-    assert.throws(() => first.release(), unchanged);
-    await assert.rejects(second.releaseAsync(), unchanged);
+    assert.throws(() => first.finish("not_run"), unchanged);
+    await assert.rejects(second.finishAsync("not_run"), unchanged);
     assert.ok(first.open && second.open);
     holder.stdin.end();
     await once(holder, "exit");
-    first.release();
-    await second.releaseAsync();
+    first.finish("not_run");
+    await second.finishAsync("not_run");
     assert.ok(!first.open && !second.open);
     assert.equal(used(), "0");
   } finally {

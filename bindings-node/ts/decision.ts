@@ -129,7 +129,7 @@ export class Decision {
     return this.#tell().json;
   }
 
-  /** The charges of an allowed call, to be released or settled; null if nothing was charged. */
+  /** The charges of an allowed call, to be finished or settled; null if nothing was charged. */
   get reservation(): Reservation | null {
     if (this.#reservation === undefined) {
       // An allowed call that no counter was asked about is one character.
@@ -214,6 +214,17 @@ export class Decision {
   }
 }
 
+const OUTCOMES = ["not_run", "done", "tool_error", "error", "cancelled", "timed_out", "lost"] as const;
+
+/** How a call ended (clause 8.13). */
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** An exact amount: a number by its shortest decimal, or a string of digits. */
+export type Amount = number | bigint | string;
+
+/** What a call really cost: one amount, or amounts by the names of their counters (clause 8.14). */
+export type Actual = Amount | { readonly [counter: string]: Amount };
+
 /**
  * The charges of one allowed call (clause 8.10). To be finished at most once; if it never is, the charges stand.
  */
@@ -231,41 +242,44 @@ export class Reservation {
   }
 
   /**
-   * Takes all charges back: the call never reached its tool.
+   * Says how the call ended (clause 8.13). `not_run` takes all charges back: the call provably never reached its tool. Any other
+   * outcome takes none back.
    *
    * @throws {ReservationError} if it was finished before, {StoreError} if the store failed, which leaves it open where that is
-   * certain to have changed nothing (`undone`).
+   * certain to have changed nothing (`undone`), {TypeError} for an outcome that is not known.
    */
-  release(): void {
-    this.#finish((at) => this.#native.release(this.#packed, at));
+  finish(outcome: Outcome): void {
+    known(outcome);
+    this.#finish((at) => this.#native.finish(this.#packed, outcome, at));
   }
 
   /**
-   * Makes every charge that came from `increment_from` smaller, to what the call really cost. Decimals beyond a double's
-   * precision are given as strings.
+   * Makes charges that came from `increment_from` smaller, to what the call really cost (clause 8.14): one amount where the call
+   * has one such charge, else amounts by the names of their counters. Decimals beyond a double's precision are given as strings.
    *
-   * @throws {ReservationError} for a larger amount or nothing to settle, which leave it open, or a second finish;
-   * {StoreError} as for `release`.
+   * @throws {ReservationError} for a larger amount, nothing to settle, a counter that is not named or not known, which leave it
+   * open, or a second finish; {StoreError} as for `finish`.
    */
-  settle(actual: number | bigint | string): void {
-    const amount = checked(actual);
-    this.#finish((at) => this.#native.settle(this.#packed, amount, at));
+  settle(actual: Actual): void {
+    const { names, amounts } = checked(actual);
+    this.#finish((at) => this.#native.settle(this.#packed, names, amounts, at));
   }
 
-  /** `release`, without blocking on a store that waits for a disk or a network. */
-  async releaseAsync(): Promise<void> {
-    if (this.#host.immediate) return this.release();
-    await this.#finishAsync((at) => this.#native.releaseAsync(this.#packed, at));
+  /** `finish`, without blocking on a store that waits for a disk or a network. */
+  async finishAsync(outcome: Outcome): Promise<void> {
+    if (this.#host.immediate) return this.finish(outcome);
+    known(outcome);
+    await this.#finishAsync((at) => this.#native.finishAsync(this.#packed, outcome, at));
   }
 
   /** `settle`, without blocking on a store that waits for a disk or a network. */
-  async settleAsync(actual: number | bigint | string): Promise<void> {
+  async settleAsync(actual: Actual): Promise<void> {
     if (this.#host.immediate) return this.settle(actual);
-    const amount = checked(actual);
-    await this.#finishAsync((at) => this.#native.settleAsync(this.#packed, amount, at));
+    const { names, amounts } = checked(actual);
+    await this.#finishAsync((at) => this.#native.settleAsync(this.#packed, names, amounts, at));
   }
 
-  /** Whether it can still be released or settled. */
+  /** Whether it can still be finished. */
   get open(): boolean {
     return !this.#finished;
   }
@@ -290,7 +304,7 @@ export class Reservation {
 
   /** Takes the charges, once, and gives the time at which they are finished. */
   #take(): number | null {
-    if (this.#finished) throw new ReservationError("finished", "this reservation was released or settled before");
+    if (this.#finished) throw new ReservationError("finished", "this reservation was finished or settled before");
     const at = now(this.#host);
     this.#finished = true;
     return at;
@@ -304,11 +318,18 @@ export class Reservation {
   }
 }
 
-/** The text of an amount. One that is none finishes nothing. */
-function checked(actual: number | bigint | string): string {
-  const amount = String(actual);
-  throwing(() => NativePlan.checkAmount(amount));
-  return amount;
+/** The texts of amounts. One that is none finishes nothing. */
+function checked(actual: Actual): { names: string[] | null; amounts: string[] } {
+  const byCounter = typeof actual === "object" && actual !== null;
+  const names = byCounter ? Object.keys(actual) : null;
+  const amounts = (byCounter ? Object.values(actual) : [actual]).map(String);
+  for (const amount of amounts) throwing(() => NativePlan.checkAmount(amount));
+  return { names, amounts };
+}
+
+/** An outcome that is not known finishes nothing. */
+function known(outcome: Outcome): void {
+  if (!OUTCOMES.includes(outcome)) throw new TypeError(`an outcome is one of ${OUTCOMES.join(", ")}`);
 }
 
 /** @internal What an engine and its reservations share. */

@@ -109,7 +109,10 @@ export class StoreError extends CallgateError {
   }
 }
 
-/** A reservation that cannot be finished so: `finished`, `larger`, `nothing_to_settle`, `invalid_amount`. */
+/**
+ * A reservation that cannot be finished so: `finished`, `larger`, `nothing_to_settle`, `ambiguous`, `unknown_counter`,
+ * `invalid_amount`.
+ */
 export class ReservationError extends CallgateError {}
 
 /** @internal The typed error for a code and a message of the native half. */
@@ -122,10 +125,12 @@ export function typed(code: string, message: string): Error {
       return new StoreError("store_unavailable", message, code.startsWith("store_transient"), code.endsWith("_undone"));
     case "store_url":
       return new StoreError(code, message, false);
-    case "settle":
+    case "ambiguous":
     case "finished":
     case "larger":
     case "nothing_to_settle":
+    case "other_store":
+    case "unknown_counter":
     case "invalid_amount":
       return new ReservationError(code, message);
     default:

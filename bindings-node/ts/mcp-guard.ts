@@ -263,7 +263,7 @@ export class Guard {
 
   /** Gives back what a call was charged that was not passed on. */
   async #undo(decision: Decision): Promise<void> {
-    await decision.reservation?.releaseAsync().catch((error: unknown) => this.#report(error));
+    await decision.reservation?.finishAsync("not_run").catch((error: unknown) => this.#report(error));
   }
 
   /** To the client. */
@@ -280,7 +280,7 @@ export class Guard {
       if (open.requests <= 0) this.#open.delete(keyOf(id));
       if (open.charged !== null && Object.hasOwn(message, "error") && this.#refunds(open.charged.call, message["error"])) {
         // Before the answer: a client that tries again at once finds its charge given back.
-        await open.charged.reservation.releaseAsync().catch((error: unknown) => this.#report(error));
+        await open.charged.reservation.finishAsync("not_run").catch((error: unknown) => this.#report(error));
       }
       if (!open.lists) return this.#send(message, sendOptions);
     }

@@ -89,7 +89,7 @@ export interface GuardOptions {
    * client: until the client has asked for the list, only members that fold are checked.
    */
   readonly checkArgs?: boolean;
-  /** Hears of what a callback threw, and of reservations that could not be released. The call was refused, or stays charged. */
+  /** Hears of what a callback threw, and of reservations that could not be finished. The call was refused, or stays charged. */
   readonly onError?: (error: unknown) => void;
 }
 

@@ -64,7 +64,7 @@ export declare class Decision {
     #private;
     /** The decision's JSON, byte for byte the same in every language. */
     get json(): string;
-    /** The charges of an allowed call, to be released or settled; null if nothing was charged. */
+    /** The charges of an allowed call, to be finished or settled; null if nothing was charged. */
     get reservation(): Reservation | null;
     /** The decision as plain data, frozen; what `JSON.stringify` writes. */
     toJSON(): DecisionJson;
@@ -92,30 +92,41 @@ export declare class Decision {
     toMcpResult(): McpResult | null;
     toString(): string;
 }
+declare const OUTCOMES: readonly ["not_run", "done", "tool_error", "error", "cancelled", "timed_out", "lost"];
+/** How a call ended (clause 8.13). */
+export type Outcome = (typeof OUTCOMES)[number];
+/** An exact amount: a number by its shortest decimal, or a string of digits. */
+export type Amount = number | bigint | string;
+/** What a call really cost: one amount, or amounts by the names of their counters (clause 8.14). */
+export type Actual = Amount | {
+    readonly [counter: string]: Amount;
+};
 /**
  * The charges of one allowed call (clause 8.10). To be finished at most once; if it never is, the charges stand.
  */
 export declare class Reservation {
     #private;
     /**
-     * Takes all charges back: the call never reached its tool.
+     * Says how the call ended (clause 8.13). `not_run` takes all charges back: the call provably never reached its tool. Any other
+     * outcome takes none back.
      *
      * @throws {ReservationError} if it was finished before, {StoreError} if the store failed, which leaves it open where that is
-     * certain to have changed nothing (`undone`).
+     * certain to have changed nothing (`undone`), {TypeError} for an outcome that is not known.
      */
-    release(): void;
+    finish(outcome: Outcome): void;
     /**
-     * Makes every charge that came from `increment_from` smaller, to what the call really cost. Decimals beyond a double's
-     * precision are given as strings.
+     * Makes charges that came from `increment_from` smaller, to what the call really cost (clause 8.14): one amount where the call
+     * has one such charge, else amounts by the names of their counters. Decimals beyond a double's precision are given as strings.
      *
-     * @throws {ReservationError} for a larger amount or nothing to settle, which leave it open, or a second finish;
-     * {StoreError} as for `release`.
+     * @throws {ReservationError} for a larger amount, nothing to settle, a counter that is not named or not known, which leave it
+     * open, or a second finish; {StoreError} as for `finish`.
      */
-    settle(actual: number | bigint | string): void;
-    /** `release`, without blocking on a store that waits for a disk or a network. */
-    releaseAsync(): Promise<void>;
+    settle(actual: Actual): void;
+    /** `finish`, without blocking on a store that waits for a disk or a network. */
+    finishAsync(outcome: Outcome): Promise<void>;
     /** `settle`, without blocking on a store that waits for a disk or a network. */
-    settleAsync(actual: number | bigint | string): Promise<void>;
-    /** Whether it can still be released or settled. */
+    settleAsync(actual: Actual): Promise<void>;
+    /** Whether it can still be finished. */
     get open(): boolean;
 }
+export {};

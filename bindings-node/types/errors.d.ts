@@ -50,6 +50,9 @@ export declare class StoreError extends CallgateError {
     /** Whether it is certain that nothing was changed, so that the same may be asked again. */
     readonly undone: boolean;
 }
-/** A reservation that cannot be finished so: `finished`, `larger`, `nothing_to_settle`, `invalid_amount`. */
+/**
+ * A reservation that cannot be finished so: `finished`, `larger`, `nothing_to_settle`, `ambiguous`, `unknown_counter`,
+ * `invalid_amount`.
+ */
 export declare class ReservationError extends CallgateError {
 }

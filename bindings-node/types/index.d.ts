@@ -1,6 +1,6 @@
 export type { ArgsCheckOptions } from "./args-check.js";
 export { ArgsCheck } from "./args-check.js";
-export type { CounterJson, CounterUse, Code, DecisionJson, Effect, McpResult, RuleRef } from "./decision.js";
+export type { Actual, Amount, Code, CounterJson, CounterUse, DecisionJson, Effect, McpResult, Outcome, RuleRef, } from "./decision.js";
 export { Decision, Reservation } from "./decision.js";
 export type { Approval, AuditRecord, Check, Claims, EngineOptions, Explanation, FileOptions, Identity } from "./engine.js";
 export { Engine } from "./engine.js";

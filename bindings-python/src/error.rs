@@ -81,17 +81,14 @@ pub(crate) fn store(py: Python<'_>, error: &StoreError) -> PyErr {
 /// `callgate.SettleError`, or `callgate.StoreError` where the store failed.
 pub(crate) fn settle(py: Python<'_>, error: &SettleError) -> PyErr {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let code = match error {
-        SettleError::Larger { .. } => "larger",
-        SettleError::NothingToSettle => "nothing_to_settle",
-        SettleError::Finished => return finished(py),
-        SettleError::Store(error) => return store(py, error),
-        _ => "settle",
-    };
-    raise(class(py, &CLASS, "SettleError"), (error.to_string(), code))
+    match error {
+        SettleError::Finished => finished(py),
+        SettleError::Store(error) => store(py, error),
+        _ => raise(class(py, &CLASS, "SettleError"), (error.to_string(), error.code())),
+    }
 }
 
-/// `callgate.ReservationError`: released or settled before.
+/// `callgate.ReservationError`: finished or settled before.
 pub(crate) fn finished(py: Python<'_>) -> PyErr {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     raise(class(py, &CLASS, "ReservationError"), PyTuple::empty(py))

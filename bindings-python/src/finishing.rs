@@ -1,11 +1,12 @@
-//! A reservation that is being finished: what lets `release_async` and `settle_async` wait without blocking.
+//! A reservation that is being finished: what lets `finish_async` and `settle_async` wait without blocking.
 //!
 //! In: the charges, taken from the reservation. Out: that they were given back, or why not. Once.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use callgate::__binding::{finish_with, settle_with};
 use callgate::store::AsyncStore;
-use callgate::{Amount, SettleError};
+use callgate::{Actual, Outcome, SettleError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -14,16 +15,22 @@ use crate::in_force::Replaceable;
 use crate::pending::carry_and_wake;
 use crate::reservation::Held;
 
+/// How a reservation is finished.
+#[derive(Clone)]
+pub(crate) enum Ending {
+    Ended(Outcome),
+    Settled(Actual),
+}
+
 type Finished = Result<(), SettleError>;
 
-/// Charges on their way back. Not public: `release_async` and `settle_async` make and finish it.
+/// Charges on their way back. Not public: `finish_async` and `settle_async` make and finish it.
 #[pyclass(module = "callgate._native", frozen)]
 pub(crate) struct Finishing {
     engine: Arc<Replaceable>,
     /// Where the charges go back to if nothing was changed.
     held: Arc<Held>,
-    /// What the call really cost; nothing if all is taken back.
-    actual: Option<Amount>,
+    ending: Ending,
     state: Mutex<State>,
 }
 
@@ -42,9 +49,9 @@ impl Finishing {
         engine: Arc<Replaceable>,
         held: Arc<Held>,
         charges: callgate::Reservation,
-        actual: Option<Amount>,
+        ending: Ending,
     ) -> Self {
-        Self { engine, held, actual, state: Mutex::new(State::Unasked(charges)) }
+        Self { engine, held, ending, state: Mutex::new(State::Unasked(charges)) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -52,16 +59,16 @@ impl Finishing {
     }
 }
 
-async fn finish_with(
+async fn ended(
     engine: Arc<Replaceable>,
     held: Arc<Held>,
     mut charges: callgate::Reservation,
-    actual: Option<Amount>,
+    ending: Ending,
     store: Arc<dyn AsyncStore>,
 ) -> Finished {
-    let finished = match actual {
-        Some(actual) => engine.core().settle_with(&mut charges, actual, &*store).await,
-        None => engine.core().release_with(&mut charges, &*store).await,
+    let finished = match &ending {
+        Ending::Ended(outcome) => finish_with(engine.core(), &mut charges, *outcome, &*store).await,
+        Ending::Settled(actual) => settle_with(engine.core(), &mut charges, actual, &*store).await,
     };
     held.keep(charges);
     finished
@@ -84,7 +91,7 @@ impl Finishing {
         };
         drop(state);
         let (engine, held) = (finishing.engine.clone(), finishing.held.clone());
-        let ask = finish_with(engine, held, charges, finishing.actual, store);
+        let ask = ended(engine, held, charges, finishing.ending.clone(), store);
         let this = slf.clone().unbind();
         let keep = move |finished| *this.get().state() = State::Answered(finished);
         // Without a thread nobody would wake the caller: `finish` then says so at once.
@@ -96,9 +103,9 @@ impl Finishing {
         let taken = std::mem::replace(&mut *self.state(), State::Over);
         let finished = match taken {
             State::Unasked(mut charges) => {
-                let finished = match self.actual {
-                    Some(actual) => self.engine.core().settle(&mut charges, actual),
-                    None => self.engine.core().release(&mut charges),
+                let finished = match &self.ending {
+                    Ending::Ended(outcome) => self.engine.core().finish(&mut charges, *outcome),
+                    Ending::Settled(actual) => self.engine.core().settle(&mut charges, actual.clone()),
                 };
                 self.held.keep(charges);
                 finished

@@ -1,18 +1,19 @@
 //! Reservations: the charges of an allowed call, in the host's hands.
 //!
-//! In: what the core reserved. Out: a release or a settlement, at most once.
+//! In: what the core reserved. Out: how the call ended, or what it cost, at most once.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callgate::value::Number;
-use callgate::{Amount, Engine, SettleError};
+use callgate::{Actual, Amount, Engine, Outcome, ParseError, SettleError};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyFloat, PyInt, PyString};
+use pyo3::types::{PyBool, PyFloat, PyInt, PyMapping, PyString};
 
 use crate::error;
-use crate::finishing::Finishing;
+use crate::finishing::{Ending, Finishing};
 use crate::in_force::Replaceable;
 use crate::integer;
 
@@ -54,7 +55,7 @@ impl Reservation {
         taken.ok_or_else(|| error::finished(py))
     }
 
-    fn finish(
+    fn end(
         &self,
         py: Python<'_>,
         how: impl FnOnce(&Engine, &mut callgate::Reservation) -> Result<(), SettleError>,
@@ -68,35 +69,48 @@ impl Reservation {
 
 #[pymethods]
 impl Reservation {
-    /// Takes all charges back: the call never reached its tool.
-    fn release(&self, py: Python<'_>) -> PyResult<()> {
-        self.finish(py, |core, charges| core.release(charges))
+    /// Says how the call ended: `"not_run"` takes all charges back.
+    fn finish(&self, py: Python<'_>, outcome: &str) -> PyResult<()> {
+        // Before the reservation is taken: an outcome that is not known spends nothing.
+        let outcome = parsed(outcome)?;
+        self.end(py, |core, charges| core.finish(charges, outcome))
     }
 
-    /// Makes every charge that came from `increment_from` smaller, to what the call really cost.
+    /// Makes charges that came from `increment_from` smaller, to what the call really cost.
     fn settle(&self, py: Python<'_>, actual: &Bound<'_, PyAny>) -> PyResult<()> {
-        // Before the reservation is taken: a bad amount spends nothing.
-        let actual = amount(actual)?;
-        self.finish(py, |core, charges| core.settle(charges, actual))
+        let actual = settled(actual)?;
+        self.end(py, |core, charges| core.settle(charges, actual))
     }
 
-    /// `release`, without blocking the event loop. A coroutine.
-    fn release_async<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        finish_async(slf, None)
+    /// `finish`, without blocking the event loop. A coroutine.
+    fn finish_async<'py>(
+        slf: &Bound<'py, Self>,
+        outcome: &Bound<'py, PyString>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        end_async(slf, Some(outcome.as_any()), None)
     }
 
     /// `settle`, without blocking the event loop. A coroutine.
     fn settle_async<'py>(slf: &Bound<'py, Self>, actual: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        finish_async(slf, Some(actual))
+        end_async(slf, None, Some(actual))
     }
 
-    /// What waits for the store, for `release_async` and `settle_async`.
-    fn _finish(&self, py: Python<'_>, actual: Option<&Bound<'_, PyAny>>) -> PyResult<Finishing> {
-        let actual = actual.map(amount).transpose()?;
-        Ok(Finishing::new(self.engine.clone(), self.held.clone(), self.take(py)?, actual))
+    /// What waits for the store, for `finish_async` and `settle_async`.
+    fn _end(
+        &self,
+        py: Python<'_>,
+        outcome: Option<&str>,
+        actual: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Finishing> {
+        let ending = match (outcome, actual) {
+            (Some(outcome), _) => Ending::Ended(parsed(outcome)?),
+            (None, Some(actual)) => Ending::Settled(settled(actual)?),
+            (None, None) => return Err(PyTypeError::new_err("an outcome or an amount is needed")),
+        };
+        Ok(Finishing::new(self.engine.clone(), self.held.clone(), self.take(py)?, ending))
     }
 
-    /// Whether it can still be released or settled.
+    /// Whether it can still be finished.
     #[getter]
     fn open(&self) -> bool {
         self.held.open().is_some()
@@ -107,13 +121,29 @@ impl Reservation {
     }
 }
 
-fn finish_async<'py>(
+fn end_async<'py>(
     reservation: &Bound<'py, Reservation>,
+    outcome: Option<&Bound<'py, PyAny>>,
     actual: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    static FINISH: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let finish = FINISH.import(reservation.py(), "callgate._awaiting", "finish")?;
-    finish.call1((reservation, actual))
+    static END: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let end = END.import(reservation.py(), "callgate._awaiting", "end")?;
+    end.call1((reservation, outcome, actual))
+}
+
+fn parsed(outcome: &str) -> PyResult<Outcome> {
+    outcome.parse().map_err(|error: ParseError| PyValueError::new_err(error.to_string()))
+}
+
+/// One amount, or a mapping of the names of counters to amounts.
+fn settled(value: &Bound<'_, PyAny>) -> PyResult<Actual> {
+    let Ok(by_counter) = value.cast::<PyMapping>() else { return amount(value).map(Actual::from) };
+    let mut amounts = BTreeMap::new();
+    for item in by_counter.items()? {
+        let (counter, actual): (String, Bound<'_, PyAny>) = item.extract()?;
+        amounts.insert(counter.into(), amount(&actual)?);
+    }
+    Ok(Actual::ByCounter(amounts))
 }
 
 /// An exact amount: an `int`, a `float` by its shortest decimal, a `Decimal` or a string of digits.

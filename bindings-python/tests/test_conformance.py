@@ -76,15 +76,22 @@ class Runner:
             key = self.call(step, None).approval_key or "ak1:none"
         return self.call(step, callgate.Approval(key, approve["id"]))
 
-    def finish(self, how: Any, decision: callgate.Decision, *, again: bool) -> None:
+    def finish(self, step: dict[str, Any], decision: callgate.Decision, *, again: bool) -> None:
+        how = step["finish"]
         reservation = decision.reservation
         if again and (reservation is None or not reservation.open):
             return  # a second finish does nothing
         assert reservation is not None, "there is no reservation to finish"
-        if how == "release":
-            reservation.release()
+        error = step.get("finish_error")
+        try:
+            if isinstance(how, str):
+                reservation.finish(how)  # type: ignore[arg-type]  # an outcome, as data
+            else:
+                reservation.settle(how["settle"])
+        except callgate.SettleError as refused:
+            assert refused.code == error and reservation.open
         else:
-            reservation.settle(how["settle"])
+            assert error is None and not reservation.open
 
     def run(self) -> None:
         for index, step in enumerate(self.case["steps"]):
@@ -93,7 +100,7 @@ class Runner:
             if "reload" in step:
                 self.engine.replace(callgate.Policy.from_str("\n".join(step["reload"])))
             if "finish_of" in step:
-                self.finish(step["finish"], self.decisions[step["finish_of"]], again=True)
+                self.finish(step, self.decisions[step["finish_of"]], again=True)
             decision = self.decide(step)
             for turn in range(1, step.get("repeat", 1)):
                 assert decision.allowed, f"step {index}, turn {turn - 1}: {decision.to_json()}"
@@ -101,7 +108,7 @@ class Runner:
             compare(step["expect"], decision.to_dict(), f"step {index}: {decision.to_json()}")
             self.decisions.append(decision)
             if "finish" in step and "finish_of" not in step:
-                self.finish(step["finish"], decision, again=False)
+                self.finish(step, decision, again=False)
 
 
 # The JSON value null as arguments: a value of its own, while `None` is absent. No case can tell it from another value

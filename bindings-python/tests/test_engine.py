@@ -236,12 +236,14 @@ def test_reservations_finish_once() -> None:
     assert reservation is not None and reservation.open
     with pytest.raises(ValueError, match="decimal"):
         reservation.settle("1e-9")
+    with pytest.raises(ValueError, match="not_run"):
+        reservation.finish("never")  # type: ignore[arg-type]  # the wrong word is what is tested
     with pytest.raises(TypeError):
         reservation.settle(object())  # type: ignore[arg-type]  # the wrong type is what is tested
     reservation.settle(Decimal("99.5"))
     assert repr(reservation) == "<Reservation finished>"
     with pytest.raises(callgate.ReservationError):
-        reservation.release()
+        reservation.finish("not_run")
     (counter,) = subject.explain("pay", {"amount": 0.5}).decision.counters
     assert counter.used == Decimal("99.5"), "what is explained is not charged"
     larger = subject.evaluate("pay", {"amount": 0.5}).reservation
@@ -249,7 +251,7 @@ def test_reservations_finish_once() -> None:
     with pytest.raises(callgate.SettleError) as caught:
         larger.settle(1)
     assert (caught.value.code, larger.open) == ("larger", True)
-    larger.release()  # what was refused has changed nothing
+    larger.finish("not_run")  # what was refused has changed nothing
     (counter,) = subject.explain("pay", {"amount": 0.5}).decision.counters
     assert counter.used == Decimal("99.5") and not larger.open
     assert subject.evaluate("ask").reservation is None
@@ -263,7 +265,7 @@ def test_a_decision_has_one_reservation() -> None:
         readers = list(pool.map(lambda _: decision.reservation, range(64)))
     first = decision.reservation
     assert first is not None and all(reader is first for reader in readers)
-    first.release()
+    first.finish("not_run")
     assert decision.reservation is first and not first.open
     assert subject.evaluate("pay", {"amount": 100}).allowed
 

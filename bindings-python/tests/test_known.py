@@ -140,7 +140,7 @@ def test_a_decision_outlives_its_engine() -> None:
         assert json.loads(decision.to_json())["tool"] == "spend"
         assert (decision.message is None) is decision.allowed
         if decision.reservation is not None:
-            decision.reservation.release()
+            decision.reservation.finish("not_run")
 
 
 @pytest.mark.parametrize("others", [0, 1, 30, 31, 32, 33, 500])

@@ -86,7 +86,7 @@ def test_the_decision_is_the_same_as_without_await(server: Server) -> None:
     first, second = asyncio.run(ask(awaited, 1))[0], waited.evaluate("t")
     assert first.to_json().replace('"used":"1"', '"used":"2"') == second.to_json()
     assert first.reservation is not None
-    first.reservation.release()
+    first.reservation.finish("not_run")
     assert waited.evaluate("t").counters[0].used == second.counters[0].used
 
 
@@ -100,12 +100,16 @@ def test_charges_are_given_back_without_threads(server: Server) -> None:
         held = [decision.reservation for decision in asked if decision.reservation is not None]
         assert len(held) == 10 and not (await engine.evaluate_async("t", {"n": 1})).allowed
         before = threading.active_count()
-        releases = [one.release_async() for one in held[:5]]
+        releases = [one.finish_async("not_run") for one in held[:5]]
         assert all(one.open for one in held), "nothing is done before it is awaited"
         await asyncio.gather(*releases, *(one.settle_async("7.5") for one in held[5:9]))
         assert threading.active_count() == before
         # Each once, and with the errors of what does not wait.
-        for finish in (held[0].release_async, held[5].release_async, lambda: held[6].settle_async(1)):
+        for finish in (
+            lambda: held[0].finish_async("done"),
+            lambda: held[5].finish_async("not_run"),
+            lambda: held[6].settle_async(1),
+        ):
             with pytest.raises(callgate.ReservationError):
                 await finish()
         with pytest.raises(ValueError):
@@ -128,7 +132,7 @@ def test_what_cannot_be_given_back_is_told(server: Server) -> None:
         server.process.send_signal(signal.SIGSTOP)
         try:
             with pytest.raises(callgate.StoreError):
-                await decision.reservation.release_async()
+                await decision.reservation.finish_async("not_run")
             assert not decision.reservation.open
         finally:
             server.process.send_signal(signal.SIGCONT)

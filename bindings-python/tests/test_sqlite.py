@@ -128,12 +128,12 @@ def test_a_charge_is_given_back_later_where_nothing_was_written(tmp_path: Path) 
         assert first is not None and second is not None
         with kept(tmp_path / "counters.db"):
             with pytest.raises(callgate.StoreError):
-                first.release()
+                first.finish("not_run")
             with pytest.raises(callgate.StoreError):
-                await second.release_async()
+                await second.finish_async("not_run")
             assert [first.open, second.open] == [True, True]
-        first.release()
-        await second.release_async()
+        first.finish("not_run")
+        await second.finish_async("not_run")
         assert not first.open and not second.open
 
     asyncio.run(scenario())

@@ -1,6 +1,10 @@
 //! Amounts: what a call charges to a counter, exact to 10^-6 (spec 8.2).
 
 use std::fmt;
+use std::str::FromStr;
+
+use crate::number::Number;
+use crate::parse::ParseError;
 
 /// An exact decimal amount in units of 10^-6: 0 to 9,223,372,036,854.775807.
 ///
@@ -59,6 +63,17 @@ impl fmt::Display for Amount {
     }
 }
 
+impl FromStr for Amount {
+    type Err = ParseError;
+
+    /// From a JSON number: exact, never rounded.
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Number::from_literal(text)
+            .and_then(|number| number.to_amount())
+            .ok_or(ParseError("an amount is a decimal from 0 to 9223372036854.775807, in steps of 0.000001"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,7 +87,13 @@ mod tests {
             (5_000_000, "5"),
             (i64::MAX, "9223372036854.775807"),
         ] {
-            assert_eq!(Amount::from_micros(micros).unwrap().to_string(), text);
+            let amount = Amount::from_micros(micros).unwrap();
+            assert_eq!(amount.to_string(), text);
+            assert_eq!(text.parse(), Ok(amount));
+        }
+        assert_eq!("1e-6".parse(), Ok(Amount(1)));
+        for wrong in ["", "-1", "1e-7", "9223372036854.775808", "a", " 1", "NaN"] {
+            assert!(wrong.parse::<Amount>().is_err(), "{wrong}");
         }
         assert_eq!(Amount::from_micros(-1), None);
         assert_eq!(Amount::from_whole(9_223_372_036_855), None);

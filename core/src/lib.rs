@@ -58,6 +58,8 @@
     expect(clippy::arithmetic_side_effects, clippy::string_slice, reason = "a test may fail by panicking")
 )]
 
+#[doc(hidden)]
+pub mod __binding;
 mod admission;
 mod amount;
 mod call;
@@ -75,6 +77,8 @@ mod identity;
 mod in_force;
 mod lint;
 mod number;
+mod outcome;
+mod parse;
 mod path;
 mod pattern;
 mod policy;
@@ -96,13 +100,15 @@ pub use amount::Amount;
 pub use call::{Approval, Call};
 pub use canonical::ArgsHash;
 pub use decision::{
-    AuditRecord, AuditedCall, Code, CounterUse, Decision, Effect, Reservation, RuleRef, SettleError,
+    Actual, AuditRecord, AuditedCall, Code, CounterUse, Decision, Effect, Reservation, RuleRef, SettleError,
 };
 pub use diagnostic::{Diagnostic, Severity};
 pub use engine::{Engine, EngineBuilder, Explanation};
 pub use evaluation::{Evaluation, OnStoreError, Pending};
 pub use identity::Identity;
 pub use lint::lint;
+pub use outcome::Outcome;
+pub use parse::ParseError;
 pub use policy::{Format, Policy, PolicyError};
 pub use schema::InputSchema;
 pub use store::error::StoreError;
@@ -114,11 +120,4 @@ pub mod value {
     pub use crate::number::Number;
     pub use crate::raw::{RawError, RawErrorKind, RawJson, RawView};
     pub use crate::view::{Kind, Reached, Unreadable, View};
-}
-
-/// For the language packages of this project alone. May change in any version.
-#[doc(hidden)]
-pub mod __binding {
-    pub use crate::evaluation::{Decided, Tool};
-    pub use crate::policy::Reads;
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use callgate::time::{ManualClock, Timestamp};
 use callgate::value::{RawView, View};
 use callgate::{
-    Amount, Approval, ArgsCheck, Call, Decision, Engine, Identity, InputSchema, MemoryStore, Policy,
-    Reservation,
+    Actual, Amount, Approval, ArgsCheck, Call, Decision, Engine, Identity, InputSchema, MemoryStore, Policy,
+    Reservation, SettleError,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -60,6 +60,7 @@ pub struct Step {
     check: Option<Check>,
     finish: Option<Finish>,
     finish_of: Option<usize>,
+    finish_error: Option<String>,
     reload: Option<Vec<String>>,
     expect: BTreeMap<String, Value>,
 }
@@ -100,11 +101,25 @@ impl Check {
     }
 }
 
+/// How a reservation is finished: the text of an outcome, or what the call really cost.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(untagged)]
 enum Finish {
-    Release,
-    Settle(String),
+    Ended(String),
+    Settled(Settle),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settle {
+    settle: Amounts,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Amounts {
+    Only(String),
+    ByCounter(BTreeMap<Box<str>, String>),
 }
 
 /// How the arguments reach the engine.
@@ -179,7 +194,7 @@ impl Case {
                 );
             }
             if let (Some(of), Some(finish)) = (step.finish_of, &step.finish) {
-                finish.apply(&engine, reservations[of].take());
+                finish.apply(&engine, &mut reservations[of], step.finish_error.as_deref());
             }
             let mut note = |difference: String| differences.push(format!("step {index}: {difference}"));
             let mut last = None;
@@ -199,11 +214,10 @@ impl Case {
             decisions.push(json);
             reservations.push(decision.take_reservation());
             if let (None, Some(finish)) = (step.finish_of, &step.finish) {
-                let reservation = reservations[index].take();
-                if reservation.is_none() {
+                if reservations[index].is_none() {
                     note("there is no reservation to finish".to_owned());
                 }
-                finish.apply(&engine, reservation);
+                finish.apply(&engine, &mut reservations[index], step.finish_error.as_deref());
             }
         }
         if differences.is_empty() { Ok(decisions) } else { Err(differences) }
@@ -211,16 +225,22 @@ impl Case {
 }
 
 impl Finish {
-    /// A second finish of the same reservation does nothing: it was taken.
-    fn apply(&self, engine: &Engine, reservation: Option<Reservation>) {
-        let Some(mut reservation) = reservation else { return };
-        match self {
-            Self::Release => engine.release(&mut reservation).unwrap(),
-            Self::Settle(actual) => {
-                let actual = serde_json::from_str::<Value>(actual).unwrap();
-                let micros = (actual.as_f64().unwrap() * 1e6).round() as i64;
-                engine.settle(&mut reservation, Amount::from_micros(micros).unwrap()).unwrap();
+    /// Finishes a reservation, which is gone then, unless that fails as `error` says. What is gone is not finished again.
+    fn apply(&self, engine: &Engine, held: &mut Option<Reservation>, error: Option<&str>) {
+        let Some(reservation) = held else { return };
+        let amount = |text: &String| text.parse::<Amount>().unwrap();
+        let finished = match self {
+            Self::Ended(outcome) => engine.finish(reservation, outcome.parse().unwrap()),
+            Self::Settled(Settle { settle: Amounts::Only(text) }) => engine.settle(reservation, amount(text)),
+            Self::Settled(Settle { settle: Amounts::ByCounter(texts) }) => {
+                let amounts = texts.iter().map(|(counter, text)| (counter.clone(), amount(text)));
+                engine.settle(reservation, Actual::ByCounter(amounts.collect()))
             }
+        };
+        assert_eq!(finished.as_ref().err().map(SettleError::code), error, "{finished:?}");
+        assert_eq!(reservation.is_open(), error.is_some());
+        if error.is_none() {
+            *held = None;
         }
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use callgate::store::{Algorithm, Store};
 use callgate::time::{ManualClock, Timestamp};
 use callgate::{
-    Amount, Approval, ArgsCheck, Call, Decision, Engine, Identity, InputSchema, MemoryStore, Policy,
-    PolicyError, Reservation,
+    Actual, Amount, Approval, ArgsCheck, Call, Decision, Engine, Identity, InputSchema, MemoryStore, Outcome,
+    Policy, PolicyError, Reservation, SettleError,
 };
 use callgate_reference::check::Check;
 use callgate_reference::json::{Json, quoted};
@@ -139,16 +139,32 @@ fn finish(
     let amount = |actual| Amount::from_micros(actual).expect("an amount of zero or more");
     match actual {
         None => {
-            let released = one.is_none_or(|mut reservation| engine.release(&mut reservation).is_ok());
+            let ended =
+                one.is_none_or(|mut reservation| engine.finish(&mut reservation, Outcome::NotRun).is_ok());
             if let Some(decision) = &other {
-                reference.release(decision, at);
+                reference.not_run(decision, at);
             }
-            (released, true)
+            (ended, true)
         }
-        Some(actual) => (
-            one.is_some_and(|mut reservation| engine.settle(&mut reservation, amount(actual)).is_ok()),
-            other.is_some_and(|decision| reference.settle(&decision, i128::from(actual), at)),
-        ),
+        Some(actual) => {
+            let (Some(mut reservation), Some(decision)) = (one, other) else { return (false, false) };
+            let mut settle = |counter: Option<&str>| {
+                let other = reference.settle(&decision, counter, i128::from(actual), at);
+                let actual = match counter {
+                    None => Actual::from(amount(actual)),
+                    Some(counter) => Actual::from([(counter, amount(actual))]),
+                };
+                (engine.settle(&mut reservation, actual), other)
+            };
+            match settle(None) {
+                // Where one amount could mean several charges, the first of them is named.
+                (Err(SettleError::Ambiguous { counters }), false) => {
+                    let (one, other) = settle(counters.first().map(String::as_str));
+                    (one.is_ok(), other)
+                }
+                (one, other) => (one.is_ok(), other),
+            }
+        }
     }
 }
 
@@ -447,7 +463,7 @@ pub fn written(case: &GeneratedCase, name: &str) -> String {
         }
         match step.finish {
             Some((of, None)) => {
-                let _ = write!(text, ", \"finish_of\": {of}, \"finish\": \"release\"");
+                let _ = write!(text, ", \"finish_of\": {of}, \"finish\": \"not_run\"");
             }
             Some((of, Some(actual))) => {
                 let actual = decimal::amount_text(i128::from(actual));

@@ -156,7 +156,9 @@ fn a_reservation_exists_once_and_knows_its_store() {
     }
     let mut reservation = decision.take_reservation().unwrap();
     assert!(decision.clone().take_reservation().is_none() && decision.take_reservation().is_none());
-    for finished in [other.release(&mut reservation), other.settle(&mut reservation, Amount::ZERO)] {
+    for finished in
+        [other.finish(&mut reservation, Outcome::NotRun), other.settle(&mut reservation, Amount::ZERO)]
+    {
         assert!(matches!(finished, Err(SettleError::OtherStore)), "{finished:?}");
     }
     let larger = engine.settle(&mut reservation, Amount::from_whole(6).unwrap());
@@ -165,7 +167,9 @@ fn a_reservation_exists_once_and_knows_its_store() {
     assert_eq!((used(&engine), used(&other)), (10, 0));
     engine.settle(&mut reservation, Amount::from_whole(2).unwrap()).unwrap();
     assert!(!reservation.is_open());
-    for again in [engine.release(&mut reservation), engine.settle(&mut reservation, Amount::ZERO)] {
+    for again in
+        [engine.finish(&mut reservation, Outcome::NotRun), engine.settle(&mut reservation, Amount::ZERO)]
+    {
         assert!(matches!(again, Err(SettleError::Finished)), "{again:?}");
     }
     assert_eq!(used(&engine), 7);
@@ -176,30 +180,36 @@ fn a_reservation_exists_once_and_knows_its_store() {
 #[test]
 fn charges_go_back_to_the_store_that_decided() {
     let engine = Engine::builder(limited(10)).clock(clock()).build();
-    let (store, another) = (loopback::store(), loopback::store());
+    let far_away =
+        || Engine::builder(limited(10)).async_store(Arc::new(loopback::store())).clock(clock()).build();
+    let (elsewhere, another) = (far_away(), far_away());
     let args = json!({"n": 5});
     let call = Call::new("t", &args);
-    let mut far = block_on(engine.decide_with(&call, &store)).take_reservation().unwrap();
+    let mut far = block_on(elsewhere.decide_async(&call)).take_reservation().unwrap();
     let mut near = engine.decide(&call).take_reservation().unwrap();
     for finished in [
-        engine.release(&mut far),
-        block_on(engine.release_with(&mut far, &another)),
-        block_on(engine.release_with(&mut near, &store)),
+        engine.finish(&mut far, Outcome::NotRun),
+        block_on(another.finish_async(&mut far, Outcome::NotRun)),
+        block_on(elsewhere.finish_async(&mut near, Outcome::NotRun)),
     ] {
         assert!(matches!(finished, Err(SettleError::OtherStore)), "{finished:?}");
     }
-    block_on(engine.release_with(&mut far, &store)).unwrap();
-    engine.release(&mut near).unwrap();
+    // Its counters can only be asked without blocking.
+    let blocked = elsewhere.finish(&mut far, Outcome::NotRun);
+    assert!(matches!(blocked, Err(SettleError::Store(_))) && far.is_open(), "{blocked:?}");
+    assert_eq!(elsewhere.decide(&call).code(), Code::StoreUnavailable);
+    block_on(elsewhere.finish_async(&mut far, Outcome::NotRun)).unwrap();
+    engine.finish(&mut near, Outcome::NotRun).unwrap();
     // Who asks a store without the engine finishes with the engine of that store.
     let policy = engine.policy();
     let shared: Arc<MemoryStore> = Arc::new(MemoryStore::new());
     let sharing = Engine::builder(policy.clone()).clock(clock()).store(shared.clone()).build();
     let Evaluation::Pending(pending) = policy.evaluate(&call) else { panic!("it counts") };
     let outcome = shared.reserve(pending.batch(), Timestamp::from_millis(1_763_719_200_000)).unwrap();
-    sharing.release(&mut pending.resolve(&outcome).take_reservation().unwrap()).unwrap();
+    sharing.finish(&mut pending.resolve(&outcome).take_reservation().unwrap(), Outcome::NotRun).unwrap();
     let mut completed = engine.complete(policy.evaluate(&call)).take_reservation().unwrap();
-    assert!(matches!(sharing.release(&mut completed), Err(SettleError::OtherStore)));
-    engine.release(&mut completed).unwrap();
+    assert!(matches!(sharing.finish(&mut completed, Outcome::NotRun), Err(SettleError::OtherStore)));
+    engine.finish(&mut completed, Outcome::NotRun).unwrap();
 }
 
 /// Takes charges, and gives none back: for this reason.
@@ -235,7 +245,7 @@ fn only_what_certainly_did_not_happen_is_tried_again() {
         let finished = engine.settle(&mut reservation, Amount::ZERO);
         assert!(matches!(finished, Err(SettleError::Store(_))), "{finished:?}");
         assert_eq!(reservation.is_open(), may_repeat);
-        let again = engine.release(&mut reservation);
+        let again = engine.finish(&mut reservation, Outcome::NotRun);
         assert_eq!(matches!(again, Err(SettleError::Store(_))), may_repeat, "{again:?}");
     }
 }
@@ -261,16 +271,16 @@ impl AsyncTransport<Spoken> for Mute {
 /// Clause 8.10: what may have been given back is not given back again, also where the caller stopped waiting for the answer.
 #[test]
 fn a_refund_that_is_no_longer_waited_for_is_not_tried_again() {
-    let engine = Engine::builder(limited(10)).clock(clock()).build();
-    let store = Remote::new(Spoken, Mute::default());
+    let store = Arc::new(Remote::new(Spoken, Mute::default()));
+    let engine = Engine::builder(limited(10)).clock(clock()).async_store(store).build();
     let args = json!({"n": 5});
-    let decision = block_on(engine.decide_with(&Call::new("t", &args), &store));
+    let decision = block_on(engine.decide_async(&Call::new("t", &args)));
     let mut reservation = decision.take_reservation().unwrap();
-    drop(engine.release_with(&mut reservation, &store));
+    drop(engine.finish_async(&mut reservation, Outcome::NotRun));
     assert!(reservation.is_open(), "the store was not asked");
     let poll = |reservation: &mut Reservation| {
-        let release = pin!(engine.release_with(reservation, &store));
-        release.poll(&mut Context::from_waker(Waker::noop()))
+        let finish = pin!(engine.finish_async(reservation, Outcome::NotRun));
+        finish.poll(&mut Context::from_waker(Waker::noop()))
     };
     assert!(poll(&mut reservation).is_pending());
     assert!(!reservation.is_open());
@@ -283,7 +293,7 @@ fn each_reservation_takes_back_its_own_charge_once() {
     let engine = Engine::builder(limited(10)).clock(clock()).build();
     let first = engine.evaluate("t", &json!({"n": 3}), &Identity::absent());
     let second = engine.evaluate("t", &json!({"n": 5}), &Identity::absent());
-    engine.release(&mut first.take_reservation().unwrap()).unwrap();
+    engine.finish(&mut first.take_reservation().unwrap(), Outcome::NotRun).unwrap();
     assert!(first.take_reservation().is_none());
     let used = |engine: &Engine| {
         let explanation = engine.explain(&Call::new("t", &json!({"n": 0})));
@@ -471,12 +481,14 @@ fn a_store_behind_a_wire_decides_alike_blocking_or_not() {
         .store(Arc::new(Remote::new(Spoken, Line::open())))
         .clock(clock.clone())
         .build();
-    let remote = Remote::new(Spoken, AsyncLine(Line::open()));
-    let polled = Engine::builder(limited(3)).clock(clock).build();
+    let remote = Arc::new(Remote::new(Spoken, AsyncLine(Line::open())));
+    let polled = Engine::builder(limited(3)).clock(clock).async_store(remote).build();
     for n in [1, 1, 2, 1, 0] {
         let args = json!({"n": n});
         let call = Call::new("t", &args);
-        let decision = block_on(polled.decide_with(&call, &remote));
+        let explained = block_on(polled.explain_async(&call)).decision;
+        assert_eq!(blocking.explain(&call).decision.to_json(), explained.to_json());
+        let decision = block_on(polled.decide_async(&call));
         assert_eq!(blocking.decide(&call).to_json(), decision.to_json());
     }
 }

@@ -122,14 +122,14 @@ fn both_halves_make_one_decision() {
 /// A call that needs no counter does not wait for a store.
 #[test]
 fn a_store_that_does_not_block_is_asked_only_if_needed() {
-    let engine = Engine::new(limited());
-    let (dead, args) = (dead(), json!({}));
+    let engine = Engine::builder(limited()).async_store(Arc::new(dead())).build();
+    let args = json!({});
     for tool in ["free", "checked"] {
-        assert!(block_on(engine.decide_with(&Call::new(tool, &args), &dead)).allowed());
+        assert!(block_on(engine.decide_async(&Call::new(tool, &args))).allowed());
         assert!(engine.policy().evaluate(&Call::new(tool, &args)).decided().is_some());
     }
-    assert_eq!(block_on(engine.decide_with(&Call::new("x", &args), &dead)).code(), Code::NotListed);
-    assert_eq!(block_on(engine.decide_with(&Call::new("t", &args), &dead)).code(), Code::StoreUnavailable);
+    assert_eq!(block_on(engine.decide_async(&Call::new("x", &args))).code(), Code::NotListed);
+    assert_eq!(block_on(engine.decide_async(&Call::new("t", &args))).code(), Code::StoreUnavailable);
 }
 
 /// The pure half explains what it can: the same checks, raw or not, without what counters say.

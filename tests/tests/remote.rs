@@ -154,19 +154,20 @@ fn explaining_and_releasing_go_over_the_wire() {
     let first = engine.decide(&call);
     assert!(first.allowed());
     assert_eq!(engine.explain(&call).decision.code(), Code::LimitExceeded);
-    engine.release(&mut first.take_reservation().unwrap()).unwrap();
+    engine.finish(&mut first.take_reservation().unwrap(), callgate::Outcome::NotRun).unwrap();
     assert!(engine.explain(&call).decision.allowed());
-    let other = store();
-    let first = block_on(engine.decide_with(&call, &other));
-    assert_eq!(block_on(engine.decide_with(&call, &other)).code(), Code::LimitExceeded);
+    let engine = Engine::builder(policy.clone()).clock(clock.clone()).async_store(Arc::new(store())).build();
+    let first = block_on(engine.decide_async(&call));
+    assert_eq!(block_on(engine.decide_json_async(&Call::new("t", "{}"))).code(), Code::LimitExceeded);
     let mut reservation = first.take_reservation().unwrap();
     let amount = callgate::Amount::from_whole(1).unwrap();
-    let settled = block_on(engine.settle_with(&mut reservation, amount, &other));
+    let settled = block_on(engine.settle_async(&mut reservation, amount));
     assert!(matches!(settled, Err(callgate::SettleError::NothingToSettle)), "{settled:?}");
     clock.advance(std::time::Duration::from_secs(3_600));
-    let first = block_on(engine.decide_with(&call, &other));
-    block_on(engine.release_with(&mut first.take_reservation().unwrap(), &other)).unwrap();
-    assert!(block_on(engine.decide_with(&call, &other)).allowed());
+    let first = block_on(engine.decide_async(&call));
+    block_on(engine.finish_async(&mut first.take_reservation().unwrap(), callgate::Outcome::NotRun)).unwrap();
+    assert!(block_on(engine.explain_async(&call)).decision.allowed());
+    assert!(block_on(engine.decide_async(&call)).allowed());
 
     for point in [Point::Request, Point::Wire, Point::Reply] {
         let dead = OneAnswer::fails(StoreError::transient("the line is dead"), point);
@@ -178,6 +179,8 @@ fn explaining_and_releasing_go_over_the_wire() {
         let last = explanation.checks.last().unwrap();
         assert_eq!((last.what.as_str(), last.outcome.as_str()), ("counters", "unavailable"));
         assert_eq!(last.why.as_deref(), Some("the line is dead"));
-        assert_eq!(block_on(engine.decide_with(&call, &remote())).code(), Code::StoreUnavailable);
+        let engine =
+            Engine::builder(policy.clone()).clock(clock.clone()).async_store(Arc::new(remote())).build();
+        assert_eq!(block_on(engine.decide_async(&call)).code(), Code::StoreUnavailable);
     }
 }

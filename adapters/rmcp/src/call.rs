@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use callgate::store::AsyncStore;
 use callgate::{Approval, ArgsCheck, Call, Decision, Engine, Evaluation, Identity};
 use rmcp::model::ErrorData;
 use serde_json::Value;
@@ -43,15 +42,14 @@ impl Asked {
         }
     }
 
-    /// Decides it: by an asynchronous store if there is one, else by the engine's own on a thread that may block.
+    /// Decides it: by the engine's store that does not block, if it has one; else on a thread that may block.
     pub(crate) async fn decide(
         self: &Arc<Self>,
         engine: &Arc<Engine>,
-        store: Option<&dyn AsyncStore>,
         approved: Option<Approved>,
     ) -> Result<Decision<'static>, ErrorData> {
-        if let Some(store) = store {
-            return Ok(engine.decide_with(&self.call(approved.as_ref()), store).await.into_owned());
+        if engine.has_async_store() {
+            return Ok(engine.decide_async(&self.call(approved.as_ref())).await.into_owned());
         }
         // A decision without counters needs no thread.
         let policy = engine.policy();

@@ -8,8 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use callgate::store::AsyncStore;
-use callgate::{Decision, Effect, Engine, Reservation};
+use callgate::{Decision, Effect, Engine, Outcome, Reservation};
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, ClientRequest, ErrorData, ProtocolVersion, ServerConfig,
     ServerResult,
@@ -51,7 +50,6 @@ pub struct ApprovalRequest<'a> {
 pub struct Guard<S> {
     server: S,
     engine: Arc<Engine>,
-    store: Option<Arc<dyn AsyncStore>>,
     identity: Arc<IdentityOf>,
     on_approval: Option<Arc<OnApproval>>,
     refund_on_error: Option<Arc<RefundOnError>>,
@@ -76,7 +74,6 @@ impl<S> Guard<S> {
         Self {
             server,
             engine,
-            store: None,
             identity: Arc::new(|_| None),
             on_approval: None,
             refund_on_error: None,
@@ -84,15 +81,6 @@ impl<S> Guard<S> {
             definitions: Arc::default(),
             closed: CancellationToken::new(),
         }
-    }
-
-    /// Keeps the counters in `store`, which does not block, and not in the engine's own.
-    ///
-    /// Without this the engine's store is asked on tokio's threads for blocking calls, so that no store holds the runtime up.
-    #[must_use]
-    pub fn store(mut self, store: Arc<dyn AsyncStore>) -> Self {
-        self.store = Some(store);
-        self
     }
 
     /// Who calls: a string, or an object of claims (spec 9). Take it from what the transport has verified, such as the
@@ -219,8 +207,7 @@ impl<S: Service<RoleServer>> Guard<S> {
         asked: &Arc<Asked>,
         context: &RequestContext<RoleServer>,
     ) -> Result<Decision<'static>, ErrorData> {
-        let store = self.store.as_deref();
-        let decision = asked.decide(&self.engine, store, None).await?;
+        let decision = asked.decide(&self.engine, None).await?;
         let (Effect::RequireApproval, Some(ask)) = (decision.effect(), &self.on_approval) else {
             return Ok(decision);
         };
@@ -231,7 +218,7 @@ impl<S: Service<RoleServer>> Guard<S> {
         };
         // Decided again: the policy or a counter may have changed while somebody thought.
         let approved = (key.to_owned(), id);
-        asked.decide(&self.engine, store, Some(approved)).await
+        asked.decide(&self.engine, Some(approved)).await
     }
 
     async fn call(
@@ -267,7 +254,7 @@ impl<S: Service<RoleServer>> Guard<S> {
         let reservation = decision.take_reservation();
         if self.is_over(&context) {
             // It never reached the server.
-            self.release(reservation).await;
+            self.not_run(reservation).await;
             return Err(over());
         }
         params.arguments = match Arc::try_unwrap(asked).map(|asked| asked.args) {
@@ -281,7 +268,7 @@ impl<S: Service<RoleServer>> Guard<S> {
         if let (Err(error), Some((refund, params))) = (&result, known)
             && refund(&params, error)
         {
-            self.release(reservation).await;
+            self.not_run(reservation).await;
         }
         result
     }
@@ -298,13 +285,14 @@ impl<S: Service<RoleServer>> Guard<S> {
     }
 
     /// Gives charges back. Where the store cannot be reached they stand, which is the safe side.
-    async fn release(&self, reservation: Option<Reservation>) {
+    async fn not_run(&self, reservation: Option<Reservation>) {
         let Some(mut reservation) = reservation else { return };
-        if let Some(store) = &self.store {
-            let _ = self.engine.release_with(&mut reservation, &**store).await;
+        if self.engine.has_async_store() {
+            let _ = self.engine.finish_async(&mut reservation, Outcome::NotRun).await;
         } else {
             let engine = self.engine.clone();
-            let _ = tokio::task::spawn_blocking(move || engine.release(&mut reservation)).await;
+            let finish = move || engine.finish(&mut reservation, Outcome::NotRun);
+            let _ = tokio::task::spawn_blocking(finish).await;
         }
     }
 }

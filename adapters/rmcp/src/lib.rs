@@ -28,7 +28,7 @@
 //!   tool ran. [`Guard::refund_on_error`] says otherwise, error by error;
 //! - ends a call that waits for approval with its client (spec 7.6): the connection closes, the client cancels the call, or the
 //!   server stops. Whatever else cancels a request's token in rmcp ends it, too;
-//! - blocks no thread of the runtime: [`Guard::store`] takes a store that does not block, and other stores are asked on threads
+//! - blocks no thread of the runtime: an engine's [store that does not block](callgate::EngineBuilder::async_store) is asked so, and other stores on threads
 //!   that may;
 //! - logs the warnings of the engine's policy, with line and help: by `tracing`, at WARN, with the target `callgate`. The host
 //!   that replaces the policy hears of those of the new one: `callgate_host::watch_engine` reports each reload;

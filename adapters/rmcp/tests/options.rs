@@ -174,13 +174,14 @@ impl AsyncStore for Yielding {
 
 #[tokio::test]
 async fn a_store_that_does_not_block_has_the_counters() {
-    // Nobody lets the engine's own store go on.
+    // Nobody lets the store go on that blocks.
     let (_sender, receiver) = mpsc::channel();
-    let own = Blocking { counters: MemoryStore::new(), go_on: Mutex::new(receiver) };
-    let engine = Engine::builder(Policy::from_yaml(POLICY).unwrap()).store(Arc::new(own)).build();
-    let guard = Guard::new(Server::default(), engine)
-        .store(Arc::new(Yielding::default()))
-        .refund_on_error(|_, error| error.code.0 == -1);
+    let blocking = Blocking { counters: MemoryStore::new(), go_on: Mutex::new(receiver) };
+    let engine = Engine::builder(Policy::from_yaml(POLICY).unwrap())
+        .store(Arc::new(blocking))
+        .async_store(Arc::new(Yielding::default()))
+        .build();
+    let guard = Guard::new(Server::default(), engine).refund_on_error(|_, error| error.code.0 == -1);
     let client = connect(guard).await;
     for (code, expected) in [(-1, "no"), (-2, "no"), (-1, "no"), (-2, "no"), (-2, REFUSED)] {
         assert_eq!(call(&client, "pay", json!({ "code": code })).await, expected);
@@ -195,7 +196,8 @@ fn request(tool: &'static str) -> ClientRequest {
 #[tokio::test]
 async fn a_call_that_ends_while_it_is_charged_costs_nothing() {
     let (server, store) = (Server::default(), Arc::new(Yielding::default()));
-    let client = connect(Guard::new(server.clone(), engine()).store(store.clone())).await;
+    let engine = Engine::builder(Policy::from_yaml(POLICY).unwrap()).async_store(store.clone()).build();
+    let client = connect(Guard::new(server.clone(), engine)).await;
     for _ in 0..3 {
         let held_up = store.1.lock().await;
         let options = PeerRequestOptions::no_options();

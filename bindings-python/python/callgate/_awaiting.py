@@ -36,9 +36,9 @@ async def evaluate(
     return await _wait(pending.start, pending.decide)
 
 
-async def finish(reservation: Reservation, actual: object) -> None:
-    """Releases it, or settles it to `actual`, when awaited."""
-    finishing = reservation._finish(actual)
+async def end(reservation: Reservation, outcome: str | None, actual: object) -> None:
+    """Finishes it with `outcome`, or settles it to `actual`, when awaited."""
+    finishing = reservation._end(outcome, actual)
     await _wait(finishing.start, finishing.finish)
 
 

@@ -41,7 +41,7 @@ class Permitted:
     call: ToolCall
     refund_on_error: RefundOnError | None
 
-    async def release(self) -> None:
+    async def not_run(self) -> None:
         """Takes the charges back: the call never reached its tool."""
         reservation = self.call.decision.reservation
         if reservation is None or not reservation.open:
@@ -49,9 +49,9 @@ class Permitted:
         try:
             # Also for a call that was cancelled: the store's own time-out bounds this.
             with anyio.CancelScope(shield=True):
-                await reservation.release_async()
+                await reservation.finish_async("not_run")
         except Exception:
-            _logger.exception("a reservation could not be released")
+            _logger.exception("a reservation could not be finished")
 
     async def failed(self, error: ServerError) -> None:
         """The server ended the call with an error. A client can cause one after the tool ran, so the host alone can say
@@ -65,7 +65,7 @@ class Permitted:
             _logger.exception("refund_on_error raised; the charges stand")
             return
         if refunds is True:
-            await self.release()
+            await self.not_run()
         elif refunds is not False:
             _logger.error("refund_on_error answered with neither True nor False; the charges stand")
 
@@ -133,7 +133,7 @@ class Enforcement:
             try:
                 await caller.check()
             except BaseException:
-                await permitted.release()
+                await permitted.not_run()
                 raise
         except Gone:
             return Refused({"content": [{"type": "text", "text": GONE}], "isError": True})

@@ -70,7 +70,7 @@ class StoreURLError(CallgateError, ValueError):
 
 
 class StoreError(CallgateError):
-    """A store that could not be reached while an engine was made, or a reservation was released or settled.
+    """A store that could not be reached while an engine was made, or a reservation was finished or settled.
 
     Whether it was is then not known; it must not be tried again.
     """
@@ -88,20 +88,22 @@ class SettleError(CallgateError, ValueError):
     """A reservation that could not be settled. The charges stand."""
 
     code: str
-    """`larger`: than what was charged; `nothing_to_settle`: no charge came from `increment_from`."""
+    """`larger`: than what was charged; `nothing_to_settle`: no charge came from `increment_from`; `ambiguous`: several did,
+    and no counter was named; `unknown_counter`: none is of that name.
+    """
 
-    def __init__(self, message: str, code: str = "settle") -> None:
+    def __init__(self, message: str, code: str = "nothing_to_settle") -> None:
         super().__init__(message)
         self.code = code
 
 
 class ReservationError(CallgateError):
-    """A reservation that was released or settled before."""
+    """A reservation that was finished or settled before."""
 
     code = "finished"
 
     def __init__(self) -> None:
-        super().__init__("this reservation was released or settled before")
+        super().__init__("this reservation was finished or settled before")
 
 
 # Tracebacks name what users import.

@@ -24,6 +24,9 @@ _Code = Literal[
     "not_listed",
     "store_unavailable",
 ]
+# How a call ended (spec 8.13).
+_Outcome = Literal["not_run", "done", "tool_error", "error", "cancelled", "timed_out", "lost"]
+_Amount = int | float | str | Decimal
 # Seconds since 1970-01-01 UTC.
 _Clock = ManualClock | Callable[[], float]
 # What `args` may be; anything else denies (`invalid_args`).
@@ -398,26 +401,28 @@ class CounterUse:
 class Reservation:
     """The charges of an allowed call, to be finished at most once (spec 8.10). Unfinished, they stand."""
 
-    def release(self) -> None:
-        """Takes all charges back: the call never reached its tool.
+    def finish(self, outcome: _Outcome) -> None:
+        """Says how the call ended (spec 8.13). `"not_run"` takes all charges back: it provably never reached its tool. Any other
+        outcome takes none back.
 
         Raises `ReservationError` if it was finished before, `StoreError` where the store could not be reached.
         """
 
-    def settle(self, actual: int | float | str | Decimal) -> None:
-        """Makes every charge that came from `increment_from` smaller, to what the call really cost.
+    def settle(self, actual: _Amount | Mapping[str, _Amount]) -> None:
+        """Makes charges that came from `increment_from` smaller, to what the call really cost (spec 8.14): one amount where the
+        call has one such charge, else amounts by the names of their counters.
 
-        Raises `SettleError` for a larger amount or nothing to settle, `ValueError` for no amount, which leave it open, and
-        as `release` does.
+        Raises `SettleError` for a larger amount, nothing to settle, or a counter that is not named or not known; `ValueError` for
+        no amount. Both leave it open. Raises as `finish` does, too.
         """
 
-    def release_async(self) -> Coroutine[Any, Any, None]:
-        """`release`, without blocking the event loop: as `Engine.evaluate_async` does. Finished once it is awaited."""
+    def finish_async(self, outcome: _Outcome) -> Coroutine[Any, Any, None]:
+        """`finish`, without blocking the event loop: as `Engine.evaluate_async` does. Finished once it is awaited."""
 
-    def settle_async(self, actual: int | float | str | Decimal) -> Coroutine[Any, Any, None]:
+    def settle_async(self, actual: _Amount | Mapping[str, _Amount]) -> Coroutine[Any, Any, None]:
         """`settle`, without blocking the event loop: as `Engine.evaluate_async` does. Finished once it is awaited."""
 
-    def _finish(self, actual: object) -> Finishing: ...
+    def _end(self, outcome: str | None, actual: object) -> Finishing: ...
 
     @property
     def open(self) -> bool:

@@ -203,7 +203,7 @@ class _Guard:
             if not sent and not item.taken:
                 item.withdrawn = True
                 self._settled(request)
-                await permit.release()
+                await permit.not_run()
         return sent or item.taken
 
     async def answered(self, item: Any) -> Any:

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use audit::{AuditRecord, AuditedCall};
-pub(crate) use reservation::answered;
-pub use reservation::{Reservation, SettleError};
+pub use reservation::{Actual, Reservation, SettleError};
+pub(crate) use reservation::{Ending, answered};
 pub use ruling::{Code, Effect};
 pub(crate) use ruling::{Counted, Detail, Ruling};
 
@@ -248,7 +248,7 @@ impl<'d> Decision<'d> {
         self.ruling.more()?.approval_key.as_deref()
     }
 
-    /// Takes the charges of an allowed call into the caller's hands, to be released or settled with
+    /// Takes the charges of an allowed call into the caller's hands, to be finished or settled with
     /// [`Engine`](crate::Engine). `None` if nothing was charged, it was taken before, or this is a clone.
     ///
     /// Dropping the reservation leaves the charges standing (spec 8.10).

@@ -231,7 +231,7 @@ tools:
         pay().pack(&mut packed);
         assert_eq!(pay().code(), Code::LimitExceeded);
         let mut reservation = policy.unpack("pay", &packed).unwrap().take_reservation().unwrap();
-        engine.release(&mut reservation).unwrap();
+        engine.finish(&mut reservation, crate::Outcome::NotRun).unwrap();
         assert!(pay().allowed());
     }
 

@@ -1,10 +1,13 @@
-//! Reservations: the charges of an allowed call, to be taken back or made smaller, at most once (spec 8.10).
+//! Reservations: the charges of an allowed call, to be finished at most once (spec 8.10, 8.13, 8.14).
+
+use std::collections::BTreeMap;
 
 use smallvec::SmallVec;
 
 use super::Counted;
 use crate::amount::Amount;
-use crate::document::Charge;
+use crate::document::{Charge, Declared};
+use crate::outcome::Outcome;
 use crate::policy::Policy;
 use crate::store::error::StoreError;
 use crate::store::{Refund, ScopeValue, StoreId};
@@ -14,7 +17,7 @@ use crate::time::Timestamp;
 ///
 /// A call has one, which knows in which store it charged and whether it was finished.
 #[derive(Debug)]
-#[must_use = "release or settle it; dropped, the charges stand"]
+#[must_use = "finish or settle it; dropped, the charges stand"]
 pub struct Reservation {
     policy: Policy,
     /// Where it was charged; `None` if the caller asked a store itself.
@@ -33,7 +36,44 @@ struct Charged {
     amount: Amount,
 }
 
-/// Why a reservation could not be released or settled.
+/// What a call really cost, for the charges that came from `increment_from` (spec 8.14).
+///
+/// ```
+/// use callgate::{Actual, Amount};
+/// let amount = Amount::from_whole(3).unwrap();
+/// let of_the_only_charge = Actual::from(amount);
+/// let by_counter = Actual::from([("spend", amount), ("tokens", Amount::ZERO)]);
+/// # let _ = (of_the_only_charge, by_counter);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Actual {
+    /// The amount of the only charge that can be settled.
+    Only(Amount),
+    /// Amounts by the names of their counters. A charge whose counter is not named stands.
+    ByCounter(BTreeMap<Box<str>, Amount>),
+}
+
+impl From<Amount> for Actual {
+    fn from(amount: Amount) -> Self {
+        Self::Only(amount)
+    }
+}
+
+impl<const N: usize> From<[(&str, Amount); N]> for Actual {
+    fn from(amounts: [(&str, Amount); N]) -> Self {
+        Self::ByCounter(amounts.into_iter().map(|(counter, amount)| (counter.into(), amount)).collect())
+    }
+}
+
+/// How a reservation is finished.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ending<'e> {
+    Ended(Outcome),
+    Settled(&'e Actual),
+}
+
+/// Why a reservation could not be finished or settled.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettleError {
@@ -48,8 +88,20 @@ pub enum SettleError {
     /// No charge came from `increment_from`, so there is no amount to settle. The charges stand.
     #[error("no charge of this reservation came from `increment_from`")]
     NothingToSettle,
-    /// It was released or settled before. Nothing was changed.
-    #[error("this reservation was released or settled before")]
+    /// Several charges can be settled, so one amount does not say which. The charges stand.
+    #[error("several charges can be settled, so name the counters: {}", .counters.join(", "))]
+    Ambiguous {
+        /// The names of their counters.
+        counters: Vec<String>,
+    },
+    /// No charge that can be settled is of this counter. The charges stand.
+    #[error("no charge of this reservation that came from `increment_from` is of the counter `{counter}`")]
+    UnknownCounter {
+        /// The name that was given.
+        counter: String,
+    },
+    /// It was finished or settled before. Nothing was changed.
+    #[error("this reservation was finished or settled before")]
     Finished,
     /// It was charged in another store than the one that should take it back. The charges stand.
     #[error(
@@ -62,6 +114,21 @@ pub enum SettleError {
     Store(#[from] StoreError),
 }
 
+impl SettleError {
+    /// `larger`, `nothing_to_settle`, `ambiguous`, `unknown_counter`, `finished`, `other_store` or `store`.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Larger { .. } => "larger",
+            Self::NothingToSettle => "nothing_to_settle",
+            Self::Ambiguous { .. } => "ambiguous",
+            Self::UnknownCounter { .. } => "unknown_counter",
+            Self::Finished => "finished",
+            Self::OtherStore => "other_store",
+            Self::Store(_) => "store",
+        }
+    }
+}
+
 impl Reservation {
     pub(super) fn new(policy: Policy, store: Option<StoreId>, counters: &[Counted]) -> Self {
         let charged = |counted: &Counted| {
@@ -71,17 +138,17 @@ impl Reservation {
         Self { policy, store, open: true, charges: counters.iter().filter_map(charged).collect() }
     }
 
-    /// Whether it can still be released or settled. It can until that was done, or may have been; what is refused, such as a
-    /// larger amount, changes nothing, and nor does a store that is certain to have written nothing.
+    /// Whether it can still be finished. It can until that was done, or may have been. What is refused, such as a larger amount,
+    /// changes nothing; nor does a store that is certain to have written nothing.
     pub fn is_open(&self) -> bool {
         self.open
     }
 
-    /// What `store` must give back: everything, or all that exceeds the actual amount in charges from `increment_from`. With it,
-    /// whether the reservation is open: it is finished until [`answered`], because a caller may stop waiting for the store.
+    /// What `store` must give back. With it, whether the reservation is open: it is finished until [`answered`], because a caller
+    /// may stop waiting for the store.
     pub(crate) fn refunds(
         &mut self,
-        actual: Option<Amount>,
+        ending: Ending<'_>,
         store: StoreId,
     ) -> Result<(Refunds<'_>, &mut bool), SettleError> {
         if !self.open {
@@ -91,9 +158,12 @@ impl Reservation {
             return Err(SettleError::OtherStore);
         }
         let Self { policy, open, charges, .. } = self;
-        let refunds = match actual {
-            None => charges.iter().filter_map(|charged| refund(policy, charged, charged.amount)).collect(),
-            Some(actual) => down_to(policy, charges, actual)?,
+        let refunds = match ending {
+            Ending::Ended(Outcome::NotRun) => {
+                charges.iter().filter_map(|charged| refund(policy, charged, charged.amount)).collect()
+            }
+            Ending::Ended(_) => Refunds::new(),
+            Ending::Settled(actual) => settled(policy, charges, actual)?,
         };
         *open = false;
         Ok((refunds, open))
@@ -106,24 +176,50 @@ pub(crate) fn answered(open: &mut bool, refunded: Result<(), StoreError>) -> Res
     Ok(refunded?)
 }
 
-/// What to refund so that every charge from `increment_from` becomes `actual`.
-fn down_to<'r>(
+/// What to refund so that charges from `increment_from` become what the call really cost (spec 8.14).
+fn settled<'r>(
     policy: &'r Policy,
     charges: &'r [Charged],
-    actual: Amount,
+    actual: &Actual,
 ) -> Result<Refunds<'r>, SettleError> {
-    let mut refunds = SmallVec::new();
-    for charged in charges {
-        let declared = policy.0.declared(charged.declared);
-        if !declared.is_some_and(|declared| matches!(declared.amount, Charge::From(_))) {
-            continue;
+    let from_arguments = |declared: &&Declared| matches!(declared.amount, Charge::From(_));
+    let open: SmallVec<[(&str, &Charged); 2]> = charges
+        .iter()
+        .filter_map(|charged| {
+            let declared = policy.0.declared(charged.declared).filter(from_arguments)?;
+            Some((declared.counter.name(), charged))
+        })
+        .collect();
+    let unknown = |counter: &&Box<str>| !open.iter().any(|(name, _)| ***counter == **name);
+    match actual {
+        _ if open.is_empty() => return Err(SettleError::NothingToSettle),
+        Actual::Only(_) if open.len() > 1 => {
+            let counters = open.iter().map(|(name, _)| (*name).to_owned()).collect();
+            return Err(SettleError::Ambiguous { counters });
         }
+        Actual::Only(_) => {}
+        Actual::ByCounter(amounts) if amounts.is_empty() => return Err(SettleError::NothingToSettle),
+        Actual::ByCounter(amounts) => {
+            if let Some(counter) = amounts.keys().find(unknown) {
+                return Err(SettleError::UnknownCounter { counter: counter.to_string() });
+            }
+        }
+    }
+    let mut refunds = SmallVec::new();
+    for (name, charged) in open {
+        let actual = match actual {
+            Actual::Only(amount) => *amount,
+            Actual::ByCounter(amounts) => match amounts.get(name) {
+                Some(amount) => *amount,
+                None => continue,
+            },
+        };
         if actual > charged.amount {
             return Err(SettleError::Larger { charged: charged.amount, actual });
         }
         refunds.extend(refund(policy, charged, charged.amount.saturating_sub(actual)));
     }
-    if refunds.is_empty() { Err(SettleError::NothingToSettle) } else { Ok(refunds) }
+    Ok(refunds)
 }
 
 fn refund<'r>(policy: &'r Policy, charged: &'r Charged, amount: Amount) -> Option<Refund<'r>> {

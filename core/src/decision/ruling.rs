@@ -1,6 +1,7 @@
 //! What evaluation found, before it is put together with the policy and the call that it is about.
 
 use std::cell::Cell;
+use std::fmt;
 use std::num::NonZeroU64;
 
 use crate::amount::Amount;
@@ -101,6 +102,18 @@ impl Code {
             Self::InvalidTool => "invalid_tool",
             Self::StoreUnavailable => "store_unavailable",
         }
+    }
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -14,7 +14,7 @@ use crate::protocol::Scripts;
 
 /// Counters in Redis, for callers that must not block: the same counters as those of [`RedisStore`](crate::RedisStore).
 ///
-/// For [`Engine::decide_with`](callgate::Engine::decide_with). All calls share one connection. Its futures need a tokio
+/// For [`EngineBuilder::async_store`](callgate::EngineBuilder::async_store). All calls share one connection. Its futures need a tokio
 /// runtime with time and I/O; one that is dropped may leave its charge standing, as any lost reply does.
 pub struct AsyncRedisStore(Remote<Scripts, SharedConnection>);
 

@@ -51,7 +51,14 @@ pub(crate) struct Taken {
     pub(crate) from_args: bool,
 }
 
-/// A charge in the log: its time, or the start of its fixed window; and the rest of its amount.
+impl Taken {
+    /// The name of its counter.
+    pub(crate) fn counter(&self) -> &str {
+        self.key.get(1).map_or("", String::as_str)
+    }
+}
+
+/// A charge in the log: its time, or the start of its fixed window; and what is left of it.
 #[derive(Debug, Clone)]
 struct Entry {
     at: i64,

@@ -444,16 +444,22 @@ impl Reference {
         }
     }
 
-    /// Clause 8.10: takes all charges of an allowed call back.
-    pub fn release(&mut self, decision: &Decision, now: i64) {
+    /// Clause 8.13: takes all charges of a call back that did not run.
+    pub fn not_run(&mut self, decision: &Decision, now: i64) {
         for taken in &decision.taken {
             self.logs.refund(taken, taken.amount, now);
         }
     }
 
-    /// Clause 8.10: makes the charges that came from `increment_from` smaller. Whether that could be done.
-    pub fn settle(&mut self, decision: &Decision, actual: i128, now: i64) -> bool {
-        let from: Vec<&Taken> = decision.taken.iter().filter(|taken| taken.from_args).collect();
+    /// Clause 8.14: makes charges that came from `increment_from` smaller, of the only such counter or of those with a name.
+    /// Whether that could be done.
+    pub fn settle(&mut self, decision: &Decision, counter: Option<&str>, actual: i128, now: i64) -> bool {
+        let open: Vec<&Taken> = decision.taken.iter().filter(|taken| taken.from_args).collect();
+        let from: Vec<&Taken> = match counter {
+            None if open.len() > 1 => return false,
+            None => open,
+            Some(name) => open.into_iter().filter(|taken| taken.counter() == name).collect(),
+        };
         if from.is_empty() || from.iter().any(|taken| actual > taken.amount) {
             return false;
         }

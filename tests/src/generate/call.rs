@@ -7,7 +7,7 @@ use super::{GeneratedCall, GeneratedCase, GeneratedStep, Generator, START, Ways}
 
 impl Generator {
     /// A policy and calls under it: repeated calls, so that counters fill; time that goes on and sometimes back;
-    /// approvals, and reservations that are released or settled; now and then another policy, or the first one again.
+    /// approvals, and reservations that are finished or settled; now and then another policy, or the first one again.
     pub fn case(&mut self) -> GeneratedCase {
         let meeting = self.chance(30);
         let policy = if meeting { self.meeting_policy() } else { self.policy() };

@@ -57,7 +57,7 @@ pub struct GeneratedStep {
     pub call: GeneratedCall,
     /// The id of an approval, and the step whose approval key it carries.
     pub approve: Option<(String, usize)>,
-    /// Before the call: the step whose reservation is released, or settled to this amount in steps of 0.000001.
+    /// Before the call: the step that is said not to have run, or is settled to this amount in steps of 0.000001.
     pub finish: Option<(usize, Option<i64>)>,
     /// Before the call, and after what is finished: the policy that replaces the one in force, as JSON text.
     pub reload: Option<String>,

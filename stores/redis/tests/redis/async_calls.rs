@@ -81,22 +81,22 @@ fn it_keeps_the_contract() {
     check(&AsyncRedis { runtime: Arc::new(runtime()), options: server.options() });
 }
 
-fn engine() -> Engine {
+fn engine(store: AsyncRedisStore) -> Engine {
     let policy = "version: \"1\"\ndefault: deny\ntools: {t: {limits: [{counter: c, window: 366d, max: 50}]}}";
-    Engine::new(callgate::Policy::from_yaml(policy).unwrap())
+    Engine::builder(callgate::Policy::from_yaml(policy).unwrap()).async_store(Arc::new(store)).build()
 }
 
-async fn call(engine: &Engine, store: &AsyncRedisStore) -> Code {
+async fn call(engine: &Engine) -> Code {
     let begun = Instant::now();
-    let code = engine.decide_with(&Call::without_args("t"), store).await.code();
+    let code = engine.decide_async(&Call::without_args("t")).await.code();
     assert!(begun.elapsed() < TIMEOUT + Duration::from_millis(1_500), "a call waited {:?}", begun.elapsed());
     code
 }
 
-async fn recovers(engine: &Engine, store: &AsyncRedisStore) -> Code {
+async fn recovers(engine: &Engine) -> Code {
     let patience = Instant::now();
     loop {
-        let code = call(engine, store).await;
+        let code = call(engine).await;
         if code != Code::StoreUnavailable {
             return code;
         }
@@ -108,20 +108,19 @@ async fn recovers(engine: &Engine, store: &AsyncRedisStore) -> Code {
 #[test]
 fn faults_deny_in_time_and_service_resumes() {
     let mut server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]);
-    let (engine, runtime) = (engine(), runtime());
-    let store = AsyncRedisStore::lazy(&server.options().with_timeout(TIMEOUT)).unwrap();
-    runtime.block_on(async {
-        assert_eq!(call(&engine, &store).await, Code::Allowed);
+    let engine = engine(AsyncRedisStore::lazy(&server.options().with_timeout(TIMEOUT)).unwrap());
+    runtime().block_on(async {
+        assert_eq!(call(&engine).await, Code::Allowed);
         server.kill();
-        assert_eq!(call(&engine, &store).await, Code::StoreUnavailable);
+        assert_eq!(call(&engine).await, Code::StoreUnavailable);
         server.resume_service();
-        assert_eq!(recovers(&engine, &store).await, Code::Allowed);
+        assert_eq!(recovers(&engine).await, Code::Allowed);
         server.signal("STOP");
-        assert_eq!(call(&engine, &store).await, Code::StoreUnavailable);
+        assert_eq!(call(&engine).await, Code::StoreUnavailable);
         server.signal("CONT");
-        assert_eq!(recovers(&engine, &store).await, Code::Allowed);
+        assert_eq!(recovers(&engine).await, Code::Allowed);
         server.ask(&["SCRIPT", "FLUSH"]);
-        assert_eq!(call(&engine, &store).await, Code::Allowed);
+        assert_eq!(call(&engine).await, Code::Allowed);
     });
 }
 
@@ -129,24 +128,23 @@ fn faults_deny_in_time_and_service_resumes() {
 #[test]
 fn a_server_that_will_not_do_is_noticed() {
     let server = Server::with(&["--save", "", "--maxmemory", "100mb", "--maxmemory-policy", "noeviction"]);
-    let (engine, runtime) = (engine(), runtime());
     let user = format!("{} -hset", crate::readme::permissions());
     assert_eq!(server.ask(&user.split_whitespace().collect::<Vec<_>>()), "OK");
     let url = format!("redis://callgate:secret@127.0.0.1:{}", server.port());
     let weak = RedisOptions::from_url(&url).unwrap().with_namespace("prod");
-    let store = AsyncRedisStore::lazy(&server.options().with_timeout(TIMEOUT)).unwrap();
-    runtime.block_on(async {
+    let engine = engine(AsyncRedisStore::lazy(&server.options().with_timeout(TIMEOUT)).unwrap());
+    runtime().block_on(async {
         let error = AsyncRedisStore::open(&weak).await.unwrap_err();
         assert!(!error.is_transient() && error.to_string().contains("(HSET)"), "{error}");
-        assert_eq!(call(&engine, &store).await, Code::Allowed);
+        assert_eq!(call(&engine).await, Code::Allowed);
         server.ask(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
         let patience = Instant::now();
-        while call(&engine, &store).await != Code::StoreUnavailable {
+        while call(&engine).await != Code::StoreUnavailable {
             assert!(patience.elapsed() < Duration::from_secs(25), "it goes on charging");
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
         server.ask(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
-        assert_ne!(call(&engine, &store).await, Code::StoreUnavailable);
+        assert_ne!(call(&engine).await, Code::StoreUnavailable);
     });
 }
 
@@ -154,16 +152,14 @@ fn a_server_that_will_not_do_is_noticed() {
 #[test]
 fn one_thread_waits_for_many_calls() {
     let server = Server::start();
-    let (engine, runtime) = (Arc::new(engine()), Builder::new_current_thread().enable_all().build().unwrap());
-    let store =
-        Arc::new(AsyncRedisStore::lazy(&server.options().with_timeout(Duration::from_secs(5))).unwrap());
+    let store = AsyncRedisStore::lazy(&server.options().with_timeout(Duration::from_secs(5))).unwrap();
+    let (engine, runtime) =
+        (Arc::new(engine(store)), Builder::new_current_thread().enable_all().build().unwrap());
     let allowed = runtime.block_on(async {
         let calls: Vec<_> = (0..100)
             .map(|_| {
-                let (engine, store) = (engine.clone(), store.clone());
-                tokio::spawn(
-                    async move { engine.decide_with(&Call::without_args("t"), &*store).await.allowed() },
-                )
+                let engine = engine.clone();
+                tokio::spawn(async move { engine.decide_async(&Call::without_args("t")).await.allowed() })
             })
             .collect();
         let mut allowed = 0;

@@ -108,9 +108,9 @@ fn a_release_is_not_sent_again() {
     let decisions: Vec<_> = (0..3).map(|_| engine.decide(&callgate::Call::without_args("t"))).collect();
     let mut reservations = decisions.iter().map(|decision| decision.take_reservation().unwrap());
     // The first one loads the script.
-    engine.release(&mut reservations.next().unwrap()).unwrap();
+    engine.finish(&mut reservations.next().unwrap(), callgate::Outcome::NotRun).unwrap();
     proxy.cut_after(2);
-    let lost = engine.release(&mut reservations.next().unwrap());
+    let lost = engine.finish(&mut reservations.next().unwrap(), callgate::Outcome::NotRun);
     assert!(matches!(&lost, Err(callgate::SettleError::Store(error)) if error.is_transient()), "{lost:?}");
     proxy.pass();
     assert_eq!(server.counted(), "1");
@@ -153,7 +153,7 @@ fn a_full_server_takes_charges_back() {
         assert_eq!(call(&engine), Code::StoreUnavailable);
         // The first one leaves something in the counter, the second one does not.
         for mut reservation in reservations {
-            engine.release(&mut reservation).unwrap();
+            engine.finish(&mut reservation, callgate::Outcome::NotRun).unwrap();
         }
         server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
         let codes: Vec<_> = (0..4).map(|_| call(&engine)).collect();
@@ -170,7 +170,7 @@ fn a_release_that_was_not_sent_can_be_repeated() {
     let mut reservations: Vec<_> =
         decisions.iter().map(|decision| decision.take_reservation().unwrap()).collect();
     server.signal("STOP");
-    assert!(engine.release(&mut reservations[0]).is_err());
+    assert!(engine.finish(&mut reservations[0], callgate::Outcome::NotRun).is_err());
     assert!(!reservations[0].is_open(), "the server may have read it");
     server.signal("CONT");
     assert_eq!(recovers(&engine), Code::Allowed);
@@ -178,12 +178,15 @@ fn a_release_that_was_not_sent_can_be_repeated() {
     // The connection of before is given up: there is none to send anything on.
     assert_eq!(call(&engine), Code::StoreUnavailable);
     for _ in 0..2 {
-        assert!(engine.release(&mut reservations[1]).is_err());
+        assert!(engine.finish(&mut reservations[1], callgate::Outcome::NotRun).is_err());
         assert!(reservations[1].is_open(), "there was nobody to read it");
     }
     server.resume_service();
-    engine.release(&mut reservations[1]).unwrap();
-    assert!(matches!(engine.release(&mut reservations[1]), Err(callgate::SettleError::Finished)));
+    engine.finish(&mut reservations[1], callgate::Outcome::NotRun).unwrap();
+    assert!(matches!(
+        engine.finish(&mut reservations[1], callgate::Outcome::NotRun),
+        Err(callgate::SettleError::Finished)
+    ));
     let counted: u32 = server.counted().parse().unwrap();
     // Three and one were charged; the first release may have happened.
     assert!((2..=3).contains(&counted), "{counted}");
@@ -297,7 +300,7 @@ fn the_documented_permissions_are_enough() {
     let ours = Arc::new(RedisStore::open(&options).unwrap());
     let engine = engine(ours.clone(), 2);
     let first = engine.decide(&callgate::Call::without_args("t"));
-    engine.release(&mut first.take_reservation().unwrap()).unwrap();
+    engine.finish(&mut first.take_reservation().unwrap(), callgate::Outcome::NotRun).unwrap();
     assert_eq!(call(&engine), Code::Allowed);
     // Enough for the short way, too, which gives way to the long one without saying so.
     server.ask(&["CONFIG", "RESETSTAT"]);

@@ -211,7 +211,7 @@ fn what_was_given_back_leaves_no_key_that_stays() {
         let charge_and_release = || {
             let decision = engine.decide(&call);
             assert!(decision.allowed());
-            engine.release(&mut decision.take_reservation().unwrap()).unwrap();
+            engine.finish(&mut decision.take_reservation().unwrap(), callgate::Outcome::NotRun).unwrap();
         };
         (0..2).for_each(|_| charge_and_release());
         server.ask(&["CONFIG", "RESETSTAT"]);
@@ -240,7 +240,7 @@ fn without_the_permission_for_the_life_of_a_key_nothing_stays() {
     let engine = crate::calls::engine(store, 3);
     for _ in 0..3 {
         let decision = engine.decide(&Call::without_args("t"));
-        engine.release(&mut decision.take_reservation().unwrap()).unwrap();
+        engine.finish(&mut decision.take_reservation().unwrap(), callgate::Outcome::NotRun).unwrap();
         let key = server.ask(&["KEYS", "*:f:*"]);
         assert_eq!(server.ask(&["GET", &key]), "0");
         assert_ne!(server.ask(&["PTTL", &key]), "-1");

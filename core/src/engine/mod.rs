@@ -1,23 +1,25 @@
 //! The engine: a policy, a store and a clock, put together (spec 6.7, 8.11).
 
+mod explain;
+mod finish;
+mod nonblocking;
+
 use std::fmt;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use crate::amount::Amount;
 use crate::call::Call;
-use crate::decision::{Decision, Reservation, Ruling, SettleError, answered};
-use crate::evaluate::{Alone, Ask, Evaluated, Prepared, keeping, undecided};
+use crate::decision::{Decision, Ruling};
+use crate::engine::nonblocking::NonBlockingOnly;
+use crate::evaluate::{Alone, Ask, Prepared, undecided};
 use crate::evaluation::{Decided, Evaluation, OnStoreError, Tool};
 use crate::identity::Identity;
 use crate::in_force::InForce;
 use crate::policy::{Compiled, Policy};
 use crate::store::error::StoreError;
 use crate::store::memory::MemoryStore;
-use crate::store::{AsyncStore, Batch, BatchOutcome, Store, StoreId, Usage, Verdict};
+use crate::store::{AsyncStore, Batch, BatchOutcome, Store, StoreId};
 use crate::time::{Clock, SystemClock};
-use crate::trace::{Check, Recorder, Silent, Sink};
+use crate::trace::{Check, Silent};
 use crate::view::View;
 
 /// Decides calls: evaluates the policy and charges the counters.
@@ -47,6 +49,8 @@ pub struct Engine {
     store: Arc<dyn Store>,
     /// Of the store, which takes a call to ask.
     store_id: StoreId,
+    /// For calls that must not block; where there is none, the store is asked.
+    async_store: Option<Arc<dyn AsyncStore>>,
     clock: Arc<dyn Clock>,
     on_store_error: OnStoreError,
 }
@@ -57,6 +61,7 @@ pub struct Engine {
 pub struct EngineBuilder {
     policy: Policy,
     store: Option<Arc<dyn Store>>,
+    async_store: Option<Arc<dyn AsyncStore>>,
     clock: Arc<dyn Clock>,
     on_store_error: OnStoreError,
 }
@@ -77,6 +82,13 @@ impl EngineBuilder {
         self
     }
 
+    /// [`Engine::decide_async`] and the like ask `store`, which does not block. Beside [`EngineBuilder::store`], it has to keep the
+    /// same counters. Alone, it serves only them: for any other call, the store is unavailable.
+    pub fn async_store(mut self, store: Arc<dyn AsyncStore>) -> Self {
+        self.async_store = Some(store);
+        self
+    }
+
     /// Time comes from `clock`.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -91,11 +103,16 @@ impl EngineBuilder {
 
     /// The engine.
     pub fn build(self) -> Engine {
-        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
+        let store: Arc<dyn Store> = match (self.store, &self.async_store) {
+            (Some(store), _) => store,
+            (None, Some(store)) => Arc::new(NonBlockingOnly(store.id())),
+            (None, None) => Arc::new(MemoryStore::new()),
+        };
         Engine {
             policy: InForce::new(self.policy),
             store_id: store.id(),
             store,
+            async_store: self.async_store,
             clock: self.clock,
             on_store_error: self.on_store_error,
         }
@@ -113,6 +130,7 @@ impl Engine {
         EngineBuilder {
             policy,
             store: None,
+            async_store: None,
             clock: Arc::new(SystemClock),
             on_store_error: OnStoreError::Deny,
         }
@@ -206,130 +224,6 @@ impl Engine {
     /// Whether calls are decided by this very policy now; one that was compiled from the same text is another.
     pub fn is_in_force(&self, policy: &Policy) -> bool {
         self.policy.is(policy)
-    }
-
-    /// Decides a call as [`Engine::decide`] does, but charges `store` without blocking. The engine's own store is not used.
-    pub async fn decide_with<'t, A: View, I: View>(
-        &self,
-        call: &Call<'t, A, I>,
-        store: &dyn AsyncStore,
-    ) -> Decision<'t> {
-        let policy = self.policy();
-        let ruling = match keeping(|ask| policy.0.evaluate(call, &mut Silent, ask)) {
-            Evaluated::Decided(ruling) => ruling,
-            Evaluated::Pending(mut prepared) => {
-                match store.reserve(&prepared.batch, self.clock.now()).await {
-                    Ok(outcome) => prepared.rule(&policy.0, &outcome).charged_in(store.id()),
-                    Err(_) => prepared.unanswered(self.on_store_error),
-                }
-            }
-        };
-        Decision::sharing(policy, call.tool, ruling)
-    }
-
-    /// What the engine would decide now and every check that leads to it. Charges nothing.
-    pub fn explain<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Explanation<'t> {
-        self.explain_with(call.tool, |policy, recorder| keeping(|ask| policy.evaluate(call, recorder, ask)))
-    }
-
-    /// [`Engine::explain`] for raw JSON arguments.
-    pub fn explain_json<'t, I: View>(&self, call: &Call<'t, &str, I>) -> Explanation<'t> {
-        self.explain_with(call.tool, |policy, recorder| {
-            keeping(|ask| policy.evaluate_json(call, recorder, ask))
-        })
-    }
-
-    fn explain_with<'t>(
-        &self,
-        tool: &'t str,
-        evaluate: impl for<'p> FnOnce(&'p Compiled, &mut Recorder) -> Evaluated<'p>,
-    ) -> Explanation<'t> {
-        let policy = self.policy();
-        let mut recorder = Recorder::default();
-        let ruling = match evaluate(&policy.0, &mut recorder) {
-            Evaluated::Decided(ruling) => ruling,
-            Evaluated::Pending(mut prepared) => match self.look(&prepared.batch) {
-                Ok((outcome, standing)) => {
-                    prepared.explain(&policy.0, &outcome, &mut recorder);
-                    prepared.rule(&policy.0, &outcome).uncharged(&standing)
-                }
-                Err(error) => {
-                    recorder.open(crate::trace::Step::Root(""), || "counters".to_owned());
-                    recorder.close("unavailable", Some(&error.to_string()));
-                    prepared.unanswered(self.on_store_error)
-                }
-            },
-        };
-        Explanation { decision: Decision::sharing(policy, tool, ruling), checks: recorder.finish() }
-    }
-
-    /// What the store would answer to a batch now, and how its counters stand without it.
-    fn look(&self, batch: &Batch<'_>) -> Result<(BatchOutcome, SmallVec<[Usage; 2]>), StoreError> {
-        let now = self.clock.now();
-        let outcome = self.store.peek(batch, now)?;
-        let standing = match outcome.verdict {
-            Verdict::Reserved => self.store.peek(&batch.only_read(), now)?.usage,
-            Verdict::Refused(_) | Verdict::ApprovalSpent => outcome.usage.clone(),
-        };
-        Ok((outcome, standing))
-    }
-
-    /// Takes all charges of a reservation back (spec 8.10). What was charged in a window that has passed is left alone.
-    ///
-    /// # Errors
-    /// [`SettleError`]: charged in another store, finished before, or a store that could not be reached. While the reservation
-    /// is open ([`Reservation::is_open`]), nothing has changed, and it may be tried again.
-    pub fn release(&self, reservation: &mut Reservation) -> Result<(), SettleError> {
-        self.finish(reservation, None)
-    }
-
-    fn finish(&self, reservation: &mut Reservation, actual: Option<Amount>) -> Result<(), SettleError> {
-        let (refunds, open) = reservation.refunds(actual, self.store_id)?;
-        answered(open, self.store.refund(&refunds, self.clock.now()))
-    }
-
-    async fn finish_with(
-        &self,
-        reservation: &mut Reservation,
-        actual: Option<Amount>,
-        store: &dyn AsyncStore,
-    ) -> Result<(), SettleError> {
-        let (refunds, open) = reservation.refunds(actual, store.id())?;
-        answered(open, store.refund(&refunds, self.clock.now()).await)
-    }
-
-    /// Makes every charge that came from `increment_from` smaller, to what the call really cost (spec 8.10).
-    ///
-    /// # Errors
-    /// [`SettleError`]: a larger amount, nothing to settle, and those of [`Engine::release`].
-    pub fn settle(&self, reservation: &mut Reservation, actual: Amount) -> Result<(), SettleError> {
-        self.finish(reservation, Some(actual))
-    }
-
-    /// [`Engine::release`], but gives back to `store` without blocking. The engine's own store is not used. If the future is
-    /// dropped once the store was asked, the reservation is finished: what the store did is not known.
-    ///
-    /// # Errors
-    /// Those of [`Engine::release`].
-    pub async fn release_with(
-        &self,
-        reservation: &mut Reservation,
-        store: &dyn AsyncStore,
-    ) -> Result<(), SettleError> {
-        self.finish_with(reservation, None, store).await
-    }
-
-    /// [`Engine::settle`], but gives back to `store` without blocking, as [`Engine::release_with`] does.
-    ///
-    /// # Errors
-    /// Those of [`Engine::settle`].
-    pub async fn settle_with(
-        &self,
-        reservation: &mut Reservation,
-        actual: Amount,
-        store: &dyn AsyncStore,
-    ) -> Result<(), SettleError> {
-        self.finish_with(reservation, Some(actual), store).await
     }
 
     /// The store's answer to a batch, for callers that drive the pure evaluation themselves.
