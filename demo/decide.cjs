@@ -1,6 +1,6 @@
 // Decides a stream of calls, as `callgate eval --calls - --format json` does: `decide.cjs POLICY < CALLS > DECISIONS`.
 const { readFileSync } = require("node:fs");
-const { Engine } = require("../bindings-node");
+const { Engine } = require("./.work/node/dist/index.js");
 
 let now = 0;
 const engine = Engine.fromFile(process.argv[2], { clock: () => now });

@@ -5,13 +5,13 @@
 #   demo/run.sh payments     one
 #
 # The output is the same on every run: the times of the calls are part of the scripts in demo/agents/. CALLGATE names a
-# binary to use instead of building one.
+# binary to use instead of building one. Progress goes to standard error.
 set -eu
 cd "$(dirname "$0")/.."
 
 if [ -z "${CALLGATE:-}" ]; then
-    cargo build --quiet --package callgate-cli
-    CALLGATE=${CARGO_TARGET_DIR:-target}/debug/callgate
+    demo/build.sh --command
+    CALLGATE=$(demo/build.sh --target)/callgate
 fi
 
 if [ $# -eq 0 ]; then
