@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import callgate
+import callgate_floor
 from peers import Peer, peers
 
 POLICY = """
@@ -38,7 +39,7 @@ ARGS = {"amount": 4200, "currency": "eur", "customer": "cus_123", "description":
 TOO_LARGE = {**ARGS, "amount": 99_999}
 NOTHING = "a method that does nothing"
 # Native, reads the same arguments in the same way, and returns a decision that was made before.
-BY_HEART = "a method that knows the policy by heart"
+KNOWN_POLICY = "a native method that knows the policy"
 # What floors and peers decide.
 CHARGE = "an allowed charge"
 # Seconds that one case takes in one round, about.
@@ -68,14 +69,13 @@ def ours() -> list[Case]:
         assert engine.evaluate(tool, ARGS, "alice").code == code
         return case(name, f"evaluate({tool!r}, args, 'alice').allowed", names)
 
-    # With methods that only the bench's build has.
-    built: Any = engine
-    floor = {"nothing": built._noop, "by_heart": built._by_heart, "args": ARGS}
+    floor = callgate_floor.Floor()
     for args, allowed in [(ARGS, True), (TOO_LARGE, False)]:
-        assert built._by_heart("create_charge", args, "alice").allowed is allowed
+        assert floor.decide("create_charge", args, "alice").allowed is allowed
+    floors = {"nothing": floor.noop, "decide": floor.decide, "args": ARGS}
     return [
-        case(NOTHING, "nothing('create_charge', args, 'alice')", floor),
-        case(BY_HEART, "by_heart('create_charge', args, 'alice').allowed", floor),
+        case(NOTHING, "nothing('create_charge', args, 'alice')", floors),
+        case(KNOWN_POLICY, "decide('create_charge', args, 'alice').allowed", floors),
         decided("evaluate: an allowed charge", "create_charge", "allowed"),
         decided("evaluate: denied by name", "delete_customer", "denied"),
         decided("evaluate: hidden", "rotate_keys", "hidden"),
@@ -100,7 +100,7 @@ def theirs(peer: Peer) -> Case:
 def role(name: str) -> str:
     if name.startswith("evaluate"):
         return "ours"
-    return "floor" if name in (NOTHING, BY_HEART) else "peer"
+    return "floor" if name in (NOTHING, KNOWN_POLICY) else "peer"
 
 
 def measure(cases: list[Case], rounds: int) -> None:

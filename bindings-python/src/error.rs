@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyTuple, PyType};
 
-use crate::policy::diagnostics_tuple;
+use crate::diagnostic::diagnostics_tuple;
 
 fn class<'a, 'py>(
     py: Python<'py>,

@@ -3,34 +3,19 @@
 //! In: Python objects. Out: the core's answers as Python objects, and its errors as Python exceptions. Must not decide
 //! anything about a call: conversion and error mapping only.
 
-mod args_check;
-mod audit;
-mod call;
-mod clock;
-mod deciding;
+mod cache;
+mod callback;
 mod decision;
+mod diagnostic;
 mod engine;
 mod error;
-mod explanation;
-mod finishing;
-#[cfg(feature = "bench")]
-mod floor;
 mod fork;
-mod in_force;
-mod integer;
-mod keys;
-mod known;
-mod names;
-mod observe;
-mod options;
-mod pending;
+mod live;
+mod log;
 mod policy;
-mod reservation;
-mod root;
-mod shape;
 mod store;
-mod view;
-mod watch;
+mod values;
+mod wake;
 
 use pyo3::prelude::*;
 
@@ -45,27 +30,31 @@ mod _native {
     }
 
     #[pymodule_export]
-    use crate::args_check::ArgsCheck;
+    use crate::decision::AuditRecord;
     #[pymodule_export]
-    use crate::audit::AuditRecord;
+    use crate::decision::Finishing;
     #[pymodule_export]
-    use crate::clock::ManualClock;
+    use crate::decision::Reservation;
+    #[pymodule_export]
+    use crate::decision::{Check, Explanation};
     #[pymodule_export]
     use crate::decision::{CounterUse, Decision, Rule};
     #[pymodule_export]
+    use crate::diagnostic::Diagnostic;
+    #[pymodule_export]
+    use crate::engine::ArgsCheck;
+    #[pymodule_export]
     use crate::engine::Engine;
     #[pymodule_export]
-    use crate::explanation::{Check, Explanation};
+    use crate::engine::ManualClock;
     #[pymodule_export]
-    use crate::finishing::Finishing;
+    use crate::engine::PendingCall;
     #[pymodule_export]
     use crate::fork::{_after_fork_in_child, _after_fork_in_parent, _before_fork};
     #[pymodule_export]
-    use crate::observe::_forget_levels;
+    use crate::log::_forget_levels;
     #[pymodule_export]
-    use crate::pending::{_stop_handing_over, PendingCall};
+    use crate::policy::Policy;
     #[pymodule_export]
-    use crate::policy::{Diagnostic, Policy};
-    #[pymodule_export]
-    use crate::reservation::Reservation;
+    use crate::wake::_stop_handing_over;
 }

@@ -1,4 +1,4 @@
-//! Policies and their diagnostics.
+//! Policies.
 //!
 //! In: text, or the path of a file. Out: a compiled policy, or every reason why there is none. Must not hold the GIL while
 //! it compiles: a large policy takes tens of milliseconds.
@@ -10,26 +10,12 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
-use crate::error;
-use crate::observe::tell_of_warnings;
+use crate::diagnostic::diagnostics_tuple;
+use crate::{error, log};
 
 /// A compiled policy: immutable, safe to share between threads and engines.
 #[pyclass(module = "callgate", frozen)]
 pub(crate) struct Policy(pub(crate) callgate::Policy);
-
-/// One finding in a policy document.
-#[pyclass(module = "callgate", frozen, get_all)]
-pub(crate) struct Diagnostic {
-    severity: &'static str,
-    code: &'static str,
-    message: String,
-    help: Option<String>,
-    pointer: String,
-    line: u32,
-    column: u32,
-    span: (usize, usize),
-    text: String,
-}
 
 /// `sha256:` and the digest in hexadecimal (spec 10.3).
 pub(crate) fn digest(policy: &callgate::Policy) -> String {
@@ -39,7 +25,7 @@ pub(crate) fn digest(policy: &callgate::Policy) -> String {
 /// A policy read from a file, without the GIL. Its warnings are logged.
 pub(crate) fn from_file(py: Python<'_>, path: &PathBuf) -> PyResult<callgate::Policy> {
     let policy = py.detach(|| callgate_host::load_policy(path)).map_err(|error| error::load(py, &error))?;
-    tell_of_warnings(py, Some(&path.to_string_lossy()), policy.warnings())?;
+    log::warnings(py, Some(&path.to_string_lossy()), policy.warnings())?;
     Ok(policy)
 }
 
@@ -57,46 +43,8 @@ pub(crate) fn from_text(py: Python<'_>, text: &str, format: &str) -> PyResult<ca
     let policy = py
         .detach(|| callgate::Policy::from_text(text, format))
         .map_err(|error| error::policy(py, error.diagnostics(), None))?;
-    tell_of_warnings(py, None, policy.warnings())?;
+    log::warnings(py, None, policy.warnings())?;
     Ok(policy)
-}
-
-pub(crate) fn diagnostics_tuple<'py>(
-    py: Python<'py>,
-    diagnostics: &[callgate::Diagnostic],
-) -> PyResult<Bound<'py, PyTuple>> {
-    PyTuple::new(py, diagnostics.iter().map(Diagnostic::new).collect::<Vec<_>>())
-}
-
-impl Diagnostic {
-    fn new(diagnostic: &callgate::Diagnostic) -> Self {
-        let range = diagnostic.byte_range();
-        Self {
-            severity: match diagnostic.severity() {
-                callgate::Severity::Warning => "warning",
-                _ => "error",
-            },
-            code: diagnostic.code(),
-            message: diagnostic.message().to_owned(),
-            help: diagnostic.help().map(str::to_owned),
-            pointer: diagnostic.pointer().to_owned(),
-            line: diagnostic.line(),
-            column: diagnostic.column(),
-            span: (range.start, range.end),
-            text: diagnostic.to_string(),
-        }
-    }
-}
-
-#[pymethods]
-impl Diagnostic {
-    fn __str__(&self) -> &str {
-        &self.text
-    }
-
-    fn __repr__(&self) -> String {
-        format!("<Diagnostic {}:{} {}[{}]>", self.line, self.column, self.severity, self.code)
-    }
 }
 
 #[pymethods]

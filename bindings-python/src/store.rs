@@ -12,8 +12,8 @@ use callgate::time::Timestamp;
 use callgate_host::{OpenError, StoreOptions, open_async_store, open_store, survives_fork};
 use pyo3::prelude::*;
 
-/// A store behind I/O.
-pub(crate) struct Waiting {
+/// A store behind I/O, which is waited for without the GIL.
+pub(crate) struct DetachedStore {
     url: String,
     options: StoreOptions,
     opened: ArcSwap<Opened>,
@@ -33,7 +33,7 @@ struct Opened {
 }
 
 /// A store, and the same once more if asking it waits.
-pub(crate) type Both = (Arc<dyn Store>, Option<Arc<Waiting>>);
+pub(crate) type Both = (Arc<dyn Store>, Option<Arc<DetachedStore>>);
 
 /// Opens the store that a URL names; and the same once more, if asking it waits.
 ///
@@ -46,11 +46,11 @@ pub(crate) fn open(py: Python<'_>, url: &str, options: StoreOptions) -> Result<B
     }
     let opened = ArcSwap::from_pointee(Opened { process: std::process::id(), store });
     let unblocking = ArcSwapOption::empty();
-    let waiting = Arc::new(Waiting { url: url.to_owned(), options, opened, unblocking });
+    let waiting = Arc::new(DetachedStore { url: url.to_owned(), options, opened, unblocking });
     Ok((waiting.clone(), Some(waiting)))
 }
 
-impl Waiting {
+impl DetachedStore {
     /// The store of this process.
     fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
         let opened = self.opened.load_full();
@@ -91,7 +91,7 @@ impl Waiting {
     }
 }
 
-impl Store for Waiting {
+impl Store for DetachedStore {
     /// That of the store, so that what is charged in one face is given back in the other.
     fn id(&self) -> StoreId {
         self.opened.load().store.id()

@@ -5,34 +5,29 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::time::Duration;
 
 use callgate::store::{AsyncStore, BatchOutcome};
 use callgate::time::Timestamp;
-use callgate::{Call, Evaluation, Identity, OnStoreError, Pending, StoreError};
-use callgate_host::carry;
+use callgate::{Evaluation, Identity, OnStoreError, Pending, StoreError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use self_cell::self_cell;
 
-use crate::args_check::checked;
-use crate::audit::About;
-use crate::call::{Caller, Given};
-use crate::decision::Decision;
-use crate::engine::Engine;
-use crate::root::Top;
-use crate::view::Budget;
+use super::call::{GivenApproval, host_call};
+use super::parts::EngineParts;
+use crate::decision::{About, Decision};
+use crate::values::PyView;
+use crate::wake::carry_and_wake;
 
 /// What a pending call borrows.
-pub(crate) struct Owned {
-    pub(crate) policy: callgate::Policy,
-    pub(crate) tool: String,
-    pub(crate) id: Option<String>,
-    pub(crate) approved: Option<Given>,
-    pub(crate) check: Option<callgate::ArgsCheck>,
+pub(super) struct PendingOwner {
+    policy: callgate::Policy,
+    tool: String,
+    id: Option<String>,
+    approval: Option<GivenApproval>,
+    check: Option<callgate::ArgsCheck>,
 }
 
 type Decided = callgate::Decision<'static>;
@@ -48,8 +43,8 @@ enum Question<'q> {
 
 self_cell!(
     /// A pending call together with what it borrows.
-    pub(crate) struct Held {
-        owner: Owned,
+    pub(super) struct HeldCall {
+        owner: PendingOwner,
         #[not_covariant]
         dependent: Question,
     }
@@ -58,14 +53,14 @@ self_cell!(
 /// A call that its counters decide. Not public: `evaluate_async` makes and finishes it.
 #[pyclass(module = "callgate._native", frozen)]
 pub(crate) struct PendingCall {
-    engine: Py<Engine>,
+    engine: Arc<EngineParts>,
     state: Mutex<State>,
 }
 
 /// How far a pending call has come.
 enum State {
     /// The store is yet to be asked.
-    Unasked(Held, Option<Box<About>>),
+    Unasked(HeldCall, Option<Box<About>>),
     /// The store was asked, and what it said is to come.
     Asked(Option<Box<About>>),
     Answered(Box<Decided>, Option<Box<About>>),
@@ -73,7 +68,7 @@ enum State {
 }
 
 impl PendingCall {
-    pub(crate) fn new(engine: Py<Engine>, held: Held, about: Option<Box<About>>) -> Self {
+    pub(super) fn new(engine: Arc<EngineParts>, held: HeldCall, about: Option<Box<About>>) -> Self {
         Self { engine, state: Mutex::new(State::Unasked(held, about)) }
     }
 
@@ -91,33 +86,37 @@ impl PendingCall {
     }
 }
 
-impl Held {
+impl PendingOwner {
+    pub(super) fn new(
+        policy: callgate::Policy,
+        tool: &str,
+        identity: &Identity<'_, PyView<'_, '_>>,
+        approval: Option<GivenApproval>,
+        check: Option<&callgate::ArgsCheck>,
+    ) -> Self {
+        let id = match identity {
+            Identity::Id(id) => Some((*id).to_owned()),
+            _ => None,
+        };
+        Self { policy, tool: tool.to_owned(), id, approval, check: check.cloned() }
+    }
+}
+
+impl HeldCall {
     /// Evaluates a call as far as that goes without counters: what waits for them, or the decision.
-    pub(crate) fn evaluate(
-        owned: Owned,
-        args: Option<&Top<'_, '_>>,
-        caller: &Caller<'_, '_>,
-        budget: &Budget,
+    pub(super) fn evaluate(
+        owner: PendingOwner,
+        args: PyView<'_, '_>,
+        identity: Identity<'_, PyView<'_, '_>>,
     ) -> Result<Self, Box<Decided>> {
-        Self::try_new(owned, |owned| {
-            let identity = match (&owned.id, caller.identity(budget)) {
+        Self::try_new(owner, |owner| {
+            let identity = match (&owner.id, identity) {
                 (Some(id), _) => Identity::Id(id.as_str()),
                 (None, Identity::Claims(claims)) => Identity::Claims(claims),
                 (None, _) => Identity::Absent,
             };
-            let evaluation = match args {
-                Some(args) => {
-                    let call = Call::new(&owned.tool, args.view(budget)).identity(identity);
-                    let call = approved(call, owned.approved.as_ref());
-                    owned.policy.evaluate(&checked(call, owned.check.as_ref()))
-                }
-                None => {
-                    let call = Call::without_args(&owned.tool).identity(identity);
-                    let call = approved(call, owned.approved.as_ref());
-                    owned.policy.evaluate(&checked(call, owned.check.as_ref()))
-                }
-            };
-            match evaluation {
+            let call = host_call(&owner.tool, args, identity, owner.approval.as_ref(), owner.check.as_ref());
+            match owner.policy.evaluate(&call) {
                 Evaluation::Decided(decision) => Err(Box::new(decision.into_owned())),
                 Evaluation::Pending(pending) => Ok(Question::Unasked(pending)),
             }
@@ -125,11 +124,11 @@ impl Held {
     }
 
     /// The decision, once the store has been waited for.
-    fn decide(mut self, engine: &Engine) -> Option<Decided> {
+    fn decide(mut self, engine: &EngineParts) -> Option<Decided> {
         self.with_dependent_mut(|_, question| match std::mem::replace(question, Question::Answered) {
             Question::Unasked(pending) => {
                 let answer = engine.core().reserve(pending.batch());
-                Some(decided(pending, answer, engine.on_store_error()))
+                Some(decided(pending, answer, engine.on_store_error))
             }
             _ => None,
         })
@@ -175,20 +174,12 @@ fn decided(
     }
 }
 
-/// The call with the approval that the host holds for it.
-pub(crate) fn approved<'c, A, I>(call: Call<'c, A, I>, approved: Option<&'c Given>) -> Call<'c, A, I> {
-    match approved {
-        Some(approved) => call.approved(approved.approval()),
-        None => call,
-    }
-}
-
 #[pymethods]
 impl PendingCall {
     /// Asks the store without blocking, and calls `wake` on another thread once `decide` would not wait. Returns false, and
     /// has done nothing, where the store can only be waited for.
     fn start(slf: &Bound<'_, Self>, wake: Py<PyAny>) -> bool {
-        let Some((store, now)) = slf.get().engine.get().unblocking() else { return false };
+        let Some((store, now)) = slf.get().engine.unblocking() else { return false };
         let mut state = slf.get().state();
         let (held, about) = match std::mem::replace(&mut *state, State::Decided) {
             State::Unasked(held, about) => (held, about),
@@ -199,7 +190,7 @@ impl PendingCall {
         };
         *state = State::Asked(about);
         drop(state);
-        let ask = held.decide_with(store, now, slf.get().engine.get().on_store_error());
+        let ask = held.decide_with(store, now, slf.get().engine.on_store_error);
         let pending = slf.clone().unbind();
         let keep = move |decision: Option<Decided>| {
             if let Some(decision) = decision {
@@ -212,7 +203,7 @@ impl PendingCall {
 
     /// Asks the store, unless it was asked, which may wait, and decides. Once.
     fn decide(&self, py: Python<'_>) -> PyResult<Py<Decision>> {
-        let engine = self.engine.get();
+        let engine = &self.engine;
         let taken = std::mem::replace(&mut *self.state(), State::Decided);
         let (decision, about) = match taken {
             State::Unasked(held, about) => (held.decide(engine).ok_or_else(again)?, about),
@@ -220,55 +211,10 @@ impl PendingCall {
             State::Asked(_) => return Err(PyRuntimeError::new_err("the store could not be asked")),
             State::Decided => return Err(again()),
         };
-        engine.finish(py, decision, about)
+        engine.conclude_late(py, decision, about)
     }
 }
 
 fn again() -> PyErr {
     PyRuntimeError::new_err("this call was decided before")
-}
-
-/// Whether the interpreter is about to shut down.
-static CLOSED: AtomicBool = AtomicBool::new(false);
-/// The process in which a thread that Python did not make is about to hold the GIL, or holds it; 0 if none does.
-static INSIDE: AtomicU32 = AtomicU32::new(0);
-
-/// Does `work` without blocking, keeps what came of it, and calls `wake`, both with the GIL on another thread. False if there
-/// can be no thread, and so no call. Where the work panicked, nothing is kept.
-pub(crate) fn carry_and_wake<T: Send + 'static>(
-    work: impl Future<Output = T> + Send + 'static,
-    keep: impl FnOnce(T) + Send + 'static,
-    wake: Py<PyAny>,
-) -> bool {
-    let then = move |done: Option<T>| {
-        hand_over(|py| {
-            if let Some(done) = done {
-                keep(done);
-            }
-            if let Err(error) = wake.call0(py) {
-                error.write_unraisable(py, None);
-            }
-        });
-    };
-    carry(work, then).is_ok()
-}
-
-/// Runs `work` with the GIL, unless the interpreter is shutting down: a thread that waits for the GIL then never comes back.
-fn hand_over(work: impl FnOnce(Python<'_>)) {
-    INSIDE.store(std::process::id(), Ordering::SeqCst);
-    if !CLOSED.load(Ordering::SeqCst) {
-        let _ = Python::try_attach(work);
-    }
-    INSIDE.store(0, Ordering::SeqCst);
-}
-
-/// Ends the handing over of answers. Called by `callgate._awaiting` when the interpreter exits.
-#[pyfunction]
-pub(crate) fn _stop_handing_over(py: Python<'_>) {
-    CLOSED.store(true, Ordering::SeqCst);
-    py.detach(|| {
-        while INSIDE.load(Ordering::SeqCst) == std::process::id() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    });
 }

@@ -37,7 +37,7 @@ pub(crate) fn long(value: &Bound<'_, PyInt>) -> Result<Number<'static>, Unreadab
     Number::from_literal(&text).map(Number::into_owned).ok_or(Unreadable::Host)
 }
 
-/// What [`View::weight`](callgate::value::View::weight) says of an integer beyond 64 bits: every reading converts it anew, in time by
+/// What [`View::weight`](callgate::View::weight) says of an integer beyond 64 bits: every reading converts it anew, in time by
 /// the square of its length.
 #[cold]
 pub(crate) fn weight(value: &Bound<'_, PyInt>) -> usize {

@@ -2,12 +2,22 @@
 //!
 //! In: the core's decision. Out: its parts as Python values, made when they are asked for. Holds no arguments.
 
+mod audit;
+mod charges;
+mod explanation;
+mod finishing;
+mod reservation;
+
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyString, PyTuple};
 
+pub(crate) use audit::{About, AuditRecord, Hash};
+pub(crate) use explanation::{Check, Explanation};
+pub(crate) use finishing::Finishing;
+pub(crate) use reservation::{Finisher, Reservation};
+
 use crate::policy::digest;
-use crate::reservation::{Finisher, Reservation};
 
 /// A decision about one call.
 #[pyclass(module = "callgate", frozen)]

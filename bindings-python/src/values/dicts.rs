@@ -1,4 +1,4 @@
-//! The dict in which the paths of a call begin: arguments, or an identity's claims.
+//! Reading of dicts: of the one in which the paths of a call begin, and of any other.
 //!
 //! In: a dict and the names that a tool's checks read of it. Out: values at these names. Must not answer before all keys were
 //! looked at: one of another class could claim to be equal to a name.
@@ -9,61 +9,28 @@ use callgate::value::Unreadable;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::keys::{self, Pick};
-use crate::known::{Names, PICKS};
-use crate::names;
-use crate::shape::{Shape, exact, string_key};
-use crate::view::{Budget, PyView};
+use super::classes::string_key;
+use super::keys::{self, Pick};
+use super::names::{self, ArgNames, PICKS};
 
 /// For dicts of which nothing is picked.
-static NO_NAMES: Names = Names::none();
-
-/// Arguments, or claims, as a host passed them.
-pub(crate) enum Top<'r, 'py> {
-    Dict(Root<'r, 'py>),
-    Other(&'r Bound<'py, PyAny>),
-}
-
-impl<'r, 'py> Top<'r, 'py> {
-    #[inline(always)]
-    pub(crate) fn new(object: &'r Bound<'py, PyAny>, names: Option<&'r Names>, budget: &Budget) -> Self {
-        match exact(object).or_else(|| extended(object, budget)) {
-            Some(dict) => Self::Dict(Root::new(dict, names)),
-            None => Self::Other(object),
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn view(&'r self, budget: &'r Budget) -> PyView<'r, 'py> {
-        match self {
-            Self::Dict(root) => PyView::root(root, budget),
-            Self::Other(object) => PyView::new(object, budget),
-        }
-    }
-}
-
-/// The object as a dict, if it is one of a subclass that changes nothing about what is stored.
-#[inline(never)]
-fn extended<'r, 'py>(object: &'r Bound<'py, PyAny>, budget: &Budget) -> Option<&'r Bound<'py, PyDict>> {
-    let dict = object.cast().ok()?;
-    matches!(Shape::of(object.clone(), budget), Shape::Dict(_)).then_some(dict)
-}
+static NO_NAMES: ArgNames = ArgNames::none();
 
 /// A dict that is read again and again: its keys are looked at once.
-pub(crate) struct Root<'r, 'py> {
+pub(crate) struct RootDict<'r, 'py> {
     dict: &'r Bound<'py, PyDict>,
     checked: Cell<bool>,
     /// Whether it was told how many keys were passed by, as long as they are not told again.
     counted: Cell<bool>,
     /// What the tool's checks name, if that is known.
-    names: &'r Names,
+    names: &'r ArgNames,
     /// The values at these names, picked while the keys were looked at. What is not here may still be in the dict.
     picks: [OnceCell<Pick<'py>>; PICKS],
 }
 
-impl<'r, 'py> Root<'r, 'py> {
+impl<'r, 'py> RootDict<'r, 'py> {
     #[inline(always)]
-    pub(crate) fn new(dict: &'r Bound<'py, PyDict>, names: Option<&'r Names>) -> Self {
+    pub(super) fn new(dict: &'r Bound<'py, PyDict>, names: Option<&'r ArgNames>) -> Self {
         Self {
             dict,
             checked: Cell::new(false),
@@ -73,24 +40,47 @@ impl<'r, 'py> Root<'r, 'py> {
         }
     }
 
-    pub(crate) fn dict(&self) -> &'r Bound<'py, PyDict> {
+    pub(super) fn dict(&self) -> &'r Bound<'py, PyDict> {
         self.dict
     }
 
     /// How many keys are looked at before the first look-up: told once.
     #[inline(always)]
-    pub(crate) fn hops(&self) -> usize {
-        if self.counted.replace(true) {
-            return 0;
-        }
+    pub(super) fn hops(&self) -> usize {
+        if self.counted.replace(true) { 0 } else { self.dict.len() }
+    }
+
+    /// The value at a name from the policy, if it is one of those that are picked and the keys are few and exact strings. What is
+    /// not is left for `member`, which says why.
+    #[inline(always)]
+    pub(super) fn picked(&self, name: &str) -> Option<&Pick<'py>> {
+        // INVARIANT: nothing is read before all keys were looked at.
         if !self.checked.get() {
-            self.check_few_apart();
+            const FEW: usize = 32;
+            let len = self.dict.len();
+            let few = len <= FEW;
+            self.checked.set(few && keys::are_exact_strings(self.dict, len, self.names.keys(), &self.picks));
+            if !self.checked.get() {
+                return None;
+            }
         }
-        self.dict.len()
+        let position = self.names.position(name)?;
+        match self.picks.get(position)?.get() {
+            Some(pick) => Some(pick),
+            None => self.pick(position),
+        }
+    }
+
+    /// The value at a name whose key is another object than the name's string, as those are that no program names.
+    #[inline(never)]
+    fn pick(&self, position: usize) -> Option<&Pick<'py>> {
+        let string = self.names.string(position)?;
+        let value = self.dict.get_item(string.bind(self.dict.py())).ok()??;
+        Some(self.picks.get(position)?.get_or_init(|| Pick::new(value.as_borrowed())))
     }
 
     /// The value at a name from the policy.
-    pub(crate) fn member(&'r self, name: &str) -> Result<Option<Member<'r, 'py>>, Unreadable> {
+    pub(super) fn member(&'r self, name: &str) -> Result<Option<Member<'r, 'py>>, Unreadable> {
         if !self.checked.get() {
             self.check()?;
         }
@@ -109,27 +99,6 @@ impl<'r, 'py> Root<'r, 'py> {
         }
     }
 
-    /// Looks at the keys, if they are few and a check names one. What is no exact string is left for `check`, which says why.
-    #[inline(always)]
-    pub(crate) fn look_ahead(&self) {
-        if !self.names.is_none() {
-            self.check_few();
-        }
-    }
-
-    #[inline(always)]
-    fn check_few(&self) {
-        const FEW: usize = 32;
-        let len = self.dict.len();
-        let few = len <= FEW;
-        self.checked.set(few && keys::are_exact_strings(self.dict, len, self.names.keys(), &self.picks));
-    }
-
-    #[inline(never)]
-    fn check_few_apart(&self) {
-        self.check_few();
-    }
-
     #[inline(never)]
     fn check(&self) -> Result<(), Unreadable> {
         check_keys(self.dict, self.names, &self.picks)?;
@@ -139,14 +108,14 @@ impl<'r, 'py> Root<'r, 'py> {
     }
 }
 
-/// A value in a [`Root`].
-pub(crate) enum Member<'a, 'py> {
+/// A value in a [`RootDict`].
+pub(super) enum Member<'a, 'py> {
     Picked(&'a Pick<'py>),
     Found(Bound<'py, PyAny>),
 }
 
 /// The value at a name in a dict that is read once.
-pub(crate) fn member<'py>(
+pub(super) fn member<'py>(
     dict: &Bound<'py, PyDict>,
     name: &str,
 ) -> Result<Option<Bound<'py, PyAny>>, Unreadable> {
@@ -155,14 +124,14 @@ pub(crate) fn member<'py>(
 }
 
 /// Makes sure that all keys are strings whose comparison runs no code.
-pub(crate) fn check(dict: &Bound<'_, PyDict>) -> Result<(), Unreadable> {
+pub(super) fn check(dict: &Bound<'_, PyDict>) -> Result<(), Unreadable> {
     check_keys(dict, &NO_NAMES, &[const { OnceCell::new() }; PICKS])
 }
 
 #[inline(never)]
 fn check_keys<'py>(
     dict: &Bound<'py, PyDict>,
-    names: &Names,
+    names: &ArgNames,
     picks: &[OnceCell<Pick<'py>>; PICKS],
 ) -> Result<(), Unreadable> {
     if keys::are_exact_strings(dict, dict.len(), names.keys(), picks) { Ok(()) } else { check_each(dict) }
@@ -175,7 +144,7 @@ fn check_each(dict: &Bound<'_, PyDict>) -> Result<(), Unreadable> {
 
 /// The value at a name in a dict whose keys were looked at.
 #[inline(never)]
-pub(crate) fn look_up<'py>(
+pub(super) fn look_up<'py>(
     dict: &Bound<'py, PyDict>,
     name: &str,
 ) -> Result<Option<Bound<'py, PyAny>>, Unreadable> {

@@ -10,14 +10,14 @@ use callgate::{Actual, Outcome, SettleError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
+use super::charges::Charges;
 use crate::error;
-use crate::in_force::Replaceable;
-use crate::pending::carry_and_wake;
-use crate::reservation::Held;
+use crate::live::LiveEngine;
+use crate::wake::carry_and_wake;
 
 /// How a reservation is finished.
 #[derive(Clone)]
-pub(crate) enum Ending {
+pub(super) enum Ending {
     Ended(Outcome),
     Settled(Actual),
 }
@@ -27,9 +27,9 @@ type Finished = Result<(), SettleError>;
 /// Charges on their way back. Not public: `finish_async` and `settle_async` make and finish it.
 #[pyclass(module = "callgate._native", frozen)]
 pub(crate) struct Finishing {
-    engine: Arc<Replaceable>,
+    engine: Arc<LiveEngine>,
     /// Where the charges go back to if nothing was changed.
-    held: Arc<Held>,
+    held: Arc<Charges>,
     ending: Ending,
     state: Mutex<State>,
 }
@@ -45,9 +45,9 @@ enum State {
 }
 
 impl Finishing {
-    pub(crate) fn new(
-        engine: Arc<Replaceable>,
-        held: Arc<Held>,
+    pub(super) fn new(
+        engine: Arc<LiveEngine>,
+        held: Arc<Charges>,
         charges: callgate::Reservation,
         ending: Ending,
     ) -> Self {
@@ -60,8 +60,8 @@ impl Finishing {
 }
 
 async fn ended(
-    engine: Arc<Replaceable>,
-    held: Arc<Held>,
+    engine: Arc<LiveEngine>,
+    held: Arc<Charges>,
     mut charges: callgate::Reservation,
     ending: Ending,
     store: Arc<dyn AsyncStore>,

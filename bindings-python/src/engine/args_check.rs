@@ -3,13 +3,12 @@
 //! In: a tool's input schema. Out: the core's check, compiled once. Must not judge the schema: what core does not know admits
 //! everything.
 
+use callgate::InputSchema;
 use callgate::value::View;
-use callgate::{Call, InputSchema};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use crate::root::Top;
-use crate::view::Budget;
+use crate::values::{Budget, RootValue};
 
 /// What is checked in the arguments of a call, before any rule. Made once for a tool.
 #[pyclass(module = "callgate", frozen)]
@@ -24,7 +23,7 @@ impl ArgsCheck {
         let check = if folding { check } else { check.without_folding() };
         let Some(schema) = schema else { return Ok(Self(check)) };
         let budget = Budget::new();
-        let schema = Top::new(schema, None, &budget);
+        let schema = RootValue::new(Some(schema), None, &budget);
         let view = schema.view(&budget);
         if !matches!(view.is_object(), Ok(true)) {
             return Err(PyTypeError::new_err("schema must be a mapping: a tool's input schema"));
@@ -37,13 +36,7 @@ impl ArgsCheck {
     }
 }
 
-/// The call with what the host wants checked in it.
-pub(crate) fn checked<'c, A, I>(
-    call: Call<'c, A, I>,
-    check: Option<&'c callgate::ArgsCheck>,
-) -> Call<'c, A, I> {
-    match check {
-        Some(check) => call.checked(check),
-        None => call,
-    }
+/// The core's check of a host's, if it passed one.
+pub(super) fn core_check<'c>(check: Option<&'c Bound<'_, ArgsCheck>>) -> Option<&'c callgate::ArgsCheck> {
+    check.map(|check| &check.get().0)
 }

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callgate::OnStoreError;
-use callgate::store::Store;
 use callgate_host::StoreOptions;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::clock::ChosenClock;
-use crate::error;
-use crate::in_force::Replaceable;
-use crate::observe::Observer;
-use crate::reservation::Finisher;
-use crate::store;
+use super::clock::ChosenClock;
+use super::observer::Observer;
+use super::parts::EngineParts;
+use crate::cache::CurrentPolicy;
+use crate::decision::Finisher;
+use crate::live::LiveEngine;
+use crate::{error, store};
 
 /// The longest time-out of a store in seconds.
 const LONGEST: f64 = 86_400.0;
@@ -33,18 +33,8 @@ pub(crate) struct Options<'a, 'py> {
     pub(crate) audit_hash: Option<&'a Bound<'py, PyAny>>,
 }
 
-/// What an engine consists of.
-pub(crate) struct Parts {
-    pub(crate) engine: Arc<Replaceable>,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) finisher: Py<Finisher>,
-    pub(crate) on_store_error: OnStoreError,
-    pub(crate) clock: ChosenClock,
-    pub(crate) observer: Observer,
-}
-
 impl Options<'_, '_> {
-    pub(crate) fn build(&self, py: Python<'_>, policy: callgate::Policy) -> PyResult<Parts> {
+    pub(crate) fn build(&self, py: Python<'_>, policy: callgate::Policy) -> PyResult<EngineParts> {
         let on_store_error = if self.fail_open { OnStoreError::Allow } else { OnStoreError::Deny };
         let mut options = StoreOptions::new().with_on_error(on_store_error);
         if let Some(namespace) = self.namespace {
@@ -65,8 +55,9 @@ impl Options<'_, '_> {
             .clock(clock.clock.clone())
             .on_store_error(on_store_error)
             .build();
-        let engine = Arc::new(Replaceable::new(core, waiting));
+        let engine = Arc::new(LiveEngine::new(core, waiting));
         let finisher = Py::new(py, Finisher(engine.clone()))?;
-        Ok(Parts { engine, store, finisher, on_store_error, clock, observer })
+        let current = CurrentPolicy::new(py);
+        Ok(EngineParts { engine, current, store, finisher, on_store_error, clock, observer })
     }
 }

@@ -3,7 +3,7 @@
 //! In: what the core reserved. Out: how the call ended, or what it cost, at most once.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use callgate::value::Number;
 use callgate::{Actual, Amount, Engine, Outcome, ParseError, SettleError};
@@ -12,46 +12,30 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyMapping, PyString};
 
+use super::charges::Charges;
+use super::finishing::{Ending, Finishing};
 use crate::error;
-use crate::finishing::{Ending, Finishing};
-use crate::in_force::Replaceable;
-use crate::integer;
+use crate::live::LiveEngine;
+use crate::values::integer;
 
 /// An engine as its decisions hold it: by Python's own count of references, which is no step between threads.
 #[pyclass(module = "callgate", frozen)]
-pub(crate) struct Finisher(pub(crate) Arc<Replaceable>);
+pub(crate) struct Finisher(pub(crate) Arc<LiveEngine>);
 
 /// The charges of an allowed call. Dropped, they stand.
 #[pyclass(module = "callgate", frozen)]
 pub(crate) struct Reservation {
-    engine: Arc<Replaceable>,
-    held: Arc<Held>,
-}
-
-/// The charges, while they can be finished and nobody is about it.
-#[derive(Default)]
-pub(crate) struct Held(Mutex<Option<callgate::Reservation>>);
-
-impl Held {
-    fn open(&self) -> MutexGuard<'_, Option<callgate::Reservation>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Gives them back if finishing them changed nothing.
-    pub(crate) fn keep(&self, charges: callgate::Reservation) {
-        if charges.is_open() {
-            *self.open() = Some(charges);
-        }
-    }
+    engine: Arc<LiveEngine>,
+    held: Arc<Charges>,
 }
 
 impl Reservation {
-    pub(crate) fn new(engine: Arc<Replaceable>, held: callgate::Reservation) -> Self {
-        Self { engine, held: Arc::new(Held(Mutex::new(Some(held)))) }
+    pub(crate) fn new(engine: Arc<LiveEngine>, held: callgate::Reservation) -> Self {
+        Self { engine, held: Arc::new(Charges::new(held)) }
     }
 
     fn take(&self, py: Python<'_>) -> PyResult<callgate::Reservation> {
-        let taken = self.held.open().take();
+        let taken = self.held.take();
         taken.ok_or_else(|| error::finished(py))
     }
 
@@ -113,7 +97,7 @@ impl Reservation {
     /// Whether it can still be finished.
     #[getter]
     fn open(&self) -> bool {
-        self.held.open().is_some()
+        self.held.is_open()
     }
 
     fn __repr__(&self) -> &'static str {

@@ -1,4 +1,4 @@
-//! The engine as Python sees it.
+//! The class `Engine`.
 //!
 //! In: calls made of Python objects. Out: decisions. The GIL is held while arguments are read, so that no other thread can
 //! change them meanwhile, and while in-memory counters are asked; it is released around compiling and other stores.
@@ -6,28 +6,25 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use callgate::Call;
 use callgate::value::RawJson;
-use callgate::{Call, Identity, OnStoreError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 
-use crate::args_check::{ArgsCheck, checked};
-use crate::call::{Caller, Given, ToolName, id};
-use crate::decision::Decision;
+use super::args_check::{ArgsCheck, core_check};
+use super::call::{GivenApproval, host_call};
+use super::options::Options;
+use super::parts::EngineParts;
+use super::pending::{HeldCall, PendingCall, PendingOwner};
+use super::watch::{Watch, WatchPlan};
+use crate::cache::ToolCache;
+use crate::callback::check_callback;
+use crate::decision::{Decision, Explanation};
 use crate::error;
-use crate::explanation::Explanation;
-use crate::in_force::Kept;
-use crate::known::Known;
-use crate::observe::check_callback;
-use crate::options::{Options, Parts};
-use crate::pending::{Held, Owned, PendingCall, approved as with_approval};
 use crate::policy::{self, Policy};
-use crate::root::{Root, Top};
-use crate::shape::exact;
-use crate::view::Budget;
-use crate::watch::{Plan, Watch};
+use crate::values::{Budget, Caller, RootValue};
 
 /// Text that no parser takes, for arguments that are no Unicode text themselves: core says why.
 const LONE_SURROGATE: &str = "\"\\ud800\"";
@@ -35,62 +32,17 @@ const LONE_SURROGATE: &str = "\"\\ud800\"";
 /// Decides calls: evaluates the policy and charges the counters. Safe to share between threads.
 #[pyclass(module = "callgate", frozen, weakref)]
 pub(crate) struct Engine {
-    pub(crate) parts: Parts,
-    kept: Kept,
+    parts: Arc<EngineParts>,
     watch: Mutex<Option<Watch>>,
 }
 
 impl Engine {
-    fn new(py: Python<'_>, parts: Parts) -> Self {
-        let kept = Kept::new(py, &parts.engine);
-        Self { parts, kept, watch: Mutex::new(None) }
+    fn new(parts: EngineParts) -> Self {
+        Self { parts: Arc::new(parts), watch: Mutex::new(None) }
     }
 
-    pub(crate) fn core(&self) -> &callgate::Engine {
-        self.parts.engine.core()
-    }
-
-    pub(crate) fn on_store_error(&self) -> OnStoreError {
-        self.parts.on_store_error
-    }
-
-    /// The face of the store that does not block, if it has one, and the time for what it is asked.
-    pub(crate) fn unblocking(
-        &self,
-    ) -> Option<(Arc<dyn callgate::store::AsyncStore>, callgate::time::Timestamp)> {
-        let store = self.parts.engine.unblocking()?;
-        Some((store, self.parts.clock.clock.now()))
-    }
-
-    /// Decides any call, and charges what it costs.
-    #[inline(never)]
-    fn evaluate_rarer<'py>(
-        &self,
-        py: Python<'py>,
-        tool: &Bound<'py, PyString>,
-        args: Option<&Bound<'py, PyAny>>,
-        identity: Option<&Bound<'py, PyAny>>,
-        approved: Option<&Bound<'py, PyAny>>,
-        check: Option<&Bound<'py, ArgsCheck>>,
-    ) -> PyResult<Py<Decision>> {
-        let approved = approved.map(Given::new).transpose()?;
-        let check = check.map(|check| &check.get().0);
-        let mut later = None;
-        let in_force = self.kept.now(py, &self.parts.engine, &mut later)?;
-        let (tool, known) = in_force.called(tool)?;
-        let budget = Budget::new();
-        let caller = Caller::new(identity);
-        let identity = caller.identity(&budget);
-        match args.map(|args| Top::new(args, known.map(Known::names), &budget)) {
-            Some(args) => {
-                let call = Call::new(tool, args.view(&budget)).identity(identity);
-                self.decide(py, in_force, known, &checked(with_approval(call, approved.as_ref()), check))
-            }
-            None => {
-                let call = Call::without_args(tool).identity(identity);
-                self.decide(py, in_force, known, &checked(with_approval(call, approved.as_ref()), check))
-            }
-        }
+    fn core(&self) -> &callgate::Engine {
+        self.parts.core()
     }
 
     fn explained(&self, py: Python<'_>, found: callgate::Explanation<'_>) -> PyResult<Explanation> {
@@ -117,7 +69,7 @@ impl Engine {
         audit_hash: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let options = Options { store, namespace, timeout, fail_open, clock, on_decision, audit_hash };
-        Ok(Self::new(py, options.build(py, policy.get().0.clone())?))
+        Ok(Self::new(options.build(py, policy.get().0.clone())?))
     }
 
     /// An engine for a policy written in YAML or JSON.
@@ -136,7 +88,7 @@ impl Engine {
         audit_hash: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let options = Options { store, namespace, timeout, fail_open, clock, on_decision, audit_hash };
-        Ok(Self::new(py, options.build(py, policy::from_text(py, text, "detect")?)?))
+        Ok(Self::new(options.build(py, policy::from_text(py, text, "detect")?)?))
     }
 
     /// An engine for a policy file, and for its later versions if it is watched.
@@ -162,11 +114,11 @@ impl Engine {
             check_callback("on_reload", callback)?;
         }
         let plan = match watch {
-            Some(watch) => Plan::new(path.clone(), watch, on_reload)?,
+            Some(watch) => WatchPlan::new(path.clone(), watch, on_reload)?,
             None => None,
         };
         let parts = options.build(py, policy::from_file(py, &path)?)?;
-        let engine = Py::new(py, Self::new(py, parts))?;
+        let engine = Py::new(py, Self::new(parts))?;
         if let Some(plan) = plan {
             let watch = plan.start(&engine.get().parts.engine)?;
             *engine.get().watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(watch);
@@ -177,27 +129,37 @@ impl Engine {
 
     /// Decides a call and charges what it costs.
     #[pyo3(signature = (tool, args = None, identity = None, approved = None, check = None))]
-    #[inline(always)]
     fn evaluate<'py>(
         &self,
         py: Python<'py>,
-        tool: ToolName<'_, 'py>,
+        tool: &Bound<'py, PyString>,
         args: Option<&Bound<'py, PyAny>>,
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Py<Decision>> {
-        // Nearly all calls: a dict, by somebody who is known by an id, of a tool that was called by the same string before. What all
-        // others need is left to a function of its own, so that it takes no room here.
-        let (Some(dict), Some(id), None, None) = (args.and_then(exact), id(identity), approved, check) else {
-            return self.evaluate_rarer(py, &tool, args, identity, approved, check);
+        let parts = &*self.parts;
+        let policy = parts.current.get(py, &parts.engine)?;
+        let (policy, name) = (policy.get(), tool.to_str()?);
+        let tool = policy.tool(py, name);
+        let (approval, budget) = (GivenApproval::new(approved)?, Budget::new());
+        let args = RootValue::new(args, tool.map(ToolCache::names), &budget);
+        let (caller, check) = (Caller::new(identity), core_check(check));
+        let call = host_call(name, args.view(&budget), caller.identity(&budget), approval.as_ref(), check);
+        let decision = match tool {
+            Some(tool) => {
+                let decided = parts.core().decide_by_tool(tool.tool(), &call);
+                if !parts.observer.listens()
+                    && let Some(cached) = decided.likeness().and_then(|key| tool.cached(py, key))
+                {
+                    return parts.repeat(py, cached);
+                }
+                decided.decision()
+            }
+            None => parts.core().complete(policy.policy().evaluate(&call)),
         };
-        let in_force = self.kept.first(&self.parts.engine);
-        let Some((in_force, known)) = in_force.and_then(|it| Some((it, it.named(&tool)?))) else {
-            return self.evaluate_rarer(py, &tool, args, identity, None, None);
-        };
-        let root = Root::new(dict, Some(known.names()));
-        self.decide_by_id(py, in_force, known, &root, id)
+        let about = parts.about(&decision, &call);
+        parts.conclude(py, (policy, tool), decision, about)
     }
 
     /// Decides a call whose arguments are raw JSON text, which is checked whole.
@@ -208,110 +170,69 @@ impl Engine {
         tool: &str,
         text: &Bound<'py, PyString>,
         identity: Option<&Bound<'py, PyAny>>,
-        approved: Option<Given>,
+        approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Py<Decision>> {
-        let budget = Budget::new();
-        let caller = Caller::new(identity);
+        let parts = &*self.parts;
+        let (approval, budget) = (GivenApproval::new(approved)?, Budget::new());
+        let (caller, check) = (Caller::new(identity), core_check(check));
         let text = text.to_str().unwrap_or(LONE_SURROGATE);
-        let call = Call::new(tool, text).identity(caller.identity(&budget));
-        let call = checked(with_approval(call, approved.as_ref()), check.map(|check| &check.get().0));
-        let mut later = None;
-        let in_force = self.kept.now(py, &self.parts.engine, &mut later)?;
-        let decision = self.core().complete(in_force.policy().evaluate_json(&call));
-        let about = if self.parts.observer.listens() {
+        let policy = parts.current.get(py, &parts.engine)?;
+        let policy = policy.get();
+        let call = host_call(tool, text, caller.identity(&budget), approval.as_ref(), check);
+        let decision = parts.core().complete(policy.policy().evaluate_json(&call));
+        let about = if parts.observer.listens() {
             let identity = caller.identity(&budget);
             match RawJson::parse(text) {
-                Ok(raw) => self.about(&decision, &Call::new(tool, raw.root()).identity(identity)),
+                Ok(raw) => parts.about(&decision, &Call::new(tool, raw.root()).identity(identity)),
                 // No object, so it has no keys and no hash.
                 Err(_) => {
-                    self.about(&decision, &Call::new(tool, &serde_json::Value::Null).identity(identity))
+                    parts.about(&decision, &Call::new(tool, &serde_json::Value::Null).identity(identity))
                 }
             }
         } else {
             None
         };
-        let known = in_force.known(py, tool);
-        self.finish_by(py, in_force, known, decision, about)
-    }
-
-    /// Does nothing, with the signature of `evaluate` and as little of it read: what a call across the border costs by itself.
-    #[cfg(feature = "bench")]
-    #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
-    fn _noop<'py>(
-        &self,
-        tool: ToolName<'_, 'py>,
-        args: Option<&Bound<'py, PyAny>>,
-        identity: Option<&Bound<'py, PyAny>>,
-        approved: Option<&Bound<'py, PyAny>>,
-    ) {
-        let _ = (tool, args, identity, approved);
-    }
-
-    /// Decides a charge with the signature of `evaluate` by a policy that is a part of the program, and returns an object that was made
-    /// before: what reading these arguments as this package does costs by itself.
-    #[cfg(feature = "bench")]
-    #[pyo3(signature = (tool, args = None, identity = None, approved = None))]
-    fn _by_heart<'py>(
-        &self,
-        py: Python<'py>,
-        tool: ToolName<'_, 'py>,
-        args: Option<&Bound<'py, PyAny>>,
-        identity: Option<&Bound<'py, PyAny>>,
-        approved: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Py<Decision>> {
-        crate::floor::by_heart(args, || self.evaluate_rarer(py, &tool, args, identity, approved, None))
+        parts.conclude(py, (policy, policy.tool(py, tool)), decision, about)
     }
 
     /// The first half of `evaluate_async`: a decision, or what waits for the store.
     #[pyo3(signature = (tool, args = None, identity = None, approved = None, check = None))]
     fn _begin<'py>(
-        slf: &Bound<'py, Self>,
-        tool: ToolName<'_, 'py>,
+        &self,
+        py: Python<'py>,
+        tool: &Bound<'py, PyString>,
         args: Option<&Bound<'py, PyAny>>,
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Py<PyAny>> {
-        let (py, engine) = (slf.py(), slf.get());
-        if engine.parts.engine.is_in_memory() {
-            return engine.evaluate(py, tool, args, identity, approved, check).map(Py::into_any);
+        let parts = &self.parts;
+        if parts.engine.is_in_memory() {
+            return self.evaluate(py, tool, args, identity, approved, check).map(Py::into_any);
         }
-        let (tool, approved) = (tool.to_str()?, approved.map(Given::new).transpose()?);
-        let budget = Budget::new();
-        let caller = Caller::new(identity);
-        let id = match caller.identity(&budget) {
-            Identity::Id(id) => Some(id.to_owned()),
-            _ => None,
-        };
-        let policy = engine.core().policy();
-        let args = args.map(|args| Top::new(args, None, &budget));
-        let check = check.map(|check| check.get().0.clone());
-        let owned = Owned { policy, tool: tool.to_owned(), id, approved, check };
-        let held = Held::evaluate(owned, args.as_ref(), &caller, &budget);
-        // A record needs a decision to be made about; what it says of the call is the same for any.
-        let record = |decision: &callgate::Decision<'_>| match &args {
-            Some(args) => {
-                let args = args.view(&budget);
-                engine.about(decision, &Call::new(tool, args).identity(caller.identity(&budget)))
-            }
-            None => engine.about(decision, &Call::without_args(tool).identity(caller.identity(&budget))),
-        };
+        let (tool, policy) = (tool.to_str()?, parts.core().policy());
+        let (approval, budget) = (GivenApproval::new(approved)?, Budget::new());
+        let args = RootValue::new(args, None, &budget);
+        let (caller, check) = (Caller::new(identity), core_check(check));
+        let owner = PendingOwner::new(policy.clone(), tool, &caller.identity(&budget), approval, check);
+        let held = HeldCall::evaluate(owner, args.view(&budget), caller.identity(&budget));
+        let call = Call::new(tool, args.view(&budget)).identity(caller.identity(&budget));
         match held {
             Err(decision) => {
-                let about = record(&decision);
-                engine.finish(py, *decision, about).map(Py::into_any)
+                let about = parts.about(&decision, &call);
+                parts.conclude_late(py, *decision, about).map(Py::into_any)
             }
             Ok(held) => {
-                let about = if engine.parts.observer.listens() {
-                    // Arguments that are no object are always decided without counters.
-                    let policy = engine.core().policy();
+                let about = if parts.observer.listens() {
+                    // A record needs a decision to be made about; what it says of the call is the same for any. Arguments that are
+                    // no object are always decided without counters.
                     let any = policy.evaluate(&Call::new("", &serde_json::Value::Null)).decided();
-                    any.and_then(|decision| record(&decision))
+                    any.and_then(|decision| parts.about(&decision, &call))
                 } else {
                     None
                 };
-                Ok(Py::new(py, PendingCall::new(slf.clone().unbind(), held, about))?.into_any())
+                Ok(Py::new(py, PendingCall::new(parts.clone(), held, about))?.into_any())
             }
         }
     }
@@ -340,29 +261,14 @@ impl Engine {
         tool: &str,
         args: Option<&Bound<'py, PyAny>>,
         identity: Option<&Bound<'py, PyAny>>,
-        approved: Option<Given>,
+        approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Explanation> {
-        let check = check.map(|check| &check.get().0);
-        let budget = Budget::new();
-        let caller = Caller::new(identity);
-        let identity = caller.identity(&budget);
-        match args.map(|args| Top::new(args, None, &budget)) {
-            Some(args) => {
-                let call = Call::new(tool, args.view(&budget)).identity(identity);
-                self.explained(
-                    py,
-                    self.core().explain(&checked(with_approval(call, approved.as_ref()), check)),
-                )
-            }
-            None => {
-                let call = Call::without_args(tool).identity(identity);
-                self.explained(
-                    py,
-                    self.core().explain(&checked(with_approval(call, approved.as_ref()), check)),
-                )
-            }
-        }
+        let (approval, budget) = (GivenApproval::new(approved)?, Budget::new());
+        let args = RootValue::new(args, None, &budget);
+        let (caller, check) = (Caller::new(identity), core_check(check));
+        let call = host_call(tool, args.view(&budget), caller.identity(&budget), approval.as_ref(), check);
+        self.explained(py, self.core().explain(&call))
     }
 
     /// `explain` for arguments that are raw JSON text.
@@ -373,14 +279,13 @@ impl Engine {
         tool: &str,
         text: &Bound<'py, PyString>,
         identity: Option<&Bound<'py, PyAny>>,
-        approved: Option<Given>,
+        approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Explanation> {
-        let budget = Budget::new();
-        let caller = Caller::new(identity);
+        let (approval, budget) = (GivenApproval::new(approved)?, Budget::new());
+        let (caller, check) = (Caller::new(identity), core_check(check));
         let text = text.to_str().unwrap_or(LONE_SURROGATE);
-        let call = Call::new(tool, text).identity(caller.identity(&budget));
-        let call = checked(with_approval(call, approved.as_ref()), check.map(|check| &check.get().0));
+        let call = host_call(tool, text, caller.identity(&budget), approval.as_ref(), check);
         self.explained(py, self.core().explain_json(&call))
     }
 

@@ -10,7 +10,7 @@ use callgate::time::{Clock, SystemClock, Timestamp};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-use crate::observe::check_callback;
+use crate::callback::check_callback;
 
 /// Milliseconds of a second.
 const MILLIS: f64 = 1000.0;

@@ -12,12 +12,12 @@ use pyo3::prelude::*;
 use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyDict, PyString};
 
-use crate::integer;
-use crate::known::PICKS;
-use crate::shape::exact;
+use super::classes::exact;
+use super::integer;
+use super::names::PICKS;
 
 /// A value that was picked from a dict.
-pub(crate) enum Pick<'py> {
+pub(super) enum Pick<'py> {
     /// An `int` of up to 64 bits, of which nothing else is kept.
     Int(i64),
     Text(Bound<'py, PyString>),
@@ -26,7 +26,7 @@ pub(crate) enum Pick<'py> {
 
 impl<'py> Pick<'py> {
     #[inline(always)]
-    pub(crate) fn new(value: Borrowed<'_, 'py, PyAny>) -> Self {
+    pub(super) fn new(value: Borrowed<'_, 'py, PyAny>) -> Self {
         if let Some(text) = exact(&value) {
             return Self::Text(text.clone());
         }
@@ -40,12 +40,12 @@ impl<'py> Pick<'py> {
 /// Whether every key, of which there are `len`, is a `str` and no instance of a subclass, so that comparing it runs no code of the caller. On the way, each
 /// value whose key stands at one of `places`, which is where a living string is or 0, is picked; where the answer is no, some
 /// may not be.
-#[inline(always)]
+#[inline(never)]
 #[expect(
     unsafe_code,
     reason = "safe iterators take a reference to each key and value, which costs more than the check"
 )]
-pub(crate) fn are_exact_strings<'py>(
+pub(super) fn are_exact_strings<'py>(
     dict: &Bound<'py, PyDict>,
     len: usize,
     places: &[usize; PICKS],

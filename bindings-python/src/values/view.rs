@@ -4,37 +4,19 @@
 //! whatever the object's class does.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use callgate::value::{Kind, Number, Reached, Unreadable, View};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyDict, PyString};
 
-use crate::integer;
-use crate::keys::Pick;
-use crate::root::{self, Member, Root};
-use crate::shape::Shape;
-
-/// Values that one evaluation may visit, at some 60 ns each: what core's steps count takes longer in Python. Objects may share
-/// parts, so that a few lists mean more elements than there are atoms.
-const VISITS: u32 = 120_000;
-
-/// What is left of the visits of one evaluation.
-pub(crate) struct Budget(Cell<u32>);
-
-impl Budget {
-    pub(crate) fn new() -> Self {
-        Self(Cell::new(VISITS))
-    }
-
-    /// Takes what is visited; false where that is more than is left.
-    pub(crate) fn take(&self, visits: u32) -> bool {
-        let left = self.0.get().checked_sub(visits);
-        self.0.set(left.unwrap_or(0));
-        left.is_some()
-    }
-}
+use super::budget::Budget;
+use super::classes::exact;
+use super::dicts::{self, Member, RootDict};
+use super::integer;
+use super::keys::Pick;
+use super::names::ArgNames;
+use super::shape::Shape;
 
 /// A Python object, read in place. In this order: an error that stands for it is put where the budget is, not into a word that is
 /// handed on.
@@ -48,11 +30,6 @@ impl<'r, 'py> PyView<'r, 'py> {
     #[inline]
     pub(crate) fn new(object: &Bound<'py, PyAny>, budget: &'r Budget) -> Self {
         Self::of(object.clone(), budget)
-    }
-
-    #[inline(always)]
-    pub(crate) fn root(root: &'r Root<'r, 'py>, budget: &'r Budget) -> Self {
-        Self::taking(budget, || Shape::Root(root))
     }
 
     #[inline(always)]
@@ -87,11 +64,12 @@ impl<'r, 'py> PyView<'r, 'py> {
 impl PyView<'_, '_> {
     #[inline(never)]
     fn step_further(&self, name: &str) -> Result<Reached<Self>, Unreadable> {
-        if let Shape::Dict(_) | Shape::Copy(_) = &self.shape {
+        // An object is looked into without asking what kind of value it is.
+        if let Shape::Root(_) | Shape::Dict(_) | Shape::Copy(_) = &self.shape {
             return Ok(self.member(name)?.map_or(Reached::Absent, Reached::Value));
         }
         Ok(match self.kind()? {
-            Kind::Null => Reached::Absent,
+            Kind::Null | Kind::Object => Reached::Absent,
             _ => Reached::WrongType,
         })
     }
@@ -116,7 +94,7 @@ impl View for PyView<'_, '_> {
             Shape::String(text) => string(text)?,
             Shape::Text(text) => string(text)?,
             Shape::List(_) | Shape::Tuple(_) => Kind::Array,
-            Shape::Root(_) | Shape::Dict(_) | Shape::Copy(_) => Kind::Object,
+            Shape::Root(_) | Shape::Dict(_) | Shape::Copy(_) | Shape::Empty => Kind::Object,
             Shape::Foreign => Kind::Foreign,
             Shape::Unreadable(unreadable) => return Err(**unreadable),
         })
@@ -125,7 +103,7 @@ impl View for PyView<'_, '_> {
     #[inline]
     fn is_object(&self) -> Result<bool, Unreadable> {
         match &self.shape {
-            Shape::Root(_) | Shape::Dict(_) | Shape::Copy(_) => Ok(true),
+            Shape::Root(_) | Shape::Dict(_) | Shape::Copy(_) | Shape::Empty => Ok(true),
             Shape::Unreadable(unreadable) => Err(**unreadable),
             _ => Ok(false),
         }
@@ -151,21 +129,25 @@ impl View for PyView<'_, '_> {
     fn member(&self, name: &str) -> Result<Option<Self>, Unreadable> {
         let value = match &self.shape {
             Shape::Root(root) => return Ok(root.member(name)?.map(|member| self.of_member(member))),
-            Shape::Dict(dict) => root::member(dict, name)?,
-            Shape::Copy(dict) => root::look_up(dict, name)?,
+            Shape::Dict(dict) => dicts::member(dict, name)?,
+            Shape::Copy(dict) => dicts::look_up(dict, name)?,
             _ => None,
         };
         Ok(value.map(|value| Self::of(value, self.budget)))
     }
 
-    #[inline(never)]
+    /// What was picked is taken in place: a view that is handed on goes through memory.
+    #[inline(always)]
     fn step(&self, name: &str) -> Result<Reached<Self>, Unreadable> {
-        // A dict is looked into without asking what kind of value it is.
-        if let Shape::Root(root) = &self.shape {
-            return Ok(match root.member(name)? {
-                Some(member) => Reached::Value(self.of_member(member)),
-                None => Reached::Absent,
-            });
+        if let Shape::Root(root) = &self.shape
+            && let Some(pick) = root.picked(name)
+        {
+            let shape = match pick {
+                Pick::Int(whole) => Shape::Int(*whole),
+                Pick::Text(text) => Shape::Text(text),
+                Pick::Other(_) => return self.step_further(name),
+            };
+            return Ok(Reached::Value(Self { budget: self.budget, shape }));
         }
         self.step_further(name)
     }
@@ -229,7 +211,7 @@ impl View for PyView<'_, '_> {
             Shape::Dict(dict) | Shape::Copy(dict) => dict,
             _ => return Ok(()),
         };
-        root::check(dict)?;
+        dicts::check(dict)?;
         // A copy of the references, made before anything can change the dict.
         let members: Vec<(Bound<'_, PyAny>, Bound<'_, PyAny>)> = dict.iter().collect();
         for (key, value) in members {
@@ -241,4 +223,53 @@ impl View for PyView<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// Arguments, or claims, as a host passed them.
+pub(crate) enum RootValue<'r, 'py> {
+    Absent,
+    Dict(RootDict<'r, 'py>),
+    Other(&'r Bound<'py, PyAny>),
+}
+
+impl<'r, 'py> RootValue<'r, 'py> {
+    /// `names` are what is known to be read of it. Built where it will lie: it is too large to be moved in a call.
+    #[inline(always)]
+    pub(crate) fn new(
+        object: Option<&'r Bound<'py, PyAny>>,
+        names: Option<&'r ArgNames>,
+        budget: &Budget,
+    ) -> Self {
+        match object {
+            None => Self::Absent,
+            Some(object) => match exact(object) {
+                Some(dict) => Self::Dict(RootDict::new(dict, names)),
+                None => Self::of_other(object, names, budget),
+            },
+        }
+    }
+
+    #[inline(never)]
+    fn of_other(object: &'r Bound<'py, PyAny>, names: Option<&'r ArgNames>, budget: &Budget) -> Self {
+        match extended(object, budget) {
+            Some(dict) => Self::Dict(RootDict::new(dict, names)),
+            None => Self::Other(object),
+        }
+    }
+
+    /// As core reads it. What is absent is an object without members.
+    #[inline(always)]
+    pub(crate) fn view(&'r self, budget: &'r Budget) -> PyView<'r, 'py> {
+        match self {
+            Self::Absent => PyView { budget, shape: Shape::Empty },
+            Self::Dict(root) => PyView::taking(budget, || Shape::Root(root)),
+            Self::Other(object) => PyView::new(object, budget),
+        }
+    }
+}
+
+/// The object as a dict, if it is one of a subclass that changes nothing about what is stored.
+fn extended<'r, 'py>(object: &'r Bound<'py, PyAny>, budget: &Budget) -> Option<&'r Bound<'py, PyDict>> {
+    let dict = object.cast().ok()?;
+    matches!(Shape::of(object.clone(), budget), Shape::Dict(_)).then_some(dict)
 }

@@ -13,15 +13,15 @@ use pyo3::prelude::*;
 use pyo3::types::PyBool;
 
 use crate::error;
-use crate::in_force::Replaceable;
-use crate::observe::tell_of_reload;
+use crate::live::LiveEngine;
+use crate::log;
 use crate::policy::Policy;
 
 /// The longest interval: a day.
 const LONGEST: f64 = 86_400.0;
 
 /// What to watch, and whom to tell.
-pub(crate) struct Plan {
+pub(crate) struct WatchPlan {
     pub(crate) path: PathBuf,
     interval: Option<Duration>,
     on_reload: Option<Arc<Py<PyAny>>>,
@@ -29,12 +29,12 @@ pub(crate) struct Plan {
 
 /// A watcher and the process that its thread runs in.
 pub(crate) struct Watch {
-    plan: Plan,
+    plan: WatchPlan,
     process: u32,
     watcher: Option<PolicyWatcher>,
 }
 
-impl Plan {
+impl WatchPlan {
     /// `watch` is whether to watch, or how often in seconds.
     pub(crate) fn new(
         path: PathBuf,
@@ -58,12 +58,12 @@ impl Plan {
         Ok(Some(Self { path, interval, on_reload }))
     }
 
-    pub(crate) fn start(self, engine: &Arc<Replaceable>) -> PyResult<Watch> {
+    pub(crate) fn start(self, engine: &Arc<LiveEngine>) -> PyResult<Watch> {
         let watcher = self.watcher(engine)?;
         Ok(Watch { plan: self, process: std::process::id(), watcher: Some(watcher) })
     }
 
-    fn watcher(&self, engine: &Arc<Replaceable>) -> PyResult<PolicyWatcher> {
+    fn watcher(&self, engine: &Arc<LiveEngine>) -> PyResult<PolicyWatcher> {
         let in_force = engine.clone();
         let mut options = WatchOptions::new().with_in_force(move || in_force.core().policy());
         if let Some(interval) = self.interval {
@@ -90,7 +90,7 @@ impl Plan {
 
 impl Watch {
     /// Starts again in a process that a fork made: threads do not come along.
-    pub(crate) fn after_fork(&mut self, engine: &Arc<Replaceable>) -> PyResult<()> {
+    pub(crate) fn after_fork(&mut self, engine: &Arc<LiveEngine>) -> PyResult<()> {
         if self.process == std::process::id() {
             return Ok(());
         }
@@ -118,5 +118,19 @@ impl Drop for Watch {
             // The interpreter is shutting down, and the thread may never come back from waiting for it.
             std::mem::forget(watcher);
         }
+    }
+}
+
+/// Tells of a reload: the new policy, or why the old one stays. Called on the watcher's thread; nothing may get out of it.
+fn tell_of_reload(py: Python<'_>, path: &str, news: PyResult<Py<PyAny>>, on_reload: Option<&Py<PyAny>>) {
+    let news = news.map_err(|error| error.into_value(py).into_any());
+    let logged = log::reload(py, path, news.as_ref());
+    let (Ok(argument) | Err(argument)) = &news;
+    let called = on_reload.map_or(Ok(()), |callback| match callback.bind(py).call1((argument,)) {
+        Ok(_) => Ok(()),
+        Err(error) => log::callback(py, "on_reload", &error),
+    });
+    for error in [logged, called].into_iter().filter_map(Result::err) {
+        error.write_unraisable(py, None);
     }
 }

@@ -1,0 +1,18 @@
+//! The engine as Python sees it, and what it is made of.
+//!
+//! In: options, then calls made of Python objects. Out: decisions. Must not decide anything itself.
+
+mod args_check;
+mod call;
+mod clock;
+mod methods;
+mod observer;
+mod options;
+mod parts;
+mod pending;
+mod watch;
+
+pub(crate) use args_check::ArgsCheck;
+pub(crate) use clock::ManualClock;
+pub(crate) use methods::Engine;
+pub(crate) use pending::PendingCall;

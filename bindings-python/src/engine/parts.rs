@@ -1,0 +1,86 @@
+//! What an engine consists of, and how a decision of it becomes a Python object.
+//!
+//! In: a decision of core. Out: the Python object, once the logger and the host's callback have heard of it.
+
+use std::sync::Arc;
+
+use callgate::store::{AsyncStore, Store};
+use callgate::time::Timestamp;
+use callgate::value::View;
+use callgate::{Call, OnStoreError};
+use pyo3::prelude::*;
+
+use super::clock::ChosenClock;
+use super::observer::Observer;
+use crate::cache::{CachedDecision, CurrentPolicy, PolicyCache, ToolCache};
+use crate::decision::{About, Decision, Finisher};
+use crate::live::LiveEngine;
+
+/// What an engine consists of.
+pub(super) struct EngineParts {
+    pub(super) engine: Arc<LiveEngine>,
+    pub(super) current: CurrentPolicy,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) finisher: Py<Finisher>,
+    pub(super) on_store_error: OnStoreError,
+    pub(super) clock: ChosenClock,
+    pub(super) observer: Observer,
+}
+
+impl EngineParts {
+    pub(super) fn core(&self) -> &callgate::Engine {
+        self.engine.core()
+    }
+
+    /// The face of the store that does not block, if it has one, and the time for what it is asked.
+    pub(super) fn unblocking(&self) -> Option<(Arc<dyn AsyncStore>, Timestamp)> {
+        let store = self.engine.unblocking()?;
+        Some((store, self.clock.clock.now()))
+    }
+
+    /// What the record says of the call, if a record is to be made.
+    pub(super) fn about<A: View, I: View>(
+        &self,
+        decision: &callgate::Decision<'_>,
+        call: &Call<'_, A, I>,
+    ) -> Option<Box<About>> {
+        let observer = &self.observer;
+        observer.listens().then(|| Box::new(About::new(decision, call, &observer.hash)))
+    }
+
+    /// Tells of a decision that was made before.
+    #[inline(always)]
+    pub(super) fn repeat(&self, py: Python<'_>, cached: &CachedDecision) -> PyResult<Py<Decision>> {
+        self.clock.check()?;
+        cached.level.log(cached.decision.bind(py))?;
+        Ok(cached.decision.clone_ref(py))
+    }
+
+    /// Makes a decision by the policy in force a Python object, or finds the one that was made, and tells of it.
+    #[inline(never)]
+    pub(super) fn conclude(
+        &self,
+        py: Python<'_>,
+        (policy, tool): (&PolicyCache, Option<&ToolCache>),
+        decision: callgate::Decision<'_>,
+        about: Option<Box<About>>,
+    ) -> PyResult<Py<Decision>> {
+        self.clock.check()?;
+        let decision = policy.decision(py, &self.finisher, tool, decision)?;
+        self.observer.tell(&decision, about)?;
+        Ok(decision.unbind())
+    }
+
+    /// [`EngineParts::conclude`] for a decision by a policy that may not be in force any more.
+    pub(super) fn conclude_late(
+        &self,
+        py: Python<'_>,
+        decision: callgate::Decision<'static>,
+        about: Option<Box<About>>,
+    ) -> PyResult<Py<Decision>> {
+        self.clock.check()?;
+        let decision = Bound::new(py, Decision::new(py, &self.finisher, decision))?;
+        self.observer.tell(&decision, about)?;
+        Ok(decision.unbind())
+    }
+}
