@@ -95,7 +95,7 @@ ROWS = [
     ("Python: `evaluate(..).allowed`, an allowed charge", [
         same("against a function written by hand", "python", "an allowed charge", "evaluate", "a Python function", 1, "Python, two conditions", HAND),
         *(same(f"against {name}", "python", "an allowed charge", "evaluate", start, most)
-          for name, start, most in [("a native method with the policy in its code", "a method that knows", 1.5),
+          for name, start, most in [("a native method with the policy in its code", "a native method that knows", 1.5),
                                     ("a method that does nothing", "a method that does", None),
                                     ("jsonschema_rs, arguments alone", "jsonschema", None), ("cedarpy", "cedarpy", None)]),
     ]),
