@@ -4,13 +4,12 @@
 //! # How it is made
 //!
 //! In: a batch and options. Out: an outcome. `request` and `reply` are pure and define all that goes over the wire;
-//! `blocking` and `nonblocking` carry it; `lua/` runs on the server; `begun` chooses the short question. Must not hold policy
+//! `blocking` and `nonblocking` carry it; `lua/` runs on the server. Must not hold policy
 //! logic, and must not judge bounds twice: the script says whether a batch fits, [`callgate::store::judge`] which bound
 //! refused and until when.
 
 #[cfg(feature = "async")]
 mod async_store;
-mod begun;
 mod blocking;
 mod declaration;
 mod failure;

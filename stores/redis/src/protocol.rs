@@ -9,7 +9,6 @@ use callgate::store::{Answer, Protocol, Question, StoreId};
 use callgate::time::Timestamp;
 use redis::Value;
 
-use crate::begun::Begun;
 use crate::key::Keys;
 use crate::reply;
 use crate::request::{self, Given, Intent, Request};
@@ -30,12 +29,11 @@ pub(crate) struct Scripts {
     time: TimeSource,
     /// How many milliseconds the server's clock was ahead when a call last named the wrong window.
     ahead: AtomicI64,
-    begun: Begun,
 }
 
 impl Scripts {
     pub(crate) fn new(keys: Keys, id: StoreId, time: TimeSource) -> Self {
-        Self { keys, id, time, ahead: AtomicI64::new(0), begun: Begun::new() }
+        Self { keys, id, time, ahead: AtomicI64::new(0) }
     }
 
     /// The time that the server is given.
@@ -70,9 +68,6 @@ impl Protocol for Scripts {
     ) -> Result<Request, StoreError> {
         let given = self.given(now);
         match question {
-            Question::Reserve(batch) if request::is_usual(batch, given) && self.begun.has(batch, at) => {
-                request::charge(&self.keys, batch, at)
-            }
             Question::Reserve(batch) => request::decide(&self.keys, batch, Intent::Take, given, at),
             Question::Peek(batch) => request::decide(&self.keys, batch, Intent::Ask, given, at),
             Question::Refund(refunds) => Ok(request::refund(&self.keys, refunds, given)),
@@ -82,64 +77,10 @@ impl Protocol for Scripts {
 
     fn answer(&self, question: Question<'_, '_>, at: Timestamp, reply: Value) -> Result<Answer, StoreError> {
         match question {
-            Question::Reserve(batch) | Question::Peek(batch) => {
-                let answer = reply::outcome(batch, at, &reply)?;
-                // A plain number means that the window has begun.
-                if reply::integer(&reply).is_none() {
-                    self.begun.learn(batch, at, &answer);
-                }
-                Ok(answer)
-            }
+            Question::Reserve(batch) | Question::Peek(batch) => reply::outcome(batch, at, &reply),
             _ if reply::text(&reply) != Some(b"refunded") => Err(reply::mismatch()),
             Question::Refund(_) => Ok(Answer::Refunded),
             Question::Purge => Ok(Answer::Purged(0)),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use callgate::Amount;
-    use callgate::store::{Algorithm, Batch, Counter, Owner, ScopeValue, Slot, Window};
-
-    use super::*;
-    use crate::numbers::Packed;
-    use crate::script::Script;
-
-    const NOW: Timestamp = Timestamp::from_millis(70_000);
-
-    fn scripts(time: TimeSource) -> Scripts {
-        Scripts::new(Keys::new("n").unwrap(), StoreId::named(b"n"), time)
-    }
-
-    fn script(scripts: &Scripts, question: Question<'_, '_>) -> Script {
-        scripts.request(question, NOW, NOW).unwrap().script
-    }
-
-    #[test]
-    fn a_window_that_is_known_to_have_begun_is_asked_for_shortly() {
-        let counter = Counter::new(Owner::AllTools, "n", Window::Minute, Algorithm::Fixed, "global");
-        let (charge, max) = (Amount::from_micros(2), Amount::from_micros(5).unwrap());
-        let slot = Slot { counter: &counter, scope: ScopeValue::default(), charge, max, order: 0 };
-        let batch = Batch { slots: [slot].into_iter().collect(), ..Batch::default() };
-        let mut approved = batch.clone();
-        approved.approval = Some("one".into());
-        let (reserve, sums) = (Question::Reserve(&batch), Value::Array(vec![Value::Int(2)]));
-        let unbegun = Value::BulkString(Packed::of(&[4, 70, 0]).as_bytes().to_vec());
-
-        let ours = scripts(TimeSource::Server);
-        assert_eq!(script(&ours, reserve), Script::Decide);
-        ours.answer(reserve, NOW, sums.clone()).unwrap();
-        assert_eq!(script(&ours, reserve), Script::Charge);
-        assert_eq!(script(&ours, Question::Peek(&batch)), Script::Decide);
-        assert_eq!(script(&ours, Question::Reserve(&approved)), Script::Decide);
-        assert_eq!(ours.answer(reserve, NOW, unbegun), Ok(Answer::Elsewhen(NOW)));
-        assert_eq!(script(&ours, reserve), Script::Decide);
-
-        let theirs = scripts(TimeSource::Caller);
-        theirs.answer(reserve, NOW, sums).unwrap();
-        assert_eq!(script(&theirs, reserve), Script::Decide);
-        let none = Batch::default();
-        assert_eq!(script(&ours, Question::Reserve(&none)), Script::Decide);
     }
 }

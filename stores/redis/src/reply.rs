@@ -20,7 +20,6 @@ const RESERVED: i64 = 0;
 const REFUSED: i64 = 1;
 const SPENT: i64 = 2;
 const ELSEWHEN: i64 = 3;
-const UNBEGUN: i64 = 4;
 const REFUSED_SHORTLY: i64 = 5;
 
 /// The state of one counter, and the steps by which a log that refused goes down.
@@ -44,20 +43,16 @@ pub(crate) fn mismatch() -> StoreError {
 
 fn read(batch: &Batch<'_>, at: Timestamp, reply: &Value) -> Option<Answer> {
     let text = match reply {
-        Value::Int(_) => return usual(batch, at, std::slice::from_ref(reply)),
         Value::Array(sums) => return usual(batch, at, sums),
         _ => text(reply)?,
     };
     let mut numbers = Numbers(text);
     let verdict = numbers.next()?;
-    let now =
-        if matches!(verdict, UNBEGUN | REFUSED_SHORTLY) { clock(&mut numbers) } else { numbers.next_time() };
+    let now = if verdict == REFUSED_SHORTLY { clock(&mut numbers) } else { numbers.next_time() };
     let now = now?;
-    if verdict == ELSEWHEN || verdict == UNBEGUN {
-        // The same question must not be asked again. But where a window was thought to have begun, the next question is
-        // another one, even for the same time.
-        let is_news = verdict == UNBEGUN || now != at;
-        return (numbers.is_empty() && is_news).then_some(Answer::Elsewhen(now));
+    if verdict == ELSEWHEN {
+        // The same question must not be asked again.
+        return (numbers.is_empty() && now != at).then_some(Answer::Elsewhen(now));
     }
     let stood = batch.slots.iter().map(|slot| match verdict {
         REFUSED_SHORTLY => held(slot, at, &mut numbers),
@@ -194,6 +189,10 @@ mod tests {
         outcome
     }
 
+    fn sums(held: &[i64]) -> Value {
+        Value::Array(held.iter().copied().map(Value::Int).collect())
+    }
+
     #[test]
     fn a_reserved_batch_holds_its_charge() {
         let counter = counter(Algorithm::Fixed);
@@ -206,20 +205,20 @@ mod tests {
     #[test]
     fn the_usual_reply_is_a_sum() {
         let fixed = counter(Algorithm::Fixed);
-        let found = found(&batch(&fixed), &Value::Int(1_000_000_009));
+        let found = found(&batch(&fixed), &sums(&[1_000_000_009]));
         assert_eq!((found.verdict, found.now.as_millis()), (Verdict::Reserved, 70_000));
         assert_eq!(found.usage[0].used.as_micros(), 1_000_000_009);
         assert_eq!(found.usage[0].stamp.as_millis(), 60_000);
         assert_eq!(found.usage[0].resets_at.as_millis(), 120_000);
-        assert!(told(&batch(&fixed), &Value::Array(vec![Value::Int(2)])).is_ok());
+        assert!(told(&batch(&fixed), &sums(&[2])).is_ok());
         // Less than was charged, or more sums than counters.
-        assert!(told(&batch(&fixed), &Value::Int(1)).is_err());
-        assert!(told(&batch(&fixed), &Value::Array(vec![Value::Int(2); 2])).is_err());
+        assert!(told(&batch(&fixed), &sums(&[1])).is_err());
+        assert!(told(&batch(&fixed), &sums(&[2, 2])).is_err());
         // No script says that of a log, or of a counter that is only read.
-        assert!(told(&batch(&counter(Algorithm::Sliding)), &Value::Int(2)).is_err());
+        assert!(told(&batch(&counter(Algorithm::Sliding)), &sums(&[2])).is_err());
         let mut read = batch(&fixed);
         read.slots[0].charge = None;
-        assert!(told(&read, &Value::Int(2)).is_err());
+        assert!(told(&read, &sums(&[2])).is_err());
     }
 
     #[test]
@@ -229,16 +228,6 @@ mod tests {
         assert_eq!(told(&batch(&fixed), &later), Ok(Answer::Elsewhen(Timestamp::from_millis(130_000))));
         assert!(told(&batch(&fixed), &reply(&[ELSEWHEN, 70_000])).is_err());
         assert!(told(&batch(&fixed), &reply(&[ELSEWHEN, 130_000, 1])).is_err());
-    }
-
-    #[test]
-    fn a_window_that_has_not_begun_is_asked_for_again() {
-        let fixed = counter(Algorithm::Fixed);
-        for now in [70, 130] {
-            let elsewhen = Answer::Elsewhen(Timestamp::from_millis(now * 1_000));
-            assert_eq!(told(&batch(&fixed), &reply(&[UNBEGUN, now, 999])), Ok(elsewhen));
-        }
-        assert!(told(&batch(&fixed), &reply(&[UNBEGUN, 70, 0, 1])).is_err());
     }
 
     #[test]

@@ -127,21 +127,6 @@ pub(crate) fn decide(
     Ok(request)
 }
 
-/// Charges a batch that [`is_usual`], whose windows are known to have begun as of `at`.
-pub(crate) fn charge(keys: &Keys, batch: &Batch<'_>, at: Timestamp) -> Result<Request, StoreError> {
-    refuse_twins(batch)?;
-    let (slots, has_units) =
-        (batch.slots.len(), batch.slots.iter().all(|slot| charged(slot) == Amount::SCALE));
-    let mut request =
-        Request::new(Script::Charge, slots, if has_units { slots } else { slots.saturating_mul(2) });
-    push_slots(&mut request, keys, batch, at);
-    push_maxima(&mut request, batch);
-    if !has_units {
-        push_charges(&mut request, batch);
-    }
-    Ok(request)
-}
-
 /// An error where two slots would each be judged without the other's charge.
 fn refuse_twins(batch: &Batch<'_>) -> Result<(), StoreError> {
     let same =

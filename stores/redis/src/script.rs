@@ -10,8 +10,6 @@ use crate::wire::push_bulk;
 /// What a script does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Script {
-    /// Charges fixed windows that have begun.
-    Charge,
     /// Decides a batch.
     Decide,
     /// Takes charges back.
@@ -34,16 +32,9 @@ macro_rules! text {
 }
 
 /// What begins each command that calls a script, computed once.
-static HEADS: LazyLock<[Vec<u8>; 7]> = LazyLock::new(|| {
-    let all = [
-        Script::Charge,
-        Script::Decide,
-        Script::Refund,
-        Script::List,
-        Script::Declared,
-        Script::Reset,
-        Script::Permissions,
-    ];
+static HEADS: LazyLock<[Vec<u8>; 6]> = LazyLock::new(|| {
+    let all =
+        [Script::Decide, Script::Refund, Script::List, Script::Declared, Script::Reset, Script::Permissions];
     all.map(|script| {
         let mut head = Vec::new();
         push_bulk(&mut head, &[b"EVALSHA"]);
@@ -56,8 +47,7 @@ impl Script {
     /// The text.
     pub(crate) fn text(self) -> &'static str {
         match self {
-            Self::Charge => text!("charge", "quick"),
-            Self::Decide => text!("whole", "quick", "amount", "counter", "decide"),
+            Self::Decide => text!("quick", "amount", "counter", "decide"),
             Self::Refund => text!("amount", "counter", "refund"),
             Self::List => text!("amount", "counter", "list"),
             Self::Declared => text!("amount", "counter", "declared"),
@@ -68,9 +58,8 @@ impl Script {
 
     /// The first two parts of each command that calls it, as they go over the wire: its digest is how a server knows it.
     pub(crate) fn head(self) -> &'static [u8] {
-        let [charge, decide, refund, list, declared, reset, permissions] = &*HEADS;
+        let [decide, refund, list, declared, reset, permissions] = &*HEADS;
         match self {
-            Self::Charge => charge,
             Self::Decide => decide,
             Self::Refund => refund,
             Self::List => list,
