@@ -141,7 +141,7 @@ impl Tool {
     }
 
     /// [`Policy::evaluate`], without looking for the tool if the call is of this one.
-    #[inline(always)]
+    #[inline]
     pub fn evaluate<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> Evaluation<'d> {
         let evaluated = keeping(|ask| self.rule(call, ask));
         self.policy.evaluation(call.tool, evaluated)
@@ -151,7 +151,7 @@ impl Tool {
         &self.policy
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn rule<'d, A: View, I: View>(
         &'d self,
         call: &Call<'_, A, I>,
@@ -191,7 +191,7 @@ pub struct Decided<'d> {
 
 impl<'d> Decided<'d> {
     /// [`Decision::likeness`].
-    #[inline(always)]
+    #[inline]
     pub fn likeness(&self) -> Option<u64> {
         self.ruling.likeness()
     }

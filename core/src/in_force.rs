@@ -47,7 +47,7 @@ impl InForce {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn share(&self) -> Lent {
         Lent { policy: Some(self.get()), slot: self.slot }
     }

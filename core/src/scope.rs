@@ -78,7 +78,7 @@ impl Scope {
     /// Encodes the scope value of a call into `encoded`, which is empty; false where it is missing (spec 9.4).
     ///
     /// Each part is its source, its type, its length and its text, so no two values have one encoding (spec 8.6).
-    #[inline(always)]
+    #[inline]
     pub(crate) fn encode<A: View, I: View>(
         &self,
         facts: &Facts<'_, A, I>,
@@ -93,7 +93,6 @@ impl Scope {
         }
     }
 
-    #[inline(never)]
     fn encode_any<A: View, I: View>(
         &self,
         facts: &Facts<'_, A, I>,
@@ -191,7 +190,7 @@ fn append<A: View, I: View>(
 }
 
 /// Appends a part; false if its text cannot be one.
-#[inline(always)]
+#[inline]
 fn push(encoded: &mut ScopeValue, tag: u8, kind: u8, text: &str) -> bool {
     if text.is_empty() || text.len() > SCOPE_BYTES {
         return false;

@@ -15,7 +15,7 @@ pub(crate) enum Short<const N: usize> {
 }
 
 impl<const N: usize> Short<N> {
-    #[inline(always)]
+    #[inline]
     pub(crate) fn append(&mut self, more: &[u8]) {
         const { assert!(N <= u8::MAX as usize, "a byte counts the bytes in place") };
         if let Self::Here { len, bytes } = self {
@@ -31,7 +31,7 @@ impl<const N: usize> Short<N> {
     }
 
     /// Whether the bytes are the same. Quicker than comparing slices: as many as fit into both are compared, whatever the length.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn is<const M: usize>(&self, other: &Short<M>) -> bool {
         if let (Self::Here { len, bytes }, Short::Here { len: others, bytes: other }) = (self, other)
             && let Some(other) = other.first_chunk()
@@ -48,7 +48,7 @@ impl<const N: usize> Short<N> {
 }
 
 impl<const N: usize> Default for Short<N> {
-    #[inline(always)]
+    #[inline]
     fn default() -> Self {
         Self::Here { len: 0, bytes: [0; N] }
     }
@@ -65,7 +65,7 @@ impl<const N: usize> From<&[u8]> for Short<N> {
 impl<const N: usize> Deref for Short<N> {
     type Target = [u8];
 
-    #[inline(always)]
+    #[inline]
     fn deref(&self) -> &[u8] {
         match self {
             Self::Here { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),

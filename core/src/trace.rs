@@ -48,13 +48,13 @@ pub(crate) struct Silent;
 impl Sink for Silent {
     const REPORTS: bool = false;
 
-    #[inline(always)]
+    #[inline]
     fn enter(&mut self, _step: Step<'_>) {}
-    #[inline(always)]
+    #[inline]
     fn leave(&mut self) {}
-    #[inline(always)]
+    #[inline]
     fn open(&mut self, _step: Step<'_>, _what: impl FnOnce() -> String) {}
-    #[inline(always)]
+    #[inline]
     fn close(&mut self, _outcome: &str, _why: Option<&str>) {}
 }
 

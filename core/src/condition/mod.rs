@@ -174,7 +174,7 @@ impl Test {
         Ok(self.report(outcome, why, sink))
     }
 
-    #[inline(always)]
+    #[inline]
     fn report<S: Sink>(&self, outcome: Outcome, why: Why, sink: &mut S) -> Outcome {
         sink.open(Step::Here, || self.to_string());
         sink.close(outcome.name(), why.text());
@@ -204,7 +204,7 @@ impl Test {
     }
 
     /// The outcome of one value.
-    #[inline(always)]
+    #[inline]
     fn of<V: View>(
         &self,
         leaf: Leaf<'_, V>,

@@ -339,7 +339,7 @@ impl List {
     }
 
     /// Whether a short text is one of a few words; `None` where the text or the list is longer.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn has_word(&self, text: &str) -> Option<Outcome> {
         match &self.strings {
             Strings::Few(few) if text.len() <= 8 && !few.words.is_empty() => {

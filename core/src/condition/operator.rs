@@ -225,7 +225,7 @@ impl Operator {
 
     /// What [`Operator::test`] says of a value that can be told without its kind, for the same steps; `None` without a step for
     /// any other. What can be told so takes no steps to read, and a text among it has one reading.
-    #[inline(always)]
+    #[inline]
     pub(super) fn test_at_once<V: View>(&self, value: &V, steps: &Steps) -> Option<Outcome> {
         match self {
             Self::Ordered(ordered) => {

@@ -74,7 +74,7 @@ fn in_empty_object<V: View>(
 }
 
 /// Recursion is as deep as the path has `[*]`, which its ceiling bounds.
-#[inline(always)]
+#[inline]
 fn walk<V: View>(
     root: &V,
     segments: &[Segment],
@@ -101,7 +101,7 @@ fn walk<V: View>(
 }
 
 /// Where one segment leads. `[*]` is followed by whoever walks; where it leads to no array, it leads where an index does.
-#[inline(always)]
+#[inline]
 fn step<V: View>(value: &V, segment: &Segment, steps: &Steps) -> Result<Reached<V>, Unreadable> {
     let index = match segment {
         Segment::Name(name) | Segment::Quoted(name) => {

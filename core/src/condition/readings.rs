@@ -10,7 +10,7 @@ use crate::raw::plain_end;
 use crate::view::Unreadable;
 
 /// Whether a text is plainly one that has a single reading, by a look at where it begins. False says nothing.
-#[inline(always)]
+#[inline]
 pub(crate) fn is_plain(text: &str) -> bool {
     !matches!(text.as_bytes(), [b'\t' | b'\n' | b'\r' | b' ' | b'[' | b'{', ..] | [b'n', b'u', ..])
 }

@@ -47,7 +47,7 @@ impl Steps {
     }
 
     /// Takes the steps of looking a member up.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn take_look_up<V: View>(&self, value: &V) -> Result<(), Unreadable> {
         self.take(Self::of_hops(value.hops()))?;
         if self.0.get() < LATE { self.take(Self::of_hops(value.hops_among_many())) } else { Ok(()) }

@@ -260,7 +260,7 @@ impl Ruling {
     }
 
     /// What tells rulings without a rest from one another.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn likeness(&self) -> Option<u64> {
         self.more().is_none().then_some(self.head.0.get())
     }

@@ -191,7 +191,7 @@ impl Engine {
     /// assert!(engine.decide_by_tool(&tool, &call).likeness() == likeness);
     /// # Ok::<(), callgate::PolicyError>(())
     /// ```
-    #[inline(always)]
+    #[inline]
     pub fn decide_by_tool<'d, A: View, I: View>(&self, tool: &'d Tool, call: &Call<'d, A, I>) -> Decided<'d> {
         let mut charging = Charging { engine: self, policy: &tool.policy().0 };
         let ruling = tool.rule(call, &mut charging).unwrap_or_else(undecided);

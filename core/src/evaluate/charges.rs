@@ -118,7 +118,7 @@ impl Compiled {
 }
 
 /// What a call charges a counter with; `None` if that is no amount.
-#[inline(always)]
+#[inline]
 fn amount<A: View, I: View>(
     declared: &Declared,
     facts: &Facts<'_, A, I>,
@@ -130,7 +130,6 @@ fn amount<A: View, I: View>(
 }
 
 /// The sum of what a path leads to; `None` if some of it is no amount.
-#[inline(never)]
 fn sum<A: View, I: View>(path: &Path, facts: &Facts<'_, A, I>) -> Result<Option<Amount>, Unreadable> {
     let mut sum = Sum(Some(Amount::ZERO));
     facts.reach(path, &mut sum)?;

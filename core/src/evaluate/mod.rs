@@ -50,7 +50,7 @@ impl<'p> Ask<'p> for Keep<'p> {
 }
 
 /// Evaluates for those who ask a store later.
-#[inline(always)]
+#[inline]
 pub(crate) fn keeping<'p>(evaluate: impl FnOnce(&mut dyn Ask<'p>) -> Option<Ruling>) -> Evaluated<'p> {
     let mut keep = Keep(None);
     match (evaluate(&mut keep), keep.0) {
@@ -215,7 +215,7 @@ impl Compiled {
     }
 
     /// The outcome of a step's stateless conditions (spec 6.3).
-    #[inline(always)]
+    #[inline]
     fn stateless<A: View, I: View, S: Sink>(
         &self,
         step: &Step,

@@ -84,7 +84,6 @@ pub(super) fn fingerprint(key: &[u8]) -> u32 {
     }
 }
 
-#[inline(never)]
 fn long_fingerprint(key: &[u8]) -> u32 {
     let mut hasher = FoldHasher::with_seed(SPREAD, SharedSeed::global_random());
     hasher.write(key);
@@ -92,7 +91,6 @@ fn long_fingerprint(key: &[u8]) -> u32 {
 }
 
 /// The fingerprint of a key that is written with escapes. The text was validated.
-#[inline(never)]
 pub(super) fn fingerprint_of_escaped(content: &[u8]) -> u32 {
     let mut key = SmallVec::<[u8; ROOM]>::new();
     append_unescaped(&mut key, std::str::from_utf8(content).unwrap_or_default());

@@ -136,7 +136,6 @@ pub(super) fn unescape(content: &str, escaped: bool) -> Cow<'_, str> {
     if escaped { Cow::Owned(collect(content)) } else { Cow::Borrowed(content) }
 }
 
-#[inline(never)]
 fn collect(content: &str) -> String {
     let mut text = String::with_capacity(content.len());
     text.extend(unescaped(content));

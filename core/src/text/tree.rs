@@ -157,7 +157,7 @@ impl<'n> Node<'n> {
     }
 
     /// What it is. Always inlined: who asks looks for one kind, and the whole of it would go through memory.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn content(self) -> Content<'n> {
         let node = self.stored();
         match node.kind() {

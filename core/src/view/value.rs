@@ -51,7 +51,7 @@ impl View for &Value {
         Value::as_str(self)
     }
 
-    #[inline(always)]
+    #[inline]
     fn step(&self, name: &str) -> Result<Reached<Self>, Unreadable> {
         Ok(match self {
             Value::Object(members) => members.get(name).map_or(Reached::Absent, Reached::Value),
