@@ -337,10 +337,8 @@ pub(super) fn judge_one(slot: &Slot<'_>, standing: Standing<'_>) -> (Usage, Opti
 #[inline]
 pub(super) fn hash_key(seed: &RandomState, id: CounterId, scope: &[u8]) -> u64 {
     let mut hasher = seed.build_hasher();
-    // The parts that a scope value was just written in: what is read across two of them has to wait for both.
-    let (head, text) = scope.split_first_chunk().unwrap_or((&[0; 4], scope));
-    hasher.write_u64(table_hash(id) ^ u64::from(u32::from_le_bytes(*head)));
-    hasher.write(text);
+    hasher.write_u64(table_hash(id));
+    hasher.write(scope);
     hasher.finish()
 }
 
