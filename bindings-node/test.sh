@@ -14,6 +14,7 @@ npm ci --silent
 echo "== build; what is generated must be what is committed"
 cp -r native.js native.d.ts types .work/committed/
 rm -rf dist types
+../scripts/command.sh dev
 npm run --silent build:native
 npm run --silent build:ts
 for generated in native.js native.d.ts types; do

@@ -28,7 +28,14 @@ say() { printf '\n== python: %s\n' "$*"; }
 say "build the wheel and the source distribution"
 environment tools maturin==1.16.0
 rm -rf "$work/dist"
-"$work/tools/bin/maturin" build -q --locked --sdist -i "$work/tools/bin/python" -o "$work/dist"
+../scripts/command.sh dev
+"$work/tools/bin/maturin" build -q --locked -i "$work/tools/bin/python" -o "$work/dist"
+"$work/tools/bin/maturin" sdist -o "$work/dist" 2> "$work/sdist.log" || { cat "$work/sdist.log" >&2; exit 1; }
+# The source distribution holds all that it takes to build it.
+rm -rf "$work/sdist"
+mkdir "$work/sdist"
+tar -xzf "$work"/dist/*.tar.gz -C "$work/sdist" --strip-components 1
+cargo check -q --offline --manifest-path "$work/sdist/bindings-python/Cargo.toml" --target-dir "$target"
 wheel=$(ls "$work"/dist/*.whl)
 case $wheel in *-cp310-abi3-*) ;; *) echo "not an abi3 wheel: $wheel" >&2; exit 1 ;; esac
 
@@ -39,7 +46,7 @@ rm -rf "$work/empty"
 # pytest from outside: the environment holds the wheel and nothing else.
 environment mcp2 -r tests/requirements-mcp2.txt
 environment mcp1 -r tests/requirements-mcp1.txt
-QUICKSTART_PYTHON=$work/empty/bin/python "$work/mcp2/bin/python" -m pytest tests/test_readme.py
+QUICKSTART_PYTHON=$work/empty/bin/python "$work/mcp2/bin/python" -m pytest tests/test_readme.py tests/test_command.py
 
 environment fastmcp2 -r tests/requirements-fastmcp2.txt
 environment fastmcp3 -r tests/requirements-fastmcp3.txt

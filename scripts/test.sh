@@ -30,7 +30,8 @@ stores() {
 
 # What is published to crates.io, and the first half of the demo.
 package() {
-    demo/run.sh > /dev/null
+    scripts/command.sh dev
+    CALLGATE=$PWD/bindings-node/callgate.command demo/run.sh > /dev/null
     tests/package.sh
 }
 
