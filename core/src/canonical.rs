@@ -86,7 +86,7 @@ impl Writer<'_> {
                 let _ = number.write_canonical(&mut self.out);
             }
             Kind::String(text) => self.string(&text)?,
-            // As raw text counts levels: what lies in the innermost is no level more.
+            // Levels are counted as in raw text: scalars in the innermost container add none.
             Kind::Array | Kind::Object if depth >= ARGUMENT_DEPTH => return Err(Unreadable::TooDeep),
             Kind::Array => {
                 self.out.push('[');

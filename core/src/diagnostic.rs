@@ -184,7 +184,7 @@ impl<'t> LineIndex<'t> {
     }
 
     /// Gives diagnostics that are sorted by place their lines and columns, in one pass over the text: a minified document
-    /// is one long line, and counting from its start for each diagnostic would cost the square of it.
+    /// is one long line, and counting from its start for each diagnostic would take quadratic time.
     fn locate(&self, diagnostics: &mut [Diagnostic]) {
         let (mut line, mut offset, mut column) = (0, 0, 0);
         for diagnostic in diagnostics {

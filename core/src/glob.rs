@@ -27,7 +27,7 @@ const PLACES_FOR_A_STEP: usize = 2;
 /// Texts by which a glob with braces is filed at most.
 const PREFIXES: usize = 32;
 
-/// Why a text is no glob.
+/// Why a text is not a glob.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct GlobError {
@@ -45,9 +45,9 @@ impl GlobError {
 #[derive(Debug, Clone)]
 pub(crate) struct Glob {
     steps: Box<[Step]>,
-    /// What every match begins with, up to the first step that is no literal.
+    /// The literal text with which every match begins.
     prefix: Box<str>,
-    /// What every match ends with, from behind the last step that is no literal.
+    /// The literal text with which every match ends.
     suffix: Box<str>,
     /// Texts that stand between prefix and suffix in this order, without overlap; all of them where `only_runs`.
     pieces: Box<[Box<str>]>,

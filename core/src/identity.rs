@@ -37,7 +37,7 @@ impl<'i> Identity<'i> {
 }
 
 impl<'i, V: View> Identity<'i, V> {
-    /// An object of claims. A value that is no object denies every call (`invalid_identity`).
+    /// An object of claims. Any other value denies every call (`invalid_identity`).
     pub fn claims(claims: V) -> Self {
         Self::Claims(claims)
     }

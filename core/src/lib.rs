@@ -49,7 +49,7 @@
 //! - [`value::View`] is how arguments are read in place; `&serde_json::Value` has it, and raw JSON text goes through
 //!   [`Engine::evaluate_json`].
 //!
-//! The language is defined in the project's `spec/language.md`; "spec 5.4" in these pages is a clause of it. Core does no
+//! The language is defined in the project's `spec/language.md`; "spec 5.4" in these pages is one of its clauses. Core does no
 //! I/O, starts no threads and has no unsafe code.
 
 #![forbid(unsafe_code)]

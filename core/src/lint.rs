@@ -128,7 +128,7 @@ fn check_arguments<V: View>(
         }
         let lacks = |tool: &&Tool<V>| missing(tool.schema.as_ref()?, &path.segments, 0);
         let Some(lacks) = tools.iter().map(lacks).collect::<Option<Vec<_>>>() else { return };
-        // Where the tool that has most of the path has no more of it.
+        // Where the longest prefix of the path that any tool has ends.
         let at = lacks.iter().map(|(at, _)| *at).max().unwrap_or_default();
         let mut known: Vec<String> =
             lacks.into_iter().filter(|(end, _)| *end == at).flat_map(|(_, names)| names).collect();

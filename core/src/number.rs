@@ -28,7 +28,7 @@ pub struct Number<'a>(Repr<'a>);
 #[derive(Clone)]
 enum Repr<'a> {
     Int(i64),
-    /// `mantissa * 10^exponent`; the mantissa is no multiple of ten.
+    /// `mantissa * 10^exponent`; the mantissa is not a multiple of ten.
     Scaled {
         negative: bool,
         mantissa: u64,
@@ -178,7 +178,7 @@ impl<'a> Number<'a> {
                 let units = match power {
                     Some(power) if shift >= 0 => mantissa.checked_mul(power),
                     None if shift >= 0 => None,
-                    // A mantissa has at most 20 digits, so a power out of range leaves nothing of it.
+                    // A mantissa has at most 20 digits, so dividing by a larger power leaves 0.
                     power => Some(power.and_then(|power| mantissa.checked_div(power)).unwrap_or(0)),
                 };
                 let exact = shift >= 0;

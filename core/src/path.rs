@@ -62,7 +62,7 @@ pub(crate) enum Reading {
     Plain,
     /// Those of arguments, which a server may parse.
     Twofold,
-    /// `@text`: as text, and what is no string is of the wrong type.
+    /// `@text`: as text; any value but a string is of the wrong type.
     Text,
 }
 

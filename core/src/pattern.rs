@@ -24,7 +24,7 @@ const STATES_BYTES: usize = 256 << 10;
 /// Levels that a rewritten pattern may have: `\d` in a class becomes a class of its own.
 const REWRITTEN_DEPTH: u32 = REGEX_DEPTH + 2;
 
-/// Why a text is no pattern.
+/// Why a text is not a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct PatternError {

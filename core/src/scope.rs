@@ -142,7 +142,7 @@ impl fmt::Display for Scope {
 }
 
 /// For people, and to be typed again: `id "alice"`, `grant 7`, or the values of a list of paths, `"eu", 42`. Different values
-/// of one scope print differently. `-` where all share one counter; bytes that are no scope value are hexadecimal digits.
+/// of one scope print differently. `-` where all share one counter; bytes that are not a scope value are hexadecimal digits.
 impl fmt::Display for ScopeValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
@@ -229,7 +229,7 @@ impl Visitor for Part<'_> {
                 Kind::Number(number) if self.reading != Reading::Text => {
                     let mut text = String::new();
                     let _ = number.write_canonical(&mut text);
-                    // Canonical text has a point exactly where the number is no integer.
+                    // Canonical text has a point exactly where the number is not an integer.
                     if !text.contains('.') {
                         self.push(b'n', &text);
                     }

@@ -5,7 +5,7 @@
 
 /// Cells of distance tables that the suggestions for one document may take together: some 20 ms.
 const CELLS: usize = 4_000_000;
-/// Bytes beyond which a name is no slip of a known one.
+/// The length above which a name is not a misspelling of a known one.
 const LONGEST: usize = 64;
 
 /// Makes the suggestions for one document, as long as its budget lasts.

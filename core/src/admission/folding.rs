@@ -18,7 +18,7 @@ pub(super) fn fold(name: &str) -> String {
     visible(name).chars().map(|c| variants(c).0).collect()
 }
 
-/// Whether a name is what it folds to, if that can be told at once; most names of arguments are.
+/// Whether a name is certainly its own folding, by a quick test; most names of arguments are.
 pub(super) fn is_folded(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii() && byte != 0 && !byte.is_ascii_uppercase())
 }
@@ -126,7 +126,7 @@ pub(super) fn refused<'p, V: View>(
     result
 }
 
-/// The place whose name a member folds to that is none of the names read here.
+/// The place whose name a member folds to, where the member is not one of the names that are read here.
 fn folded_member<'p, V: View>(
     object: &V,
     place: &'p Place,

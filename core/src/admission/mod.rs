@@ -1,8 +1,8 @@
-//! What else a host may have checked in arguments before any rule: whether the server can read them otherwise than the rules
-//! do (spec 3.7, 3.8).
+//! Optional checks of arguments before any rule: whether the server may read them otherwise than the rules do (spec 3.7,
+//! 3.8).
 //!
-//! In: the entries that apply to a call, its arguments, and what the host knows of the server. Out: a denial, or nothing. Looks only
-//! at the places that the entries read.
+//! In: the entries that apply to a call, its arguments, and what the host knows about the server. Out: a denial, or nothing.
+//! Must look only at the places that the entries read.
 
 mod confusable;
 mod folding;
@@ -19,11 +19,11 @@ use crate::schema::{InputSchema, Walk};
 use crate::trace::{Sink, Step as At};
 use crate::view::{Unreadable, View};
 
-/// What a host wants checked in the arguments of a call, before any rule (spec 3.7, 3.8).
+/// Checks of a call's arguments before any rule (spec 3.7, 3.8).
 ///
 /// Rules read arguments as they are written. A server may read them in another way: it converts `"42"` to a number, parses text
-/// that is JSON, or takes `Amount` for `amount`. A guard that stands before a server knows its schema; a host that decides calls
-/// for itself may do without.
+/// that is JSON, or takes `Amount` for `amount`. A guard in front of a server knows its schema. A host that decides its own
+/// calls may not need these checks.
 ///
 /// ```
 /// use callgate::{ArgsCheck, Call, Code, Policy};

@@ -9,7 +9,7 @@ use super::outcome::Outcome;
 pub(crate) struct Directory(Box<[Box<str>]>);
 
 impl Directory {
-    /// `None` where the text is no absolute path that can be normalised.
+    /// `None` where the text is not an absolute path that can be normalised.
     pub(crate) fn new(text: &str) -> Option<Self> {
         let segments = normalised(text)?;
         Some(Self(segments.into_iter().map(Into::into).collect()))

@@ -100,7 +100,7 @@ fn walk<V: View>(
     visitor.leaf(Leaf::Value(value))
 }
 
-/// Where one segment leads. `[*]` is followed by whoever walks; where it leads to no array, it leads where an index does.
+/// Where one segment leads. The walk itself follows `[*]`; on anything but an array, `[*]` leads where an index does.
 #[inline]
 fn step<V: View>(value: &V, segment: &Segment, steps: &Steps) -> Result<Reached<V>, Unreadable> {
     let index = match segment {

@@ -17,7 +17,7 @@ impl Steps {
         Self(Cell::new(CALL_STEPS))
     }
 
-    /// For what is no evaluation, and asked for by the host alone.
+    /// For work outside an evaluation that only the host can ask for.
     pub(crate) fn without_end() -> Self {
         Self(Cell::new(u64::MAX))
     }

@@ -1,7 +1,7 @@
 //! A decision as bytes, for hosts that hold it outside of Rust.
 //!
 //! In: a decision, or the bytes of one with the policy and the tool that it was about. Out: the bytes, or the decision.
-//! The bytes are for the same build of this library, not for storage. Must not trust them: what is no decision is none.
+//! The bytes are for the same build of this library, not for storage. Must not trust them: other bytes give `None`.
 
 use super::ruling::{Code, Effect, More};
 use super::{Counted, Decision, Detail, Ruling};

@@ -55,7 +55,7 @@ pub enum Code {
     IdentityRequired,
     /// An amount to charge is missing or no amount.
     InvalidAmount,
-    /// The arguments are no object, cannot be read, or are above a ceiling.
+    /// The arguments are not an object, cannot be read, or are above a ceiling.
     InvalidArgs,
     /// The identity is neither a string nor an object.
     InvalidIdentity,

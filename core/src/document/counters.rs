@@ -317,8 +317,8 @@ fn highest(charge: Amount) -> Amount {
     Amount::from_micros(charge.as_micros().saturating_mul(most)).unwrap_or(Amount::MAX)
 }
 
-/// Complains of a condition on a counter without a maximum that draws a line where the counter never gets to, as
-/// [`check_reachable`] does of maxima: it would be full before.
+/// Reports a condition on a counter without a maximum that tells amounts apart only where the counter never gets: it would be
+/// full before. [`check_reachable`] does the same for maxima.
 pub(crate) fn report_unreachable(state: &StateTest, declared: &Declared, diagnostics: &mut Diagnostics<'_>) {
     let Declared { counter, max: None, amount: Charge::Fixed(charge), .. } = declared else { return };
     let mut lines = state.ranges.iter().flat_map(|(low, high)| [*low, *high]);
@@ -334,8 +334,8 @@ pub(crate) fn report_unreachable(state: &StateTest, declared: &Declared, diagnos
     }
 }
 
-/// Complains of a maximum that a sliding window never gets to by charges of one amount: it keeps only so many. Charges of one
-/// millisecond are one, so a short window cannot have too many.
+/// Reports a maximum that a sliding window never reaches by charges of one amount, because it keeps only so many. Charges of
+/// one millisecond are one, so a short window cannot have too many.
 pub(super) fn check_reachable<'n>(
     reader: &mut Reader<'n, '_>,
     max: Amount,

@@ -39,7 +39,7 @@ pub(super) fn read_tools<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>, docu
     }
 }
 
-/// Complains of a name that stands for all tools elsewhere: as that of a tool its rules would never act.
+/// Reports a name that elsewhere means all tools: as a tool's name, its rules would never act.
 fn refuse_reserved<'n>(reader: &mut Reader<'n, '_>, key: Node<'n>) {
     let (help, glob) = match key.text() {
         "all_tools" => ("move it out of `tools`, to the fields of the document", "[a]ll_tools"),
@@ -293,7 +293,7 @@ fn mixed(node: Node<'_>) -> Option<Field<'_>> {
     Some(Field { key })
 }
 
-/// Complains of two fields that exclude each other, at the later one.
+/// Reports two fields that exclude each other, at the later one.
 fn conflict<'n>(reader: &mut Reader<'n, '_>, a: Field<'n>, b: Field<'n>, message: &str, help: &str) {
     let later = if a.key.span() > b.key.span() { a.key } else { b.key };
     reader.within(later.text(), |reader| reader.error("conflicting_fields", later.span(), message, help));

@@ -35,7 +35,7 @@ pub(crate) struct Document {
     pub(crate) entries: Vec<Entry>,
     /// All rules and items, those of `hide` first; a step's rule is an index into it.
     pub(crate) rules: Rules,
-    /// How many names are no globs.
+    /// How many names are not globs.
     pub(crate) exact_names: usize,
     /// Whether any condition reads a counter.
     pub(crate) reads_counters: bool,
@@ -60,7 +60,7 @@ pub(crate) struct Step {
     pub(crate) approves: bool,
     /// Whether its stateless conditions alone can deny.
     pub(crate) denies: bool,
-    /// Whether it may have something to say beyond that: an approval to ask for, or counters.
+    /// Whether it needs more than that: an approval, or counters.
     pub(crate) asks: bool,
     pub(crate) conditions: Box<[Clause]>,
     pub(crate) states: Box<[StateTest]>,
@@ -132,7 +132,7 @@ pub(crate) enum Charge {
 
 const FIELDS: [&str; 6] = ["version", "description", "default", "hide", "all_tools", "tools"];
 
-/// Reads the whole document. What it returns is whole only if there are no errors.
+/// Reads the whole document. The result is complete only if there are no errors.
 pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>) -> Document {
     let mut document = Document::default();
     let root = tree.root();
@@ -147,7 +147,7 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
     };
     let [version, description, default, hide, all_tools, tools] = members;
     let mut sources = [hide, all_tools, tools].into_iter().flatten();
-    // A field that is misspelt is what was meant to decide something, and said already.
+    // A misspelt field was meant to decide something, and is reported already.
     let decides_nothing = default.is_none()
         && sources.all(|field| field.value().is_empty())
         && !reader.diagnostics.has_errors();
@@ -169,8 +169,7 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
     }
     let _ = reader.text(description);
     match default {
-        // INVARIANT: nothing else keeps a file that is written in place, and begins with nothing, from allowing everything
-        // (trap 41).
+        // INVARIANT: without this error, a file that is written in place and still empty would allow everything (trap 41).
         None if decides_nothing => reader.error(
             "empty_policy",
             whole,

@@ -11,7 +11,7 @@ use crate::diagnostic::{Span, push_segment};
 use crate::glob::Glob;
 use crate::text::{Content, Node};
 
-/// Complains of a name that no tool can have, and notes what kind it is.
+/// Reports a name that no tool can have, and notes what kind it is.
 pub(super) fn check(reader: &mut Reader<'_, '_>, name: &str, span: Span) -> bool {
     reader.has_odd_names |= !is_folded(name);
     if name.is_empty() {

@@ -22,11 +22,11 @@ pub(super) struct Reader<'n, 'l> {
     paths: HashMap<&'n str, Arc<Path>, foldhash::fast::RandomState>,
     /// Whether some name may be taken for another.
     pub(super) has_odd_names: bool,
-    /// How many names were no globs.
+    /// How many names were not globs.
     pub(super) exact_names: usize,
     /// Whether some condition reads a counter.
     pub(super) reads_counters: bool,
-    /// What leads to the place that is being read. A pointer is made of it where one is needed: few places need one.
+    /// The path to the place that is being read. Few places need a pointer, so it is made on demand.
     steps: SmallVec<[Step<'n>; 16]>,
 }
 
@@ -174,7 +174,7 @@ impl<'n, 'l> Reader<'n, 'l> {
         let help = match node.content() {
             _ if !help.is_empty() => help,
             Content::Mapping(members) if is_list => {
-                // Behind the `-` stands a blank of another kind: then it begins a key, and no item.
+                // The blank behind the `-` is of another kind, so the `-` begins a key and not an item.
                 let dash = members.into_iter().next().filter(|(key, _)| key.text().starts_with('-'));
                 odd = dash.and_then(|(key, _)| odd_characters(key.text()));
                 odd.as_deref().unwrap_or("write `- ` before each item, or `[…]` around all of them")

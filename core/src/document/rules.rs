@@ -62,7 +62,7 @@ impl Rules {
         self.rules.get(index as usize).map(|stored| Rule { stored, texts: &self.texts })
     }
 
-    /// Gives back room that is not needed, once all are there.
+    /// Shrinks the storage, once all are there.
     pub(crate) fn shrink_to_fit(&mut self) {
         self.rules.shrink_to_fit();
         self.texts.shrink_to_fit();
@@ -86,7 +86,7 @@ impl<'r> Rule<'r> {
         self.stored.name.map(|length| self.text(self.stored.pointer, length))
     }
 
-    /// What the agent is told, where the policy says so.
+    /// The message for the agent, where the policy has one.
     pub(crate) fn on_deny(self) -> Option<&'r str> {
         let before = self.stored.pointer.saturating_add(self.stored.name.unwrap_or(0));
         self.stored.on_deny.map(|length| self.text(before, length))

@@ -117,7 +117,7 @@ impl Compiled {
     }
 }
 
-/// What a call charges a counter with; `None` if that is no amount.
+/// What a call charges a counter with; `None` if that is not an amount.
 #[inline]
 fn amount<A: View, I: View>(
     declared: &Declared,
@@ -129,7 +129,7 @@ fn amount<A: View, I: View>(
     }
 }
 
-/// The sum of what a path leads to; `None` if some of it is no amount.
+/// The sum of the values at a path; `None` if one is not an amount.
 fn sum<A: View, I: View>(path: &Path, facts: &Facts<'_, A, I>) -> Result<Option<Amount>, Unreadable> {
     let mut sum = Sum(Some(Amount::ZERO));
     facts.reach(path, &mut sum)?;
@@ -147,7 +147,7 @@ fn unread(declared: &Declared) -> Slot<'_> {
     }
 }
 
-/// Adds up amounts; `None` once one is no amount.
+/// Adds up amounts; `None` once one is not an amount.
 struct Sum(Option<Amount>);
 
 impl Visitor for Sum {

@@ -186,7 +186,7 @@ impl Prepared<'_> {
             let used = self.used_with_charge(test.slot, outcome);
             match guard.mode {
                 GuardMode::RequireAll => {
-                    // A condition that no amount satisfies is no limit.
+                    // A condition that no amount satisfies is not a limit.
                     let highest = test.ranges.last().map(|(_, high)| *high).filter(|high| *high >= 0);
                     highest.is_some_and(|highest| !test.holds(used) && used.as_micros() > highest)
                 }

@@ -302,7 +302,7 @@ impl Before {
         let starts_line = is(Self::Edge) || is(Self::LineFeed);
         match (look, direction) {
             (Look::Start, Direction::Forward) | (Look::End, Direction::Backward) => is(Self::Edge),
-            // A byte follows, so this is no end.
+            // A byte follows, so this is not the end.
             (Look::Start | Look::End, _) => false,
             (Look::StartLF, Direction::Forward) | (Look::EndLF, Direction::Backward) => starts_line,
             (Look::StartLF | Look::EndLF, _) => byte == b'\n',

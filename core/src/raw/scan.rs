@@ -15,7 +15,7 @@ use crate::ceilings::ARGUMENT_BYTES;
 /// `link` of the outermost open container.
 const OUTSIDE: u32 = u32::MAX;
 
-/// Bytes of a text from which on room for all its nodes is made at once. What is not needed of it is not touched and so costs
+/// The size of text from which on room for all its nodes is reserved in one step. Unused pages are never touched and cost
 /// nothing, while growing would copy the nodes again and again.
 const LONG: usize = 64 << 10;
 
@@ -321,7 +321,7 @@ fn number_end(bytes: &[u8], start: usize) -> Result<usize, RawError> {
     Ok(end)
 }
 
-/// As [`number_end`], for a number whose digits from `first` to `end` are not all of it or are wrong.
+/// As [`number_end`], for a number that goes on behind its digits from `first` to `end`, or is wrong.
 #[inline(never)]
 fn number_with_more(bytes: &[u8], first: usize, mut end: usize) -> Result<usize, RawError> {
     let error = |at| Err(RawError::new(RawErrorKind::InvalidNumber, at));

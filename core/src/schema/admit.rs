@@ -95,7 +95,7 @@ impl<'w> Walk<'w> {
         self.node(node, value, kind, place, whole, depth)
     }
 
-    /// What a subschema says of a value of type `kind`: where `whole`, of all of it, else of the places in it.
+    /// Checks a value of type `kind` by a subschema: the value whole if `whole`, else the places in it.
     fn node<'p, V: View>(
         &self,
         node: &Node,

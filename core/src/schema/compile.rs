@@ -288,7 +288,7 @@ fn named_types<V: View>(named: &V) -> Types {
     if types == Types::NONE { Types::ALL } else { types }
 }
 
-/// The types of a list's elements; none of an empty list, or of what is no list.
+/// The types of a list's elements; none for anything but a list with elements.
 fn types_of<V: View>(list: &V) -> Option<Types> {
     let mut types = Types::NONE;
     if is_list(list) {

@@ -1,4 +1,4 @@
-//! Why a store could not answer: whether a later call may succeed, and whether nothing was written for certain.
+//! Why a store could not answer: whether a later call may succeed, and whether certainly nothing was written.
 
 /// Why a store could not answer. Carries no connection string and no values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,19 +20,19 @@ impl StoreError {
         Self { message: message.into(), transient: false, undone: false }
     }
 
-    /// The same failure, of which the store can prove that nothing was written: what was asked may be asked again.
+    /// The same failure, if the store can prove that nothing was written: the question may be repeated.
     #[must_use]
     pub fn certainly_undone(mut self) -> Self {
         self.undone = true;
         self
     }
 
-    /// Whether nothing was written for certain. False where it cannot be told.
+    /// Whether certainly nothing was written. False where it is unknown.
     pub fn is_certainly_undone(&self) -> bool {
         self.undone
     }
 
-    /// Whether a later call may succeed by itself.
+    /// Whether a later call may succeed without anybody's action.
     pub fn is_transient(&self) -> bool {
         self.transient
     }

@@ -1,4 +1,4 @@
-//! What an operator may see and undo: the counters that a store holds (spec 8.12).
+//! Listing and resetting the counters of a store, for operators (spec 8.12).
 
 use super::error::StoreError;
 use super::{Counter, CounterId, ScopeValue, Store};
@@ -24,13 +24,13 @@ pub trait Inspect: Send + Sync {
     /// may be shown before or after.
     ///
     /// # Errors
-    /// [`StoreError`] where the counters cannot be read; what was shown so far is true.
+    /// [`StoreError`] where the counters cannot be read; those shown so far are right.
     fn each(&self, now: Timestamp, show: &mut dyn FnMut(Held)) -> Result<(), StoreError>;
 
-    /// Makes a counter hold nothing; returns whether it held something. Charges made before can no longer be refunded.
+    /// Empties a counter, and returns whether it held something. Charges made before can no longer be refunded.
     ///
     /// # Errors
-    /// [`StoreError`] where it cannot be told whether the counter was reset.
+    /// [`StoreError`] where it is unknown whether the counter was reset.
     fn reset(&self, counter: CounterId, scope: &ScopeValue, now: Timestamp) -> Result<bool, StoreError>;
 }
 

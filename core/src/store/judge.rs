@@ -1,7 +1,7 @@
-//! For those who write a [`Store`](crate::store::Store): whether the bounds of a batch hold, and when those that refuse would.
+//! For implementations of [`Store`](crate::store::Store): whether the bounds of a batch hold, and when those that refuse will.
 //!
-//! In: a batch, and how each of its counters stands. Out: the bounds that refuse (spec 8.8, 8.9). Pure: it reads what the
-//! locks or the transaction of the caller hold still, and changes nothing.
+//! In: a batch, and the state of each of its counters. Out: the bounds that refuse (spec 8.8, 8.9). Pure: the caller holds its
+//! locks or transaction meanwhile, and nothing is changed.
 //!
 //! ```
 //! use callgate::store::judge::{Decay, Seen, Standing, judge};
@@ -56,8 +56,7 @@ pub enum Decay<'s> {
 /// The live charges of a sliding window.
 #[derive(Debug, Clone, Copy)]
 pub struct Live<'s> {
-    /// Oldest first, at most one for each time. What is not there cannot be waited for; [`judge`] tells *whether* a bound
-    /// refuses without any.
+    /// Oldest first, at most one for each time. Only these can be waited for. Whether a bound refuses does not depend on them.
     pub charges: Option<&'s VecDeque<Charge>>,
     /// How many at the front have expired.
     pub expired: usize,

@@ -1,7 +1,7 @@
 //! Counters: the batch of charges that a call needs, and the stores that take it, all or none (spec 8).
 //!
-//! In: a [`Batch`] that evaluation prepared. Out: an [`BatchOutcome`]. A store keeps numbers; it knows no policy, reads no
-//! arguments, and decides nothing but whether every bound of the batch holds.
+//! In: a [`Batch`] that evaluation prepared. Out: a [`BatchOutcome`]. A store keeps numbers. It must not know a policy, read
+//! arguments, or decide anything but whether every bound of the batch holds.
 
 pub(crate) mod error;
 mod inspect;
@@ -105,7 +105,7 @@ impl Counter {
         self.window
     }
 
-    /// How it forgets.
+    /// How charges expire.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
@@ -222,7 +222,7 @@ impl<'p> Batch<'p> {
     }
 }
 
-/// What a store says of a batch.
+/// A store's answer to a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchOutcome {
     /// Whether the batch was taken.
@@ -322,12 +322,12 @@ impl StoreId {
 /// # Time
 /// `now` is the caller's clock. A store with a clock of its own ignores it. It may run backwards between calls: a batch
 /// whose time is behind the latest that the store has decided one at is decided as at that time. A store that processes
-/// share, whose clocks differ, goes by each counter, and believes a caller that is far behind (spec 8.4).
+/// share, whose clocks differ, goes by each counter, and counts a caller that is far behind by its own time (spec 8.4).
 ///
 /// # Threads
 /// Called from many threads at once. Must not call back into the engine.
 pub trait Store: Send + Sync {
-    /// Which counters these are. Two faces of the same counters, such as a blocking one and one that is not, say the same.
+    /// The identity of these counters. Two interfaces to the same counters, a blocking and an asynchronous one, have the same.
     fn id(&self) -> StoreId {
         StoreId::of(self)
     }
@@ -335,7 +335,7 @@ pub trait Store: Send + Sync {
     /// Takes the batch if every bound holds, else changes nothing.
     ///
     /// # Errors
-    /// [`StoreError`] where it cannot be told whether the batch was taken; the engine then denies the call.
+    /// [`StoreError`] where it is unknown whether the batch was taken; the engine then denies the call.
     fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError>;
 
     /// What [`Store::reserve`] answers to a batch of this slot alone, which is what most calls ask that count at all. To be
@@ -353,15 +353,15 @@ pub trait Store: Send + Sync {
     /// [`StoreError`] where the counters cannot be read.
     fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError>;
 
-    /// Takes charges back, each only from the window that was charged; what has passed is left alone. The caller sees to
-    /// it that a charge is refunded at most once.
+    /// Takes charges back, each only from the window that was charged; ended windows are left alone. The caller refunds a
+    /// charge at most once.
     ///
     /// # Errors
     /// [`StoreError`] where the counters cannot be reached. The refund may or may not have happened, and must not be
     /// repeated, unless the error [is certain](StoreError::is_certainly_undone) that nothing was written.
     fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError>;
 
-    /// Forgets what no call can see any more at `now`; returns how many counters were dropped. Nothing live is touched.
+    /// Drops what no call can see any more at `now`, and returns how many counters that were. Nothing live is touched.
     ///
     /// # Errors
     /// [`StoreError`] where the counters cannot be reached.

@@ -1,5 +1,5 @@
-//! Stores behind a wire: the batch becomes a request and the reply an outcome as pure code, once; thin transports, blocking
-//! or not, carry them.
+//! Stores behind a wire. Pure code turns the batch into a request and the reply into an outcome; thin transports, blocking or
+//! not, carry them.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -44,7 +44,7 @@ pub enum Question<'q, 'p> {
     Purge,
 }
 
-/// What a store says of a [`Question`], kind for kind.
+/// A store's answer to a [`Question`] of the same kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// To [`Question::Reserve`] and [`Question::Peek`].
@@ -53,11 +53,11 @@ pub enum Answer {
     Refunded,
     /// To [`Question::Purge`].
     Purged(usize),
-    /// To any: nothing was done, because the store is at this time, and what is asked has to name it.
+    /// To any question that named another time than the store's: nothing was done, and this is the store's time.
     Elsewhen(Timestamp),
 }
 
-/// How one kind of store writes questions and reads replies: pure, without I/O, and so the same for every transport.
+/// How one kind of store writes questions and reads replies: pure, so the same for every transport.
 pub trait Protocol: Send + Sync {
     /// What goes over the wire.
     type Request: Send;
@@ -101,7 +101,7 @@ pub trait Protocol: Send + Sync {
     ) -> Result<Answer, StoreError>;
 }
 
-/// Carries requests and blocks until the reply is there. Keeps time-outs, connections and retries to itself.
+/// Carries requests and blocks until the reply is there. Handles time-outs, connections and retries.
 pub trait Transport<P: Protocol>: Send + Sync {
     /// One round trip.
     ///
@@ -129,12 +129,12 @@ impl<P: Protocol, T> Remote<P, T> {
         Self { protocol, transport }
     }
 
-    /// What it speaks.
+    /// The protocol.
     pub fn protocol(&self) -> &P {
         &self.protocol
     }
 
-    /// What carries it.
+    /// The transport.
     pub fn transport(&self) -> &T {
         &self.transport
     }
@@ -173,8 +173,7 @@ impl<P: Protocol, T: AsyncTransport<P>> Remote<P, T> {
     }
 }
 
-/// How often a question names a time before it is given up: once for a clock that is wrong, and again for each window that
-/// ends meanwhile.
+/// The most attempts to name the store's time: one for a wrong clock, and one for each window that ends meanwhile.
 const TIMES: usize = 4;
 
 fn astray() -> StoreError {

@@ -58,7 +58,7 @@ pub(crate) enum Content<'n> {
 }
 
 impl<'t> Tree<'t> {
-    /// Of `text`, with what was read of it so far.
+    /// A tree of `text`, with the nodes that were read so far.
     pub(super) fn new(text: &'t str, nodes: Vec<TapeNode>, texts: Vec<Box<str>>) -> Self {
         Self { text, nodes, texts }
     }
@@ -156,7 +156,7 @@ impl<'n> Node<'n> {
         Span { start: node.start, end: node.end }
     }
 
-    /// What it is. Always inlined: who asks looks for one kind, and the whole of it would go through memory.
+    /// The node's content. Always inlined: a caller asks for one kind, and the whole enum would go through memory.
     #[inline]
     pub(crate) fn content(self) -> Content<'n> {
         let node = self.stored();

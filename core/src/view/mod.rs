@@ -51,7 +51,7 @@ pub enum Unreadable {
     /// The checks would need more than [`crate::ceilings::CALL_STEPS`] steps.
     #[error("the arguments are too large to check")]
     TooLarge,
-    /// A value on the way is no JSON value, so it has no canonical form.
+    /// A value has no JSON type, so it has no canonical form.
     #[error("a value is not a JSON value")]
     Foreign,
 }

@@ -141,7 +141,7 @@ fn no_i64(number: &serde_json::Number) -> Kind<'static> {
 }
 
 /// The number that prints as a JSON literal: the shortest decimal of a float, or with `arbitrary_precision` the literal
-/// as it was read. `None` where it is no number, or beyond the range (see [`Number::from_literal`]).
+/// as it was read. `None` where it is not a number, or beyond the range (see [`Number::from_literal`]).
 fn from_display(number: &impl fmt::Display) -> Option<Number<'static>> {
     let mut short = StackText::<SHORT_LITERAL>::new();
     if write!(short, "{number}").is_ok() {

@@ -15,7 +15,7 @@ const KEPT: i64 = APPROVAL_DAYS.saturating_mul(86_400_000);
 #[derive(Default)]
 pub(super) struct Approvals {
     spent: HashMap<Box<str>, Timestamp>,
-    /// When to look for ids that may be forgotten. Once in [`KEPT`], so that every id is looked at twice at most.
+    /// When to search for expired ids. Once in [`KEPT`], so that every id is visited twice at most.
     purge_at: Option<Timestamp>,
 }
 
@@ -37,7 +37,7 @@ impl Approvals {
         true
     }
 
-    /// Forgets what is old enough.
+    /// Drops expired ids.
     pub(super) fn purge(&mut self, now: Timestamp) {
         self.spent.retain(|_, at| at.as_millis().saturating_add(KEPT) > now.as_millis());
         self.spent.shrink_to(self.spent.len().saturating_mul(2));

@@ -99,8 +99,8 @@ impl FixedRows {
         self.recent
     }
 
-    /// Charges a row that there is, if that leaves it within `max`: the usual call, done with one look-up. `None` has
-    /// changed nothing and leaves the call to be judged.
+    /// Charges an existing row, if that leaves it within `max`: the usual call, with one look-up. `None` has changed nothing;
+    /// the call is then judged.
     pub(super) fn charge_within(
         &mut self,
         hash: u64,
@@ -151,7 +151,7 @@ impl FixedRows {
         }
     }
 
-    /// Forgets what was charged in the running window; whether there was something.
+    /// Drops what was charged in the running window, and returns whether there was something.
     pub(super) fn reset(&mut self, hash: u64, scope: &[u8], now: Timestamp) -> bool {
         let current = self.window.start(now);
         match self.rows.find_mut(hash, |row| *row.scope == *scope) {

@@ -29,7 +29,7 @@ fn slot(counter: &Counter, max: i64) -> Slot<'_> {
     Slot { counter, scope, charge: Some(amount(1)), max: amount(max), order: 0 }
 }
 
-/// Charges 1 to each counter; what became of it.
+/// Charges 1 to each counter, and returns the outcome.
 fn charge(store: &dyn Store, counters: &[&Counter], max: i64, now: i64) -> BatchOutcome {
     let slots = counters.iter().map(|counter| slot(counter, max)).collect();
     let batch = Batch { slots, ..Batch::default() };

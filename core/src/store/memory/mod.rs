@@ -79,15 +79,15 @@ impl MemoryStore {
         Self { seed, latest: AtomicI64::new(0), shards, approvals: Mutex::default() }
     }
 
-    /// Moves the time of the store on. To be called before the locks are taken by whoever sweeps.
+    /// Advances the store's time. A sweep calls this before it takes locks.
     fn advance(&self, now: Timestamp) {
         if now.as_millis() > self.latest.load(Ordering::Relaxed) {
             self.latest.fetch_max(now.as_millis(), Ordering::Relaxed);
         }
     }
 
-    /// The time as which `now` is read. To be called under the locks: whoever swept these shards moved the time on before
-    /// it took the lock, so what it dropped has ended by the time that is read here.
+    /// The time used in place of `now`. Called under the locks: a sweep of these shards advanced the time before it took the
+    /// lock, so what it dropped has ended by the time that is read here.
     fn time(&self, now: Timestamp) -> Timestamp {
         now.max(Timestamp::from_millis(self.latest.load(Ordering::Relaxed)))
     }
@@ -171,8 +171,8 @@ impl MemoryStore {
         }
     }
 
-    /// Locks a shard. A lock that is poisoned is taken all the same: a shard never panics between two writes that
-    /// belong together, so what it holds is whole, and refusing for ever after would help nobody.
+    /// Locks a shard. A poisoned lock is still taken: a shard never panics between two writes that belong together, so its
+    /// state is whole, and refusing for ever would help nobody.
     #[expect(clippy::indexing_slicing, reason = "masked to the number of shards")]
     fn lock(&self, shard: usize) -> MutexGuard<'_, Shard> {
         self.shards[shard & (SHARDS - 1)].0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -185,8 +185,8 @@ fn shard_of(hash: u64) -> usize {
     (hash >> 48) as usize & (SHARDS - 1)
 }
 
-/// A batch must not name a counter twice for one scope value. One that does all the same is judged with its charges
-/// added together, so that the maximum holds. `slots` is sorted, which puts equal keys side by side.
+/// A batch must not name a counter twice for one scope value. If it does, its charges are added together, so that the maximum
+/// still holds. `slots` is sorted, which puts equal keys side by side.
 fn merge_repeated(batch: &Batch<'_>, slots: &[(usize, u64, usize)], places: &mut [Place]) {
     let same =
         |left: &(usize, u64, usize), right: &(usize, u64, usize)| {
@@ -207,7 +207,7 @@ fn merge_repeated(batch: &Batch<'_>, slots: &[(usize, u64, usize)], places: &mut
 }
 
 /// Charges counters that are all fixed, live, and stay within their maxima: one look-up for each. `None` has changed nothing
-/// that anybody can see, and leaves the batch to be judged.
+/// visible; the batch is then judged.
 fn charge_all(
     batch: &Batch<'_>,
     places: &[Place],
@@ -257,7 +257,7 @@ impl Store for MemoryStore {
         Ok(self.decide(batch, now, Intent::Take))
     }
 
-    /// One hash, one lock and one look-up, whatever becomes of the charge.
+    /// One hash, one lock and one look-up, whether the charge passes or not.
     fn charge_one(&self, slot: &Slot<'_>, given: Timestamp) -> Result<BatchOutcome, StoreError> {
         let hash = hash_key(&self.seed, slot.counter.id, slot.scope.as_bytes());
         self.advance(given);
@@ -301,7 +301,7 @@ impl Store for MemoryStore {
 impl Inspect for MemoryStore {
     fn each(&self, now: Timestamp, show: &mut dyn FnMut(Held)) -> Result<(), StoreError> {
         for shard in 0..SHARDS {
-            // Shown without the lock: whoever looks may be slow, or ask for a reset.
+            // Called without the lock: the callback may be slow, or ask for a reset.
             let held = {
                 let shard = self.lock(shard);
                 shard.held(self.time(now))

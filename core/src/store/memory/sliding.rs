@@ -103,7 +103,7 @@ impl SlidingRows {
         }
     }
 
-    /// Forgets everything that was charged; whether something of it is live.
+    /// Drops all charges, and returns whether one was live.
     pub(super) fn reset(&mut self, hash: u64, scope: &[u8], now: Timestamp) -> bool {
         let Ok(row) = self.rows.find_entry(hash, |row| *row.scope == *scope) else { return false };
         let (row, _) = row.remove();

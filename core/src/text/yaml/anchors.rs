@@ -43,7 +43,7 @@ const DEEP: Refusal = Refusal {
 enum Target {
     /// On the tape, by index.
     At(u32),
-    /// A key is no value on the tape: this is what it would be as one.
+    /// The value that a key would be. A key itself is not a value on the tape.
     Key(TapeNode),
     /// Not in the tree, because of an error that was reported.
     Dropped,

@@ -38,7 +38,7 @@ impl<'t> Breaks<'t> {
         self.next = found.map(|(at, c)| (from.saturating_add(at), c));
     }
 
-    /// Complains of all before a place.
+    /// Reports all before a place.
     pub(super) fn report(&mut self, before: usize, diagnostics: &mut Diagnostics<'_>) {
         while let Some((at, c)) = self.next.filter(|(at, _)| *at < before && !diagnostics.is_full()) {
             let end = at.saturating_add(c.len_utf8());

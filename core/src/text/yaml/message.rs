@@ -47,7 +47,7 @@ pub(super) fn too_deep(span: Span) -> Problem {
     }
 }
 
-/// Says what granit-parser found wrong, in the words of somebody who writes a policy.
+/// Translates granit-parser's error for somebody who writes a policy.
 pub(super) fn syntax_error(text: &str, error: &ScanError) -> Problem {
     let start = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
     // A tab that ends a text of several lines is reported where the text begins.
@@ -78,7 +78,7 @@ fn slip(text: &str, start: usize) -> Option<(String, Option<String>)> {
     let (before, rest) = text.split_at_checked(start)?;
     let line_start = before.rfind('\n').map_or(0, |at| at.saturating_add(1));
     let line_before = before.get(line_start..)?;
-    // An operator that is no word.
+    // An operator that is not a word.
     let is_sign = |c: char| matches!(c, '<' | '>' | '=' | '!' | '~');
     let signs =
         before.len().saturating_sub(line_before.trim_end_matches(is_sign).len()).saturating_sub(line_start);
