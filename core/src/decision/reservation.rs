@@ -190,7 +190,7 @@ fn settled<'r>(
             Some((declared.counter.name(), charged))
         })
         .collect();
-    let unknown = |counter: &&Box<str>| !open.iter().any(|(name, _)| ***counter == **name);
+    let unknown = |counter: &str| !open.iter().any(|(name, _)| counter == *name);
     match actual {
         _ if open.is_empty() => return Err(SettleError::NothingToSettle),
         Actual::Only(_) if open.len() > 1 => {
@@ -200,7 +200,7 @@ fn settled<'r>(
         Actual::Only(_) => {}
         Actual::ByCounter(amounts) if amounts.is_empty() => return Err(SettleError::NothingToSettle),
         Actual::ByCounter(amounts) => {
-            if let Some(counter) = amounts.keys().find(unknown) {
+            if let Some(counter) = amounts.keys().find(|counter| unknown(counter)) {
                 return Err(SettleError::UnknownCounter { counter: counter.to_string() });
             }
         }
