@@ -27,7 +27,7 @@ pub(crate) fn diagnostics_tuple<'py>(
 }
 
 impl Diagnostic {
-    fn new(diagnostic: &callgate::Diagnostic) -> Self {
+    pub(crate) fn new(diagnostic: &callgate::Diagnostic) -> Self {
         let range = diagnostic.byte_range();
         Self {
             severity: match diagnostic.severity() {

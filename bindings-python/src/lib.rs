@@ -54,7 +54,7 @@ mod _native {
     #[pymodule_export]
     use crate::log::_forget_levels;
     #[pymodule_export]
-    use crate::policy::Policy;
+    use crate::policy::{Policy, lint};
     #[pymodule_export]
     use crate::wake::_stop_handing_over;
 }

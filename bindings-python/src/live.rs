@@ -37,6 +37,13 @@ impl LiveEngine {
         self.waiting.as_ref()?.unblocking()
     }
 
+    /// Closes the store, unless its counters are in memory. Calls that it decides are then as if it could not be reached.
+    pub(crate) fn close(&self) {
+        if let Some(store) = &self.waiting {
+            store.close();
+        }
+    }
+
     /// How often the policy was replaced. A policy that is asked for afterwards is the one of that count, or a later one.
     #[inline]
     pub(crate) fn replaced(&self) -> usize {

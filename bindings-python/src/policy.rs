@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
 use crate::diagnostic::diagnostics_tuple;
+use crate::values::{Budget, RootValue};
 use crate::{error, log};
 
 /// A compiled policy: immutable, safe to share between threads and engines.
@@ -22,29 +23,42 @@ pub(crate) fn digest(policy: &callgate::Policy) -> String {
     policy.digest().iter().fold(String::from("sha256:"), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// A policy read from a file, without the GIL. Its warnings are logged.
+/// A policy read from a file, without the GIL.
 pub(crate) fn from_file(py: Python<'_>, path: &PathBuf) -> PyResult<callgate::Policy> {
-    let policy = py.detach(|| callgate_host::load_policy(path)).map_err(|error| error::load(py, &error))?;
-    log::warnings(py, Some(&path.to_string_lossy()), policy.warnings())?;
-    Ok(policy)
+    py.detach(|| callgate_host::load_policy(path)).map_err(|error| error::load(py, &error))
 }
 
-/// A policy compiled from text, without the GIL. Its warnings are logged.
-pub(crate) fn from_text(py: Python<'_>, text: &str, format: &str) -> PyResult<callgate::Policy> {
-    let format = match format {
-        "detect" => Format::Detect,
-        "yaml" => Format::Yaml,
-        "json" => Format::Json,
+/// A policy compiled from text, without the GIL.
+pub(crate) fn from_text(py: Python<'_>, text: &str, format: Format) -> PyResult<callgate::Policy> {
+    let compiled = py.detach(|| callgate::Policy::from_text(text, format));
+    compiled.map_err(|error| error::policy(py, error.diagnostics(), None))
+}
+
+fn format(name: &str) -> PyResult<Format> {
+    match name {
+        "detect" => Ok(Format::Detect),
+        "yaml" => Ok(Format::Yaml),
+        "json" => Ok(Format::Json),
         other => {
             let message = format!("format must be 'detect', 'yaml' or 'json', not '{other}'");
-            return Err(PyValueError::new_err(message));
+            Err(PyValueError::new_err(message))
         }
-    };
-    let policy = py
-        .detach(|| callgate::Policy::from_text(text, format))
-        .map_err(|error| error::policy(py, error.diagnostics(), None))?;
-    log::warnings(py, None, policy.warnings())?;
-    Ok(policy)
+    }
+}
+
+/// Warns of names in a policy that match none of a server's tools, and of what can never be in their arguments (spec 12.2).
+#[pyfunction]
+#[pyo3(signature = (text, tools, *, format = "detect"))]
+pub(crate) fn lint<'py>(
+    py: Python<'py>,
+    text: &str,
+    tools: &Bound<'py, PyAny>,
+    format: &str,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let (format, budget) = (self::format(format)?, Budget::new());
+    let tools = RootValue::new(Some(tools), None, &budget);
+    let found = callgate::lint(text, format, &tools.view(&budget));
+    diagnostics_tuple(py, &found.map_err(|error| error::policy(py, error.diagnostics(), None))?)
 }
 
 #[pymethods]
@@ -53,13 +67,17 @@ impl Policy {
     #[staticmethod]
     #[pyo3(signature = (text, *, format = "detect"))]
     fn from_str(py: Python<'_>, text: &str, format: &str) -> PyResult<Self> {
-        from_text(py, text, format).map(Self)
+        let policy = from_text(py, text, self::format(format)?)?;
+        log::warnings(py, None, policy.warnings())?;
+        Ok(Self(policy))
     }
 
     /// Reads and compiles a policy file. Raises `PolicyError`, or `OSError` where it cannot be read.
     #[staticmethod]
     fn from_file(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        from_file(py, &path).map(Self)
+        let policy = from_file(py, &path)?;
+        log::warnings(py, Some(&path.to_string_lossy()), policy.warnings())?;
+        Ok(Self(policy))
     }
 
     /// What may not mean what its author thinks.
@@ -75,18 +93,20 @@ impl Policy {
     }
 
     /// Whether a client may see the tool in `tools/list`.
-    fn visible(&self, tool: &Bound<'_, PyString>) -> bool {
-        is_visible(&self.0, tool)
+    #[pyo3(signature = (tool, identity = None))]
+    fn visible(&self, tool: &Bound<'_, PyString>, identity: Option<&Bound<'_, PyAny>>) -> bool {
+        is_visible(&self.0, tool, identity)
     }
 
     /// Drops what `hide` names from a list of tools.
-    #[pyo3(signature = (tools, *, name = None))]
+    #[pyo3(signature = (tools, identity = None, *, name = None))]
     fn filter_tools<'py>(
         &self,
         tools: &Bound<'py, PyAny>,
+        identity: Option<&Bound<'py, PyAny>>,
         name: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyList>> {
-        filter_tools(&self.0, tools, name)
+        filter_tools(&self.0, tools, identity, name)
     }
 
     fn __repr__(&self) -> String {
@@ -95,7 +115,13 @@ impl Policy {
 }
 
 /// Whether a client may see the tool. A name with a lone surrogate is no text, so no call can have it.
-pub(crate) fn is_visible(policy: &callgate::Policy, tool: &Bound<'_, PyString>) -> bool {
+///
+/// Today only `hide` hides, for anybody alike.
+pub(crate) fn is_visible(
+    policy: &callgate::Policy,
+    tool: &Bound<'_, PyString>,
+    _identity: Option<&Bound<'_, PyAny>>,
+) -> bool {
     tool.to_str().is_ok_and(|tool| policy.visible(tool))
 }
 
@@ -103,6 +129,7 @@ pub(crate) fn is_visible(policy: &callgate::Policy, tool: &Bound<'_, PyString>) 
 pub(crate) fn filter_tools<'py>(
     policy: &callgate::Policy,
     tools: &Bound<'py, PyAny>,
+    identity: Option<&Bound<'py, PyAny>>,
     name: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyList>> {
     let visible = PyList::empty(tools.py());
@@ -112,7 +139,7 @@ pub(crate) fn filter_tools<'py>(
             Some(name) => name.call1((&tool,))?,
             None => name_of(&tool)?,
         };
-        if is_visible(policy, name.cast::<PyString>()?) {
+        if is_visible(policy, name.cast::<PyString>()?, identity) {
             visible.append(tool)?;
         }
     }

@@ -4,6 +4,7 @@
 //! hold a password.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use callgate::StoreError;
@@ -18,6 +19,7 @@ pub(crate) struct DetachedStore {
     options: StoreOptions,
     opened: ArcSwap<Opened>,
     unblocking: ArcSwapOption<Unblocking>,
+    closed: AtomicBool,
 }
 
 /// The face of a store that does not block, and the process that opened it.
@@ -46,16 +48,30 @@ pub(crate) fn open(py: Python<'_>, url: &str, options: StoreOptions) -> Result<B
     }
     let opened = ArcSwap::from_pointee(Opened { process: std::process::id(), store });
     let unblocking = ArcSwapOption::empty();
-    let waiting = Arc::new(DetachedStore { url: url.to_owned(), options, opened, unblocking });
+    let waiting = Arc::new(DetachedStore {
+        url: url.to_owned(),
+        options,
+        opened,
+        unblocking,
+        closed: AtomicBool::new(false),
+    });
     Ok((waiting.clone(), Some(waiting)))
 }
 
 impl DetachedStore {
+    /// Gives up what is open. What asks later is told that the store is closed.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        let closed = Arc::new(Closed(self.id()));
+        self.opened.store(Arc::new(Opened { process: std::process::id(), store: closed }));
+        self.unblocking.store(None);
+    }
+
     /// The store of this process.
     fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
         let opened = self.opened.load_full();
         let process = std::process::id();
-        if opened.process == process || survives_fork(&self.url) {
+        if opened.process == process || self.closed.load(Ordering::SeqCst) || survives_fork(&self.url) {
             return Ok(opened.store.clone());
         }
         // A connection that was inherited belongs to the parent: neither used here nor closed, which could end it there.
@@ -68,6 +84,9 @@ impl DetachedStore {
 
     /// The face that does not block, for this process; none if the store has none.
     pub(crate) fn unblocking(&self) -> Option<Arc<dyn AsyncStore>> {
+        if self.closed.load(Ordering::SeqCst) {
+            return None;
+        }
         let process = std::process::id();
         let before = self.unblocking.load_full();
         if let Some(opened) = before.as_ref().filter(|opened| opened.process == process) {
@@ -111,5 +130,36 @@ impl Store for DetachedStore {
 
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
         self.without_gil(|store| store.purge(now))
+    }
+}
+
+/// What stands for a store that was closed.
+struct Closed(StoreId);
+
+impl Closed {
+    fn error<T>() -> Result<T, StoreError> {
+        Err(StoreError::permanent("the store is closed"))
+    }
+}
+
+impl Store for Closed {
+    fn id(&self) -> StoreId {
+        self.0
+    }
+
+    fn reserve(&self, _: &Batch<'_>, _: Timestamp) -> Result<BatchOutcome, StoreError> {
+        Self::error()
+    }
+
+    fn peek(&self, _: &Batch<'_>, _: Timestamp) -> Result<BatchOutcome, StoreError> {
+        Self::error()
+    }
+
+    fn refund(&self, _: &[Refund<'_>], _: Timestamp) -> Result<(), StoreError> {
+        Self::error()
+    }
+
+    fn purge(&self, _: Timestamp) -> Result<usize, StoreError> {
+        Self::error()
     }
 }

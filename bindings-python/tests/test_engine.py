@@ -80,16 +80,16 @@ def test_a_store_that_cannot_be_reached_is_no_wrong_url() -> None:
         engine(store=url)
     assert caught.value.transient and "hunter2" not in str(caught.value)
     # Where calls pass without a store, an engine begins without it.
-    lenient = engine(store=url, fail_open=True, timeout=5)
+    lenient = engine(store=url, on_store_error="allow", store_timeout=5)
     decision = lenient.evaluate("one")
     assert (decision.effect, decision.code) == ("allow", "store_unavailable")
 
 
-@pytest.mark.parametrize("fail_open", [False, True])
-def test_a_url_that_is_wrong_is_an_error_whatever_becomes_of_calls(fail_open: bool) -> None:
+@pytest.mark.parametrize("choice", ["deny", "allow"])
+def test_a_url_that_is_wrong_is_an_error_whatever_becomes_of_calls(choice: Any) -> None:
     for url in ("redis://localhost:port", "sqlite://", "postgres://host"):
         with pytest.raises(callgate.StoreURLError):
-            engine(store=url, fail_open=fail_open)
+            engine(store=url, on_store_error=choice)
 
 
 async def coroutine(*_: Any) -> float:
@@ -124,7 +124,7 @@ ASYNCHRONOUS = [
 
 
 @pytest.mark.parametrize("callback", ASYNCHRONOUS, ids=lambda callback: type(callback).__name__)
-@pytest.mark.parametrize("name", ["on_decision", "clock", "on_reload"])
+@pytest.mark.parametrize("name", ["on_decision", "clock", "on_warning", "on_reload", "on_reload_error"])
 def test_a_callback_that_nobody_awaits_must_not_be_async(tmp_path: Path, name: str, callback: Any) -> None:
     path = tmp_path / "policy.yaml"
     path.write_text(POLICY)
@@ -136,13 +136,15 @@ def test_a_callback_that_nobody_awaits_must_not_be_async(tmp_path: Path, name: s
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"fail_open": "deny"}, TypeError),
-        ({"fail_mode": "open"}, TypeError),
-        ({"timeout": -1}, ValueError),
-        ({"timeout": float("nan")}, ValueError),
+        ({"on_store_error": "open"}, ValueError),
+        ({"on_store_error": True}, TypeError),
+        ({"fail_open": True}, TypeError),
+        ({"store_timeout": -1}, ValueError),
+        ({"store_timeout": float("nan")}, ValueError),
         ({"clock": 5}, TypeError),
         ({"on_decision": 5}, TypeError),
-        ({"audit_hash": "md5"}, ValueError),
+        ({"on_warning": 5}, TypeError),
+        ({"args_hash": "md5"}, ValueError),
         ({"store": 5}, TypeError),
     ],
 )
@@ -283,6 +285,9 @@ def test_approval() -> None:
 def test_filter_tools() -> None:
     subject = engine()
     assert subject.filter_tools(["pay", "secret"]) == ["pay"]
+    # What is hidden today is hidden from everybody.
+    assert subject.filter_tools(["pay", "secret"], {"id": "alice"}) == subject.policy.filter_tools(["pay", "secret"], "bob") == ["pay"]
+    assert subject.visible("pay", "alice") and not subject.visible("secret", "alice")
     assert subject.filter_tools([{"name": "pay"}, {"name": "secret"}]) == [{"name": "pay"}]
     assert subject.filter_tools([(1, "secret"), (2, "pay")], name=lambda tool: tool[1]) == [(2, "pay")]
     # A name that is no text is nobody's, and fails no list.
@@ -308,7 +313,7 @@ def test_explain_charges_nothing() -> None:
 
 def test_audit_records() -> None:
     records: list[callgate.AuditRecord] = []
-    subject = engine(on_decision=records.append, audit_hash=b"key")
+    subject = engine(on_decision=records.append, args_hash=b"key")
     decision = subject.evaluate("pay", {"b": 1, "amount": 5}, {"id": "alice"})
     subject.evaluate_json("pay", '{"amount": 5, "b": 1}', "alice")
     subject.evaluate_json("pay", "{", "alice")
@@ -323,23 +328,67 @@ def test_audit_records() -> None:
     assert (broken.decision.code, broken.keys, broken.hash) == ("invalid_args", (), None)
 
 
-def test_a_callback_that_raises_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_call_runs_whose_decision_could_not_be_recorded() -> None:
+    """Clause 10.10: what `on_decision` raises, `evaluate` raises, and what was charged stands."""
+    full = RuntimeError("audit log is full")
+
     def callback(record: callgate.AuditRecord) -> None:
-        raise RuntimeError("audit log is full")
+        raise full
 
-    with caplog.at_level(logging.ERROR, "callgate"):
-        assert engine(on_decision=callback).evaluate("pay", {"amount": 5}).allowed
-    assert "on_decision raised" in caplog.text and "audit log is full" in caplog.text
+    subject = engine(on_decision=callback)
+    asks: list[Callable[[], object]] = [
+        lambda: subject.evaluate("one"),
+        lambda: subject.evaluate_json("one", "{}"),
+        lambda: asyncio.run(subject.evaluate_async("one")),
+    ]
+    for ask in asks:
+        with pytest.raises(RuntimeError) as raised:
+            ask()
+        assert raised.value is full
+    # `explain` records nothing, and counts what was charged.
+    assert subject.explain("one").decision.counters[0].used == 3
 
 
-def test_a_callback_that_hands_over_to_an_async_one_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_callback_that_hands_over_to_an_async_one_raises() -> None:
     class Later:
         def __await__(self) -> Any:
             yield
 
-    with caplog.at_level(logging.ERROR, "callgate"):
-        assert engine(on_decision=lambda record: Later()).evaluate("pay", {"amount": 5}).allowed
-    assert "on_decision raised" in caplog.text and "would have to be awaited" in caplog.text
+    with pytest.raises(TypeError, match="would have to be awaited"):
+        engine(on_decision=lambda record: Later()).evaluate("pay", {"amount": 5})
+
+
+def test_warnings_are_heard(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    text = 'version: "1"\ndefault: deny\ntools:\n  pay: {}\n  Pay: {}\n'
+    heard: list[tuple[str, str | None]] = []
+
+    def hear(warning: callgate.Diagnostic, path: str | None) -> None:
+        heard.append((warning.code, path))
+        raise RuntimeError("no warnings please")
+
+    path = tmp_path / "policy.yaml"
+    path.write_text(text)
+    policy = callgate.Policy.from_str(text)
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "callgate"):
+        subject = callgate.Engine.from_str(text, on_warning=hear)
+        callgate.Engine.from_file(path, on_warning=hear)
+        callgate.Engine(policy, on_warning=hear)
+        subject.replace(policy)
+    expected = [None, None, str(path), str(path), None, None, None, None]
+    assert heard == [("confusable_name", path) for path in expected]
+    # What the callback raises is logged, and nothing else.
+    assert {record.getMessage() for record in caplog.records} == {"on_warning raised"}
+
+
+def test_lint() -> None:
+    tools = {"tools": [{"name": "pay", "inputSchema": {"properties": {"sum": {}}, "additionalProperties": False}}]}
+    found = callgate.lint(POLICY, tools)
+    assert found and all(warning.severity == "warning" for warning in found)
+    assert {"unmatched_entry", "unknown_argument"} <= {warning.code for warning in found}
+    assert callgate.lint(POLICY, tools["tools"])[0].code == found[0].code
+    with pytest.raises(callgate.PolicyError):
+        callgate.lint("tools: [", tools)
 
 
 def test_a_callback_that_stops_the_program_does() -> None:

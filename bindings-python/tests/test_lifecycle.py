@@ -82,7 +82,7 @@ def test_watching_a_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
         return news[count - 1]
 
     with caplog.at_level(logging.INFO, "callgate"):
-        subject = callgate.Engine.from_file(path, watch=0.05, on_reload=on_reload)
+        subject = callgate.Engine.from_file(path, watch=0.05, on_reload=on_reload, on_reload_error=on_reload)
         assert not subject.visible("secret")
         old = subject.policy.digest
         path.write_text("tools: [")
@@ -149,7 +149,7 @@ def test_every_reload_is_logged_and_reported(tmp_path: Path, caplog: pytest.LogC
     path, beside = tmp_path / "policy.yaml", tmp_path / "beside"
     path.write_text(POLICY)
     news: queue.Queue[callgate.Policy | Exception] = queue.Queue()
-    subject = callgate.Engine.from_file(path, watch=0.02, on_reload=news.put)
+    subject = callgate.Engine.from_file(path, watch=0.02, on_reload=news.put, on_reload_error=news.put)
 
     def replace(text: str) -> callgate.Policy | Exception:
         caplog.clear()
@@ -263,7 +263,7 @@ def test_sqlite_counters_are_shared_with_a_forked_process(tmp_path: Path) -> Non
     store = f"sqlite://{tmp_path}/counters.db"
 
     def opened() -> callgate.Engine:
-        return callgate.Engine.from_str(policy, store=store, timeout=30, clock=callgate.ManualClock(NOW))
+        return callgate.Engine.from_str(policy, store=store, store_timeout=30, clock=callgate.ManualClock(NOW))
 
     subject = opened()
     assert subject.evaluate("pay").allowed

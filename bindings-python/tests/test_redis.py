@@ -45,7 +45,7 @@ class Server:
                 time.sleep(0.01)
 
     def engine(self, limit: int, timeout: float = 30.0) -> callgate.Engine:
-        return engine_at(self.port, limit, timeout=timeout)
+        return engine_at(self.port, limit, store_timeout=timeout)
 
 
 def engine_at(port: int, limit: int, **options: Any) -> callgate.Engine:
@@ -93,7 +93,7 @@ def test_the_decision_is_the_same_as_without_await(server: Server) -> None:
 def test_charges_are_given_back_without_threads(server: Server) -> None:
     policy = """{version: "1", default: deny, tools: {t: {limits: [
         {counter: c, window: 366d, max: 100, increment_from: args.n}]}}}"""
-    engine = callgate.Engine.from_str(policy, store=f"redis://127.0.0.1:{server.port}", timeout=30.0)
+    engine = callgate.Engine.from_str(policy, store=f"redis://127.0.0.1:{server.port}", store_timeout=30.0)
 
     async def scenario() -> None:
         asked = [await engine.evaluate_async("t", {"n": 10}) for _ in range(10)]
@@ -186,9 +186,9 @@ def test_who_is_cancelled_is_not_woken(server: Server) -> None:
 def test_an_engine_that_began_without_its_server_counts_once_it_is_there(tmp_path: Path) -> None:
     port = free_port()
     with pytest.raises(callgate.StoreError) as caught:
-        engine_at(port, 3, timeout=TIMEOUT)
+        engine_at(port, 3, store_timeout=TIMEOUT)
     assert caught.value.transient
-    engine = engine_at(port, 3, timeout=TIMEOUT, fail_open=True)
+    engine = engine_at(port, 3, store_timeout=TIMEOUT, on_store_error="allow")
     for decision in (engine.evaluate("t"), *asyncio.run(ask(engine, 2))):
         assert (decision.effect, decision.code) == ("allow", "store_unavailable")
     server = Server(tmp_path, port)
@@ -229,7 +229,7 @@ import asyncio, os, signal, sys, callgate
 signal.signal(signal.SIGINT, signal.default_int_handler)
 engine = callgate.Engine.from_str(
     '{{version: "1", default: allow, tools: {{t: {{limits: [{{counter: c, window: hour, max: 9999}}]}}}}}}',
-    store="redis://127.0.0.1:{server.port}", timeout=30)
+    store="redis://127.0.0.1:{server.port}", store_timeout=30)
 
 async def main():
     await engine.evaluate_async("t")

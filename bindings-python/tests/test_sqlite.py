@@ -27,7 +27,7 @@ FULL = "1" * CALLS
 
 def opened(path: Path, timeout: float = PATIENCE, **options: Any) -> callgate.Engine:
     clock = callgate.ManualClock(1_800_000_000)
-    return callgate.Engine.from_str(POLICY, store=f"sqlite://{path}", timeout=timeout, **{"clock": clock, **options})
+    return callgate.Engine.from_str(POLICY, store=f"sqlite://{path}", store_timeout=timeout, **{"clock": clock, **options})
 
 
 def forked(engine: callgate.Engine) -> str:
@@ -147,7 +147,7 @@ def test_an_engine_that_began_without_its_file_counts_once_it_is_there(tmp_path:
         with pytest.raises(callgate.StoreError) as caught:
             opened(path, timeout=0.1)
         assert caught.value.transient
-        engine = opened(path, timeout=0.1, fail_open=True)
+        engine = opened(path, timeout=0.1, on_store_error="allow")
         for decision in (engine.evaluate("t"), asyncio.run(engine.evaluate_async("t"))):
             assert (decision.effect, decision.code) == ("allow", "store_unavailable")
     decisions = [engine.evaluate("t"), asyncio.run(engine.evaluate_async("t"))]
@@ -164,3 +164,43 @@ def test_what_no_call_can_see_any_more_is_forgotten(tmp_path: Path) -> None:
     with kept(tmp_path / "counters.db"), pytest.raises(callgate.StoreError):
         engine.purge()
     assert [engine.purge(), engine.purge()] == [1, 0]
+
+
+def test_a_closed_engine_reaches_no_store(tmp_path: Path) -> None:
+    with opened(tmp_path / "counters.db") as engine:
+        assert engine.evaluate("t").allowed
+        reservation = engine.evaluate("t").reservation
+    assert reservation is not None
+    for _ in range(2):
+        assert engine.evaluate("t").code == "store_unavailable"
+        assert asyncio.run(engine.evaluate_async("t")).code == "store_unavailable"
+        with pytest.raises(callgate.StoreError, match="closed"):
+            engine.purge()
+        engine.close()
+    # The file is free for everybody else, and kept what was counted.
+    with opened(tmp_path / "counters.db") as other:
+        assert other.evaluate("t").counters[0].used == 3
+
+
+def test_raw_text_and_explanations_without_blocking(tmp_path: Path) -> None:
+    records: list[callgate.AuditRecord] = []
+    with opened(tmp_path / "counters.db", on_decision=records.append) as engine:
+
+        async def ask() -> None:
+            decision = await engine.evaluate_json_async("t", '{"b": 1, "a": 2}', "alice")
+            assert decision.allowed and decision.counters[0].used == 1
+            assert (await engine.evaluate_json_async("t", "{")).code == "invalid_args"
+            for explanation in (
+                await engine.explain_async("t", {"a": 1}, "alice"),
+                await engine.explain_json_async("t", "{}", "alice"),
+            ):
+                assert explanation.decision.allowed and explanation.decision.counters[0].used == 1
+                assert explanation.checks
+
+        asyncio.run(ask())
+        # Under no loop of asyncio's they block.
+        explained = engine.explain_async("t")
+        with pytest.raises(StopIteration) as ended:
+            explained.send(None)
+        assert isinstance(ended.value.value, callgate.Explanation)
+    assert [(record.keys, record.decision.code) for record in records] == [(("a", "b"), "allowed"), ((), "invalid_args")]

@@ -23,14 +23,18 @@ assert decision.code != "no_such_code"  # type: ignore[comparison-overlap]
 for counter in decision.counters:
     assert_type(counter.used, Decimal)
 assert_type(engine.filter_tools(["a", "b"]), list[str])
+assert_type(engine.filter_tools(["a", "b"], {"id": "alice"}), list[str])
+assert_type(callgate.lint("default: deny", []), tuple[callgate.Diagnostic, ...])
 assert_type(engine.filter_tools([(1, "a")], name=lambda tool: tool[1]), list[tuple[int, str]])
-callgate.Engine(callgate.Policy.from_str("default: deny"), fail_open="yes")  # type: ignore[arg-type]
+callgate.Engine(callgate.Policy.from_str("default: deny"), on_store_error="yes")  # type: ignore[arg-type]
 callgate.Engine(callgate.Policy.from_str("default: deny"), clock=lambda: "noon")  # type: ignore[arg-type]
 engine.evaluate(7)  # type: ignore[arg-type]
 
 
 async def use() -> None:
     assert_type(await engine.evaluate_async("tool"), callgate.Decision)
+    assert_type(await engine.evaluate_json_async("tool", "{}"), callgate.Decision)
+    assert_type(await engine.explain_async("tool"), callgate.Explanation)
 
 
 try:

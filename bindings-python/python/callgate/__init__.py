@@ -41,6 +41,7 @@ from callgate._native import (
     Reservation,
     Rule,
     __version__,
+    lint,
 )
 from callgate._values import Approval
 
@@ -69,6 +70,7 @@ __all__ = [
     "StoreError",
     "StoreURLError",
     "__version__",
+    "lint",
 ]
 
 

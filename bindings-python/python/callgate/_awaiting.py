@@ -1,5 +1,5 @@
-"""What is awaited: `Engine.evaluate_async`, which reads the arguments at once, and the ends of a reservation. None blocks the
-event loop while the store is asked.
+"""What is awaited: decisions, whose arguments are read at once, explanations, and the ends of a reservation. None blocks the event
+loop while the store is asked.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from callgate._native import Decision, _stop_handing_over
 
 if TYPE_CHECKING:
-    from callgate._native import ArgsCheck, Engine, Reservation
+    from callgate._native import Engine, Explanation, Reservation
 
 _T = TypeVar("_T")
 
@@ -21,19 +21,19 @@ _T = TypeVar("_T")
 atexit.register(_stop_handing_over)
 
 
-async def evaluate(
-    engine: Engine,
-    tool: str,
-    args: object,
-    identity: object,
-    approved: tuple[str, str] | None,
-    check: ArgsCheck | None,
-) -> Decision:
-    """Decides when awaited. A cancelled await may leave a charge standing, as any cancelled call does."""
-    pending = engine._begin(tool, args, identity, approved, check)
+async def evaluate(engine: Engine, begin: str, *call: object) -> Decision:
+    """Decides when awaited, by the method `begin`. A cancelled await may leave a charge standing, as any cancelled call does."""
+    pending = getattr(engine, begin)(*call)
     if isinstance(pending, Decision):
         return pending
-    return await _wait(pending.start, pending.decide)
+    decision: Decision = await _wait(pending.start, pending.decide)
+    return decision
+
+
+async def explain(engine: Engine, method: str, *call: object) -> Explanation:
+    """Explains when awaited, by the method of that name: at once, or on a thread where the store is waited for."""
+    ask: Callable[[], Explanation] = partial(getattr(engine, method), *call)
+    return ask() if engine._in_memory else await _wait(lambda wake: False, ask)
 
 
 async def end(reservation: Reservation, outcome: str | None, actual: object) -> None:

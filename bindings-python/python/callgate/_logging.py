@@ -62,9 +62,8 @@ def log_warnings(path: str | None, warnings: tuple[Diagnostic, ...]) -> None:
 
 
 def log_reload(path: str, policy: Policy) -> None:
-    """Logs that a new version of the policy file is in force, and its warnings."""
+    """Logs that a new version of the policy file is in force."""
     logger.info("policy reloaded from %s: %s", path, policy.digest)
-    log_warnings(path, policy.warnings)
 
 
 def log_no_reload(path: str, error: BaseException) -> None:

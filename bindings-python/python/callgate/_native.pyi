@@ -56,6 +56,7 @@ __all__ = [
     "Policy",
     "Reservation",
     "Rule",
+    "lint",
 ]
 
 @final
@@ -65,17 +66,21 @@ class Engine:
     Safe to share between threads. The policy can be replaced while calls are being decided; each call is decided by one
     policy, whole.
 
-    `store` is `"memory"`, or a URL: `sqlite:///path`, `redis://host:port`. `namespace` keeps the counters of servers that
-    share a store apart; `timeout` is in seconds. A store that fails denies, unless `fail_open` is true; a call
-    that a rule asks to approve is denied even then. `clock` is a
-    `ManualClock`, or a callable that returns seconds since 1970 as `time.time` does; what it raises, `evaluate` raises.
+    `store` is `"memory"`, or a URL: `sqlite:///path`, `redis://host:port`. `store_namespace` keeps the counters of servers that
+    share a store apart; `store_timeout` is in seconds. Where the store fails, a call is denied, unless `on_store_error` is
+    `"allow"`; a call that a rule asks to approve is denied even then. `clock` is a `ManualClock`, or a callable that returns
+    seconds since 1970 as `time.time` does.
 
-    `on_decision` is called with an `AuditRecord` after each decision, on the thread that decided. What it raises is
-    logged and changes nothing. No callback may be async, since nobody awaits it. `audit_hash` asks for a digest of the arguments in each record: `"sha256"`, or the
-    bytes of a key for HMAC-SHA-256.
+    `on_decision` is called with an `AuditRecord` after each decision, on the thread that decided. `args_hash` asks for a digest of
+    the arguments in each record: `"sha256"`, or the bytes of a key for HMAC-SHA-256. What `clock` and `on_decision` raise,
+    `evaluate` raises, and the charges of the call stand (spec 10.10). `on_warning` is called with each warning of a policy that
+    comes into force, and the file that it was read from; without it they are logged. What it raises is logged. No callback may be
+    async, since nobody awaits it.
 
-    Raises `StoreURLError` for a URL of no known form, and `StoreError` for a store that cannot be opened. With `fail_open`, one
+    Raises `StoreURLError` for a URL of no known form, and `StoreError` for a store that cannot be opened. With `"allow"`, one
     that cannot be reached yet is no error: each call tries it.
+
+    As a context manager, an engine is closed at the end.
     """
 
     def __new__(
@@ -83,24 +88,26 @@ class Engine:
         policy: Policy,
         *,
         store: str = "memory",
-        namespace: str | None = None,
-        timeout: float | None = None,
-        fail_open: bool = False,
+        store_namespace: str = "callgate",
+        store_timeout: float = 1.0,
+        on_store_error: Literal["deny", "allow"] = "deny",
         clock: _Clock | None = None,
         on_decision: Callable[[AuditRecord], object] | None = None,
-        audit_hash: Literal["sha256"] | bytes | None = None,
+        args_hash: Literal["none", "sha256"] | bytes | None = None,
+        on_warning: Callable[[Diagnostic, str | None], object] | None = None,
     ) -> Engine: ...
     @staticmethod
     def from_str(
         text: str,
         *,
         store: str = "memory",
-        namespace: str | None = None,
-        timeout: float | None = None,
-        fail_open: bool = False,
+        store_namespace: str = "callgate",
+        store_timeout: float = 1.0,
+        on_store_error: Literal["deny", "allow"] = "deny",
         clock: _Clock | None = None,
         on_decision: Callable[[AuditRecord], object] | None = None,
-        audit_hash: Literal["sha256"] | bytes | None = None,
+        args_hash: Literal["none", "sha256"] | bytes | None = None,
+        on_warning: Callable[[Diagnostic, str | None], object] | None = None,
     ) -> Engine:
         """An engine for a policy written in YAML or JSON. Raises `PolicyError` with everything that is wrong."""
 
@@ -109,21 +116,24 @@ class Engine:
         path: str | PathLike[str],
         *,
         watch: bool | float | None = None,
-        on_reload: Callable[[Policy | Exception], object] | None = None,
+        on_reload: Callable[[Policy], object] | None = None,
+        on_reload_error: Callable[[Exception], object] | None = None,
         store: str = "memory",
-        namespace: str | None = None,
-        timeout: float | None = None,
-        fail_open: bool = False,
+        store_namespace: str = "callgate",
+        store_timeout: float = 1.0,
+        on_store_error: Literal["deny", "allow"] = "deny",
         clock: _Clock | None = None,
         on_decision: Callable[[AuditRecord], object] | None = None,
-        audit_hash: Literal["sha256"] | bytes | None = None,
+        args_hash: Literal["none", "sha256"] | bytes | None = None,
+        on_warning: Callable[[Diagnostic, str | None], object] | None = None,
     ) -> Engine:
         """An engine for a policy file. Raises `PolicyError`, or `OSError` where the file cannot be read.
 
         With `watch` (true, or the interval in seconds), every later version of the file comes into force by itself,
         until `close`. One that does not load, or looks like half a file (spec 1.8), leaves the old one in force. A file
         that replaced another is read at the next look, four times a second; one written in place a second after its
-        last change. `on_reload` is called on the watcher's thread with the new policy or the exception.
+        last change. On the watcher's thread, `on_reload` is called with each new policy, and `on_reload_error` with the exception
+        that keeps the old one in force. What they raise is logged.
         """
 
     def evaluate(
@@ -163,6 +173,16 @@ class Engine:
     ) -> Decision:
         """Decides a call whose arguments are raw JSON text, which is checked whole before any rule acts (spec 3.5)."""
 
+    def evaluate_json_async(
+        self,
+        tool: str,
+        text: str,
+        identity: _Identity = None,
+        approved: tuple[str, str] | None = None,
+        check: ArgsCheck | None = None,
+    ) -> Coroutine[Any, Any, Decision]:
+        """`evaluate_json` without blocking the event loop."""
+
     def explain(
         self,
         tool: str,
@@ -183,10 +203,32 @@ class Engine:
     ) -> Explanation:
         """`explain` for arguments that are raw JSON text."""
 
-    def visible(self, tool: str) -> bool:
+    def explain_async(
+        self,
+        tool: str,
+        args: _Args = None,
+        identity: _Identity = None,
+        approved: tuple[str, str] | None = None,
+        check: ArgsCheck | None = None,
+    ) -> Coroutine[Any, Any, Explanation]:
+        """`explain` without blocking the event loop: on a thread where the store is waited for."""
+
+    def explain_json_async(
+        self,
+        tool: str,
+        text: str,
+        identity: _Identity = None,
+        approved: tuple[str, str] | None = None,
+        check: ArgsCheck | None = None,
+    ) -> Coroutine[Any, Any, Explanation]:
+        """`explain_json` without blocking the event loop, likewise."""
+
+    def visible(self, tool: str, identity: _Identity = None) -> bool:
         """Whether a client may see the tool in `tools/list`: only `hide` hides (spec 10.9)."""
 
-    def filter_tools(self, tools: Iterable[_T], *, name: Callable[[_T], str] | None = None) -> list[_T]:
+    def filter_tools(
+        self, tools: Iterable[_T], identity: _Identity = None, *, name: Callable[[_T], str] | None = None
+    ) -> list[_T]:
         """Drops what `hide` names from a list of tools; all by one policy (spec 10.9).
 
         A string is its own name, a mapping has a `"name"`, anything else a `name`, unless `name` tells it.
@@ -208,13 +250,28 @@ class Engine:
         """The policy in force."""
 
     def close(self) -> None:
-        """Stops watching the policy file. Calls are decided as before."""
+        """Stops watching the policy file, and closes the store that the engine opened: calls that counters decide are then as if it
+        could not be reached. Counters in memory go on.
+        """
+
+    def __enter__(self) -> Engine: ...
+    def __exit__(self, *_exception: object) -> None: ...
+    @property
+    def _in_memory(self) -> bool: ...
 
     def _after_fork(self) -> None: ...
     def _begin(
         self,
         tool: str,
         args: _Args = None,
+        identity: _Identity = None,
+        approved: tuple[str, str] | None = None,
+        check: ArgsCheck | None = None,
+    ) -> Decision | PendingCall: ...
+    def _begin_json(
+        self,
+        tool: str,
+        text: str,
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
         check: ArgsCheck | None = None,
@@ -251,10 +308,12 @@ class Policy:
     def digest(self) -> str:
         """`sha256:` and the SHA-256 of the policy's text in hexadecimal."""
 
-    def visible(self, tool: str) -> bool:
+    def visible(self, tool: str, identity: _Identity = None) -> bool:
         """Whether a client may see the tool in `tools/list` (spec 10.9)."""
 
-    def filter_tools(self, tools: Iterable[_T], *, name: Callable[[_T], str] | None = None) -> list[_T]:
+    def filter_tools(
+        self, tools: Iterable[_T], identity: _Identity = None, *, name: Callable[[_T], str] | None = None
+    ) -> list[_T]:
         """Drops what `hide` names from a list of tools (spec 10.9)."""
 
 @final
@@ -507,6 +566,13 @@ class PendingCall:
 
     def start(self, wake: Callable[[], object]) -> bool: ...
     def decide(self) -> Decision: ...
+
+def lint(
+    text: str, tools: object, *, format: Literal["detect", "yaml", "json"] = "detect"
+) -> tuple[Diagnostic, ...]:
+    """Warns of names in a policy that match none of a server's tools, and of paths and scopes that its tools' input schemas cannot
+    have (spec 12.2). `tools` is the result of `tools/list`, or its list of tools. Raises `PolicyError` where the policy does not load.
+    """
 
 def _after_fork_in_child() -> None: ...
 def _after_fork_in_parent() -> None: ...

@@ -34,16 +34,18 @@ pub(crate) struct About {
 }
 
 impl Hash {
-    /// `None`, `"sha256"`, or the bytes of an HMAC key.
+    /// `"none"`, `"sha256"`, or the bytes of an HMAC key.
     pub(crate) fn new(hash: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        const EXPECTED: &str = "args_hash must be 'none', 'sha256' or the bytes of an HMAC key";
         let Some(hash) = hash else { return Ok(Self::None) };
         if let Ok(key) = hash.cast::<PyBytes>() {
             return Ok(Self::Hmac(key.as_bytes().to_vec()));
         }
         match hash.cast::<PyString>() {
+            Ok(name) if name == "none" => Ok(Self::None),
             Ok(name) if name == "sha256" => Ok(Self::Sha256),
-            Ok(_) => Err(PyValueError::new_err("audit_hash must be 'sha256' or the bytes of an HMAC key")),
-            Err(_) => Err(PyTypeError::new_err("audit_hash must be 'sha256' or the bytes of an HMAC key")),
+            Ok(_) => Err(PyValueError::new_err(EXPECTED)),
+            Err(_) => Err(PyTypeError::new_err(EXPECTED)),
         }
     }
 

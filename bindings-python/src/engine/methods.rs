@@ -6,21 +6,21 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use callgate::Call;
-use callgate::value::RawJson;
+use callgate::Format;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyList, PyString};
+use pyo3::types::{PyList, PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::args_check::{ArgsCheck, core_check};
 use super::call::{GivenApproval, host_call};
+use super::hook::Hook;
 use super::options::Options;
 use super::parts::EngineParts;
-use super::pending::{HeldCall, PendingCall, PendingOwner};
-use super::watch::{Watch, WatchPlan};
+use super::pending::{PendingArgs, begin};
+use super::watch::{ReloadHooks, Watch, WatchPlan};
 use crate::cache::ToolCache;
-use crate::callback::check_callback;
 use crate::decision::{Decision, Explanation};
 use crate::error;
 use crate::policy::{self, Policy};
@@ -45,6 +45,12 @@ impl Engine {
         self.parts.core()
     }
 
+    /// Tells of the warnings of a policy that was logged when it was loaded.
+    fn warn_again(&self, py: Python<'_>) -> PyResult<()> {
+        let warnings = &self.parts.warnings;
+        if warnings.is_given() { warnings.warn(py, None, self.core().policy().warnings()) } else { Ok(()) }
+    }
+
     fn explained(&self, py: Python<'_>, found: callgate::Explanation<'_>) -> PyResult<Explanation> {
         self.parts.clock.check()?;
         let decision = Py::new(py, Decision::uncharged(py, found.decision.into_owned()))?;
@@ -52,72 +58,117 @@ impl Engine {
     }
 }
 
+/// A function of `callgate._awaiting`.
+fn awaiting<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let module = MODULE.get_or_try_init(py, || py.import("callgate._awaiting").map(Bound::unbind))?;
+    module.bind(py).getattr(name)
+}
+
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (policy, *, store = "memory", namespace = None, timeout = None, fail_open = false, clock = None, on_decision = None, audit_hash = None))]
+    #[pyo3(signature = (policy, *, store = "memory", store_namespace = "callgate", store_timeout = 1.0, on_store_error = "deny", clock = None, on_decision = None, args_hash = None, on_warning = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn py_new(
         py: Python<'_>,
         policy: &Bound<'_, Policy>,
         store: &str,
-        namespace: Option<&str>,
-        timeout: Option<f64>,
-        fail_open: bool,
+        store_namespace: &str,
+        store_timeout: f64,
+        on_store_error: &str,
         clock: Option<&Bound<'_, PyAny>>,
         on_decision: Option<&Bound<'_, PyAny>>,
-        audit_hash: Option<&Bound<'_, PyAny>>,
+        args_hash: Option<&Bound<'_, PyAny>>,
+        on_warning: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let options = Options { store, namespace, timeout, fail_open, clock, on_decision, audit_hash };
-        Ok(Self::new(options.build(py, policy.get().0.clone())?))
+        let options = Options {
+            store,
+            store_namespace,
+            store_timeout,
+            on_store_error,
+            clock,
+            on_decision,
+            args_hash,
+            on_warning,
+        };
+        let engine = Self::new(options.build(py, policy.get().0.clone())?);
+        engine.warn_again(py)?;
+        Ok(engine)
     }
 
     /// An engine for a policy written in YAML or JSON.
     #[staticmethod]
-    #[pyo3(signature = (text, *, store = "memory", namespace = None, timeout = None, fail_open = false, clock = None, on_decision = None, audit_hash = None))]
+    #[pyo3(signature = (text, *, store = "memory", store_namespace = "callgate", store_timeout = 1.0, on_store_error = "deny", clock = None, on_decision = None, args_hash = None, on_warning = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn from_str(
         py: Python<'_>,
         text: &str,
         store: &str,
-        namespace: Option<&str>,
-        timeout: Option<f64>,
-        fail_open: bool,
+        store_namespace: &str,
+        store_timeout: f64,
+        on_store_error: &str,
         clock: Option<&Bound<'_, PyAny>>,
         on_decision: Option<&Bound<'_, PyAny>>,
-        audit_hash: Option<&Bound<'_, PyAny>>,
+        args_hash: Option<&Bound<'_, PyAny>>,
+        on_warning: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let options = Options { store, namespace, timeout, fail_open, clock, on_decision, audit_hash };
-        Ok(Self::new(options.build(py, policy::from_text(py, text, "detect")?)?))
+        let options = Options {
+            store,
+            store_namespace,
+            store_timeout,
+            on_store_error,
+            clock,
+            on_decision,
+            args_hash,
+            on_warning,
+        };
+        let engine = Self::new(options.build(py, policy::from_text(py, text, Format::Detect)?)?);
+        engine.parts.warnings.warn(py, None, engine.core().policy().warnings())?;
+        Ok(engine)
     }
 
     /// An engine for a policy file, and for its later versions if it is watched.
     #[staticmethod]
-    #[pyo3(signature = (path, *, watch = None, on_reload = None, store = "memory", namespace = None, timeout = None, fail_open = false, clock = None, on_decision = None, audit_hash = None))]
+    #[pyo3(signature = (path, *, watch = None, on_reload = None, on_reload_error = None, store = "memory", store_namespace = "callgate", store_timeout = 1.0, on_store_error = "deny", clock = None, on_decision = None, args_hash = None, on_warning = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn from_file(
         py: Python<'_>,
         path: PathBuf,
         watch: Option<&Bound<'_, PyAny>>,
         on_reload: Option<&Bound<'_, PyAny>>,
+        on_reload_error: Option<&Bound<'_, PyAny>>,
         store: &str,
-        namespace: Option<&str>,
-        timeout: Option<f64>,
-        fail_open: bool,
+        store_namespace: &str,
+        store_timeout: f64,
+        on_store_error: &str,
         clock: Option<&Bound<'_, PyAny>>,
         on_decision: Option<&Bound<'_, PyAny>>,
-        audit_hash: Option<&Bound<'_, PyAny>>,
+        args_hash: Option<&Bound<'_, PyAny>>,
+        on_warning: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Self>> {
         static WATCHED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let options = Options { store, namespace, timeout, fail_open, clock, on_decision, audit_hash };
-        if let Some(callback) = on_reload {
-            check_callback("on_reload", callback)?;
-        }
-        let plan = match watch {
-            Some(watch) => WatchPlan::new(path.clone(), watch, on_reload)?,
-            None => None,
+        let options = Options {
+            store,
+            store_namespace,
+            store_timeout,
+            on_store_error,
+            clock,
+            on_decision,
+            args_hash,
+            on_warning,
         };
         let parts = options.build(py, policy::from_file(py, &path)?)?;
+        let hooks = ReloadHooks {
+            warnings: parts.warnings.clone(),
+            on_reload: Hook::new("on_reload", on_reload)?,
+            on_reload_error: Hook::new("on_reload_error", on_reload_error)?,
+        };
+        parts.warnings.warn(py, Some(&path.to_string_lossy()), parts.core().policy().warnings())?;
+        let plan = match watch {
+            Some(watch) => WatchPlan::new(path, watch, hooks)?,
+            None => None,
+        };
         let engine = Py::new(py, Self::new(parts))?;
         if let Some(plan) = plan {
             let watch = plan.start(&engine.get().parts.engine)?;
@@ -181,18 +232,7 @@ impl Engine {
         let policy = policy.get();
         let call = host_call(tool, text, caller.identity(&budget), approval.as_ref(), check);
         let decision = parts.core().complete(policy.policy().evaluate_json(&call));
-        let about = if parts.observer.listens() {
-            let identity = caller.identity(&budget);
-            match RawJson::parse(text) {
-                Ok(raw) => parts.about(&decision, &Call::new(tool, raw.root()).identity(identity)),
-                // No object, so it has no keys and no hash.
-                Err(_) => {
-                    parts.about(&decision, &Call::new(tool, &serde_json::Value::Null).identity(identity))
-                }
-            }
-        } else {
-            None
-        };
+        let about = parts.about_json(&decision, tool, text, caller.identity(&budget));
         parts.conclude(py, (policy, policy.tool(py, tool)), decision, about)
     }
 
@@ -211,30 +251,32 @@ impl Engine {
         if parts.engine.is_in_memory() {
             return self.evaluate(py, tool, args, identity, approved, check).map(Py::into_any);
         }
-        let (tool, policy) = (tool.to_str()?, parts.core().policy());
         let (approval, budget) = (GivenApproval::new(approved)?, Budget::new());
         let args = RootValue::new(args, None, &budget);
         let (caller, check) = (Caller::new(identity), core_check(check));
-        let owner = PendingOwner::new(policy.clone(), tool, &caller.identity(&budget), approval, check);
-        let held = HeldCall::evaluate(owner, args.view(&budget), caller.identity(&budget));
-        let call = Call::new(tool, args.view(&budget)).identity(caller.identity(&budget));
-        match held {
-            Err(decision) => {
-                let about = parts.about(&decision, &call);
-                parts.conclude_late(py, *decision, about).map(Py::into_any)
-            }
-            Ok(held) => {
-                let about = if parts.observer.listens() {
-                    // A record needs a decision to be made about; what it says of the call is the same for any. Arguments that are
-                    // no object are always decided without counters.
-                    let any = policy.evaluate(&Call::new("", &serde_json::Value::Null)).decided();
-                    any.and_then(|decision| parts.about(&decision, &call))
-                } else {
-                    None
-                };
-                Ok(Py::new(py, PendingCall::new(parts.clone(), held, about))?.into_any())
-            }
+        let args = PendingArgs::Read(&args);
+        begin(py, parts, tool.to_str()?, &args, (&caller, &budget), (approval, check))
+    }
+
+    /// The first half of `evaluate_json_async`.
+    #[pyo3(signature = (tool, text, identity = None, approved = None, check = None))]
+    fn _begin_json<'py>(
+        &self,
+        py: Python<'py>,
+        tool: &str,
+        text: &Bound<'py, PyString>,
+        identity: Option<&Bound<'py, PyAny>>,
+        approved: Option<&Bound<'py, PyAny>>,
+        check: Option<&Bound<'py, ArgsCheck>>,
+    ) -> PyResult<Py<PyAny>> {
+        let parts = &self.parts;
+        if parts.engine.is_in_memory() {
+            return self.evaluate_json(py, tool, text, identity, approved, check).map(Py::into_any);
         }
+        let (approval, budget) = (GivenApproval::new(approved)?, Budget::new());
+        let (caller, check) = (Caller::new(identity), core_check(check));
+        let args = PendingArgs::Json(text.to_str().unwrap_or(LONE_SURROGATE));
+        begin(py, parts, tool, &args, (&caller, &budget), (approval, check))
     }
 
     /// Decides a call without blocking the event loop. In-memory counters decide at once, Redis is
@@ -248,9 +290,22 @@ impl Engine {
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        static EVALUATE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let evaluate = EVALUATE.import(slf.py(), "callgate._awaiting", "evaluate")?;
-        evaluate.call1((slf, tool, args, identity, approved, check))
+        let call = (slf, intern!(slf.py(), "_begin"), tool, args, identity, approved, check);
+        awaiting(slf.py(), "evaluate")?.call1(call)
+    }
+
+    /// `evaluate_async` for arguments that are raw JSON text.
+    #[pyo3(signature = (tool, text, identity = None, approved = None, check = None))]
+    fn evaluate_json_async<'py>(
+        slf: &Bound<'py, Self>,
+        tool: &Bound<'py, PyAny>,
+        text: &Bound<'py, PyAny>,
+        identity: Option<&Bound<'py, PyAny>>,
+        approved: Option<&Bound<'py, PyAny>>,
+        check: Option<&Bound<'py, ArgsCheck>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let call = (slf, intern!(slf.py(), "_begin_json"), tool, text, identity, approved, check);
+        awaiting(slf.py(), "evaluate")?.call1(call)
     }
 
     /// What the engine would decide now, with every check that leads to it. Charges nothing.
@@ -289,24 +344,61 @@ impl Engine {
         self.explained(py, self.core().explain_json(&call))
     }
 
+    /// `explain`, without blocking the event loop.
+    #[pyo3(signature = (tool, args = None, identity = None, approved = None, check = None))]
+    fn explain_async<'py>(
+        slf: &Bound<'py, Self>,
+        tool: &Bound<'py, PyAny>,
+        args: Option<&Bound<'py, PyAny>>,
+        identity: Option<&Bound<'py, PyAny>>,
+        approved: Option<&Bound<'py, PyAny>>,
+        check: Option<&Bound<'py, ArgsCheck>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let call = (slf, intern!(slf.py(), "explain"), tool, args, identity, approved, check);
+        awaiting(slf.py(), "explain")?.call1(call)
+    }
+
+    /// `explain_json`, without blocking the event loop.
+    #[pyo3(signature = (tool, text, identity = None, approved = None, check = None))]
+    fn explain_json_async<'py>(
+        slf: &Bound<'py, Self>,
+        tool: &Bound<'py, PyAny>,
+        text: &Bound<'py, PyAny>,
+        identity: Option<&Bound<'py, PyAny>>,
+        approved: Option<&Bound<'py, PyAny>>,
+        check: Option<&Bound<'py, ArgsCheck>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let call = (slf, intern!(slf.py(), "explain_json"), tool, text, identity, approved, check);
+        awaiting(slf.py(), "explain")?.call1(call)
+    }
+
+    /// Whether asking the store never waits.
+    #[getter]
+    fn _in_memory(&self) -> bool {
+        self.parts.engine.is_in_memory()
+    }
+
     /// Whether a client may see the tool in `tools/list`.
-    fn visible(&self, tool: &Bound<'_, PyString>) -> bool {
-        policy::is_visible(&self.core().policy(), tool)
+    #[pyo3(signature = (tool, identity = None))]
+    fn visible(&self, tool: &Bound<'_, PyString>, identity: Option<&Bound<'_, PyAny>>) -> bool {
+        policy::is_visible(&self.core().policy(), tool, identity)
     }
 
     /// Drops what `hide` names from a list of tools; all by one policy.
-    #[pyo3(signature = (tools, *, name = None))]
+    #[pyo3(signature = (tools, identity = None, *, name = None))]
     fn filter_tools<'py>(
         &self,
         tools: &Bound<'py, PyAny>,
+        identity: Option<&Bound<'py, PyAny>>,
         name: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyList>> {
-        policy::filter_tools(&self.core().policy(), tools, name)
+        policy::filter_tools(&self.core().policy(), tools, identity, name)
     }
 
     /// Puts another policy in force, for every call from here on. Counters go on.
-    fn replace(&self, policy: &Bound<'_, Policy>) {
+    fn replace(&self, py: Python<'_>, policy: &Bound<'_, Policy>) -> PyResult<()> {
         self.parts.engine.replace(policy.get().0.clone());
+        self.warn_again(py)
     }
 
     /// Forgets what no call can see any more, and gives its memory back; returns how many counters were dropped.
@@ -323,10 +415,20 @@ impl Engine {
         Policy(self.core().policy())
     }
 
-    /// Stops watching the policy file. Calls are decided as before.
-    fn close(&self) {
+    /// Stops watching the policy file, and closes the store that the engine opened.
+    fn close(&self, py: Python<'_>) {
         let watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(watch);
+        py.detach(|| self.parts.engine.close());
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) {
+        self.close(py);
     }
 
     /// Watches again in a forked process. Called by `callgate._forking`.

@@ -5,6 +5,7 @@
 mod args_check;
 mod call;
 mod clock;
+mod hook;
 mod methods;
 mod observer;
 mod options;

@@ -1,12 +1,13 @@
 //! Who hears of decisions: the `callgate` logger and the host's `on_decision`.
 //!
-//! In: a decision that was made, and what its record says of the call. Out: a log record, a call of the callback.
+//! In: a decision that was made, and what its record says of the call. Out: a log record, a call of the callback, whose error is
+//! the caller's: a decision that could not be recorded lets no call run (spec 10.10).
 
 use pyo3::prelude::*;
 
 use crate::callback::{check_callback, done};
 use crate::decision::{About, AuditRecord, Decision, Hash};
-use crate::log::{self, Level};
+use crate::log::Level;
 
 /// The host's callback, and how its records identify arguments.
 pub(crate) struct Observer {
@@ -36,18 +37,11 @@ impl Observer {
     pub(super) fn tell(&self, decision: &Bound<'_, Decision>, about: Option<Box<About>>) -> PyResult<()> {
         Level::of(decision.get().inner().code()).log(decision)?;
         match (&self.on_decision, about) {
-            (Some(callback), Some(about)) => call_back(callback, decision, *about),
+            (Some(callback), Some(about)) => {
+                let record = AuditRecord::new(decision.clone().unbind(), *about);
+                callback.bind(decision.py()).call1((record,)).and_then(done)
+            }
             _ => Ok(()),
         }
     }
-}
-
-fn call_back(callback: &Py<PyAny>, decision: &Bound<'_, Decision>, about: About) -> PyResult<()> {
-    let py = decision.py();
-    let record = AuditRecord::new(decision.clone().unbind(), about);
-    if let Err(error) = callback.bind(py).call1((record,)).and_then(done) {
-        let raised = log::stops(py, error)?;
-        log::contain(py, log::callback(py, "on_decision", &raised))?;
-    }
-    Ok(())
 }

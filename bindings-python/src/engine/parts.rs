@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use callgate::store::{AsyncStore, Store};
 use callgate::time::Timestamp;
-use callgate::value::View;
-use callgate::{Call, OnStoreError};
+use callgate::value::{RawJson, View};
+use callgate::{Call, Identity, OnStoreError};
 use pyo3::prelude::*;
 
 use super::clock::ChosenClock;
+use super::hook::Hook;
 use super::observer::Observer;
 use crate::cache::{CachedDecision, CurrentPolicy, PolicyCache, ToolCache};
 use crate::decision::{About, Decision, Finisher};
@@ -25,6 +26,7 @@ pub(super) struct EngineParts {
     pub(super) on_store_error: OnStoreError,
     pub(super) clock: ChosenClock,
     pub(super) observer: Observer,
+    pub(super) warnings: Hook,
 }
 
 impl EngineParts {
@@ -46,6 +48,24 @@ impl EngineParts {
     ) -> Option<Box<About>> {
         let observer = &self.observer;
         observer.listens().then(|| Box::new(About::new(decision, call, &observer.hash)))
+    }
+
+    /// [`EngineParts::about`] for arguments that are raw JSON text.
+    pub(super) fn about_json<I: View>(
+        &self,
+        decision: &callgate::Decision<'_>,
+        tool: &str,
+        text: &str,
+        identity: Identity<'_, I>,
+    ) -> Option<Box<About>> {
+        if !self.observer.listens() {
+            return None;
+        }
+        match RawJson::parse(text) {
+            Ok(raw) => self.about(decision, &Call::new(tool, raw.root()).identity(identity)),
+            // No object, so it has no keys and no hash.
+            Err(_) => self.about(decision, &Call::new(tool, &serde_json::Value::Null).identity(identity)),
+        }
     }
 
     /// Tells of a decision that was made before.

@@ -10,7 +10,7 @@ use std::task::Poll;
 
 use callgate::store::{AsyncStore, BatchOutcome};
 use callgate::time::Timestamp;
-use callgate::{Evaluation, Identity, OnStoreError, Pending, StoreError};
+use callgate::{Call, Evaluation, Identity, OnStoreError, Pending, StoreError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use self_cell::self_cell;
@@ -18,7 +18,7 @@ use self_cell::self_cell;
 use super::call::{GivenApproval, host_call};
 use super::parts::EngineParts;
 use crate::decision::{About, Decision};
-use crate::values::PyView;
+use crate::values::{Budget, Caller, PyView, RootValue};
 use crate::wake::carry_and_wake;
 
 /// What a pending call borrows.
@@ -68,7 +68,7 @@ enum State {
 }
 
 impl PendingCall {
-    pub(super) fn new(engine: Arc<EngineParts>, held: HeldCall, about: Option<Box<About>>) -> Self {
+    fn new(engine: Arc<EngineParts>, held: HeldCall, about: Option<Box<About>>) -> Self {
         Self { engine, state: Mutex::new(State::Unasked(held, about)) }
     }
 
@@ -86,28 +86,60 @@ impl PendingCall {
     }
 }
 
-impl PendingOwner {
-    pub(super) fn new(
-        policy: callgate::Policy,
-        tool: &str,
-        identity: &Identity<'_, PyView<'_, '_>>,
-        approval: Option<GivenApproval>,
-        check: Option<&callgate::ArgsCheck>,
-    ) -> Self {
-        let id = match identity {
-            Identity::Id(id) => Some((*id).to_owned()),
-            _ => None,
-        };
-        Self { policy, tool: tool.to_owned(), id, approval, check: check.cloned() }
+/// The arguments of a call that may wait.
+pub(super) enum PendingArgs<'r, 'py> {
+    Read(&'r RootValue<'r, 'py>),
+    Json(&'r str),
+}
+
+/// The decision about a call, or what waits for the store.
+pub(super) fn begin(
+    py: Python<'_>,
+    parts: &Arc<EngineParts>,
+    tool: &str,
+    args: &PendingArgs<'_, '_>,
+    (caller, budget): (&Caller<'_, '_>, &Budget),
+    (approval, check): (Option<GivenApproval>, Option<&callgate::ArgsCheck>),
+) -> PyResult<Py<PyAny>> {
+    let (policy, identity) = (parts.core().policy(), || caller.identity(budget));
+    let id = match identity() {
+        Identity::Id(id) => Some(id.to_owned()),
+        _ => None,
+    };
+    let owner =
+        PendingOwner { policy: policy.clone(), tool: tool.to_owned(), id, approval, check: check.cloned() };
+    let about = |decision: &callgate::Decision<'_>| match args {
+        PendingArgs::Read(args) => {
+            parts.about(decision, &Call::new(tool, args.view(budget)).identity(identity()))
+        }
+        PendingArgs::Json(text) => parts.about_json(decision, tool, text, identity()),
+    };
+    match HeldCall::evaluate(owner, args, identity(), budget) {
+        Err(decision) => {
+            let about = about(&decision);
+            parts.conclude_late(py, *decision, about).map(Py::into_any)
+        }
+        Ok(held) => {
+            let about = if parts.observer.listens() {
+                // A record needs a decision to be made about; what it says of the call is the same for any. Arguments that are no
+                // object are always decided without counters.
+                let any = policy.evaluate(&Call::new("", &serde_json::Value::Null)).decided();
+                any.and_then(|decision| about(&decision))
+            } else {
+                None
+            };
+            Ok(Py::new(py, PendingCall::new(parts.clone(), held, about))?.into_any())
+        }
     }
 }
 
 impl HeldCall {
     /// Evaluates a call as far as that goes without counters: what waits for them, or the decision.
-    pub(super) fn evaluate(
+    fn evaluate(
         owner: PendingOwner,
-        args: PyView<'_, '_>,
+        args: &PendingArgs<'_, '_>,
         identity: Identity<'_, PyView<'_, '_>>,
+        budget: &Budget,
     ) -> Result<Self, Box<Decided>> {
         Self::try_new(owner, |owner| {
             let identity = match (&owner.id, identity) {
@@ -115,8 +147,17 @@ impl HeldCall {
                 (None, Identity::Claims(claims)) => Identity::Claims(claims),
                 (None, _) => Identity::Absent,
             };
-            let call = host_call(&owner.tool, args, identity, owner.approval.as_ref(), owner.check.as_ref());
-            match owner.policy.evaluate(&call) {
+            let PendingOwner { policy, tool, approval, check, .. } = owner;
+            let (approval, check) = (approval.as_ref(), check.as_ref());
+            let evaluation = match args {
+                PendingArgs::Read(args) => {
+                    policy.evaluate(&host_call(tool, args.view(budget), identity, approval, check))
+                }
+                PendingArgs::Json(text) => {
+                    policy.evaluate_json(&host_call(tool, *text, identity, approval, check))
+                }
+            };
+            match evaluation {
                 Evaluation::Decided(decision) => Err(Box::new(decision.into_owned())),
                 Evaluation::Pending(pending) => Ok(Question::Unasked(pending)),
             }

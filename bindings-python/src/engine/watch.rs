@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callgate_host::{PolicyWatcher, WatchOptions};
+use callgate_host::{LoadError, PolicyWatcher, WatchOptions};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
 
+use super::hook::Hook;
 use crate::error;
 use crate::live::LiveEngine;
 use crate::log;
@@ -24,7 +25,16 @@ const LONGEST: f64 = 86_400.0;
 pub(crate) struct WatchPlan {
     pub(crate) path: PathBuf,
     interval: Option<Duration>,
-    on_reload: Option<Arc<Py<PyAny>>>,
+    /// Of its warnings, of each new policy, and of why there is none.
+    hooks: ReloadHooks,
+}
+
+/// Who hears of a reload.
+#[derive(Clone)]
+pub(crate) struct ReloadHooks {
+    pub(super) warnings: Hook,
+    pub(super) on_reload: Hook,
+    pub(super) on_reload_error: Hook,
 }
 
 /// A watcher and the process that its thread runs in.
@@ -36,11 +46,7 @@ pub(crate) struct Watch {
 
 impl WatchPlan {
     /// `watch` is whether to watch, or how often in seconds.
-    pub(crate) fn new(
-        path: PathBuf,
-        watch: &Bound<'_, PyAny>,
-        on_reload: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Option<Self>> {
+    pub(crate) fn new(path: PathBuf, watch: &Bound<'_, PyAny>, hooks: ReloadHooks) -> PyResult<Option<Self>> {
         let interval = match watch.cast::<PyBool>() {
             Ok(watch) if !watch.is_true() => return Ok(None),
             Ok(_) => None,
@@ -54,8 +60,7 @@ impl WatchPlan {
                 Some(Duration::from_secs_f64(seconds))
             }
         };
-        let on_reload = on_reload.map(|callback| Arc::new(callback.clone().unbind()));
-        Ok(Some(Self { path, interval, on_reload }))
+        Ok(Some(Self { path, interval, hooks }))
     }
 
     pub(crate) fn start(self, engine: &Arc<LiveEngine>) -> PyResult<Watch> {
@@ -71,17 +76,13 @@ impl WatchPlan {
         }
         let engine = engine.clone();
         let path = self.path.to_string_lossy().into_owned();
-        let on_reload = self.on_reload.clone();
+        let hooks = self.hooks.clone();
         let watcher = PolicyWatcher::start(&self.path, options, move |change| {
             // In force first: a logging handler that hangs must not keep the old policy.
             let change = change.inspect(|policy| engine.replace(policy.clone()));
             // Nobody is left to be told when the interpreter is shutting down.
             let _ = Python::try_attach(|py| {
-                let news = match change {
-                    Ok(policy) => Py::new(py, Policy(policy)).map(Py::into_any),
-                    Err(error) => Err(error::load(py, &error)),
-                };
-                tell_of_reload(py, &path, news, on_reload.as_deref());
+                hooks.tell(py, &path, change);
             });
         });
         Ok(watcher?)
@@ -121,16 +122,22 @@ impl Drop for Watch {
     }
 }
 
-/// Tells of a reload: the new policy, or why the old one stays. Called on the watcher's thread; nothing may get out of it.
-fn tell_of_reload(py: Python<'_>, path: &str, news: PyResult<Py<PyAny>>, on_reload: Option<&Py<PyAny>>) {
-    let news = news.map_err(|error| error.into_value(py).into_any());
-    let logged = log::reload(py, path, news.as_ref());
-    let (Ok(argument) | Err(argument)) = &news;
-    let called = on_reload.map_or(Ok(()), |callback| match callback.bind(py).call1((argument,)) {
-        Ok(_) => Ok(()),
-        Err(error) => log::callback(py, "on_reload", &error),
-    });
-    for error in [logged, called].into_iter().filter_map(Result::err) {
-        error.write_unraisable(py, None);
+impl ReloadHooks {
+    /// Tells of a reload: the new policy, or why the old one stays. Called on the watcher's thread; nothing may get out of it.
+    fn tell(&self, py: Python<'_>, path: &str, change: Result<callgate::Policy, LoadError>) {
+        let told = match change {
+            Ok(policy) => Py::new(py, Policy(policy)).and_then(|policy| {
+                log::reload(py, path, Ok(policy.as_any()))?;
+                self.warnings.warn(py, Some(path), policy.get().0.warnings())?;
+                self.on_reload.tell(py, (policy,))
+            }),
+            Err(error) => {
+                let error = error::load(py, &error).into_value(py).into_any();
+                log::reload(py, path, Err(&error)).and_then(|()| self.on_reload_error.tell(py, (error,)))
+            }
+        };
+        if let Err(error) = told {
+            error.write_unraisable(py, None);
+        }
     }
 }
