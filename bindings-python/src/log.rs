@@ -83,7 +83,7 @@ pub(crate) fn _forget_levels() {
     let _ = SILENT.fetch_update(Ordering::AcqRel, Ordering::Acquire, forget);
 }
 
-/// Logs the warnings of a policy that was loaded from this file, or from text. What a handler raises is no reason not to load.
+/// Logs the warnings of a policy that was loaded from this file, or from text. An exception of a handler does not keep the policy from loading.
 pub(crate) fn warnings(
     py: Python<'_>,
     path: Option<&str>,

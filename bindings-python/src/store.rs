@@ -100,7 +100,7 @@ impl DetachedStore {
         Some(store)
     }
 
-    /// Waits without the GIL: whoever holds it may be waiting for what this waits for.
+    /// Waits without the GIL: the thread that holds it may wait for the same lock.
     fn without_gil<T: Send>(
         &self,
         wait: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send,

@@ -15,8 +15,8 @@ static CLOSED: AtomicBool = AtomicBool::new(false);
 /// The process in which a thread that Python did not make is about to hold the GIL, or holds it; 0 if none does.
 static INSIDE: AtomicU32 = AtomicU32::new(0);
 
-/// Does `work` without blocking, keeps what came of it, and calls `wake`, both with the GIL on another thread. False if there
-/// can be no thread, and so no call. Where the work panicked, nothing is kept.
+/// Runs `work` without blocking, keeps its result, and calls `wake`, both with the GIL on another thread. False if no thread
+/// could be started, and so nothing is called. If the work panicked, nothing is kept.
 pub(crate) fn carry_and_wake<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
     keep: impl FnOnce(T) + Send + 'static,

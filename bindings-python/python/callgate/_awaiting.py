@@ -63,5 +63,5 @@ def _wake(loop: asyncio.AbstractEventLoop, answered: asyncio.Future[None]) -> No
 
 
 def _set(answered: asyncio.Future[None]) -> None:
-    if not answered.done():  # it is, if whoever waited was cancelled
+    if not answered.done():  # it is done if the waiting task was cancelled
         answered.set_result(None)

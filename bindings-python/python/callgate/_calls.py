@@ -1,4 +1,4 @@
-"""What the callbacks of an adapter get: a call, as the host sees it, and what became of it.
+"""What the callbacks of an adapter get: a call as the host sees it, and its result.
 
 In: what a guard knows of a call. Out: immutable values with types. Must not hold anything that the host could change for
 the handler.

@@ -1,6 +1,6 @@
 """What the adapters share: a tool call between a client and a handler.
 
-In: the call, and whatever context the SDK has of it. Out: leave to run the handler, or the MCP result that says why not.
+In: the call, and the SDK's context. Out: permission to run the handler, or the MCP result that says why not.
 Must not take anything that the client sets for an identity, and must not run the handler when anything fails.
 """
 
@@ -36,7 +36,7 @@ InputSchemaOf = Callable[[], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class Permitted:
-    """The handler may run. Its charges stand, whatever comes of it (clause 8.10)."""
+    """The handler may run. Its charges stand, whatever the result (clause 8.10)."""
 
     call: ToolCall
     refund_on_error: RefundOnError | None
@@ -224,7 +224,7 @@ async def _awaited(value: Any) -> Any:
 
 
 async def run(permitted: Permitted, handler: Callable[[], Awaitable[Any]]) -> Any:
-    """Runs the handler. A cancellation is no error of the server: nothing is asked about it."""
+    """Runs the handler. A cancellation is not an error of the server, so `refund_on_error` is not asked."""
     try:
         return await handler()
     except Exception as error:

@@ -24,7 +24,7 @@ def guard(server: Any, enforcement: Enforcement) -> None:
 
 
 class _Handlers(UserDict[Any, Handler]):
-    """The table `request_handlers`: whoever puts a handler in gets it wrapped, before or after the guard.
+    """The table `request_handlers`: a handler that is put in is wrapped, before or after the guard.
 
     No `dict`, whose `update` and `setdefault` would pass `__setitem__` by.
     """

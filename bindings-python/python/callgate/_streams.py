@@ -47,7 +47,7 @@ class _Item:
 
 @asynccontextmanager
 async def guarded(read: Any, write: Any, enforcement: Enforcement) -> AsyncIterator[tuple[Incoming, Outgoing]]:
-    """The two ends for whoever serves. Leaving closes all four streams."""
+    """The two streams for the server. Leaving closes all four streams."""
     guard = _Guard(read, write, enforcement)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(guard.run)
@@ -173,7 +173,7 @@ class _Guard:
                 return
             args = params.get("arguments")
             if args is None and "arguments" in params:
-                args = []  # a null is not absent (clause 3.3), but denied as every other value that is no object
+                args = []  # a null is not absent (clause 3.3), but denied as every other value that is not an object
             with scope:
                 answer = await self._enforcement.admit(name, args, item, partial(self._schema, name))
                 if isinstance(answer, Permitted):

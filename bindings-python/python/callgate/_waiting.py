@@ -70,7 +70,7 @@ async def _is_disconnected(request: Any) -> bool:
 
 async def _raise_cancellation() -> None:
     await checkpoint_if_cancelled()
-    # `Task.cancel` is no cancel scope. Python 3.10 does not remember it.
+    # `Task.cancel` is not a cancel scope. Python 3.10 does not remember it.
     if sys.version_info >= (3, 11):
         try:
             task = asyncio.current_task()

@@ -45,7 +45,7 @@ class Guard(Middleware):
     id, which a client can drop. `on_approval` asks for approval with an `ApprovalRequest`; without it, such a call is
     answered with an error that names its approval key.
 
-    A call that was passed on stays charged, whatever comes of it (clause 8.10), unless `refund_on_error` returns `True` for
+    A call that was passed on stays charged, whatever its result (clause 8.10), unless `refund_on_error` returns `True` for
     the JSON-RPC error that ended it. Exceptions of `fastmcp` are none: they become error results.
 
     Arguments are checked first, where rules read them: against the tool's own input schema, and for members that fold, as

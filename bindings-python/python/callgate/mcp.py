@@ -42,7 +42,7 @@ def guard(
     drop. `on_approval` asks for approval with an `ApprovalRequest`, and is cancelled when nobody waits for the answer any
     more (clause 7.6); without it, such a call is answered with an error that names its approval key.
 
-    A call that was passed on stays charged, whatever comes of it (clause 8.10): a client can cause an error after the tool
+    A call that was passed on stays charged, whatever its result (clause 8.10): a client can cause an error after the tool
     ran. `refund_on_error` may say otherwise of one error, by returning `True`: it gets a `ToolCall` and a `ServerError`.
     It is not asked about error results, nor about a cancellation. What it raises is logged and gives nothing back.
 
@@ -50,14 +50,14 @@ def guard(
     `Amount` for `amount`. So arguments are checked first, where rules read them: against the tool's input schema, as the server
     itself defines it (clause 3.7), and for members that fold (clause 3.8). `check_args=False` switches both off.
 
-    Raises `TypeError` for an object that is no server of the SDK, and `ValueError` for a server that is guarded already.
+    Raises `TypeError` for an object that is not a server of the SDK, and `ValueError` for a server that is guarded already.
     """
     enforcement = Enforcement(engine, identity or _verified, on_approval, refund_on_error, _request, check_args)
     inner: Any = low_level(server)
     from mcp.server.lowlevel import Server
 
     if not isinstance(inner, Server):
-        raise TypeError(f"cannot guard a {type(server).__name__}: it is no server of the mcp package")
+        raise TypeError(f"cannot guard a {type(server).__name__}: it is not a server of the mcp package")
     if any(type(middleware).__module__ == "callgate.fastmcp" for middleware in getattr(server, "middleware", ())):
         raise ValueError(GUARDED)
     mark(inner)

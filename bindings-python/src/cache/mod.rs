@@ -1,7 +1,7 @@
-//! What an engine remembers of calls: one cache for a policy, in it one for each tool, in that decisions.
+//! The cache of an engine: one for a policy, in it one for each tool, in that decisions.
 //!
-//! In: a core engine whose policy may be replaced. Out: tools and decisions that were made before. Must not outlive the policy:
-//! with another one in force, all of it is made anew.
+//! In: a core engine whose policy may be replaced. Out: cached tools and decisions. Must not outlive the policy: with another
+//! one in force, the cache is made anew.
 
 mod policy;
 mod tool;

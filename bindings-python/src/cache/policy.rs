@@ -60,7 +60,7 @@ impl CurrentPolicy {
     ) -> PyResult<Bound<'py, PolicyCache>> {
         let cache = Bound::new(py, PolicyCache::new(engine, replaced))?;
         let list = self.0.bind(py);
-        // All of it: `gc` shows lists to everybody, so it may be of any length.
+        // Replace the whole list: `gc` exposes lists, so it may have any length.
         list.set_slice(0, list.len(), PyList::new(py, [&cache])?.as_any())?;
         Ok(cache)
     }

@@ -12,10 +12,10 @@ use crate::decision::{Decision, Finisher};
 use crate::log::Level;
 use crate::values::ArgNames;
 
-/// Decisions that are kept for a tool: it may run, and a few of its rules say no.
+/// Decisions that are cached for a tool: allowed, and denied by a few of its rules.
 const DECISIONS: usize = 4;
 
-/// A tool, and what was made for calls of it.
+/// A tool, and what was cached for its calls.
 pub(crate) struct ToolCache {
     /// Shared with decisions that outlive the call.
     tool: Arc<Tool>,

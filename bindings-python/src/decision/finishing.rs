@@ -98,7 +98,7 @@ impl Finishing {
         carry_and_wake(ask, keep, wake)
     }
 
-    /// Asks the store, unless it was asked, which may wait, and tells what came of it. Once.
+    /// Asks the store unless it was asked already, which may block, and returns the outcome. Once.
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
         let taken = std::mem::replace(&mut *self.state(), State::Over);
         let finished = match taken {

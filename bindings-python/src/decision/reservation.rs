@@ -18,7 +18,7 @@ use crate::error;
 use crate::live::LiveEngine;
 use crate::values::integer;
 
-/// An engine as its decisions hold it: by Python's own count of references, which is no step between threads.
+/// An engine as its decisions hold it: by Python's reference count, which needs no atomic operation.
 #[pyclass(module = "callgate", frozen)]
 pub(crate) struct Finisher(pub(crate) Arc<LiveEngine>);
 

@@ -26,7 +26,7 @@ use crate::error;
 use crate::policy::{self, Policy};
 use crate::values::{Budget, Caller, RootValue};
 
-/// Text that no parser takes, for arguments that are no Unicode text themselves: core says why.
+/// Text that no parser accepts, in place of arguments that are not Unicode text: core gives the reason.
 const LONE_SURROGATE: &str = "\"\\ud800\"";
 
 /// Decides calls: evaluates the policy and charges the counters. Safe to share between threads.

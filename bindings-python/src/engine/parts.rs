@@ -1,6 +1,6 @@
-//! What an engine consists of, and how a decision of it becomes a Python object.
+//! The parts of an engine, and how a decision becomes a Python object.
 //!
-//! In: a decision of core. Out: the Python object, once the logger and the host's callback have heard of it.
+//! In: a decision of core. Out: the Python object, after the logger and the host's callback were called.
 
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ impl EngineParts {
         Ok(cached.decision.clone_ref(py))
     }
 
-    /// Makes a decision by the policy in force a Python object, or finds the one that was made, and tells of it.
+    /// Makes a decision by the policy in force a Python object, or finds the cached one, and reports it.
     #[inline(never)]
     pub(super) fn conclude(
         &self,

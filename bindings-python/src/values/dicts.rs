@@ -1,7 +1,7 @@
-//! Reading of dicts: of the one in which the paths of a call begin, and of any other.
+//! Reading dicts: the one in which the paths of a call begin, and any other.
 //!
-//! In: a dict and the names that a tool's checks read of it. Out: values at these names. Must not answer before all keys were
-//! looked at: one of another class could claim to be equal to a name.
+//! In: a dict and the names that a tool's checks read. Out: the values at these names. Must not answer before all keys were
+//! checked: one of another class could claim to be equal to a name.
 
 use std::cell::{Cell, OnceCell};
 

@@ -52,10 +52,10 @@ pub(super) fn are_exact_strings<'py>(
     picks: &[OnceCell<Pick<'py>>; PICKS],
 ) -> bool {
     let [first, second, third, fourth] = *places;
-    // Where there is no GIL, this is what keeps other threads from the dict.
+    // Without a GIL, this keeps other threads from the dict.
     with_critical_section(dict, || {
         let (mut position, mut key, mut value) = (0, ptr::null_mut(), ptr::null_mut());
-        // As many steps as there are keys: to be told that there are no more would take another.
+        // One step for each key: learning that there are no more would take another.
         for _ in 0..len {
             // SAFETY: `dict` is a live dict, and `position` begins at 0 and is written by this function alone. Nothing between
             // two steps can change the dict: comparing pointers and counting a reference up runs no code.

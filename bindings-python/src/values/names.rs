@@ -37,8 +37,8 @@ pub(super) fn look_up<'py>(dict: &Bound<'py, PyDict>, name: &str) -> PyResult<Op
     dict.get_item(name)
 }
 
-/// Where the search for a name begins. Told by its length and three of its bytes: names are short and few, and hashing
-/// them whole would take longer than the look-ups that this spares.
+/// Where the search for a name begins: a hash of its length and three of its bytes. Names are short and few, and hashing them
+/// whole would take longer than the look-ups that it saves.
 pub(crate) fn place(name: &[u8]) -> usize {
     let byte = |index: usize| name.get(index).map_or(0, |byte| usize::from(*byte));
     let (middle, last) = (byte(name.len() >> 1), byte(name.len().saturating_sub(1)));
@@ -47,8 +47,8 @@ pub(crate) fn place(name: &[u8]) -> usize {
 
 /// The first names of the paths that a tool's checks read of the arguments.
 pub(crate) struct ArgNames {
-    /// Where each stands in the policy, and its length. INVARIANT: whoever keeps these keeps the policy, so that what stands there is
-    /// that name and nothing else. Nothing stands at 0.
+    /// Where each stands in the policy, and its length. INVARIANT: the owner holds the policy, too, so the address
+    /// holds that name and nothing else. Nothing stands at 0.
     places: [(usize, usize); PICKS],
     /// Where the Python strings of these names are, which are held by `strings`.
     keys: [usize; PICKS],

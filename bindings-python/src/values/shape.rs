@@ -1,7 +1,7 @@
-//! What a Python object is to a policy.
+//! The JSON type of a Python object.
 //!
-//! In: any object. Out: its shape, told by the builtin type that it is or extends. Must not run code of the object's class,
-//! but for mappings and sequences that are no builtins: those have no other way to be read, and are read once, whole.
+//! In: any object. Out: its shape, by the builtin type that it is or extends. Must not run code of the object's class.
+//! Mappings and sequences that are not builtins are the exception: they cannot be read otherwise, and are read once, whole.
 
 use callgate::value::Unreadable;
 use pyo3::prelude::*;
@@ -15,9 +15,9 @@ use super::classes::{exact, into_exact, is_plain, string_key};
 use super::dicts::RootDict;
 use super::integer;
 
-/// What an object is, with what is needed to read it: two machine words, because it is handed on with every step of a path. The
-/// first is the tag and nothing else, and nothing in the second is shorter than a word: what is written in parts and read whole
-/// is waited for, and what may be a byte is handed on as bytes.
+/// What an object is, with what is needed to read it: two machine words, because every step of a path passes it on. The first
+/// is the tag alone, and nothing in the second is shorter than a word: a value that is written in parts and read whole stalls
+/// store forwarding.
 #[repr(u64)]
 pub(super) enum Shape<'r, 'py> {
     Null,

@@ -18,8 +18,8 @@ use super::keys::Pick;
 use super::names::ArgNames;
 use super::shape::Shape;
 
-/// A Python object, read in place. In this order: an error that stands for it is put where the budget is, not into a word that is
-/// handed on.
+/// A Python object, read in place. The order of fields matters: an error in its place lies where the budget is, not in a word
+/// that is passed on.
 #[repr(C)]
 pub(crate) struct PyView<'r, 'py> {
     budget: &'r Budget,
@@ -43,7 +43,7 @@ impl<'r, 'py> PyView<'r, 'py> {
         Self { budget, shape }
     }
 
-    /// An `int` or text that was picked is there already: reading it is no visit.
+    /// An `int` or text that was picked during the key walk: reading it costs no visit.
     fn of_pick(&self, pick: &'r Pick<'py>) -> Self {
         let shape = match pick {
             Pick::Int(whole) => Shape::Int(*whole),
@@ -89,7 +89,7 @@ impl View for PyView<'_, '_> {
             Shape::False => Kind::Bool(false),
             Shape::Int(whole) => Kind::Number(Number::from_i64(*whole)),
             Shape::Long(int) => Kind::Number(integer::long(int)?),
-            // NaN and the infinities are no JSON values.
+            // NaN and the infinities are not JSON values.
             Shape::Float(float) => Number::from_f64(*float).map_or(Kind::Foreign, Kind::Number),
             Shape::String(text) => string(text)?,
             Shape::Text(text) => string(text)?,
@@ -136,7 +136,7 @@ impl View for PyView<'_, '_> {
         Ok(value.map(|value| Self::of(value, self.budget)))
     }
 
-    /// What was picked is taken in place: a view that is handed on goes through memory.
+    /// A picked value is used in place: a view that is passed on goes through memory.
     #[inline(always)]
     fn step(&self, name: &str) -> Result<Reached<Self>, Unreadable> {
         if let Shape::Root(root) = &self.shape
@@ -233,7 +233,7 @@ pub(crate) enum RootValue<'r, 'py> {
 }
 
 impl<'r, 'py> RootValue<'r, 'py> {
-    /// `names` are what is known to be read of it. Built where it will lie: it is too large to be moved in a call.
+    /// `names` are the members that checks read. Built in place, because it is too large to be moved.
     #[inline(always)]
     pub(crate) fn new(
         object: Option<&'r Bound<'py, PyAny>>,
