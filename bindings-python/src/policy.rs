@@ -114,7 +114,7 @@ impl Policy {
     }
 }
 
-/// Whether a client may see the tool. A name with a lone surrogate is no text, so no call can have it.
+/// Whether a client may see the tool. A name with a lone surrogate is not text, so no call can have it.
 ///
 /// Today only `hide` hides, for anybody alike.
 pub(crate) fn is_visible(

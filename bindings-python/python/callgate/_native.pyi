@@ -78,7 +78,7 @@ class Engine:
     async, since nobody awaits it.
 
     Raises `StoreURLError` for a URL of no known form, and `StoreError` for a store that cannot be opened. With `"allow"`, one
-    that cannot be reached yet is no error: each call tries it.
+    that cannot be reached yet is not an error: each call tries it.
 
     As a context manager, an engine is closed at the end.
     """
@@ -283,7 +283,7 @@ class ArgsCheck:
 
     A server may read arguments otherwise than the rules do: it converts `"42"` to a number, parses text that is JSON, or takes
     `Amount` for `amount`. With the tool's input `schema`, a value of a type that it does not admit denies; with `folding`, so does a
-    member that folds to one that is read. Made once for a tool. Raises `TypeError` where the schema is no mapping.
+    member that folds to one that is read. Made once for a tool. Raises `TypeError` where the schema is not a mapping.
     """
 
     def __new__(cls, schema: Mapping[str, object] | None = None, *, folding: bool = True) -> ArgsCheck: ...
@@ -352,7 +352,7 @@ class Diagnostic:
 
     @property
     def text(self) -> str:
-        """All of it as one text."""
+        """All checks as one text."""
 
 @final
 class Decision:

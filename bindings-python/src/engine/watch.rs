@@ -123,7 +123,7 @@ impl Drop for Watch {
 }
 
 impl ReloadHooks {
-    /// Tells of a reload: the new policy, or why the old one stays. Called on the watcher's thread; nothing may get out of it.
+    /// Reports a reload: the new policy, or why the old one stays. Called on the watcher's thread; must not raise.
     fn tell(&self, py: Python<'_>, path: &str, change: Result<callgate::Policy, LoadError>) {
         let told = match change {
             Ok(policy) => Py::new(py, Policy(policy)).and_then(|policy| {
