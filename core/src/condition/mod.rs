@@ -1,7 +1,7 @@
 //! Conditions: compiled once, tested against a call (spec 5).
 //!
-//! In: a condition and what the call gives to be read. Out: holds, fails or unknown. What that means for the call is
-//! `evaluate`'s work.
+//! In: a condition and the values of the call. Out: holds, fails or unknown. Must not decide what that means for the call;
+//! `evaluate` does.
 
 mod describe;
 mod directory;
@@ -44,7 +44,7 @@ pub(crate) struct Test {
 }
 
 impl Condition {
-    /// What the condition says of a call, standing in `place`.
+    /// The condition's outcome for a call, in `place`.
     ///
     /// `quantifier` is what `[*]` means here: the place's own, swapped by every `not` around. Recursion is as deep as
     /// the condition, which the document's depth bounds.
@@ -114,8 +114,8 @@ fn combine<A: View, I: View, S: Sink>(
 }
 
 impl Test {
-    /// What the test says of a call. Nearly all tests read a member by its name, and nearly all values can be told at once: that
-    /// is done where it stands, and the rest in functions of their own, which would take the registers of this one.
+    /// The test's outcome for a call. Nearly all tests read a member by its name and compare a whole number or a short string;
+    /// that is done inline. The rest is in functions of its own, which would otherwise take the registers of this one.
     #[inline(always)]
     fn evaluate<A: View, I: View, S: Sink>(
         &self,
@@ -251,7 +251,7 @@ struct Verdict<'t> {
     why: Why,
 }
 
-/// What a trace says beyond the outcome.
+/// What a trace shows beyond the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Why {
     NoElement,

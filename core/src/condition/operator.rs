@@ -132,7 +132,7 @@ impl<'o> Compared<'o> {
     }
 }
 
-/// Why an operator and an operand do not go together.
+/// Why an operator does not take an operand.
 #[derive(Debug)]
 pub(crate) struct OperatorError {
     pub(crate) code: &'static str,
@@ -223,8 +223,8 @@ impl Operator {
         Compared { operands, with_elements }
     }
 
-    /// What [`Operator::test`] says of a value that can be told without its kind, for the same steps; `None` without a step for
-    /// any other. What can be told so takes no steps to read, and a text among it has one reading.
+    /// The outcome of [`Operator::test`] for a value that needs no look at its kind, for the same steps; `None`, without taking
+    /// a step, for any other. Such values take no steps to read, and such a text has one reading.
     #[inline]
     pub(super) fn test_at_once<V: View>(&self, value: &V, steps: &Steps) -> Option<Outcome> {
         match self {
@@ -255,7 +255,7 @@ impl Operator {
         }
     }
 
-    /// What the operator says of a value that is there, and for whose reading steps were taken.
+    /// The operator's outcome for a present value, whose reading has taken its steps.
     pub(crate) fn test<V: View>(
         &self,
         value: &V,

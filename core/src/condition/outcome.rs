@@ -2,7 +2,7 @@
 
 use std::ops::Not;
 
-/// What a condition says of a call.
+/// The outcome of a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub(crate) enum Outcome {
@@ -42,7 +42,7 @@ pub(crate) enum Quantifier {
 }
 
 impl Quantifier {
-    /// The outcome of nothing at all.
+    /// The outcome of an empty list.
     pub(crate) const fn of_none(self) -> Outcome {
         match self {
             Self::All => Outcome::Holds,

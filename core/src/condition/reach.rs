@@ -18,7 +18,7 @@ pub(crate) enum Leaf<'v, V> {
     WrongType,
 }
 
-/// What a call gives to be read.
+/// The values of a call that paths read.
 pub(crate) struct Facts<'c, A, I> {
     pub(crate) tool: &'c str,
     pub(crate) args: Option<&'c A>,
@@ -32,7 +32,7 @@ impl<'c, A, I> Facts<'c, A, I> {
     }
 }
 
-/// Receives leaves of whatever type of view the root of the path has. `Break` ends the walk.
+/// Receives leaves, of the view type of the path's root. `Break` ends the walk.
 pub(crate) trait Visitor {
     fn leaf<V: View>(&mut self, leaf: Leaf<'_, V>) -> Result<ControlFlow<()>, Unreadable>;
 }
@@ -41,7 +41,7 @@ impl<A: View, I: View> Facts<'_, A, I> {
     /// Shows every value that `path` names to `visitor`, in order.
     #[inline]
     pub(crate) fn reach(&self, path: &Path, visitor: &mut impl Visitor) -> Result<(), Unreadable> {
-        // Whether the visitor broke off is its own business.
+        // The visitor knows whether it broke off.
         let _flow = match (path.root, self.identity) {
             (Root::Args, _) => match self.args {
                 Some(args) => walk(args, &path.segments, &self.steps, visitor)?,
@@ -133,7 +133,7 @@ pub(super) fn find<V: View>(root: &V, segments: &[Segment], steps: &Steps) -> Re
     Ok(reached)
 }
 
-/// What a value is that a path steps into, for the steps that reading it takes.
+/// The kind of a value that a path steps into. Takes the steps of reading it.
 fn kind_of<'v, V: View>(value: &'v V, steps: &Steps) -> Result<Kind<'v>, Unreadable> {
     steps.take_value(value)?;
     value.kind()
@@ -165,7 +165,7 @@ fn each<V: View>(
     result
 }
 
-/// A string that stands alone: the tool's name, or an identity that is only an id.
+/// A string outside any object: the tool's name, or an identity that is only an id.
 struct Text<'t>(&'t str);
 
 impl View for Text<'_> {

@@ -9,7 +9,7 @@ use crate::path::Reading;
 use crate::raw::plain_end;
 use crate::view::Unreadable;
 
-/// Whether a text is plainly one that has a single reading, by a look at where it begins. False says nothing.
+/// Whether a text certainly has a single reading, by its first character. False decides nothing.
 #[inline]
 pub(crate) fn is_plain(text: &str) -> bool {
     !matches!(text.as_bytes(), [b'\t' | b'\n' | b'\r' | b' ' | b'[' | b'{', ..] | [b'n', b'u', ..])
@@ -371,7 +371,7 @@ mod tests {
         }
         let spaces = " ".repeat(usize::try_from(crate::ceilings::CALL_STEPS * BYTES * 2).unwrap()) + "null";
         assert_eq!(Reading::Twofold.may_be_null(&spaces, &Steps::new()), Err(Unreadable::TooLarge));
-        // A text that is soon seen to be none is not paid for whole.
+        // A text that soon turns out not to be JSON takes few steps.
         let steps = Steps::new();
         for _ in 0..1_000 {
             assert_eq!(

@@ -1,14 +1,14 @@
-//! The steps that the checks of one call may take (spec 11): bounds the time of one evaluation, whatever the arguments.
+//! The budget of one evaluation, in steps (spec 11): it bounds the time, whatever the arguments are.
 
 use std::cell::Cell;
 
 use crate::ceilings::CALL_STEPS;
 use crate::view::{Unreadable, View};
 
-/// With fewer steps left, a call has made many look-ups, and each is asked how long it takes.
+/// Below this many steps, a call has made many look-ups, and each is asked for its cost.
 const LATE: u64 = CALL_STEPS - 4_096;
 
-/// What is left of the steps of one call.
+/// The steps that one call has left.
 #[derive(Debug)]
 pub(crate) struct Steps(Cell<u64>);
 
@@ -59,7 +59,7 @@ impl Steps {
         self.take(Self::of_bytes(text.len()))
     }
 
-    /// Takes the steps of reading a value once, whatever is then done with it.
+    /// Takes the steps of reading a value once.
     #[inline]
     pub(crate) fn take_value<V: View>(&self, value: &V) -> Result<(), Unreadable> {
         self.take(Self::of_bytes(value.weight()))

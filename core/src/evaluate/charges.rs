@@ -15,7 +15,7 @@ use crate::policy::Compiled;
 use crate::store::{Guard, GuardMode, ScopeValue, Slot, Test};
 use crate::view::{Kind, Unreadable, View};
 
-/// Steps of a counter: the store has to find it, judge and charge it, and the decision to show it.
+/// The steps of a counter: the store finds, judges and charges it, and the decision shows it.
 const COUNTER: u64 = 80;
 
 impl Compiled {
@@ -89,13 +89,13 @@ impl Compiled {
         let slot = prepared.batch.slots.len();
         prepared.batch.slots.push(unread(declared));
         prepared.declare(index);
-        // Encoded where it will lie. A call whose scope is missing is denied, and its batch dropped.
+        // Encoded in place. A call whose scope is missing is denied, and its batch dropped.
         let Some(Slot { scope, .. }) = prepared.batch.slots.get_mut(slot) else { return Ok(None) };
         Ok(declared.scope.encode(facts, scope)?.then_some(slot))
     }
 
-    /// The one charge of a call that has no condition on counters and needs no approval, as nearly all have that count at all:
-    /// what [`Self::prepare`] does for any.
+    /// The one charge of a call without conditions on counters or an approval, as most calls that count are. The same as
+    /// [`Self::prepare`] does for any.
     #[inline(never)]
     pub(super) fn charge_one<'p, A: View, I: View>(
         &'p self,
