@@ -1,10 +1,10 @@
-//! The policy that an engine has in force, read by every call and exchanged now and then.
+//! The policy that an engine has in force: read by every call, replaced now and then.
 //!
-//! In: policies. Out: the one in force, without a step between threads: a count of those who read it would be a word that all of
-//! them write to. Must not give a policy that was replaced before it was asked for.
+//! In: policies. Out: the one in force, without a write that threads share, such as a reference count. Must not give a policy
+//! that was replaced before it was asked for.
 //!
-//! So a thread holds on to the policy that it had last, and takes it again if it is in force still. That one is known by where it
-//! is: as long as it is held, nothing else can be there. A thread that is idle keeps a replaced policy until its next call.
+//! A thread keeps the policy that it used last, and uses it again if it is still in force. Policies are compared by address;
+//! the held `Arc` keeps the address from being reused. An idle thread keeps a replaced policy until its next call.
 
 use std::cell::Cell;
 use std::ops::Deref;
@@ -16,16 +16,16 @@ use crate::policy::Policy;
 /// A policy that can be replaced.
 pub(crate) struct InForce {
     policy: RwLock<Policy>,
-    /// Where the policy is. Changed under the lock.
+    /// The policy's address. Changed under the lock.
     place: AtomicUsize,
-    /// Where a thread keeps it.
+    /// The slot in which a thread keeps it.
     slot: usize,
 }
 
-/// Engines between which a thread can go to and fro without the lock.
+/// Engines between which a thread can alternate without the lock.
 const KEPT: usize = 8;
 
-/// How many there were, so that those of a process are spread over the slots.
+/// Engines made so far, so that those of a process are spread over the slots.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {

@@ -1,13 +1,12 @@
-//! Bytes that lie with their owner while they are few, so that reading them is no step to another place in memory.
+//! A byte string with inline storage for short values, so that reading one needs no second memory access.
 //!
-//! In: bytes, at once or one piece after the other. Out: the same bytes as a slice.
+//! In: bytes, whole or in pieces. Out: the same bytes as a slice.
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
-/// Up to `N` bytes in place, and any number on the heap. `N` is best two less than a multiple of eight. What is not used of the place
-/// is zero.
+/// Up to `N` bytes inline, more on the heap. `N` is best two less than a multiple of eight. Unused inline bytes are zero.
 #[derive(Clone)]
 pub(crate) enum Short<const N: usize> {
     Here { len: u8, bytes: [u8; N] },
