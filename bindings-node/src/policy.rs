@@ -121,6 +121,6 @@ impl Policy {
     /// Which of these tools a client may see in `tools/list` (spec 10.9).
     #[napi(catch_unwind)]
     pub fn visible(&self, tools: Vec<String>) -> Vec<bool> {
-        tools.iter().map(|tool| self.0.visible(tool)).collect()
+        tools.iter().map(|tool| self.0.visible(tool, &callgate::Identity::absent())).collect()
     }
 }

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { type Actual, ArgsCheck, Engine, Policy, PolicyError, type Diagnostic, type Outcome } from "callgate";
+import { type Actual, ArgsCheck, type DecisionJson, Engine, Policy, PolicyError, type Diagnostic, type Outcome } from "callgate";
 import { hostValue } from "./host-value.mjs";
 import { type Case, PROJECT, type Step, decisions, invalid, policyOf } from "./cases.mjs";
 
@@ -124,7 +124,7 @@ async function run(given: Case, form: Form): Promise<string[]> {
       const { id, key, key_of: of } = step.approve;
       if (key !== undefined) return { id, key };
       const before = of === undefined ? (await under.decide(step, form, undefined)).json : made[of];
-      return { id, key: (JSON.parse(before ?? "{}") as { approval_key: string | null }).approval_key ?? "ak1:none" };
+      return { id, key: (JSON.parse(before ?? "{}") as Partial<DecisionJson>).approval?.key ?? "ak1:none" };
     };
     let decision: Decided | undefined;
     for (let turn = 1; turn <= (step.repeat ?? 1); turn += 1) {
@@ -138,7 +138,7 @@ async function run(given: Case, form: Form): Promise<string[]> {
     if (step.finish !== undefined && step.finish_of === undefined) {
       assert.ok(decision.reservation, `step ${index}: there is no reservation to finish`);
       await finish(step, decision.reservation);
-      open[index] = null;
+      if (step.finish_error === undefined) open[index] = null;
     }
   }
   return made;
@@ -151,7 +151,10 @@ function compare(expect: Record<string, unknown>, decision: Record<string, unkno
     if (field === "rule") assert.deepEqual(rule?.pointer ?? null, wanted, what);
     else if (field === "rule_name") assert.deepEqual(rule?.name ?? null, wanted, what);
     else if (field === "line") assert.deepEqual(rule?.line ?? null, wanted, what);
-    else if (field === "counters") {
+    else if (field === "approval_rules") {
+      const approval = decision["approval"] as { rules: { pointer: string }[] } | null;
+      assert.deepEqual(approval?.rules.map(({ pointer }) => pointer), wanted, what);
+    } else if (field === "counters") {
       const [all, found] = [wanted as object[], decision["counters"] as Record<string, unknown>[]];
       assert.equal(found.length, all.length, what);
       for (const [index, one] of all.entries()) {

@@ -155,7 +155,7 @@ test("a decision is its JSON", () => {
   const denied = Engine.fromString(POLICY).evaluate("buy", { amount: 101 });
   assert.deepEqual(denied.toMcpResult(), { content: [{ type: "text", text: denied.message }], isError: true });
   assert.equal(denied.reservation, null);
-  assert.deepEqual(denied.rule, { name: null, pointer: "/tools/buy/limits/0", line: 6 });
+  assert.deepEqual(denied.rule, { layer: null, name: null, pointer: "/tools/buy/limits/0", line: 6 });
 });
 
 test("a decision shows itself", () => {
@@ -211,7 +211,7 @@ test("approvals let one call through", async () => {
   const engine = Engine.fromString(POLICY);
   const asked = engine.evaluate("ask", { amount: 6 });
   assert.equal(asked.effect, "require_approval");
-  const approved = { key: asked.approvalKey ?? "", id: "a-1" };
+  const approved = { key: asked.approval?.key ?? "", id: "a-1" };
   assert.equal(engine.evaluate("ask", { amount: 7 }, null, approved).code, "approval_required");
   assert.equal((await engine.evaluateAsync("ask", { amount: 6 }, null, approved)).code, "allowed");
   assert.equal(engine.evaluateJson("ask", `{"amount": 6}`, null, approved).code, "approval_spent");

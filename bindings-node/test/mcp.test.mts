@@ -127,7 +127,7 @@ for (const [what, make] of [["Server", low], ["McpServer", high], ["McpServer of
     test("asks for approval, or answers with its key", async () => {
       const { client, ran, engine } = await peer(make);
       const asked = await call(client, "ask", { text: "x" });
-      const key = engine.evaluate("ask", { text: "x" }).approvalKey;
+      const key = engine.evaluate("ask", { text: "x" }).approval?.key;
       const text = `Rule "large" needs approval\nApproval key: ${key}`;
       assert.deepEqual(asked, { content: [{ type: "text", text }], isError: true, _meta: { "callgate/approval_key": key } });
       assert.deepEqual(ran, []);
@@ -281,7 +281,7 @@ describe("the guard", () => {
     approve("approval-1");
     await client.listTools();
     assert.deepEqual(ran, []);
-    const key = engine.evaluate("ask", {}).approvalKey ?? "";
+    const key = engine.evaluate("ask", {}).approval?.key ?? "";
     assert.ok(engine.evaluate("ask", {}, null, { key, id: "approval-1" }).allowed, "the approval was not spent");
   });
 

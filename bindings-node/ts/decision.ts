@@ -30,12 +30,22 @@ export type Code =
 
 /** The rule or item that a decision reports. */
 export interface RuleRef {
+  /** The name of the policy layer that has it, or null. */
+  readonly layer: string | null;
   /** Its name, or null. */
   readonly name: string | null;
   /** JSON Pointer into the policy. */
   readonly pointer: string;
   /** Line in the policy's text, from 1. */
   readonly line: number;
+}
+
+/** What a call needs to be approved (clause 7.1). */
+export interface ApprovalNeeded {
+  /** What an approval of this very call must name. */
+  readonly key: string;
+  /** Every rule that asks, in the order of the policy: what the person who approves has to know. */
+  readonly rules: readonly RuleRef[];
 }
 
 /** A counter of a decision, as its JSON has it (clause 10.4). Amounts are exact decimal strings. */
@@ -59,7 +69,7 @@ export interface DecisionJson {
   readonly rule: RuleRef | null;
   readonly counters: readonly CounterJson[];
   readonly retry_after: number | null;
-  readonly approval_key: string | null;
+  readonly approval: ApprovalNeeded | null;
   readonly policy: string;
 }
 
@@ -185,8 +195,8 @@ export class Decision {
   }
 
   /** What an approval of this very call must name; null unless the effect is `require_approval`. */
-  get approvalKey(): string | null {
-    return this.toJSON().approval_key;
+  get approval(): ApprovalNeeded | null {
+    return this.toJSON().approval;
   }
 
   /** Digest of the policy that decided. */

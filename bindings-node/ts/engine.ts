@@ -7,25 +7,15 @@ import * as native from "../native.js";
 import { ArgsCheck } from "./args-check.js";
 import { Decision, type DecisionJson, type Host, now } from "./decision.js";
 import { type CallgateError, type Diagnostic, throwing, typed } from "./errors.js";
+import type { Identity } from "./identity.js";
 import { type Kind, choice, millis, promised, read, tell } from "./options.js";
 import { type Plan, Plans } from "./plan.js";
 import { type NamedTool, Policy, failed } from "./policy.js";
 import { probe } from "./probe.js";
 
-/** What is known of a caller, such as `id`, `grant`, `session`, `roles`: an object; no list, no function. */
-export type Claims =
-  | { readonly [claim: string]: unknown }
-  | (object & { readonly [Symbol.iterator]?: never; readonly apply?: never });
-
-/**
- * Who calls, as the host has verified it: an id, an object of claims, or nothing. Never something that the agent or its
- * client can set.
- */
-export type Identity = string | Claims | null | undefined;
-
 /** An approval that the host holds for a call (clause 7.2). */
 export interface Approval {
-  /** The `approvalKey` of the decision that asked. */
+  /** The key of the `approval` that the decision asked for. */
   readonly key: string;
   /** The approval's own id, 1 to 256 bytes, never used for another. */
   readonly id: string;
@@ -277,12 +267,12 @@ export class Engine {
   }
 
   /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
-  visible(tool: string): boolean {
+  visible(tool: string, _identity?: Identity): boolean {
     return this.policy.visible(tool);
   }
 
   /** The tools that a client may see, in their order; all by one policy (clause 10.9). */
-  filterTools<T extends NamedTool>(tools: readonly T[]): T[] {
+  filterTools<T extends NamedTool>(tools: readonly T[], _identity?: Identity): T[] {
     return this.policy.filterTools(tools);
   }
 

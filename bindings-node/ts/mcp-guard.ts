@@ -7,7 +7,8 @@
 import { randomUUID } from "node:crypto";
 import type { ArgsCheck } from "./args-check.js";
 import type { Decision, Reservation } from "./decision.js";
-import type { Approval, Engine, Identity } from "./engine.js";
+import type { Approval, Engine } from "./engine.js";
+import type { Identity } from "./identity.js";
 import { type Ask, Definitions } from "./mcp-definitions.js";
 import { type Id, type Message, copied, isId, isObject, keyOf, member, shallow } from "./mcp-message.js";
 import { streamOf, watchInput, watchStreams } from "./mcp-streams.js";
@@ -230,7 +231,7 @@ export class Guard {
   async #ask(asked: Asked, identity: Identity, check: ArgsCheck | undefined, decision: Decision): Promise<Decision> {
     const { onApproval, approvalTimeoutMs } = this.#options;
     const { call, waiting } = asked;
-    const key = decision.approvalKey;
+    const key = decision.approval?.key ?? null;
     if (onApproval === undefined || key === null) return decision;
     this.#undecided.ask(waiting);
     if (waiting.ended !== null) return decision;
@@ -376,9 +377,10 @@ function verified(authInfo: AuthInfo | undefined): Identity {
 
 /** The result of a call that may not run; with the key that an approval of it must name. */
 function refusal(decision: Decision): Message {
-  if (decision.approvalKey === null) return { ...decision.toMcpResult() };
-  const text = `${decision.message}\nApproval key: ${decision.approvalKey}`;
-  return { content: [{ type: "text", text }], isError: true, _meta: { "callgate/approval_key": decision.approvalKey } };
+  if (decision.approval === null) return { ...decision.toMcpResult() };
+  const { key } = decision.approval;
+  const text = `${decision.message}\nApproval key: ${key}`;
+  return { content: [{ type: "text", text }], isError: true, _meta: { "callgate/approval_key": key } };
 }
 
 /** The result of a call that nothing was decided about. */

@@ -6,7 +6,8 @@
 // identity from anything that the client can set.
 
 import type { Decision } from "./decision.js";
-import { Engine, type Identity } from "./engine.js";
+import { Engine } from "./engine.js";
+import type { Identity } from "./identity.js";
 import { Guard } from "./mcp-guard.js";
 import { type Kind, millis, read } from "./options.js";
 

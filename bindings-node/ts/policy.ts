@@ -4,6 +4,7 @@
 
 import * as native from "../native.js";
 import { type CallgateError, Diagnostic, PolicyError, PolicyFileError } from "./errors.js";
+import type { Identity } from "./identity.js";
 
 /** What `filterTools` needs of a tool. */
 export interface NamedTool {
@@ -54,13 +55,13 @@ export class Policy {
   }
 
   /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
-  visible(tool: string): boolean {
+  visible(tool: string, _identity?: Identity): boolean {
     if (typeof tool !== "string") throw new TypeError("a tool's name is a string");
     return this.native.visible([tool])[0] === true;
   }
 
   /** The tools that a client may see, in their order (clause 10.9). */
-  filterTools<T extends NamedTool>(tools: readonly T[]): T[] {
+  filterTools<T extends NamedTool>(tools: readonly T[], _identity?: Identity): T[] {
     const visible = this.native.visible(tools.map((tool) => String(tool.name)));
     return tools.filter((_, index) => visible[index] === true);
   }

@@ -4,12 +4,21 @@ export type Effect = "allow" | "deny" | "require_approval";
 export type Code = "allowed" | "invalid_tool" | "hidden" | "not_listed" | "invalid_args" | "invalid_identity" | "condition_failed" | "denied" | "invalid_amount" | "identity_required" | "limit_exceeded" | "store_unavailable" | "approval_required" | "approval_spent";
 /** The rule or item that a decision reports. */
 export interface RuleRef {
+    /** The name of the policy layer that has it, or null. */
+    readonly layer: string | null;
     /** Its name, or null. */
     readonly name: string | null;
     /** JSON Pointer into the policy. */
     readonly pointer: string;
     /** Line in the policy's text, from 1. */
     readonly line: number;
+}
+/** What a call needs to be approved (clause 7.1). */
+export interface ApprovalNeeded {
+    /** What an approval of this very call must name. */
+    readonly key: string;
+    /** Every rule that asks, in the order of the policy: what the person who approves has to know. */
+    readonly rules: readonly RuleRef[];
 }
 /** A counter of a decision, as its JSON has it (clause 10.4). Amounts are exact decimal strings. */
 export interface CounterJson {
@@ -31,7 +40,7 @@ export interface DecisionJson {
     readonly rule: RuleRef | null;
     readonly counters: readonly CounterJson[];
     readonly retry_after: number | null;
-    readonly approval_key: string | null;
+    readonly approval: ApprovalNeeded | null;
     readonly policy: string;
 }
 /** A counter of a decision. Amounts are exact decimal strings. */
@@ -85,7 +94,7 @@ export declare class Decision {
     /** Whole seconds after which the call may pass if nothing else happens; null if waiting does not help. */
     get retryAfter(): number | null;
     /** What an approval of this very call must name; null unless the effect is `require_approval`. */
-    get approvalKey(): string | null;
+    get approval(): ApprovalNeeded | null;
     /** Digest of the policy that decided. */
     get policy(): string;
     /** The MCP tool result that tells the agent; null when the call is allowed. */

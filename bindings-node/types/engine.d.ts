@@ -1,22 +1,11 @@
 import { ArgsCheck } from "./args-check.js";
 import { Decision, type DecisionJson } from "./decision.js";
 import { type CallgateError, type Diagnostic } from "./errors.js";
+import type { Identity } from "./identity.js";
 import { type NamedTool, Policy } from "./policy.js";
-/** What is known of a caller, such as `id`, `grant`, `session`, `roles`: an object; no list, no function. */
-export type Claims = {
-    readonly [claim: string]: unknown;
-} | (object & {
-    readonly [Symbol.iterator]?: never;
-    readonly apply?: never;
-});
-/**
- * Who calls, as the host has verified it: an id, an object of claims, or nothing. Never something that the agent or its
- * client can set.
- */
-export type Identity = string | Claims | null | undefined;
 /** An approval that the host holds for a call (clause 7.2). */
 export interface Approval {
-    /** The `approvalKey` of the decision that asked. */
+    /** The key of the `approval` that the decision asked for. */
     readonly key: string;
     /** The approval's own id, 1 to 256 bytes, never used for another. */
     readonly id: string;
@@ -150,9 +139,9 @@ export declare class Engine {
     /** `purge` without blocking on a store that waits for a disk or a network. */
     purgeAsync(): Promise<number>;
     /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
-    visible(tool: string): boolean;
+    visible(tool: string, _identity?: Identity): boolean;
     /** The tools that a client may see, in their order; all by one policy (clause 10.9). */
-    filterTools<T extends NamedTool>(tools: readonly T[]): T[];
+    filterTools<T extends NamedTool>(tools: readonly T[], _identity?: Identity): T[];
     /** Ends the watching of the policy file. The engine goes on with the policy that it has. */
     close(): void;
 }

@@ -1,8 +1,9 @@
 export type { ArgsCheckOptions } from "./args-check.js";
 export { ArgsCheck } from "./args-check.js";
-export type { Actual, Amount, Code, CounterJson, CounterUse, DecisionJson, Effect, McpResult, Outcome, RuleRef, } from "./decision.js";
+export type { Actual, Amount, ApprovalNeeded, Code, CounterJson, CounterUse, DecisionJson, Effect, McpResult, Outcome, RuleRef, } from "./decision.js";
 export { Decision, Reservation } from "./decision.js";
-export type { Approval, AuditRecord, Check, Claims, EngineOptions, Explanation, FileOptions, Identity } from "./engine.js";
+export type { Approval, AuditRecord, Check, EngineOptions, Explanation, FileOptions } from "./engine.js";
+export type { Claims, Identity } from "./identity.js";
 export { Engine } from "./engine.js";
 export { CallgateError, Diagnostic, PolicyError, PolicyFileError, ReservationError, StoreError } from "./errors.js";
 export type { NamedTool } from "./policy.js";

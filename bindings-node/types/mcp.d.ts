@@ -1,5 +1,6 @@
 import type { Decision } from "./decision.js";
-import { Engine, type Identity } from "./engine.js";
+import { Engine } from "./engine.js";
+import type { Identity } from "./identity.js";
 /** What the transport knows of a message besides its text, as the SDK passes it on. */
 export interface MessageExtra {
     /** What the server's own verification of the access token gave. */

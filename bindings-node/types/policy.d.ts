@@ -1,4 +1,5 @@
 import { Diagnostic } from "./errors.js";
+import type { Identity } from "./identity.js";
 /** What `filterTools` needs of a tool. */
 export interface NamedTool {
     readonly name: string;
@@ -22,7 +23,7 @@ export declare class Policy {
     /** What may not mean what its author thinks. An engine reports it as well, to `onWarning`. */
     get warnings(): readonly Diagnostic[];
     /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
-    visible(tool: string): boolean;
+    visible(tool: string, _identity?: Identity): boolean;
     /** The tools that a client may see, in their order (clause 10.9). */
-    filterTools<T extends NamedTool>(tools: readonly T[]): T[];
+    filterTools<T extends NamedTool>(tools: readonly T[], _identity?: Identity): T[];
 }

@@ -36,9 +36,9 @@ mod _native {
     #[pymodule_export]
     use crate::decision::Reservation;
     #[pymodule_export]
-    use crate::decision::{Check, Explanation};
+    use crate::decision::{ApprovalNeeded, CounterUse, Decision, Rule};
     #[pymodule_export]
-    use crate::decision::{CounterUse, Decision, Rule};
+    use crate::decision::{Check, Explanation};
     #[pymodule_export]
     use crate::diagnostic::Diagnostic;
     #[pymodule_export]

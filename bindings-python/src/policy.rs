@@ -122,7 +122,7 @@ pub(crate) fn is_visible(
     tool: &Bound<'_, PyString>,
     _identity: Option<&Bound<'_, PyAny>>,
 ) -> bool {
-    tool.to_str().is_ok_and(|tool| policy.visible(tool))
+    tool.to_str().is_ok_and(|tool| policy.visible(tool, &callgate::Identity::absent()))
 }
 
 /// The tools that `policy` does not hide, in order; all by one policy (spec 10.9).

@@ -275,10 +275,10 @@ def test_a_decision_has_one_reservation() -> None:
 def test_approval() -> None:
     subject = engine()
     waiting = subject.evaluate("ask", {"n": 1}, "alice")
-    assert waiting.effect == "require_approval" and waiting.approval_key is not None
-    approval = callgate.Approval(waiting.approval_key, "id-1")
+    assert waiting.effect == "require_approval" and waiting.approval is not None
+    approval = callgate.Approval(waiting.approval.key, "id-1")
     assert subject.evaluate("ask", {"n": 2}, "alice", approval).code == "approval_required"
-    assert subject.evaluate("ask", {"n": 1}, "alice", (waiting.approval_key, "id-1")).allowed
+    assert subject.evaluate("ask", {"n": 1}, "alice", (waiting.approval.key, "id-1")).allowed
     assert subject.evaluate("ask", {"n": 1}, "alice", approval).code == "approval_spent"
 
 

@@ -451,8 +451,8 @@ def test_numbers_are_what_json_writes() -> None:
     """The canonical form, which the approval key is made of, is that of the JSON text."""
     for text, value in [('{"x":0.1}', 0.1), ('{"x":1e300}', 1e300), ('{"x":-0.0}', -0.0), ('{"x":1}', 1.0)]:
         assert (
-            ENGINE.evaluate("approve", {"x": value}).approval_key
-            == ENGINE.evaluate_json("approve", text).approval_key
+            ENGINE.evaluate("approve", {"x": value}).approval.key
+            == ENGINE.evaluate_json("approve", text).approval.key
         )
 
 

@@ -100,7 +100,8 @@ pub use amount::Amount;
 pub use call::{Approval, Call};
 pub use canonical::ArgsHash;
 pub use decision::{
-    Actual, AuditRecord, AuditedCall, Code, CounterUse, Decision, Effect, Reservation, RuleRef, SettleError,
+    Actual, ApprovalNeeded, AuditRecord, AuditedCall, Code, CounterUse, Decision, Effect, Reservation,
+    RuleRef, SettleError,
 };
 pub use diagnostic::{Diagnostic, Severity};
 pub use engine::{Engine, EngineBuilder, Explanation};
@@ -109,7 +110,7 @@ pub use identity::Identity;
 pub use lint::lint;
 pub use outcome::Outcome;
 pub use parse::ParseError;
-pub use policy::{Format, Policy, PolicyError};
+pub use policy::{Format, Layer, Policy, PolicyError};
 pub use schema::InputSchema;
 pub use store::error::StoreError;
 pub use store::memory::MemoryStore;

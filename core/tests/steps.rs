@@ -61,7 +61,11 @@ fn comparing_a_name_with_globs_takes_steps() {
             );
             let denied = policy.evaluate(&Call::without_args(&long)).decided().unwrap();
             assert_eq!((denied.code(), denied.allowed()), (Code::InvalidTool, false), "{what} in {place}");
-            assert!(policy.visible(&short) && !policy.visible(&long), "{what} in {place}");
+            assert!(
+                policy.visible(&short, &callgate::Identity::absent())
+                    && !policy.visible(&long, &callgate::Identity::absent()),
+                "{what} in {place}"
+            );
         }
     }
 }
@@ -90,7 +94,7 @@ fn an_approval_key_takes_steps() {
 fn an_approval_key_is_that_of_members_in_order() {
     let policy = policy(&json!({"rules": [{"action": "require_approval"}]}));
     let key = |args: &str| match policy.evaluate_json(&Call::new("t", args)) {
-        Evaluation::Decided(decision) => decision.approval_key().unwrap().to_owned(),
+        Evaluation::Decided(decision) => decision.approval().unwrap().key().to_owned(),
         Evaluation::Pending(_) => panic!("nothing counts here"),
     };
     let same =

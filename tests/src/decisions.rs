@@ -252,10 +252,15 @@ impl Step {
             (Some(key), None) => key.clone(),
             (None, Some(step)) => {
                 let before: Value = serde_json::from_str(&before[step]).unwrap();
-                before["approval_key"].as_str().expect("that step asked for approval").to_owned()
+                before["approval"]["key"].as_str().expect("that step asked for approval").to_owned()
             }
             // The key of this very call; where it needs none, any will do.
-            _ => self.call(engine, form, None).approval_key().unwrap_or("ak1:none").to_owned(),
+            _ => self
+                .call(engine, form, None)
+                .approval()
+                .map(|approval| approval.key())
+                .unwrap_or("ak1:none")
+                .to_owned(),
         };
         self.call(engine, form, Some(Approval::new(&key, &approve.id)))
     }
@@ -373,6 +378,11 @@ fn compare(expect: &BTreeMap<String, Value>, decision: &Value) -> Vec<String> {
             "rule" => check(field, wanted, decision["rule"].get("pointer").unwrap_or(&Value::Null)),
             "rule_name" => check(field, wanted, decision["rule"].get("name").unwrap_or(&Value::Null)),
             "line" => check(field, wanted, decision["rule"].get("line").unwrap_or(&Value::Null)),
+            "approval_rules" => {
+                let rules = decision["approval"]["rules"].as_array();
+                let pointers = rules.map(|rules| rules.iter().map(|rule| rule["pointer"].clone()).collect());
+                check(field, wanted, &pointers.map_or(Value::Null, Value::Array));
+            }
             "counters" => {
                 let (wanted, found) = (wanted.as_array().unwrap(), decision["counters"].as_array().unwrap());
                 check("number of counters", &wanted.len().into(), &found.len().into());

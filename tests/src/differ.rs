@@ -104,11 +104,11 @@ pub fn compare(case: &GeneratedCase) -> Compared {
                 fields.push(field.clone());
             }
         }
-        if let (Some(key), Some(other)) = (one.approval_key(), &other.approval_key)
+        if let (Some(key), Some(other)) = (one.approval().map(|approval| approval.key()), &other.approval_key)
             && (alike.insert(key.to_owned(), other.clone()).is_some_and(|before| before != *other)
                 || alike.insert(other.clone(), key.to_owned()).is_some_and(|before| before != key))
         {
-            fields.push("approval_key (equal for one of them only)".to_owned());
+            fields.push("approval (equal for one of them only)".to_owned());
         }
         if !fields.is_empty() {
             return Compared::Different { step: index, fields, engine: shown, reference: expected };
@@ -120,7 +120,10 @@ pub fn compare(case: &GeneratedCase) -> Compared {
                 return Compared::Different { step: index, fields, engine: told, reference: decided };
             }
         }
-        keys.push((one.approval_key().map(str::to_owned), other.approval_key.clone()));
+        keys.push((
+            one.approval().map(|approval| approval.key()).map(str::to_owned),
+            other.approval_key.clone(),
+        ));
         codes.push(other.code);
         reservations.push((one.take_reservation(), Some(other)));
     }
@@ -266,7 +269,13 @@ fn shown(text: &str) -> Value {
     {
         decision["message"] = format!("{before}:").into();
     }
-    decision["approval_key"] = decision["approval_key"].is_string().into();
+    // Keys are compared by which are equal.
+    if let Some(approval) = decision["approval"].as_object_mut() {
+        approval.remove("key");
+        for rule in approval["rules"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+            rule.remove("line");
+        }
+    }
     if let Some(decision) = decision.as_object_mut() {
         decision.remove("policy");
     }
@@ -282,12 +291,15 @@ fn expected(tool: &str, decision: &callgate_reference::Decision) -> Value {
             "resets_at": counter.resets_at,
         })
     };
+    let rule =
+        |name: &Option<String>, pointer: &str| json!({"layer": null, "name": name, "pointer": pointer});
+    let askers: Vec<Value> = decision.askers.iter().map(|(name, pointer)| rule(name, pointer)).collect();
     json!({
         "effect": decision.effect, "code": decision.code, "tool": tool, "message": decision.message,
-        "rule": decision.rule.as_ref().map(|pointer| json!({"name": decision.rule_name, "pointer": pointer})),
+        "rule": decision.rule.as_ref().map(|pointer| rule(&decision.rule_name, pointer)),
         "counters": decision.counters.iter().map(counter).collect::<Vec<_>>(),
         "retry_after": decision.retry_after,
-        "approval_key": decision.approval_key.is_some(),
+        "approval": decision.approval_key.as_ref().map(|_| json!({"rules": askers})),
     })
 }
 
@@ -475,7 +487,7 @@ pub fn written(case: &GeneratedCase, name: &str) -> String {
             let mut expect = reference.clone();
             expect["rule"] = expect["rule"].get("pointer").cloned().unwrap_or(Value::Null);
             if let Some(expect) = expect.as_object_mut() {
-                expect.remove("approval_key");
+                expect.remove("approval");
             }
             let _ = write!(text, ",\n     \"expect\": {expect}}}");
         } else {

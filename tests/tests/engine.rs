@@ -94,7 +94,8 @@ fn a_store_that_fails_waives_no_approval() {
         let call = Call::new(tool, &args);
         let asked = engine.decide(&call);
         assert_eq!((asked.effect(), asked.code()), (Effect::RequireApproval, Code::ApprovalRequired));
-        let call = call.approved(Approval::new(asked.approval_key().unwrap(), "a1"));
+        let call =
+            call.approved(Approval::new(asked.approval().map(|approval| approval.key()).unwrap(), "a1"));
         let pending = match policy.evaluate(&call) {
             Evaluation::Pending(pending) => pending,
             Evaluation::Decided(decision) => panic!("{decision:?}"),

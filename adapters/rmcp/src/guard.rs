@@ -213,7 +213,9 @@ impl<S: Service<RoleServer>> Guard<S> {
         };
         let (args, identity) = (asked.args.as_ref(), asked.identity.as_ref());
         let answer = ask(ApprovalRequest { decision: &decision, args, identity });
-        let Some((id, key)) = self.meanwhile(context, answer).await?.zip(decision.approval_key()) else {
+        let Some((id, key)) =
+            self.meanwhile(context, answer).await?.zip(decision.approval().map(|approval| approval.key()))
+        else {
             return Ok(decision);
         };
         // Decided again: the policy or a counter may have changed while somebody thought.
@@ -322,7 +324,7 @@ impl<S: Service<RoleServer>> Service<RoleServer> for Guard<S> {
                     // The client may know of a change that nobody announced.
                     self.definitions.changed();
                     let policy = self.engine.policy();
-                    list.tools.retain(|tool| policy.visible(&tool.name));
+                    list.tools.retain(|tool| policy.visible(&tool.name, &callgate::Identity::absent()));
                 }
                 Ok(result)
             }

@@ -18,7 +18,7 @@ const UNCHECKED: &str = "The call could not be checked against the policy";
 /// The result that says why the call does not run.
 pub(crate) fn refusal(decision: &Decision<'_>, context: &RequestContext<RoleServer>) -> ServerResult {
     let mut text = decision.message().map(Cow::into_owned).unwrap_or_default();
-    let key = decision.approval_key();
+    let key = decision.approval().map(|approval| approval.key());
     if let Some(key) = key {
         text.push_str("\nApproval key: ");
         text.push_str(key);

@@ -28,6 +28,7 @@ from callgate._errors import (
     StoreURLError,
 )
 from callgate._native import (
+    ApprovalNeeded,
     ArgsCheck,
     AuditRecord,
     Check,
@@ -51,6 +52,7 @@ if _TYPE_CHECKING:
 
 __all__ = [
     "Approval",
+    "ApprovalNeeded",
     "ArgsCheck",
     "AuditRecord",
     "CallgateError",

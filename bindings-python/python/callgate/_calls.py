@@ -28,7 +28,7 @@ class ToolCall:
 class ApprovalRequest(ToolCall):
     """A call that waits for somebody's approval.
 
-    `decision.approval_key` binds to the exact call, `decision.message` says why it waits.
+    `decision.approval.key` binds to the exact call, `decision.message` says why it waits.
     """
 
 

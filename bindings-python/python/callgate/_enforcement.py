@@ -125,7 +125,7 @@ class Enforcement:
             if decision.effect == "require_approval" and self._on_approval is not None:
                 request = ApprovalRequest(decision, tool, args, identity)
                 answer = await caller.wait_for(partial(self._ask, request))
-                key = decision.approval_key
+                key = decision.approval.key if decision.approval is not None else None
                 if key is not None and (given := _approval_id(answer)) is not None:
                     # Decided again: the policy, a counter or the arguments may have changed meanwhile.
                     decision = await self._decide(tool, args, identity, Approval(key, given), check)
@@ -143,9 +143,9 @@ class Enforcement:
         result = decision.to_mcp_result()
         if result is None:
             return permitted
-        if decision.approval_key is not None:
-            result["content"][0]["text"] += f"\nApproval key: {decision.approval_key}"
-            result["_meta"] = {APPROVAL_KEY: decision.approval_key}
+        if decision.approval is not None:
+            result["content"][0]["text"] += f"\nApproval key: {decision.approval.key}"
+            result["_meta"] = {APPROVAL_KEY: decision.approval.key}
         return Refused(result)
 
     async def _decide(

@@ -42,6 +42,7 @@ __all__ = [
     "_before_fork",
     "_forget_levels",
     "_stop_handing_over",
+    "ApprovalNeeded",
     "ArgsCheck",
     "AuditRecord",
     "Check",
@@ -390,8 +391,8 @@ class Decision:
         """Whole seconds after which the call may pass if nothing else happens; `None` if waiting does not help."""
 
     @property
-    def approval_key(self) -> str | None:
-        """What an approval of this call must name; `None` unless the effect is `require_approval` (spec 7.1)."""
+    def approval(self) -> ApprovalNeeded | None:
+        """What an approval of this call must name, and which rules ask; `None` unless the effect is `require_approval` (spec 7.1)."""
 
     @property
     def policy(self) -> str:
@@ -413,8 +414,24 @@ class Decision:
     def __bool__(self) -> bool: ...
 
 @final
+class ApprovalNeeded:
+    """What a call needs to be approved (spec 7.1)."""
+
+    @property
+    def key(self) -> str:
+        """What an `Approval` of this very call must name."""
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Every rule that asks, in the order of the policy: what the person who approves has to know."""
+
+@final
 class Rule:
     """The rule or item that a decision reports."""
+
+    @property
+    def layer(self) -> str | None:
+        """The name of the policy layer that has it; `None` where that has no name."""
 
     @property
     def name(self) -> str | None: ...

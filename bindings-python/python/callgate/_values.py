@@ -12,7 +12,7 @@ class Approval(NamedTuple):
     """An approval that the host holds for a call (spec 7.2)."""
 
     key: str
-    """`Decision.approval_key` of the decision that asked for it."""
+    """The key of the `approval` of the decision that asked for it."""
     id: str
     """The approval's own id, 1 to 256 bytes, never used for another approval: it lets one call through."""
 

@@ -35,10 +35,31 @@ pub(crate) struct Decision {
 
 /// The rule or item that a decision reports.
 #[pyclass(module = "callgate", frozen, get_all)]
+#[derive(Clone)]
 pub(crate) struct Rule {
+    layer: Option<String>,
     name: Option<String>,
     pointer: String,
     line: u32,
+}
+
+impl Rule {
+    fn new(rule: callgate::RuleRef<'_>) -> Self {
+        Self {
+            layer: rule.layer().map(str::to_owned),
+            name: rule.name().map(str::to_owned),
+            pointer: rule.pointer().to_owned(),
+            line: rule.line(),
+        }
+    }
+}
+
+/// What a call needs to be approved.
+#[pyclass(module = "callgate", frozen)]
+pub(crate) struct ApprovalNeeded {
+    #[pyo3(get)]
+    key: String,
+    rules: Vec<Rule>,
 }
 
 /// A counter that a decision asked the store about. Amounts are exact decimals.
@@ -118,11 +139,7 @@ impl Decision {
     /// The rule or item that decided, if one did.
     #[getter]
     fn rule(&self) -> Option<Rule> {
-        self.inner.rule().map(|rule| Rule {
-            name: rule.name().map(str::to_owned),
-            pointer: rule.pointer().to_owned(),
-            line: rule.line(),
-        })
+        self.inner.rule().map(Rule::new)
     }
 
     /// Every counter that the decision asked the store about.
@@ -149,10 +166,11 @@ impl Decision {
         self.inner.retry_after()
     }
 
-    /// What an approval of this call must name; `None` unless the effect is `require_approval`.
+    /// What an approval of this call must name, and which rules ask; `None` unless the effect is `require_approval`.
     #[getter]
-    fn approval_key(&self) -> Option<&str> {
-        self.inner.approval_key()
+    fn approval(&self) -> Option<ApprovalNeeded> {
+        let needed = self.inner.approval()?;
+        Some(ApprovalNeeded { key: needed.key().to_owned(), rules: needed.rules().map(Rule::new).collect() })
     }
 
     /// Digest of the policy that decided.
@@ -194,6 +212,22 @@ impl Decision {
 
     fn __repr__(&self) -> String {
         format!("<Decision {} {} {:?}>", self.effect(), self.code(), self.tool())
+    }
+}
+
+#[pymethods]
+impl ApprovalNeeded {
+    /// Every rule that asks, in the order of the policy.
+    #[getter]
+    fn rules<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(
+            py,
+            self.rules.iter().cloned().map(|rule| Bound::new(py, rule)).collect::<PyResult<Vec<_>>>()?,
+        )
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<ApprovalNeeded {}>", self.key)
     }
 }
 

@@ -24,7 +24,7 @@ def options() -> dict[str, Any]:
     if answer := os.environ.get("ON_APPROVAL"):
 
         async def on_approval(request: Any) -> object:
-            assert request.decision.approval_key.startswith("ak1:") and request.tool == "pay"
+            assert request.decision.approval.key.startswith("ak1:") and request.tool == "pay"
             if answer == "raise":
                 raise RuntimeError("nobody there")
             return {"yes": "approval-1", "true": True, "no": None}[answer]

@@ -39,7 +39,7 @@ pub(crate) fn write_decision(out: &mut dyn Write, decided: &Decided<'_>, coloure
     if let Some(seconds) = decision.retry_after() {
         line("retry after", &spell_seconds(seconds))?;
     }
-    if let Some(key) = decision.approval_key() {
+    if let Some(key) = decision.approval().map(|approval| approval.key()) {
         line("approval key", key)?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write};
 
-use super::Decision;
+use super::{Decision, RuleRef};
 use crate::canonical::{hex, write_string};
 
 // Writing to a String cannot fail, so the results of `write!` are dropped throughout.
@@ -37,13 +37,7 @@ pub(super) fn decision(decision: &Decision<'_>) -> String {
     optional_string(&mut out, decision.message().as_deref());
     out.push_str(",\"rule\":");
     match decision.rule() {
-        Some(rule) => {
-            out.push_str("{\"name\":");
-            optional_string(&mut out, rule.name());
-            out.push_str(",\"pointer\":");
-            let _ = write_string(&mut out, rule.pointer());
-            let _ = write!(out, ",\"line\":{}}}", rule.line());
-        }
+        Some(rule) => write_rule(&mut out, rule),
         None => out.push_str("null"),
     }
     out.push_str(",\"counters\":[");
@@ -71,10 +65,32 @@ pub(super) fn decision(decision: &Decision<'_>) -> String {
         Some(seconds) => write!(out, "{seconds}"),
         None => out.write_str("null"),
     };
-    out.push_str(",\"approval_key\":");
-    optional_quoted(&mut out, decision.approval_key());
+    out.push_str(",\"approval\":");
+    match decision.approval() {
+        Some(approval) => {
+            let _ = write!(out, "{{\"key\":\"{}\",\"rules\":[", approval.key());
+            for (index, rule) in approval.rules().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                write_rule(&mut out, rule);
+            }
+            out.push_str("]}");
+        }
+        None => out.push_str("null"),
+    }
     let _ = write!(out, ",\"policy\":\"sha256:{}\"}}", hex(decision.policy().digest()));
     out
+}
+
+fn write_rule(out: &mut String, rule: RuleRef<'_>) {
+    out.push_str("{\"layer\":");
+    optional_string(out, rule.layer());
+    out.push_str(",\"name\":");
+    optional_string(out, rule.name());
+    out.push_str(",\"pointer\":");
+    let _ = write_string(out, rule.pointer());
+    let _ = write!(out, ",\"line\":{}}}", rule.line());
 }
 
 pub(super) fn mcp_result(message: &str) -> String {

@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub use audit::{AuditRecord, AuditedCall};
 pub use reservation::{Actual, Reservation, SettleError};
 pub(crate) use reservation::{Ending, answered};
+pub(crate) use ruling::{Asking, Counted, Detail, Ruling};
 pub use ruling::{Code, Effect};
-pub(crate) use ruling::{Counted, Detail, Ruling};
 
 use crate::amount::Amount;
 use crate::document::{Declared, Rule};
@@ -80,6 +80,11 @@ pub struct RuleRef<'d> {
 }
 
 impl<'d> RuleRef<'d> {
+    /// The name of the policy layer that has it; `None` where that has no name.
+    pub fn layer(&self) -> Option<&'d str> {
+        None
+    }
+
     /// Its `name`, where it has one.
     pub fn name(&self) -> Option<&'d str> {
         self.rule.name()
@@ -93,6 +98,26 @@ impl<'d> RuleRef<'d> {
     /// Line in the policy's text, from 1.
     pub fn line(&self) -> u32 {
         self.rule.line()
+    }
+}
+
+/// What a call needs to be approved (spec 7.1).
+#[derive(Debug, Clone, Copy)]
+pub struct ApprovalNeeded<'d> {
+    policy: &'d Compiled,
+    asking: &'d Asking,
+}
+
+impl<'d> ApprovalNeeded<'d> {
+    /// The key that an [`Approval`](crate::Approval) of this very call has to name.
+    pub fn key(&self) -> &'d str {
+        &self.asking.key
+    }
+
+    /// Every rule that asks, in the order of the policy: what whoever approves has to know.
+    pub fn rules(&self) -> impl Iterator<Item = RuleRef<'d>> {
+        let policy = self.policy;
+        self.asking.rules.iter().filter_map(move |rule| policy.rule(*rule)).map(|rule| RuleRef { rule })
     }
 }
 
@@ -243,9 +268,11 @@ impl<'d> Decision<'d> {
         self.ruling.more()?.retry_after
     }
 
-    /// What an approval of this call must name; `None` unless the effect is `require_approval` (spec 7.1).
-    pub fn approval_key(&self) -> Option<&str> {
-        self.ruling.more()?.approval_key.as_deref()
+    /// What an approval of this call must name, and which rules ask for it; `None` unless the effect is `require_approval`
+    /// (spec 7.1).
+    pub fn approval(&self) -> Option<ApprovalNeeded<'_>> {
+        let asking = self.ruling.more()?.asking.as_ref()?;
+        Some(ApprovalNeeded { policy: self.compiled(), asking })
     }
 
     /// Takes the charges of an allowed call into the caller's hands, to be finished or settled with

@@ -4,7 +4,7 @@
 //! The bytes are for the same build of this library, not for storage. Must not trust them: other bytes give `None`.
 
 use super::ruling::{Code, Effect, More};
-use super::{Counted, Decision, Detail, Ruling};
+use super::{Asking, Counted, Decision, Detail, Ruling};
 use crate::amount::Amount;
 use crate::policy::Policy;
 use crate::store::ScopeValue;
@@ -17,7 +17,7 @@ const RULE: u8 = 1;
 const ARGS: u8 = 1 << 1;
 const DECLARED: u8 = 1 << 2;
 const RETRY_AFTER: u8 = 1 << 3;
-const APPROVAL_KEY: u8 = 1 << 4;
+const ASKING: u8 = 1 << 4;
 const COUNTERS: u8 = 1 << 5;
 const FULL: u8 = 1 << 6;
 
@@ -31,15 +31,14 @@ impl Decision<'_> {
         let ruling = &self.ruling;
         out.push(((ruling.effect() as u8) << 4) | ruling.code() as u8);
         let none = More::default();
-        let More { detail, counters, retry_after, approval_key, charged_in: _ } =
-            ruling.more().unwrap_or(&none);
+        let More { detail, counters, retry_after, asking, charged_in: _ } = ruling.more().unwrap_or(&none);
         let rule = ruling.rule();
         let flags = flag(RULE, rule.is_some())
             | flag(ARGS, matches!(detail, Detail::Args(_)))
             | flag(DECLARED, matches!(detail, Detail::Declared(_)))
             | flag(FULL, matches!(detail, Detail::Full))
             | flag(RETRY_AFTER, retry_after.is_some())
-            | flag(APPROVAL_KEY, approval_key.is_some())
+            | flag(ASKING, asking.is_some())
             | flag(COUNTERS, !counters.is_empty());
         if flags == 0 {
             return;
@@ -56,8 +55,10 @@ impl Decision<'_> {
         if let Some(seconds) = retry_after {
             out.extend(seconds.to_le_bytes());
         }
-        if let Some(key) = approval_key {
+        if let Some(Asking { key, rules }) = asking {
             bytes(out, key.as_bytes());
+            out.extend(u32::try_from(rules.len()).unwrap_or(u32::MAX).to_le_bytes());
+            rules.iter().for_each(|rule| out.extend(rule.to_le_bytes()));
         }
         for Counted { declared, scope, charged, used, resets_at, stamp } in counters {
             out.extend(declared.to_le_bytes());
@@ -92,8 +93,11 @@ impl Policy {
         if has(RETRY_AFTER) {
             ruling.more_mut().retry_after = Some(u64::from_le_bytes(rest.array()?));
         }
-        if has(APPROVAL_KEY) {
-            ruling.more_mut().approval_key = Some(rest.text()?.into());
+        if has(ASKING) {
+            let key = rest.text()?.into();
+            let count = rest.u32()?;
+            let rules = (0..count).map(|_| rest.u32()).collect::<Option<_>>()?;
+            ruling.more_mut().asking = Some(Asking { key, rules });
         }
         while has(COUNTERS) && !rest.is_empty() {
             ruling.more_mut().counters.push(Counted {
@@ -190,7 +194,7 @@ tools:
             evaluate("store", &json!({"amount": 1})),
             evaluate("ask", &json!({})),
         ];
-        let key = made.last().unwrap().approval_key().unwrap().to_owned();
+        let key = made.last().unwrap().approval().unwrap().key().to_owned();
         let args = json!({});
         for _ in 0..2 {
             let call = Call::new("ask", &args).identity(alice).approved(Approval::new(&key, "a-1"));

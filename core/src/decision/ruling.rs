@@ -153,9 +153,17 @@ pub(crate) struct More {
     pub(crate) detail: Detail,
     pub(crate) counters: Vec<Counted>,
     pub(crate) retry_after: Option<u64>,
-    pub(crate) approval_key: Option<Box<str>>,
+    pub(crate) asking: Option<Asking>,
     /// The store that charged the counters, where that is known.
     pub(crate) charged_in: Option<StoreId>,
+}
+
+/// What an approval has to name, and the rules that ask for it, in order (spec 7.1).
+#[derive(Debug, Clone)]
+pub(crate) struct Asking {
+    pub(crate) key: Box<str>,
+    /// Never empty.
+    pub(crate) rules: Box<[u32]>,
 }
 
 /// What the message needs to know beyond the code.
@@ -206,7 +214,7 @@ impl More {
         more.detail = Detail::None;
         more.counters.clear();
         more.retry_after = None;
-        more.approval_key = None;
+        more.asking = None;
         more.charged_in = None;
         // Thousands of counters are room that no other call needs.
         const MOST: usize = 16;
@@ -292,6 +300,13 @@ impl Ruling {
         Self::new(Effect::Deny, code, rule)
     }
 
+    /// A call that needs approval; the first rule that asks is the one reported.
+    pub(crate) fn ask(code: Code, asking: Asking) -> Self {
+        let mut ruling = Self::new(Effect::RequireApproval, code, asking.rules.first().copied());
+        ruling.more_mut().asking = Some(asking);
+        ruling
+    }
+
     pub(crate) fn about(mut self, declared: u32) -> Self {
         self.more_mut().detail = Detail::Declared(declared);
         self
@@ -329,14 +344,15 @@ mod tests {
         for (count, kept) in [(1, 1), (16, 16), (17, 0)] {
             let mut ruling = Ruling::invalid_args("why").about(7);
             let more = ruling.more_mut();
-            (more.retry_after, more.approval_key) = (Some(1), Some("key".into()));
+            more.retry_after = Some(1);
+            more.asking = Some(Asking { key: "key".into(), rules: [1].into() });
             more.counters.reserve_exact(count);
             more.counters.extend((0..count).map(|_| counted()));
             drop(ruling);
             let next = More::take();
             assert_eq!(next.counters.capacity(), kept, "{count} counters");
             assert!(matches!(next.detail, Detail::None) && next.counters.is_empty());
-            assert_eq!((next.retry_after, &next.approval_key), (None, &None));
+            assert!(next.retry_after.is_none() && next.asking.is_none());
         }
     }
 

@@ -245,13 +245,18 @@ impl Engine {
     }
 
     /// Whether a client may see the tool in `tools/list` (spec 10.9).
-    pub fn visible(&self, tool: &str) -> bool {
-        self.policy.lend().visible(tool)
+    pub fn visible<I: View>(&self, tool: &str, identity: &Identity<'_, I>) -> bool {
+        self.policy.lend().visible(tool, identity)
     }
 
     /// Drops what `hide` names from a list of tools; all by one policy (spec 10.9).
-    pub fn filter_tools<T>(&self, tools: Vec<T>, name: impl Fn(&T) -> &str) -> Vec<T> {
-        self.policy().filter_tools(tools, name)
+    pub fn filter_tools<T, I: View>(
+        &self,
+        tools: Vec<T>,
+        identity: &Identity<'_, I>,
+        name: impl Fn(&T) -> &str,
+    ) -> Vec<T> {
+        self.policy().filter_tools(tools, identity, name)
     }
 }
 

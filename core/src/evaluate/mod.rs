@@ -14,7 +14,7 @@ use crate::admission::ArgsCheck;
 use crate::call::{Approval, Call};
 use crate::canonical::approval_key;
 use crate::condition::{Facts, Outcome, Place};
-use crate::decision::{Code, Effect, Ruling};
+use crate::decision::{Asking, Code, Effect, Ruling};
 use crate::identity::Identity;
 use crate::policy::{Compiled, Found, Step};
 use crate::trace::{Sink, Step as At};
@@ -73,8 +73,8 @@ pub(crate) type Counting<'p> = SmallVec<[&'p Step; 4]>;
 #[derive(Default)]
 struct Left<'p> {
     counting: Counting<'p>,
-    /// The first rule that wants an approval.
-    approver: Option<u32>,
+    /// The rules that ask for approval, in order.
+    askers: SmallVec<[u32; 2]>,
 }
 
 impl<'p> Left<'p> {
@@ -86,8 +86,8 @@ impl<'p> Left<'p> {
         if step.place == Place::Block && outcome == Outcome::Fails {
             return;
         }
-        if step.approves && self.approver.is_none() {
-            self.approver = Some(step.rule);
+        if step.approves {
+            self.askers.push(step.rule);
         }
         if step.charge.is_some() || !step.states.is_empty() {
             self.counting.push(step);
@@ -96,7 +96,7 @@ impl<'p> Left<'p> {
 
     #[inline]
     fn is_nothing(&self) -> bool {
-        self.counting.is_empty() && self.approver.is_none()
+        self.counting.is_empty() && self.askers.is_empty()
     }
 }
 
@@ -178,8 +178,8 @@ impl Compiled {
         if left.is_nothing() {
             return Some(Ruling::new(Effect::Allow, Code::Allowed, None));
         }
-        let ruling = match (left.counting.as_slice(), left.approver) {
-            ([Step { charge: Some(counter), states, rule, .. }], None) if states.is_empty() => {
+        let ruling = match (left.counting.as_slice(), left.askers.is_empty()) {
+            ([Step { charge: Some(counter), states, rule, .. }], true) if states.is_empty() => {
                 self.charge_one(*rule, *counter, facts, ask)
             }
             _ => self.ask(&left, facts, approval, ask),
@@ -200,15 +200,12 @@ impl Compiled {
         if let Some(ruling) = self.prepare(&left.counting, facts, &mut prepared)? {
             return Ok(Some(ruling));
         }
-        if let Some(rule) = left.approver {
-            let key = approval_key(&self.digest, facts)?;
-            match approval.filter(|approval| approval.is_valid() && approval.key == key) {
-                Some(approval) => prepared.approve(rule, key, approval.id),
-                None => {
-                    let mut ruling = Ruling::new(Effect::RequireApproval, Code::ApprovalRequired, Some(rule));
-                    ruling.more_mut().approval_key = Some(key.into());
-                    return Ok(Some(ruling));
-                }
+        if !left.askers.is_empty() {
+            let key = approval_key(&self.digest, facts)?.into_boxed_str();
+            let asking = Asking { key, rules: left.askers.as_slice().into() };
+            match approval.filter(|approval| approval.is_valid() && approval.key == &*asking.key) {
+                Some(approval) => prepared.approve(asking, approval.id),
+                None => return Ok(Some(Ruling::ask(Code::ApprovalRequired, asking))),
             }
         }
         Ok(ask.decide(&mut prepared))

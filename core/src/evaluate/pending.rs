@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::amount::Amount;
-use crate::decision::{Code, Counted, Detail, Effect, Ruling};
+use crate::decision::{Asking, Code, Counted, Detail, Effect, Ruling};
 use crate::evaluation::OnStoreError;
 use crate::policy::{Compiled, StateTest};
 use crate::store::{Batch, BatchOutcome, Bound, Guard, GuardMode, Owner, Refusal, Slot, Verdict};
@@ -26,7 +26,7 @@ pub(crate) struct Prepared<'p> {
     pub(crate) states: SmallVec<[&'p StateTest; 1]>,
     /// The rule of each bound, by its order.
     rules: SmallVec<[u32; 4]>,
-    approval: Option<(u32, Box<str>)>,
+    approval: Option<Asking>,
 }
 
 /// A charge that is all that a call asks of counters, which needs no batch.
@@ -102,9 +102,9 @@ impl Prepared<'_> {
         u32::try_from(self.rules.len()).unwrap_or(u32::MAX).saturating_sub(1)
     }
 
-    pub(crate) fn approve(&mut self, rule: u32, key: String, id: &str) {
+    pub(crate) fn approve(&mut self, asking: Asking, id: &str) {
         self.batch.approval = Some(Cow::Owned(id.to_owned()));
-        self.approval = Some((rule, key.into()));
+        self.approval = Some(asking);
     }
 
     /// What it means for the call that the store did not answer (spec 8.11).
@@ -125,11 +125,7 @@ impl Prepared<'_> {
         let mut ruling = match &outcome.verdict {
             Verdict::Reserved => Ruling::new(Effect::Allow, Code::Allowed, None),
             Verdict::ApprovalSpent => match &self.approval {
-                Some((rule, key)) => {
-                    let mut ruling = Ruling::new(Effect::RequireApproval, Code::ApprovalSpent, Some(*rule));
-                    ruling.more_mut().approval_key = Some(key.clone());
-                    ruling
-                }
+                Some(asking) => Ruling::ask(Code::ApprovalSpent, asking.clone()),
                 None => return Ruling::deny(Code::StoreUnavailable, None),
             },
             Verdict::Refused(refusals) => match refusals.first() {

@@ -23,7 +23,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::document::{self, Declared, Rule, Rules};
 pub(crate) use crate::document::{StateTest, Step};
 use crate::glob::{Exhausted, GlobIndex, Work};
+use crate::identity::Identity;
 use crate::text::{Tree, parse_json, parse_yaml};
+use crate::view::View;
 
 /// A compiled policy.
 ///
@@ -46,6 +48,29 @@ use crate::text::{Tree, parse_json, parse_yaml};
 /// ```
 #[derive(Clone)]
 pub struct Policy(pub(crate) Arc<Compiled>);
+
+/// A document that a policy was made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Layer<'p> {
+    policy: &'p Policy,
+}
+
+impl<'p> Layer<'p> {
+    /// Its name; `None` where it has none.
+    pub fn name(&self) -> Option<&'p str> {
+        None
+    }
+
+    /// SHA-256 of its text.
+    pub fn digest(&self) -> &'p [u8; 32] {
+        self.policy.digest()
+    }
+
+    /// What may not mean what its author thinks (spec 12).
+    pub fn warnings(&self) -> &'p [Diagnostic] {
+        self.policy.warnings()
+    }
+}
 
 /// How the text of a policy is written (spec 1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -236,6 +261,11 @@ impl Policy {
         }
     }
 
+    /// The documents that it was made of, in their order: today always one.
+    pub fn layers(&self) -> impl Iterator<Item = Layer<'_>> {
+        std::iter::once(Layer { policy: self })
+    }
+
     /// What may not mean what its author thinks (spec 12).
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.0.warnings
@@ -246,15 +276,22 @@ impl Policy {
         &self.0.digest
     }
 
-    /// Whether a client may see the tool in `tools/list`: `hide` hides, and so does a name that no call can have (spec 10.9).
-    pub fn visible(&self, tool: &str) -> bool {
+    /// Whether this caller may see the tool in `tools/list`: `hide` hides, and so does a name that no call can have (spec 10.9).
+    /// Neither asks who calls.
+    pub fn visible<I: View>(&self, tool: &str, identity: &Identity<'_, I>) -> bool {
+        let _ = identity;
         let mut found = Found::new();
         !matches!(self.0.admit(tool, &mut found), Err(ruling) if matches!(ruling.code(), Code::Hidden | Code::InvalidTool))
     }
 
     /// Drops what `hide` names from a list of tools; `name` tells the name of each (spec 10.9).
-    pub fn filter_tools<T>(&self, tools: Vec<T>, name: impl Fn(&T) -> &str) -> Vec<T> {
-        tools.into_iter().filter(|tool| self.visible(name(tool))).collect()
+    pub fn filter_tools<T, I: View>(
+        &self,
+        tools: Vec<T>,
+        identity: &Identity<'_, I>,
+        name: impl Fn(&T) -> &str,
+    ) -> Vec<T> {
+        tools.into_iter().filter(|tool| self.visible(name(tool), identity)).collect()
     }
 }
 

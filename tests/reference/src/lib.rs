@@ -62,6 +62,8 @@ pub struct Decision {
     pub retry_after: Option<i64>,
     /// Stands for the approval key: equal for two calls exactly when the engine's keys must be.
     pub approval_key: Option<String>,
+    /// The name and the JSON Pointer of each rule that asks for approval.
+    pub askers: Vec<(Option<String>, String)>,
     taken: Vec<Taken>,
 }
 
@@ -258,7 +260,7 @@ impl Reference {
         let items: Vec<&Item> = document.matching(tool).iter().flat_map(|entry| &entry.items).collect();
 
         // Clause 6.3: the stateless pass.
-        let mut approver = None;
+        let mut askers = Vec::new();
         let mut counting = Vec::new();
         for item in items {
             let stateless: Vec<&Json> =
@@ -269,7 +271,7 @@ impl Reference {
                 Place::Permit if outcome != Outcome::Holds => return about(item, "deny", "condition_failed"),
                 Place::Permit => counting.push(item),
                 Place::Block if outcome == Outcome::Fails => {}
-                Place::Block if item.approves => approver = approver.or(Some(item)),
+                Place::Block if item.approves => askers.push(item),
                 // Clause 6.4
                 Place::Block if has_state => counting.push(item),
                 Place::Block => return about(item, "deny", "denied"),
@@ -283,7 +285,7 @@ impl Reference {
 
         // Clause 6.6
         let mut approval = None;
-        if let Some(item) = approver {
+        if let Some(item) = askers.first().copied() {
             // Clause 7.1: what the key is a digest of.
             let identity = identity.as_ref().map_or(Some("absent".to_owned()), canonical);
             let (Some(args), Some(identity)) = (canonical(&args), identity) else { return invalid_args() };
@@ -292,9 +294,10 @@ impl Reference {
             let Some((_, id)) = given else {
                 let mut decision = about(item, "require_approval", "approval_required");
                 decision.approval_key = Some(key);
+                decision.askers = askers.into_iter().map(named).collect();
                 return decision;
             };
-            approval = Some((item, key, id));
+            approval = Some((askers, key, id));
         } else if batch.slots.is_empty() {
             return Decision { effect: "allow", code: "allowed", ..Decision::default() };
         }
@@ -385,7 +388,12 @@ impl Reference {
     }
 
     /// Clauses 6.7 and 8.1: the batch is taken whole, or a bound refuses.
-    fn settle_batch(&mut self, batch: &Batch, approval: Option<(&Item, String, &str)>, now: i64) -> Decision {
+    fn settle_batch(
+        &mut self,
+        batch: &Batch,
+        approval: Option<(Vec<&Item>, String, &str)>,
+        now: i64,
+    ) -> Decision {
         self.logs.decide_at(now);
         let refused: Vec<&Bound> =
             batch.bounds.iter().filter(|bound| !bound.holds(batch, &self.logs, now)).collect();
@@ -407,11 +415,13 @@ impl Reference {
             }
             decision.retry_after = self.logs.retry_after(batch, &refused, now);
             decision
-        } else if let Some((item, key, _)) = approval.as_ref().filter(|(_, _, id)| self.is_spent(id)) {
+        } else if let Some((askers, key, _)) = approval.as_ref().filter(|(_, _, id)| self.is_spent(id)) {
             // Clause 7.3
+            let item = askers[0];
             let mut decision = about(item, "require_approval", "approval_spent");
             decision.message = Some(format!("The approval for rule \"{}\" was already used", label(item)));
             decision.approval_key = Some(key.clone());
+            decision.askers = askers.iter().copied().map(named).collect();
             decision
         } else {
             taken = true;
@@ -499,6 +509,10 @@ fn names(hidden: &str, tool: &str) -> bool {
 /// Clause 10.5: a rule's name, else its pointer.
 fn label(item: &Item) -> &str {
     item.name.as_deref().unwrap_or(&item.pointer)
+}
+
+fn named(item: &Item) -> (Option<String>, String) {
+    (item.name.clone(), item.pointer.clone())
 }
 
 /// A decision that reports a rule. Clause 10.5: `on_deny` speaks for some codes only.

@@ -33,7 +33,10 @@ pub fn a_call_is_decided_one_way(text: &str) {
     let (told, decided) = uncharged(&explained.decision, &decision);
     assert_eq!(told, decided, "explained otherwise");
     shown_as_it_is(&decision);
-    assert_eq!(used.visible(tool), !matches!(decision.code(), Code::Hidden | Code::InvalidTool));
+    assert_eq!(
+        used.visible(tool, &callgate::Identity::absent()),
+        !matches!(decision.code(), Code::Hidden | Code::InvalidTool)
+    );
 
     if let Ok(args) = RawJson::parse(args) {
         let call = Call::new(tool, args.root()).identity(caller.identity());
@@ -45,7 +48,7 @@ pub fn a_call_is_decided_one_way(text: &str) {
         let by_value = engine().decide(&Call::new(tool, &value).identity(caller.identity())).to_json();
         assert_eq!(by_value, decision.to_json(), "host values are decided otherwise");
     }
-    if let Some(key) = decision.approval_key() {
+    if let Some(key) = decision.approval().map(|approval| approval.key()) {
         approved_once(&used, &call, key);
     }
     if let Some(mut reservation) = decision.take_reservation() {
@@ -93,8 +96,11 @@ fn shown_as_it_is(decision: &Decision<'_>) {
         assert_eq!(shown["resets_at"], string(&counter.resets_at().to_string()));
     }
     assert_eq!(shown["retry_after"], decision.retry_after().map_or(Value::Null, Value::from));
-    assert_eq!(shown["approval_key"], optional(decision.approval_key().map(Into::into)));
-    assert_eq!(shown["approval_key"].is_null(), decision.effect() != Effect::RequireApproval);
+    assert_eq!(
+        shown["approval"]["key"],
+        optional(decision.approval().map(|approval| approval.key()).map(Into::into))
+    );
+    assert_eq!(shown["approval"].is_null(), decision.effect() != Effect::RequireApproval);
 
     let result = decision.to_mcp_result();
     assert_eq!(result.is_none(), decision.allowed());
@@ -127,7 +133,7 @@ fn as_host_value(args: &str) -> Option<Value> {
 /// Another key asks again; the right one spends its id.
 fn approved_once(engine: &Engine, call: &Call<'_, &str, callgate::value::RawView<'_>>, key: &str) {
     let with = |key, id| engine.decide_json(&call.approved(Approval::new(key, id))).into_owned();
-    assert_eq!(with("ak1:another", "id").approval_key(), Some(key));
+    assert_eq!(with("ak1:another", "id").approval().map(|approval| approval.key()), Some(key));
     let first = with(key, "id");
     assert_ne!(first.code(), Code::ApprovalRequired);
     if first.allowed() {

@@ -36,7 +36,11 @@ pub fn a_name_is_matched_as_by_each_glob_alone(text: &str) {
             let Some(policy) = policy(members) else { continue };
             let decision = policy.evaluate(&Call::without_args(name)).decided().expect("nothing counts");
             let code = decision.code();
-            assert_eq!(policy.visible(name), !matches!(code, Code::Hidden | Code::InvalidTool), "{code:?}");
+            assert_eq!(
+                policy.visible(name, &callgate::Identity::absent()),
+                !matches!(code, Code::Hidden | Code::InvalidTool),
+                "{code:?}"
+            );
             match expected {
                 _ if name.len() > NAME_BYTES => assert_eq!(code, Code::InvalidTool),
                 Some(expected) => assert_eq!(code == found, expected, "{code:?} of `{name}` by {keys:?}"),

@@ -102,7 +102,7 @@ unsafe extern "C" fn fields(env: Env, info: Info) -> Value {
             (c"rule", null),
             (c"counters", list),
             (c"retry_after", null),
-            (c"approval_key", null),
+            (c"approval", null),
             (c"policy", text(env, DIGEST)),
         ];
         object(env, &members)

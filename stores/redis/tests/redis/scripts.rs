@@ -68,7 +68,7 @@ fn every_key_ends() {
     let policy = callgate::Policy::from_yaml(policy).unwrap();
     let engine = callgate::Engine::builder(policy).store(std::sync::Arc::new(store)).build();
     let call = callgate::Call::without_args("t");
-    let key = engine.decide(&call).approval_key().unwrap().to_string();
+    let key = engine.decide(&call).approval().map(|approval| approval.key()).unwrap().to_string();
     for id in ["one", "two"] {
         let approved = callgate::Call::without_args("t").approved(callgate::Approval::new(&key, id));
         assert!(engine.decide(&approved).allowed());
