@@ -117,7 +117,7 @@ export interface Check {
   pointer: string
   /** What is checked, for people: not stable. */
   what: string
-  /** What comes of it: `holds`, `fails`, `unknown`, `passes`, `denies`, … */
+  /** The outcome: `holds`, `fails`, `unknown`, `passes`, `denies`, … */
   outcome: string
   /** Why, where there is more to say. Carries no argument values. */
   why?: string

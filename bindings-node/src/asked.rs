@@ -88,7 +88,7 @@ impl<'h, 'e> Read<'h, 'e> {
         let args = match asked.raw.then(|| args.text()) {
             None => ReadArgs::Value(args),
             Some(Ok(text)) => ReadArgs::Raw(text),
-            // Half of a surrogate pair is no text, raw or not.
+            // Half of a surrogate pair is not text, raw or not.
             Some(Err(why)) => ReadArgs::Value(args.unreadable(why)),
         };
         let identity = ReadIdentity::new(host.view(asked.identity))?;

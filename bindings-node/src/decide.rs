@@ -91,7 +91,7 @@ pub(crate) fn audited<A: View + Clone, I: View + Clone>(
     let (tool, identity, approval) = (&*plan.tool, given.identity.clone(), given.approval);
     match &given.args {
         Args::Value(args) => AuditedCall::new(&call(tool, args.clone(), identity, approval), hash.choice()),
-        // A text that is no arguments has no keys and no hash: those of null, which has none.
+        // A text that is not valid arguments has no keys and no hash, like null.
         Args::Raw(text) => match RawJson::parse(text).or_else(|_| RawJson::parse("null")) {
             Ok(raw) => AuditedCall::new(&call(tool, raw.root(), identity, approval), hash.choice()),
             Err(_) => AuditedCall::default(),

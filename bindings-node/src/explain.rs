@@ -18,7 +18,7 @@ pub struct Check {
     pub pointer: String,
     /// What is checked, for people: not stable.
     pub what: String,
-    /// What comes of it: `holds`, `fails`, `unknown`, `passes`, `denies`, …
+    /// The outcome: `holds`, `fails`, `unknown`, `passes`, `denies`, …
     pub outcome: String,
     /// Why, where there is more to say. Carries no argument values.
     pub why: Option<String>,

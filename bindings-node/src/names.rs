@@ -26,7 +26,7 @@ pub(crate) struct Name {
 #[derive(Clone, Copy)]
 pub(crate) struct Fetched<'e> {
     pub(crate) names: &'e Names,
-    /// Two bits for each node, from the lowest: a kind of the probe, or 0 where the value is no object.
+    /// Two bits for each node, from the lowest: a kind of the probe, or 0 where the value is not an object.
     pub(crate) kinds: u32,
     pub(crate) given: Arguments<'e>,
 }
@@ -82,7 +82,7 @@ impl<'e> Fetched<'e> {
         self.given.get(node.saturating_add(BEFORE))
     }
 
-    /// The kind that the probe gave the value, 0 where it is no object.
+    /// The kind that the probe gave the value, 0 where it is not an object.
     pub(crate) fn kind(&self, node: usize) -> u32 {
         u32::try_from(node).ok().and_then(|node| self.kinds.checked_shr(node.saturating_mul(2))).unwrap_or(0)
             & 3

@@ -163,7 +163,7 @@ impl ToNapiValue for Bytes {
 
 impl FromNapiValue for Bytes {
     unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
-        // SAFETY: the caller vouches for `env` and `value`; what is no string is an error of the next step.
+        // SAFETY: the caller vouches for `env` and `value`; anything but a string is an error of the next step.
         let text = unsafe { JsString::from_napi_value(env, value) }?;
         Ok(Self(text.into_latin1()?.as_slice().to_vec()))
     }

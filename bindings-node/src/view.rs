@@ -156,7 +156,7 @@ impl<'e> Host<'e> {
     /// Whether a symbol is the probe's mark for a getter or a proxy.
     fn is_unreadable(&self, symbol: Unknown<'e>) -> bool {
         let mark = self.of_probe::<Unknown<'_>>("unreadable");
-        // If it cannot be told, it is no value that could be read.
+        // If its type cannot be told, it cannot be read.
         mark.map_or(true, |mark| self.env.strict_equals(mark, symbol).unwrap_or(true))
     }
 }

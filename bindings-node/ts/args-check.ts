@@ -24,7 +24,7 @@ export class ArgsCheck {
   readonly native: native.NativeArgsCheck;
 
   /**
-   * @throws {TypeError} where the schema is no object that JSON can hold.
+   * @throws {TypeError} where the schema is not an object that JSON can hold.
    */
   constructor(options: ArgsCheckOptions = {}) {
     const { schema, folding = true } = read(options, { schema: "any", folding: "any" });
@@ -37,7 +37,7 @@ export class ArgsCheck {
     try {
       this.native = native.NativeArgsCheck.compile(stringify(schema), folding);
     } catch (error) {
-      throw new TypeError(`the option \`schema\` is no JSON: ${error instanceof Error ? error.message : "it cannot be read"}`);
+      throw new TypeError(`the option \`schema\` is not JSON: ${error instanceof Error ? error.message : "it cannot be read"}`);
     }
   }
 }

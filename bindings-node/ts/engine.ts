@@ -40,7 +40,7 @@ export interface Check {
   readonly pointer: string;
   /** What is checked, for people: not stable. */
   readonly what: string;
-  /** What comes of it: `holds`, `fails`, `unknown`, `passes`, `denies`, … */
+  /** The outcome: `holds`, `fails`, `unknown`, `passes`, `denies`, … */
   readonly outcome: string;
   /** Why, where there is more to say. Carries no argument values. */
   readonly why?: string;
@@ -168,7 +168,7 @@ export class Engine {
   /**
    * An engine for a policy file. With `watch`, `close` ends the watching.
    *
-   * @throws {PolicyFileError} {PolicyError} where there is no policy; and as the constructor.
+   * @throws {PolicyFileError} {PolicyError} where the file cannot be read or is not a valid policy; and as the constructor.
    */
   static fromFile(path: string, options: FileOptions = {}): Engine {
     const { watch = false, onReload, onReloadError = warnOfReload, ...rest } = checked(options, true);

@@ -21,7 +21,7 @@ type Receive = (message: Message, extra?: MessageExtra) => void;
 type Send = (message: Message, options?: unknown) => Promise<void>;
 type Close = () => Promise<void>;
 
-/** JSON-RPC's code for a request that is no call of a tool. */
+/** JSON-RPC's code for a `tools/call` that cannot be read as one. */
 const INVALID_PARAMS = -32602;
 /** A request that states its revision so (2026-07-28 and later) is answered with results that state their type. */
 const PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion";
@@ -52,7 +52,7 @@ interface Asked {
   /** What is passed on if it is allowed. */
   readonly message: Message;
   readonly extra: MessageExtra | undefined;
-  /** What callbacks see of it. */
+  /** What callbacks see. */
   readonly call: CallContext;
   /** What is judged. */
   readonly args: unknown;
@@ -125,14 +125,14 @@ export class Guard {
   /** From the client. */
   #receive(received: Message, extra: MessageExtra | undefined): void {
     if (this.#closed) return;
-    if (!isObject(received)) return this.#report(new TypeError("a message that is no object was dropped"));
+    if (!isObject(received)) return this.#report(new TypeError("a message that is not an object was dropped"));
     let message: Message | null = null;
     try {
       message = shallow(received);
     } catch (error) {
       this.#report(error);
     }
-    if (message === null) return this.#report(new TypeError("a message that is no plain object was dropped"));
+    if (message === null) return this.#report(new TypeError("a message that is not a plain object was dropped"));
     const { method, id } = message;
     if (method === "tools/call") {
       // Without an id there is nobody to answer, and no server runs a tool for it.
@@ -375,7 +375,7 @@ function verified(authInfo: AuthInfo | undefined): Identity {
   return { ...claims, id, client_id: authInfo.clientId, scopes: authInfo.scopes };
 }
 
-/** The result of a call that may not run; with the key that an approval of it must name. */
+/** The result of a call that may not run, with its approval key if it waits for one. */
 function refusal(decision: Decision): Message {
   if (decision.approval === null) return { ...decision.toMcpResult() };
   const { key } = decision.approval;

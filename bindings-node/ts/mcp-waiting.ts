@@ -1,6 +1,6 @@
 // Calls that the server has not seen: they are being decided, or wait for a person.
 //
-// In: calls by their ids, and what ends them. Out: the end of each, once, to whoever waits. Must not forget one that waits.
+// In: calls by their ids, and what ends them. Out: the end of each, once, to its waiter. Must not lose one.
 
 import { type Id, keyOf } from "./mcp-message.js";
 

@@ -131,7 +131,7 @@ export type Guardable = McpProtocol | { readonly server: McpProtocol };
  * A call that the policy does not allow is answered with `isError: true` and the policy's message; its handler is not
  * reached. A call that was passed on stays charged, whatever the server answers (clause 8.10); `refundOnError` may say otherwise.
  *
- * @throws {TypeError} for what is no server, no engine, an option that is not known, and a server that is guarded already.
+ * @throws {TypeError} if `server` is not a server or is guarded already, `engine` is not an engine, or an option is unknown.
  * @returns the same server.
  */
 export function guard<S extends Guardable>(server: S, engine: Engine, options: GuardOptions = {}): S {
@@ -160,7 +160,7 @@ export function guard<S extends Guardable>(server: S, engine: Engine, options: G
 /**
  * Guards a transport, for a gateway that passes messages on: set `onmessage` afterwards, as always.
  *
- * @throws {TypeError} for what is no transport, and as `guard`.
+ * @throws {TypeError} if `transport` is not a transport, and as `guard`.
  * @returns the same transport.
  */
 export function guardTransport<T extends McpTransport>(transport: T, engine: Engine, options: GuardOptions = {}): T {

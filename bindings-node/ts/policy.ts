@@ -37,7 +37,7 @@ export class Policy {
   /**
    * Reads and compiles a file. `.json`, `.yaml` and `.yml` tell its format; any other file is JSON if it looks like JSON.
    *
-   * @throws {PolicyFileError} where it cannot be read, {PolicyError} where it is no policy.
+   * @throws {PolicyFileError} where it cannot be read, {PolicyError} where it is not a valid policy.
    */
   static fromFile(path: string): Policy {
     if (typeof path !== "string") throw new TypeError("the path of a policy is a string");

@@ -11,7 +11,7 @@ export interface ArgsCheckOptions {
  */
 export declare class ArgsCheck {
     /**
-     * @throws {TypeError} where the schema is no object that JSON can hold.
+     * @throws {TypeError} where the schema is not an object that JSON can hold.
      */
     constructor(options?: ArgsCheckOptions);
 }

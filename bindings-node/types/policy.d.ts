@@ -15,7 +15,7 @@ export declare class Policy {
     /**
      * Reads and compiles a file. `.json`, `.yaml` and `.yml` tell its format; any other file is JSON if it looks like JSON.
      *
-     * @throws {PolicyFileError} where it cannot be read, {PolicyError} where it is no policy.
+     * @throws {PolicyFileError} where it cannot be read, {PolicyError} where it is not a valid policy.
      */
     static fromFile(path: string): Policy;
     /** `sha256:` and the SHA-256 of the text in hex, as decisions name their policy. */

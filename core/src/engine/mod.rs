@@ -177,7 +177,7 @@ impl Engine {
     }
 
     /// Decides a call by the policy that `tool` was found in, and charges what it costs: [`Tool::evaluate`] and
-    /// [`Engine::complete`] in one step, for a host that may have made something of a decision like this one.
+    /// [`Engine::complete`] in one step, for a host that caches what it makes of equal decisions.
     /// [`Engine::is_in_force`] tells whether that policy is the right one.
     ///
     /// ```
@@ -234,9 +234,9 @@ impl Engine {
         self.store.reserve(batch, self.clock.now())
     }
 
-    /// Forgets what no call can see any more by the engine's clock, and gives its memory back; returns how many counters were
-    /// dropped. Decides nothing (spec 8.12). In-memory counters are also tidied as calls come, but keep room for as many callers
-    /// as the windows before had: ask for this after a rush, or now and then.
+    /// Drops counters that no call can see any more by the engine's clock, frees their memory, and returns how many there were.
+    /// Changes no decision (spec 8.12). Calls also drop expired in-memory counters, but keep room for as many callers as earlier
+    /// windows had: call this after a rush, or now and then.
     ///
     /// # Errors
     /// [`StoreError`] where the counters cannot be reached.

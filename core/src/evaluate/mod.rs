@@ -20,17 +20,16 @@ use crate::policy::{Compiled, Found, Step};
 use crate::trace::{Sink, Step as At};
 use crate::view::{Unreadable, View};
 
-/// What evaluation comes to.
+/// The result of an evaluation.
 pub(crate) enum Evaluated<'p> {
     Decided(Ruling),
     /// Boxed, so that decisions without counters do not pay for moving it.
     Pending(Box<Prepared<'p>>),
 }
 
-/// Who is asked about the counters that decide a call. A batch lies where it was made: whoever asks a store at once needs no room
-/// on the heap.
+/// Answers for the counters that decide a call. The batch stays on the stack where the store is asked immediately.
 pub(crate) trait Ask<'p> {
-    /// The ruling on a charge alone, or `None` where the batch that it is one of is kept.
+    /// The ruling on a single charge, or `None` where its batch is kept.
     fn charge_one(&mut self, alone: Alone<'p>) -> Option<Ruling> {
         self.decide(&mut alone.into())
     }
@@ -49,7 +48,7 @@ impl<'p> Ask<'p> for Keep<'p> {
     }
 }
 
-/// Evaluates for those who ask a store later.
+/// Evaluates, and keeps the batch for a caller that asks the store later.
 #[inline]
 pub(crate) fn keeping<'p>(evaluate: impl FnOnce(&mut dyn Ask<'p>) -> Option<Ruling>) -> Evaluated<'p> {
     let mut keep = Keep(None);
@@ -60,7 +59,7 @@ pub(crate) fn keeping<'p>(evaluate: impl FnOnce(&mut dyn Ask<'p>) -> Option<Ruli
     }
 }
 
-/// The denial where a ruling is missing, which nothing leads to.
+/// The denial in place of a missing ruling. Unreachable.
 #[cold]
 pub(crate) fn undecided() -> Ruling {
     Ruling::deny(Code::StoreUnavailable, None)
@@ -69,7 +68,7 @@ pub(crate) fn undecided() -> Ruling {
 /// Steps that need counters, in order.
 pub(crate) type Counting<'p> = SmallVec<[&'p Step; 4]>;
 
-/// What the stateless conditions leave to be asked.
+/// What is left to ask after the stateless conditions.
 #[derive(Default)]
 struct Left<'p> {
     counting: Counting<'p>,
@@ -260,7 +259,7 @@ impl Compiled {
     }
 }
 
-/// What comes of a call whose arguments cannot be read.
+/// The ruling on a call whose arguments cannot be read.
 #[cold]
 pub(crate) fn unreadable(why: Unreadable) -> Ruling {
     Ruling::invalid_args(why.to_string())

@@ -29,7 +29,7 @@ pub(crate) struct Prepared<'p> {
     approval: Option<Asking>,
 }
 
-/// A charge that is all that a call asks of counters, which needs no batch.
+/// The single charge of a call without conditions on counters. It needs no batch.
 #[derive(Debug)]
 pub(crate) struct Alone<'p> {
     pub(crate) slot: Slot<'p>,
@@ -107,7 +107,7 @@ impl Prepared<'_> {
         self.approval = Some(asking);
     }
 
-    /// What it means for the call that the store did not answer (spec 8.11).
+    /// The ruling where the store did not answer (spec 8.11).
     pub(crate) fn unanswered(&self, choice: OnStoreError) -> Ruling {
         let effect = match choice {
             OnStoreError::Allow if self.approval.is_none() => Effect::Allow,
@@ -202,7 +202,7 @@ impl Prepared<'_> {
     }
 }
 
-/// A denial because a counter has no room: below its maximum, or, where none is named, below the most that any can hold.
+/// A denial because a counter has no room: below its maximum or, without one, below the most that any can hold.
 fn limit_exceeded(policy: &Compiled, of: Option<u32>, rule: Option<u32>) -> Ruling {
     let mut ruling = Ruling::deny(Code::LimitExceeded, rule);
     ruling.more_mut().detail = match of {
@@ -224,7 +224,7 @@ fn retry_after(refusals: &[Refusal], now: Timestamp) -> Option<u64> {
 }
 
 impl Prepared<'_> {
-    /// Reports what the store said of each counter and bound.
+    /// Reports the store's answer on each counter and bound.
     pub(crate) fn explain(&self, policy: &Compiled, outcome: &BatchOutcome, sink: &mut impl Sink) {
         for ((slot, declared), usage) in self.batch.slots.iter().zip(&self.declared).zip(&outcome.usage) {
             let Some(declared) = policy.declared(*declared) else { continue };
