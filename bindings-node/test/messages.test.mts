@@ -1,4 +1,4 @@
-// What was judged is what is passed on: whatever becomes of a message meanwhile, whoever else holds it, and whatever hides in it.
+// What was judged is what is passed on, even if others hold or change the message meanwhile, and whatever hides in it.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -120,7 +120,7 @@ def post(url: str, token: str | None, message: dict[str, Any], session: str | No
 
 
 def test_a_session_makes_no_caller(url: str, request: pytest.FixtureRequest) -> None:
-    """Each message is its own token's, whoever opened the session that it names."""
+    """Each message belongs to its own token, whichever token opened its session."""
     kind = request.node.callspec.id
     client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "alice", "version": "1"}}
     _, session = post(url, "token-of-alice", {"id": 1, "method": "initialize", "params": client})

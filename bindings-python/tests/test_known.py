@@ -22,7 +22,7 @@ tools:
 
 
 class Name(str):
-    """Says that it is every other name, to whoever asks it."""
+    """Claims to be equal to every other name."""
 
     def __eq__(self, other: object) -> bool:
         raise AssertionError("compared")

@@ -226,7 +226,7 @@ pub enum ArgsHash<'k> {
     /// Not at all.
     #[default]
     None,
-    /// By their SHA-256. Whoever can guess the arguments can confirm the guess.
+    /// By their SHA-256. Anybody who can guess the arguments can confirm the guess.
     Sha256,
     /// By their HMAC-SHA-256 under the host's key.
     HmacSha256(&'k [u8]),

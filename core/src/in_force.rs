@@ -180,7 +180,7 @@ mod tests {
         }
     }
 
-    /// Whoever learns of a replacement sees it.
+    /// A thread that learns of a replacement sees the new policy.
     #[test]
     fn no_thread_gets_a_policy_that_was_replaced_before() {
         let policies: Vec<_> = (0..50).map(|_| policy()).collect();

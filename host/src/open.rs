@@ -276,7 +276,7 @@ fn sqlite_options<'u>(
         Some((path, "durability=power")) => (path, Durability::Power),
         Some(_) => return Err(UnknownUrl { _private: () }),
     };
-    // What SQLite calls by this name is lost at the end of the process; whoever wants that has `memory`.
+    // SQLite's database of this name is lost at the end of the process; `memory` is for that.
     if path.is_empty() || path == ":memory:" {
         return Err(UnknownUrl { _private: () });
     }

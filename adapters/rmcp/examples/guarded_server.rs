@@ -64,7 +64,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Nothing here collects what the guard logs. Standard output is the client's.
     policy.warnings().iter().for_each(|warning| eprintln!("policy.yaml: {warning}"));
     let engine = Engine::new(policy);
-    // Over stdio the client is whoever started this process; on HTTP, take the verified token from the context.
+    // Over stdio the client is the process that started this one; on HTTP, take the verified token from the context.
     let server = Guard::new(Payments::default(), engine).identity(|_| Some("local".into()));
     server.serve(rmcp::transport::stdio()).await?.waiting().await?;
     Ok(())

@@ -262,7 +262,7 @@ impl<S: Service<RoleServer>> Guard<S> {
         params.arguments = match Arc::try_unwrap(asked).map(|asked| asked.args) {
             Ok(Some(Value::Object(arguments))) => Some(arguments),
             Ok(_) => None,
-            // INVARIANT: whoever decided it has let go of it.
+            // INVARIANT: the deciding thread has dropped it.
             Err(asked) => asked.args.as_ref().and_then(Value::as_object).cloned(),
         };
         let known = self.refund_on_error.as_ref().map(|refund| (refund.clone(), params.clone()));

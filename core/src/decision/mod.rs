@@ -114,7 +114,7 @@ impl<'d> ApprovalNeeded<'d> {
         &self.asking.key
     }
 
-    /// Every rule that asks, in the order of the policy: what whoever approves has to know.
+    /// Every rule that asks, in the order of the policy: what an approver has to know.
     pub fn rules(&self) -> impl Iterator<Item = RuleRef<'d>> {
         let policy = self.policy;
         self.asking.rules.iter().filter_map(move |rule| policy.rule(*rule)).map(|rule| RuleRef { rule })

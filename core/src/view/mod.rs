@@ -101,7 +101,7 @@ pub trait View: Sized {
     /// [`Unreadable`] where the host cannot read the member in place.
     fn member(&self, name: &str) -> Result<Option<Self>, Unreadable>;
 
-    /// The value, if it is a whole number of 64 bits and that can be told at once, for a [weight](View::weight) of less than a
+    /// The value, if it is certainly a whole number of 64 bits without a closer look, for a [weight](View::weight) of less than a
     /// step; what gives `None` is asked by [`View::kind`], which must say the same.
     fn as_i64(&self) -> Option<i64> {
         None
