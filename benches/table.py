@@ -14,6 +14,7 @@ import json
 import math
 import os
 import platform
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
@@ -43,6 +44,7 @@ HAND = "a function written by hand"
 LIMIT = "one limit, {} identities, {}"
 ONE = "one identity, one counter"
 NUMBER = "native, reads two properties, gives a number"
+ENGINES = "Rust: an allowed charge, against policy engines, in a build with them"
 ROWS = [
     ("Rust: a decision on a `serde_json::Value`, against a function written by hand with its tools in Rust's `HashMap`", [
         same("allowed charge, `Policy::evaluate`", "evaluate", "allowed charge", "Policy", "std's map", 2, "Rust, two conditions", HAND),
@@ -63,7 +65,7 @@ ROWS = [
         for kind, prefix in [("a `Value`, ", ""), ("raw text, ", "raw text, ")]
         for check in ["folding, 2 members", "folding, 10 members", "a schema"]
     ]),
-    ("Rust: an allowed charge, against policy engines, in a build with them", [
+    (ENGINES, [
         same(peer, "engines", "allowed charge", "Policy", peer, 1)
         for peer in ["cedar-policy", "regorus, compiled", "regorus, virtual", "casbin, the tool's row", "casbin, the rows", "cel"]
     ]),
@@ -182,10 +184,10 @@ def short_table(records: list[Record]) -> str:
     """For the repository's README: one figure for one thing, and the policy engines in a sentence."""
     rows = [(row, *pair) for _, rows in ROWS for row in rows if row.readme and (pair := times(row, records))]
     lines = [f"| {row.readme} | {shown(ours['value'], ours['unit'])} | {shown(other, ours['unit'])} | {row.beside} |" for row, ours, other in rows]
-    peers = [pair for row in ROWS[2][1] if (pair := times(row, records))]
+    peers = [pair for title, rows in ROWS if title == ENGINES for row in rows if (pair := times(row, records))]
     ratios = sorted(other / ours["value"] for ours, other in peers)
-    said = f"\n\nFor the same call cedar-policy, regorus, casbin and cel take {ratios[0]:,.0f} to {ratios[-1]:,.0f} times as long." if ratios else ""
-    return "\n".join(["| an allowed call | callgate | beside it | |", "| --- | --- | --- | --- |", *lines]) + said
+    said = f"For the same call cedar-policy, regorus, casbin and cel take {ratios[0]:,.0f} to {ratios[-1]:,.0f} times as long." if ratios else ""
+    return "\n".join(["| an allowed call | callgate | beside it | |", "| --- | --- | --- | --- |", *lines, "", said])
 
 
 def instructions(records: list[Record]) -> str:
@@ -212,9 +214,10 @@ def others(records: list[Record]) -> str:
 def machine() -> str:
     info = Path("/proc/cpuinfo")
     names = [text.partition(":")[2].strip() for text in info.read_text().splitlines() if text.startswith("model name")] if info.exists() else []
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True).stdout.strip()
     quick = ", a quick run" if os.environ.get("BENCH_QUICK") not in (None, "", "0") else ""
     return (f"{datetime.date.today()}, {platform.system()} {platform.machine()}, {names[0] if names else 'unknown processor'}, "
-            f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end{quick}")
+            f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end, commit {commit or 'unknown'}{quick}")
 
 
 def measured(records: list[Record]) -> str:
