@@ -21,7 +21,9 @@ mod interleavings;
 #[cfg(not(callgate_loom))]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use smallvec::{SmallVec, smallvec};
 
@@ -50,6 +52,7 @@ pub struct MemoryStore {
     latest: AtomicI64,
     shards: Box<[Padded]>,
     approvals: Mutex<Approvals>,
+    namespaces: Mutex<BTreeMap<Box<str>, Arc<MemoryStore>>>,
 }
 
 /// A shard on cache lines of its own, so that threads at neighbouring shards do not slow each other.
@@ -76,7 +79,38 @@ impl MemoryStore {
     pub fn new() -> Self {
         let seed = RandomState::default();
         let shards = (0..SHARDS).map(|_| Padded(Mutex::new(Shard::new(seed.clone())))).collect();
-        Self { seed, latest: AtomicI64::new(0), shards, approvals: Mutex::default() }
+        Self {
+            seed,
+            latest: AtomicI64::new(0),
+            shards,
+            approvals: Mutex::default(),
+            namespaces: Mutex::default(),
+        }
+    }
+
+    /// The counters of a namespace within this store: the same ones for the same name, and never those of another name or of
+    /// the store itself. Engines that share a store share its counters, so give each server of a process its own (spec 8.6).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use callgate::{Engine, Identity, MemoryStore, Policy};
+    /// let policy: Policy =
+    ///     "{version: '1', default: deny, tools: {t: {rules: [{rate_limit: 1/hour, scope: global}]}}}".parse()?;
+    /// let store = MemoryStore::new();
+    /// let server = |name| Engine::builder(policy.clone()).store(store.namespaced(name)).build();
+    /// let (mail, files, mail_again) = (server("mail"), server("files"), server("mail"));
+    /// let passes = |engine: &Engine| engine.evaluate_json("t", "{}", &Identity::absent()).allowed();
+    /// assert!(passes(&mail) && passes(&files) && !passes(&mail_again));
+    /// # Ok::<(), callgate::PolicyError>(())
+    /// ```
+    pub fn namespaced(&self, name: &str) -> Arc<MemoryStore> {
+        let mut namespaces = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(namespace) = namespaces.get(name) {
+            return namespace.clone();
+        }
+        let namespace = Arc::new(Self::new());
+        namespaces.insert(name.into(), namespace.clone());
+        namespace
     }
 
     /// Advances the store's time. A sweep calls this before it takes locks.
