@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use callgate::__binding::{BindDecision as _, BindEngine as _};
 use callgate::value::{RawJson, View};
 use callgate::{Approval, ArgsCheck, ArgsHash, AuditedCall, Call, Decision, Evaluation, Identity};
 

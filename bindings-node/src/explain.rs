@@ -2,6 +2,7 @@
 //!
 //! In: core's checks. Out: the same as plain objects. Charges nothing.
 
+use callgate::__binding::BindDecision as _;
 use callgate::value::View;
 use callgate::{Check as Made, Explanation};
 use napi_derive::napi;

@@ -3,6 +3,7 @@
 //! In: what core names, and the values that the TypeScript half found there. Out: members without another call of JS. A
 //! hint and no more: what is not here is read when it is asked for.
 
+use callgate::__binding::BindPolicy as _;
 use callgate::Policy;
 use napi::Unknown;
 

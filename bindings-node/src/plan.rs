@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use callgate::__binding::{BindEngine as _, BindPolicy as _};
 use callgate::value::Unreadable;
 use callgate::{Decision, Engine, Policy};
 use napi::bindgen_prelude::FromNapiValue;

@@ -3,10 +3,91 @@
 pub use crate::evaluation::{Decided, Tool};
 pub use crate::policy::Reads;
 
-use crate::decision::{Actual, Ending, Reservation, SettleError};
+use std::sync::Arc;
+
+use crate::call::Call;
+use crate::decision::{Actual, Decision, Ending, Reservation, SettleError};
 use crate::engine::Engine;
+use crate::evaluation::Evaluation;
 use crate::outcome::Outcome;
+use crate::policy::Policy;
 use crate::store::AsyncStore;
+use crate::view::View;
+
+/// A decision in two steps, for a host that holds on to a policy and to what it made of decisions before.
+pub trait BindEngine {
+    /// Charges what an evaluation costs.
+    fn complete<'d>(&self, evaluation: Evaluation<'d>) -> Decision<'d>;
+    /// Whether calls are decided by this very policy now; one that was compiled from the same text is another.
+    fn is_in_force(&self, policy: &Policy) -> bool;
+    /// Decides a call by the policy that `tool` was found in, and charges what it costs.
+    fn decide_by_tool<'d, A: View, I: View>(&self, tool: &'d Tool, call: &Call<'d, A, I>) -> Decided<'d>;
+}
+
+impl BindEngine for Engine {
+    fn complete<'d>(&self, evaluation: Evaluation<'d>) -> Decision<'d> {
+        self.complete(evaluation)
+    }
+
+    fn is_in_force(&self, policy: &Policy) -> bool {
+        self.is_in_force(policy)
+    }
+
+    #[inline]
+    fn decide_by_tool<'d, A: View, I: View>(&self, tool: &'d Tool, call: &Call<'d, A, I>) -> Decided<'d> {
+        self.decide_by_tool(tool, call)
+    }
+}
+
+/// What a policy says of a tool before there is a call of it, and decisions that were bytes meanwhile.
+pub trait BindPolicy {
+    /// What this policy says of a tool.
+    fn tool(&self, name: &str) -> Tool;
+    /// Which values the checks of a tool read.
+    fn reads(&self, tool: &str) -> Reads<'_>;
+    /// The decision that [`BindDecision::pack`] made bytes of; `None` for anything else. The bytes decide: whoever can write
+    /// them can write an allowed decision.
+    fn unpack<'d>(&'d self, tool: &'d str, packed: &[u8]) -> Option<Decision<'d>>;
+}
+
+impl BindPolicy for Policy {
+    fn tool(&self, name: &str) -> Tool {
+        self.tool(name)
+    }
+
+    fn reads(&self, tool: &str) -> Reads<'_> {
+        self.reads(tool)
+    }
+
+    fn unpack<'d>(&'d self, tool: &'d str, packed: &[u8]) -> Option<Decision<'d>> {
+        self.unpack(tool, packed)
+    }
+}
+
+/// Decisions as keys of a cache, and as bytes.
+pub trait BindDecision {
+    /// A number by which decisions of one policy about one tool are told apart; `None` for those that tell of more than a rule.
+    fn likeness(&self) -> Option<u64>;
+    /// [`Decision::into_owned`] without a copy of the tool's name, if it is that tool's by the policy in which it was found.
+    fn into_owned_with(self, tool: &Arc<Tool>) -> Decision<'static>;
+    /// Appends the decision as bytes, without its policy and its tool.
+    fn pack(&self, out: &mut Vec<u8>);
+}
+
+impl BindDecision for Decision<'_> {
+    #[inline]
+    fn likeness(&self) -> Option<u64> {
+        self.likeness()
+    }
+
+    fn into_owned_with(self, tool: &Arc<Tool>) -> Decision<'static> {
+        self.into_owned_with(tool)
+    }
+
+    fn pack(&self, out: &mut Vec<u8>) {
+        self.pack(out);
+    }
+}
 
 /// [`Engine::finish_async`] by a store that the package opened itself, which may be another connection after a fork.
 pub async fn finish_with(

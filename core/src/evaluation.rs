@@ -109,6 +109,7 @@ impl Policy {
 /// ```
 /// use callgate::{Call, Policy};
 /// let policy = Policy::from_yaml("{version: \"1\", default: deny, tools: {\"list_*\": {}}}")?;
+/// use callgate::__binding::BindPolicy as _;
 /// let tool = policy.tool("list_users");
 /// assert!(tool.is("list_users") && !tool.is("list_user"));
 /// for name in ["list_users", "drop_table"] {
@@ -204,7 +205,7 @@ impl<'d> Decided<'d> {
 
 impl Policy {
     /// What this policy says of a tool.
-    pub fn tool(&self, name: &str) -> Tool {
+    pub(crate) fn tool(&self, name: &str) -> Tool {
         let mut found = Found::new();
         let admitted = self.0.admit(name, &mut found).map(Found::from_slice);
         Tool { policy: self.clone(), name: name.into(), admitted }

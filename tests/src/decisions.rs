@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use callgate::__binding::{BindEngine as _, BindPolicy as _};
 use callgate::time::{ManualClock, Timestamp};
 use callgate::value::{RawView, View};
 use callgate::{

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Waker};
 
+use callgate::__binding::BindEngine as _;
 use callgate::store::*;
 use callgate::time::*;
 use callgate::*;

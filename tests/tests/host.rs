@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use callgate::__binding::{BindDecision as _, BindEngine as _, BindPolicy as _};
 use callgate::store::*;
 use callgate::time::*;
 use callgate::value::*;

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use callgate::__binding::Tool;
+use callgate::__binding::{BindDecision as _, BindPolicy as _};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 

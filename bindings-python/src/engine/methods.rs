@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use callgate::__binding::BindEngine as _;
 use callgate::Format;
 use pyo3::intern;
 use pyo3::prelude::*;

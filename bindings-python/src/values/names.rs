@@ -3,6 +3,7 @@
 //! In: a name from a policy's path. Out: the value at that name in a dict, or the number by which it is picked. Must not keep what
 //! an agent sends: names come from policies alone, and the table has a fixed size.
 
+use callgate::__binding::BindPolicy as _;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};

@@ -227,7 +227,7 @@ impl<'d> Decision<'d> {
 
     /// A number by which decisions of one policy about one tool are told apart: two that have the same one are alike. `None` for
     /// those that tell of more than a rule: of counters, an approval, or what is wrong with the arguments.
-    pub fn likeness(&self) -> Option<u64> {
+    pub(crate) fn likeness(&self) -> Option<u64> {
         self.ruling.likeness()
     }
 
@@ -315,7 +315,7 @@ impl<'d> Decision<'d> {
     }
 
     /// The same without a copy of the tool's name, if it is that tool's by the policy in which it was found.
-    pub fn into_owned_with(self, tool: &Arc<Tool>) -> Decision<'static> {
+    pub(crate) fn into_owned_with(self, tool: &Arc<Tool>) -> Decision<'static> {
         if !tool.is(self.tool()) || !Arc::ptr_eq(&tool.policy().0, &self.policy().0) {
             return self.into_owned();
         }

@@ -27,7 +27,7 @@ impl Decision<'_> {
     /// counter was asked about has no other.
     ///
     /// Every decision that is read back has the reservation of this one: at most one of them may be finished.
-    pub fn pack(&self, out: &mut Vec<u8>) {
+    pub(crate) fn pack(&self, out: &mut Vec<u8>) {
         let ruling = &self.ruling;
         out.push(((ruling.effect() as u8) << 4) | ruling.code() as u8);
         let none = More::default();
@@ -74,7 +74,7 @@ impl Decision<'_> {
 
 impl Policy {
     /// The decision of this policy about `tool` that [`Decision::pack`] made bytes of; `None` for anything else.
-    pub fn unpack<'d>(&'d self, tool: &'d str, packed: &[u8]) -> Option<Decision<'d>> {
+    pub(crate) fn unpack<'d>(&'d self, tool: &'d str, packed: &[u8]) -> Option<Decision<'d>> {
         let mut rest = Rest(packed);
         let [first] = rest.array()?;
         let effect = *EFFECTS.get(usize::from(first >> 4))?;

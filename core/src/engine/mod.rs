@@ -183,6 +183,7 @@ impl Engine {
     /// ```
     /// use callgate::{Call, Engine, Policy};
     /// let policy = Policy::from_yaml("{version: \"1\", default: deny, tools: {list_users: {}}}")?;
+    /// use callgate::__binding::{BindDecision as _, BindEngine as _, BindPolicy as _};
     /// let (engine, tool) = (Engine::new(policy.clone()), policy.tool("list_users"));
     /// let call = Call::without_args("list_users");
     /// let decided = engine.decide_by_tool(&tool, &call);
@@ -192,7 +193,11 @@ impl Engine {
     /// # Ok::<(), callgate::PolicyError>(())
     /// ```
     #[inline]
-    pub fn decide_by_tool<'d, A: View, I: View>(&self, tool: &'d Tool, call: &Call<'d, A, I>) -> Decided<'d> {
+    pub(crate) fn decide_by_tool<'d, A: View, I: View>(
+        &self,
+        tool: &'d Tool,
+        call: &Call<'d, A, I>,
+    ) -> Decided<'d> {
         let mut charging = Charging { engine: self, policy: &tool.policy().0 };
         let ruling = tool.rule(call, &mut charging).unwrap_or_else(undecided);
         Decided { tool, name: call.tool, ruling }
@@ -211,7 +216,7 @@ impl Engine {
 
     /// Charges what an evaluation costs. [`Policy::evaluate`] and this are [`Engine::decide`] in two steps, for a caller that
     /// holds on to a policy; [`Engine::is_in_force`] tells whether it is the right one.
-    pub fn complete<'d>(&self, evaluation: Evaluation<'d>) -> Decision<'d> {
+    pub(crate) fn complete<'d>(&self, evaluation: Evaluation<'d>) -> Decision<'d> {
         match evaluation {
             Evaluation::Decided(decision) => decision,
             Evaluation::Pending(pending) => match self.reserve(pending.batch()) {
@@ -222,7 +227,7 @@ impl Engine {
     }
 
     /// Whether calls are decided by this very policy now; one that was compiled from the same text is another.
-    pub fn is_in_force(&self, policy: &Policy) -> bool {
+    pub(crate) fn is_in_force(&self, policy: &Policy) -> bool {
         self.policy.is(policy)
     }
 

@@ -71,10 +71,11 @@ impl Policy {
     /// tools:
     ///   pay: {require: [{path: \"args.items[*].price\", op: lte, value: 5}, {path: args.to.iban, op: exists, value: true}]}
     /// ")?;
+    /// use callgate::__binding::BindPolicy as _;
     /// assert_eq!(policy.reads("pay").args(), [vec!["items"], vec!["to", "iban"]]);
     /// # Ok::<(), callgate::PolicyError>(())
     /// ```
-    pub fn reads(&self, tool: &str) -> Reads<'_> {
+    pub(crate) fn reads(&self, tool: &str) -> Reads<'_> {
         self.0.reads(tool)
     }
 }
