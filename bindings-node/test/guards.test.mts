@@ -225,8 +225,7 @@ class Run {
       assert.ok(told.startsWith("Arguments are not valid: "), told);
       return;
     }
-    // To an engine, null of the host's means absent; in a message it does not.
-    const { decision } = args === null ? this.#engine.explainJson(tool, "null") : this.#engine.explain(tool, args);
+    const { decision } = this.#engine.explain(tool, args);
     assert.deepEqual([answer.result.isError, decision.code], [true, expect], told);
     assert.equal(told.split("\nApproval key: ")[0], decision.message);
   }

@@ -2,7 +2,7 @@
 // `@modelcontextprotocol/sdk`, and those of `@modelcontextprotocol/server`.
 
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, mock, test } from "node:test";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
@@ -220,11 +220,47 @@ describe("the guard", () => {
     for (const params of [undefined, {}, { name: 5 }, { name: ["echo"] }]) {
       await assert.rejects(raw(params), { code: -32602 });
     }
-    for (const args of [[], "x", 5, null, true]) {
+    for (const args of [[], "x", 5, true]) {
       const answer = (await raw({ name: "echo", arguments: args })) as { isError?: boolean; content: { text: string }[] };
       assert.deepEqual([answer.isError, answer.content[0]?.text], [true, "Arguments are not valid: they are not an object"]);
     }
     assert.deepEqual(ran, []);
+  });
+
+  test("refuses a call where the server does not list its tools in time, and drops what it lists too late", async () => {
+    const heard: JSONRPCMessage[] = [];
+    let lists: (() => void)[] = [];
+    const asked = () => new Promise<void>((resolve) => setImmediate(resolve));
+    const { client, ran, errors, near } = await peer((ran, slow) => {
+      const server = low(ran, slow) as Server;
+      const tools = TOOLS.map((name) => ({ name, inputSchema: { type: "object" as const } }));
+      server.setRequestHandler(ListToolsRequestSchema, () => new Promise((resolve) => lists.push(() => resolve({ tools }))));
+      return server;
+    });
+    mock.timers.enable({ apis: ["setTimeout"] });
+    try {
+      const first = call(client, "echo", {});
+      await asked();
+      mock.timers.tick(10_000);
+      const answer = await first;
+      assert.deepEqual([answer.isError, answer.content[0]?.text], [true, "The call could not be checked against the policy"]);
+      assert.match(String(errors), /did not list its tools within 10 seconds/);
+      const receive = near.onmessage;
+      near.onmessage = (message, extra) => {
+        heard.push(message);
+        receive?.(message, extra);
+      };
+      for (const list of lists.splice(0)) list();
+      await asked();
+      assert.deepEqual([ran, heard], [[], []]);
+      const second = call(client, "echo", {});
+      await asked();
+      for (const list of lists.splice(0)) list();
+      assert.equal((await second).isError ?? false, false);
+      assert.deepEqual(ran, ["echo"]);
+    } finally {
+      mock.timers.reset();
+    }
   });
 
   test("refuses a call where a callback throws, and says so to the host alone", async () => {

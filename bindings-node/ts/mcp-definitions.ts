@@ -14,6 +14,8 @@ const METHOD_NOT_FOUND = -32601;
 const RELATED_TASK = "io.modelcontextprotocol/related-task";
 /** Pages of a list that are asked for. */
 const PAGES = 1_000;
+/** How long the guard waits for a page. A call that needs it is refused then; the next one asks again. */
+const TIMEOUT_MS = 10_000;
 /** Tools that are kept. */
 const TOOLS = 10_000;
 
@@ -24,6 +26,9 @@ export type Ask = (request: Message, extra: MessageExtra | undefined) => void;
 export class Definitions {
   readonly #ask: Ask | null;
   readonly #asked = new Map<Id, (answer: Message) => void>();
+  /** How the ids of the guard's own requests begin. Nobody else can know it, so it also tells answers that come too late. */
+  readonly #own = `callgate-${randomUUID()}-`;
+  #requests = 0;
   readonly #unknown = new ArgsCheck();
   #checks = new Map<string, ArgsCheck | Error>();
   /** Whether nothing was said since that may have changed the list. */
@@ -53,9 +58,8 @@ export class Definitions {
 
   /** Whether an answer of the server is to a request of the guard's own, which nobody else may see. */
   answered(id: Id, answer: Message): boolean {
-    const heard = this.#asked.get(id);
-    heard?.(answer);
-    return heard !== undefined;
+    this.#asked.get(id)?.(answer);
+    return typeof id === "string" && id.startsWith(this.#own);
   }
 
   /** The server answered a client's request for the list, which nothing else can be meant by, with these tools. */
@@ -90,18 +94,23 @@ export class Definitions {
   }
 
   async #request(ask: Ask, cursor: unknown, meta: unknown, extra: MessageExtra | undefined): Promise<Message> {
-    const id = `callgate-${randomUUID()}`;
+    const id = `${this.#own}${(this.#requests += 1)}`;
+    let timer: NodeJS.Timeout | undefined;
     const params: Message = {};
     if (cursor !== undefined) params["cursor"] = cursor;
     // What the revisions of the protocol want in every request; but no progress is to be told of this one, and its answer belongs to
     // no task: the SDK would keep it for the task's own client.
     if (isObject(meta)) params["_meta"] = { ...meta, progressToken: undefined, [RELATED_TASK]: undefined };
     try {
-      return await new Promise((resolve) => {
+      return await new Promise((resolve, reject) => {
         this.#asked.set(id, resolve);
+        timer = setTimeout(() => reject(new Error(`the server did not list its tools within ${TIMEOUT_MS / 1_000} seconds`)), TIMEOUT_MS);
+        // A process that has nothing else to do ends, and the call with it.
+        timer.unref?.();
         ask({ jsonrpc: "2.0", id, method: "tools/list", params }, extra);
       });
     } finally {
+      clearTimeout(timer);
       this.#asked.delete(id);
     }
   }

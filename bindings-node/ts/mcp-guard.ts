@@ -1,8 +1,8 @@
 // The guard of one transport: what `callgate/mcp` puts between a connection and its server.
 //
 // In: messages in both directions. Out: those that the policy lets through, and answers to the others. What was judged is
-// what is passed on: a copy that only the guard holds. Must not alter a message, but for the list of tools; must not answer a
-// call twice; must not pass anything on once the connection is closed; must not release what may have run (clause 8.10).
+// what is passed on: a copy that only the guard holds. Must not alter a message, but for the list of tools, and arguments that are
+// null, which are left out; must not answer a call twice; must not pass anything on once the connection is closed; must not release what may have run (clause 8.10).
 
 import { randomUUID } from "node:crypto";
 import type { ArgsCheck } from "./args-check.js";
@@ -183,7 +183,9 @@ export class Guard {
     const tool = params?.["name"];
     if (params === null || typeof tool !== "string") return null;
     const args = copied(params["arguments"]);
-    if (args !== undefined) params["arguments"] = args;
+    // Null is absent (clause 3.3), and the SDKs' servers take only what is.
+    if (args === null) delete params["arguments"];
+    else if (args !== undefined) params["arguments"] = args;
     const call: CallContext = {
       tool,
       // Callbacks get a copy of their own: what they change is neither judged nor passed on.
@@ -222,9 +224,7 @@ export class Guard {
     return check;
   }
 
-  /** JSON has no `undefined`; a null in the message is none of the host's, so it is not "absent" (clause 3.3). */
   #decide({ call, args }: Asked, identity: Identity, check?: ArgsCheck, approval?: Approval): Promise<Decision> {
-    if (args === null) return this.#engine.evaluateJsonAsync(call.tool, "null", identity, approval, check);
     return this.#engine.evaluateAsync(call.tool, args, identity, approval, check);
   }
 

@@ -310,12 +310,13 @@ def test_what_names_no_tool_and_arguments_that_are_no_object() -> None:
         for params in [None, {}, {"name": 7}, {"name": ["read"]}, {"name": None}]:
             await ends.ask({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": params})
             assert await ends.answered() == error(5, -32602, "Invalid params: no tool is named")
-        not_objects: list[Any] = [None, [], "x", 5, True]
+        not_objects: list[Any] = [[], "x", 5, True]
         for arguments in not_objects:
             text = await ends.refused(call(6, "read", arguments=arguments))
             assert text == "Arguments are not valid: they are not an object"
         await ends.nothing_served()
         await ends.passes(call(7, "read"))
+        await ends.passes(call(8, "read", arguments=None))
 
     run(test)
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// A file of scenarios.
@@ -83,6 +83,8 @@ pub enum Does {
 #[expect(missing_docs, reason = "`spec/guards/README.md` says what each is")]
 pub struct Step {
     pub call: Option<String>,
+    /// A null that is written is a value: what a guard reads as absent, the client has sent.
+    #[serde(deserialize_with = "written")]
     pub arguments: Option<Value>,
     pub times: Option<u32>,
     pub expect: Option<String>,
@@ -100,6 +102,10 @@ pub struct Step {
     pub listed: Option<Vec<String>>,
     pub ran: Option<BTreeMap<String, u32>>,
     pub used: Option<BTreeMap<String, String>>,
+}
+
+fn written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 impl Scenario {

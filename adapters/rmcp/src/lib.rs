@@ -37,8 +37,7 @@
 //! A guard is a [`Service`](rmcp::Service), which rmcp serves over any transport, one for each connection. rmcp's own server for
 //! streamable HTTP takes a `ServerHandler` instead, and so no guard: serve one over the transport of each session.
 //!
-//! What rmcp decides before a guard sees it: `"arguments": null` is read as no arguments at all, where raw JSON would be denied
-//! (spec 3.3), and of two arguments with one name the last one counts, for the server as well.
+//! What rmcp decides before a guard sees it: of two arguments with one name the last one counts, for the server as well.
 
 #![forbid(unsafe_code)]
 

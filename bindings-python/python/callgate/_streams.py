@@ -171,11 +171,8 @@ class _Guard:
                 error = self._types.ErrorData(code=_INVALID_PARAMS, message="Invalid params: no tool is named")
                 await self._reply(self._types.JSONRPCError(jsonrpc="2.0", id=request.id, error=error))
                 return
-            args = params.get("arguments")
-            if args is None and "arguments" in params:
-                args = []  # a null is not absent (clause 3.3), but denied as every other value that is not an object
             with scope:
-                answer = await self._enforcement.admit(name, args, item, partial(self._schema, name))
+                answer = await self._enforcement.admit(name, params.get("arguments"), item, partial(self._schema, name))
                 if isinstance(answer, Permitted):
                     passed_on = await self._passed_on(_Item(context, item), request.id, answer)
         finally:
