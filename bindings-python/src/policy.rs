@@ -98,6 +98,11 @@ impl Policy {
         is_visible(&self.0, tool, identity)
     }
 
+    /// Whether checks of an admitted tool read its arguments, for the guards.
+    fn _reads_args(&self, tool: &Bound<'_, PyString>) -> bool {
+        tool.to_str().is_ok_and(|tool| self.0.reads_args(tool))
+    }
+
     /// Drops what `hide` names from a list of tools.
     #[pyo3(signature = (tools, identity = None, *, name = None))]
     fn filter_tools<'py>(

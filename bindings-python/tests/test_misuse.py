@@ -15,7 +15,9 @@ import pytest
 
 pytest.importorskip("mcp", reason="the adapters' tests run where an SDK is installed")
 
+import anyio
 import callgate
+from callgate._enforcement import Enforcement, Permitted
 from clients import SDK
 from mcp.server.lowlevel import Server
 
@@ -133,9 +135,9 @@ def test_options_that_are_none(adapter: str, options: dict[str, Any], error: str
 def test_the_documented_lines_run_as_written() -> None:
     """In a process of its own: another test may have imported what these lines have to import."""
     text = README.read_text("utf-8")
-    block = re.search(r"## On a real server.*?```python\n(.*?)```", text, re.DOTALL)
-    assert block is not None
-    lines = {line.split("(")[0]: line for line in block[1].splitlines()}
+    table = re.search(r"## On a real server.*?\n\n((?:\|[^\n]*\n)+)", text, re.DOTALL)
+    assert table is not None
+    lines = {line.split("(")[0]: line for line in re.findall(r"\| `([^`]*)` \|\n", table[1])}
     make = "from mcp.server.lowlevel import Server; server = Server('x'); read = write = None"
     programs = {
         "callgate.mcp.guard": make,
@@ -166,3 +168,43 @@ def test_what_the_fastmcp_adapter_needs_is_said() -> None:
 
 def test_version() -> None:
     assert callgate.__version__ == version("callgate")
+
+
+def test_a_server_is_asked_for_a_schema_only_where_the_policy_reads_arguments() -> None:
+    text = """{version: "1", default: deny, hide: [hidden], tools: {
+        free: {limits: [{counter: n, window: day, max: 9}]}, pay: {require: [{path: args.n, op: lte, value: 5}]}}}"""
+    engine = callgate.Engine.from_str(text)
+    reads = callgate.Policy.from_str(text.replace("max: 9}]}", "max: 9}], require: [{path: args.n, op: exists, value: false}]}"))
+    asked: list[str] = []
+
+    def admitted(tool: str, args: dict[str, Any], *, check_args: bool = True, reload: bool = False) -> bool:
+        async def schema() -> Any:
+            asked.append(tool)
+            return {"properties": {"n": {"type": "integer"}}}
+
+        def identity(_: Any) -> str:
+            return "alice"
+
+        class Swapped:
+            """The engine, whose policy is replaced between the question for the schema and the decision."""
+
+            policy = engine.policy
+
+            async def evaluate_async(self, *call: Any) -> callgate.Decision:
+                self.policy = reads
+                engine.replace(reads)
+                return engine.evaluate(*call)
+
+        enforcement = Enforcement(engine, identity, None, None, lambda context: None, check_args)
+        if reload:
+            enforcement.engine = Swapped()  # type: ignore[assignment]
+        return isinstance(anyio.run(enforcement.admit, tool, args, None, schema), Permitted)
+
+    assert admitted("free", {"n": 1}) and not admitted("hidden", {}) and not admitted("other", {})
+    assert asked == []
+    assert admitted("pay", {"n": 5}) and not admitted("pay", {"n": "5"}) and not admitted("pay", {"n": 6})
+    assert asked == ["pay"] * 3
+    assert admitted("pay", {"n": 5}, check_args=False) and asked == ["pay"] * 3
+    # A policy that comes into force meanwhile is not obeyed without the check that it needs, and nothing is charged twice.
+    assert admitted("free", {}, reload=True) and asked == ["pay"] * 3 + ["free"]
+    assert engine.explain("free").decision.counters[0].used == 2

@@ -18,7 +18,7 @@ import anyio
 
 from callgate._callbacks import synchronous
 from callgate._calls import ApprovalRequest, IdentityOf, OnApproval, RefundOnError, ServerError, ToolCall
-from callgate._native import ArgsCheck, Decision, Engine
+from callgate._native import ArgsCheck, Decision, Engine, Policy
 from callgate._values import Approval
 from callgate._waiting import Caller, Gone
 
@@ -119,16 +119,15 @@ class Enforcement:
         """
         try:
             caller = Caller(self._request(context))
-            check = await self._check(schema)
             identity = await _awaited(self._identity(context))
-            decision = await self._decide(tool, args, identity, None, check)
+            decision = await self._decide(tool, args, identity, None, schema)
             if decision.effect == "require_approval" and self._on_approval is not None:
                 request = ApprovalRequest(decision, tool, args, identity)
                 answer = await caller.wait_for(partial(self._ask, request))
                 key = decision.approval.key if decision.approval is not None else None
                 if key is not None and (given := _approval_id(answer)) is not None:
                     # Decided again: the policy, a counter or the arguments may have changed meanwhile.
-                    decision = await self._decide(tool, args, identity, Approval(key, given), check)
+                    decision = await self._decide(tool, args, identity, Approval(key, given), schema)
             permitted = Permitted(ToolCall(decision, tool, args, identity), self._refund_on_error)
             try:
                 await caller.check()
@@ -149,19 +148,28 @@ class Enforcement:
         return Refused(result)
 
     async def _decide(
-        self, tool: str, args: Any, identity: Any, approved: Approval | None, check: ArgsCheck | None
+        self, tool: str, args: Any, identity: Any, approved: Approval | None, schema: InputSchemaOf
     ) -> Decision:
         """Never interrupted, so that what was charged is known. The store's own time-out bounds it."""
-        with anyio.CancelScope(shield=True):
-            decision = await self.engine.evaluate_async(tool, args, identity, approved, check)
-        return decision
+        while True:
+            policy = self.engine.policy
+            check = await self._check(policy, tool, schema)
+            with anyio.CancelScope(shield=True):
+                decision = await self.engine.evaluate_async(tool, args, identity, approved, check)
+            checked = check is not None or not self._check_args or decision.policy == policy.digest
+            if checked or not decision.allowed:
+                return decision
+            # Another policy came into force meanwhile, and may read the arguments.
+            await Permitted(ToolCall(decision, tool, args, identity), None).not_run()
 
     async def _ask(self, request: ApprovalRequest) -> Any:
         return None if self._on_approval is None else await _awaited(self._on_approval(request))
 
-    async def _check(self, schema: InputSchemaOf) -> ArgsCheck | None:
-        """What is checked before any rule. Compiled for each call: a server may change a definition in place."""
-        if not self._check_args:
+    async def _check(self, policy: Policy, tool: str, schema: InputSchemaOf) -> ArgsCheck | None:
+        """What is checked before any rule, if the policy reads the arguments of the tool at all. Compiled for each such call: a
+        server may change a definition in place.
+        """
+        if not self._check_args or not policy._reads_args(tool):
             return None
         try:
             definition = await schema()

@@ -309,6 +309,7 @@ class Policy:
     def digest(self) -> str:
         """`sha256:` and the SHA-256 of the policy's text in hexadecimal."""
 
+    def _reads_args(self, tool: str) -> bool: ...
     def visible(self, tool: str, identity: _Identity = None) -> bool:
         """Whether a client may see the tool in `tools/list` (spec 10.9)."""
 

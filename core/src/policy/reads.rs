@@ -78,6 +78,16 @@ impl Policy {
     pub(crate) fn reads(&self, tool: &str) -> Reads<'_> {
         self.0.reads(tool)
     }
+
+    /// Whether a call of `tool` is admitted and a check of it reads the arguments. Where none does, an
+    /// [`ArgsCheck`](crate::ArgsCheck) has nothing to look at, and a guard need not ask for the tool's schema.
+    pub fn reads_args(&self, tool: &str) -> bool {
+        let (mut found, mut reads) = (Found::new(), false);
+        for entry in self.0.admit(tool, &mut found).unwrap_or_default() {
+            self.0.paths_of(*entry, &mut |_, path, _| reads |= path.root == Root::Args);
+        }
+        reads
+    }
 }
 
 impl Compiled {
@@ -150,5 +160,8 @@ tools:
         assert_eq!(identity, [vec!["id"], vec!["roles"], vec!["session"]]);
         assert_eq!(policy.reads("hidden"), Reads::default(), "it is decided by its name");
         assert_eq!(policy.reads("other"), Reads::default());
+        for (tool, reads) in [("pay", true), ("other", false), ("hidden", false)] {
+            assert_eq!(policy.reads_args(tool), reads, "{tool}");
+        }
     }
 }
