@@ -232,7 +232,8 @@ def test_a_call_is_refused_where_its_server_does_not_tell_the_schema(
 
     async def main() -> None:
         tools = Unlisted({"t": {}}, lambda: None)
-        engine = callgate.Engine.from_str('{version: "1", default: allow}')
+        # A server is asked for it only where the policy reads arguments.
+        engine = callgate.Engine.from_str('{version: "1", default: deny, tools: {t: {require: [{path: args.n, op: eq, value: 1}]}}}')
         guarded = Guarded(f"python-mcp{SDK}", tools, engine, {})
         connection = Connection(lambda: None)
         with anyio.fail_after(60):
