@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
 use crate::diagnostic::diagnostics_tuple;
-use crate::values::{Budget, RootValue};
+use crate::values::{Budget, Caller, RootValue};
 use crate::{error, log};
 
 /// A compiled policy: immutable, safe to share between threads and engines.
@@ -120,14 +120,14 @@ impl Policy {
 }
 
 /// Whether a client may see the tool. A name with a lone surrogate is not text, so no call can have it.
-///
-/// Today only `hide` hides, for anybody alike.
 pub(crate) fn is_visible(
     policy: &callgate::Policy,
     tool: &Bound<'_, PyString>,
-    _identity: Option<&Bound<'_, PyAny>>,
+    identity: Option<&Bound<'_, PyAny>>,
 ) -> bool {
-    tool.to_str().is_ok_and(|tool| policy.visible(tool, &callgate::Identity::absent()))
+    let budget = Budget::new();
+    let caller = Caller::new(identity);
+    tool.to_str().is_ok_and(|tool| policy.visible(tool, &caller.identity(&budget)))
 }
 
 /// The tools that `policy` does not hide, in order; all by one policy (spec 10.9).
