@@ -34,7 +34,8 @@ rm -rf "$work/dist"
 # The source distribution holds all that it takes to build it.
 rm -rf "$work/sdist"
 mkdir "$work/sdist"
-tar -xzf "$work"/dist/*.tar.gz -C "$work/sdist" --strip-components 1
+# `m`: Cargo looks at times, and those in the archive are the same each time.
+tar -xzmf "$work"/dist/*.tar.gz -C "$work/sdist" --strip-components 1
 cargo check -q --offline --manifest-path "$work/sdist/bindings-python/Cargo.toml" --target-dir "$target"
 wheel=$(ls "$work"/dist/*.whl)
 case $wheel in *-cp310-abi3-*) ;; *) echo "not an abi3 wheel: $wheel" >&2; exit 1 ;; esac
