@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -105,11 +105,12 @@ def test_charges_are_given_back_without_threads(server: Server) -> None:
         await asyncio.gather(*releases, *(one.settle_async("7.5") for one in held[5:9]))
         assert threading.active_count() == before
         # Each once, and with the errors of what does not wait.
-        for finish in (
+        finishes: list[Callable[[], Awaitable[None]]] = [
             lambda: held[0].finish_async("done"),
             lambda: held[5].finish_async("not_run"),
             lambda: held[6].settle_async(1),
-        ):
+        ]
+        for finish in finishes:
             with pytest.raises(callgate.ReservationError):
                 await finish()
         with pytest.raises(ValueError):
