@@ -5,7 +5,7 @@ In: every page that git knows. Out: a line for each fault, and exit status 1 if 
 a second; it must not build or run anything.
 
 - A sentence has at most 35 words. Pages of `spec/` are left out: a clause is one sentence where that makes it exact.
-- Relative links lead to a file, and anchors to a heading.
+- Relative links lead to a file, and anchors to a heading. A path in backticks that begins with a folder of the repository is there.
 - Each code block of a README says who runs it, in a comment on the line before:
       <!-- same as FILE -->         the block is that file, whole
       <!-- part of FILE -->         the block's lines stand in that file, or in the example of its crate docs
@@ -106,6 +106,14 @@ def links(page: Path, text: str) -> None:
                 faults.append(f"{page.relative_to(ROOT)}:{number}: no such heading: {target}")
 
 
+def paths(page: Path, text: str) -> None:
+    """Files that pages name without a link."""
+    for number, line in enumerate(prose(text).splitlines(), 1):
+        for named in re.findall(r"`([\w.-]+/[\w./-]*\.[a-z]+)`", line):
+            if (ROOT / named.split("/")[0]).is_dir() and not any((folder / named).exists() for folder in (ROOT, page.parent)):
+                faults.append(f"{page.relative_to(ROOT)}:{number}: no such file: {named}")
+
+
 def blocks(page: Path, text: str) -> None:
     for found in FENCE.finditer(text):
         where = f"{page.relative_to(ROOT)}:{text.count(chr(10), 0, found.start()) + 1}"
@@ -154,6 +162,7 @@ def main() -> None:
     for page in found:
         text = page.read_text("utf-8")
         links(page, text)
+        paths(page, text)
         traps(page, text)
         if page.relative_to(ROOT).parts[0] != "spec":
             long_sentences(page, text)
