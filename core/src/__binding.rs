@@ -1,14 +1,15 @@
 //! For the language packages of this project alone: what they need beside the public API. May change in any version.
 
-pub use crate::evaluation::{Decided, Tool};
+pub use crate::evaluate::Decided;
 pub use crate::policy::Reads;
+pub use crate::policy::Tool;
 
 use std::sync::Arc;
 
 use crate::call::Call;
 use crate::decision::{Actual, Decision, Ending, Reservation, SettleError};
 use crate::engine::Engine;
-use crate::evaluation::Evaluation;
+use crate::evaluate::Evaluation;
 use crate::outcome::Outcome;
 use crate::policy::Policy;
 use crate::store::AsyncStore;

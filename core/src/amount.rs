@@ -1,10 +1,6 @@
 //! Amounts: what a call charges to a counter, exact to 10^-6 (spec 8.2).
 
 use std::fmt;
-use std::str::FromStr;
-
-use crate::number::Number;
-use crate::parse::ParseError;
 
 /// An exact decimal amount in units of 10^-6: 0 to 9,223,372,036,854.775807.
 ///
@@ -60,17 +56,6 @@ impl fmt::Display for Amount {
         }
         let text = format!("{micros:06}");
         write!(f, "{whole}.{}", text.trim_end_matches('0'))
-    }
-}
-
-impl FromStr for Amount {
-    type Err = ParseError;
-
-    /// From a JSON number: exact, never rounded.
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        Number::from_literal(text)
-            .and_then(|number| number.to_amount())
-            .ok_or(ParseError("an amount is a decimal from 0 to 9223372036854.775807, in steps of 0.000001"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A call: what is to be decided (spec 3).
 
-use crate::admission::ArgsCheck;
+use crate::args_check::ArgsCheck;
 use crate::identity::Identity;
 
 /// A tool call. `A` is the view of its arguments, `I` that of its identity's claims.

@@ -1,50 +1,20 @@
-//! Canonical JSON and digests over it (spec 7.1, 10.7, 10.8): the same bytes for the same value from every host.
+//! Canonical JSON and digests over it (spec 10.7, 10.8): the same bytes for the same value from every host.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::ops::{ControlFlow, Range};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
+use crate::budget::Budget;
 use crate::ceilings::{ARGUMENT_BYTES, ARGUMENT_DEPTH};
-use crate::condition::{Facts, Steps};
-use crate::identity::Identity;
+use crate::json_text::{hex, write_string};
 use crate::raw::plain_end;
 use crate::view::{Kind, Unreadable, View};
 
-/// Writes a JSON string with only the escapes that JSON requires.
-pub(crate) fn write_string(out: &mut impl Write, text: &str) -> fmt::Result {
-    out.write_char('"')?;
-    let mut rest = text;
-    // What needs no escape is copied whole.
-    while let Some((plain, after)) = rest.split_at_checked(plain_end(rest.as_bytes(), 0)) {
-        out.write_str(plain)?;
-        let mut after = after.chars();
-        match after.next() {
-            None => break,
-            Some('\u{8}') => out.write_str("\\b")?,
-            Some('\t') => out.write_str("\\t")?,
-            Some('\n') => out.write_str("\\n")?,
-            Some('\u{c}') => out.write_str("\\f")?,
-            Some('\r') => out.write_str("\\r")?,
-            Some(c) if c < ' ' => {
-                out.write_str("\\u00")?;
-                let mut hex = [4, 0].into_iter().map(|shift| char::from_digit(c as u32 >> shift & 15, 16));
-                hex.try_for_each(|digit| out.write_char(digit.unwrap_or('0')))?;
-            }
-            Some(c) => {
-                out.write_char('\\')?;
-                out.write_char(c)?;
-            }
-        }
-        rest = after.as_str();
-    }
-    out.write_char('"')
-}
-
 /// The canonical JSON of a value, for steps of the call that it is made for.
-pub(crate) fn canonical<V: View>(value: &V, steps: &Steps) -> Result<String, Unreadable> {
+pub(crate) fn canonical<V: View>(value: &V, steps: &Budget) -> Result<String, Unreadable> {
     let mut writer = Writer { out: String::new(), names: String::new(), steps };
     writer.value(value, 0)?;
     writer.is_within_ceiling(0)?;
@@ -58,7 +28,7 @@ struct Writer<'s> {
     out: String,
     /// The names of the objects around, each object's behind those of the one around it.
     names: String,
-    steps: &'s Steps,
+    steps: &'s Budget,
 }
 
 /// A member of an object that is being written.
@@ -179,44 +149,8 @@ impl Writer<'_> {
     }
 }
 
-/// Lowercase hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len().saturating_mul(2));
-    for byte in bytes {
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
-}
-
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
-}
-
-/// The approval key of a call (spec 7.1): parts are preceded by their lengths, so no two calls have one encoding.
-pub(crate) fn approval_key<A: View, I: View>(
-    policy: &[u8; 32],
-    facts: &Facts<'_, A, I>,
-) -> Result<String, Unreadable> {
-    let (tool, steps) = (facts.tool, &facts.steps);
-    let args = facts.args.map_or_else(|| Ok("{}".to_owned()), |args| canonical(args, steps))?;
-    let identity = match facts.identity {
-        Identity::Absent => String::new(),
-        Identity::Id(id) => {
-            let mut text = String::from("{\"id\":");
-            let _ = write_string(&mut text, id);
-            text.push('}');
-            text
-        }
-        Identity::Claims(claims) => canonical(claims, steps)?,
-    };
-    let mut hash = Sha256::new();
-    for part in
-        [b"callgate approval 1".as_slice(), policy, tool.as_bytes(), args.as_bytes(), identity.as_bytes()]
-    {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    Ok(format!("ak1:{}", hex(&hash.finalize())))
 }
 
 /// How an audit record identifies arguments (spec 10.8).
@@ -269,19 +203,19 @@ mod tests {
             serde_json::from_str(r#"{"b":[1.50,1e3,9007199254740993],"a":"\u0001\"é","é":null,"":true}"#)
                 .unwrap();
         assert_eq!(
-            canonical(&&value, &Steps::new()).unwrap(),
+            canonical(&&value, &Budget::new()).unwrap(),
             "{\"\":true,\"a\":\"\\u0001\\\"é\",\"b\":[1.5,1000,9007199254740993],\"é\":null}"
         );
         let escaped = r#""\"\\/\b\t\n\f\r\u0000\u001f""#;
         let text: serde_json::Value = serde_json::from_str(escaped).unwrap();
-        assert_eq!(canonical(&&text, &Steps::new()).unwrap(), escaped);
+        assert_eq!(canonical(&&text, &Budget::new()).unwrap(), escaped);
     }
 
     #[test]
     fn strings_escape_only_what_they_must() {
         let escaped = r#""\"\\/\b\t\n\f\r\u0000\u001f~é""#;
         let value: serde_json::Value = serde_json::from_str(escaped).unwrap();
-        assert_eq!(canonical(&&value, &Steps::new()).unwrap(), escaped);
+        assert_eq!(canonical(&&value, &Budget::new()).unwrap(), escaped);
     }
 
     #[test]
@@ -289,15 +223,15 @@ mod tests {
         for value in
             [json!(vec![1e308; 20_000]), json!({"a": "x".repeat(5 << 20)}), json!([["x".repeat(5 << 20)], 1])]
         {
-            assert_eq!(canonical(&&value, &Steps::new()), Err(Unreadable::TooLarge));
+            assert_eq!(canonical(&&value, &Budget::new()), Err(Unreadable::TooLarge));
         }
-        assert!(canonical(&&json!("x".repeat(3 << 20)), &Steps::new()).is_ok());
+        assert!(canonical(&&json!("x".repeat(3 << 20)), &Budget::new()).is_ok());
     }
 
     /// Trap 35: numbers above 2^53 that a double cannot tell apart have different hashes.
     #[test]
     fn hashes_tell_large_numbers_apart() {
-        let of = |n: u64| ArgsHash::Sha256.of(&canonical(&&json!({"n": n}), &Steps::new()).unwrap());
+        let of = |n: u64| ArgsHash::Sha256.of(&canonical(&&json!({"n": n}), &Budget::new()).unwrap());
         assert_ne!(of(9_007_199_254_740_992), of(9_007_199_254_740_993));
         assert_eq!(
             ArgsHash::HmacSha256(b"key").of("The quick brown fox jumps over the lazy dog").unwrap(),

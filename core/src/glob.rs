@@ -13,8 +13,8 @@ mod work;
 
 pub(crate) use self::index::GlobIndex;
 pub(crate) use self::work::{Exhausted, Work};
+use crate::bytes::same;
 use crate::ceilings::{GLOB_ALTERNATIVES, NAME_BYTES};
-use crate::same::same;
 
 /// A step takes at least one byte of the pattern, and the end is one more.
 const WORDS: usize = NAME_BYTES / 64 + 1;

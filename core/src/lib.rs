@@ -62,6 +62,9 @@
 pub mod __binding;
 mod admission;
 mod amount;
+mod args_check;
+mod budget;
+mod bytes;
 mod call;
 mod canonical;
 pub mod ceilings;
@@ -71,10 +74,9 @@ mod diagnostic;
 mod document;
 mod engine;
 mod evaluate;
-mod evaluation;
 mod glob;
 mod identity;
-mod in_force;
+mod json_text;
 mod lint;
 mod number;
 mod outcome;
@@ -83,10 +85,9 @@ mod path;
 mod pattern;
 mod policy;
 mod raw;
-mod same;
+mod ruling;
 mod schema;
 mod scope;
-mod short;
 pub mod store;
 mod suggest;
 mod text;
@@ -95,22 +96,22 @@ mod trace;
 mod view;
 mod window;
 
-pub use admission::ArgsCheck;
 pub use amount::Amount;
+pub use args_check::ArgsCheck;
 pub use call::{Approval, Call};
 pub use canonical::ArgsHash;
 pub use decision::{
-    Actual, ApprovalNeeded, AuditRecord, AuditedCall, Code, CounterUse, Decision, Effect, Reservation,
-    RuleRef, SettleError,
+    Actual, ApprovalNeeded, AuditRecord, AuditedCall, CounterUse, Decision, Reservation, RuleRef, SettleError,
 };
 pub use diagnostic::{Diagnostic, Severity};
 pub use engine::{Engine, EngineBuilder, Explanation};
-pub use evaluation::{Evaluation, OnStoreError, Pending};
+pub use evaluate::{Evaluation, OnStoreError, Pending};
 pub use identity::Identity;
 pub use lint::lint;
 pub use outcome::Outcome;
 pub use parse::ParseError;
 pub use policy::{Format, Layer, Policy, PolicyError};
+pub use ruling::{Code, Effect};
 pub use schema::InputSchema;
 pub use store::error::StoreError;
 pub use store::memory::MemoryStore;

@@ -5,6 +5,17 @@
 //! 20).
 
 mod literal;
+impl FromStr for Amount {
+    type Err = ParseError;
+
+    /// From a JSON number: exact, never rounded.
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Number::from_literal(text)
+            .and_then(|number| number.to_amount())
+            .ok_or(ParseError("an amount is a decimal from 0 to 9223372036854.775807, in steps of 0.000001"))
+    }
+}
+
 #[cfg(test)]
 mod tests;
 mod text;
@@ -12,10 +23,12 @@ mod text;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
+use std::str::FromStr;
 
 pub(crate) use self::literal::StackText;
 use self::literal::{Digits, Literal};
 use crate::amount::Amount;
+use crate::parse::ParseError;
 
 /// An exact decimal number. Equal by value: `1`, `1.0` and `10e-1` are one number, and `-0` is `0`.
 ///

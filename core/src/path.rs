@@ -5,8 +5,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::canonical::write_string;
 use crate::ceilings::{PATH_BYTES, PATH_SEGMENTS};
+use crate::json_text::write_string;
 use crate::suggest::Suggestions;
 
 /// Where a path starts.

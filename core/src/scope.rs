@@ -6,8 +6,9 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock};
 
+use crate::budget::Budget;
 use crate::ceilings::SCOPE_BYTES;
-use crate::condition::{Facts, Leaf, Steps, Visitor};
+use crate::condition::{CallContext, Leaf, Visitor};
 use crate::identity::Identity;
 use crate::path::{Path, Reading, Root, Segment};
 use crate::store::ScopeValue;
@@ -81,7 +82,7 @@ impl Scope {
     #[inline]
     pub(crate) fn encode<A: View, I: View>(
         &self,
-        facts: &Facts<'_, A, I>,
+        facts: &CallContext<'_, A, I>,
         encoded: &mut ScopeValue,
     ) -> Result<bool, Unreadable> {
         match (self, facts.identity) {
@@ -95,7 +96,7 @@ impl Scope {
 
     fn encode_any<A: View, I: View>(
         &self,
-        facts: &Facts<'_, A, I>,
+        facts: &CallContext<'_, A, I>,
         encoded: &mut ScopeValue,
     ) -> Result<bool, Unreadable> {
         match self {
@@ -179,7 +180,7 @@ fn decode(mut encoded: &[u8]) -> Option<Vec<String>> {
 }
 
 fn append<A: View, I: View>(
-    facts: &Facts<'_, A, I>,
+    facts: &CallContext<'_, A, I>,
     tag: u8,
     path: &Path,
     encoded: &mut ScopeValue,
@@ -206,7 +207,7 @@ struct Part<'e> {
     tag: u8,
     encoded: &'e mut ScopeValue,
     reading: Reading,
-    steps: &'e Steps,
+    steps: &'e Budget,
     found: bool,
 }
 
@@ -249,7 +250,8 @@ mod tests {
 
     fn encoded(scope: &Scope, identity: &Identity<'_, &Value>) -> Option<ScopeValue> {
         let mut value = ScopeValue::default();
-        let found = scope.encode(&Facts::<&Value, &Value>::new("t", None, identity), &mut value).unwrap();
+        let found =
+            scope.encode(&CallContext::<&Value, &Value>::new("t", None, identity), &mut value).unwrap();
         found.then_some(value)
     }
 

@@ -9,8 +9,8 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use callgate::store::{
-    Answer, AsyncStore, AsyncTransport, Batch, BatchOutcome, Counter, CounterId, Guard, GuardMode, Held,
-    Inspect, Protocol, Question, Refund, Remote, ScopeValue, Slot, Store, StoreFuture, Test, Transport,
+    Answer, AsyncStore, AsyncTransport, Batch, BatchOutcome, Counter, CounterId, Guard, GuardMode, Inspect,
+    LiveCounter, Protocol, Question, Refund, Remote, ScopeValue, Slot, Store, StoreFuture, Test, Transport,
 };
 use callgate::time::Timestamp;
 use callgate::{Amount, MemoryStore, StoreError};
@@ -270,7 +270,7 @@ impl Store for Polled {
 macro_rules! inspected {
     ($($store:ty),*) => {$(
         impl Inspect for $store {
-            fn each(&self, now: Timestamp, show: &mut dyn FnMut(Held)) -> Result<(), StoreError> {
+            fn each(&self, now: Timestamp, show: &mut dyn FnMut(LiveCounter)) -> Result<(), StoreError> {
                 self.0.transport().0.each(now, show)
             }
 

@@ -49,7 +49,7 @@ fn an_answer_to_another_question_is_an_error() {
             Answer::Outcome(_) => kind == "outcome",
             Answer::Refunded => kind == "refunded",
             Answer::Purged(_) => kind == "purged",
-            Answer::Elsewhen(_) => false,
+            Answer::OtherTime(_) => false,
         };
         let found = [
             Store::reserve(&remote, &batch, now).map(|_| "outcome"),
@@ -101,7 +101,7 @@ impl Protocol for Elsewhere {
         if self.settles && at.as_millis() == 1_000 {
             Ok(Answer::Refunded)
         } else {
-            Ok(Answer::Elsewhen(next))
+            Ok(Answer::OtherTime(next))
         }
     }
 }

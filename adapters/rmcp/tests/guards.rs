@@ -324,7 +324,7 @@ impl Run {
 
     fn used(&self, tool: &str) -> String {
         let mut used = Vec::new();
-        let mut show = |held: callgate::store::Held| {
+        let mut show = |held: callgate::store::LiveCounter| {
             if *held.counter.owner() == Owner::Tool(tool.into()) {
                 used.push(held.used.to_string());
             }

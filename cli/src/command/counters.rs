@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use callgate::store::{Counters, Held, Owner};
+use callgate::store::{Counters, LiveCounter, Owner};
 use callgate::time::{Clock as _, SystemClock, Timestamp};
 use callgate_host::{StoreOptions, open_store};
 use serde_json::json;
@@ -26,7 +26,7 @@ pub(crate) fn run(command: &CountersCommand) -> Outcome {
             for_each(&args.selection, &mut out, |_, _, _| Ok(true))?;
         }
         CountersCommand::Reset(args) => {
-            let reset = |store: &dyn Counters, held: &Held, now| {
+            let reset = |store: &dyn Counters, held: &LiveCounter, now| {
                 Ok(store.reset(held.counter.id(), &held.scope, now)?)
             };
             let count = for_each(&args.selection, &mut out, reset)?;
@@ -49,7 +49,7 @@ pub(crate) fn run(command: &CountersCommand) -> Outcome {
 fn for_each(
     selection: &Selection,
     out: &mut impl Write,
-    mut act: impl FnMut(&dyn Counters, &Held, Timestamp) -> Result<bool, Failure>,
+    mut act: impl FnMut(&dyn Counters, &LiveCounter, Timestamp) -> Result<bool, Failure>,
 ) -> Result<u64, Failure> {
     let store = open(selection)?;
     let now = SystemClock.now();
@@ -88,7 +88,7 @@ fn open(selection: &Selection) -> Result<Arc<dyn Counters>, Failure> {
     Ok(open_store(&selection.store, &options)?)
 }
 
-fn selects(selection: &Selection, held: &Held) -> bool {
+fn selects(selection: &Selection, held: &LiveCounter) -> bool {
     let is_of_entry = match held.counter.owner() {
         Owner::Tool(key) => {
             !selection.all_tools && selection.tool.as_ref().is_none_or(|tool| **tool == **key)
@@ -104,8 +104,8 @@ fn selects(selection: &Selection, held: &Held) -> bool {
         })
 }
 
-fn show(out: &mut impl Write, format: CountersFormat, held: &Held) -> Result<(), Failure> {
-    let Held { counter, scope, used, resets_at } = held;
+fn show(out: &mut impl Write, format: CountersFormat, held: &LiveCounter) -> Result<(), Failure> {
+    let LiveCounter { counter, scope, used, resets_at } = held;
     let tool = match counter.owner() {
         Owner::Tool(key) => Some(&**key),
         _ => None,

@@ -9,17 +9,17 @@ use hashbrown::HashMap;
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
 use super::Place;
-use crate::condition::Steps;
+use crate::budget::Budget;
 use crate::view::{Kind, Reached, Unreadable, View};
 
 /// The member that readers of both kinds look for. Characters that fold to a lower case letter of ASCII become that, others the
 /// first that folds to them.
-pub(super) fn fold(name: &str) -> String {
+pub(crate) fn fold(name: &str) -> String {
     visible(name).chars().map(|c| variants(c).0).collect()
 }
 
 /// Whether a name is certainly its own folding, by a quick test; most names of arguments are.
-pub(super) fn is_folded(name: &str) -> bool {
+pub(crate) fn is_folded(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii() && byte != 0 && !byte.is_ascii_uppercase())
 }
 
@@ -40,7 +40,7 @@ fn variants(c: char) -> (char, Vec<char>) {
 
 /// How the names that are read in one object fold: made once, so that a call needs no table of all of Unicode.
 #[derive(Debug, Default)]
-pub(super) struct Folds {
+pub(crate) struct Folds {
     /// Every character that folds to one of a name's, with what both fold to.
     characters: HashMap<char, char, RandomState>,
     /// The names by what they fold to.
@@ -50,7 +50,7 @@ pub(super) struct Folds {
 }
 
 impl Folds {
-    pub(super) fn new<'n>(names: impl Iterator<Item = &'n Box<str>>) -> Self {
+    pub(crate) fn new<'n>(names: impl Iterator<Item = &'n Box<str>>) -> Self {
         let mut folds = Self::default();
         for name in names {
             for c in visible(name).chars() {
@@ -80,10 +80,10 @@ impl Folds {
 }
 
 /// The first place that has a member beside it which folds to its name. Recursion is as deep as a path is long.
-pub(super) fn refused<'p, V: View>(
+pub(crate) fn refused<'p, V: View>(
     value: &V,
     place: &'p Place,
-    steps: &Steps,
+    steps: &Budget,
 ) -> Result<Option<&'p Place>, Unreadable> {
     if !place.members().is_empty() && value.is_object()? {
         let mut known = 0_usize;
@@ -110,7 +110,7 @@ pub(super) fn refused<'p, V: View>(
         return Ok(None);
     }
     for (index, element) in place.indexes() {
-        steps.take(Steps::of_hops(value.hops().min(*index)))?;
+        steps.take(Budget::of_hops(value.hops().min(*index)))?;
         if let Some(value) = value.element(*index)?
             && let Some(found) = refused(&value, element, steps)?
         {
@@ -130,7 +130,7 @@ pub(super) fn refused<'p, V: View>(
 fn folded_member<'p, V: View>(
     object: &V,
     place: &'p Place,
-    steps: &Steps,
+    steps: &Budget,
 ) -> Result<Option<&'p Place>, Unreadable> {
     let mut folded = String::new();
     let mut result = Ok(None);
@@ -157,7 +157,7 @@ mod tests {
 
     fn found(paths: &[&str], args: &serde_json::Value) -> Option<String> {
         let place = Place::of(paths.iter().map(|path| Path::parse(path).unwrap()));
-        refused(&args, &place, &Steps::new()).unwrap().map(|place| place.path().to_owned())
+        refused(&args, &place, &Budget::new()).unwrap().map(|place| place.path().to_owned())
     }
 
     /// Trap 38: a member that folds to another name is read by servers that ignore case, or end names at a NUL.
@@ -218,7 +218,7 @@ mod tests {
         let members: serde_json::Map<_, _> = (0..900_000).map(|n| (n.to_string(), json!(1))).collect();
         let place = Place::of([Path::parse("args.a").unwrap()].into_iter());
         assert_eq!(
-            refused(&&serde_json::Value::from(members), &place, &Steps::new()).unwrap_err(),
+            refused(&&serde_json::Value::from(members), &place, &Budget::new()).unwrap_err(),
             Unreadable::TooLarge
         );
     }

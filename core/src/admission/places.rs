@@ -34,7 +34,7 @@ impl Place {
 
     /// Adds a path, if it is one into the arguments, and the names that an operator compares below it. The whole of the
     /// arguments is where it starts.
-    pub(super) fn add(&mut self, path: &Path, operator: Option<&Operator>) {
+    pub(crate) fn add(&mut self, path: &Path, operator: Option<&Operator>) {
         if path.root != Root::Args {
             return;
         }
@@ -86,7 +86,7 @@ impl Place {
     }
 
     /// Once all paths are there. Recursion is as deep as a path is long.
-    pub(super) fn finished(mut self) -> Self {
+    pub(crate) fn finished(mut self) -> Self {
         self.members.values_mut().for_each(|place| **place = std::mem::take(&mut **place).finished());
         self.indexes.values_mut().for_each(|place| *place = std::mem::take(place).finished());
         self.elements = self.elements.map(|place| Box::new(place.finished()));
@@ -103,7 +103,7 @@ impl Place {
         &self.path
     }
 
-    pub(super) fn folds(&self) -> &Folds {
+    pub(crate) fn folds(&self) -> &Folds {
         &self.folds
     }
 

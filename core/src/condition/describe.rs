@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use super::operand::Operand;
 use super::operator::{Operator, Order};
 use super::{Outcome, Test};
-use crate::canonical::write_string;
+use crate::json_text::write_string;
 
 impl Outcome {
     /// `holds`, `fails` or `unknown`.

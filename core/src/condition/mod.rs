@@ -8,9 +8,8 @@ mod directory;
 mod operand;
 mod operator;
 mod outcome;
-mod reach;
+mod path_walk;
 mod readings;
-mod steps;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -19,9 +18,9 @@ pub(crate) use operand::Operand;
 pub(crate) use operator::{NAMES, Operator};
 pub(crate) use outcome::Outcome;
 pub(crate) use outcome::{Place, Quantifier};
-pub(crate) use reach::{Facts, Leaf, Visitor};
-pub(crate) use steps::Steps;
+pub(crate) use path_walk::{CallContext, Leaf, Visitor};
 
+use crate::budget::Budget;
 use crate::path::{Path, Root};
 use crate::trace::{Sink, Step};
 use crate::view::{Kind, Reached, Unreadable, View};
@@ -51,7 +50,7 @@ impl Condition {
     #[inline]
     pub(crate) fn evaluate<A: View, I: View, S: Sink>(
         &self,
-        facts: &Facts<'_, A, I>,
+        facts: &CallContext<'_, A, I>,
         place: Place,
         quantifier: Quantifier,
         sink: &mut S,
@@ -64,7 +63,7 @@ impl Condition {
 
     fn evaluate_combined<A: View, I: View, S: Sink>(
         &self,
-        facts: &Facts<'_, A, I>,
+        facts: &CallContext<'_, A, I>,
         place: Place,
         quantifier: Quantifier,
         sink: &mut S,
@@ -92,7 +91,7 @@ fn combine<A: View, I: View, S: Sink>(
     conditions: &[Condition],
     combinator: Quantifier,
     field: &'static str,
-    facts: &Facts<'_, A, I>,
+    facts: &CallContext<'_, A, I>,
     place: Place,
     quantifier: Quantifier,
     sink: &mut S,
@@ -119,7 +118,7 @@ impl Test {
     #[inline(always)]
     fn evaluate<A: View, I: View, S: Sink>(
         &self,
-        facts: &Facts<'_, A, I>,
+        facts: &CallContext<'_, A, I>,
         place: Place,
         quantifier: Quantifier,
         sink: &mut S,
@@ -141,13 +140,13 @@ impl Test {
     #[inline(never)]
     fn evaluate_far<A: View, I: View, S: Sink>(
         &self,
-        facts: &Facts<'_, A, I>,
+        facts: &CallContext<'_, A, I>,
         place: Place,
         quantifier: Quantifier,
         sink: &mut S,
     ) -> Result<Outcome, Unreadable> {
         if let (Root::Args, false, Some(args)) = (self.path.root, self.path.has_each, facts.args) {
-            let reached = reach::find(args, &self.path.segments, &facts.steps)?;
+            let reached = path_walk::find(args, &self.path.segments, &facts.steps)?;
             return self.conclude(reached, place, &facts.steps, sink);
         }
         let (outcome, why) = self.fold(facts, place, quantifier, S::REPORTS)?;
@@ -160,7 +159,7 @@ impl Test {
         &self,
         reached: Reached<V>,
         place: Place,
-        steps: &Steps,
+        steps: &Budget,
         sink: &mut S,
     ) -> Result<Outcome, Unreadable> {
         let (outcome, why) = match &reached {
@@ -185,7 +184,7 @@ impl Test {
     #[inline(never)]
     fn fold<A: View, I: View>(
         &self,
-        facts: &Facts<'_, A, I>,
+        facts: &CallContext<'_, A, I>,
         place: Place,
         quantifier: Quantifier,
         reports: bool,
@@ -209,7 +208,7 @@ impl Test {
         &self,
         leaf: Leaf<'_, V>,
         place: Place,
-        steps: &Steps,
+        steps: &Budget,
         reports: bool,
     ) -> Result<(Outcome, Why), Unreadable> {
         let (outcome, why) = match leaf {
@@ -232,7 +231,9 @@ impl Test {
     #[cold]
     fn why_unknown<V: View>(&self, value: &V) -> Why {
         match value.kind() {
-            Ok(Kind::String(text)) if self.path.reading.has_two(&text, &Steps::without_end()) == Ok(true) => {
+            Ok(Kind::String(text))
+                if self.path.reading.has_two(&text, &Budget::without_end()) == Ok(true) =>
+            {
                 Why::TwoReadings
             }
             _ => Why::WrongType,
@@ -246,7 +247,7 @@ struct Verdict<'t> {
     place: Place,
     quantifier: Quantifier,
     reports: bool,
-    steps: &'t Steps,
+    steps: &'t Budget,
     whole: Outcome,
     why: Why,
 }

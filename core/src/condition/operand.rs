@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use super::describe::write_array;
 use super::outcome::{Outcome, Quantifier};
-use super::steps::Steps;
-use crate::canonical::write_string;
+use crate::budget::Budget;
+use crate::json_text::write_string;
 use crate::number::Number;
 use crate::path::Reading;
 use crate::view::{Kind, Unreadable, View};
@@ -44,7 +44,7 @@ impl Operand {
         &self,
         value: &V,
         reading: Reading,
-        steps: &Steps,
+        steps: &Budget,
     ) -> Result<Outcome, Unreadable> {
         steps.take_value(value)?;
         self.equals_leaf(value, reading, steps)
@@ -55,7 +55,7 @@ impl Operand {
         &self,
         value: &V,
         reading: Reading,
-        steps: &Steps,
+        steps: &Budget,
     ) -> Result<Outcome, Unreadable> {
         steps.take(1)?;
         Ok(match (self, value.kind()?) {
@@ -107,7 +107,7 @@ impl Operand {
 pub(crate) fn every<V: View>(
     array: &V,
     quantifier: Quantifier,
-    steps: &Steps,
+    steps: &Budget,
     mut test: impl FnMut(V) -> Result<Outcome, Unreadable>,
 ) -> Result<Outcome, Unreadable> {
     let mut whole = quantifier.of_none();
@@ -297,7 +297,7 @@ impl List {
         &self,
         value: &V,
         reading: Reading,
-        steps: &Steps,
+        steps: &Budget,
     ) -> Result<Outcome, Unreadable> {
         steps.take_value(value)?;
         self.has_leaf(value, reading, steps)
@@ -308,7 +308,7 @@ impl List {
         &self,
         value: &V,
         reading: Reading,
-        steps: &Steps,
+        steps: &Budget,
     ) -> Result<Outcome, Unreadable> {
         steps.take(1)?;
         let among = |found: bool, any_of_type: bool| match (found, any_of_type) {
@@ -325,7 +325,7 @@ impl List {
             Kind::Number(number) => {
                 // A search among them compares with one for each doubling of their number, and a literal is read each time.
                 let compared = u64::from(self.numbers.len().checked_ilog2().unwrap_or(0));
-                let each = Steps::of_bytes(value.weight()).saturating_add(2);
+                let each = Budget::of_bytes(value.weight()).saturating_add(2);
                 steps.take(compared.saturating_mul(each))?;
                 let found = self.numbers.binary_search_by(|member| member.compare(&number)).is_ok();
                 among(found, !self.numbers.is_empty())
@@ -350,7 +350,7 @@ impl List {
         }
     }
 
-    fn has_string(&self, text: &str, steps: &Steps) -> Result<Outcome, Unreadable> {
+    fn has_string(&self, text: &str, steps: &Budget) -> Result<Outcome, Unreadable> {
         steps.take_text(text)?;
         Ok(match self.strings.has(text) {
             true => Outcome::Holds,
@@ -363,7 +363,7 @@ impl List {
         members: &[Operand],
         value: &V,
         reading: Reading,
-        steps: &Steps,
+        steps: &Budget,
     ) -> Result<Outcome, Unreadable> {
         if members.is_empty() {
             return Ok(Outcome::Unknown);

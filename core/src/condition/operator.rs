@@ -7,11 +7,11 @@ use super::directory::Directory;
 use super::operand::{List, Operand, every};
 use super::outcome::{Outcome, Quantifier};
 use super::readings::is_plain;
-use super::steps::Steps;
+use crate::budget::Budget;
+use crate::bytes::same;
 use crate::number::Number;
 use crate::path::Reading;
 use crate::pattern::Pattern;
-use crate::same::same;
 use crate::view::{Kind, Unreadable, View};
 
 /// Every operator that a policy may name.
@@ -226,7 +226,7 @@ impl Operator {
     /// The outcome of [`Operator::test`] for a value that needs no look at its kind, for the same steps; `None`, without taking
     /// a step, for any other. Such values take no steps to read, and such a text has one reading.
     #[inline]
-    pub(super) fn test_at_once<V: View>(&self, value: &V, steps: &Steps) -> Option<Outcome> {
+    pub(super) fn test_at_once<V: View>(&self, value: &V, steps: &Budget) -> Option<Outcome> {
         match self {
             Self::Ordered(ordered) => {
                 let whole = value.as_i64()?;
@@ -240,7 +240,7 @@ impl Operator {
             }
             Self::Equal(Operand::String(wanted)) => {
                 let text = value.as_str().filter(|text| is_plain(text))?;
-                if Steps::of_bytes(text.len()) > 0 {
+                if Budget::of_bytes(text.len()) > 0 {
                     return None;
                 }
                 steps.take(1).ok()?;
@@ -260,7 +260,7 @@ impl Operator {
         &self,
         value: &V,
         reading: Reading,
-        steps: &Steps,
+        steps: &Budget,
     ) -> Result<Outcome, Unreadable> {
         match self {
             Self::Equal(operand) => return operand.equals_leaf(value, reading, steps),

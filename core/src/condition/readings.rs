@@ -3,7 +3,7 @@
 //! In: the text of an argument. Out: whether it is that of null, of a list or of an object, as a lenient reader takes it. Must
 //! not build a value, recurse or allocate: agents choose the text.
 
-use super::steps::Steps;
+use crate::budget::Budget;
 use crate::ceilings::ARGUMENT_DEPTH;
 use crate::path::Reading;
 use crate::raw::plain_end;
@@ -18,7 +18,7 @@ pub(crate) fn is_plain(text: &str) -> bool {
 impl Reading {
     /// Whether a string that is read so has two readings.
     #[inline]
-    pub(crate) fn has_two(self, text: &str, steps: &Steps) -> Result<bool, Unreadable> {
+    pub(crate) fn has_two(self, text: &str, steps: &Budget) -> Result<bool, Unreadable> {
         if self != Self::Twofold || is_plain(text) {
             Ok(false)
         } else {
@@ -28,7 +28,7 @@ impl Reading {
 
     /// Whether one of the readings of a string that is read so is null.
     #[inline]
-    pub(crate) fn may_be_null(self, text: &str, steps: &Steps) -> Result<bool, Unreadable> {
+    pub(crate) fn may_be_null(self, text: &str, steps: &Budget) -> Result<bool, Unreadable> {
         if self != Self::Twofold || is_plain(text) {
             Ok(false)
         } else {
@@ -43,11 +43,11 @@ struct Reader<'t> {
     at: usize,
     /// Up to where steps were taken.
     paid: usize,
-    steps: &'t Steps,
+    steps: &'t Budget,
 }
 
 impl<'t> Reader<'t> {
-    fn new(text: &'t str, steps: &'t Steps) -> Self {
+    fn new(text: &'t str, steps: &'t Budget) -> Self {
         Self { text: text.as_bytes(), at: 0, paid: 0, steps }
     }
 
@@ -253,7 +253,7 @@ mod tests {
     use super::*;
 
     fn has_two(text: &str) -> bool {
-        Reading::Twofold.has_two(text, &Steps::new()).unwrap()
+        Reading::Twofold.has_two(text, &Budget::new()).unwrap()
     }
 
     /// Trap 37: what a server may parse.
@@ -279,10 +279,10 @@ mod tests {
             "[\"é\u{1f600}\"]",
         ] {
             assert!(has_two(text), "{text}");
-            assert!(!Reading::Plain.has_two(text, &Steps::new()).unwrap(), "{text}");
-            assert!(!Reading::Text.has_two(text, &Steps::new()).unwrap(), "{text}");
+            assert!(!Reading::Plain.has_two(text, &Budget::new()).unwrap(), "{text}");
+            assert!(!Reading::Text.has_two(text, &Budget::new()).unwrap(), "{text}");
             let is_null = text.trim() == "null";
-            assert_eq!(Reading::Twofold.may_be_null(text, &Steps::new()).unwrap(), is_null, "{text}");
+            assert_eq!(Reading::Twofold.may_be_null(text, &Budget::new()).unwrap(), is_null, "{text}");
         }
         for text in [
             "",
@@ -348,7 +348,7 @@ mod tests {
             "null\u{0}",
         ] {
             assert!(!has_two(text), "{text}");
-            assert!(!Reading::Twofold.may_be_null(text, &Steps::new()).unwrap(), "{text}");
+            assert!(!Reading::Twofold.may_be_null(text, &Budget::new()).unwrap(), "{text}");
         }
     }
 
@@ -365,14 +365,14 @@ mod tests {
         let long = |unit: &str, bytes: usize| format!("[{}1]", unit.repeat(bytes / unit.len()));
         for unit in ["1,", "[],", "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\",", " ", "{\"a\":1},"] {
             let bytes = usize::try_from(crate::ceilings::CALL_STEPS * BYTES).unwrap();
-            let read = |bytes: usize| Reading::Twofold.has_two(&long(unit, bytes), &Steps::new());
+            let read = |bytes: usize| Reading::Twofold.has_two(&long(unit, bytes), &Budget::new());
             assert_eq!(read(bytes / 2), Ok(true), "{unit}");
             assert_eq!(read(bytes * 2), Err(Unreadable::TooLarge), "{unit}");
         }
         let spaces = " ".repeat(usize::try_from(crate::ceilings::CALL_STEPS * BYTES * 2).unwrap()) + "null";
-        assert_eq!(Reading::Twofold.may_be_null(&spaces, &Steps::new()), Err(Unreadable::TooLarge));
+        assert_eq!(Reading::Twofold.may_be_null(&spaces, &Budget::new()), Err(Unreadable::TooLarge));
         // A text that soon turns out not to be JSON takes few steps.
-        let steps = Steps::new();
+        let steps = Budget::new();
         for _ in 0..1_000 {
             assert_eq!(
                 Reading::Twofold.has_two(&("[draft] ".to_owned() + &"x".repeat(1 << 16)), &steps),

@@ -4,10 +4,11 @@ use std::ops::ControlFlow;
 
 use super::Decision;
 use super::json::optional_string;
+use crate::budget::Budget;
 use crate::call::Call;
-use crate::canonical::{ArgsHash, canonical, write_string};
-use crate::condition::Steps;
+use crate::canonical::{ArgsHash, canonical};
 use crate::identity::Identity;
+use crate::json_text::write_string;
 use crate::view::{Kind, View};
 
 /// What to log of a call.
@@ -89,7 +90,7 @@ impl AuditedCall {
         let text = match &call.args {
             None => Some("{}".to_owned()),
             Some(args) => {
-                Some(args).filter(is_object).and_then(|args| canonical(args, &Steps::without_end()).ok())
+                Some(args).filter(is_object).and_then(|args| canonical(args, &Budget::without_end()).ok())
             }
         };
         let mut keys = Vec::new();

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write};
 
 use super::{Decision, RuleRef};
-use crate::canonical::{hex, write_string};
+use crate::json_text::{hex, write_string};
 
 // Writing to a String cannot fail, so the results of `write!` are dropped throughout.
 

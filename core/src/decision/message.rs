@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::ruling::{Code, Detail, Effect, Ruling};
 use crate::document::Charge;
 use crate::policy::Compiled;
+use crate::ruling::{Code, Detail, Effect, Ruling};
 
 pub(super) fn message<'d>(policy: &'d Compiled, tool: &str, ruling: &'d Ruling) -> Option<Cow<'d, str>> {
     if ruling.effect() == Effect::Allow {

@@ -5,7 +5,6 @@ mod json;
 mod message;
 mod packed;
 mod reservation;
-mod ruling;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,14 +14,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub use audit::{AuditRecord, AuditedCall};
 pub use reservation::{Actual, Reservation, SettleError};
 pub(crate) use reservation::{Ending, answered};
-pub(crate) use ruling::{Asking, Counted, Detail, Ruling};
-pub use ruling::{Code, Effect};
 
 use crate::amount::Amount;
 use crate::document::{Declared, Rule};
-use crate::evaluation::Tool;
-use crate::in_force::Lent;
+use crate::policy::PolicyGuard;
+use crate::policy::Tool;
 use crate::policy::{Compiled, Policy};
+use crate::ruling::{Asking, Code, Counted, Effect, Ruling};
 use crate::store::{Counter, Owner, StoreId};
 use crate::time::Timestamp;
 
@@ -34,7 +32,7 @@ use crate::time::Timestamp;
 /// A clone has no reservation: that stays with the decision it was made of.
 #[must_use = "a call may run only if its decision allows it"]
 pub struct Decision<'d> {
-    policy: Held<'d>,
+    policy: PolicyRef<'d>,
     tool: Cow<'d, str>,
     ruling: Ruling,
     /// Whether the reservation is elsewhere: it was taken, or this is a clone.
@@ -53,20 +51,20 @@ impl Clone for Decision<'_> {
 }
 
 /// The policy of a decision.
-enum Held<'d> {
+enum PolicyRef<'d> {
     Borrowed(&'d Policy),
     /// The one that was in force in an engine.
-    Lent(Lent),
+    PolicyGuard(PolicyGuard),
     Shared(Policy),
     /// That of a tool, and the tool's name with it.
     Found(Arc<Tool>),
 }
 
-impl Clone for Held<'_> {
+impl Clone for PolicyRef<'_> {
     fn clone(&self) -> Self {
         match self {
             Self::Borrowed(policy) => Self::Borrowed(policy),
-            Self::Lent(policy) => Self::Shared(Policy::clone(policy)),
+            Self::PolicyGuard(policy) => Self::Shared(Policy::clone(policy)),
             Self::Shared(policy) => Self::Shared(policy.clone()),
             Self::Found(tool) => Self::Found(tool.clone()),
         }
@@ -171,16 +169,16 @@ impl<'d> CounterUse<'d> {
 impl<'d> Decision<'d> {
     pub(crate) fn borrowing(policy: &'d Policy, tool: &'d str, ruling: Ruling) -> Self {
         Self {
-            policy: Held::Borrowed(policy),
+            policy: PolicyRef::Borrowed(policy),
             tool: Cow::Borrowed(tool),
             ruling,
             reservation_taken: false.into(),
         }
     }
 
-    pub(crate) fn lending(policy: Lent, tool: &'d str, ruling: Ruling) -> Self {
+    pub(crate) fn lending(policy: PolicyGuard, tool: &'d str, ruling: Ruling) -> Self {
         Self {
-            policy: Held::Lent(policy),
+            policy: PolicyRef::PolicyGuard(policy),
             tool: Cow::Borrowed(tool),
             ruling,
             reservation_taken: false.into(),
@@ -189,7 +187,7 @@ impl<'d> Decision<'d> {
 
     pub(crate) fn sharing(policy: Policy, tool: &'d str, ruling: Ruling) -> Self {
         Self {
-            policy: Held::Shared(policy),
+            policy: PolicyRef::Shared(policy),
             tool: Cow::Borrowed(tool),
             ruling,
             reservation_taken: false.into(),
@@ -220,7 +218,7 @@ impl<'d> Decision<'d> {
     /// The tool that was called.
     pub fn tool(&self) -> &str {
         match &self.policy {
-            Held::Found(tool) => tool.name(),
+            PolicyRef::Found(tool) => tool.name(),
             _ => &self.tool,
         }
     }
@@ -234,10 +232,10 @@ impl<'d> Decision<'d> {
     /// The policy that decided.
     pub fn policy(&self) -> &Policy {
         match &self.policy {
-            Held::Borrowed(policy) => policy,
-            Held::Lent(policy) => policy,
-            Held::Shared(policy) => policy,
-            Held::Found(tool) => tool.policy(),
+            PolicyRef::Borrowed(policy) => policy,
+            PolicyRef::PolicyGuard(policy) => policy,
+            PolicyRef::Shared(policy) => policy,
+            PolicyRef::Found(tool) => tool.policy(),
         }
     }
 
@@ -303,10 +301,10 @@ impl<'d> Decision<'d> {
     pub fn into_owned(self) -> Decision<'static> {
         Decision {
             policy: match self.policy {
-                Held::Borrowed(policy) => Held::Shared(policy.clone()),
-                Held::Lent(policy) => Held::Shared(policy.keep()),
-                Held::Shared(policy) => Held::Shared(policy),
-                Held::Found(tool) => Held::Found(tool),
+                PolicyRef::Borrowed(policy) => PolicyRef::Shared(policy.clone()),
+                PolicyRef::PolicyGuard(policy) => PolicyRef::Shared(policy.keep()),
+                PolicyRef::Shared(policy) => PolicyRef::Shared(policy),
+                PolicyRef::Found(tool) => PolicyRef::Found(tool),
             },
             tool: Cow::Owned(self.tool.into_owned()),
             ruling: self.ruling,
@@ -320,7 +318,7 @@ impl<'d> Decision<'d> {
             return self.into_owned();
         }
         Decision {
-            policy: Held::Found(tool.clone()),
+            policy: PolicyRef::Found(tool.clone()),
             tool: Cow::Borrowed(""),
             ruling: self.ruling,
             reservation_taken: self.reservation_taken,

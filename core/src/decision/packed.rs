@@ -3,10 +3,10 @@
 //! In: a decision, or the bytes of one with the policy and the tool that it was about. Out: the bytes, or the decision.
 //! The bytes are for the same build of this library, not for storage. Must not trust them: other bytes give `None`.
 
-use super::ruling::{Code, Effect, More};
-use super::{Asking, Counted, Decision, Detail, Ruling};
+use super::Decision;
 use crate::amount::Amount;
 use crate::policy::Policy;
+use crate::ruling::{Asking, Code, Counted, Detail, Details, Effect, Ruling};
 use crate::store::ScopeValue;
 use crate::time::Timestamp;
 
@@ -30,8 +30,8 @@ impl Decision<'_> {
     pub(crate) fn pack(&self, out: &mut Vec<u8>) {
         let ruling = &self.ruling;
         out.push(((ruling.effect() as u8) << 4) | ruling.code() as u8);
-        let none = More::default();
-        let More { detail, counters, retry_after, asking, charged_in: _ } = ruling.more().unwrap_or(&none);
+        let none = Details::default();
+        let Details { detail, counters, retry_after, asking, charged_in: _ } = ruling.more().unwrap_or(&none);
         let rule = ruling.rule();
         let flags = flag(RULE, rule.is_some())
             | flag(ARGS, matches!(detail, Detail::Args(_)))

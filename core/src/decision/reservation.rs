@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use smallvec::SmallVec;
 
-use super::Counted;
 use crate::amount::Amount;
 use crate::document::{Charge, Declared};
 use crate::outcome::Outcome;
 use crate::policy::Policy;
+use crate::ruling::Counted;
 use crate::store::error::StoreError;
 use crate::store::{Refund, ScopeValue, StoreId};
 use crate::time::Timestamp;

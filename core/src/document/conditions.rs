@@ -3,12 +3,12 @@
 use super::notation;
 use super::reader::{Field, Reader, shown};
 use super::{Checks, Clause, StateTest};
+use crate::bytes::same;
 use crate::condition::{Condition, NAMES, Operand, Operator, Test};
 use crate::diagnostic::Span;
 use crate::number::Number;
 use crate::path::{Reading, Root};
 use crate::pattern::Pattern;
-use crate::same::same;
 use crate::suggest::operator;
 use crate::text::{Content, Node};
 

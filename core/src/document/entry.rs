@@ -2,9 +2,9 @@
 
 use super::reader::{Field, Reader, shown};
 use super::{Checks, Document, Entry, Step, conditions, counters, names, rates};
+use crate::bytes::same;
 use crate::condition::Place;
 use crate::diagnostic::Span;
-use crate::same::same;
 use crate::store::Owner;
 use crate::text::{Content, Node};
 

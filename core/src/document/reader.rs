@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::bytes::same;
 use crate::diagnostic::{Diagnostics, Span, push_segment};
 use crate::path::{Path, PathError};
 use crate::pattern::Pattern;
-use crate::same::same;
 use crate::text::{Content, Items, Members, Node};
 
 /// Walks a document, knowing where it is.

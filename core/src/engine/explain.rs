@@ -4,9 +4,10 @@ use smallvec::SmallVec;
 
 use super::{Engine, Explanation};
 use crate::call::Call;
-use crate::decision::{Decision, Ruling};
-use crate::evaluate::{Evaluated, Prepared, keeping};
+use crate::decision::Decision;
+use crate::evaluate::{Evaluated, PendingBatch, deferred};
 use crate::policy::{Compiled, Policy};
+use crate::ruling::Ruling;
 use crate::store::error::StoreError;
 use crate::store::{AsyncStore, Batch, BatchOutcome, Usage, Verdict};
 use crate::trace::Sink as _;
@@ -21,7 +22,7 @@ impl Engine {
     pub fn explain<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Explanation<'t> {
         let (policy, recorder) = (self.policy(), Recorder::default());
         self.explained(policy, call.tool, recorder, |policy, recorder| {
-            keeping(|ask| policy.evaluate(call, recorder, ask))
+            deferred(|ask| policy.evaluate(call, recorder, ask))
         })
     }
 
@@ -29,7 +30,7 @@ impl Engine {
     pub fn explain_json<'t, I: View>(&self, call: &Call<'t, &str, I>) -> Explanation<'t> {
         let (policy, recorder) = (self.policy(), Recorder::default());
         self.explained(policy, call.tool, recorder, |policy, recorder| {
-            keeping(|ask| policy.evaluate_json(call, recorder, ask))
+            deferred(|ask| policy.evaluate_json(call, recorder, ask))
         })
     }
 
@@ -53,7 +54,7 @@ impl Engine {
     /// [`Engine::explain`], but asks the store without blocking.
     pub async fn explain_async<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Explanation<'t> {
         let (policy, mut recorder) = (self.policy(), Recorder::default());
-        let ruling = match keeping(|ask| policy.0.evaluate(call, &mut recorder, ask)) {
+        let ruling = match deferred(|ask| policy.0.evaluate(call, &mut recorder, ask)) {
             Evaluated::Decided(ruling) => ruling,
             Evaluated::Pending(prepared) => {
                 let looked = self.look_async(&prepared.batch).await;
@@ -65,7 +66,7 @@ impl Engine {
 
     fn shown(
         &self,
-        mut prepared: Box<Prepared<'_>>,
+        mut prepared: Box<PendingBatch<'_>>,
         policy: &Compiled,
         looked: Looked,
         recorder: &mut Recorder,

@@ -8,13 +8,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::call::Call;
-use crate::decision::{Decision, Ruling};
+use crate::decision::Decision;
 use crate::engine::nonblocking::NonBlockingOnly;
-use crate::evaluate::{Alone, Ask, Prepared, undecided};
-use crate::evaluation::{Decided, Evaluation, OnStoreError, Tool};
+use crate::evaluate::{Alone, Charger, PendingBatch, undecided};
+use crate::evaluate::{Decided, Evaluation, OnStoreError};
 use crate::identity::Identity;
-use crate::in_force::InForce;
+use crate::policy::CurrentPolicy;
+use crate::policy::Tool;
 use crate::policy::{Compiled, Policy};
+use crate::ruling::Ruling;
 use crate::store::error::StoreError;
 use crate::store::memory::MemoryStore;
 use crate::store::{AsyncStore, Batch, BatchOutcome, Store, StoreId};
@@ -45,7 +47,7 @@ use crate::view::View;
 /// # Ok::<(), callgate::PolicyError>(())
 /// ```
 pub struct Engine {
-    policy: InForce,
+    policy: CurrentPolicy,
     store: Arc<dyn Store>,
     /// Of the store, which takes a call to ask.
     store_id: StoreId,
@@ -109,7 +111,7 @@ impl EngineBuilder {
             (None, None) => Arc::new(MemoryStore::new()),
         };
         Engine {
-            policy: InForce::new(self.policy),
+            policy: CurrentPolicy::new(self.policy),
             store_id: store.id(),
             store,
             async_store: self.async_store,
@@ -206,7 +208,7 @@ impl Engine {
     fn decide_by<'t>(
         &self,
         tool: &'t str,
-        evaluate: impl for<'p> FnOnce(&'p Compiled, &mut dyn Ask<'p>) -> Option<Ruling>,
+        evaluate: impl for<'p> FnOnce(&'p Compiled, &mut dyn Charger<'p>) -> Option<Ruling>,
     ) -> Decision<'t> {
         let policy = self.policy.lend();
         let mut charging = Charging { engine: self, policy: &policy.0 };
@@ -271,15 +273,15 @@ struct Charging<'e> {
     policy: &'e Compiled,
 }
 
-impl<'p> Ask<'p> for Charging<'_> {
+impl<'p> Charger<'p> for Charging<'_> {
     fn charge_one(&mut self, alone: Alone<'p>) -> Option<Ruling> {
         Some(match self.engine.store.charge_one(&alone.slot, self.engine.clock.now()) {
             Ok(outcome) => alone.rule(self.policy, &outcome).charged_in(self.engine.store_id),
-            Err(_) => Prepared::from(alone).unanswered(self.engine.on_store_error),
+            Err(_) => PendingBatch::from(alone).unanswered(self.engine.on_store_error),
         })
     }
 
-    fn decide(&mut self, prepared: &mut Prepared<'p>) -> Option<Ruling> {
+    fn decide(&mut self, prepared: &mut PendingBatch<'p>) -> Option<Ruling> {
         Some(match self.engine.reserve(&prepared.batch) {
             Ok(outcome) => prepared.rule(self.policy, &outcome).charged_in(self.engine.store_id),
             Err(_) => prepared.unanswered(self.engine.on_store_error),

@@ -3,8 +3,9 @@
 use super::Engine;
 use crate::call::Call;
 use crate::decision::Decision;
-use crate::evaluate::{Evaluated, keeping};
+use crate::evaluate::{Evaluated, deferred};
 use crate::policy::{Compiled, Policy};
+use crate::ruling::Ruling;
 use crate::store::error::StoreError;
 use crate::store::{AsyncStore, Batch, BatchOutcome, Refund, Store, StoreId};
 use crate::time::Timestamp;
@@ -18,7 +19,7 @@ impl Engine {
         let Some(store) = &self.async_store else { return self.decide(call) };
         let policy = self.policy();
         let charged =
-            self.charged(&policy, keeping(|ask| policy.0.evaluate(call, &mut Silent, ask)), &**store);
+            self.charged(&policy, deferred(|ask| policy.0.evaluate(call, &mut Silent, ask)), &**store);
         let ruling = charged.await;
         Decision::sharing(policy, call.tool, ruling)
     }
@@ -28,17 +29,12 @@ impl Engine {
         let Some(store) = &self.async_store else { return self.decide_json(call) };
         let policy = self.policy();
         let charged =
-            self.charged(&policy, keeping(|ask| policy.0.evaluate_json(call, &mut Silent, ask)), &**store);
+            self.charged(&policy, deferred(|ask| policy.0.evaluate_json(call, &mut Silent, ask)), &**store);
         let ruling = charged.await;
         Decision::sharing(policy, call.tool, ruling)
     }
 
-    async fn charged(
-        &self,
-        policy: &Policy,
-        evaluated: Evaluated<'_>,
-        store: &dyn AsyncStore,
-    ) -> crate::decision::Ruling {
+    async fn charged(&self, policy: &Policy, evaluated: Evaluated<'_>, store: &dyn AsyncStore) -> Ruling {
         let policy: &Compiled = &policy.0;
         match evaluated {
             Evaluated::Decided(ruling) => ruling,

@@ -4,14 +4,14 @@ use std::ops::ControlFlow;
 
 use smallvec::smallvec;
 
-use super::pending::{Alone, Prepared};
-use super::{Ask, Counting};
+use super::pending::{Alone, PendingBatch};
+use super::{Charger, Counting};
 use crate::amount::Amount;
-use crate::condition::{Facts, Leaf, Place, Visitor};
-use crate::decision::{Code, Ruling};
+use crate::condition::{CallContext, Leaf, Place, Visitor};
 use crate::document::{Charge, Declared};
 use crate::path::Path;
 use crate::policy::Compiled;
+use crate::ruling::{Code, Ruling};
 use crate::store::{Guard, GuardMode, ScopeValue, Slot, Test};
 use crate::view::{Kind, Unreadable, View};
 
@@ -23,8 +23,8 @@ impl Compiled {
     pub(super) fn prepare<'p, A: View, I: View>(
         &'p self,
         counting: &Counting<'p>,
-        facts: &Facts<'_, A, I>,
-        prepared: &mut Prepared<'p>,
+        facts: &CallContext<'_, A, I>,
+        prepared: &mut PendingBatch<'p>,
     ) -> Result<Option<Ruling>, Unreadable> {
         if counting.len() > prepared.batch.slots.inline_size() {
             prepared.batch.slots.reserve_exact(counting.len());
@@ -78,8 +78,8 @@ impl Compiled {
     fn slot<'p, A: View, I: View>(
         &'p self,
         index: u32,
-        facts: &Facts<'_, A, I>,
-        prepared: &mut Prepared<'p>,
+        facts: &CallContext<'_, A, I>,
+        prepared: &mut PendingBatch<'p>,
     ) -> Result<Option<usize>, Unreadable> {
         if let Some(slot) = prepared.slot_of(index) {
             return Ok(Some(slot));
@@ -101,8 +101,8 @@ impl Compiled {
         &'p self,
         rule: u32,
         index: u32,
-        facts: &Facts<'_, A, I>,
-        ask: &mut dyn Ask<'p>,
+        facts: &CallContext<'_, A, I>,
+        ask: &mut dyn Charger<'p>,
     ) -> Result<Option<Ruling>, Unreadable> {
         let deny = |code| Ok(Some(Ruling::deny(code, Some(rule)).about(index)));
         let Some(declared) = self.declared(index) else { return deny(Code::InvalidAmount) };
@@ -121,7 +121,7 @@ impl Compiled {
 #[inline]
 fn amount<A: View, I: View>(
     declared: &Declared,
-    facts: &Facts<'_, A, I>,
+    facts: &CallContext<'_, A, I>,
 ) -> Result<Option<Amount>, Unreadable> {
     match &declared.amount {
         Charge::Fixed(amount) => Ok(Some(*amount)),
@@ -130,7 +130,7 @@ fn amount<A: View, I: View>(
 }
 
 /// The sum of the values at a path; `None` if one is not an amount.
-fn sum<A: View, I: View>(path: &Path, facts: &Facts<'_, A, I>) -> Result<Option<Amount>, Unreadable> {
+fn sum<A: View, I: View>(path: &Path, facts: &CallContext<'_, A, I>) -> Result<Option<Amount>, Unreadable> {
     let mut sum = Sum(Some(Amount::ZERO));
     facts.reach(path, &mut sum)?;
     Ok(sum.0)

@@ -3,20 +3,24 @@
 //! In: the compiled policy and a call. Out: a decision, or the batch of charges that must succeed for the call to be
 //! allowed. Reads no clock, consults no store.
 
+pub(crate) mod approval;
+mod args_check;
 mod charges;
 mod pending;
+mod pure;
 
 use smallvec::SmallVec;
 
-pub(crate) use pending::{Alone, Prepared};
+pub(crate) use pending::{Alone, PendingBatch};
+pub use pure::{Decided, Evaluation, OnStoreError, Pending};
 
-use crate::admission::ArgsCheck;
+use self::approval::approval_key;
+use crate::args_check::ArgsCheck;
 use crate::call::{Approval, Call};
-use crate::canonical::approval_key;
-use crate::condition::{Facts, Outcome, Place};
-use crate::decision::{Asking, Code, Effect, Ruling};
+use crate::condition::{CallContext, Outcome, Place};
 use crate::identity::Identity;
 use crate::policy::{Compiled, Found, Step};
+use crate::ruling::{Asking, Code, Effect, Ruling};
 use crate::trace::{Sink, Step as At};
 use crate::view::{Unreadable, View};
 
@@ -24,25 +28,25 @@ use crate::view::{Unreadable, View};
 pub(crate) enum Evaluated<'p> {
     Decided(Ruling),
     /// Boxed, so that decisions without counters do not pay for moving it.
-    Pending(Box<Prepared<'p>>),
+    Pending(Box<PendingBatch<'p>>),
 }
 
 /// Answers for the counters that decide a call. The batch stays on the stack where the store is asked immediately.
-pub(crate) trait Ask<'p> {
+pub(crate) trait Charger<'p> {
     /// The ruling on a single charge, or `None` where its batch is kept.
     fn charge_one(&mut self, alone: Alone<'p>) -> Option<Ruling> {
         self.decide(&mut alone.into())
     }
 
     /// The ruling, or `None` where the batch is kept.
-    fn decide(&mut self, prepared: &mut Prepared<'p>) -> Option<Ruling>;
+    fn decide(&mut self, prepared: &mut PendingBatch<'p>) -> Option<Ruling>;
 }
 
 /// Keeps the batch.
-struct Keep<'p>(Option<Box<Prepared<'p>>>);
+struct Deferred<'p>(Option<Box<PendingBatch<'p>>>);
 
-impl<'p> Ask<'p> for Keep<'p> {
-    fn decide(&mut self, prepared: &mut Prepared<'p>) -> Option<Ruling> {
+impl<'p> Charger<'p> for Deferred<'p> {
+    fn decide(&mut self, prepared: &mut PendingBatch<'p>) -> Option<Ruling> {
         self.0 = Some(Box::new(std::mem::take(prepared)));
         None
     }
@@ -50,8 +54,8 @@ impl<'p> Ask<'p> for Keep<'p> {
 
 /// Evaluates, and keeps the batch for a caller that asks the store later.
 #[inline]
-pub(crate) fn keeping<'p>(evaluate: impl FnOnce(&mut dyn Ask<'p>) -> Option<Ruling>) -> Evaluated<'p> {
-    let mut keep = Keep(None);
+pub(crate) fn deferred<'p>(evaluate: impl FnOnce(&mut dyn Charger<'p>) -> Option<Ruling>) -> Evaluated<'p> {
+    let mut keep = Deferred(None);
     match (evaluate(&mut keep), keep.0) {
         (Some(ruling), _) => Evaluated::Decided(ruling),
         (None, Some(prepared)) => Evaluated::Pending(prepared),
@@ -65,18 +69,18 @@ pub(crate) fn undecided() -> Ruling {
     Ruling::deny(Code::StoreUnavailable, None)
 }
 
-/// Steps that need counters, in order.
+/// Budget that need counters, in order.
 pub(crate) type Counting<'p> = SmallVec<[&'p Step; 4]>;
 
 /// What is left to ask after the stateless conditions.
 #[derive(Default)]
-struct Left<'p> {
+struct Remaining<'p> {
     counting: Counting<'p>,
     /// The rules that ask for approval, in order.
     askers: SmallVec<[u32; 2]>,
 }
 
-impl<'p> Left<'p> {
+impl<'p> Remaining<'p> {
     /// Adds what a step asks for, its stateless conditions having come to `outcome`. A function of its own: most steps ask for
     /// nothing, and it would take the registers of their loop.
     #[inline(never)]
@@ -105,7 +109,7 @@ impl Compiled {
         &'p self,
         call: &Call<'_, A, I>,
         sink: &mut S,
-        ask: &mut dyn Ask<'p>,
+        ask: &mut dyn Charger<'p>,
     ) -> Option<Ruling> {
         match self.admit(call.tool, &mut Found::new()) {
             Ok(entries) => self.check(
@@ -137,14 +141,14 @@ impl Compiled {
         approval: Option<&Approval<'_>>,
         checked: Option<&ArgsCheck>,
         sink: &mut S,
-        ask: &mut dyn Ask<'p>,
+        ask: &mut dyn Charger<'p>,
     ) -> Option<Ruling> {
         match args.map_or(Ok(true), View::is_object) {
             Ok(true) => {}
             Ok(false) => return Some(Ruling::invalid_args("they are not an object")),
             Err(why) => return Some(unreadable(why)),
         }
-        let facts = &Facts::new(tool, args, identity);
+        let facts = &CallContext::new(tool, args, identity);
         if let (Some(check), Some(args)) = (checked, args)
             && let Some(ruling) = self.refused(entries, args, check, &facts.steps, sink)
         {
@@ -158,7 +162,7 @@ impl Compiled {
         if entries.is_empty() {
             return Some(Ruling::new(Effect::Allow, Code::Allowed, None));
         }
-        let mut left = Left::default();
+        let mut left = Remaining::default();
         for entry in entries {
             let Some(entry) = self.entries.get(*entry as usize) else { continue };
             for step in &entry.steps {
@@ -190,12 +194,12 @@ impl Compiled {
     #[inline(never)]
     fn ask<'p, A: View, I: View>(
         &'p self,
-        left: &Left<'p>,
-        facts: &Facts<'_, A, I>,
+        left: &Remaining<'p>,
+        facts: &CallContext<'_, A, I>,
         approval: Option<&Approval<'_>>,
-        ask: &mut dyn Ask<'p>,
+        ask: &mut dyn Charger<'p>,
     ) -> Result<Option<Ruling>, Unreadable> {
-        let mut prepared = Prepared::default();
+        let mut prepared = PendingBatch::default();
         if let Some(ruling) = self.prepare(&left.counting, facts, &mut prepared)? {
             return Ok(Some(ruling));
         }
@@ -215,7 +219,7 @@ impl Compiled {
     fn stateless<A: View, I: View, S: Sink>(
         &self,
         step: &Step,
-        facts: &Facts<'_, A, I>,
+        facts: &CallContext<'_, A, I>,
         sink: &mut S,
     ) -> Result<Outcome, Unreadable> {
         sink.open(At::Root(self.rule(step.rule).map_or("", |rule| rule.pointer())), || self.describe(step));

@@ -7,16 +7,16 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::amount::Amount;
-use crate::decision::{Asking, Code, Counted, Detail, Effect, Ruling};
-use crate::evaluation::OnStoreError;
+use crate::evaluate::OnStoreError;
 use crate::policy::{Compiled, StateTest};
+use crate::ruling::{Asking, Code, Counted, Detail, Effect, Ruling};
 use crate::store::{Batch, BatchOutcome, Bound, Guard, GuardMode, Owner, Refusal, Slot, Verdict};
 use crate::time::Timestamp;
 use crate::trace::{Sink, Step};
 
 /// A batch with what is needed to read the answer.
 #[derive(Debug, Default)]
-pub(crate) struct Prepared<'p> {
+pub(crate) struct PendingBatch<'p> {
     pub(crate) batch: Batch<'p>,
     /// The declared counter of each slot.
     pub(crate) declared: SmallVec<[u32; 4]>,
@@ -37,7 +37,7 @@ pub(crate) struct Alone<'p> {
     pub(crate) rule: u32,
 }
 
-impl<'p> From<Alone<'p>> for Prepared<'p> {
+impl<'p> From<Alone<'p>> for PendingBatch<'p> {
     fn from(Alone { slot, declared, rule }: Alone<'p>) -> Self {
         let mut prepared = Self::default();
         prepared.batch.slots.push(slot);
@@ -72,7 +72,7 @@ impl Alone<'_> {
 /// Counters that are found by looking at each.
 const FEW: usize = 16;
 
-impl Prepared<'_> {
+impl PendingBatch<'_> {
     /// The slot of a declared counter, if it has one.
     pub(crate) fn slot_of(&self, index: u32) -> Option<usize> {
         if self.declared.len() <= FEW {
@@ -223,7 +223,7 @@ fn retry_after(refusals: &[Refusal], now: Timestamp) -> Option<u64> {
         .map(|millis| millis.div_ceil(1_000))
 }
 
-impl Prepared<'_> {
+impl PendingBatch<'_> {
     /// Reports the store's answer on each counter and bound.
     pub(crate) fn explain(&self, policy: &Compiled, outcome: &BatchOutcome, sink: &mut impl Sink) {
         for ((slot, declared), usage) in self.batch.slots.iter().zip(&self.declared).zip(&outcome.usage) {

@@ -5,14 +5,14 @@ use std::sync::OnceLock;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use super::{Compiled, Entry, Found, Names, Standing, StateTest, Tool};
-use crate::admission::report_confusable;
+use super::{Admission, Compiled, Entry, Found, NamedTool, Names, StateTest};
 use crate::canonical::sha256;
 use crate::ceilings::{GLOB_STEPS_OF_A_POLICY, MERGED_ENTRIES, PATH_BYTES};
 use crate::diagnostic::{Diagnostics, Span};
 use crate::document::{Declared, Document, report_unreachable};
 use crate::glob::{Glob, GlobIndex, Work};
 use crate::path::Segment;
+use crate::policy::confusable::report_confusable;
 use crate::store::Owner;
 use crate::suggest::Suggestions;
 
@@ -24,7 +24,7 @@ pub(super) fn compile(
     mut document: Document,
     diagnostics: &mut Diagnostics<'_>,
 ) -> Option<Compiled> {
-    let mut names: Map<Box<str>, Tool> =
+    let mut names: Map<Box<str>, NamedTool> =
         Map::with_capacity_and_hasher(document.exact_names, Default::default());
     let (mut globs, mut glob_entries) = (Vec::new(), Vec::new());
     let (mut wildcard, mut all_tools) = (None, None);
@@ -36,7 +36,7 @@ pub(super) fn compile(
             hidden_globs.extend(Glob::parse(&name));
             hidden_glob_rules.push(rule);
         } else {
-            names.entry(name).or_default().standing = Standing::Hidden(rule);
+            names.entry(name).or_default().admission = Admission::Hidden(rule);
         }
     }
 
@@ -120,9 +120,9 @@ pub(super) fn compile(
             }
         };
         // The first in the document is the one reported.
-        let by_name = if let Standing::Hidden(rule) = tool.standing { Some(rule) } else { None };
+        let by_name = if let Admission::Hidden(rule) = tool.admission { Some(rule) } else { None };
         let hidden = by_name.into_iter().chain(by_glob).min();
-        tool.standing = hidden.map_or_else(|| compiled.standing(&entries), Standing::Hidden);
+        tool.admission = hidden.map_or_else(|| compiled.admission(&entries), Admission::Hidden);
         entries.extend_from_slice(&compiled.everywhere);
         // What has no rules has nothing to say.
         if some_are_empty {

@@ -1,10 +1,13 @@
 //! The compiled policy: immutable, shared, cheap to clone (spec 2, 6.1).
 
 mod compile;
+mod confusable;
+mod current;
 mod error;
 mod names;
 mod reads;
 mod reload;
+mod tool;
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,18 +15,20 @@ use std::sync::{Arc, OnceLock};
 
 use smallvec::SmallVec;
 
+pub(crate) use current::{CurrentPolicy, PolicyGuard};
 pub use error::PolicyError;
 use names::Names;
 pub use reads::Reads;
+pub use tool::Tool;
 
 use crate::admission::Place;
 use crate::ceilings::{GLOB_STEPS, NAME_BYTES};
-use crate::decision::{Code, Ruling};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::document::{self, Declared, Rule, Rules};
 pub(crate) use crate::document::{StateTest, Step};
 use crate::glob::{Exhausted, GlobIndex, Work};
 use crate::identity::Identity;
+use crate::ruling::{Code, Ruling};
 use crate::text::{Tree, parse_json, parse_yaml};
 use crate::view::View;
 
@@ -91,7 +96,7 @@ pub(crate) struct Compiled {
     pub(crate) digest: [u8; 32],
     pub(crate) default_deny: bool,
     /// Every exact name in `tools` and `hide`.
-    names: Names<Tool>,
+    names: Names<NamedTool>,
     pub(crate) entries: Box<[Entry]>,
     globs: GlobIndex,
     /// The entry of each glob.
@@ -108,15 +113,15 @@ pub(crate) struct Compiled {
 
 /// What is known of an exact name at compile time.
 #[derive(Debug, Default)]
-struct Tool {
-    standing: Standing,
+struct NamedTool {
+    admission: Admission,
     /// All entries that apply, in the order of spec 6.1.
     entries: Box<[u32]>,
 }
 
 /// Whether a tool may be called at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Standing {
+enum Admission {
     /// By this rule.
     Hidden(u32),
     #[default]
@@ -124,7 +129,7 @@ enum Standing {
     Open,
 }
 
-impl Standing {
+impl Admission {
     /// The denial of a tool that is not open.
     #[inline]
     fn denial(self) -> Ruling {
@@ -152,9 +157,9 @@ impl Compiled {
     #[inline(always)]
     pub(crate) fn admit<'m>(&'m self, tool: &str, found: &'m mut Found) -> Result<&'m [u32], Ruling> {
         let Some(known) = self.names.get(tool) else { return self.admit_unnamed(tool, found) };
-        match known.standing {
-            Standing::Open => Ok(&known.entries),
-            standing => Err(standing.denial()),
+        match known.admission {
+            Admission::Open => Ok(&known.entries),
+            admission => Err(admission.denial()),
         }
     }
 
@@ -164,12 +169,12 @@ impl Compiled {
         if tool.len() > NAME_BYTES {
             return Err(Ruling::deny(Code::InvalidTool, None));
         }
-        let Ok(standing) = self.unnamed(tool, found) else {
+        let Ok(admission) = self.unnamed(tool, found) else {
             // A name that takes too long to be compared with the policy's globs.
             return Err(Ruling::deny(Code::InvalidTool, None));
         };
-        if standing != Standing::Open {
-            return Err(standing.denial());
+        if admission != Admission::Open {
+            return Err(admission.denial());
         }
         if !self.everywhere.is_empty() {
             found.extend_from_slice(&self.everywhere);
@@ -177,18 +182,18 @@ impl Compiled {
         Ok(found)
     }
 
-    fn unnamed(&self, tool: &str, found: &mut Found) -> Result<Standing, Exhausted> {
+    fn unnamed(&self, tool: &str, found: &mut Found) -> Result<Admission, Exhausted> {
         let mut work = Work::of(GLOB_STEPS);
         if let Some(rule) = self.hidden_by_glob(tool, &mut work)? {
-            return Ok(Standing::Hidden(rule));
+            return Ok(Admission::Hidden(rule));
         }
         self.glob_entries_of(tool, &mut work, found)?;
-        Ok(self.standing(found))
+        Ok(self.admission(found))
     }
 
     /// Whether a tool that is not hidden may be called, by the entries that list it.
-    fn standing(&self, listed_by: &[u32]) -> Standing {
-        if self.default_deny && listed_by.is_empty() { Standing::NotListed } else { Standing::Open }
+    fn admission(&self, listed_by: &[u32]) -> Admission {
+        if self.default_deny && listed_by.is_empty() { Admission::NotListed } else { Admission::Open }
     }
 
     /// Appends the entry of each glob that matches, in the order of the document.
@@ -341,7 +346,7 @@ impl FromStr for Policy {
 
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digest = crate::canonical::hex(&self.0.digest);
+        let digest = crate::json_text::hex(&self.0.digest);
         f.debug_struct("Policy")
             .field("sha256", &digest)
             .field("entries", &self.0.entries.len())

@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::RandomState;
 
-use crate::same::same;
+use crate::bytes::same;
 
 /// A map by exact code points that nothing is added to: a look-up goes from the place that a name's hash gives to the next that is
 /// free, and at most every second place is taken. The seed is random, so that no policy is slow by design.

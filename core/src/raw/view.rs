@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use super::tape::{NodeKind, RawJson, TapeNode};
 use super::{keys, string};
-use crate::condition::Steps;
+use crate::budget::Budget;
 use crate::diagnostic::Span;
 use crate::number::Number;
 use crate::view::{Kind, Reached, Unreadable, View};
@@ -167,7 +167,7 @@ impl View for RawView<'_> {
         match self.node_kind() {
             NodeKind::Number => {
                 // What is longer takes a step to read.
-                let short = Some(self.text()).filter(|text| Steps::of_bytes(text.len()) == 0);
+                let short = Some(self.text()).filter(|text| Budget::of_bytes(text.len()) == 0);
                 Number::from_literal(short?)?.as_i64()
             }
             _ => None,

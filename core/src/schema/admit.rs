@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 
 use super::{ANYTHING, InputSchema, Node, NodeId, Types};
 use crate::admission::Place;
+use crate::budget::Budget;
 use crate::ceilings::ARGUMENT_DEPTH;
-use crate::condition::Steps;
 use crate::view::{Kind, Reached, Unreadable, View};
 
 /// Subschemas that may apply to one value one inside another. What goes beyond is a reference that leads back to itself.
@@ -65,14 +65,14 @@ impl Depth {
 /// A walk of arguments by a schema.
 pub(crate) struct Walk<'w> {
     schema: &'w InputSchema,
-    steps: &'w Steps,
+    steps: &'w Budget,
 }
 
 /// The place that is not admitted, if there is one.
 type Refused<'p> = Result<Option<&'p Place>, Unreadable>;
 
 impl<'w> Walk<'w> {
-    pub(crate) fn new(schema: &'w InputSchema, steps: &'w Steps) -> Self {
+    pub(crate) fn new(schema: &'w InputSchema, steps: &'w Budget) -> Self {
         Self { schema, steps }
     }
 
@@ -207,7 +207,7 @@ impl<'w> Walk<'w> {
         }
         let indexes = (!whole).then(|| place.indexes());
         for (index, element) in indexes.into_iter().flatten() {
-            self.steps.take(Steps::of_hops(value.hops().min(*index)))?;
+            self.steps.take(Budget::of_hops(value.hops().min(*index)))?;
             if let Some(value) = value.element(*index)?
                 && let Some(refused) =
                     self.at(of(*index), &value, element, element.is_read(), depth.part()?)?

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{InputSchema, Walk};
 use crate::admission::Place;
-use crate::condition::Steps;
+use crate::budget::Budget;
 use crate::path::Path;
 use crate::view::Unreadable;
 
@@ -13,7 +13,7 @@ fn places(paths: &[&str]) -> Place {
 }
 
 fn refused(schema: &Value, paths: &[&str], args: &Value) -> Result<Option<String>, Unreadable> {
-    let (schema, places, steps) = (InputSchema::new(schema), places(paths), Steps::new());
+    let (schema, places, steps) = (InputSchema::new(schema), places(paths), Budget::new());
     let refused = Walk::new(&schema, &steps).refused(&args, &places)?;
     Ok(refused.map(|place| place.path().to_owned()))
 }
@@ -203,7 +203,7 @@ fn what_references_lead_to_is_bounded() {
     let members: usize = schema.0.0.iter().map(|node| node.members.len()).sum();
     assert!(members <= crate::ceilings::SCHEMA_PARTS, "{members}");
     let refused = |path: &str, args: Value| {
-        let steps = Steps::new();
+        let steps = Budget::new();
         Walk::new(&schema, &steps).refused(&&args, &places(&[path])).unwrap().is_some()
     };
     assert!(refused("args.n", json!({"n": "5"})));
@@ -214,7 +214,7 @@ fn what_references_lead_to_is_bounded() {
 #[test]
 fn text_is_read_as_a_value_is() {
     let schema = InputSchema::from_json("{\"properties\": {\"a\": {\"type\": \"integer\"}}}").unwrap();
-    let (places, steps) = (places(&["args.a"]), Steps::new());
+    let (places, steps) = (places(&["args.a"]), Budget::new());
     assert!(Walk::new(&schema, &steps).refused(&&json!({"a": "1"}), &places).unwrap().is_some());
     assert!(InputSchema::from_json("{\"a\": ").is_err());
 }

@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 
 /// A live counter as a store holds it, for one scope value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct LiveCounter {
     /// The counter, as the policy that charged it declared it.
     pub counter: Counter,
     /// For whom it counts.
@@ -25,7 +25,7 @@ pub trait Inspect: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] where the counters cannot be read; those shown so far are right.
-    fn each(&self, now: Timestamp, show: &mut dyn FnMut(Held)) -> Result<(), StoreError>;
+    fn each(&self, now: Timestamp, show: &mut dyn FnMut(LiveCounter)) -> Result<(), StoreError>;
 
     /// Empties a counter, and returns whether it held something. Charges made before can no longer be refunded.
     ///

@@ -4,7 +4,7 @@
 //! locks or transaction meanwhile, and nothing is changed.
 //!
 //! ```
-//! use callgate::store::judge::{Decay, Seen, Standing, judge};
+//! use callgate::store::judge::{Decay, Seen, CounterState, judge};
 //! use callgate::Amount;
 //! use callgate::store::{Algorithm, Batch, Bound, Counter, Owner, ScopeValue, Slot, Window};
 //! use callgate::time::Timestamp;
@@ -16,7 +16,7 @@
 //!
 //! // What a store read: five calls in the minute that ends at 60 s.
 //! let ends = Timestamp::from_millis(60_000);
-//! let standing = Standing { used: five.as_micros(), stamp: Timestamp::MIN, resets_at: ends, decay: Decay::AtOnce };
+//! let standing = CounterState { used: five.as_micros(), stamp: Timestamp::MIN, resets_at: ends, decay: Decay::AtOnce };
 //! let refusals = judge(&batch, &[Seen { standing, added: one.as_micros() }]);
 //! assert_eq!(refusals[0].bound, Bound::Max(0));
 //! assert_eq!(refusals[0].retry_at, Some(ends));
@@ -33,7 +33,7 @@ use crate::window::Window;
 
 /// How one counter stands at a moment: what [`Usage`] says, and how it will go down.
 #[derive(Debug, Clone, Copy)]
-pub struct Standing<'s> {
+pub struct CounterState<'s> {
     /// What it holds, in units of 10^-6.
     pub used: i64,
     /// The window or the time that a charge would get: [`Usage::stamp`].
@@ -63,7 +63,7 @@ pub struct Live<'s> {
     /// For how long a charge is live, in milliseconds.
     pub length: i64,
     /// Whether the log has no place for the entry that a charge would need: it holds
-    /// [`SLIDING_CHARGES`](crate::ceilings::SLIDING_CHARGES) live ones, none of them made at [`Standing::stamp`].
+    /// [`SLIDING_CHARGES`](crate::ceilings::SLIDING_CHARGES) live ones, none of them made at [`CounterState::stamp`].
     pub is_full: bool,
 }
 
@@ -80,7 +80,7 @@ pub struct Charge {
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'s> {
     /// The counter.
-    pub standing: Standing<'s>,
+    pub standing: CounterState<'s>,
     /// In units of 10^-6; 0 where the batch only reads it.
     pub added: i64,
 }
@@ -97,7 +97,7 @@ impl<'s> Live<'s> {
     }
 }
 
-impl Standing<'_> {
+impl CounterState<'_> {
     /// What the outcome says of the counter once `added`, in units of 10^-6, is charged.
     #[inline]
     pub fn usage(&self, added: i64) -> Usage {

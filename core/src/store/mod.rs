@@ -14,11 +14,11 @@ use std::fmt;
 
 use smallvec::{SmallVec, smallvec};
 
-pub use inspect::{Counters, Held, Inspect};
+pub use inspect::{Counters, Inspect, LiveCounter};
 pub use remote::{Answer, AsyncStore, AsyncTransport, Protocol, Question, Remote, StoreFuture, Transport};
 
 use crate::amount::Amount;
-use crate::short::Short;
+use crate::bytes::Short;
 use crate::store::error::StoreError;
 use crate::time::Timestamp;
 pub use crate::window::{Algorithm, Window};
@@ -379,7 +379,7 @@ mod tests {
             Counter::new(Owner::Tool(key.into()), name, Window::Day, Algorithm::Fixed, "grant").id()
         };
         assert_eq!(
-            crate::canonical::hex(tool("create_charge", "spend").as_bytes()),
+            crate::json_text::hex(tool("create_charge", "spend").as_bytes()),
             "ebe5464eaa5329a39f07ee38fa42e86c"
         );
         // Trap 27: what joins to the same text is not the same counter.

@@ -54,7 +54,7 @@ pub enum Answer {
     /// To [`Question::Purge`].
     Purged(usize),
     /// To any question that named another time than the store's: nothing was done, and this is the store's time.
-    Elsewhen(Timestamp),
+    OtherTime(Timestamp),
 }
 
 /// How one kind of store writes questions and reads replies: pure, so the same for every transport.
@@ -78,7 +78,7 @@ pub trait Protocol: Send + Sync {
     /// Learns that the store was at `at` where the caller was at `now`.
     fn correct(&self, _now: Timestamp, _at: Timestamp) {}
 
-    /// Writes a question: the caller's time is `now`, the store's `at`, as [`Protocol::expect`] or [`Answer::Elsewhen`] said.
+    /// Writes a question: the caller's time is `now`, the store's `at`, as [`Protocol::expect`] or [`Answer::OtherTime`] said.
     ///
     /// # Errors
     /// [`StoreError`] where this store cannot ask that.
@@ -151,7 +151,7 @@ impl<P: Protocol, T: Transport<P>> Remote<P, T> {
         for _ in 0..TIMES {
             let reply = self.transport.carry(self.protocol.request(question, now, at)?)?;
             match self.protocol.answer(question, at, reply)? {
-                Answer::Elsewhen(time) => at = self.told(now, time),
+                Answer::OtherTime(time) => at = self.told(now, time),
                 answer => return Ok(answer),
             }
         }
@@ -165,7 +165,7 @@ impl<P: Protocol, T: AsyncTransport<P>> Remote<P, T> {
         for _ in 0..TIMES {
             let reply = self.transport.carry(self.protocol.request(question, now, at)?).await?;
             match self.protocol.answer(question, at, reply)? {
-                Answer::Elsewhen(time) => at = self.told(now, time),
+                Answer::OtherTime(time) => at = self.told(now, time),
                 answer => return Ok(answer),
             }
         }

@@ -1,6 +1,6 @@
 //! What an operator sees and undoes (spec 8.12).
 
-use callgate::store::{Held, Slot};
+use callgate::store::{LiveCounter, Slot};
 
 use crate::ledger::*;
 use crate::{Subject, group};
@@ -20,7 +20,7 @@ fn what_holds_something_is_listed_with_its_declaration(subject: &dyn Subject) {
     ledger.charged(&fixed, 3, 6);
     let slot = Slot { scope: scope("b"), ..charge(&fixed, 4, 9) };
     assert!(taken(&ledger.reserve(&batch([slot]), 7)));
-    let held = |counter: &callgate::store::Counter, who: &str, used, resets_at| Held {
+    let held = |counter: &callgate::store::Counter, who: &str, used, resets_at| LiveCounter {
         counter: counter.clone(),
         scope: scope(who),
         used: micros(used),

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use callgate::Amount;
 use callgate::store::{
-    Algorithm, Batch, BatchOutcome, Counter, Counters, Guard, GuardMode, Held, Owner, Refund, Refusal,
+    Algorithm, Batch, BatchOutcome, Counter, Counters, Guard, GuardMode, LiveCounter, Owner, Refund, Refusal,
     ScopeValue, Slot, Test, Usage, Verdict, Window,
 };
 use callgate::time::Timestamp;
@@ -155,7 +155,7 @@ impl Ledger {
     }
 
     /// Every counter that holds something, by scope value and name.
-    pub(crate) fn held(&self, now: i64) -> Vec<Held> {
+    pub(crate) fn held(&self, now: i64) -> Vec<LiveCounter> {
         let mut all = Vec::new();
         self.0.each(at(now), &mut |held| all.push(held)).unwrap();
         all.sort_by(|one, other| (&one.scope, one.counter.name()).cmp(&(&other.scope, other.counter.name())));

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use callgate::store::{
-    Algorithm, Batch, BatchOutcome, Counter, CounterId, Guard, Held, Inspect, Owner, Refund, Refusal,
+    Algorithm, Batch, BatchOutcome, Counter, CounterId, Guard, Inspect, LiveCounter, Owner, Refund, Refusal,
     ScopeValue, Slot, Store, Test, Verdict,
 };
 use callgate::time::Timestamp;
@@ -320,7 +320,7 @@ impl Store for Broken {
 }
 
 impl Inspect for Broken {
-    fn each(&self, now: Timestamp, show: &mut dyn FnMut(Held)) -> Result<(), StoreError> {
+    fn each(&self, now: Timestamp, show: &mut dyn FnMut(LiveCounter)) -> Result<(), StoreError> {
         if self.fault == Fault::ListsNothing {
             return Ok(());
         }

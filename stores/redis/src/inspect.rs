@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use callgate::store::{CounterId, Held, Inspect, ScopeValue, Transport as _};
+use callgate::store::{CounterId, Inspect, LiveCounter, ScopeValue, Transport as _};
 use callgate::time::Timestamp;
 use callgate::{Amount, StoreError};
 use redis::Value;
@@ -19,7 +19,7 @@ use crate::store::RedisStore;
 
 /// What a key holds.
 enum Found {
-    Counter(Box<Held>),
+    Counter(Box<LiveCounter>),
     /// A window other than the current one.
     Ended,
     /// A counter without a declaration.
@@ -27,7 +27,7 @@ enum Found {
 }
 
 impl Inspect for RedisStore {
-    fn each(&self, now: Timestamp, show: &mut dyn FnMut(Held)) -> Result<(), StoreError> {
+    fn each(&self, now: Timestamp, show: &mut dyn FnMut(LiveCounter)) -> Result<(), StoreError> {
         let (scripts, connections) = (self.0.protocol(), self.0.transport());
         let mut cursor = b"0".to_vec();
         // A scan may find a key twice while the server resizes its table.
@@ -92,7 +92,7 @@ fn found(keys: &Keys, row: &Value, now: Timestamp) -> Option<Found> {
         return Some(Found::Ended);
     }
     let used = Amount::from_micros(micros(integer(hi)?, integer(lo)?)?)?;
-    Some(Found::Counter(Box::new(Held { counter, scope, used, resets_at })))
+    Some(Found::Counter(Box::new(LiveCounter { counter, scope, used, resets_at })))
 }
 
 /// What to say of keys that are no counters.

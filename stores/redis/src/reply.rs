@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use callgate::store::judge::{Charge, Decay, Live, Seen, Standing, judge, live_millis};
+use callgate::store::judge::{Charge, CounterState, Decay, Live, Seen, judge, live_millis};
 use callgate::store::{Answer, Batch, BatchOutcome, Slot, Usage, Verdict};
 use callgate::time::Timestamp;
 use callgate::{Amount, StoreError};
@@ -52,7 +52,7 @@ fn read(batch: &Batch<'_>, at: Timestamp, reply: &Value) -> Option<Answer> {
     let now = now?;
     if verdict == ELSEWHEN {
         // The same question must not be asked again.
-        return (numbers.is_empty() && now != at).then_some(Answer::Elsewhen(now));
+        return (numbers.is_empty() && now != at).then_some(Answer::OtherTime(now));
     }
     let stood = batch.slots.iter().map(|slot| match verdict {
         REFUSED_SHORTLY => held(slot, at, &mut numbers),
@@ -76,7 +76,7 @@ fn read(batch: &Batch<'_>, at: Timestamp, reply: &Value) -> Option<Answer> {
             Decay::AtOnce
         };
         let Stood { used, stamp, resets_at, .. } = *stood;
-        let standing = Standing { used, stamp, resets_at, decay };
+        let standing = CounterState { used, stamp, resets_at, decay };
         seen.push(Seen { standing, added: slot.charge.map_or(0, Amount::as_micros) });
     }
     let verdict = match verdict {
@@ -225,7 +225,7 @@ mod tests {
     fn another_time_is_told_once() {
         let fixed = counter(Algorithm::Fixed);
         let later = reply(&[ELSEWHEN, 130_000]);
-        assert_eq!(told(&batch(&fixed), &later), Ok(Answer::Elsewhen(Timestamp::from_millis(130_000))));
+        assert_eq!(told(&batch(&fixed), &later), Ok(Answer::OtherTime(Timestamp::from_millis(130_000))));
         assert!(told(&batch(&fixed), &reply(&[ELSEWHEN, 70_000])).is_err());
         assert!(told(&batch(&fixed), &reply(&[ELSEWHEN, 130_000, 1])).is_err());
     }

@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 
-use callgate::store::judge::{Decay, Live, Seen, Standing, live_millis};
+use callgate::store::judge::{CounterState, Decay, Live, Seen, live_millis};
 use callgate::store::{Algorithm, Counter, Refund, Slot};
 use callgate::time::Timestamp;
 use rusqlite::{Connection, Result};
@@ -171,7 +171,7 @@ impl Found {
                 Decay::Stepwise(Live { charges: Some(live), expired: 0, length: *length, is_full: *is_full })
             }
         };
-        let standing = Standing { used: self.used, stamp: self.stamp, resets_at: self.resets_at, decay };
+        let standing = CounterState { used: self.used, stamp: self.stamp, resets_at: self.resets_at, decay };
         Seen { standing, added }
     }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use callgate::Amount;
 use callgate::store::{
-    Batch, BatchOutcome, Counter, CounterId, Guard, GuardMode, Held, Refund, ScopeValue, Slot, Test,
+    Batch, BatchOutcome, Counter, CounterId, Guard, GuardMode, LiveCounter, Refund, ScopeValue, Slot, Test,
 };
 use callgate::time::Timestamp;
 
@@ -33,7 +33,7 @@ pub(crate) struct Shown {
 
 /// Some of the counters, and where the list goes on if these were not all.
 pub(crate) struct Page {
-    pub(crate) held: Vec<Held>,
+    pub(crate) held: Vec<LiveCounter>,
     pub(crate) last: Option<Shown>,
 }
 

@@ -5,7 +5,7 @@
 
 use callgate::Amount;
 use callgate::store::judge::live_millis;
-use callgate::store::{Algorithm, Held, ScopeValue};
+use callgate::store::{Algorithm, LiveCounter, ScopeValue};
 use callgate::time::Timestamp;
 use rusqlite::{Connection, Result, params};
 
@@ -56,7 +56,7 @@ pub(crate) fn page(
         }
         if used > 0 {
             let used = Amount::from_micros(used).unwrap_or_default();
-            held.push(Held { counter, scope: ScopeValue::from(&*scope), used, resets_at });
+            held.push(LiveCounter { counter, scope: ScopeValue::from(&*scope), used, resets_at });
         }
     }
     Ok(Page { held, last })

@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::Path;
 
 use callgate::StoreError;
-use callgate::store::{Batch, BatchOutcome, CounterId, Held, Inspect, Refund, ScopeValue, Store, StoreId};
+use callgate::store::{
+    Batch, BatchOutcome, CounterId, Inspect, LiveCounter, Refund, ScopeValue, Store, StoreId,
+};
 use callgate::time::Timestamp;
 
 use crate::file::File;
@@ -70,7 +72,7 @@ impl Store for SqliteStore {
 
 impl Inspect for SqliteStore {
     /// Each step is a transaction; what it found is shown between them.
-    fn each(&self, now: Timestamp, show: &mut dyn FnMut(Held)) -> Result<(), StoreError> {
+    fn each(&self, now: Timestamp, show: &mut dyn FnMut(LiveCounter)) -> Result<(), StoreError> {
         let mut after = None;
         loop {
             let Answer::Page(Page { held, last }) = self.turns.take(Job::Page(after.as_ref(), now))? else {

@@ -7,7 +7,7 @@ use hashbrown::hash_table::Entry;
 
 use super::shard::{Key, judge_one};
 use crate::amount::Amount;
-use crate::store::judge::{Decay, Standing};
+use crate::store::judge::{CounterState, Decay};
 use crate::store::{Refusal, ScopeValue, Slot, Usage};
 use crate::time::Timestamp;
 use crate::window::Window;
@@ -31,9 +31,9 @@ struct Row {
 
 impl Row {
     /// How its counter stands, where it would stand so without a charge in the window.
-    fn standing(&self, unused: Standing<'static>) -> Standing<'static> {
+    fn standing(&self, unused: CounterState<'static>) -> CounterState<'static> {
         if self.start >= unused.stamp {
-            Standing { used: self.used, stamp: self.start, ..unused }
+            CounterState { used: self.used, stamp: self.start, ..unused }
         } else {
             unused
         }
@@ -46,12 +46,12 @@ impl FixedRows {
     }
 
     /// How a counter stands that nobody has charged.
-    pub(super) fn unused(window: Window, now: Timestamp) -> Standing<'static> {
+    pub(super) fn unused(window: Window, now: Timestamp) -> CounterState<'static> {
         let start = window.start(now);
-        Standing { used: 0, stamp: start, resets_at: window.end(start), decay: Decay::AtOnce }
+        CounterState { used: 0, stamp: start, resets_at: window.end(start), decay: Decay::AtOnce }
     }
 
-    pub(super) fn standing(&self, hash: u64, scope: &[u8], now: Timestamp) -> Standing<'static> {
+    pub(super) fn standing(&self, hash: u64, scope: &[u8], now: Timestamp) -> CounterState<'static> {
         let unused = Self::unused(self.window, now);
         match self.rows.find(hash, |row| *row.scope == *scope) {
             Some(row) => row.standing(unused),
@@ -68,7 +68,7 @@ impl FixedRows {
         rehash: impl Fn(&[u8]) -> u64,
     ) -> (Usage, Option<Refusal>, bool) {
         let (start, resets_at) = self.current(now);
-        let unused = Standing { used: 0, stamp: start, resets_at, decay: Decay::AtOnce };
+        let unused = CounterState { used: 0, stamp: start, resets_at, decay: Decay::AtOnce };
         let entry = self.rows.entry(hash, |row| row.scope.is(&slot.scope.0), |row| rehash(&row.scope));
         let standing = match &entry {
             Entry::Occupied(entry) => entry.get().standing(unused),

@@ -32,7 +32,9 @@ use self::shard::{Shard, hash_key};
 use self::sync::{AtomicI64, Mutex, MutexGuard, Ordering, PoisonError, RandomState};
 use super::error::StoreError;
 use super::judge::{Seen, judge};
-use super::{Batch, BatchOutcome, CounterId, Held, Inspect, Refund, ScopeValue, Slot, Store, Usage, Verdict};
+use super::{
+    Batch, BatchOutcome, CounterId, Inspect, LiveCounter, Refund, ScopeValue, Slot, Store, Usage, Verdict,
+};
 use crate::amount::Amount;
 use crate::time::Timestamp;
 
@@ -333,7 +335,7 @@ impl Store for MemoryStore {
 }
 
 impl Inspect for MemoryStore {
-    fn each(&self, now: Timestamp, show: &mut dyn FnMut(Held)) -> Result<(), StoreError> {
+    fn each(&self, now: Timestamp, show: &mut dyn FnMut(LiveCounter)) -> Result<(), StoreError> {
         for shard in 0..SHARDS {
             // Called without the lock: the callback may be slow, or ask for a reset.
             let held = {

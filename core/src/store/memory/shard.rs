@@ -17,9 +17,9 @@ use super::fixed::FixedRows;
 use super::sliding::SlidingRows;
 use super::sync::RandomState;
 use crate::amount::Amount;
-use crate::short::Short;
-use crate::store::judge::{Seen, Standing, slot_refusal};
-use crate::store::{Counter, CounterId, Held, Refusal, ScopeValue, Slot, Usage};
+use crate::bytes::Short;
+use crate::store::judge::{CounterState, Seen, slot_refusal};
+use crate::store::{Counter, CounterId, LiveCounter, Refusal, ScopeValue, Slot, Usage};
 use crate::time::Timestamp;
 use crate::window::Algorithm;
 
@@ -63,7 +63,7 @@ impl Shard {
         hash: u64,
         scope: &[u8],
         now: Timestamp,
-    ) -> Standing<'_> {
+    ) -> CounterState<'_> {
         match self.tables.find(table_hash(counter.id), |table| table.counter.id == counter.id) {
             Some(Table { rows: Rows::Fixed(rows), .. }) => rows.standing(hash, scope, now),
             Some(Table { rows: Rows::Sliding(rows), .. }) => rows.standing(hash, scope, now),
@@ -176,10 +176,10 @@ impl Shard {
     }
 
     /// Every counter that holds something.
-    pub(super) fn held(&self, now: Timestamp) -> Vec<Held> {
+    pub(super) fn held(&self, now: Timestamp) -> Vec<LiveCounter> {
         let mut all = Vec::new();
         for Table { counter, rows, .. } in &self.tables {
-            let held = |(scope, used, resets_at): (&[u8], i64, Timestamp)| Held {
+            let held = |(scope, used, resets_at): (&[u8], i64, Timestamp)| LiveCounter {
                 counter: counter.clone(),
                 scope: ScopeValue::from(scope),
                 used: Amount::from_micros(used).unwrap_or(Amount::MAX),
@@ -326,7 +326,7 @@ pub(super) fn charge_of(slot: &Slot<'_>) -> i64 {
 /// What becomes of a charge alone: how the counter stands then, what refuses it, and whether there is something to write. A charge
 /// of zero leaves no trace.
 #[inline]
-pub(super) fn judge_one(slot: &Slot<'_>, standing: Standing<'_>) -> (Usage, Option<Refusal>, bool) {
+pub(super) fn judge_one(slot: &Slot<'_>, standing: CounterState<'_>) -> (Usage, Option<Refusal>, bool) {
     let added = charge_of(slot);
     let refusal = slot_refusal(0, slot, &Seen { standing, added });
     let taken = refusal.is_none();

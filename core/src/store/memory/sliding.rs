@@ -11,7 +11,7 @@ use hashbrown::hash_table::Entry;
 
 use super::shard::{Key, charge_of, judge_one};
 use crate::ceilings::SLIDING_CHARGES;
-use crate::store::judge::{Charge, Decay, Live, Standing, live_millis};
+use crate::store::judge::{Charge, CounterState, Decay, Live, live_millis};
 use crate::store::{Refusal, Slot, Usage};
 use crate::time::Timestamp;
 use crate::window::Window;
@@ -37,11 +37,11 @@ impl SlidingRows {
     }
 
     /// How a counter stands that nobody has charged.
-    pub(super) fn unused(window: Window, now: Timestamp) -> Standing<'static> {
+    pub(super) fn unused(window: Window, now: Timestamp) -> CounterState<'static> {
         unused(live_millis(window), now)
     }
 
-    pub(super) fn standing(&self, hash: u64, scope: &[u8], now: Timestamp) -> Standing<'_> {
+    pub(super) fn standing(&self, hash: u64, scope: &[u8], now: Timestamp) -> CounterState<'_> {
         match self.rows.find(hash, |row| *row.scope == *scope) {
             Some(row) => row.standing(self.length, now),
             None => unused(self.length, now),
@@ -159,7 +159,7 @@ impl Row {
         Self { scope: scope.into(), charges: VecDeque::from([charge]), sum: charge.micros }
     }
 
-    fn standing(&self, length: i64, now: Timestamp) -> Standing<'_> {
+    fn standing(&self, length: i64, now: Timestamp) -> CounterState<'_> {
         let cut = now.as_millis().saturating_sub(length);
         // Reading drops nothing: asking must leave no trace.
         let mut used = self.sum;
@@ -173,7 +173,7 @@ impl Row {
         let joins = last.is_some_and(|charge| charge.at == now.as_millis());
         let is_full = !joins && self.charges.len().saturating_sub(expired) >= SLIDING_CHARGES;
         let decay = Decay::Stepwise(Live { charges: Some(&self.charges), expired, length, is_full });
-        Standing { used, stamp: now, resets_at, decay }
+        CounterState { used, stamp: now, resets_at, decay }
     }
 
     fn push(&mut self, charge: Charge, length: i64) {
@@ -205,7 +205,7 @@ impl Row {
     }
 }
 
-fn unused(length: i64, now: Timestamp) -> Standing<'static> {
+fn unused(length: i64, now: Timestamp) -> CounterState<'static> {
     let decay = Decay::Stepwise(Live { charges: None, expired: 0, length, is_full: false });
-    Standing { used: 0, stamp: now, resets_at: now, decay }
+    CounterState { used: 0, stamp: now, resets_at: now, decay }
 }

@@ -11,8 +11,8 @@ use hashbrown::HashTable;
 use super::message::excerpt;
 use super::scalar::{Plain, resolve};
 use super::{Children, Frame, Loader, Pending};
+use crate::bytes::same;
 use crate::diagnostic::Span;
-use crate::same::same;
 use crate::text::tree::Reading;
 
 /// Keys of one mapping that are compared pairwise; beyond it they are hashed. Nearly all mappings stay below.

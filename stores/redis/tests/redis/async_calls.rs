@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callgate::store::{
-    AsyncStore as _, Batch, BatchOutcome, CounterId, Counters, Held, Inspect, Refund, ScopeValue, Store,
+    AsyncStore as _, Batch, BatchOutcome, CounterId, Counters, Inspect, LiveCounter, Refund, ScopeValue,
+    Store,
 };
 use callgate::time::Timestamp;
 use callgate::{Call, Code, Engine, StoreError};
@@ -45,7 +46,7 @@ impl Store for Waiting {
 }
 
 impl Inspect for Waiting {
-    fn each(&self, now: Timestamp, show: &mut dyn FnMut(Held)) -> Result<(), StoreError> {
+    fn each(&self, now: Timestamp, show: &mut dyn FnMut(LiveCounter)) -> Result<(), StoreError> {
         self.inspected.each(now, show)
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use callgate::StoreError;
 use callgate::store::{
-    Algorithm, AsyncStore, Batch, BatchOutcome, CounterId, Held, Inspect, Refund, ScopeValue, Store,
+    Algorithm, AsyncStore, Batch, BatchOutcome, CounterId, Inspect, LiveCounter, Refund, ScopeValue, Store,
 };
 use callgate::time::Timestamp;
 use callgate_sqlite::{AsyncSqliteStore, SqliteOptions, SqliteStore};
@@ -64,7 +64,7 @@ impl Store for Blocking {
 }
 
 impl Inspect for Blocking {
-    fn each(&self, now: Timestamp, show: &mut dyn FnMut(Held)) -> Result<(), StoreError> {
+    fn each(&self, now: Timestamp, show: &mut dyn FnMut(LiveCounter)) -> Result<(), StoreError> {
         self.beside.each(now, show)
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use callgate::StoreError;
-use callgate::store::{Batch, BatchOutcome, CounterId, Held, Inspect, Refund, ScopeValue, Store};
+use callgate::store::{Batch, BatchOutcome, CounterId, Inspect, LiveCounter, Refund, ScopeValue, Store};
 use callgate::time::Timestamp;
 use callgate_sqlite::SqliteStore;
 use callgate_store_contract::{Counters, Subject, TimeKept, check, check_processes};
@@ -62,7 +62,7 @@ impl Store for InTurn {
 }
 
 impl Inspect for InTurn {
-    fn each(&self, now: Timestamp, show: &mut dyn FnMut(Held)) -> Result<(), StoreError> {
+    fn each(&self, now: Timestamp, show: &mut dyn FnMut(LiveCounter)) -> Result<(), StoreError> {
         self.next().each(now, show)
     }
 

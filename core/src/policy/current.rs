@@ -14,7 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::policy::Policy;
 
 /// A policy that can be replaced.
-pub(crate) struct InForce {
+pub(crate) struct CurrentPolicy {
     policy: RwLock<Policy>,
     /// The policy's address. Changed under the lock.
     place: AtomicUsize,
@@ -32,7 +32,7 @@ thread_local! {
     static KEPT_HERE: [Cell<Option<Policy>>; KEPT] = const { [const { Cell::new(None) }; KEPT] };
 }
 
-impl InForce {
+impl CurrentPolicy {
     pub(crate) fn new(policy: Policy) -> Self {
         let slot = COUNT.fetch_add(1, Ordering::Relaxed) % KEPT;
         Self { place: AtomicUsize::new(place(&policy)), policy: RwLock::new(policy), slot }
@@ -40,16 +40,16 @@ impl InForce {
 
     /// The policy in force, for a decision.
     #[inline]
-    pub(crate) fn lend(&self) -> Lent {
+    pub(crate) fn lend(&self) -> PolicyGuard {
         match KEPT_HERE.try_with(|kept| kept.get(self.slot).and_then(Cell::take)) {
-            Ok(Some(policy)) if self.is(&policy) => Lent { policy: Some(policy), slot: self.slot },
+            Ok(Some(policy)) if self.is(&policy) => PolicyGuard { policy: Some(policy), slot: self.slot },
             _ => self.share(),
         }
     }
 
     #[cold]
-    fn share(&self) -> Lent {
-        Lent { policy: Some(self.get()), slot: self.slot }
+    fn share(&self) -> PolicyGuard {
+        PolicyGuard { policy: Some(self.get()), slot: self.slot }
     }
 
     /// The policy in force, for good.
@@ -75,19 +75,19 @@ impl InForce {
 }
 
 /// A policy that is the thread's again once the decision by it is dropped.
-pub(crate) struct Lent {
+pub(crate) struct PolicyGuard {
     policy: Option<Policy>,
     slot: usize,
 }
 
-impl Lent {
+impl PolicyGuard {
     /// The policy, for good.
     pub(crate) fn keep(mut self) -> Policy {
         self.policy.take().unwrap_or_else(|| self.clone())
     }
 }
 
-impl Deref for Lent {
+impl Deref for PolicyGuard {
     type Target = Policy;
 
     #[inline]
@@ -100,7 +100,7 @@ impl Deref for Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for PolicyGuard {
     #[inline]
     fn drop(&mut self) {
         if let Some(policy) = self.policy.take() {
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_thread_holds_on_to_the_last_policy_until_it_asks_again() {
         let (first, second) = (policy(), policy());
-        let in_force = InForce::new(first.clone());
+        let in_force = CurrentPolicy::new(first.clone());
         assert_eq!(holders(&first), 1);
         drop(in_force.lend());
         assert_eq!(holders(&first), 2, "the thread keeps it");
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_lent_policy_outlives_its_engine_and_its_thread() {
         let policy = policy();
-        let in_force = InForce::new(policy.clone());
+        let in_force = CurrentPolicy::new(policy.clone());
         let lent = std::thread::spawn(move || in_force.lend()).join().unwrap();
         assert_eq!(lent.digest(), policy.digest());
         assert_eq!(holders(&policy), 1);
@@ -164,7 +164,8 @@ mod tests {
     #[test]
     fn engines_of_one_thread_keep_theirs() {
         let policies: Vec<_> = (0..KEPT).map(|_| policy()).collect();
-        let in_slot = |(slot, policy): (usize, &Policy)| InForce { slot, ..InForce::new(policy.clone()) };
+        let in_slot =
+            |(slot, policy): (usize, &Policy)| CurrentPolicy { slot, ..CurrentPolicy::new(policy.clone()) };
         let engines: Vec<_> = policies.iter().enumerate().map(in_slot).collect();
         for _ in 0..3 {
             for engine in &engines {
@@ -174,7 +175,7 @@ mod tests {
         assert!(policies.iter().all(|policy| holders(policy) == 2));
         // Two that share a slot take turns, and each gets its own.
         let other = policy();
-        let other = InForce { slot: 0, ..InForce::new(other) };
+        let other = CurrentPolicy { slot: 0, ..CurrentPolicy::new(other) };
         for engine in [&other, &engines[0], &other] {
             assert!(engine.is(&engine.lend()));
         }
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     fn no_thread_gets_a_policy_that_was_replaced_before() {
         let policies: Vec<_> = (0..50).map(|_| policy()).collect();
-        let in_force = InForce::new(policies[0].clone());
+        let in_force = CurrentPolicy::new(policies[0].clone());
         let current = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             for _ in 0..2 {

@@ -10,9 +10,9 @@ const LATE: u64 = CALL_STEPS - 4_096;
 
 /// The steps that one call has left.
 #[derive(Debug)]
-pub(crate) struct Steps(Cell<u64>);
+pub(crate) struct Budget(Cell<u64>);
 
-impl Steps {
+impl Budget {
     pub(crate) fn new() -> Self {
         Self(Cell::new(CALL_STEPS))
     }

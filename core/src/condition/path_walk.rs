@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 
-use super::steps::Steps;
+use crate::budget::Budget;
 use crate::identity::Identity;
 use crate::path::{Path, Root, Segment};
 use crate::view::{Kind, Reached, Unreadable, View};
@@ -19,16 +19,16 @@ pub(crate) enum Leaf<'v, V> {
 }
 
 /// The values of a call that paths read.
-pub(crate) struct Facts<'c, A, I> {
+pub(crate) struct CallContext<'c, A, I> {
     pub(crate) tool: &'c str,
     pub(crate) args: Option<&'c A>,
     pub(crate) identity: &'c Identity<'c, I>,
-    pub(crate) steps: Steps,
+    pub(crate) steps: Budget,
 }
 
-impl<'c, A, I> Facts<'c, A, I> {
+impl<'c, A, I> CallContext<'c, A, I> {
     pub(crate) fn new(tool: &'c str, args: Option<&'c A>, identity: &'c Identity<'c, I>) -> Self {
-        Self { tool, args, identity, steps: Steps::new() }
+        Self { tool, args, identity, steps: Budget::new() }
     }
 }
 
@@ -37,7 +37,7 @@ pub(crate) trait Visitor {
     fn leaf<V: View>(&mut self, leaf: Leaf<'_, V>) -> Result<ControlFlow<()>, Unreadable>;
 }
 
-impl<A: View, I: View> Facts<'_, A, I> {
+impl<A: View, I: View> CallContext<'_, A, I> {
     /// Shows every value that `path` names to `visitor`, in order.
     #[inline]
     pub(crate) fn reach(&self, path: &Path, visitor: &mut impl Visitor) -> Result<(), Unreadable> {
@@ -78,7 +78,7 @@ fn in_empty_object<V: View>(
 fn walk<V: View>(
     root: &V,
     segments: &[Segment],
-    steps: &Steps,
+    steps: &Budget,
     visitor: &mut impl Visitor,
 ) -> Result<ControlFlow<()>, Unreadable> {
     let mut held: V;
@@ -102,7 +102,7 @@ fn walk<V: View>(
 
 /// Where one segment leads. The walk itself follows `[*]`; on anything but an array, `[*]` leads where an index does.
 #[inline]
-fn step<V: View>(value: &V, segment: &Segment, steps: &Steps) -> Result<Reached<V>, Unreadable> {
+fn step<V: View>(value: &V, segment: &Segment, steps: &Budget) -> Result<Reached<V>, Unreadable> {
     let index = match segment {
         Segment::Name(name) | Segment::Quoted(name) => {
             steps.take_look_up(value)?;
@@ -113,7 +113,7 @@ fn step<V: View>(value: &V, segment: &Segment, steps: &Steps) -> Result<Reached<
     };
     Ok(match (kind_of(value, steps)?, index) {
         (Kind::Array, Some(index)) => {
-            steps.take(Steps::of_hops(value.hops().min(index)))?;
+            steps.take(Budget::of_hops(value.hops().min(index)))?;
             value.element(index)?.map_or(Reached::Absent, Reached::Value)
         }
         (Kind::Null, _) => Reached::Absent,
@@ -123,7 +123,11 @@ fn step<V: View>(value: &V, segment: &Segment, steps: &Steps) -> Result<Reached<
 
 /// What a path without `[*]` leads to from `root`, which is at least one step away. For nearly all paths, which are not worth a
 /// visitor.
-pub(super) fn find<V: View>(root: &V, segments: &[Segment], steps: &Steps) -> Result<Reached<V>, Unreadable> {
+pub(super) fn find<V: View>(
+    root: &V,
+    segments: &[Segment],
+    steps: &Budget,
+) -> Result<Reached<V>, Unreadable> {
     let Some((first, rest)) = segments.split_first() else { return Ok(Reached::WrongType) };
     let mut reached = step(root, first, steps)?;
     for segment in rest {
@@ -134,7 +138,7 @@ pub(super) fn find<V: View>(root: &V, segments: &[Segment], steps: &Steps) -> Re
 }
 
 /// The kind of a value that a path steps into. Takes the steps of reading it.
-fn kind_of<'v, V: View>(value: &'v V, steps: &Steps) -> Result<Kind<'v>, Unreadable> {
+fn kind_of<'v, V: View>(value: &'v V, steps: &Budget) -> Result<Kind<'v>, Unreadable> {
     steps.take_value(value)?;
     value.kind()
 }
@@ -143,7 +147,7 @@ fn kind_of<'v, V: View>(value: &'v V, steps: &Steps) -> Result<Kind<'v>, Unreada
 fn each<V: View>(
     array: &V,
     rest: &[Segment],
-    steps: &Steps,
+    steps: &Budget,
     visitor: &mut impl Visitor,
 ) -> Result<ControlFlow<()>, Unreadable> {
     let mut result = Ok(ControlFlow::Continue(()));

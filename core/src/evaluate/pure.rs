@@ -1,11 +1,11 @@
 //! The sans-I/O face: `policy.evaluate(&call)` gives a decision, or the batch that a store must take first (spec 6).
 
+use super::{Charger, Evaluated, PendingBatch, deferred};
 use crate::call::Call;
-use crate::decision::{Decision, Ruling};
-use crate::evaluate::{Ask, Evaluated, Prepared, keeping};
-use crate::policy::{Found, Policy};
+use crate::decision::Decision;
+use crate::policy::{Found, Policy, Tool};
 use crate::raw::RawJson;
-use crate::same::same;
+use crate::ruling::Ruling;
 use crate::store::{Batch, BatchOutcome};
 use crate::trace::{Check, Recorder, Silent, Sink};
 use crate::view::View;
@@ -26,7 +26,7 @@ pub enum Evaluation<'d> {
 pub struct Pending<'d> {
     policy: &'d Policy,
     tool: &'d str,
-    prepared: Box<Prepared<'d>>,
+    prepared: Box<PendingBatch<'d>>,
 }
 
 /// What to do with a call when the store does not answer (spec 8.11).
@@ -72,27 +72,27 @@ impl<'d> Pending<'d> {
 impl Policy {
     /// Decides a call as far as that goes without counters. Pure: reads no clock, consults no store (spec 6).
     pub fn evaluate<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> Evaluation<'d> {
-        let evaluated = keeping(|ask| self.0.evaluate(call, &mut Silent, ask));
+        let evaluated = deferred(|ask| self.0.evaluate(call, &mut Silent, ask));
         self.evaluation(call.tool, evaluated)
     }
 
     /// The same for arguments that are raw JSON text, checked whole before any rule acts (spec 3.5).
     pub fn evaluate_json<'d, I: View>(&'d self, call: &Call<'d, &str, I>) -> Evaluation<'d> {
-        let evaluated = keeping(|ask| self.0.evaluate_json(call, &mut Silent, ask));
+        let evaluated = deferred(|ask| self.0.evaluate_json(call, &mut Silent, ask));
         self.evaluation(call.tool, evaluated)
     }
 
     /// Every check that evaluation makes for a call, its place, its outcome and why, beside what it comes to.
     pub fn explain<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> (Evaluation<'d>, Vec<Check>) {
         let mut recorder = Recorder::default();
-        let evaluated = keeping(|ask| self.0.evaluate(call, &mut recorder, ask));
+        let evaluated = deferred(|ask| self.0.evaluate(call, &mut recorder, ask));
         (self.evaluation(call.tool, evaluated), recorder.finish())
     }
 
     /// [`Policy::explain`] for arguments that are raw JSON text.
     pub fn explain_json<'d, I: View>(&'d self, call: &Call<'d, &str, I>) -> (Evaluation<'d>, Vec<Check>) {
         let mut recorder = Recorder::default();
-        let evaluated = keeping(|ask| self.0.evaluate_json(call, &mut recorder, ask));
+        let evaluated = deferred(|ask| self.0.evaluate_json(call, &mut recorder, ask));
         (self.evaluation(call.tool, evaluated), recorder.finish())
     }
 
@@ -104,67 +104,27 @@ impl Policy {
     }
 }
 
-/// What a policy says of one tool, found once: for hosts that keep something for each tool anyway.
-///
-/// ```
-/// use callgate::{Call, Policy};
-/// let policy = Policy::from_yaml("{version: \"1\", default: deny, tools: {\"list_*\": {}}}")?;
-/// use callgate::__binding::BindPolicy as _;
-/// let tool = policy.tool("list_users");
-/// assert!(tool.is("list_users") && !tool.is("list_user"));
-/// for name in ["list_users", "drop_table"] {
-///     let call = Call::without_args(name);
-///     let (decision, same) = (tool.evaluate(&call).decided(), policy.evaluate(&call).decided());
-///     assert_eq!(decision.unwrap().to_json(), same.unwrap().to_json());
-/// }
-/// # Ok::<(), callgate::PolicyError>(())
-/// ```
-#[derive(Debug, Clone)]
-pub struct Tool {
-    policy: Policy,
-    name: Box<str>,
-    /// The entries that apply, or the denial of a tool that may not be called.
-    admitted: Result<Found, Ruling>,
-}
-
 impl Tool {
-    /// Its name.
-    #[inline]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Whether this is the tool of that name.
-    #[inline]
-    pub fn is(&self, name: &str) -> bool {
-        // A host that found it by other means gives the name that it was given.
-        std::ptr::eq(&*self.name, name) || same(&self.name, name)
-    }
-
     /// [`Policy::evaluate`], without looking for the tool if the call is of this one.
     #[inline]
     pub fn evaluate<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> Evaluation<'d> {
-        let evaluated = keeping(|ask| self.rule(call, ask));
-        self.policy.evaluation(call.tool, evaluated)
-    }
-
-    pub(crate) fn policy(&self) -> &Policy {
-        &self.policy
+        let evaluated = deferred(|ask| self.rule(call, ask));
+        self.policy().evaluation(call.tool, evaluated)
     }
 
     #[inline]
     pub(crate) fn rule<'d, A: View, I: View>(
         &'d self,
         call: &Call<'_, A, I>,
-        ask: &mut dyn Ask<'d>,
+        ask: &mut dyn Charger<'d>,
     ) -> Option<Ruling> {
         if !self.is(call.tool) {
-            return self.policy.0.evaluate(call, &mut Silent, ask);
+            return self.policy().0.evaluate(call, &mut Silent, ask);
         }
-        match &self.admitted {
+        match self.admitted() {
             Ok(entries) => {
                 let Call { tool, args, identity, approval, checked } = call;
-                self.policy.0.check(
+                self.policy().0.check(
                     entries,
                     tool,
                     args.as_ref(),
@@ -199,16 +159,7 @@ impl<'d> Decided<'d> {
 
     /// The decision.
     pub fn decision(self) -> Decision<'d> {
-        Decision::borrowing(&self.tool.policy, self.name, self.ruling)
-    }
-}
-
-impl Policy {
-    /// What this policy says of a tool.
-    pub(crate) fn tool(&self, name: &str) -> Tool {
-        let mut found = Found::new();
-        let admitted = self.0.admit(name, &mut found).map(Found::from_slice);
-        Tool { policy: self.clone(), name: name.into(), admitted }
+        Decision::borrowing(self.tool.policy(), self.name, self.ruling)
     }
 }
 
@@ -217,7 +168,7 @@ impl crate::policy::Compiled {
         &'p self,
         call: &Call<'_, &str, I>,
         sink: &mut S,
-        ask: &mut dyn Ask<'p>,
+        ask: &mut dyn Charger<'p>,
     ) -> Option<Ruling> {
         let mut found = Found::new();
         let entries = match self.admit(call.tool, &mut found) {

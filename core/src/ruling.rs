@@ -123,7 +123,7 @@ impl fmt::Display for Code {
 pub(crate) struct Ruling {
     head: Head,
     /// What decisions without counters and approval do not have, so that they allocate nothing.
-    more: Rarely,
+    more: Rest,
 }
 
 /// The rule's index and one more, or 0 for none; the effect and the code above it; and a bit that is always set.
@@ -136,20 +136,20 @@ const SET: NonZeroU64 = NonZeroU64::MIN.saturating_mul(NonZeroU64::new(1 << 63).
 
 /// What is mostly not there. Dropping nothing costs one comparison where the drop stands; left to the compiler, it is a call.
 #[derive(Debug, Clone)]
-struct Rarely(Option<Box<More>>);
+struct Rest(Option<Box<Details>>);
 
-impl Drop for Rarely {
+impl Drop for Rest {
     #[inline(always)]
     fn drop(&mut self) {
         if let Some(more) = self.0.take() {
-            More::give_back(more);
+            Details::give_back(more);
         }
     }
 }
 
 /// The rest of a decision.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct More {
+pub(crate) struct Details {
     pub(crate) detail: Detail,
     pub(crate) counters: Vec<Counted>,
     pub(crate) retry_after: Option<u64>,
@@ -200,10 +200,10 @@ impl Counted {
 
 thread_local! {
     /// Room that the last decision of this thread left for the next: to ask for it anew takes longer than to charge a counter.
-    static ROOM: Cell<Option<Box<More>>> = const { Cell::new(None) };
+    static ROOM: Cell<Option<Box<Details>>> = const { Cell::new(None) };
 }
 
-impl More {
+impl Details {
     /// Nothing yet, where there is room for it.
     fn take() -> Box<Self> {
         ROOM.try_with(Cell::take).ok().flatten().unwrap_or_default()
@@ -229,7 +229,7 @@ impl Ruling {
     pub(crate) fn new(effect: Effect, code: Code, rule: Option<u32>) -> Self {
         let rule = rule.map_or(0, |rule| rule.saturating_add(1));
         let head = u64::from(rule) | (effect as u64) << EFFECT | (code as u64) << CODE;
-        Self { head: Head(SET | head), more: Rarely(None) }
+        Self { head: Head(SET | head), more: Rest(None) }
     }
 
     /// The index of the rule that decided.
@@ -258,13 +258,13 @@ impl Ruling {
     }
 
     /// The rest, where there is any.
-    pub(crate) fn more(&self) -> Option<&More> {
+    pub(crate) fn more(&self) -> Option<&Details> {
         self.more.0.as_deref()
     }
 
     /// The rest, made if there was none.
-    pub(crate) fn more_mut(&mut self) -> &mut More {
-        self.more.0.get_or_insert_with(More::take)
+    pub(crate) fn more_mut(&mut self) -> &mut Details {
+        self.more.0.get_or_insert_with(Details::take)
     }
 
     /// What tells rulings without a rest from one another.
@@ -349,7 +349,7 @@ mod tests {
             more.counters.reserve_exact(count);
             more.counters.extend((0..count).map(|_| counted()));
             drop(ruling);
-            let next = More::take();
+            let next = Details::take();
             assert_eq!(next.counters.capacity(), kept, "{count} counters");
             assert!(matches!(next.detail, Detail::None) && next.counters.is_empty());
             assert!(next.retry_after.is_none() && next.asking.is_none());

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::folding::{fold, is_folded};
+use crate::admission::folding::{fold, is_folded};
 use crate::condition::{Operand, Operator};
 use crate::diagnostic::Diagnostics;
 use crate::path::{Path, Root, Segment};
