@@ -61,6 +61,11 @@ pub fn compare(case: &GeneratedCase) -> Compared {
     let mut alike: HashMap<String, String> = HashMap::new();
     let mut codes = Vec::new();
     for (index, step) in case.steps.iter().enumerate() {
+        if let Some(schema) = step.call.check.as_ref().and_then(|check| check.schema.as_deref())
+            && let Err(error) = InputSchema::from_json(schema)
+        {
+            return Compared::Skipped(format!("a host cannot read the schema: {error}"));
+        }
         clock.set(Timestamp::from_millis(step.at));
         if let Some((of, actual)) = step.finish
             && let Some((one, other)) = reservations.get_mut(of).map(std::mem::take)
