@@ -30,10 +30,18 @@ export declare class NativeEngine {
   purge(now?: number | undefined | null): number
   /** `purge` without blocking on the store: the number, or the code and the message of what went wrong. */
   purgeAsync(now?: number | undefined | null): Promise<number | [code: string, message: string]>
-  /** Watches a policy file until `unwatch`. */
+  /** The counters that hold something. */
+  counters(now?: number | undefined | null): LiveCounter[]
+  /** `counters` on another thread: those, or the code and the message of what went wrong. */
+  countersAsync(now?: number | undefined | null): Promise<LiveCounter[] | [code: string, message: string]>
+  /** Empties the counter that a key names; tells whether it held something. */
+  resetCounter(key: string, now?: number | undefined | null): boolean
+  /** `resetCounter` on another thread, likewise. */
+  resetCounterAsync(key: string, now?: number | undefined | null): Promise<boolean | [code: string, message: string]>
+  /** Watches a policy file until `close`. */
   watch(path: string, interval: number | undefined | null, changed: (arg: Loaded) => void): void
-  /** Stops watching. */
-  unwatch(): void
+  /** Stops watching, and closes the store. Counters in memory go on. */
+  close(): void
 }
 export type Engine = NativeEngine
 
@@ -49,6 +57,8 @@ export declare class NativePlan {
   evaluateAsync(asked: Asked): Promise<Answer> | null
   /** What would be decided now, and why: null once another policy is in force. Charges nothing. */
   explain(asked: Asked): Explained | null
+  /** `explain` without blocking on the store. What the checks read is read before it returns. */
+  explainAsync(asked: Asked): Promise<Explained> | null
   /** The JSON of a decision (spec 10.3). */
   json(packed: string): string
   /** Whether a decision charged anything. */
@@ -72,6 +82,8 @@ export declare class NativePolicy {
   static compile(text: string): Loaded
   /** Reads and compiles a file; its extension tells YAML from JSON. */
   static load(path: string): Loaded
+  /** Lints a policy's text against the JSON text of a server's list of tools. */
+  static lint(text: string, tools: string): Linted
   /** SHA-256 of the policy's text in hex. */
   get digest(): string
   /** What may not mean what its author thinks. */
@@ -153,6 +165,36 @@ export interface Finding {
   start: number
   /** The byte after its last. */
   end: number
+}
+
+/** What a lint found (spec 12.2). */
+export interface Linted {
+  /** Whether the policy loads. If not, the findings say why. */
+  loads: boolean
+  /** Warnings of the lint, or errors. */
+  findings: Array<Finding>
+}
+
+/** A counter that holds something. */
+export interface LiveCounter {
+  /** Names the counter and its scope value, in every process that shares the store. */
+  key: string
+  /** The key in `tools`; none for `all_tools`. */
+  entry?: string
+  /** Its name. */
+  counter: string
+  /** What it counts by. */
+  scope: string
+  /** For whom it counts, as `callgate counters list` shows it. */
+  scopeValue: string
+  /** Its window, as a policy writes it. */
+  window: string
+  /** `fixed` or `sliding`. */
+  algorithm: string
+  /** What it holds. */
+  used: string
+  /** When it holds nothing any more if nothing else happens, in milliseconds since the epoch. */
+  resetsAt: number
 }
 
 /** What became of a text: a policy, findings, or a file that cannot be read. */

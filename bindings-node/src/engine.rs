@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callgate::store::AsyncStore;
+use callgate::store::{AsyncStore, Counters};
 use callgate::time::Clock as _;
 use callgate::{Engine as Core, OnStoreError};
 use callgate_host::{OpenError, PolicyWatcher, StoreOptions, open_async_store, open_store};
@@ -14,19 +14,29 @@ use napi::{Env, JsString, Unknown};
 use napi_derive::napi;
 
 use crate::clock;
+use crate::counters::{Asking, LiveCounter, Question};
 use crate::decide::Hash;
 use crate::pending::carried;
 use crate::plan::{Plan, Planned};
 use crate::policy::{Loaded, Policy};
 use crate::reservation::{Failure, failure, parts, store_failure};
+use crate::store::Closable;
 
 /// A policy, a store and a clock.
 #[napi(js_name = "NativeEngine")]
 pub struct Engine {
     engine: Arc<Core>,
+    store: Arc<dyn Counters>,
+    opened: Option<Opened>,
     unblocking: Option<Unblocking>,
     hash: Hash,
     watcher: Option<PolicyWatcher>,
+}
+
+/// What is to be closed: both faces of a store that is not in memory.
+struct Opened {
+    blocking: Arc<Closable<dyn Counters>>,
+    unblocking: Arc<Closable<dyn AsyncStore>>,
 }
 
 /// The face of a store that does not block, and what becomes of a call when it fails.
@@ -80,18 +90,28 @@ impl Engine {
         }
         let store = open_store(&settings.store, &options).map_err(|error| not_opened(&error))?;
         let unblocking = open_async_store(&settings.store, &options).map_err(|error| not_opened(&error))?;
-        let unblocking = unblocking.map(|store| Unblocking { store, on_error: options.on_error() });
+        let (store, opened): (Arc<dyn Counters>, _) = match unblocking {
+            None => (store, None),
+            Some(unblocking) => {
+                let blocking = Arc::new(Closable::<dyn Counters>::new(store));
+                let unblocking = Arc::new(Closable::<dyn AsyncStore>::new(unblocking));
+                (blocking.clone(), Some(Opened { blocking, unblocking }))
+            }
+        };
+        let on_error = options.on_error();
+        let unblocking =
+            opened.as_ref().map(|opened| Unblocking { store: opened.unblocking.clone(), on_error });
         let engine = Core::builder(policy.0.clone())
-            .store(store)
+            .store(store.clone())
             .clock(Arc::new(clock::HostClock))
-            .on_store_error(options.on_error())
+            .on_store_error(on_error)
             .build();
         let hash = match (settings.hash_args, settings.hash_key) {
             (false, _) => Hash::None,
             (true, None) => Hash::Sha256,
             (true, Some(key)) => Hash::HmacSha256(key.as_ref().into()),
         };
-        Ok(Self { engine: Arc::new(engine), unblocking, hash, watcher: None })
+        Ok(Self { engine: Arc::new(engine), store, opened, unblocking, hash, watcher: None })
     }
 
     /// The plan of a tool's calls, under the policy in force.
@@ -138,7 +158,40 @@ impl Engine {
         promise.map_err(|error| failure("internal", error.reason))
     }
 
-    /// Watches a policy file until `unwatch`.
+    /// The counters that hold something.
+    #[napi(catch_unwind, ts_return_type = "LiveCounter[]")]
+    pub fn counters(&self, now: Option<f64>) -> Result<Either<Vec<LiveCounter>, bool>, Failure> {
+        self.asking(Question::List, now).ask()
+    }
+
+    /// `counters` on another thread: those, or the code and the message of what went wrong.
+    #[napi(catch_unwind, ts_return_type = "Promise<LiveCounter[] | [code: string, message: string]>")]
+    pub fn counters_async<'e>(&self, env: &'e Env, now: Option<f64>) -> Result<Unknown<'e>, Failure> {
+        self.asking(Question::List, now).promise(env)
+    }
+
+    /// Empties the counter that a key names; tells whether it held something.
+    #[napi(catch_unwind, ts_return_type = "boolean")]
+    pub fn reset_counter(
+        &self,
+        key: String,
+        now: Option<f64>,
+    ) -> Result<Either<Vec<LiveCounter>, bool>, Failure> {
+        self.asking(Question::reset(&key)?, now).ask()
+    }
+
+    /// `resetCounter` on another thread, likewise.
+    #[napi(catch_unwind, ts_return_type = "Promise<boolean | [code: string, message: string]>")]
+    pub fn reset_counter_async<'e>(
+        &self,
+        env: &'e Env,
+        key: String,
+        now: Option<f64>,
+    ) -> Result<Unknown<'e>, Failure> {
+        self.asking(Question::reset(&key)?, now).promise(env)
+    }
+
+    /// Watches a policy file until `close`.
     #[napi(catch_unwind)]
     pub fn watch(
         &mut self,
@@ -151,9 +204,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Stops watching.
+    /// Stops watching, and closes the store. Counters in memory go on.
     #[napi(catch_unwind)]
-    pub fn unwatch(&mut self) {
+    pub fn close(&mut self) {
         self.watcher = None;
+        if let Some(opened) = &self.opened {
+            opened.blocking.close();
+            opened.unblocking.close();
+        }
+    }
+}
+
+impl Engine {
+    fn asking(&self, question: Question, now: Option<f64>) -> Asking {
+        Asking { store: self.store.clone(), question, now: clock::at(now, || clock::HostClock.now()) }
     }
 }

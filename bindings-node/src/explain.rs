@@ -2,7 +2,7 @@
 //!
 //! In: core's checks. Out: the same as plain objects. Charges nothing.
 
-use callgate::__binding::BindDecision as _;
+use callgate::__binding::{BindDecision as _, BindPolicy as _, Explaining};
 use callgate::value::View;
 use callgate::{Check as Made, Explanation};
 use napi_derive::napi;
@@ -45,16 +45,36 @@ impl From<Made> for Check {
     }
 }
 
+/// What there is to tell of an explanation.
+pub(crate) fn explained(explanation: Explanation<'_>) -> Explained {
+    let mut packed = Vec::new();
+    explanation.decision.pack(&mut packed);
+    Explained { packed: Bytes(packed), checks: explanation.checks.into_iter().map(Check::from).collect() }
+}
+
+/// What would be decided by the plan's policy, as far as that goes without counters.
+pub(crate) fn begin_explaining<'p, A: View, I: View>(
+    plan: &'p Planned,
+    given: Given<'p, A, I>,
+) -> Explaining<'p> {
+    let Given { args, identity, approval, check, .. } = given;
+    match args {
+        Args::Value(args) => {
+            plan.policy.begin_explaining(&checked(call(&plan.tool, args, identity, approval), check))
+        }
+        Args::Raw(text) => {
+            plan.policy.begin_explaining_json(&checked(call(&plan.tool, text, identity, approval), check))
+        }
+    }
+}
+
 /// What the engine would decide now.
 pub(crate) fn explain<A: View, I: View>(plan: &Planned, given: Given<'_, A, I>) -> Explained {
     let Given { args, identity, approval, check, now, .. } = given;
-    let Explanation { decision, checks } = clock::at(now, || match args {
+    explained(clock::at(now, || match args {
         Args::Value(args) => plan.engine.explain(&checked(call(&plan.tool, args, identity, approval), check)),
         Args::Raw(text) => {
             plan.engine.explain_json(&checked(call(&plan.tool, text, identity, approval), check))
         }
-    });
-    let mut packed = Vec::new();
-    decision.pack(&mut packed);
-    Explained { packed: Bytes(packed), checks: checks.into_iter().map(Check::from).collect() }
+    }))
 }

@@ -8,6 +8,7 @@
 mod args_check;
 mod asked;
 mod clock;
+mod counters;
 mod decide;
 mod engine;
 mod explain;
@@ -17,5 +18,6 @@ mod plan;
 mod policy;
 mod raw;
 mod reservation;
+mod store;
 mod view;
 mod watch;

@@ -1,22 +1,24 @@
-//! Decisions that must not block JS: a call is evaluated where it was asked, as for a store that answers at once, and only its
+//! Decisions and explanations that must not block JS: a call is evaluated where it was asked, as for a store that answers at once, and only its
 //! counters are waited for.
 //!
-//! In: a call as it was asked, and a store that answers later. Out: the promise of the decision. What no check reads is not
+//! In: a call as it was asked, and a store that answers later. Out: the promise of the decision, or of the explanation. What no check reads is not
 //! read, so a store never changes a decision. Must not touch JS while it waits.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 
+use callgate::__binding::Explaining;
 use callgate::time::Clock as _;
 use callgate::{Approval, ArgsCheck, Evaluation, Identity};
 use callgate_host::carry;
-use napi::bindgen_prelude::ToNapiValue;
+use napi::bindgen_prelude::{Either, ToNapiValue};
 use napi::{Env, JsValue, Unknown};
 use self_cell::self_cell;
 
 use crate::asked::{Read, ReadArgs, ReadIdentity};
 use crate::clock::{self, HostClock};
 use crate::decide::{Answer, Args, Given, Hash, answer, audited, decide, evaluate};
+use crate::explain::{Explained, begin_explaining, explain, explained};
 use crate::plan::Planned;
 
 /// What a call that waits borrows.
@@ -30,8 +32,19 @@ struct Owned {
     check: Option<ArgsCheck>,
 }
 
-/// The store's answer, and the decision that follows from it.
-type Asking<'q> = Pin<Box<dyn Future<Output = Answer> + Send + 'q>>;
+/// What is asked of a call.
+pub(crate) enum Wanted {
+    /// A decision, and a record of it that identifies the arguments so.
+    Decision(Option<Hash>),
+    /// What would be decided.
+    Explanation,
+}
+
+/// What was asked for.
+type Told = Either<Answer, Explained>;
+
+/// The store's answer, and what follows from it.
+type Asking<'q> = Pin<Box<dyn Future<Output = Told> + Send + 'q>>;
 
 self_cell!(
     /// A call that its counters decide, together with what it borrows.
@@ -42,15 +55,21 @@ self_cell!(
     }
 );
 
-/// The promise of a decision. The call is read before this returns.
+/// The promise of what is wanted. The call is read before this returns.
 pub(crate) fn promise<'e>(
     env: &'e Env,
     plan: Planned,
     read: Read<'_, '_>,
-    audit: Option<Hash>,
+    wanted: Wanted,
 ) -> napi::Result<Unknown<'e>> {
     let Some(unblocking) = plan.unblocking.clone() else {
-        return resolved(env, decide(&plan, read.given(audit)));
+        return resolved(
+            env,
+            match wanted {
+                Wanted::Decision(audit) => Either::A(decide(&plan, read.given(audit))),
+                Wanted::Explanation => Either::B(explain(&plan, read.given(None))),
+            },
+        );
     };
     let Read { args, identity, approval, check, now } = read;
     let at = clock::at(now, || HostClock.now());
@@ -76,35 +95,47 @@ pub(crate) fn promise<'e>(
         let approval = owned.approval.as_ref().map(|(key, id)| Approval::new(key, id));
         let check = owned.check.as_ref();
         let given = Given { args, identity, approval, check, now, audit: None };
+        let audit = match wanted {
+            Wanted::Decision(audit) => audit,
+            Wanted::Explanation => {
+                return match begin_explaining(&owned.plan, given) {
+                    Explaining::Explained(explanation) => Err(Either::B(explained(explanation))),
+                    Explaining::Pending(pending) => Ok(Box::pin(async move {
+                        let (engine, store) = (&owned.plan.engine, &*unblocking.store);
+                        Either::B(explained(pending.look(engine, store, at).await))
+                    }) as Asking<'_>),
+                };
+            }
+        };
         let evaluation = evaluate(&owned.plan, &given);
         let record = audit.map(|hash| audited(&owned.plan, &given, &hash));
         match evaluation {
-            Evaluation::Decided(decision) => Err(answer(&decision, record)),
+            Evaluation::Decided(decision) => Err(Either::A(answer(&decision, record))),
             Evaluation::Pending(pending) => Ok(Box::pin(async move {
                 let decision = match unblocking.store.reserve(pending.batch(), at).await {
                     Ok(outcome) => pending.resolve(&outcome),
                     Err(_) => pending.unanswered(unblocking.on_error),
                 };
-                answer(&decision, record)
+                Either::A(answer(&decision, record))
             }) as Asking<'_>),
         }
     });
     match held {
-        Err(answer) => resolved(env, answer),
+        Err(told) => resolved(env, told),
         Ok(mut held) => {
             let asking =
                 poll_fn(move |context| held.with_dependent_mut(|_, asking| asking.as_mut().poll(context)));
-            carried(env, asking, |answer| {
-                answer.ok_or_else(|| napi::Error::from_reason("the decision could not be made"))
+            carried(env, asking, |told| {
+                told.ok_or_else(|| napi::Error::from_reason("the decision could not be made"))
             })
         }
     }
 }
 
-/// The promise of a decision that was made.
-fn resolved(env: &Env, answer: Answer) -> napi::Result<Unknown<'_>> {
+/// The promise of what is known already.
+fn resolved(env: &Env, told: Told) -> napi::Result<Unknown<'_>> {
     let (deferred, promise) = env.create_deferred()?;
-    deferred.resolve(move |_: Env| Ok(answer));
+    deferred.resolve(move |_: Env| Ok(told));
     Ok(promise.to_unknown())
 }
 

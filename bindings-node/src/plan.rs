@@ -18,7 +18,7 @@ use crate::decide::{Answer, Args, Given, Hash, decide};
 use crate::engine::Unblocking;
 use crate::explain::{Explained, explain};
 use crate::names::{ARGS, BEFORE, Fetched, IDENTITY, NODES, Names};
-use crate::pending;
+use crate::pending::{self, Wanted};
 use crate::raw::{self, Arguments, Bytes};
 use crate::reservation::{Failure, Finish, Finishing, amount, failure, finish};
 use crate::view::{Host, JsView, shown, text_of};
@@ -169,7 +169,7 @@ impl Plan {
         let audit = self.plan.audit(asked.audit);
         let host = Host::new(*env, asked.probe, None);
         let read = Read::asked(&self.plan, &host, asked)?;
-        pending::promise(env, self.plan.clone(), read, audit).map(Some)
+        pending::promise(env, self.plan.clone(), read, Wanted::Decision(audit)).map(Some)
     }
 
     /// What would be decided now, and why: null once another policy is in force. Charges nothing.
@@ -179,6 +179,17 @@ impl Plan {
         let read = Read::asked(&self.plan, &host, asked)?;
         let explained = explain(&self.plan, read.given(None));
         Ok(self.plan.is_in_force().then_some(explained))
+    }
+
+    /// `explain` without blocking on the store. What the checks read is read before it returns.
+    #[napi(catch_unwind, ts_return_type = "Promise<Explained> | null")]
+    pub fn explain_async<'e>(&self, env: &'e Env, asked: Asked<'_>) -> napi::Result<Option<Unknown<'e>>> {
+        if !self.plan.is_in_force() {
+            return Ok(None);
+        }
+        let host = Host::new(*env, asked.probe, None);
+        let read = Read::asked(&self.plan, &host, asked)?;
+        pending::promise(env, self.plan.clone(), read, Wanted::Explanation).map(Some)
     }
 
     /// The JSON of a decision (spec 10.3).

@@ -3,6 +3,7 @@
 //! In: the text of a policy, or a file's path. Out: the policy, or everything that is wrong with it. Errors are plain
 //! data here; the TypeScript half throws them.
 
+use callgate::value::RawJson;
 use callgate::{Diagnostic, Format, Policy as Compiled, PolicyError, Severity};
 use callgate_host::{LoadError, PolicyFile};
 use napi_derive::napi;
@@ -43,6 +44,15 @@ pub struct Loaded {
     pub findings: Vec<Finding>,
     /// Why the file cannot be read, with its path in front.
     pub unreadable: Option<String>,
+}
+
+/// What a lint found (spec 12.2).
+#[napi(object, object_from_js = false)]
+pub struct Linted {
+    /// Whether the policy loads. If not, the findings say why.
+    pub loads: bool,
+    /// Warnings of the lint, or errors.
+    pub findings: Vec<Finding>,
 }
 
 impl From<&Diagnostic> for Finding {
@@ -104,6 +114,16 @@ impl Policy {
     pub fn load(path: String) -> Loaded {
         let file = PolicyFile::read(path).map_err(LoadError::from);
         file.and_then(|file| Ok(file.compile()?)).into()
+    }
+
+    /// Lints a policy's text against the JSON text of a server's list of tools.
+    #[napi(catch_unwind)]
+    pub fn lint(text: String, tools: String) -> napi::Result<Linted> {
+        let tools = RawJson::parse(&tools).map_err(|error| napi::Error::from_reason(error.to_string()))?;
+        Ok(match callgate::lint(&text, Format::Detect, &tools.root()) {
+            Ok(found) => Linted { loads: true, findings: found.iter().map(Finding::from).collect() },
+            Err(error) => Linted { loads: false, findings: Loaded::invalid(&error).findings },
+        })
     }
 
     /// SHA-256 of the policy's text in hex.

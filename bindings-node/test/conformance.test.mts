@@ -77,8 +77,8 @@ function storedEngine(text: string, clock: () => number): Under {
       const check = step.check && new ArgsCheck(step.check);
       if (step.explain) {
         const explained = isRaw(step, form)
-          ? engine.explainJson(step.tool, step.args ?? "{}", identity, approved, check)
-          : engine.explain(step.tool, parsed(step.args), identity, approved, check);
+          ? await engine.explainJsonAsync(step.tool, step.args ?? "{}", identity, approved, check)
+          : await engine.explainAsync(step.tool, parsed(step.args), identity, approved, check);
         return { json: explained.decision.json, reservation: null };
       }
       const { json, reservation } = isRaw(step, form)

@@ -71,6 +71,13 @@ test("the decision is the same as without await", async () => {
     assert.equal(raw.json, waited.json.replace('"used":"2"', '"used":"3"'));
     await raw.reservation?.finishAsync("not_run");
     assert.equal(both.evaluate("t", {}).counters[0]?.used, "3");
+    const shown = both.explain("t", {});
+    assert.equal(shown.decision.counters[0]?.used, "3");
+    for (const explained of [await both.explainAsync("t", {}), await both.explainJsonAsync("t", "{}")]) {
+      assert.deepEqual([explained.decision.json, explained.checks], [shown.decision.json, shown.checks]);
+    }
+    const broken = await both.explainJsonAsync("t", "null");
+    assert.deepEqual([broken.decision.code, broken.checks], ["invalid_args", both.explainJson("t", "null").checks]);
   });
 });
 
@@ -101,10 +108,14 @@ test("JS goes on while the server hangs, and the calls end", async () => {
     const ticking = setInterval(() => (ticks += 1), TIMEOUT / 50);
     // More than the threads of Node's pool: they would wait one after the other.
     const decisions = await Promise.all(Array.from({ length: 20 }, () => patient.evaluateAsync("t", {})));
+    assert.ok(ticks >= 5, `${ticks}`);
+    ticks = 0;
+    const { decision, checks } = await patient.explainAsync("t", {});
+    assert.deepEqual([decision.code, checks.at(-1)?.outcome], ["store_unavailable", "unavailable"]);
+    assert.ok(ticks >= 5, `${ticks}`);
     clearInterval(ticking);
     server.kill("SIGCONT");
     assert.deepEqual(new Set(decisions.map(({ code }) => code)), new Set(["store_unavailable"]));
-    assert.ok(ticks >= 5, `${ticks}`);
     for (let patience = 0; (await patient.evaluateAsync("t", {})).code !== "allowed"; patience += 1) {
       assert.ok(patience < 1_000, "the service does not resume");
       await sleep(20);

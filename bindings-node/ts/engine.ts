@@ -55,6 +55,25 @@ export interface Explanation {
   readonly checks: readonly Check[];
 }
 
+/** A counter that holds something (clause 8.12), for one scope value. Amounts are exact decimal strings. */
+export interface LiveCounter {
+  /** Names it for `resetCounter`, in every process that shares the store. */
+  readonly key: string;
+  /** The key in `tools`; null for `all_tools`. */
+  readonly entry: string | null;
+  readonly counter: string;
+  /** What it counts by. */
+  readonly scope: string;
+  /** For whom it counts, as `callgate counters list` shows it. */
+  readonly scopeValue: string;
+  readonly window: string;
+  readonly algorithm: "fixed" | "sliding";
+  /** What it holds. */
+  readonly used: string;
+  /** When it holds nothing any more if nothing else happens. */
+  readonly resetsAt: Date;
+}
+
 /** How an engine is put together. A name that is not listed here is an error. */
 export interface EngineOptions {
   /** `memory` (the default): counters of this process. Else a store's URL, such as `redis://localhost:6379`. */
@@ -234,6 +253,18 @@ export class Engine {
     return this.#explain(tool, this.#asked(raw(text), true, identity, approved, check));
   }
 
+  /** `explain` without blocking on a store that waits for a disk or a network. The arguments are read before it returns. */
+  async explainAsync(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Explanation> {
+    if (this.#host.immediate) return this.explain(tool, args, identity, approved, check);
+    return this.#explainAsync(tool, this.#asked(args ?? NO_ARGS, false, identity, approved, check));
+  }
+
+  /** `explainJson` without blocking on a store that waits for a disk or a network. */
+  async explainJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Explanation> {
+    if (this.#host.immediate) return this.explainJson(tool, text, identity, approved, check);
+    return this.#explainAsync(tool, this.#asked(raw(text), true, identity, approved, check));
+  }
+
   /** The policy in force. */
   get policy(): Policy {
     return new Policy(this.#native.policy);
@@ -266,6 +297,45 @@ export class Engine {
     return purged;
   }
 
+  /**
+   * Every counter that holds something, in no particular order (clause 8.12). For operators: a store may have millions.
+   *
+   * @throws {StoreError} where the counters cannot be reached.
+   */
+  counters(): LiveCounter[] {
+    const at = now(this.#host);
+    return throwing(() => this.#native.counters(at)).map(live);
+  }
+
+  /** `counters` without blocking on a store that waits for a disk or a network. */
+  async countersAsync(): Promise<LiveCounter[]> {
+    if (this.#host.immediate) return this.counters();
+    const at = now(this.#host);
+    const found = await throwing(() => this.#native.countersAsync(at));
+    if (isFailure(found)) throw typed(...found);
+    return found.map(live);
+  }
+
+  /**
+   * Makes a counter that `counters` listed hold nothing, and tells whether it held something (clause 8.12). A charge made before
+   * is not given back after it.
+   *
+   * @throws {StoreError} where it is unknown whether the counter was reset, {TypeError} for what is no counter.
+   */
+  resetCounter(counter: Pick<LiveCounter, "key">): boolean {
+    const [key, at] = [keyOf(counter), now(this.#host)];
+    return throwing(() => this.#native.resetCounter(key, at));
+  }
+
+  /** `resetCounter` without blocking on a store that waits for a disk or a network. */
+  async resetCounterAsync(counter: Pick<LiveCounter, "key">): Promise<boolean> {
+    if (this.#host.immediate) return this.resetCounter(counter);
+    const [key, at] = [keyOf(counter), now(this.#host)];
+    const reset = await throwing(() => this.#native.resetCounterAsync(key, at));
+    if (typeof reset !== "boolean") throw typed(...reset);
+    return reset;
+  }
+
   /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
   visible(tool: string, _identity?: Identity): boolean {
     return this.policy.visible(tool);
@@ -276,9 +346,12 @@ export class Engine {
     return this.policy.filterTools(tools);
   }
 
-  /** Ends the watching of the policy file. The engine goes on with the policy that it has. */
+  /**
+   * Ends the watching of the policy file, and closes the store that the engine opened. Calls that counters decide are then as if it
+   * could not be reached; those that wait for it now get their answer. Counters in memory go on.
+   */
   close(): void {
-    this.#native.unwatch();
+    this.#native.close();
   }
 
   #asked(args: unknown, isRaw: boolean, identity: Identity, approved?: Approval | null, check?: ArgsCheck | null): native.Asked {
@@ -321,8 +394,32 @@ export class Engine {
 
   #explain(tool: string, asked: native.Asked): Explanation {
     const [explained, plan] = this.#plans.with(tool, (plan) => throwing(() => plan.native.explain(asked)));
-    return { decision: new Decision(explained.packed, plan, this.#host), checks: explained.checks };
+    return this.#explained(explained, plan);
   }
+
+  async #explainAsync(tool: string, asked: native.Asked): Promise<Explanation> {
+    const [explained, plan] = this.#plans.with(tool, (plan) => throwing(() => plan.native.explainAsync(asked)));
+    return this.#explained(await explained, plan);
+  }
+
+  #explained({ packed, checks }: native.Explained, plan: Plan): Explanation {
+    return { decision: new Decision(packed, plan, this.#host), checks };
+  }
+}
+
+function live({ resetsAt, ...counter }: native.LiveCounter): LiveCounter {
+  const { entry = null, algorithm } = counter;
+  return { ...counter, entry, algorithm: algorithm === "sliding" ? "sliding" : "fixed", resetsAt: new Date(resetsAt) };
+}
+
+function isFailure(found: native.LiveCounter[] | [code: string, message: string]): found is [code: string, message: string] {
+  return typeof found[0] === "string";
+}
+
+function keyOf(counter: Pick<LiveCounter, "key">): string {
+  const key: unknown = (counter as Partial<LiveCounter> | null | undefined)?.key;
+  if (typeof key !== "string") throw new TypeError("a counter is one of those that `counters` lists");
+  return key;
 }
 
 function raw(text: string): string {

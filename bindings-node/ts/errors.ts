@@ -123,6 +123,8 @@ export function typed(code: string, message: string): Error {
     case "store_transient_undone":
     case "store_permanent_undone":
       return new StoreError("store_unavailable", message, code.startsWith("store_transient"), code.endsWith("_undone"));
+    case "invalid_counter":
+      return new TypeError(message);
     case "store_url":
       return new StoreError(code, message, false);
     case "ambiguous":

@@ -41,6 +41,24 @@ export interface Explanation {
     /** In the order in which they are made; those after a settling one are not made. */
     readonly checks: readonly Check[];
 }
+/** A counter that holds something (clause 8.12), for one scope value. Amounts are exact decimal strings. */
+export interface LiveCounter {
+    /** Names it for `resetCounter`, in every process that shares the store. */
+    readonly key: string;
+    /** The key in `tools`; null for `all_tools`. */
+    readonly entry: string | null;
+    readonly counter: string;
+    /** What it counts by. */
+    readonly scope: string;
+    /** For whom it counts, as `callgate counters list` shows it. */
+    readonly scopeValue: string;
+    readonly window: string;
+    readonly algorithm: "fixed" | "sliding";
+    /** What it holds. */
+    readonly used: string;
+    /** When it holds nothing any more if nothing else happens. */
+    readonly resetsAt: Date;
+}
 /** How an engine is put together. A name that is not listed here is an error. */
 export interface EngineOptions {
     /** `memory` (the default): counters of this process. Else a store's URL, such as `redis://localhost:6379`. */
@@ -125,6 +143,10 @@ export declare class Engine {
     explain(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Explanation;
     /** `explain` for raw JSON text. */
     explainJson(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Explanation;
+    /** `explain` without blocking on a store that waits for a disk or a network. The arguments are read before it returns. */
+    explainAsync(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Explanation>;
+    /** `explainJson` without blocking on a store that waits for a disk or a network. */
+    explainJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Explanation>;
     /** The policy in force. */
     get policy(): Policy;
     /** Puts another policy in force, for every call from here on. Counters go on (clause 8.6). */
@@ -138,10 +160,30 @@ export declare class Engine {
     purge(): number;
     /** `purge` without blocking on a store that waits for a disk or a network. */
     purgeAsync(): Promise<number>;
+    /**
+     * Every counter that holds something, in no particular order (clause 8.12). For operators: a store may have millions.
+     *
+     * @throws {StoreError} where the counters cannot be reached.
+     */
+    counters(): LiveCounter[];
+    /** `counters` without blocking on a store that waits for a disk or a network. */
+    countersAsync(): Promise<LiveCounter[]>;
+    /**
+     * Makes a counter that `counters` listed hold nothing, and tells whether it held something (clause 8.12). A charge made before
+     * is not given back after it.
+     *
+     * @throws {StoreError} where it is unknown whether the counter was reset, {TypeError} for what is no counter.
+     */
+    resetCounter(counter: Pick<LiveCounter, "key">): boolean;
+    /** `resetCounter` without blocking on a store that waits for a disk or a network. */
+    resetCounterAsync(counter: Pick<LiveCounter, "key">): Promise<boolean>;
     /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
     visible(tool: string, _identity?: Identity): boolean;
     /** The tools that a client may see, in their order; all by one policy (clause 10.9). */
     filterTools<T extends NamedTool>(tools: readonly T[], _identity?: Identity): T[];
-    /** Ends the watching of the policy file. The engine goes on with the policy that it has. */
+    /**
+     * Ends the watching of the policy file, and closes the store that the engine opened. Calls that counters decide are then as if it
+     * could not be reached; those that wait for it now get their answer. Counters in memory go on.
+     */
     close(): void;
 }

@@ -1,5 +1,6 @@
 //! For the language packages of this project alone: what they need beside the public API. May change in any version.
 
+pub use crate::engine::{Explaining, PendingExplanation};
 pub use crate::evaluate::Decided;
 pub use crate::policy::Reads;
 pub use crate::policy::Tool;
@@ -9,10 +10,10 @@ use std::sync::Arc;
 use crate::call::Call;
 use crate::decision::{Actual, Decision, Ending, Reservation, SettleError};
 use crate::engine::Engine;
-use crate::evaluate::Evaluation;
+use crate::evaluate::{Evaluation, deferred};
 use crate::outcome::Outcome;
 use crate::policy::Policy;
-use crate::store::AsyncStore;
+use crate::store::{AsyncStore, CounterId};
 use crate::view::View;
 
 /// A decision in two steps, for a host that holds on to a policy and to what it made of decisions before.
@@ -49,6 +50,10 @@ pub trait BindPolicy {
     /// The decision that [`BindDecision::pack`] made bytes of; `None` for anything else. The bytes decide: whoever can write
     /// them can write an allowed decision.
     fn unpack<'d>(&'d self, tool: &'d str, packed: &[u8]) -> Option<Decision<'d>>;
+    /// [`Engine::explain`] by this policy, as far as that goes without counters. The call is read before this returns.
+    fn begin_explaining<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> Explaining<'d>;
+    /// The same for raw JSON arguments.
+    fn begin_explaining_json<'d, I: View>(&'d self, call: &Call<'d, &str, I>) -> Explaining<'d>;
 }
 
 impl BindPolicy for Policy {
@@ -62,6 +67,18 @@ impl BindPolicy for Policy {
 
     fn unpack<'d>(&'d self, tool: &'d str, packed: &[u8]) -> Option<Decision<'d>> {
         self.unpack(tool, packed)
+    }
+
+    fn begin_explaining<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> Explaining<'d> {
+        Explaining::new(self, call.tool, |policy, recorder| {
+            deferred(|ask| policy.evaluate(call, recorder, ask))
+        })
+    }
+
+    fn begin_explaining_json<'d, I: View>(&'d self, call: &Call<'d, &str, I>) -> Explaining<'d> {
+        Explaining::new(self, call.tool, |policy, recorder| {
+            deferred(|ask| policy.evaluate_json(call, recorder, ask))
+        })
     }
 }
 
@@ -108,4 +125,9 @@ pub async fn settle_with(
     store: &dyn AsyncStore,
 ) -> Result<(), SettleError> {
     engine.end_with(reservation, Ending::Settled(actual), store).await
+}
+
+/// The counter that has an id of these bytes, for a host that was shown it and names it again.
+pub fn counter_id(bytes: [u8; 16]) -> CounterId {
+    CounterId(bytes)
 }

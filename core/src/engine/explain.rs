@@ -10,12 +10,58 @@ use crate::policy::{Compiled, Policy};
 use crate::ruling::Ruling;
 use crate::store::error::StoreError;
 use crate::store::{AsyncStore, Batch, BatchOutcome, Usage, Verdict};
+use crate::time::Timestamp;
 use crate::trace::Sink as _;
 use crate::trace::{Recorder, Step};
 use crate::view::View;
 
 /// What the store would answer to a batch, and how its counters stand without it.
 type Looked = Result<(BatchOutcome, SmallVec<[Usage; 2]>), StoreError>;
+
+/// An explanation, as far as it goes without counters.
+pub enum Explaining<'d> {
+    /// No counter has a part in it.
+    Explained(Explanation<'d>),
+    /// Counters have to be looked at.
+    Pending(PendingExplanation<'d>),
+}
+
+/// An explanation whose call was read, and whose counters are still to be looked at.
+pub struct PendingExplanation<'d> {
+    policy: &'d Policy,
+    tool: &'d str,
+    prepared: Box<PendingBatch<'d>>,
+    recorder: Recorder,
+}
+
+impl<'d> Explaining<'d> {
+    pub(crate) fn new(
+        policy: &'d Policy,
+        tool: &'d str,
+        evaluate: impl FnOnce(&'d Compiled, &mut Recorder) -> Evaluated<'d>,
+    ) -> Self {
+        let mut recorder = Recorder::default();
+        match evaluate(&policy.0, &mut recorder) {
+            Evaluated::Decided(ruling) => {
+                let decision = Decision::sharing(policy.clone(), tool, ruling);
+                Self::Explained(Explanation { decision, checks: recorder.finish() })
+            }
+            Evaluated::Pending(prepared) => {
+                Self::Pending(PendingExplanation { policy, tool, prepared, recorder })
+            }
+        }
+    }
+}
+
+impl<'d> PendingExplanation<'d> {
+    /// The explanation, with the counters as `store` has them.
+    pub async fn look(self, engine: &Engine, store: &dyn AsyncStore, now: Timestamp) -> Explanation<'d> {
+        let Self { policy, tool, prepared, mut recorder } = self;
+        let looked = look_without_blocking(store, &prepared.batch, now).await;
+        let ruling = engine.shown(prepared, &policy.0, looked, &mut recorder);
+        Explanation { decision: Decision::sharing(policy.clone(), tool, ruling), checks: recorder.finish() }
+    }
+}
 
 impl Engine {
     /// What the engine would decide now and every check that leads to it. Charges nothing.
@@ -96,13 +142,15 @@ impl Engine {
 
     async fn look_async(&self, batch: &Batch<'_>) -> Looked {
         let Some(store) = &self.async_store else { return self.look(batch) };
-        let store: &dyn AsyncStore = &**store;
-        let now = self.clock.now();
-        let outcome = store.peek(batch, now).await?;
-        let standing = match outcome.verdict {
-            Verdict::Reserved => store.peek(&batch.only_read(), now).await?.usage,
-            Verdict::Refused(_) | Verdict::ApprovalSpent => outcome.usage.clone(),
-        };
-        Ok((outcome, standing))
+        look_without_blocking(&**store, batch, self.clock.now()).await
     }
+}
+
+async fn look_without_blocking(store: &dyn AsyncStore, batch: &Batch<'_>, now: Timestamp) -> Looked {
+    let outcome = store.peek(batch, now).await?;
+    let standing = match outcome.verdict {
+        Verdict::Reserved => store.peek(&batch.only_read(), now).await?.usage,
+        Verdict::Refused(_) | Verdict::ApprovalSpent => outcome.usage.clone(),
+    };
+    Ok((outcome, standing))
 }

@@ -4,6 +4,8 @@ mod explain;
 mod finish;
 mod nonblocking;
 
+pub use explain::{Explaining, PendingExplanation};
+
 use std::fmt;
 use std::sync::Arc;
 
