@@ -8,7 +8,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
-use super::Decision;
+use super::object::Decision;
 
 /// What to log of a call.
 #[pyclass(module = "callgate", frozen)]

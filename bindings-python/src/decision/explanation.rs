@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use super::Decision;
+use super::object::Decision;
 
 /// What the engine would decide, and why. Nothing was charged.
 #[pyclass(module = "callgate", frozen, get_all)]
