@@ -78,7 +78,7 @@ impl Planned {
         Ok(Self { engine, policy, tool: tool.into(), unblocking, hash, is_text })
     }
 
-    /// Arguments of a call of this tool. A name that is no text can be in no policy: the call is denied by what stands in its
+    /// Arguments of a call of this tool. A name that is not text cannot be in a policy: the call is denied by what stands in its
     /// place, whatever its arguments are.
     pub(crate) fn judged<'h, 'e>(&self, args: JsView<'h, 'e>) -> JsView<'h, 'e> {
         if self.is_text { args } else { args.unreadable(Unreadable::LoneSurrogate) }
