@@ -138,7 +138,7 @@ struct Closed(StoreId);
 
 impl Closed {
     fn error<T>() -> Result<T, StoreError> {
-        Err(StoreError::permanent("the store is closed"))
+        Err(StoreError::permanent("the store is closed").certainly_undone())
     }
 }
 

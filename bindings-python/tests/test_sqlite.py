@@ -176,6 +176,10 @@ def test_a_closed_engine_reaches_no_store(tmp_path: Path) -> None:
         assert asyncio.run(engine.evaluate_async("t")).code == "store_unavailable"
         with pytest.raises(callgate.StoreError, match="closed"):
             engine.purge()
+        # Certainly not given back, so it may still be.
+        with pytest.raises(callgate.StoreError, match="closed"):
+            reservation.finish("not_run")
+        assert reservation.open
         engine.close()
     # The file is free for everybody else, and kept what was counted.
     with opened(tmp_path / "counters.db") as other:
