@@ -7,11 +7,11 @@ npm ci --silent
 [ -d ../node_modules ] || (cd .. && npm ci --silent)
 (cd .. && npm run --silent build)
 target=$(cargo metadata --format-version 1 --no-deps | node -p 'JSON.parse(require("fs").readFileSync(0, "utf8")).target_directory')
-cargo build --quiet --release -p callgate-node-floor
+cargo build --quiet --profile dist -p callgate-node-floor
 case "$(uname -s)" in
     Darwin) library=libcallgate_node_floor.dylib ;;
     *) library=libcallgate_node_floor.so ;;
 esac
-cp "$target/release/$library" floor.node
+cp "$target/dist/$library" floor.node
 # Node 20 may abort where a call of WebAssembly that V8 has inlined is deoptimised: cedar-wasm.
 node --no-turbo-inline-js-wasm-calls bench.mjs "$@"
