@@ -4,7 +4,8 @@ import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { CallToolRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { McpServer as McpServer2 } from "@modelcontextprotocol/server";
-import type { Engine, Identity } from "callgate";
+import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { type Engine, type Identity, lint, type LiveCounter } from "callgate";
 import { z } from "zod";
 
 /** A refusal is a result of a handler of each SDK. */
@@ -14,6 +15,12 @@ export function handlers(engine: Engine): void {
   new McpServer({ name: "high", version: "1" }).registerTool("t", { inputSchema: { n: z.number() } }, refused);
   new McpServer2({ name: "second", version: "1" }).registerTool("t", { inputSchema: z.object({ n: z.number() }) }, refused);
 }
+
+/** What a client of the SDK lists can be linted against. */
+export const linted = async (text: string, client: Client) => lint(text, await client.listTools());
+
+/** What was listed can be reset, also by its key alone. */
+export const reset = (engine: Engine, counter: LiveCounter): boolean => engine.resetCounter(counter) || engine.resetCounter({ key: counter.key });
 
 interface User {
   readonly id: string;
