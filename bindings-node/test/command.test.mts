@@ -8,6 +8,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 
+import { Engine } from "callgate";
+
 const app = resolve(".work/app");
 const command = join(app, "node_modules/.bin/callgate");
 
@@ -41,6 +43,29 @@ test("standard input reaches the command", (t) => {
   const run = spawnSync(command, args, { input: '{"tool": "t"}\n{"tool": "u"}\n', encoding: "utf8", timeout: 60_000 });
   assert.equal(run.status, 0, run.stderr);
   assert.equal(run.stdout.trim().split("\n").length, 2);
+});
+
+test("the command shows the counters of a file as an engine does, and sees one reset", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "callgate-command-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const store = `sqlite://${join(folder, "counters.db")}`;
+  const engine = Engine.fromString('{version: "1", default: deny, tools: {t: {limits: [{counter: n, window: 366d, max: 9, scope: [identity.org, args.n]}]}}}', { store });
+  for (const org of ["eu", "us"]) engine.evaluate("t", { n: 7 }, { org });
+  const shown = () => {
+    const run = spawnSync(command, ["counters", "list", "--store", store, "--format", "json"], { encoding: "utf8", timeout: 60_000 });
+    assert.equal(run.status, 0, run.stderr);
+    return run.stdout.split("\n").filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
+  };
+  const own = () =>
+    engine.counters().map(({ entry, counter, window, algorithm, scope, scopeValue, used, resetsAt }) => ({
+      tool: entry, counter, window, algorithm, scope, for: scopeValue, used, resets_at: resetsAt.toISOString(),
+    }));
+  const listed = (counters: Record<string, unknown>[]) =>
+    counters.map((counter) => ({ ...counter, resets_at: new Date(String(counter["resets_at"])).toISOString() })).sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+  assert.deepEqual(listed(own()), listed(shown()));
+  const eu = engine.counters().find(({ scopeValue }) => scopeValue === '"eu", 7') ?? assert.fail("it is not listed");
+  assert.ok(engine.resetCounter(eu));
+  assert.deepEqual(shown().map((counter) => counter["for"]), ['"us", 7']);
 });
 
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
