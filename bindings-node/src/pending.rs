@@ -10,7 +10,7 @@ use std::pin::Pin;
 use callgate::__binding::Explaining;
 use callgate::time::Clock as _;
 use callgate::{Approval, ArgsCheck, Evaluation, Identity};
-use callgate_host::carry;
+use callgate_host::spawn_io;
 use napi::bindgen_prelude::{Either, ToNapiValue};
 use napi::{Env, JsValue, Unknown};
 use self_cell::self_cell;
@@ -146,6 +146,6 @@ pub(crate) fn carried<T: Send + 'static, R: ToNapiValue + 'static>(
     then: impl FnOnce(Option<T>) -> napi::Result<R> + Send + 'static,
 ) -> napi::Result<Unknown<'_>> {
     let (deferred, promise) = env.create_deferred()?;
-    carry(work, move |done| deferred.resolve(move |_: Env| then(done)))?;
+    spawn_io(work, move |done| deferred.resolve(move |_: Env| then(done)))?;
     Ok(promise.to_unknown())
 }

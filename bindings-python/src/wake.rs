@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use callgate_host::carry;
+use callgate_host::spawn_io;
 use pyo3::prelude::*;
 
 /// Whether the interpreter is about to shut down.
@@ -32,7 +32,7 @@ pub(crate) fn carry_and_wake<T: Send + 'static>(
             }
         });
     };
-    carry(work, then).is_ok()
+    spawn_io(work, then).is_ok()
 }
 
 /// Runs `work` with the GIL, unless the interpreter is shutting down: a thread that waits for the GIL then never comes back.

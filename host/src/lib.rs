@@ -23,19 +23,19 @@
 
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "async")]
-mod carry;
 mod fork;
 mod open;
 mod policy_file;
+#[cfg(feature = "async")]
+mod spawn_io;
 mod watch;
 mod watched;
 
-#[cfg(feature = "async")]
-pub use carry::carry;
 pub use fork::{after_fork_in_child, after_fork_in_parent, before_fork};
 #[cfg(feature = "async")]
 pub use open::open_async_store;
 pub use open::{MissingStore, OpenError, STORES, StoreOptions, UnknownUrl, open_store, survives_fork};
 pub use policy_file::{InvalidPolicy, LoadError, PolicyFile, ReadError, load_policy};
+#[cfg(feature = "async")]
+pub use spawn_io::spawn_io;
 pub use watch::{PolicyWatcher, WatchOptions, watch_engine};

@@ -22,7 +22,7 @@ pub(crate) fn spend(connection: &Connection, space: i64, id: &str, passed: i64) 
 }
 
 /// Deletes at most `limit` expired ids, and returns how many.
-pub(crate) fn forget(connection: &Connection, passed: i64, limit: usize) -> Result<usize> {
+pub(crate) fn expire(connection: &Connection, passed: i64, limit: usize) -> Result<usize> {
     let mut delete = connection.prepare_cached(
         "DELETE FROM approvals WHERE (space, id) IN (
             SELECT space, id FROM approvals WHERE keep <= ?1 ORDER BY keep LIMIT ?2)",

@@ -9,15 +9,15 @@ use callgate::store::{AsyncStore, Batch, BatchOutcome, Refund, StoreFuture, Stor
 use callgate::time::Timestamp;
 
 use crate::file::File;
+use crate::group_commit::GroupCommit;
 use crate::job::{Answer, Job};
 use crate::options::SqliteOptions;
 use crate::store::{mismatch, outcome};
-use crate::turns::Turns;
 
 /// Counters in a SQLite file, for callers that must not block. The store starts one thread at the first call. It runs all
 /// waiting jobs in one transaction (group commit). The time-out runs from the call. No runtime is needed.
 pub struct AsyncSqliteStore {
-    turns: Arc<Turns>,
+    commits: Arc<GroupCommit>,
 }
 
 impl AsyncSqliteStore {
@@ -26,28 +26,28 @@ impl AsyncSqliteStore {
     /// # Errors
     /// [`StoreError`]: the path is not one of a file.
     pub fn lazy(path: impl AsRef<Path>, options: &SqliteOptions) -> Result<Self, StoreError> {
-        Ok(Self { turns: Arc::new(Turns::new(File::new(path.as_ref(), options)?)?) })
+        Ok(Self { commits: Arc::new(GroupCommit::new(File::new(path.as_ref(), options)?)?) })
     }
 }
 
 impl AsyncStore for AsyncSqliteStore {
     fn id(&self) -> StoreId {
-        self.turns.id()
+        self.commits.id()
     }
 
     fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, BatchOutcome> {
         let job = Job::Reserve(batch, now).to_owned();
-        Box::pin(async move { outcome(self.turns.take_async(job).await?) })
+        Box::pin(async move { outcome(self.commits.take_async(job).await?) })
     }
 
     fn peek<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, BatchOutcome> {
         let job = Job::Peek(batch, now).to_owned();
-        Box::pin(async move { outcome(self.turns.take_async(job).await?) })
+        Box::pin(async move { outcome(self.commits.take_async(job).await?) })
     }
 
     fn refund<'f>(&'f self, refunds: &'f [Refund<'_>], _now: Timestamp) -> StoreFuture<'f, ()> {
         let job = Job::Refund(refunds).to_owned();
-        Box::pin(async move { self.turns.take_async(job).await.map(|_| ()) })
+        Box::pin(async move { self.commits.take_async(job).await.map(|_| ()) })
     }
 
     fn purge(&self, now: Timestamp) -> StoreFuture<'_, usize> {
@@ -55,7 +55,7 @@ impl AsyncStore for AsyncSqliteStore {
             let mut dropped = 0_usize;
             loop {
                 let Answer::Swept { counters, is_done } =
-                    self.turns.take_async(Job::Sweep(now).to_owned()).await?
+                    self.commits.take_async(Job::Sweep(now).to_owned()).await?
                 else {
                     return Err(mismatch());
                 };

@@ -15,7 +15,7 @@ use callgate::time::Timestamp;
 use rusqlite::{Connection, Result};
 
 use crate::clock::forgotten;
-use crate::known::Known;
+use crate::row_cache::RowCache;
 use crate::rows::{Adding, Key, Row, declare};
 use crate::sliding::{Log, reach};
 
@@ -67,7 +67,7 @@ impl Found {
     /// Reads the state of the slot's counter at `now`.
     pub(crate) fn read(
         connection: &Connection,
-        known: &mut Known,
+        known: &mut RowCache,
         space: i64,
         slot: &Slot<'_>,
         now: Timestamp,
@@ -186,7 +186,7 @@ impl Found {
         &self,
         connection: &Connection,
         adding: &mut Adding<'_, 'k>,
-        known: &mut Known,
+        known: &mut RowCache,
         space: i64,
         slot: &'k Slot<'_>,
         added: i64,

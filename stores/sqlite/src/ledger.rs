@@ -17,12 +17,12 @@ use crate::approval;
 use crate::clock::{Clock, LEAP};
 use crate::counter::{self, Found};
 use crate::error::{Refused, is_undone, store_error};
+use crate::expire::{Expired, expire};
 use crate::file::is_ours;
-use crate::forget::{Forgotten, forget};
 use crate::job::{Answer, Job};
-use crate::known::Known;
 use crate::listing;
 use crate::place::Opened;
+use crate::row_cache::RowCache;
 use crate::rows::{Adding, Key};
 
 /// Expired rows that a transaction deletes for each row that it may have added, and beside them. So no backlog grows, and no
@@ -39,7 +39,7 @@ const PURGE_STEP: usize = 256;
 /// A connection to the file.
 pub(crate) struct Ledger {
     connection: Connection,
-    known: Known,
+    rows: RowCache,
     /// The number of the namespace.
     space: i64,
     opened: Opened,
@@ -59,7 +59,7 @@ impl Ledger {
         let (look_at, now) = (Timestamp::MIN, Timestamp::MIN);
         Self {
             connection,
-            known: Known::new(),
+            rows: RowCache::new(),
             space,
             opened,
             looked: Instant::now(),
@@ -87,7 +87,7 @@ impl Ledger {
     /// Begins a transaction, with the file's write lock. Does not wait for other processes.
     pub(crate) fn begin(&mut self) -> std::result::Result<(), Refused> {
         self.run("BEGIN IMMEDIATE")?;
-        if self.known.confirm(&self.connection)? {
+        if self.rows.confirm(&self.connection)? {
             is_ours(&self.connection)?;
             self.clock.refresh();
         }
@@ -120,13 +120,13 @@ impl Ledger {
             Job::Peek(batch, now) => Ok(Answer::Outcome(self.judged(batch, now)?.outcome)),
             Job::Refund(refunds) => {
                 for refund in refunds {
-                    self.known.forget(refund.counter.id(), refund.scope);
+                    self.rows.forget(refund.counter.id(), refund.scope);
                     counter::refund(&self.connection, self.space, refund)?;
                 }
                 Ok(Answer::Refunded)
             }
             Job::Reset(id, scope, now) => {
-                self.known.forget(id, scope);
+                self.rows.forget(id, scope);
                 let key = Key { space: self.space, id: id.as_bytes(), scope: scope.as_bytes() };
                 let passed = self.clock.advance(&self.connection, now)?;
                 (self.now, self.added) = (self.now.max(now), self.added.saturating_add(1));
@@ -137,7 +137,7 @@ impl Ledger {
             }
             Job::Sweep(now) => {
                 self.clock.jump(&self.connection, now)?;
-                let Forgotten { counters, rows } = self.forget(PURGE_STEP)?;
+                let Expired { counters, rows } = self.expire(PURGE_STEP)?;
                 Ok(Answer::Swept { counters, is_done: rows < PURGE_STEP })
             }
         }
@@ -150,7 +150,7 @@ impl Ledger {
             return Ok(outcome);
         }
         let passed = self.clock.advance(&self.connection, now)?;
-        let Self { connection, known, space, added: rows, .. } = self;
+        let Self { connection, rows: known, space, added: rows, .. } = self;
         let mut adding = Adding::new(connection, *space);
         for (slot, Looked { found, added, is_first }) in batch.slots.iter().zip(&slots) {
             // A charge of zero leaves no trace (spec 8.2).
@@ -168,7 +168,7 @@ impl Ledger {
 
     /// Whether the batch passes, and the state of its counters.
     fn judged(&mut self, batch: &Batch<'_>, now: Timestamp) -> Result<Judged> {
-        let (connection, known, space) = (&self.connection, &mut self.known, self.space);
+        let (connection, known, space) = (&self.connection, &mut self.rows, self.space);
         let mut slots: SmallVec<[Looked; 2]> = SmallVec::with_capacity(batch.slots.len());
         for (index, slot) in batch.slots.iter().enumerate() {
             let found = Found::read(connection, known, space, slot, now)?;
@@ -202,10 +202,10 @@ impl Ledger {
         Ok(Judged { outcome: BatchOutcome { verdict, usage, now }, slots })
     }
 
-    fn forget(&mut self, limit: usize) -> Result<Forgotten> {
-        self.known.forget_all();
+    fn expire(&mut self, limit: usize) -> Result<Expired> {
+        self.rows.forget_all();
         let passed = self.clock.note(&self.connection)?;
-        forget(&self.connection, passed, limit)
+        expire(&self.connection, passed, limit)
     }
 
     fn tidy(&mut self) -> Result<()> {
@@ -215,7 +215,7 @@ impl Ledger {
             return Ok(());
         }
         let limit = self.added.saturating_mul(FORGET_EACH).saturating_add(FORGET_MORE);
-        let Forgotten { rows, .. } = self.forget(limit)?;
+        let Expired { rows, .. } = self.expire(limit)?;
         self.look_at = if rows < limit { self.now.plus_millis(LOOK_AGAIN) } else { self.now };
         Ok(())
     }

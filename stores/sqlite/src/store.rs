@@ -10,13 +10,13 @@ use callgate::store::{
 use callgate::time::Timestamp;
 
 use crate::file::File;
+use crate::group_commit::GroupCommit;
 use crate::job::{Answer, Job, Page};
 use crate::options::SqliteOptions;
-use crate::turns::Turns;
 
 /// Counters in a SQLite file. Threads share one behind an [`Arc`](std::sync::Arc): concurrent calls share a commit (group commit).
 pub struct SqliteStore {
-    turns: Turns,
+    commits: GroupCommit,
 }
 
 impl SqliteStore {
@@ -26,7 +26,7 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`], without the path: the file cannot be opened, belongs to another program, or has a newer schema.
     pub fn open(path: impl AsRef<Path>, options: &SqliteOptions) -> Result<Self, StoreError> {
-        Ok(Self { turns: Turns::open(File::new(path.as_ref(), options)?)? })
+        Ok(Self { commits: GroupCommit::open(File::new(path.as_ref(), options)?)? })
     }
 
     /// The same without touching the file: the first call opens it. If that fails, each later call tries again.
@@ -34,32 +34,32 @@ impl SqliteStore {
     /// # Errors
     /// Permanent, where no file can have the path.
     pub fn lazy(path: impl AsRef<Path>, options: &SqliteOptions) -> Result<Self, StoreError> {
-        Ok(Self { turns: Turns::new(File::new(path.as_ref(), options)?)? })
+        Ok(Self { commits: GroupCommit::new(File::new(path.as_ref(), options)?)? })
     }
 }
 
 impl Store for SqliteStore {
     fn id(&self) -> StoreId {
-        self.turns.id()
+        self.commits.id()
     }
 
     fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
-        outcome(self.turns.take(Job::Reserve(batch, now))?)
+        outcome(self.commits.take(Job::Reserve(batch, now))?)
     }
 
     fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
-        outcome(self.turns.take(Job::Peek(batch, now))?)
+        outcome(self.commits.take(Job::Peek(batch, now))?)
     }
 
     fn refund(&self, refunds: &[Refund<'_>], _now: Timestamp) -> Result<(), StoreError> {
-        self.turns.take(Job::Refund(refunds)).map(|_| ())
+        self.commits.take(Job::Refund(refunds)).map(|_| ())
     }
 
     /// Each step is a transaction, so that calls run in between.
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
         let mut dropped = 0_usize;
         loop {
-            let Answer::Swept { counters, is_done } = self.turns.take(Job::Sweep(now))? else {
+            let Answer::Swept { counters, is_done } = self.commits.take(Job::Sweep(now))? else {
                 return Err(mismatch());
             };
             dropped = dropped.saturating_add(counters);
@@ -75,7 +75,7 @@ impl Inspect for SqliteStore {
     fn each(&self, now: Timestamp, show: &mut dyn FnMut(LiveCounter)) -> Result<(), StoreError> {
         let mut after = None;
         loop {
-            let Answer::Page(Page { held, last }) = self.turns.take(Job::Page(after.as_ref(), now))? else {
+            let Answer::Page(Page { held, last }) = self.commits.take(Job::Page(after.as_ref(), now))? else {
                 return Err(mismatch());
             };
             held.into_iter().for_each(&mut *show);
@@ -87,7 +87,7 @@ impl Inspect for SqliteStore {
     }
 
     fn reset(&self, counter: CounterId, scope: &ScopeValue, now: Timestamp) -> Result<bool, StoreError> {
-        match self.turns.take(Job::Reset(counter, scope, now))? {
+        match self.commits.take(Job::Reset(counter, scope, now))? {
             Answer::Reset(held) => Ok(held),
             _ => Err(mismatch()),
         }

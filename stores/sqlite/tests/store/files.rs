@@ -41,7 +41,7 @@ fn a_file_that_is_not_ours_is_refused_and_left_as_it_is() {
     drop(open(&newer));
     rusqlite::Connection::open(&newer).unwrap().pragma_update(None, "user_version", 3).unwrap();
     for (file, reason) in [
-        (text, "no SQLite database"),
+        (text, "not a SQLite database"),
         (byte, "another program"),
         (short, "another program"),
         (database, "another program"),

@@ -10,6 +10,6 @@ mod forking;
 mod full;
 mod growth;
 mod kill;
-mod known;
 mod read_only;
+mod row_cache;
 mod scratch;

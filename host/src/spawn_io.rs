@@ -28,7 +28,7 @@ static RUNNING: ArcSwapOption<Running> = ArcSwapOption::const_empty();
 ///
 /// # Errors
 /// The system could not start a thread.
-pub fn carry<T: Send + 'static>(
+pub fn spawn_io<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
     then: impl FnOnce(Option<T>) + Send + 'static,
 ) -> io::Result<()> {
@@ -92,7 +92,7 @@ mod tests {
                 assert!(number != 1, "this work panics");
                 number
             };
-            carry(work, then).unwrap();
+            spawn_io(work, then).unwrap();
         }
         let mut done: Vec<_> = receiver.iter().take(3).collect();
         done.sort_by_key(|(number, _)| *number);

@@ -12,7 +12,7 @@ use crate::rows::{Key, Row};
 
 /// What was deleted.
 #[derive(Default)]
-pub(crate) struct Forgotten {
+pub(crate) struct Expired {
     /// Whole counters.
     pub(crate) counters: usize,
     /// Rows of any kind.
@@ -28,8 +28,8 @@ struct Place {
 }
 
 /// Deletes what has expired by the file's clock, about `limit` rows at most.
-pub(crate) fn forget(connection: &Connection, passed: i64, limit: usize) -> Result<Forgotten> {
-    let mut forgotten = Forgotten { counters: 0, rows: approval::forget(connection, passed, limit)? };
+pub(crate) fn expire(connection: &Connection, passed: i64, limit: usize) -> Result<Expired> {
+    let mut forgotten = Expired { counters: 0, rows: approval::expire(connection, passed, limit)? };
     let mut latest = Timestamp::MIN;
     for Place { space, id, scope, row } in ended(connection, passed, limit)? {
         if forgotten.rows >= limit {

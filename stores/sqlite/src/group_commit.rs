@@ -27,7 +27,7 @@ use crate::ticket::{Ticket, Turn, Waiting};
 const LEADS_FOR: Duration = Duration::from_micros(200);
 
 /// A file of counters, and the threads that work on it.
-pub(crate) struct Turns {
+pub(crate) struct GroupCommit {
     file: File,
     id: StoreId,
     entry: Entry,
@@ -38,12 +38,12 @@ type Mine<'j, 'p> = Option<(Job<'j, 'p>, Instant)>;
 
 /// The lead, from taking it to handing it over.
 struct Lead<'t> {
-    turns: &'t Turns,
+    commits: &'t GroupCommit,
     /// Jobs of others that were taken and have no answer yet.
     others: Vec<Arc<Ticket>>,
 }
 
-impl Turns {
+impl GroupCommit {
     /// For a file that the first job will open.
     pub(crate) fn new(file: File) -> Result<Self, StoreError> {
         Ok(Self { id: file.id(), file, entry: Entry::new()? })
@@ -51,12 +51,12 @@ impl Turns {
 
     /// Opens the file now.
     pub(crate) fn open(file: File) -> Result<Self, StoreError> {
-        let turns = Self::new(file)?;
-        let (deadline, mut pauses) = (turns.deadline(Instant::now()), Pauses::new());
+        let commits = Self::new(file)?;
+        let (deadline, mut pauses) = (commits.deadline(Instant::now()), Pauses::new());
         loop {
             // No other thread has the store yet, so none leads.
-            let mut inside = turns.entry.enter();
-            match turns.file.open() {
+            let mut inside = commits.entry.enter();
+            match commits.file.open() {
                 Ok(ledger) => inside.ledger = Some(ledger),
                 Err(refused) if refused.is_busy() && Instant::now() < deadline => {
                     drop(inside);
@@ -66,7 +66,7 @@ impl Turns {
                 Err(refused) => return Err(refused.error()),
             }
             drop(inside);
-            return Ok(turns);
+            return Ok(commits);
         }
     }
 
@@ -99,7 +99,7 @@ impl Turns {
         }
     }
 
-    /// [`Turns::take`] for a task.
+    /// [`GroupCommit::take`] for a task.
     pub(crate) async fn take_async(self: &Arc<Self>, job: OwnedJob) -> Result<Answer, StoreError> {
         let ticket = Ticket::new(job, self.deadline(Instant::now()), true);
         self.entry.checked(|state| {
@@ -120,7 +120,7 @@ impl Turns {
     }
 
     fn lead(&self, job: Job<'_, '_>, deadline: Instant, began: Instant) -> Result<Answer, StoreError> {
-        let mut lead = Lead { turns: self, others: Vec::new() };
+        let mut lead = Lead { commits: self, others: Vec::new() };
         let mine = lead.work(Some((job, deadline)));
         while began.elapsed() < LEADS_FOR && lead.is_waited_for() {
             // Each caller gets the error of its own job.
@@ -184,12 +184,12 @@ impl Turns {
     /// Starts the thread that leads for tasks. It ends with the store.
     fn worker(self: &Arc<Self>) -> Result<Sender<()>, StoreError> {
         let (worker, calls) = channel();
-        let turns = Arc::downgrade(self);
+        let commits = Arc::downgrade(self);
         let run = move || {
             for () in calls {
-                let Some(turns) = turns.upgrade() else { return };
+                let Some(commits) = commits.upgrade() else { return };
                 // A failure in this job does not concern the next one.
-                let _ = catch_unwind(AssertUnwindSafe(|| turns.lead_for_tasks()));
+                let _ = catch_unwind(AssertUnwindSafe(|| commits.lead_for_tasks()));
             }
         };
         let spawned = std::thread::Builder::new().name("callgate-sqlite".to_owned()).spawn(run);
@@ -200,7 +200,7 @@ impl Turns {
 
     /// Leads as long as a caller waits. For the store's own thread.
     fn lead_for_tasks(&self) {
-        let mut lead = Lead { turns: self, others: Vec::new() };
+        let mut lead = Lead { commits: self, others: Vec::new() };
         while lead.is_waited_for() {
             // Each caller gets the error of its own job.
             let _ = lead.work(None);
@@ -228,17 +228,17 @@ fn unanswered() -> StoreError {
 
 impl Lead<'_> {
     fn is_waited_for(&self) -> bool {
-        self.turns.entry.state(|state| !state.waiting.is_empty())
+        self.commits.entry.state(|state| !state.waiting.is_empty())
     }
 
     /// Takes the waiting jobs into this transaction.
     fn take_along(&mut self) {
-        self.turns.entry.state(|state| self.others.extend(state.waiting.drain(..)));
+        self.commits.entry.state(|state| self.others.extend(state.waiting.drain(..)));
     }
 
     /// Runs the jobs of the others and its own in one transaction, and answers the others.
     fn work(&mut self, mine: Mine<'_, '_>) -> Result<Option<Answer>, StoreError> {
-        let done = match self.turns.begin(mine.map(|(_, deadline)| deadline)) {
+        let done = match self.commits.begin(mine.map(|(_, deadline)| deadline)) {
             Ok(Some((inside, ledger))) => {
                 self.take_along();
                 self.transact(inside, ledger, mine)
@@ -299,7 +299,7 @@ impl Drop for Lead<'_> {
         for ticket in self.others.drain(..) {
             ticket.call(Turn::Answered(Err(StoreError::transient("the SQLite store failed inside"))));
         }
-        let next = self.turns.entry.state(|state| {
+        let next = self.commits.entry.state(|state| {
             // Prefer a waiting thread: the store's own would have to wake up first.
             if let Some(first) = state.waiting.iter().position(|ticket| !ticket.is_task) {
                 return state.waiting.remove(first);

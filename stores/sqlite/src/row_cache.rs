@@ -13,7 +13,7 @@ use crate::rows::{Key, Row};
 /// Rows in the cache, a power of two: some 100 KiB. It is direct-mapped: a new row evicts the one in its place.
 const PLACES: usize = 1 << 10;
 
-pub(crate) struct Known {
+pub(crate) struct RowCache {
     seed: RandomState,
     places: Box<[Option<Entry>]>,
     /// SQLite's `data_version`, which changes when another connection has written.
@@ -29,7 +29,7 @@ struct Entry {
     row: Row,
 }
 
-impl Known {
+impl RowCache {
     /// An empty cache.
     pub(crate) fn new() -> Self {
         let places = (0..PLACES).map(|_| None).collect();
