@@ -137,8 +137,15 @@ pub(super) fn find_duplicates<E>(
         0 | 1 => Ok(()),
         ..=FEW if are_distinct(keys.clone()) => Ok(()),
         ..=FEW => among_few(&Texts::new(text, keys.clone()), keys, found),
-        _ if are_distinct_many(keys.clone(), count) => Ok(()),
-        _ => among_many(&Texts::new(text, keys.clone()), keys, count, found),
+        _ => {
+            let shared = shared_fingerprints(keys.clone(), count);
+            if shared.is_empty() {
+                return Ok(());
+            }
+            // Among many keys a few share a fingerprint by chance. Only those are read and compared.
+            let suspects = keys.filter(|(_, key)| shared.binary_search(&key.link).is_ok());
+            among_many(&Texts::new(text, suspects.clone()), suspects, found)
+        }
     }
 }
 
@@ -181,7 +188,7 @@ struct Texts<'t> {
 }
 
 impl<'t> Texts<'t> {
-    fn new(text: &'t str, keys: Keys<'_>) -> Self {
+    fn new(text: &'t str, keys: impl Iterator<Item = (u32, TapeNode)>) -> Self {
         let (mut unescaped, mut ends) = (SmallVec::new(), SmallVec::new());
         for (_, key) in keys.filter(|(_, key)| key.kind() == NodeKind::Escaped) {
             append_unescaped(&mut unescaped, content(text, &key));
@@ -190,8 +197,11 @@ impl<'t> Texts<'t> {
         Self { text, unescaped, ends }
     }
 
-    /// The text of each key, in the order of the object.
-    fn of<'a>(&'a self, keys: Keys<'a>) -> impl Iterator<Item = (u32, TapeNode, &'a [u8])> {
+    /// The text of each of the same keys, in the order of the object.
+    fn of<'a>(
+        &'a self,
+        keys: impl Iterator<Item = (u32, TapeNode)> + 'a,
+    ) -> impl Iterator<Item = (u32, TapeNode, &'a [u8])> {
         let (mut start, mut ends) = (0, self.ends.iter());
         keys.map(move |(index, node)| {
             if node.kind() != NodeKind::Escaped {
@@ -220,12 +230,15 @@ fn are_distinct(mut keys: Keys<'_>) -> bool {
     })
 }
 
-/// The same for many keys. Sorting numbers takes much less than hashing texts under a random key.
-fn are_distinct_many(keys: Keys<'_>, count: usize) -> bool {
+/// The fingerprints that several of many keys have, in order. Sorting numbers takes much less than hashing texts under a random key.
+fn shared_fingerprints(keys: Keys<'_>, count: usize) -> Vec<u32> {
     let mut fingerprints = Vec::with_capacity(count);
     fingerprints.extend(keys.map(|(_, key)| key.link));
     fingerprints.sort_unstable();
-    fingerprints.windows(2).all(|pair| pair.first() != pair.last())
+    let shared = fingerprints.windows(2).filter(|pair| pair.first() == pair.last());
+    let mut shared: Vec<u32> = shared.filter_map(|pair| pair.first().copied()).collect();
+    shared.dedup();
+    shared
 }
 
 fn among_few<E>(
@@ -246,13 +259,11 @@ fn among_few<E>(
 
 fn among_many<E>(
     texts: &Texts<'_>,
-    keys: Keys<'_>,
-    count: usize,
+    keys: impl Iterator<Item = (u32, TapeNode)>,
     mut found: impl FnMut(Duplicate) -> Result<(), E>,
 ) -> Result<(), E> {
     // Under a random seed, chosen keys cannot be made to collide.
-    let mut earlier =
-        HashMap::<&[u8], u32, RandomState>::with_capacity_and_hasher(count, RandomState::default());
+    let mut earlier = HashMap::<&[u8], u32, RandomState>::with_hasher(RandomState::default());
     for (second, _, key) in texts.of(keys) {
         match earlier.entry(key) {
             Entry::Occupied(first) => found(Duplicate { second, first: *first.get() })?,
