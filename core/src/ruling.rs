@@ -153,7 +153,8 @@ pub(crate) struct Details {
     pub(crate) detail: Detail,
     pub(crate) counters: Vec<Counted>,
     pub(crate) retry_after: Option<u64>,
-    pub(crate) asking: Option<Asking>,
+    /// In a box, because nearly no call asks: what every counted call clears is then one word.
+    pub(crate) asking: Option<Box<Asking>>,
     /// The store that charged the counters, where that is known.
     pub(crate) charged_in: Option<StoreId>,
 }
@@ -301,7 +302,7 @@ impl Ruling {
     }
 
     /// A call that needs approval; the first rule that asks is the one reported.
-    pub(crate) fn ask(code: Code, asking: Asking) -> Self {
+    pub(crate) fn ask(code: Code, asking: Box<Asking>) -> Self {
         let mut ruling = Self::new(Effect::RequireApproval, code, asking.rules.first().copied());
         ruling.more_mut().asking = Some(asking);
         ruling
@@ -345,7 +346,7 @@ mod tests {
             let mut ruling = Ruling::invalid_args("why").about(7);
             let more = ruling.more_mut();
             more.retry_after = Some(1);
-            more.asking = Some(Asking { key: "key".into(), rules: [1].into() });
+            more.asking = Some(Box::new(Asking { key: "key".into(), rules: [1].into() }));
             more.counters.reserve_exact(count);
             more.counters.extend((0..count).map(|_| counted()));
             drop(ruling);

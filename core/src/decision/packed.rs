@@ -55,7 +55,7 @@ impl Decision<'_> {
         if let Some(seconds) = retry_after {
             out.extend(seconds.to_le_bytes());
         }
-        if let Some(Asking { key, rules }) = asking {
+        if let Some(Asking { key, rules }) = asking.as_deref() {
             bytes(out, key.as_bytes());
             out.extend(u32::try_from(rules.len()).unwrap_or(u32::MAX).to_le_bytes());
             rules.iter().for_each(|rule| out.extend(rule.to_le_bytes()));
@@ -97,7 +97,7 @@ impl Policy {
             let key = rest.text()?.into();
             let count = rest.u32()?;
             let rules = (0..count).map(|_| rest.u32()).collect::<Option<_>>()?;
-            ruling.more_mut().asking = Some(Asking { key, rules });
+            ruling.more_mut().asking = Some(Box::new(Asking { key, rules }));
         }
         while has(COUNTERS) && !rest.is_empty() {
             ruling.more_mut().counters.push(Counted {

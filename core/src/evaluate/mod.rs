@@ -205,7 +205,7 @@ impl Compiled {
         }
         if !left.askers.is_empty() {
             let key = approval_key(&self.digest, facts)?.into_boxed_str();
-            let asking = Asking { key, rules: left.askers.as_slice().into() };
+            let asking = Box::new(Asking { key, rules: left.askers.as_slice().into() });
             match approval.filter(|approval| approval.is_valid() && approval.key == &*asking.key) {
                 Some(approval) => prepared.approve(asking, approval.id),
                 None => return Ok(Some(Ruling::ask(Code::ApprovalRequired, asking))),

@@ -26,7 +26,7 @@ pub(crate) struct PendingBatch<'p> {
     pub(crate) states: SmallVec<[&'p StateTest; 1]>,
     /// The rule of each bound, by its order.
     rules: SmallVec<[u32; 4]>,
-    approval: Option<Asking>,
+    approval: Option<Box<Asking>>,
 }
 
 /// The single charge of a call without conditions on counters. It needs no batch.
@@ -102,7 +102,7 @@ impl PendingBatch<'_> {
         u32::try_from(self.rules.len()).unwrap_or(u32::MAX).saturating_sub(1)
     }
 
-    pub(crate) fn approve(&mut self, asking: Asking, id: &str) {
+    pub(crate) fn approve(&mut self, asking: Box<Asking>, id: &str) {
         self.batch.approval = Some(Cow::Owned(id.to_owned()));
         self.approval = Some(asking);
     }

@@ -60,6 +60,7 @@ impl FixedRows {
     }
 
     /// Charges a counter alone, if its own bounds let it; says how it stands then, what refused, and whether that made a row.
+    #[inline]
     pub(super) fn charge_one(
         &mut self,
         slot: &Slot<'_>,

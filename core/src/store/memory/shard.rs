@@ -73,6 +73,7 @@ impl Shard {
     }
 
     /// Charges a counter alone, if its own bounds let it: how it stands then, or how it stands and what refused.
+    #[inline]
     pub(super) fn charge_one(
         &mut self,
         slot: &Slot<'_>,
