@@ -47,11 +47,13 @@ pub fn admits(root: &Json, schema: &Json, value: &Json, paths: &[&[Segment]]) ->
             part.is_none_or(|part| admits(root, part, value, &paths))
         }),
         Json::Array(elements) => parts_of_array(elements, paths).into_iter().all(|(index, value, paths)| {
-            let first = list("prefixItems");
-            first
-                .get(index)
-                .or_else(|| schema.get("items"))
-                .is_none_or(|part| admits(root, part, value, &paths))
+            // In older drafts `items` is a list, and `additionalItems` is for what follows.
+            let items = schema.get("items");
+            let (first, rest) = match (schema.get("prefixItems"), items) {
+                (None, Some(Json::Array(first))) => (first.as_slice(), schema.get("additionalItems")),
+                _ => (list("prefixItems"), items),
+            };
+            first.get(index).or(rest).is_none_or(|part| admits(root, part, value, &paths))
         }),
         _ => true,
     }
