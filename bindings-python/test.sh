@@ -71,13 +71,13 @@ if [ -z "${CALLGATE_PAIRS:-}" ] || [ -z "${CALLGATE_RUST_DECISIONS:-}" ]; then
 fi
 export CALLGATE_PAIRS CALLGATE_DECISIONS=$work/decisions-python.jsonl
 # `-P`: what is tested is the installed wheel, not the sources beside the tests.
-"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider tests/test_{conformance,pairs,values,engine,known,lifecycle,redis,sqlite}.py
+"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider tests/test_{conformance,pairs,values,engine,callbacks,known,lifecycle,redis,sqlite}.py
 "$work/mcp2/bin/python" tests/compare.py "$CALLGATE_DECISIONS" "$CALLGATE_RUST_DECISIONS"
 
 say "adapters, gateway and HTTP, by the official SDK 2.x"
-"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,guards,arguments,misuse,gateway,forwarding,http}.py
+"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,streams_callers,guards,arguments,misuse,gateway,forwarding,http}.py
 say "adapters, gateway and HTTP, by the official SDK 1.x"
-"$work/mcp1/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,guards,arguments,misuse,forwarding,http}.py
+"$work/mcp1/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,streams_callers,guards,arguments,misuse,forwarding,http}.py
 for major in 2 3; do
   say "servers of fastmcp $major"
   "$work/fastmcp$major/bin/python" -P -m pytest -p no:cacheprovider tests/test_fastmcp_older.py

@@ -56,7 +56,7 @@ pub(crate) fn explained(explanation: Explanation<'_>) -> Explained {
 pub(crate) fn begin_explaining<'p, A: View, I: View>(
     plan: &'p Planned,
     given: Given<'p, A, I>,
-) -> Explaining<'p> {
+) -> Explaining<'p, 'p> {
     let Given { args, identity, approval, check, .. } = given;
     match args {
         Args::Value(args) => {

@@ -320,7 +320,7 @@ export class Engine {
    * Makes a counter that `counters` listed hold nothing, and tells whether it held something (clause 8.12). A charge made before
    * is not given back after it.
    *
-   * @throws {StoreError} where it is unknown whether the counter was reset, {TypeError} for what is no counter.
+   * @throws {StoreError} where it is unknown whether the counter was reset, {TypeError} for a key that names no counter.
    */
   resetCounter(counter: Pick<LiveCounter, "key">): boolean {
     const [key, at] = [keyOf(counter), now(this.#host)];
@@ -337,13 +337,13 @@ export class Engine {
   }
 
   /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
-  visible(tool: string, _identity?: Identity): boolean {
-    return this.policy.visible(tool);
+  visible(tool: string, identity?: Identity): boolean {
+    return this.policy.visible(tool, identity);
   }
 
   /** The tools that a client may see, in their order; all by one policy (clause 10.9). */
-  filterTools<T extends NamedTool>(tools: readonly T[], _identity?: Identity): T[] {
-    return this.policy.filterTools(tools);
+  filterTools<T extends NamedTool>(tools: readonly T[], identity?: Identity): T[] {
+    return this.policy.filterTools(tools, identity);
   }
 
   /**

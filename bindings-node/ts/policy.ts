@@ -55,13 +55,15 @@ export class Policy {
   }
 
   /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
-  visible(tool: string, _identity?: Identity): boolean {
+  visible(tool: string, identity?: Identity): boolean {
+    void identity;
     if (typeof tool !== "string") throw new TypeError("a tool's name is a string");
     return this.native.visible([tool])[0] === true;
   }
 
   /** The tools that a client may see, in their order (clause 10.9). */
-  filterTools<T extends NamedTool>(tools: readonly T[], _identity?: Identity): T[] {
+  filterTools<T extends NamedTool>(tools: readonly T[], identity?: Identity): T[] {
+    void identity;
     const visible = this.native.visible(tools.map((tool) => String(tool.name)));
     return tools.filter((_, index) => visible[index] === true);
   }

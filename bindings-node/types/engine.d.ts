@@ -172,15 +172,15 @@ export declare class Engine {
      * Makes a counter that `counters` listed hold nothing, and tells whether it held something (clause 8.12). A charge made before
      * is not given back after it.
      *
-     * @throws {StoreError} where it is unknown whether the counter was reset, {TypeError} for what is no counter.
+     * @throws {StoreError} where it is unknown whether the counter was reset, {TypeError} for a key that names no counter.
      */
     resetCounter(counter: Pick<LiveCounter, "key">): boolean;
     /** `resetCounter` without blocking on a store that waits for a disk or a network. */
     resetCounterAsync(counter: Pick<LiveCounter, "key">): Promise<boolean>;
     /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
-    visible(tool: string, _identity?: Identity): boolean;
+    visible(tool: string, identity?: Identity): boolean;
     /** The tools that a client may see, in their order; all by one policy (clause 10.9). */
-    filterTools<T extends NamedTool>(tools: readonly T[], _identity?: Identity): T[];
+    filterTools<T extends NamedTool>(tools: readonly T[], identity?: Identity): T[];
     /**
      * Ends the watching of the policy file, and closes the store that the engine opened. Calls that counters decide are then as if it
      * could not be reached; those that wait for it now get their answer. Counters in memory go on.

@@ -23,7 +23,7 @@ export declare class Policy {
     /** What may not mean what its author thinks. An engine reports it as well, to `onWarning`. */
     get warnings(): readonly Diagnostic[];
     /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
-    visible(tool: string, _identity?: Identity): boolean;
+    visible(tool: string, identity?: Identity): boolean;
     /** The tools that a client may see, in their order (clause 10.9). */
-    filterTools<T extends NamedTool>(tools: readonly T[], _identity?: Identity): T[];
+    filterTools<T extends NamedTool>(tools: readonly T[], identity?: Identity): T[];
 }

@@ -16,7 +16,7 @@ from typing import Any
 
 import callgate
 import pytest
-from test_engine import NOW, POLICY, engine
+from subject import NOW, POLICY, engine
 
 
 def test_an_engine_in_a_cycle_is_collected() -> None:

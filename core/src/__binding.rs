@@ -2,15 +2,14 @@
 
 pub use crate::engine::{Explaining, PendingExplanation};
 pub use crate::evaluate::Decided;
-pub use crate::policy::Reads;
-pub use crate::policy::Tool;
+pub use crate::policy::{Reads, Tool};
 
 use std::sync::Arc;
 
 use crate::call::Call;
 use crate::decision::{Actual, Decision, Ending, Reservation, SettleError};
 use crate::engine::Engine;
-use crate::evaluate::{Evaluation, deferred};
+use crate::evaluate::Evaluation;
 use crate::outcome::Outcome;
 use crate::policy::Policy;
 use crate::store::{AsyncStore, CounterId};
@@ -51,9 +50,9 @@ pub trait BindPolicy {
     /// them can write an allowed decision.
     fn unpack<'d>(&'d self, tool: &'d str, packed: &[u8]) -> Option<Decision<'d>>;
     /// [`Engine::explain`] by this policy, as far as that goes without counters. The call is read before this returns.
-    fn begin_explaining<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> Explaining<'d>;
+    fn begin_explaining<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Explaining<'_, 't>;
     /// The same for raw JSON arguments.
-    fn begin_explaining_json<'d, I: View>(&'d self, call: &Call<'d, &str, I>) -> Explaining<'d>;
+    fn begin_explaining_json<'t, I: View>(&self, call: &Call<'t, &str, I>) -> Explaining<'_, 't>;
 }
 
 impl BindPolicy for Policy {
@@ -69,23 +68,19 @@ impl BindPolicy for Policy {
         self.unpack(tool, packed)
     }
 
-    fn begin_explaining<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> Explaining<'d> {
-        Explaining::new(self, call.tool, |policy, recorder| {
-            deferred(|ask| policy.evaluate(call, recorder, ask))
-        })
+    fn begin_explaining<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Explaining<'_, 't> {
+        Explaining::value(self, call)
     }
 
-    fn begin_explaining_json<'d, I: View>(&'d self, call: &Call<'d, &str, I>) -> Explaining<'d> {
-        Explaining::new(self, call.tool, |policy, recorder| {
-            deferred(|ask| policy.evaluate_json(call, recorder, ask))
-        })
+    fn begin_explaining_json<'t, I: View>(&self, call: &Call<'t, &str, I>) -> Explaining<'_, 't> {
+        Explaining::text(self, call)
     }
 }
 
 /// Decisions as keys of a cache, and as bytes.
 pub trait BindDecision {
     /// A number by which decisions of one policy about one tool are told apart; `None` for those that tell of more than a rule.
-    fn likeness(&self) -> Option<u64>;
+    fn cache_key(&self) -> Option<u64>;
     /// [`Decision::into_owned`] without a copy of the tool's name, if it is that tool's by the policy in which it was found.
     fn into_owned_with(self, tool: &Arc<Tool>) -> Decision<'static>;
     /// Appends the decision as bytes, without its policy and its tool.
@@ -94,8 +89,8 @@ pub trait BindDecision {
 
 impl BindDecision for Decision<'_> {
     #[inline]
-    fn likeness(&self) -> Option<u64> {
-        self.likeness()
+    fn cache_key(&self) -> Option<u64> {
+        self.cache_key()
     }
 
     fn into_owned_with(self, tool: &Arc<Tool>) -> Decision<'static> {

@@ -270,7 +270,7 @@ impl Ruling {
 
     /// What tells rulings without a rest from one another.
     #[inline]
-    pub(crate) fn likeness(&self) -> Option<u64> {
+    pub(crate) fn cache_key(&self) -> Option<u64> {
         self.more().is_none().then_some(self.head.0.get())
     }
 

@@ -70,7 +70,7 @@ impl ToolCache {
         finisher: &Py<Finisher>,
         decision: callgate::Decision<'_>,
     ) -> PyResult<Bound<'py, Decision>> {
-        let (key, level) = (decision.likeness(), Level::of(decision.code()));
+        let (key, level) = (decision.cache_key(), Level::of(decision.code()));
         if let Some(cached) = key.and_then(|key| self.cached(py, key)) {
             return Ok(cached.decision.bind(py).clone());
         }

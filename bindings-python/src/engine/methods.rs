@@ -202,7 +202,7 @@ impl Engine {
             Some(tool) => {
                 let decided = parts.core().decide_by_tool(tool.tool(), &call);
                 if !parts.observer.listens()
-                    && let Some(cached) = decided.likeness().and_then(|key| tool.cached(py, key))
+                    && let Some(cached) = decided.cache_key().and_then(|key| tool.cached(py, key))
                 {
                     return parts.repeat(py, cached);
                 }

@@ -225,8 +225,8 @@ impl<'d> Decision<'d> {
 
     /// A number by which decisions of one policy about one tool are told apart: two that have the same one are alike. `None` for
     /// those that tell of more than a rule: of counters, an approval, or what is wrong with the arguments.
-    pub(crate) fn likeness(&self) -> Option<u64> {
-        self.ruling.likeness()
+    pub(crate) fn cache_key(&self) -> Option<u64> {
+        self.ruling.cache_key()
     }
 
     /// The policy that decided.

@@ -242,8 +242,19 @@ impl<'n, 'l> Reader<'n, 'l> {
         self.within(key.text(), |reader| reader.error("unknown_field", key.span(), message, help));
     }
 
-    /// Complains of a field that is missing from `node`.
+    /// Complains of a field that is missing from `node`. Where a misspelt one is there, the help is to rename that.
     pub(super) fn missing(&mut self, node: Node<'n>, name: &str, help: &str) {
+        let mut keys = match node.content() {
+            Content::Mapping(members) if !self.is_full() => Some(members),
+            _ => None,
+        }
+        .into_iter()
+        .flatten()
+        .map(|(key, _)| key.text())
+        .filter(|key| !is_free(key) && odd_characters(key).is_none());
+        let misspelt = keys.find(|key| self.diagnostics.suggestions.nearest(key, [name]).is_some());
+        let rename = misspelt.map(|key| format!("rename `{}` to `{name}`", shown(key)));
+        let help = rename.as_deref().unwrap_or(help);
         self.error("missing_field", node.span(), format!("field `{name}` is missing"), help);
     }
 

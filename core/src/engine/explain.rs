@@ -18,115 +18,107 @@ use crate::view::View;
 /// What the store would answer to a batch, and how its counters stand without it.
 type Looked = Result<(BatchOutcome, SmallVec<[Usage; 2]>), StoreError>;
 
-/// An explanation, as far as it goes without counters.
-pub enum Explaining<'d> {
+/// An explanation, as far as it goes without counters. Every way to explain goes through it.
+pub enum Explaining<'p, 't> {
     /// No counter has a part in it.
-    Explained(Explanation<'d>),
+    Explained(Explanation<'t>),
     /// Counters have to be looked at.
-    Pending(PendingExplanation<'d>),
+    Pending(PendingExplanation<'p, 't>),
 }
 
 /// An explanation whose call was read, and whose counters are still to be looked at.
-pub struct PendingExplanation<'d> {
-    policy: &'d Policy,
-    tool: &'d str,
-    prepared: Box<PendingBatch<'d>>,
+pub struct PendingExplanation<'p, 't> {
+    policy: &'p Policy,
+    tool: &'t str,
+    prepared: Box<PendingBatch<'p>>,
     recorder: Recorder,
 }
 
-impl<'d> Explaining<'d> {
-    pub(crate) fn new(
-        policy: &'d Policy,
-        tool: &'d str,
-        evaluate: impl FnOnce(&'d Compiled, &mut Recorder) -> Evaluated<'d>,
+impl<'p, 't> Explaining<'p, 't> {
+    pub(crate) fn value<A: View, I: View>(policy: &'p Policy, call: &Call<'t, A, I>) -> Self {
+        Self::new(policy, call.tool, |compiled, recorder| {
+            deferred(|ask| compiled.evaluate(call, recorder, ask))
+        })
+    }
+
+    pub(crate) fn text<I: View>(policy: &'p Policy, call: &Call<'t, &str, I>) -> Self {
+        Self::new(policy, call.tool, |compiled, recorder| {
+            deferred(|ask| compiled.evaluate_json(call, recorder, ask))
+        })
+    }
+
+    fn new(
+        policy: &'p Policy,
+        tool: &'t str,
+        evaluate: impl FnOnce(&'p Compiled, &mut Recorder) -> Evaluated<'p>,
     ) -> Self {
         let mut recorder = Recorder::default();
         match evaluate(&policy.0, &mut recorder) {
-            Evaluated::Decided(ruling) => {
-                let decision = Decision::sharing(policy.clone(), tool, ruling);
-                Self::Explained(Explanation { decision, checks: recorder.finish() })
-            }
+            Evaluated::Decided(ruling) => Self::Explained(explanation(policy, tool, ruling, recorder)),
             Evaluated::Pending(prepared) => {
                 Self::Pending(PendingExplanation { policy, tool, prepared, recorder })
             }
         }
     }
+
+    fn looked(self, engine: &Engine) -> Explanation<'t> {
+        match self {
+            Self::Explained(explanation) => explanation,
+            Self::Pending(pending) => {
+                let looked = engine.look(&pending.prepared.batch);
+                pending.shown(engine, looked)
+            }
+        }
+    }
 }
 
-impl<'d> PendingExplanation<'d> {
+impl<'t> PendingExplanation<'_, 't> {
     /// The explanation, with the counters as `store` has them.
-    pub async fn look(self, engine: &Engine, store: &dyn AsyncStore, now: Timestamp) -> Explanation<'d> {
-        let Self { policy, tool, prepared, mut recorder } = self;
-        let looked = look_without_blocking(store, &prepared.batch, now).await;
-        let ruling = engine.shown(prepared, &policy.0, looked, &mut recorder);
-        Explanation { decision: Decision::sharing(policy.clone(), tool, ruling), checks: recorder.finish() }
+    pub async fn look(self, engine: &Engine, store: &dyn AsyncStore, now: Timestamp) -> Explanation<'t> {
+        let looked = look_without_blocking(store, &self.prepared.batch, now).await;
+        self.shown(engine, looked)
     }
+
+    fn shown(self, engine: &Engine, looked: Looked) -> Explanation<'t> {
+        let Self { policy, tool, mut prepared, mut recorder } = self;
+        let ruling = match looked {
+            Ok((outcome, standing)) => {
+                prepared.explain(&policy.0, &outcome, &mut recorder);
+                prepared.rule(&policy.0, &outcome).uncharged(&standing)
+            }
+            Err(error) => {
+                recorder.open(Step::Root(""), || "counters".to_owned());
+                recorder.close("unavailable", Some(&error.to_string()));
+                prepared.unanswered(engine.on_store_error)
+            }
+        };
+        explanation(policy, tool, ruling, recorder)
+    }
+}
+
+fn explanation<'t>(policy: &Policy, tool: &'t str, ruling: Ruling, recorder: Recorder) -> Explanation<'t> {
+    Explanation { decision: Decision::sharing(policy.clone(), tool, ruling), checks: recorder.finish() }
 }
 
 impl Engine {
     /// What the engine would decide now and every check that leads to it. Charges nothing.
     pub fn explain<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Explanation<'t> {
-        let (policy, recorder) = (self.policy(), Recorder::default());
-        self.explained(policy, call.tool, recorder, |policy, recorder| {
-            deferred(|ask| policy.evaluate(call, recorder, ask))
-        })
+        Explaining::value(&self.policy(), call).looked(self)
     }
 
     /// [`Engine::explain`] for raw JSON arguments.
     pub fn explain_json<'t, I: View>(&self, call: &Call<'t, &str, I>) -> Explanation<'t> {
-        let (policy, recorder) = (self.policy(), Recorder::default());
-        self.explained(policy, call.tool, recorder, |policy, recorder| {
-            deferred(|ask| policy.evaluate_json(call, recorder, ask))
-        })
-    }
-
-    fn explained<'t>(
-        &self,
-        policy: Policy,
-        tool: &'t str,
-        mut recorder: Recorder,
-        evaluate: impl for<'p> FnOnce(&'p Compiled, &mut Recorder) -> Evaluated<'p>,
-    ) -> Explanation<'t> {
-        let ruling = match evaluate(&policy.0, &mut recorder) {
-            Evaluated::Decided(ruling) => ruling,
-            Evaluated::Pending(prepared) => {
-                let looked = self.look(&prepared.batch);
-                self.shown(prepared, &policy.0, looked, &mut recorder)
-            }
-        };
-        Explanation { decision: Decision::sharing(policy, tool, ruling), checks: recorder.finish() }
+        Explaining::text(&self.policy(), call).looked(self)
     }
 
     /// [`Engine::explain`], but asks the store without blocking.
     pub async fn explain_async<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Explanation<'t> {
-        let (policy, mut recorder) = (self.policy(), Recorder::default());
-        let ruling = match deferred(|ask| policy.0.evaluate(call, &mut recorder, ask)) {
-            Evaluated::Decided(ruling) => ruling,
-            Evaluated::Pending(prepared) => {
-                let looked = self.look_async(&prepared.batch).await;
-                self.shown(prepared, &policy.0, looked, &mut recorder)
+        let policy = self.policy();
+        match (Explaining::value(&policy, call), &self.async_store) {
+            (Explaining::Pending(pending), Some(store)) => {
+                pending.look(self, &**store, self.clock.now()).await
             }
-        };
-        Explanation { decision: Decision::sharing(policy, call.tool, ruling), checks: recorder.finish() }
-    }
-
-    fn shown(
-        &self,
-        mut prepared: Box<PendingBatch<'_>>,
-        policy: &Compiled,
-        looked: Looked,
-        recorder: &mut Recorder,
-    ) -> Ruling {
-        match looked {
-            Ok((outcome, standing)) => {
-                prepared.explain(policy, &outcome, recorder);
-                prepared.rule(policy, &outcome).uncharged(&standing)
-            }
-            Err(error) => {
-                recorder.open(Step::Root(""), || "counters".to_owned());
-                recorder.close("unavailable", Some(&error.to_string()));
-                prepared.unanswered(self.on_store_error)
-            }
+            (explaining, _) => explaining.looked(self),
         }
     }
 
@@ -138,11 +130,6 @@ impl Engine {
             Verdict::Refused(_) | Verdict::ApprovalSpent => outcome.usage.clone(),
         };
         Ok((outcome, standing))
-    }
-
-    async fn look_async(&self, batch: &Batch<'_>) -> Looked {
-        let Some(store) = &self.async_store else { return self.look(batch) };
-        look_without_blocking(&**store, batch, self.clock.now()).await
     }
 }
 

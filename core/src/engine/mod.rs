@@ -191,9 +191,9 @@ impl Engine {
     /// let (engine, tool) = (Engine::new(policy.clone()), policy.tool("list_users"));
     /// let call = Call::without_args("list_users");
     /// let decided = engine.decide_by_tool(&tool, &call);
-    /// let likeness = decided.likeness();
-    /// assert!(likeness.is_some() && decided.decision().likeness() == likeness);
-    /// assert!(engine.decide_by_tool(&tool, &call).likeness() == likeness);
+    /// let cache_key = decided.cache_key();
+    /// assert!(cache_key.is_some() && decided.decision().cache_key() == cache_key);
+    /// assert!(engine.decide_by_tool(&tool, &call).cache_key() == cache_key);
     /// # Ok::<(), callgate::PolicyError>(())
     /// ```
     #[inline]

@@ -151,10 +151,10 @@ pub struct Decided<'d> {
 }
 
 impl<'d> Decided<'d> {
-    /// [`Decision::likeness`].
+    /// [`Decision::cache_key`].
     #[inline]
-    pub fn likeness(&self) -> Option<u64> {
-        self.ruling.likeness()
+    pub fn cache_key(&self) -> Option<u64> {
+        self.ruling.cache_key()
     }
 
     /// The decision.

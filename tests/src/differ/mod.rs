@@ -1,7 +1,6 @@
 //! The engine beside the reference interpreter: the same policy and calls, and where the decisions differ.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use callgate::store::{Algorithm, Store};
@@ -10,16 +9,21 @@ use callgate::{
     Actual, Amount, Approval, ArgsCheck, Call, Decision, Engine, Identity, InputSchema, MemoryStore, Outcome,
     Policy, PolicyError, Reservation, SettleError,
 };
+use callgate_reference::Reference;
 use callgate_reference::check::Check;
-use callgate_reference::json::{Json, quoted};
-use callgate_reference::time::rfc3339;
-use callgate_reference::{Reference, decimal};
+use callgate_reference::json::Json;
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
 use crate::generate::{GeneratedCase, GeneratedCheck, GeneratedStep, Ways};
 use crate::plain::telling;
 use crate::{loopback, yaml};
+
+mod shrink;
+mod written;
+
+pub use shrink::minimise;
+pub use written::written;
 
 /// What became of a case.
 #[derive(Debug, Clone)]
@@ -306,227 +310,4 @@ fn expected(tool: &str, decision: &callgate_reference::Decision) -> Value {
         "retry_after": decision.retry_after,
         "approval": decision.approval_key.as_ref().map(|_| json!({"rules": askers})),
     })
-}
-
-/// A smaller case that differs still, in the same fields: without steps, parts of the policy and parts of arguments that
-/// do not matter.
-pub fn minimise(case: &GeneratedCase) -> GeneratedCase {
-    let Compared::Different { fields: wanted, .. } = compare(case) else { return case.clone() };
-    let differs = |case: &GeneratedCase| matches!(compare(case), Compared::Different { fields, .. } if fields == wanted);
-    let mut best = case.clone();
-    loop {
-        let before = size(&best);
-        for index in (0..best.steps.len()).rev() {
-            let smaller = without_step(&best, index);
-            if differs(&smaller) {
-                best = smaller;
-            }
-        }
-        shrink(&best.policy.clone(), |policy| {
-            let smaller = GeneratedCase { policy, ..best.clone() };
-            let keep = differs(&smaller);
-            if keep {
-                best = smaller;
-            }
-            keep
-        });
-        for index in 0..best.steps.len() {
-            shrink(&best.steps[index].call.args.clone(), |args| {
-                let mut smaller = best.clone();
-                smaller.steps[index].call.args = args;
-                let keep = differs(&smaller);
-                if keep {
-                    best = smaller;
-                }
-                keep
-            });
-            let mut smaller = best.clone();
-            (smaller.steps[index].approve, smaller.steps[index].finish) = (None, None);
-            if differs(&smaller) {
-                best = smaller.clone();
-            }
-            smaller = best.clone();
-            smaller.steps[index].reload = None;
-            if differs(&smaller) {
-                best = smaller.clone();
-            }
-            smaller = best.clone();
-            smaller.steps[index].call.identity = None;
-            if differs(&smaller) {
-                best = smaller.clone();
-            }
-            smaller = best.clone();
-            smaller.steps[index].call.check = None;
-            if differs(&smaller) {
-                best = smaller;
-            }
-        }
-        for way in [
-            Ways { yaml: false, ..best.ways },
-            Ways { values: false, ..best.ways },
-            Ways { explained: false, ..best.ways },
-            Ways { remote: false, ..best.ways },
-        ] {
-            // Each is as the best was before the loop, so only the first that does not matter goes in one turn.
-            let smaller = GeneratedCase { ways: way, ..best.clone() };
-            if way != best.ways && differs(&smaller) {
-                best = smaller;
-                break;
-            }
-        }
-        if size(&best) == before {
-            return best;
-        }
-    }
-}
-
-fn size(case: &GeneratedCase) -> usize {
-    let step = |step: &GeneratedStep| {
-        1 + step.call.args.len()
-            + step.call.identity.as_ref().map_or(0, String::len)
-            + usize::from(step.call.check.is_some())
-            + usize::from(step.approve.is_some())
-            + usize::from(step.finish.is_some())
-            + step.reload.as_ref().map_or(0, String::len)
-    };
-    let ways = [case.ways.yaml, case.ways.values, case.ways.explained, case.ways.remote];
-    ways.into_iter().map(usize::from).sum::<usize>()
-        + case.policy.len()
-        + case.steps.iter().map(step).sum::<usize>()
-}
-
-fn without_step(case: &GeneratedCase, index: usize) -> GeneratedCase {
-    let mut smaller = case.clone();
-    smaller.steps.remove(index);
-    for step in &mut smaller.steps {
-        // What named the step that is gone is dropped, what named a later one moves.
-        let moved = |of: usize| (of != index).then(|| if of > index { of - 1 } else { of });
-        step.approve = step.approve.take().and_then(|(id, of)| moved(of).map(|of| (id, of)));
-        step.finish = step.finish.and_then(|(of, actual)| moved(of).map(|of| (of, actual)));
-    }
-    smaller
-}
-
-/// Offers the text without each of its elements and members in turn, and goes on with what was accepted.
-fn shrink(text: &str, mut accept: impl FnMut(String) -> bool) {
-    let Ok(mut tree) = Json::read(text) else { return };
-    let mut next = 0;
-    loop {
-        let mut smaller = tree.clone();
-        let mut left = next;
-        if !remove(&mut smaller, &mut left) {
-            return;
-        }
-        if accept(smaller.write()) {
-            tree = smaller;
-        } else {
-            next += 1;
-        }
-    }
-}
-
-/// Removes the element or member with this number, counted from the outside in.
-fn remove(tree: &mut Json, left: &mut usize) -> bool {
-    match tree {
-        Json::Array(elements) => {
-            if *left < elements.len() {
-                elements.remove(*left);
-                return true;
-            }
-            *left -= elements.len();
-            elements.iter_mut().any(|element| remove(element, left))
-        }
-        Json::Object(members) => {
-            if *left < members.len() {
-                members.remove(*left);
-                return true;
-            }
-            *left -= members.len();
-            members.iter_mut().any(|(_, value)| remove(value, left))
-        }
-        _ => false,
-    }
-}
-
-/// The case in the form of `spec/cases`, up to the step that differs, which expects what the reference says.
-pub fn written(case: &GeneratedCase, name: &str) -> String {
-    let Compared::Different { step: last, engine, reference, fields } = compare(case) else {
-        return String::new();
-    };
-    let mut steps = Vec::new();
-    for (index, step) in case.steps.iter().enumerate().take(last + 1) {
-        let mut text = format!(
-            "    {{\"at\": \"{}\", \"tool\": {}, \"args\": {}",
-            rfc3339(step.at),
-            quoted(&step.call.tool),
-            quoted(&step.call.args)
-        );
-        if let Some(identity) = &step.call.identity {
-            let _ = write!(text, ", \"identity\": {}", quoted(identity));
-        }
-        if let Some(check) = &step.call.check {
-            let schema = check.schema.as_ref().map(|schema| format!("\"schema\": {schema}, "));
-            let schema = schema.unwrap_or_default();
-            let _ = write!(text, ", \"check\": {{{schema}\"folding\": {}}}", check.folding);
-        }
-        if step.call.raw_only {
-            text.push_str(", \"raw_only\": \"generated\"");
-        }
-        if let Some(policy) = &step.reload {
-            let _ = write!(text, ", \"reload\": [{}]", quoted(policy));
-        }
-        if let Some((id, of)) = &step.approve {
-            let _ = write!(text, ", \"approve\": {{\"id\": \"{id}\", \"key_of\": {of}}}");
-        }
-        match step.finish {
-            Some((of, None)) => {
-                let _ = write!(text, ", \"finish_of\": {of}, \"finish\": \"not_run\"");
-            }
-            Some((of, Some(actual))) => {
-                let actual = decimal::amount_text(i128::from(actual));
-                let _ = write!(text, ", \"finish_of\": {of}, \"finish\": {{\"settle\": \"{actual}\"}}");
-            }
-            None => {}
-        }
-        if index == last {
-            let mut expect = reference.clone();
-            expect["rule"] = expect["rule"].get("pointer").cloned().unwrap_or(Value::Null);
-            if let Some(expect) = expect.as_object_mut() {
-                expect.remove("approval");
-            }
-            let _ = write!(text, ",\n     \"expect\": {expect}}}");
-        } else {
-            let decision = decided(case, index);
-            let _ = write!(
-                text,
-                ", \"expect\": {{\"effect\": {}, \"code\": {}}}}}",
-                decision["effect"], decision["code"]
-            );
-        }
-        steps.push(text);
-    }
-    format!(
-        "  {{\"name\": {}, \"clauses\": [],\n   \"policy\": [{}],\n   \"steps\": [\n{}\n   ]}}\nasked by {:?}, differ in {}\nengine:    {engine}\nreference: {reference}\n",
-        quoted(name),
-        quoted(&case.policy),
-        steps.join(",\n"),
-        case.ways,
-        fields.join(", "),
-    )
-}
-
-/// What both say of a step before the one that differs.
-fn decided(case: &GeneratedCase, index: usize) -> Value {
-    let policy = case.policy.parse().expect("it was parsed before");
-    let clock = Arc::new(ManualClock::new(Timestamp::from_millis(0)));
-    let engine: Engine = Engine::builder(policy).clock(clock.clone()).build();
-    let mut decision = Value::Null;
-    for step in case.steps.iter().take(index + 1) {
-        clock.set(Timestamp::from_millis(step.at));
-        if let Some(text) = &step.reload {
-            engine.replace(text.parse().expect("it was parsed before"));
-        }
-        decision = shown(&ask(&engine, step, None, Ways::default(), false).to_json());
-    }
-    decision
 }
