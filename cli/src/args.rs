@@ -6,8 +6,6 @@ use std::sync::LazyLock;
 use callgate::time::Timestamp;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::moment;
-
 /// What `--version` says: which callgate this is, down to the commit, and the stores that it can open. `-V` says the version alone.
 static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
     let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("CALLGATE_COMMIT"));
@@ -170,7 +168,7 @@ pub(crate) struct CallArgs {
     #[arg(long, value_name = "ID|JSON")]
     pub(crate) identity: Option<String>,
     /// When, as RFC 3339; the present if left out
-    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<Timestamp>,
 }
 

@@ -12,7 +12,6 @@ mod excerpt;
 mod failure;
 mod input;
 mod lines;
-mod moment;
 mod session;
 mod show;
 mod terminal;

@@ -12,7 +12,6 @@ use serde_json::value::RawValue;
 
 use crate::call::{GivenCall, GivenIdentity, NO_ARGS};
 use crate::input::BYTE_ORDER_MARK;
-use crate::moment;
 
 /// The most bytes of a line. Arguments above core's ceiling still fit, so that core denies them.
 const LINE_BYTES: usize = 2 * ARGUMENT_BYTES;
@@ -163,7 +162,7 @@ fn parse(line: &[u8]) -> Result<GivenCall<'_>, LineError> {
     let at = line
         .at
         .as_deref()
-        .map(moment::parse)
+        .map(str::parse::<callgate::time::Timestamp>)
         .transpose()
         .map_err(|error| LineError::whole(format!("`at`: {error}")))?;
     let args = line.args.map_or(NO_ARGS, RawValue::get);

@@ -31,13 +31,16 @@ pub(crate) fn push_segment(pointer: &mut String, start: usize, name: &str) -> bo
 
 /// A range of bytes of the source text. `u32` is enough: a document is at most 32 MiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
-pub(crate) struct Span {
-    pub(crate) start: u32,
-    pub(crate) end: u32,
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// Behind the last byte.
+    pub end: u32,
 }
 
 impl Span {
-    pub(crate) fn new(start: usize, end: usize) -> Self {
+    /// The bytes from `start` up to `end`.
+    pub fn new(start: usize, end: usize) -> Self {
         let clamp = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
         Self { start: clamp(start), end: clamp(end.max(start)) }
     }
@@ -213,7 +216,7 @@ impl<'t> LineIndex<'t> {
 /// Collects the diagnostics of one document, up to a ceiling. Errors come before warnings: a policy that does not load has at
 /// least one.
 #[derive(Debug)]
-pub(crate) struct Diagnostics<'t> {
+pub struct Diagnostics<'t> {
     lines: LineIndex<'t>,
     /// Each with its place in the order in which all were found.
     errors: Vec<(usize, Diagnostic)>,
@@ -222,7 +225,8 @@ pub(crate) struct Diagnostics<'t> {
 }
 
 impl<'t> Diagnostics<'t> {
-    pub(crate) fn new(text: &'t str) -> Self {
+    /// None yet, of this text.
+    pub fn new(text: &'t str) -> Self {
         Self {
             lines: LineIndex::new(text),
             errors: Vec::new(),
@@ -235,12 +239,27 @@ impl<'t> Diagnostics<'t> {
         &self.lines
     }
 
-    pub(crate) fn has_errors(&self) -> bool {
+    /// The line at which a place begins, from 1.
+    pub fn line(&self, span: Span) -> u32 {
+        self.lines.line(span.start)
+    }
+
+    /// The candidate that was probably meant by `text`, if one is near enough.
+    pub fn nearest<'c>(
+        &mut self,
+        text: &str,
+        candidates: impl IntoIterator<Item = &'c str>,
+    ) -> Option<&'c str> {
+        self.suggestions.nearest(text, candidates)
+    }
+
+    /// Whether there is an error.
+    pub fn has_errors(&self) -> bool {
         !self.errors.is_empty()
     }
 
     /// Whether further errors change nothing: then there is no need to look for them.
-    pub(crate) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.errors.len() >= DIAGNOSTICS
     }
 
@@ -253,7 +272,8 @@ impl<'t> Diagnostics<'t> {
         self.errors.iter().any(|(_, diagnostic)| diagnostic.code != code)
     }
 
-    pub(crate) fn error(
+    /// Adds an error.
+    pub fn error(
         &mut self,
         code: &'static str,
         span: Span,
@@ -268,7 +288,8 @@ impl<'t> Diagnostics<'t> {
         }
     }
 
-    pub(crate) fn warning(
+    /// Adds a warning.
+    pub fn warning(
         &mut self,
         code: &'static str,
         span: Span,
@@ -288,7 +309,7 @@ impl<'t> Diagnostics<'t> {
     }
 
     /// In document order, errors and warnings together.
-    pub(crate) fn finish(self) -> Vec<Diagnostic> {
+    pub fn finish(self) -> Vec<Diagnostic> {
         let mut list = self.errors;
         let room = DIAGNOSTICS.saturating_sub(list.len());
         list.extend(self.warnings.into_iter().take(room));

@@ -59,6 +59,8 @@
 )]
 
 #[doc(hidden)]
+pub mod __analysis;
+#[doc(hidden)]
 pub mod __binding;
 mod admission;
 mod amount;

@@ -67,7 +67,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of their numbers.
-    pub(super) const ALL: [Self; 14] = [
+    pub const ALL: [Self; 14] = [
         Self::Allowed,
         Self::Hidden,
         Self::NotListed,

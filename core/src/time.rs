@@ -1,5 +1,7 @@
 //! Points in time and the clock. Core reads no clock anywhere but in [`SystemClock`].
 
+mod rfc3339;
+
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;

@@ -9,7 +9,7 @@ mod entry;
 mod names;
 mod notation;
 mod rates;
-mod reader;
+pub(crate) mod reader;
 mod rules;
 
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Reading nodes as what the language expects, with every complaint at its place (spec 1.5, 1.6, 12).
+//! Reading nodes as what the language expects, with every complaint at its place (spec 1.5, 1.6, 12). Test files of policies are
+//! read with it, too.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,8 +15,9 @@ use crate::pattern::Pattern;
 use crate::text::{Content, Items, Members, Node};
 
 /// Walks a document, knowing where it is.
-pub(super) struct Reader<'n, 'l> {
-    pub(super) diagnostics: &'n mut Diagnostics<'l>,
+pub struct Reader<'n, 'l> {
+    /// What was found so far.
+    pub diagnostics: &'n mut Diagnostics<'l>,
     /// The patterns so far, by their text.
     pub(super) patterns: HashMap<&'n str, Pattern, foldhash::fast::RandomState>,
     /// The paths so far, by their text: policies name the same few again and again.
@@ -38,12 +40,14 @@ enum Step<'n> {
 
 /// A field of a mapping.
 #[derive(Clone, Copy)]
-pub(super) struct Field<'n> {
-    pub(super) key: Node<'n>,
+pub struct Field<'n> {
+    /// Its key.
+    pub key: Node<'n>,
 }
 
 impl<'n> Field<'n> {
-    pub(super) fn value(self) -> Node<'n> {
+    /// Its value.
+    pub fn value(self) -> Node<'n> {
         self.key.value()
     }
 }
@@ -53,7 +57,8 @@ pub(super) fn is_free(key: &str) -> bool {
 }
 
 impl<'n, 'l> Reader<'n, 'l> {
-    pub(super) fn new(diagnostics: &'n mut Diagnostics<'l>) -> Self {
+    /// At the document's root.
+    pub fn new(diagnostics: &'n mut Diagnostics<'l>) -> Self {
         Self {
             diagnostics,
             patterns: HashMap::default(),
@@ -76,7 +81,7 @@ impl<'n, 'l> Reader<'n, 'l> {
     }
 
     /// JSON Pointer to the place that is being read.
-    pub(super) fn pointer(&self) -> String {
+    pub fn pointer(&self) -> String {
         let mut pointer = String::new();
         self.write_pointer(&mut pointer);
         pointer
@@ -97,13 +102,13 @@ impl<'n, 'l> Reader<'n, 'l> {
 
     /// Reads below the member `name`.
     #[inline]
-    pub(super) fn within<R>(&mut self, name: &'n str, read: impl FnOnce(&mut Self) -> R) -> R {
+    pub fn within<R>(&mut self, name: &'n str, read: impl FnOnce(&mut Self) -> R) -> R {
         self.below(Step::Member(name), read)
     }
 
     /// Reads below the element `index`.
     #[inline]
-    pub(super) fn item<R>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> R) -> R {
+    pub fn item<R>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> R) -> R {
         self.below(Step::Item(index), read)
     }
 
@@ -115,7 +120,8 @@ impl<'n, 'l> Reader<'n, 'l> {
         result
     }
 
-    pub(super) fn error(
+    /// Complains of a place. Without `help` there is none, unless the text itself gives some.
+    pub fn error(
         &mut self,
         code: &'static str,
         span: Span,
@@ -131,11 +137,12 @@ impl<'n, 'l> Reader<'n, 'l> {
     }
 
     /// Whether further errors change nothing. Then nothing is read any more, so that they cost nothing.
-    pub(super) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.diagnostics.is_full()
     }
 
-    pub(super) fn warning(&mut self, code: &'static str, span: Span, message: impl Into<String>, help: &str) {
+    /// Warns of a place.
+    pub fn warning(&mut self, code: &'static str, span: Span, message: impl Into<String>, help: &str) {
         let pointer = self.pointer();
         self.diagnostics.warning(code, span, pointer, message, Some(help.to_owned()));
     }
@@ -146,12 +153,12 @@ impl<'n, 'l> Reader<'n, 'l> {
     }
 
     /// Complains that a node is not what was expected.
-    pub(super) fn mismatch(&mut self, node: Node<'n>, expected: &str) {
+    pub fn mismatch(&mut self, node: Node<'n>, expected: &str) {
         self.mismatch_with(node, expected, "");
     }
 
     /// The same, with help where there is some for this place.
-    pub(super) fn mismatch_with(&mut self, node: Node<'n>, expected: &str, help: &str) {
+    pub fn mismatch_with(&mut self, node: Node<'n>, expected: &str, help: &str) {
         let found = match node.content() {
             Content::Ambiguous { text, word } => {
                 let text = shown(text);
@@ -190,7 +197,7 @@ impl<'n, 'l> Reader<'n, 'l> {
     }
 
     /// The members of a mapping.
-    pub(super) fn mapping(&mut self, node: Node<'n>, expected: &str) -> Option<Members<'n>> {
+    pub fn mapping(&mut self, node: Node<'n>, expected: &str) -> Option<Members<'n>> {
         match node.content() {
             Content::Mapping(members) => Some(members),
             _ => {
@@ -201,7 +208,7 @@ impl<'n, 'l> Reader<'n, 'l> {
     }
 
     /// The fields of a mapping by name, in the order of `names`; all others are unknown.
-    pub(super) fn fields<const N: usize>(
+    pub fn fields<const N: usize>(
         &mut self,
         node: Node<'n>,
         expected: &str,
@@ -243,7 +250,7 @@ impl<'n, 'l> Reader<'n, 'l> {
     }
 
     /// Complains of a field that is missing from `node`. Where a misspelt one is there, the help is to rename that.
-    pub(super) fn missing(&mut self, node: Node<'n>, name: &str, help: &str) {
+    pub fn missing(&mut self, node: Node<'n>, name: &str, help: &str) {
         let mut keys = match node.content() {
             Content::Mapping(members) if !self.is_full() => Some(members),
             _ => None,
@@ -259,7 +266,7 @@ impl<'n, 'l> Reader<'n, 'l> {
     }
 
     /// The items of a list.
-    pub(super) fn list(&mut self, node: Node<'n>, expected: &str) -> Option<Items<'n>> {
+    pub fn list(&mut self, node: Node<'n>, expected: &str) -> Option<Items<'n>> {
         match node.content() {
             Content::Sequence(items) => Some(items),
             _ => {
@@ -270,7 +277,7 @@ impl<'n, 'l> Reader<'n, 'l> {
     }
 
     /// A string of a few that are known, or of a form of its own; a bare YAML word is one here. `help` says which.
-    pub(super) fn string(&mut self, node: Node<'n>, expected: &str, help: &str) -> Option<&'n str> {
+    pub fn string(&mut self, node: Node<'n>, expected: &str, help: &str) -> Option<&'n str> {
         match node.content() {
             Content::String(text) | Content::Ambiguous { text, word: true } => Some(text),
             _ => {
@@ -281,7 +288,7 @@ impl<'n, 'l> Reader<'n, 'l> {
     }
 
     /// Any string, which a number becomes in quotes.
-    pub(super) fn any_string(&mut self, node: Node<'n>, expected: &str) -> Option<&'n str> {
+    pub fn any_string(&mut self, node: Node<'n>, expected: &str) -> Option<&'n str> {
         let help = match node.content() {
             Content::Number(text) => format!("quote it: `\"{}\"`", shown(text)),
             Content::Bool(value) => format!("quote it: `\"{value}\"`"),
@@ -291,14 +298,14 @@ impl<'n, 'l> Reader<'n, 'l> {
     }
 
     /// The string in a field, if the field is there.
-    pub(super) fn text(&mut self, field: Option<Field<'n>>) -> Option<&'n str> {
+    pub fn text(&mut self, field: Option<Field<'n>>) -> Option<&'n str> {
         let field = field?;
         self.within(field.key.text(), |reader| reader.any_string(field.value(), "a string"))
     }
 }
 
 /// Text of the author's for a message, cut where it is long.
-pub(super) fn shown(text: &str) -> Cow<'_, str> {
+pub fn shown(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(80) {
         Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
         None => Cow::Borrowed(text),

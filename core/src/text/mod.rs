@@ -8,5 +8,5 @@ mod tree;
 mod yaml;
 
 pub(crate) use json::parse_json;
-pub(crate) use tree::{Content, Items, Members, Node, Tree};
+pub use tree::{Content, Items, Members, Node, Tree};
 pub(crate) use yaml::parse_yaml;

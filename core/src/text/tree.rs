@@ -10,7 +10,7 @@ use crate::raw::{NodeKind, Shape, TapeNode};
 
 /// A document: texts are slices of its own text, and nothing is allocated for a node.
 #[derive(Debug)]
-pub(crate) struct Tree<'t> {
+pub struct Tree<'t> {
     text: &'t str,
     /// INVARIANT: once complete, a whole value: not empty, and every collection is followed by its children.
     pub(super) nodes: Vec<TapeNode>,
@@ -35,25 +35,32 @@ const BARE: u32 = 4;
 
 /// A value, or the key of a member, with its place.
 #[derive(Clone, Copy)]
-pub(crate) struct Node<'n> {
+pub struct Node<'n> {
     tree: &'n Tree<'n>,
     index: u32,
 }
 
 /// What a node is.
 #[derive(Clone)]
-pub(crate) enum Content<'n> {
+pub enum Content<'n> {
+    /// Null.
     Null,
+    /// True or false.
     Bool(bool),
     /// The literal by JSON's grammar for numbers, whatever its size.
     Number(&'n str),
+    /// Text, quoted or not.
     String(&'n str),
     /// A plain YAML scalar that YAML 1.1 and 1.2 read differently; the text as written.
     Ambiguous {
+        /// As written.
         text: &'n str,
+        /// Whether it is a word, such as `yes`.
         word: bool,
     },
+    /// A list.
     Sequence(Items<'n>),
+    /// A mapping.
     Mapping(Members<'n>),
 }
 
@@ -64,7 +71,7 @@ impl<'t> Tree<'t> {
     }
 
     /// The whole document.
-    pub(crate) fn root(&self) -> Node<'_> {
+    pub fn root(&self) -> Node<'_> {
         self.node(0)
     }
 
@@ -151,14 +158,14 @@ impl<'n> Node<'n> {
 
     /// Its place; a string's includes the quotes.
     #[inline]
-    pub(crate) fn span(self) -> Span {
+    pub fn span(self) -> Span {
         let node = self.stored();
         Span { start: node.start, end: node.end }
     }
 
     /// The node's content. Always inlined: a caller asks for one kind, and the whole enum would go through memory.
     #[inline]
-    pub(crate) fn content(self) -> Content<'n> {
+    pub fn content(self) -> Content<'n> {
         let node = self.stored();
         match node.kind() {
             NodeKind::Null => Content::Null,
@@ -178,12 +185,13 @@ impl<'n> Node<'n> {
         }
     }
 
-    pub(crate) fn is_null(self) -> bool {
+    /// Whether it is null.
+    pub fn is_null(self) -> bool {
         self.stored().kind() == NodeKind::Null
     }
 
     /// Whether it is null, or a list or mapping that nothing is in.
-    pub(crate) fn is_empty(self) -> bool {
+    pub fn is_empty(self) -> bool {
         match self.content() {
             Content::Null => true,
             Content::Sequence(items) => items.len() == 0,
@@ -194,13 +202,13 @@ impl<'n> Node<'n> {
 
     /// The text of a key, or of a scalar that has one.
     #[inline]
-    pub(crate) fn text(self) -> &'n str {
+    pub fn text(self) -> &'n str {
         self.tree.text_of(self.stored())
     }
 
     /// The value of a key.
     #[inline]
-    pub(crate) fn value(self) -> Node<'n> {
+    pub fn value(self) -> Node<'n> {
         Node { tree: self.tree, index: self.index.saturating_add(1) }
     }
 
@@ -239,7 +247,7 @@ impl<'n> Children<'n> {
 
 /// The items of a sequence.
 #[derive(Clone)]
-pub(crate) struct Items<'n>(Children<'n>);
+pub struct Items<'n>(Children<'n>);
 
 impl<'n> Iterator for Items<'n> {
     type Item = Node<'n>;
@@ -259,7 +267,7 @@ impl ExactSizeIterator for Items<'_> {}
 
 /// The members of a mapping, each as its key and its value.
 #[derive(Clone)]
-pub(crate) struct Members<'n>(Children<'n>);
+pub struct Members<'n>(Children<'n>);
 
 impl<'n> Iterator for Members<'n> {
     type Item = (Node<'n>, Node<'n>);

@@ -1,9 +1,10 @@
 //! Who calls, read from JSON text.
 
 use callgate::Identity;
-use callgate::value::{Kind, RawError, RawJson, RawView, View};
+use callgate::value::{Kind, RawError, RawJson, RawView, View as _};
 
 /// An identity that owns what it is read from.
+#[derive(Debug)]
 pub enum Caller<'t> {
     /// Nobody is known.
     Nobody,
@@ -14,7 +15,10 @@ pub enum Caller<'t> {
 }
 
 impl<'t> Caller<'t> {
-    /// Reads an identity; no text is nobody.
+    /// Reads an identity; no text is nobody. As strict as arguments are: a key that stands twice could be two identities.
+    ///
+    /// # Errors
+    /// The text is no JSON that arguments could be (spec 3.5).
     pub fn read(text: Option<&'t str>) -> Result<Self, RawError> {
         let Some(text) = text else { return Ok(Self::Nobody) };
         let raw = RawJson::parse(text)?;

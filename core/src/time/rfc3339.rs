@@ -2,16 +2,23 @@
 //!
 //! In: text such as `2026-11-21T10:00:00.250+01:00`. Out: the timestamp, whole milliseconds, or what is wrong.
 
-use callgate::time::Timestamp;
+use std::str::FromStr;
 
-/// Parses a time with its offset from UTC.
-pub(crate) fn parse(text: &str) -> Result<Timestamp, String> {
-    let fail = || format!("`{text}` is not an RFC 3339 time, such as `2026-11-21T10:00:00Z`");
-    let millis = millis(text.as_bytes()).ok_or_else(fail)?;
-    if (0..=Timestamp::MAX.as_millis()).contains(&millis) {
-        Ok(Timestamp::from_millis(millis))
-    } else {
-        Err(format!("`{text}` lies outside of the years 1970 to 9999"))
+use super::{Timestamp, days_from_civil};
+use crate::parse::ParseError;
+
+impl FromStr for Timestamp {
+    type Err = ParseError;
+
+    /// RFC 3339 with any offset from UTC; digits beyond milliseconds are cut off.
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let millis = millis(text.as_bytes())
+            .ok_or(ParseError("not an RFC 3339 time, such as `2026-11-21T10:00:00Z`"))?;
+        if (0..=Timestamp::MAX.as_millis()).contains(&millis) {
+            Ok(Timestamp::from_millis(millis))
+        } else {
+            Err(ParseError("outside of the years 1970 to 9999"))
+        }
     }
 }
 
@@ -52,7 +59,7 @@ fn millis(mut rest: &[u8]) -> Option<i64> {
         && hour < 24
         && minute < 60
         && second < 60;
-    let minutes = (days(year, month, day) * 24 + hour) * 60 + minute - offset;
+    let minutes = (days_from_civil(year, month, day) * 24 + hour) * 60 + minute - offset;
     valid.then_some((minutes * 60 + second) * 1_000 + fraction)
 }
 
@@ -89,15 +96,6 @@ fn days_of(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days from the epoch to a date.
-#[expect(clippy::arithmetic_side_effects, reason = "years have four digits")]
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    // Leap days before the year, counted from year 1.
-    let leaps = |year: i64| year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    let before = 365 * (year - 1970) + leaps(year - 1) - leaps(1969);
-    before + (1..month).map(|month| days_of(year, month)).sum::<i64>() + day - 1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,15 +111,15 @@ mod tests {
             ("9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"),
             ("1969-12-31T23:59:59-00:01", "1970-01-01T00:00:59.000Z"),
         ] {
-            assert_eq!(parse(text).unwrap().to_string(), shown, "{text}");
+            assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), shown, "{text}");
         }
     }
 
     #[test]
-    fn agrees_with_core_on_every_day() {
+    fn reads_every_day_as_it_is_written() {
         for day in (0..2_932_897).step_by(11) {
             let time = Timestamp::from_millis(day * 86_400_000 + 1);
-            assert_eq!(parse(&time.to_string()), Ok(time));
+            assert_eq!(time.to_string().parse(), Ok(time));
         }
     }
 
@@ -147,7 +145,7 @@ mod tests {
             "1969-12-31T23:59:59Z",
             "0000-01-01T00:00:00Z",
         ] {
-            assert!(parse(text).is_err(), "{text}");
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }
     }
 }

@@ -1,0 +1,28 @@
+//! Tests of policies for MCP tool calls.
+//!
+//! A test file names a policy, calls, and what must be decided of each:
+//!
+//! ```yaml
+//! policy: payments.yaml
+//! calls:
+//!   charge: {tool: create_charge, args: {amount: 4200, currency: usd}}
+//! tests:
+//!   - name: caps one charge
+//!     each:
+//!       - {call: charge, expect: allow}
+//!       - {call: charge, with: {amount: 50001}, expect: condition_failed, rule: max single charge}
+//! ```
+//!
+//! [`run()`] runs one. Every decision is that of [`callgate`], with counters in memory and a clock that stands still until a test moves it.
+//!
+//! This crate is pure: it reads no file, no clock and no environment. Who runs tests gives it texts.
+
+#![forbid(unsafe_code)]
+
+pub mod caller;
+pub mod report;
+mod run;
+pub mod subject;
+pub mod suite;
+
+pub use run::{Observed, Observer, Options, run, run_observed};

@@ -1,0 +1,214 @@
+//! One run: an engine with counters of its own, and its calls in order.
+//!
+//! In: a run and its policies. Out: what was not decided as expected. Must not decide anything itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callgate::time::{Clock as _, ManualClock};
+use callgate::{
+    Actual, Amount, Approval, ArgsCheck, Call, Decision, Engine, Explanation, MemoryStore, Reservation,
+    SettleError,
+};
+
+use super::subjects::Subjects;
+use super::{Observed, Observer, compare, line_and_column};
+use crate::caller::Caller;
+use crate::report::{Difference, Failure};
+use crate::suite::{ApprovalKey, Ending, Finish, Run, Step, Suite};
+
+/// What a run needs.
+pub(super) struct Execution<'e> {
+    pub(super) suite: &'e Suite,
+    pub(super) subjects: &'e Subjects,
+    pub(super) policy: &'e str,
+    pub(super) run: &'e Run,
+    pub(super) test: &'e str,
+    pub(super) text: &'e str,
+    pub(super) calls: u64,
+}
+
+/// What is left of a step for later ones.
+#[derive(Default)]
+struct Done {
+    approval_key: Option<String>,
+    reservation: Option<Reservation>,
+}
+
+impl Execution<'_> {
+    /// Makes the calls. With an observer, each is explained before it is decided.
+    pub(super) fn run(&mut self, mut observer: Option<&mut Observer<'_>>) -> Vec<Failure> {
+        let Some(mut subject) = self.subjects.policy(self.policy) else { return Vec::new() };
+        let clock = Arc::new(ManualClock::new(self.suite.at));
+        let engine = Engine::builder(subject.policy.clone())
+            .clock(clock.clone())
+            .store(Arc::new(MemoryStore::new()))
+            .build();
+        let mut before: Vec<Done> = Vec::new();
+        let mut failures = Vec::new();
+        for step in &self.run.steps {
+            if let Some(at) = step.at {
+                clock.set(at);
+            }
+            if let Some(millis) = step.after {
+                let step = u64::try_from(millis).unwrap_or(0);
+                clock.advance(Duration::from_millis(step));
+            }
+            if let Some(file) = &step.reload
+                && let Some(next) = self.subjects.policy(&file.value)
+            {
+                subject = next;
+                engine.replace(next.policy.clone());
+            }
+            let mut differences = Vec::new();
+            if let Some(finish @ Finish { of: Some(of), .. }) = &step.finish {
+                let held = before.get_mut(*of).map(|done| &mut done.reservation);
+                differences.extend(held.and_then(|held| end(&engine, finish, held)));
+            }
+            let mut done = Done::default();
+            for turn in 1..=step.repeat {
+                let check = step
+                    .check
+                    .as_ref()
+                    .or_else(|| self.subjects.tools.as_ref().and_then(|tools| tools.get(&step.tool.value)));
+                let made = Made { engine: &engine, step, check };
+                let key = made.approval_key(&before);
+                let explanation = (observer.is_some() || step.explain).then(|| made.explain(key.as_deref()));
+                if let (Some(observer), Some(explanation)) = (&mut observer, &explanation) {
+                    let (test, tool) = (self.test, step.tool.value.as_str());
+                    let approved = step.approve.is_some();
+                    observer(&Observed { subject, test, tool, approved, explanation });
+                }
+                let mut checks = Vec::new();
+                let decision = match explanation {
+                    Some(explanation) if step.explain => {
+                        checks = explanation.checks;
+                        explanation.decision.into_owned()
+                    }
+                    explanation => {
+                        checks.extend(explanation.into_iter().flat_map(|explanation| explanation.checks));
+                        made.decide(key.as_deref())
+                    }
+                };
+                self.calls = self.calls.saturating_add(1);
+                done.approval_key = decision.approval().map(|approval| approval.key().to_owned());
+                compare::compare(&step.expect, step, &decision, turn == step.repeat, &mut differences);
+                let json = if differences.is_empty() { String::new() } else { decision.to_json() };
+                done.reservation = decision.take_reservation();
+                if let (Some(finish @ Finish { of: None, .. }), true) = (&step.finish, turn == step.repeat) {
+                    if done.reservation.is_none() {
+                        differences.push(Difference::new("finish", "charges to finish", "none"));
+                    }
+                    differences.extend(end(&engine, finish, &mut done.reservation));
+                }
+                if !differences.is_empty() {
+                    let differences = std::mem::take(&mut differences);
+                    failures.push(self.failure(step, turn, differences, json, checks));
+                    break;
+                }
+            }
+            before.push(done);
+        }
+        let _ = clock.now();
+        failures
+    }
+
+    fn failure(
+        &self,
+        step: &Step,
+        turn: u32,
+        differences: Vec<Difference>,
+        decision: String,
+        checks: Vec<callgate::Check>,
+    ) -> Failure {
+        let (line, column) = line_and_column(self.text, step.place.start);
+        Failure {
+            range: step.place.start..step.place.end,
+            line,
+            column,
+            pointer: step.place.pointer.clone(),
+            tool: step.tool.value.clone(),
+            args: step.args.clone(),
+            identity: step.identity.clone(),
+            turn: (step.repeat > 1).then_some((turn, step.repeat)),
+            differences,
+            decision,
+            checks,
+        }
+    }
+}
+
+/// A step's call on an engine.
+struct Made<'m> {
+    engine: &'m Engine,
+    step: &'m Step,
+    check: Option<&'m ArgsCheck>,
+}
+
+impl Made<'_> {
+    /// The key that the step's approval is for.
+    fn approval_key(&self, before: &[Done]) -> Option<String> {
+        /// Where a call needs no approval, any will do.
+        const NONE: &str = "ak1:none";
+        let key = match &self.step.approve.as_ref()?.key {
+            ApprovalKey::Text(key) => Some(key.clone()),
+            ApprovalKey::Of(step) => before.get(*step).and_then(|done| done.approval_key.clone()),
+            ApprovalKey::Same => {
+                let explanation = self.explain(None);
+                explanation.decision.approval().map(|approval| approval.key().to_owned())
+            }
+        };
+        Some(key.unwrap_or_else(|| NONE.to_owned()))
+    }
+
+    fn decide(&self, key: Option<&str>) -> Decision<'static> {
+        self.with_call(key, |call| self.engine.decide_json(call).into_owned())
+    }
+
+    fn explain(&self, key: Option<&str>) -> Explanation<'static> {
+        self.with_call(key, |call| {
+            let Explanation { decision, checks, .. } = self.engine.explain_json(call);
+            Explanation { decision: decision.into_owned(), checks }
+        })
+    }
+
+    fn with_call<R>(
+        &self,
+        key: Option<&str>,
+        make: impl FnOnce(&Call<'_, &str, callgate::value::RawView<'_>>) -> R,
+    ) -> R {
+        // What is no JSON was refused when the file was read.
+        let caller = Caller::read(self.step.identity.as_deref()).unwrap_or(Caller::Nobody);
+        let args = self.step.args.as_deref().unwrap_or("{}");
+        let mut call = Call::new(&self.step.tool.value, args).identity(caller.identity());
+        if let (Some(approve), Some(key)) = (&self.step.approve, key) {
+            call = call.approved(Approval::new(key, &approve.id));
+        }
+        if let Some(check) = self.check {
+            call = call.checked(check);
+        }
+        make(&call)
+    }
+}
+
+/// Ends a call, and says what differs from what the step expects of that. What has ended is not ended again.
+fn end(engine: &Engine, finish: &Finish, held: &mut Option<Reservation>) -> Option<Difference> {
+    let reservation = held.as_mut()?;
+    // Amounts were parsed when the file was read.
+    let amount = |text: &String| text.parse::<Amount>().unwrap_or(Amount::ZERO);
+    let ended = match &finish.how {
+        Ending::Outcome(outcome) => engine.finish(reservation, *outcome),
+        Ending::Settle(text) => engine.settle(reservation, amount(text)),
+        Ending::SettleEach(amounts) => {
+            let amounts = amounts.iter().map(|(counter, text)| (counter.as_str().into(), amount(text)));
+            engine.settle(reservation, Actual::ByCounter(amounts.collect()))
+        }
+    };
+    let error = ended.as_ref().err().map(SettleError::code);
+    if !reservation.is_open() {
+        *held = None;
+    }
+    let shown = |code: Option<&str>| code.map_or_else(|| "no error".to_owned(), str::to_owned);
+    let differs = error != finish.error.as_deref();
+    differs.then(|| Difference::new("finish_error", &shown(finish.error.as_deref()), &shown(error)))
+}

@@ -1,0 +1,203 @@
+//! Running a test file.
+//!
+//! In: the text of a test file, and how to read the files that it names. Out: a [`FileReport`]. Every decision is core's: each run has
+//! an engine with counters in memory and a clock that stands still. Reads no file and no clock itself.
+
+mod compare;
+mod engine;
+mod subjects;
+mod validate;
+
+use std::time::Duration;
+
+use callgate::__analysis::{Diagnostics, Span};
+use callgate::Explanation;
+
+use crate::report::{FileReport, Problem, Status, TestReport};
+use crate::subject::Subject;
+use crate::suite::{self, Mode, Place, Run, Suite, Test};
+use subjects::Subjects;
+
+/// How to run tests.
+pub struct Options<'o> {
+    /// Only tests whose name holds this text.
+    pub filter: Option<&'o str>,
+    /// Reads a file that a test file names, relative to that file. An error is a sentence.
+    pub read: &'o dyn Fn(&str) -> Result<String, String>,
+    /// The time since some start, for how long tests take.
+    pub elapsed: &'o dyn Fn() -> Duration,
+}
+
+/// A call of a run, as it was decided: what measures coverage looks at.
+pub struct Observed<'o> {
+    /// The policy by which it was decided.
+    pub subject: &'o Subject,
+    /// The test's name, unique in the file.
+    pub test: &'o str,
+    /// The tool.
+    pub tool: &'o str,
+    /// Whether an approval came with it.
+    pub approved: bool,
+    /// The decision with every check that led to it. Nothing was charged by it; the same decision was then made.
+    pub explanation: &'o Explanation<'o>,
+}
+
+/// Looks at calls while tests run.
+pub type Observer<'o> = dyn FnMut(&Observed<'_>) + 'o;
+
+/// Runs a test file.
+pub fn run(path: &str, text: &str, options: &Options<'_>) -> FileReport {
+    run_observed(path, text, options, None)
+}
+
+/// Runs a test file and lets `observer` look at every call: each is explained first, so that it takes longer.
+pub fn run_observed(
+    path: &str,
+    text: &str,
+    options: &Options<'_>,
+    mut observer: Option<&mut Observer<'_>>,
+) -> FileReport {
+    let mut report = FileReport { path: path.to_owned(), text: text.to_owned(), ..FileReport::default() };
+    let suite = match suite::read(text) {
+        Ok(suite) => suite,
+        Err(diagnostics) => {
+            report.problems = diagnostics.into_iter().map(|one| Problem::of(path, text, one)).collect();
+            return report;
+        }
+    };
+    let mut subjects = Subjects::default();
+    let chosen: Vec<&Test> = suite.tests.iter().filter(|test| is_chosen(test, options.filter)).collect();
+    report.filtered = suite.tests.len().saturating_sub(chosen.len());
+    subjects.load(&suite, &chosen, options.read, (path, text), &mut report.problems);
+    if !report.problems.is_empty() {
+        return report;
+    }
+    report.problems = validate::check(&suite, &chosen, &subjects, (path, text));
+    if report.problems.is_empty() {
+        for policy in &suite.policies {
+            for test in &chosen {
+                run_test(&suite, &subjects, &policy.value, test, options, &mut observer, &mut report);
+            }
+        }
+    }
+    report.warnings = suite.warnings;
+    report
+}
+
+fn is_chosen(test: &Test, filter: Option<&str>) -> bool {
+    filter.is_none_or(|filter| test.name.contains(filter))
+}
+
+fn run_test(
+    suite: &Suite,
+    subjects: &Subjects,
+    policy: &str,
+    test: &Test,
+    options: &Options<'_>,
+    observer: &mut Option<&mut Observer<'_>>,
+    report: &mut FileReport,
+) {
+    let several = suite.policies.len() > 1;
+    let (line, column) = line_and_column(&report.text, test.place.start);
+    for run in &test.runs {
+        let mut name = test.name.clone();
+        for part in [run.label.as_str(), if several { policy } else { "" }] {
+            if !part.is_empty() {
+                name.push_str(" / ");
+                name.push_str(part);
+            }
+        }
+        let mut entry = TestReport {
+            name,
+            test: test.name.clone(),
+            policy: policy.to_owned(),
+            line,
+            column,
+            status: Status::Passed,
+            calls: 0,
+            seconds: 0.0,
+        };
+        if let Mode::Skip(reason) = &test.mode {
+            entry.status = Status::Skipped(reason.clone());
+            report.tests.push(entry);
+            continue;
+        }
+        let start = (options.elapsed)();
+        entry.status = decided(suite, subjects, policy, run, &mut entry, observer, &report.text);
+        if let Mode::Todo(reason) = &test.mode {
+            entry.status = match entry.status {
+                Status::Failed(_) => Status::Todo(reason.clone()),
+                _ => Status::Done(reason.clone()),
+            };
+        }
+        entry.seconds = (options.elapsed)().saturating_sub(start).as_secs_f64();
+        report.tests.push(entry);
+    }
+}
+
+fn decided(
+    suite: &Suite,
+    subjects: &Subjects,
+    policy: &str,
+    run: &Run,
+    entry: &mut TestReport,
+    observer: &mut Option<&mut Observer<'_>>,
+    text: &str,
+) -> Status {
+    let mut execution = engine::Execution { suite, subjects, policy, run, test: &entry.name, text, calls: 0 };
+    let failures = match observer {
+        Some(observer) => execution.run(Some(&mut **observer)),
+        None => execution.run(None),
+    };
+    let failures = match failures.is_empty() || observer.is_some() {
+        true => failures,
+        // Once more, now with every check: decisions do not depend on it.
+        false => {
+            execution.calls = 0;
+            execution.run(Some(&mut |_: &Observed<'_>| {}))
+        }
+    };
+    entry.calls = execution.calls;
+    if failures.is_empty() { Status::Passed } else { Status::Failed(failures) }
+}
+
+impl Problem {
+    fn of(path: &str, text: &str, diagnostic: callgate::Diagnostic) -> Self {
+        Self {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            message: diagnostic.message().to_owned(),
+            diagnostic: Some(diagnostic),
+        }
+    }
+}
+
+/// Line and column of a byte, both from 1.
+pub(crate) fn line_and_column(text: &str, at: usize) -> (u32, u32) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.bytes().filter(|byte| *byte == b'\n').count().saturating_add(1);
+    let start = before.rfind('\n').map_or(0, |feed| feed.saturating_add(1));
+    let column = before.get(start..).unwrap_or_default().trim_start_matches('\u{feff}').chars().count();
+    let fit = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    (fit(line), fit(column.saturating_add(1)))
+}
+
+/// Complains of places in a test file.
+struct Complaints<'t> {
+    diagnostics: Diagnostics<'t>,
+}
+
+impl<'t> Complaints<'t> {
+    fn new(text: &'t str) -> Self {
+        Self { diagnostics: Diagnostics::new(text) }
+    }
+
+    fn error(&mut self, code: &'static str, place: &Place, message: String, help: Option<String>) {
+        let span = Span::new(place.start, place.end);
+        self.diagnostics.error(code, span, place.pointer.clone(), message, help);
+    }
+
+    fn finish(self, (path, text): (&str, &str)) -> Vec<Problem> {
+        self.diagnostics.finish().into_iter().map(|one| Problem::of(path, text, one)).collect()
+    }
+}

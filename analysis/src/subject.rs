@@ -1,0 +1,120 @@
+//! A policy under test: compiled, with the names and places of its rules.
+//!
+//! In: a policy's file and text. Out: a [`Subject`], or why it does not load. Decides nothing.
+
+use callgate::__analysis::{Content, Diagnostics, Node, parse};
+use callgate::{Policy, PolicyError};
+
+/// A policy under test.
+#[derive(Debug)]
+pub struct Subject {
+    /// Its file, as the test names it.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+    /// The policy.
+    pub policy: Policy,
+    /// Its rules, in the order of the document.
+    pub rules: Vec<RuleName>,
+    /// Its entries: those of `tools` in the order of the document, then `all_tools`.
+    pub entries: Vec<EntryName>,
+}
+
+/// A rule or item, or a name of `hide`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RuleName {
+    /// JSON Pointer.
+    pub pointer: String,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+}
+
+/// An entry.
+#[derive(Debug, PartialEq, Eq)]
+pub struct EntryName {
+    /// JSON Pointer.
+    pub pointer: String,
+    /// The key in `tools`; `None` for `all_tools`.
+    pub key: Option<String>,
+}
+
+/// Fields of an entry that hold rules or items.
+const LISTS: [&str; 4] = ["rules", "require", "deny_if", "limits"];
+
+impl Subject {
+    /// Compiles a policy.
+    ///
+    /// # Errors
+    /// Every error in the text, each with its place.
+    pub fn new(path: &str, text: &str) -> Result<Self, PolicyError> {
+        let policy: Policy = text.parse()?;
+        let mut subject = Self {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            policy,
+            rules: Vec::new(),
+            entries: Vec::new(),
+        };
+        let mut diagnostics = Diagnostics::new(text);
+        if let Some(tree) = parse(text, &mut diagnostics) {
+            subject.read(tree.root());
+        }
+        Ok(subject)
+    }
+
+    fn read(&mut self, root: Node<'_>) {
+        if let Some(Content::Sequence(items)) = member(root, "hide").map(Node::content) {
+            for (index, _) in items.enumerate() {
+                self.rules.push(RuleName { pointer: format!("/hide/{index}"), name: None });
+            }
+        }
+        if let Some(Content::Mapping(entries)) = member(root, "tools").map(Node::content) {
+            for (key, entry) in entries {
+                let pointer = format!("/tools/{}", segment(key.text()));
+                self.read_entry(entry, pointer, Some(key.text().to_owned()));
+            }
+        }
+        if let Some(entry) = member(root, "all_tools") {
+            self.read_entry(entry, "/all_tools".to_owned(), None);
+        }
+    }
+
+    fn read_entry(&mut self, entry: Node<'_>, pointer: String, key: Option<String>) {
+        for list in LISTS {
+            if let Some(Content::Sequence(items)) = member(entry, list).map(Node::content) {
+                for (index, item) in items.enumerate() {
+                    let name = member(item, "name").map(|name| name.text().to_owned());
+                    self.rules.push(RuleName { pointer: format!("{pointer}/{list}/{index}"), name });
+                }
+            }
+        }
+        self.entries.push(EntryName { pointer, key });
+    }
+
+    /// Whether a rule has this name, or this pointer where it begins with `/`.
+    pub fn has_rule(&self, name: &str) -> bool {
+        self.rules.iter().any(|rule| is_named(name, &rule.pointer, rule.name.as_deref()))
+    }
+
+    /// Names of tools that the policy names exactly.
+    pub fn exact_names(&self) -> impl Iterator<Item = &str> {
+        let keys = self.entries.iter().filter_map(|entry| entry.key.as_deref());
+        keys.filter(|key| !key.contains(['*', '?', '[', '{']))
+    }
+}
+
+/// Whether a rule is meant by what a test calls it: its pointer, or its name.
+pub(crate) fn is_named(wanted: &str, pointer: &str, name: Option<&str>) -> bool {
+    if wanted.starts_with('/') { wanted == pointer } else { name == Some(wanted) }
+}
+
+/// The value of a member.
+pub(crate) fn member<'n>(node: Node<'n>, name: &str) -> Option<Node<'n>> {
+    let Content::Mapping(mut members) = node.content() else { return None };
+    members.find(|(key, _)| key.text() == name).map(|(_, value)| value)
+}
+
+/// A key as a segment of a JSON Pointer (RFC 6901).
+pub(crate) fn segment(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}

@@ -1,0 +1,40 @@
+//! For `callgate-analysis` alone: documents as the reader of policies sees them, and what of a policy applies to a tool. May change in
+//! any version.
+
+pub use crate::diagnostic::{Diagnostics, Span};
+pub use crate::document::reader::{Field, Reader, shown};
+pub use crate::text::{Content, Items, Members, Node, Tree};
+
+use crate::policy::{Found, Policy};
+use crate::ruling::Code;
+
+/// Reads a text as policies are read (spec 1); `None` after an error, which `diagnostics` has.
+pub fn parse<'t>(text: &'t str, diagnostics: &mut Diagnostics<'t>) -> Option<Tree<'t>> {
+    crate::policy::parse(text, crate::policy::Format::Detect, diagnostics)
+}
+
+/// What of a policy applies to a tool, whatever the call is (spec 2.8, 3.6, 6.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Matching {
+    /// A name of `hide`, by its pointer.
+    Hidden(String),
+    /// No entry lists it, and `default` denies.
+    NotListed,
+    /// No call can have such a name.
+    Invalid,
+    /// These entries, by their index: those of `tools` in the order of the document, then `all_tools`. Without any, `default` allows it.
+    Entries(Vec<usize>),
+}
+
+/// What of `policy` applies to `tool`.
+pub fn matching(policy: &Policy, tool: &str) -> Matching {
+    let mut found = Found::new();
+    match policy.0.admit(tool, &mut found) {
+        Ok(entries) => Matching::Entries(entries.iter().map(|entry| *entry as usize).collect()),
+        Err(ruling) => match (ruling.code(), ruling.rule().and_then(|rule| policy.0.rule(rule))) {
+            (Code::Hidden, Some(rule)) => Matching::Hidden(rule.pointer().to_owned()),
+            (Code::NotListed, _) => Matching::NotListed,
+            _ => Matching::Invalid,
+        },
+    }
+}
