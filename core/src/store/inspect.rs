@@ -1,5 +1,7 @@
 //! Listing and resetting the counters of a store, for operators (spec 8.12).
 
+use std::sync::Arc;
+
 use super::error::StoreError;
 use super::{Counter, CounterId, ScopeValue, Store};
 use crate::amount::Amount;
@@ -32,6 +34,17 @@ pub trait Inspect: Send + Sync {
     /// # Errors
     /// [`StoreError`] where it is unknown whether the counter was reset.
     fn reset(&self, counter: CounterId, scope: &ScopeValue, now: Timestamp) -> Result<bool, StoreError>;
+}
+
+/// A store that several hold, as each of them.
+impl<S: Inspect + ?Sized> Inspect for Arc<S> {
+    fn each(&self, now: Timestamp, show: &mut dyn FnMut(LiveCounter)) -> Result<(), StoreError> {
+        (**self).each(now, show)
+    }
+
+    fn reset(&self, counter: CounterId, scope: &ScopeValue, now: Timestamp) -> Result<bool, StoreError> {
+        (**self).reset(counter, scope, now)
+    }
 }
 
 /// A store that can also be listed and reset.

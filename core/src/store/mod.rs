@@ -11,6 +11,7 @@ mod remote;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use smallvec::{SmallVec, smallvec};
 
@@ -366,6 +367,33 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] where the counters cannot be reached.
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError>;
+}
+
+/// A store that several hold, as each of them.
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn id(&self) -> StoreId {
+        (**self).id()
+    }
+
+    fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
+        (**self).reserve(batch, now)
+    }
+
+    fn charge_one(&self, slot: &Slot<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
+        (**self).charge_one(slot, now)
+    }
+
+    fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
+        (**self).peek(batch, now)
+    }
+
+    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
+        (**self).refund(refunds, now)
+    }
+
+    fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
+        (**self).purge(now)
+    }
 }
 
 #[cfg(test)]

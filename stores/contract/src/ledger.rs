@@ -108,6 +108,11 @@ impl Ledger {
         Self(subject.open(&fresh_name()))
     }
 
+    /// These counters.
+    pub(crate) fn of(counters: Box<dyn Counters>) -> Self {
+        Self(counters)
+    }
+
     pub(crate) fn store(&self) -> &dyn Counters {
         &*self.0
     }

@@ -24,7 +24,8 @@
 //! # }
 //! ```
 //!
-//! A store whose counters are shared between processes also runs [`check_processes`], from a test of its own.
+//! A store whose counters are shared between processes also runs [`check_processes`], from a test of its own. One that has namespaces
+//! runs [`check_namespaces`].
 //!
 //! A store with a clock of its own has to be opened so that it takes the time that it is given: no test could wait for
 //! the end of a month.
@@ -47,6 +48,7 @@ mod inspect;
 mod keys;
 mod ledger;
 mod model;
+mod namespaces;
 mod processes;
 mod property;
 mod purge;
@@ -61,6 +63,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use callgate::store::Counters;
+pub use namespaces::check_namespaces;
 pub use processes::{PROCESSES, THREADS, check_processes};
 pub use property::check_choices;
 pub use subject::{Subject, TimeKept};

@@ -21,7 +21,7 @@ const THREADS: usize = 8;
 const LIMIT: i64 = 1_000;
 
 /// Runs the same in every thread at once; what they say, added up.
-fn together(run: impl Fn(usize) -> i64 + Sync) -> i64 {
+pub(crate) fn together(run: impl Fn(usize) -> i64 + Sync) -> i64 {
     let start = Barrier::new(THREADS);
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)

@@ -4,8 +4,8 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::panic::catch_unwind;
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use callgate::store::{
@@ -14,7 +14,9 @@ use callgate::store::{
 };
 use callgate::time::Timestamp;
 use callgate::{Amount, MemoryStore, StoreError};
-use callgate_store_contract::{Clause, Counters, Subject, TimeKept, broken, check_processes, clauses};
+use callgate_store_contract::{
+    Clause, Counters, Subject, TimeKept, broken, check_namespaces, check_processes, clauses,
+};
 
 /// What is done wrongly; everything else is the in-memory store's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -428,4 +430,19 @@ fn counters_that_processes_do_not_share_are_caught() {
     }
 
     check_processes(&Apart, "counters_that_processes_do_not_share_are_caught");
+}
+
+type Namespaced<'n> = &'n dyn Fn(&str) -> Box<dyn Counters>;
+
+/// Namespaces that are one, names of which only a part counts, and handles that each have counters of their own.
+#[test]
+fn namespaces_that_are_not_apart_and_handles_that_do_not_share_are_caught() {
+    let (one, some) = (Arc::new(MemoryStore::new()), MemoryStore::new());
+    let kinds: [Namespaced<'_>; 3] =
+        [&|_| Box::new(one.clone()), &|name| Box::new(some.namespaced(&name.to_lowercase())), &|_| {
+            Box::new(MemoryStore::new())
+        }];
+    for kind in kinds {
+        assert!(catch_unwind(AssertUnwindSafe(|| check_namespaces(kind))).is_err());
+    }
 }

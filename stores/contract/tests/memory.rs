@@ -1,7 +1,7 @@
 //! The in-memory store keeps the contract.
 
 use callgate::MemoryStore;
-use callgate_store_contract::{Counters, Subject, TimeKept, check};
+use callgate_store_contract::{Counters, Subject, TimeKept, check, check_namespaces};
 
 struct Memory;
 
@@ -18,4 +18,10 @@ impl Subject for Memory {
 #[test]
 fn the_in_memory_store_keeps_the_contract() {
     check(&Memory);
+}
+
+#[test]
+fn its_namespaces_are_apart() {
+    let store = MemoryStore::new();
+    check_namespaces(&|name| Box::new(store.namespaced(name)));
 }

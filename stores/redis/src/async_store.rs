@@ -3,20 +3,24 @@
 //! In: options. Out: a connected store, or why it cannot connect. Must not hold logic of its own.
 
 use std::fmt;
+use std::sync::Arc;
 
 use callgate::StoreError;
 use callgate::store::{AsyncStore, Batch, BatchOutcome, Refund, Remote, StoreFuture, StoreId};
 use callgate::time::Timestamp;
 
-use crate::nonblocking::SharedConnection;
+use crate::nonblocking::{AsyncChannel, SharedConnections};
 use crate::options::RedisOptions;
 use crate::protocol::Scripts;
 
 /// Counters in Redis, for callers that must not block: the same counters as those of [`RedisStore`](crate::RedisStore).
 ///
-/// For [`EngineBuilder::async_store`](callgate::EngineBuilder::async_store). All calls share one connection. Its futures need a tokio
+/// For [`EngineBuilder::async_store`](callgate::EngineBuilder::async_store). All calls share one connection to a server. Its futures need a tokio
 /// runtime with time and I/O; one that is dropped may leave its charge standing, as any lost reply does.
-pub struct AsyncRedisStore(Remote<Scripts, SharedConnection>);
+pub struct AsyncRedisStore {
+    remote: Remote<Scripts, AsyncChannel>,
+    options: RedisOptions,
+}
 
 impl AsyncRedisStore {
     /// Opens the counters and makes the connection.
@@ -25,7 +29,7 @@ impl AsyncRedisStore {
     /// Those of [`RedisStore::open`](crate::RedisStore::open).
     pub async fn open(options: &RedisOptions) -> Result<Self, StoreError> {
         let store = Self::lazy(options)?;
-        store.0.transport().check().await?;
+        store.remote.transport().check().await?;
         Ok(store)
     }
 
@@ -34,30 +38,46 @@ impl AsyncRedisStore {
     /// # Errors
     /// Those of [`RedisStore::lazy`](crate::RedisStore::lazy).
     pub fn lazy(options: &RedisOptions) -> Result<Self, StoreError> {
-        Ok(Self(Remote::new(options.scripts()?, SharedConnection::new(options)?)))
+        let channel = AsyncChannel::new(Arc::new(SharedConnections::new(options)?), options.keys()?);
+        Ok(Self { remote: Remote::new(options.scripts()?, channel), options: options.clone() })
+    }
+
+    /// As [`RedisStore::namespaced`](crate::RedisStore::namespaced).
+    ///
+    /// # Errors
+    /// Permanent, where it cannot be the name of a namespace.
+    pub fn namespaced(&self, name: &str) -> Result<Self, StoreError> {
+        let options = self.options.clone().with_namespace(name);
+        let channel = self.remote.transport().for_keys(options.keys()?);
+        Ok(Self { remote: Remote::new(options.scripts()?, channel), options })
+    }
+
+    /// As [`RedisStore::close`](crate::RedisStore::close).
+    pub fn close(&self) {
+        self.remote.transport().close();
     }
 }
 
 impl AsyncStore for AsyncRedisStore {
     fn id(&self) -> StoreId {
-        self.0.id()
+        self.remote.id()
     }
 
     fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, BatchOutcome> {
-        self.0.reserve(batch, now)
+        self.remote.reserve(batch, now)
     }
 
     fn peek<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, BatchOutcome> {
-        self.0.peek(batch, now)
+        self.remote.peek(batch, now)
     }
 
     fn refund<'f>(&'f self, refunds: &'f [Refund<'_>], now: Timestamp) -> StoreFuture<'f, ()> {
-        self.0.refund(refunds, now)
+        self.remote.refund(refunds, now)
     }
 
     /// Deletes nothing and returns 0: every key expires by itself.
     fn purge<'f>(&'f self, now: Timestamp) -> StoreFuture<'f, usize> {
-        self.0.purge(now)
+        self.remote.purge(now)
     }
 }
 

@@ -90,6 +90,11 @@ fn redirection(error: &RedisError) -> Option<Node> {
     })
 }
 
+/// Whether the user may not run the command, or use its keys.
+pub(crate) fn is_permission_missing(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm)
+}
+
 /// The error, in fixed text.
 pub(crate) fn of(error: &RedisError) -> Failure {
     match error.kind() {
@@ -217,6 +222,11 @@ fn of_io(error: &RedisError) -> Failure {
 /// No reply within the time-out.
 pub(crate) fn timed_out() -> Failure {
     Failure::transient("the Redis server did not answer in time", After::ReopenAll)
+}
+
+/// The host closed the store.
+pub(crate) fn closed() -> Failure {
+    Failure::permanent("the Redis store is closed", After::Reopen)
 }
 
 /// A server that loses its scripts right after loading them, or nodes that redirect to each other.

@@ -28,7 +28,7 @@ enum Found {
 
 impl Inspect for RedisStore {
     fn each(&self, now: Timestamp, show: &mut dyn FnMut(LiveCounter)) -> Result<(), StoreError> {
-        let (scripts, connections) = (self.0.protocol(), self.0.transport());
+        let (scripts, connections) = (self.remote.protocol(), self.remote.transport());
         let mut cursor = b"0".to_vec();
         // A scan may find a key twice while the server resizes its table.
         let mut seen = HashSet::new();
@@ -63,7 +63,7 @@ impl Inspect for RedisStore {
     }
 
     fn reset(&self, counter: CounterId, scope: &ScopeValue, now: Timestamp) -> Result<bool, StoreError> {
-        let (scripts, connections) = (self.0.protocol(), self.0.transport());
+        let (scripts, connections) = (self.remote.protocol(), self.remote.transport());
         let given = scripts.given(now);
         let reply = connections.carry(request::declared(&scripts.keys, counter, given))?;
         let Some([at, declared]) = items(&reply) else { return Err(mismatch()) };

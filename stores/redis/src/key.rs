@@ -3,6 +3,8 @@
 //! In: a namespace, a counter, a scope value. Out: a key as part of a command, and back again. Every key begins with the
 //! namespace in braces (a hash tag), so a cluster keeps a namespace on one node and a script can reach all its keys.
 
+use std::sync::Arc;
+
 use callgate::StoreError;
 use callgate::store::{CounterId, ScopeValue};
 use callgate::time::Timestamp;
@@ -15,10 +17,10 @@ const NAMESPACE_BYTES: usize = 128;
 const ID_DIGITS: usize = 32;
 
 /// The keys of one namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Keys {
     /// `{namespace}:2:`, the number being the format.
-    prefix: String,
+    prefix: Arc<str>,
 }
 
 impl Keys {
@@ -31,7 +33,7 @@ impl Keys {
                 "a namespace in Redis has 1 to {NAMESPACE_BYTES} printable ASCII characters, without spaces and braces"
             )));
         }
-        Ok(Self { prefix: format!("{{{namespace}}}:2:") })
+        Ok(Self { prefix: format!("{{{namespace}}}:2:").into() })
     }
 
     /// A fixed window that begins at `start`, for one scope value. The id has a fixed length and the start an end, so no

@@ -25,6 +25,7 @@ mod permissions;
 mod protocol;
 mod reply;
 mod request;
+mod route;
 mod script;
 mod store;
 mod stream;

@@ -9,10 +9,11 @@ use std::time::Instant;
 use redis::{Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, Parser, RedisError, RedisResult, Value};
 
 use crate::failure::{self, Failure};
+use crate::key::Keys;
 use crate::options::Access;
 use crate::request::Request;
 use crate::stream::{Deadline, Stream, Timed};
-use crate::trust::{self, Trial};
+use crate::trust::{Trial, Trust};
 
 /// A connection, and where it leads.
 pub(crate) struct Link {
@@ -23,22 +24,22 @@ pub(crate) struct Link {
     pub(crate) is_guest: bool,
     /// When it was used last.
     pub(crate) used: Instant,
-    /// When the server last passed the examination.
-    trusted: Instant,
+    trust: Trust,
 }
 
 impl Link {
-    /// Connects, and examines the server.
+    /// Connects, and examines the server for a namespace.
     pub(crate) fn open(
         server: &ConnectionInfo,
         access: &Access,
+        keys: &Keys,
         deadline: Deadline,
     ) -> Result<Box<Self>, Failure> {
         let stream = connect(server.addr(), access, deadline).map_err(|error| failure::of(&error))?;
         let (server, parser, now) = (server.clone(), Parser::new(), deadline.begun);
-        let mut link = Self { stream, parser, server, is_guest: false, used: now, trusted: now };
+        let mut link = Self { stream, parser, server, is_guest: false, used: now, trust: Trust::default() };
         link.introduce()?;
-        link.examine(access, now)?;
+        link.examine(keys, now)?;
         Ok(Box::new(link))
     }
 
@@ -57,25 +58,25 @@ impl Link {
         Ok(())
     }
 
-    /// Examines the server.
-    fn examine(&mut self, access: &Access, now: Instant) -> Result<(), Failure> {
+    /// Examines the server for a namespace.
+    fn examine(&mut self, keys: &Keys, now: Instant) -> Result<(), Failure> {
         let mut trial = Trial::new();
-        while let Some(command) = trial.next(&access.keys) {
+        while let Some(command) = trial.next(keys) {
             let reply = self.query(&command);
             trial.learn(reply)?;
         }
-        self.trusted = now;
+        self.trust.note(keys, now);
         Ok(())
     }
 
-    /// Takes the connection for a call. Examines the server again if the last time is too long ago.
-    pub(crate) fn begin(&mut self, access: &Access, deadline: Deadline) -> Result<(), Failure> {
+    /// Takes the connection for a call of a namespace. Examines the server if it was not, or if the last time is too long ago.
+    pub(crate) fn begin(&mut self, keys: &Keys, deadline: Deadline) -> Result<(), Failure> {
         self.used = deadline.begun;
         self.stream.set_deadline(deadline);
-        if deadline.begun.saturating_duration_since(self.trusted) > trust::TRUSTED {
-            self.examine(access, deadline.begun)?;
+        if self.trust.holds(keys, deadline.begun) {
+            return Ok(());
         }
-        Ok(())
+        self.examine(keys, deadline.begun)
     }
 
     /// Asks one question.

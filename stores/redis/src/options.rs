@@ -34,8 +34,9 @@ pub struct RedisOptions {
     namespace: String,
     timeout: Duration,
     time: TimeSource,
+    /// Shared, because each namespaced handle has the options.
     #[cfg(feature = "tls")]
-    certificates: Certificates,
+    certificates: Arc<Certificates>,
 }
 
 impl RedisOptions {
@@ -64,12 +65,13 @@ impl RedisOptions {
             timeout: TIMEOUT,
             time: TimeSource::Server,
             #[cfg(feature = "tls")]
-            certificates: Certificates::default(),
+            certificates: Arc::default(),
         })
     }
 
     /// Counters of another namespace are other counters: one for each server that shares a Redis (trap 27). 1 to 128
-    /// printable ASCII characters, without spaces and braces. Default: `callgate`.
+    /// printable ASCII characters, without spaces and braces. Default: `callgate`. An open store gives handles of others by
+    /// [`RedisStore::namespaced`](crate::RedisStore::namespaced).
     #[must_use]
     pub fn with_namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = namespace.into();
@@ -96,7 +98,7 @@ impl RedisOptions {
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn with_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.certificates.root = Some(pem.into());
+        Arc::make_mut(&mut self.certificates).root = Some(pem.into());
         self
     }
 
@@ -108,7 +110,7 @@ impl RedisOptions {
         certificate: impl Into<Vec<u8>>,
         key: impl Into<Vec<u8>>,
     ) -> Self {
-        self.certificates.client = Some((certificate.into(), key.into()));
+        Arc::make_mut(&mut self.certificates).client = Some((certificate.into(), key.into()));
         self
     }
 
@@ -133,7 +135,6 @@ impl RedisOptions {
             None
         };
         Ok(Access {
-            keys: self.keys()?,
             #[cfg(feature = "tls")]
             tls,
         })
@@ -164,9 +165,8 @@ impl RedisOptions {
     }
 }
 
-/// What is needed to connect to a server and examine it.
+/// What is needed to connect to a server.
 pub(crate) struct Access {
-    pub(crate) keys: Keys,
     #[cfg(feature = "tls")]
     tls: Option<Arc<rustls::ClientConfig>>,
 }
@@ -206,16 +206,15 @@ fn nodes(scheme: &str, rest: &str) -> Result<Vec<ConnectionInfo>, RedisError> {
 }
 
 /// The servers that are known at first.
-#[derive(Clone)]
 pub(crate) struct Servers {
     /// Never empty.
     known: Vec<ConnectionInfo>,
 }
 
 impl Servers {
-    /// The addresses to try in turn: the one that last had the counters, then all in the URL.
-    pub(crate) fn candidates<'s>(&'s self, last: Option<&'s ConnectionInfo>) -> Vec<&'s ConnectionInfo> {
-        last.into_iter().chain(&self.known).collect()
+    /// Those of the URL.
+    pub(crate) fn known(&self) -> &[ConnectionInfo] {
+        &self.known
     }
 }
 
@@ -242,7 +241,7 @@ mod tests {
 
     fn addresses(url: &str) -> Vec<String> {
         let servers = RedisOptions::from_url(url).unwrap().servers().unwrap();
-        servers.candidates(None).into_iter().map(|server| server.addr().to_string()).collect()
+        servers.known().iter().map(|server| server.addr().to_string()).collect()
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub(crate) fn check(reply: &Value) -> Result<(), Failure> {
         "the Redis user may not run on the keys of this namespace what counters need ({}): see the README of callgate-redis for its permissions",
         names.join(", ")
     ));
-    Err(Failure { error, after: After::Reopen })
+    Err(Failure { error, after: After::Keep })
 }
 
 fn misunderstood() -> Failure {

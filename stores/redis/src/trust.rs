@@ -1,9 +1,10 @@
 //! The examination of a server: it must not evict counters, and the user may run all that a charge needs (pure).
 //!
 //! In: the server's replies, one after the other. Out: the next command, or why the server is refused. Each connection is
-//! examined when it is made, and again from time to time: both can change while a server runs.
+//! examined for each namespace that uses it, and again from time to time: both can change while a server runs.
 
-use std::time::Duration;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use redis::{Cmd, RedisResult, Value};
 
@@ -14,7 +15,28 @@ use crate::script::Script;
 use crate::{memory, permissions};
 
 /// How long an examination holds. A change may go unnoticed for so long.
-pub(crate) const TRUSTED: Duration = Duration::from_secs(10);
+const TRUSTED: Duration = Duration::from_secs(10);
+
+/// For which namespaces the server of a connection passed, and when. A user may be allowed one namespace and not the next.
+#[derive(Default)]
+pub(crate) struct Trust(HashMap<Keys, Instant>);
+
+impl Trust {
+    /// Whether the last examination for the namespace holds.
+    pub(crate) fn holds(&self, keys: &Keys, now: Instant) -> bool {
+        self.0.get(keys).is_some_and(|since| is_recent(*since, now))
+    }
+
+    /// The server passed for the namespace. What holds no more is forgotten, so that this does not grow with all namespaces.
+    pub(crate) fn note(&mut self, keys: &Keys, now: Instant) {
+        self.0.retain(|_, since| is_recent(*since, now));
+        self.0.insert(keys.clone(), now);
+    }
+}
+
+fn is_recent(since: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(since) <= TRUSTED
+}
 
 /// How far an examination has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +66,7 @@ impl Trial {
 
     /// Learns from the reply.
     pub(crate) fn learn(&mut self, reply: RedisResult<Value>) -> Result<(), Failure> {
+        let may_not_ask = reply.as_ref().is_err_and(failure::is_permission_missing);
         let reply = match (reply.map_err(|error| failure::next(&error)), *self) {
             (Ok(reply), _) => reply,
             (Err(Next::Load), Self::Permissions) => {
@@ -58,6 +81,10 @@ impl Trial {
             (Err(Next::Fail(failure)), Self::Permissions | Self::Again) if failure.after == After::Keep => {
                 *self = Self::Passed;
                 return Ok(());
+            }
+            // Other namespaces may use the connection. This one is examined again before its next call.
+            (Err(Next::Fail(failure)), Self::Permissions | Self::Again) if may_not_ask => {
+                return Err(Failure { after: After::Keep, ..failure });
             }
             (Err(Next::Fail(failure)), _) => return Err(failure),
             (Err(Next::Load | Next::Follow(_)), _) => return Err(failure::astray()),
@@ -75,5 +102,24 @@ impl Trial {
             }
         };
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trust_is_one_namespaces_and_ends() {
+        let [one, other] = ["one", "other"].map(|name| Keys::new(name).unwrap());
+        let (mut trust, begun) = (Trust::default(), Instant::now());
+        assert!(!trust.holds(&one, begun));
+        trust.note(&one, begun);
+        let later = begun + TRUSTED;
+        assert!(trust.holds(&one, later) && !trust.holds(&other, later));
+        let over = later + Duration::from_millis(1);
+        assert!(!trust.holds(&one, over));
+        trust.note(&other, over);
+        assert_eq!(trust.0.len(), 1);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 
 use callgate::StoreError;
 use callgate::store::{AsyncStore, Batch, BatchOutcome, Refund, StoreFuture, StoreId};
@@ -10,14 +9,14 @@ use callgate::time::Timestamp;
 
 use crate::file::File;
 use crate::group_commit::GroupCommit;
-use crate::job::{Answer, Job};
+use crate::job::{Answer, OwnedJob, Request};
 use crate::options::SqliteOptions;
-use crate::store::{mismatch, outcome};
+use crate::store::{Handle, mismatch, outcome};
 
 /// Counters in a SQLite file, for callers that must not block. The store starts one thread at the first call. It runs all
 /// waiting jobs in one transaction (group commit). The time-out runs from the call. No runtime is needed.
 pub struct AsyncSqliteStore {
-    commits: Arc<GroupCommit>,
+    pub(crate) handle: Handle,
 }
 
 impl AsyncSqliteStore {
@@ -26,36 +25,56 @@ impl AsyncSqliteStore {
     /// # Errors
     /// [`StoreError`]: the path is not one of a file.
     pub fn lazy(path: impl AsRef<Path>, options: &SqliteOptions) -> Result<Self, StoreError> {
-        Ok(Self { commits: Arc::new(GroupCommit::new(File::new(path.as_ref(), options)?)?) })
+        let commits = GroupCommit::new(File::new(path.as_ref(), options)?)?;
+        Ok(Self { handle: Handle::new(commits, &options.namespace) })
+    }
+
+    /// As [`SqliteStore::namespaced`](crate::SqliteStore::namespaced).
+    #[must_use]
+    pub fn namespaced(&self, name: &str) -> Self {
+        Self { handle: self.handle.namespaced(name) }
+    }
+
+    /// As [`SqliteStore::close`](crate::SqliteStore::close).
+    pub fn close(&self) {
+        self.handle.commits.close();
+    }
+
+    fn job(&self, request: Request<'_, '_>) -> OwnedJob {
+        self.handle.job(request).to_owned()
+    }
+
+    async fn take(&self, job: OwnedJob) -> Result<Answer, StoreError> {
+        self.handle.commits.take_async(job).await
     }
 }
 
 impl AsyncStore for AsyncSqliteStore {
     fn id(&self) -> StoreId {
-        self.commits.id()
+        self.handle.id
     }
 
     fn reserve<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, BatchOutcome> {
-        let job = Job::Reserve(batch, now).to_owned();
-        Box::pin(async move { outcome(self.commits.take_async(job).await?) })
+        let job = self.job(Request::Reserve(batch, now));
+        Box::pin(async move { outcome(self.take(job).await?) })
     }
 
     fn peek<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, BatchOutcome> {
-        let job = Job::Peek(batch, now).to_owned();
-        Box::pin(async move { outcome(self.commits.take_async(job).await?) })
+        let job = self.job(Request::Peek(batch, now));
+        Box::pin(async move { outcome(self.take(job).await?) })
     }
 
     fn refund<'f>(&'f self, refunds: &'f [Refund<'_>], _now: Timestamp) -> StoreFuture<'f, ()> {
-        let job = Job::Refund(refunds).to_owned();
-        Box::pin(async move { self.commits.take_async(job).await.map(|_| ()) })
+        let job = self.job(Request::Refund(refunds));
+        Box::pin(async move { self.take(job).await.map(|_| ()) })
     }
 
+    /// Forgets in all namespaces of the file.
     fn purge(&self, now: Timestamp) -> StoreFuture<'_, usize> {
         Box::pin(async move {
             let mut dropped = 0_usize;
             loop {
-                let Answer::Swept { counters, is_done } =
-                    self.commits.take_async(Job::Sweep(now).to_owned()).await?
+                let Answer::Swept { counters, is_done } = self.take(self.job(Request::Sweep(now))).await?
                 else {
                     return Err(mismatch());
                 };

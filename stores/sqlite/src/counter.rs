@@ -229,7 +229,7 @@ impl Found {
             }
         };
         if self.is_newest {
-            known.set(slot, row);
+            known.set(&key, slot, row);
         }
         Ok(())
     }

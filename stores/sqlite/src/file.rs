@@ -117,12 +117,12 @@ impl File {
         Ok(Self { path, options: options.clone() })
     }
 
-    /// The identity of these counters: the same for all that open the same path.
-    pub(crate) fn id(&self) -> StoreId {
+    /// The identity of a namespace's counters: the same for all that open the same path.
+    pub(crate) fn id(&self, namespace: &str) -> StoreId {
         let mut name = b"sqlite\0".to_vec();
         name.extend(self.path.as_os_str().as_encoded_bytes());
         name.push(0);
-        name.extend(self.options.namespace.as_bytes());
+        name.extend(namespace.as_bytes());
         StoreId::named(&name)
     }
 
@@ -141,8 +141,7 @@ impl File {
         }
         let connection = self.connect()?;
         own(&connection)?;
-        let space = space(&connection, &self.options.namespace)?;
-        Ok(Ledger::new(connection, space, Opened::new(&self.path, place)))
+        Ok(Ledger::new(connection, Opened::new(&self.path, place)))
     }
 
     /// Creates an empty file that only its owner may read. SQLite gives `-wal` and `-shm` the same permissions. A failure
@@ -235,13 +234,11 @@ pub(crate) fn is_ours(connection: &Connection) -> Result<(), Refused> {
     if ask.query_row([], |row| row.get::<_, i32>(0))? == SCHEMA { Ok(()) } else { Err(NEWER) }
 }
 
-/// The number of a namespace in this file.
-fn space(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
-    let find =
-        || connection.query_row("SELECT id FROM spaces WHERE name = ?1", [name], |row| row.get(0)).optional();
-    if let Some(id) = find()? {
+/// The number of a namespace in this file, within a transaction.
+pub(crate) fn space(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+    let mut find = connection.prepare_cached("SELECT id FROM spaces WHERE name = ?1")?;
+    if let Some(id) = find.query_row([name], |row| row.get(0)).optional()? {
         return Ok(id);
     }
-    connection.execute("INSERT OR IGNORE INTO spaces (name) VALUES (?1)", [name])?;
-    find()?.ok_or(rusqlite::Error::QueryReturnedNoRows)
+    connection.prepare_cached("INSERT INTO spaces (name) VALUES (?1)")?.insert([name])
 }

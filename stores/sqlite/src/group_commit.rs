@@ -29,7 +29,6 @@ const LEADS_FOR: Duration = Duration::from_micros(200);
 /// A file of counters, and the threads that work on it.
 pub(crate) struct GroupCommit {
     file: File,
-    id: StoreId,
     entry: Entry,
 }
 
@@ -46,7 +45,7 @@ struct Lead<'t> {
 impl GroupCommit {
     /// For a file that the first job will open.
     pub(crate) fn new(file: File) -> Result<Self, StoreError> {
-        Ok(Self { id: file.id(), file, entry: Entry::new()? })
+        Ok(Self { file, entry: Entry::new()? })
     }
 
     /// Opens the file now.
@@ -70,8 +69,14 @@ impl GroupCommit {
         }
     }
 
-    pub(crate) fn id(&self) -> StoreId {
-        self.id
+    /// The identity of a namespace's counters.
+    pub(crate) fn id(&self, namespace: &str) -> StoreId {
+        self.file.id(namespace)
+    }
+
+    /// Closes the file. What is asked afterwards was certainly not done.
+    pub(crate) fn close(&self) {
+        self.entry.close();
     }
 
     /// A time-out beyond the clock's range never comes.

@@ -1,8 +1,10 @@
 //! A request to the store, borrowed from the caller or owned by the queue.
 //!
-//! In: the arguments of a store's methods. Out: the same, for the thread that executes them.
+//! In: the arguments of a store's methods, and the namespace that they are about. Out: the same, for the thread that executes
+//! them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use callgate::Amount;
 use callgate::store::{
@@ -10,16 +12,25 @@ use callgate::store::{
 };
 use callgate::time::Timestamp;
 
-/// Something to do in a transaction, and the caller's time.
+use crate::namespace::Namespace;
+
+/// Something to do in a transaction.
 #[derive(Clone, Copy)]
-pub(crate) enum Job<'j, 'p> {
+pub(crate) struct Job<'j, 'p> {
+    pub(crate) namespace: &'j Arc<Namespace>,
+    pub(crate) request: Request<'j, 'p>,
+}
+
+/// What is to be done, and the caller's time.
+#[derive(Clone, Copy)]
+pub(crate) enum Request<'j, 'p> {
     Reserve(&'j Batch<'p>, Timestamp),
     Peek(&'j Batch<'p>, Timestamp),
     Refund(&'j [Refund<'j>]),
     Reset(CounterId, &'j ScopeValue, Timestamp),
     /// Lists some of the counters: those after this one.
     Page(Option<&'j Shown>, Timestamp),
-    /// Deletes some expired rows.
+    /// Deletes some expired rows, of any namespace.
     Sweep(Timestamp),
 }
 
@@ -52,7 +63,12 @@ pub(crate) enum Answer {
 }
 
 /// A job that waits for another thread to execute it.
-pub(crate) enum OwnedJob {
+pub(crate) struct OwnedJob {
+    namespace: Arc<Namespace>,
+    request: OwnedRequest,
+}
+
+enum OwnedRequest {
     Reserve(OwnedBatch, Timestamp),
     Peek(OwnedBatch, Timestamp),
     Refund(Vec<OwnedRefund>),
@@ -61,7 +77,7 @@ pub(crate) enum OwnedJob {
     Sweep(Timestamp),
 }
 
-pub(crate) struct OwnedBatch {
+struct OwnedBatch {
     slots: Vec<OwnedSlot>,
     guards: Vec<OwnedGuard>,
     approval: Option<String>,
@@ -81,7 +97,7 @@ struct OwnedGuard {
     order: u32,
 }
 
-pub(crate) struct OwnedRefund {
+struct OwnedRefund {
     counter: Counter,
     scope: ScopeValue,
     stamp: Timestamp,
@@ -90,30 +106,42 @@ pub(crate) struct OwnedRefund {
 
 impl Job<'_, '_> {
     pub(crate) fn to_owned(self) -> OwnedJob {
-        match self {
-            Self::Reserve(batch, now) => OwnedJob::Reserve(OwnedBatch::of(batch), now),
-            Self::Peek(batch, now) => OwnedJob::Peek(OwnedBatch::of(batch), now),
-            Self::Refund(refunds) => OwnedJob::Refund(refunds.iter().map(OwnedRefund::of).collect()),
-            Self::Reset(counter, scope, now) => OwnedJob::Reset(counter, scope.clone(), now),
-            Self::Page(after, now) => OwnedJob::Page(after.cloned(), now),
-            Self::Sweep(now) => OwnedJob::Sweep(now),
-        }
+        OwnedJob { namespace: self.namespace.clone(), request: self.request.to_owned() }
     }
 }
 
 impl OwnedJob {
     /// Lends the job to `run`.
     pub(crate) fn lend<T>(&self, run: impl FnOnce(Job<'_, '_>) -> T) -> T {
+        self.request.lend(|request| run(Job { namespace: &self.namespace, request }))
+    }
+}
+
+impl Request<'_, '_> {
+    fn to_owned(self) -> OwnedRequest {
         match self {
-            Self::Reserve(batch, now) => run(Job::Reserve(&batch.lend(), *now)),
-            Self::Peek(batch, now) => run(Job::Peek(&batch.lend(), *now)),
+            Self::Reserve(batch, now) => OwnedRequest::Reserve(OwnedBatch::of(batch), now),
+            Self::Peek(batch, now) => OwnedRequest::Peek(OwnedBatch::of(batch), now),
+            Self::Refund(refunds) => OwnedRequest::Refund(refunds.iter().map(OwnedRefund::of).collect()),
+            Self::Reset(counter, scope, now) => OwnedRequest::Reset(counter, scope.clone(), now),
+            Self::Page(after, now) => OwnedRequest::Page(after.cloned(), now),
+            Self::Sweep(now) => OwnedRequest::Sweep(now),
+        }
+    }
+}
+
+impl OwnedRequest {
+    fn lend<T>(&self, run: impl FnOnce(Request<'_, '_>) -> T) -> T {
+        match self {
+            Self::Reserve(batch, now) => run(Request::Reserve(&batch.lend(), *now)),
+            Self::Peek(batch, now) => run(Request::Peek(&batch.lend(), *now)),
             Self::Refund(refunds) => {
                 let refunds: Vec<_> = refunds.iter().map(OwnedRefund::lend).collect();
-                run(Job::Refund(&refunds))
+                run(Request::Refund(&refunds))
             }
-            Self::Reset(counter, scope, now) => run(Job::Reset(*counter, scope, *now)),
-            Self::Page(after, now) => run(Job::Page(after.as_ref(), *now)),
-            Self::Sweep(now) => run(Job::Sweep(*now)),
+            Self::Reset(counter, scope, now) => run(Request::Reset(*counter, scope, *now)),
+            Self::Page(after, now) => run(Request::Page(after.as_ref(), *now)),
+            Self::Sweep(now) => run(Request::Sweep(*now)),
         }
     }
 }

@@ -18,9 +18,10 @@ use crate::clock::{Clock, LEAP};
 use crate::counter::{self, Found};
 use crate::error::{Refused, is_undone, store_error};
 use crate::expire::{Expired, expire};
-use crate::file::is_ours;
-use crate::job::{Answer, Job};
+use crate::file::{self, is_ours};
+use crate::job::{Answer, Job, Request};
 use crate::listing;
+use crate::namespace::{Generation, Namespace};
 use crate::place::Opened;
 use crate::row_cache::RowCache;
 use crate::rows::{Adding, Key};
@@ -40,8 +41,8 @@ const PURGE_STEP: usize = 256;
 pub(crate) struct Ledger {
     connection: Connection,
     rows: RowCache,
-    /// The number of the namespace.
-    space: i64,
+    /// Which opening of the file this is: the numbers of namespaces hold for it alone.
+    generation: Generation,
     opened: Opened,
     /// When the path was last checked.
     looked: Instant,
@@ -55,12 +56,12 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(connection: Connection, space: i64, opened: Opened) -> Self {
+    pub(crate) fn new(connection: Connection, opened: Opened) -> Self {
         let (look_at, now) = (Timestamp::MIN, Timestamp::MIN);
         Self {
             connection,
             rows: RowCache::new(),
-            space,
+            generation: Generation::next(),
             opened,
             looked: Instant::now(),
             clock: Clock::default(),
@@ -115,27 +116,28 @@ impl Ledger {
     }
 
     fn done(&mut self, job: Job<'_, '_>) -> Result<Answer> {
-        match job {
-            Job::Reserve(batch, now) => self.reserve(batch, now).map(Answer::Outcome),
-            Job::Peek(batch, now) => Ok(Answer::Outcome(self.judged(batch, now)?.outcome)),
-            Job::Refund(refunds) => {
+        let Job { namespace, request } = job;
+        let space = self.space(namespace)?;
+        match request {
+            Request::Reserve(batch, now) => self.reserve(space, batch, now).map(Answer::Outcome),
+            Request::Peek(batch, now) => Ok(Answer::Outcome(self.judged(space, batch, now)?.outcome)),
+            Request::Refund(refunds) => {
                 for refund in refunds {
-                    self.rows.forget(refund.counter.id(), refund.scope);
-                    counter::refund(&self.connection, self.space, refund)?;
+                    let (id, scope) = (refund.counter.id(), refund.scope.as_bytes());
+                    self.rows.forget(&Key { space, id: id.as_bytes(), scope });
+                    counter::refund(&self.connection, space, refund)?;
                 }
                 Ok(Answer::Refunded)
             }
-            Job::Reset(id, scope, now) => {
-                self.rows.forget(id, scope);
-                let key = Key { space: self.space, id: id.as_bytes(), scope: scope.as_bytes() };
+            Request::Reset(id, scope, now) => {
+                let key = Key { space, id: id.as_bytes(), scope: scope.as_bytes() };
+                self.rows.forget(&key);
                 let passed = self.clock.advance(&self.connection, now)?;
                 (self.now, self.added) = (self.now.max(now), self.added.saturating_add(1));
                 counter::reset(&self.connection, &key, now, passed).map(Answer::Reset)
             }
-            Job::Page(after, now) => {
-                listing::page(&self.connection, self.space, after, now).map(Answer::Page)
-            }
-            Job::Sweep(now) => {
+            Request::Page(after, now) => listing::page(&self.connection, space, after, now).map(Answer::Page),
+            Request::Sweep(now) => {
                 self.clock.jump(&self.connection, now)?;
                 let Expired { counters, rows } = self.expire(PURGE_STEP)?;
                 Ok(Answer::Swept { counters, is_done: rows < PURGE_STEP })
@@ -143,32 +145,37 @@ impl Ledger {
         }
     }
 
-    fn reserve(&mut self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome> {
-        let Judged { outcome, slots } = self.judged(batch, now)?;
+    /// The number of the namespace in this file.
+    fn space(&self, namespace: &Namespace) -> Result<i64> {
+        namespace.number(self.generation, |name| file::space(&self.connection, name))
+    }
+
+    fn reserve(&mut self, space: i64, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome> {
+        let Judged { outcome, slots } = self.judged(space, batch, now)?;
         self.now = self.now.max(now);
         if outcome.verdict != Verdict::Reserved {
             return Ok(outcome);
         }
         let passed = self.clock.advance(&self.connection, now)?;
-        let Self { connection, rows: known, space, added: rows, .. } = self;
-        let mut adding = Adding::new(connection, *space);
+        let Self { connection, rows: known, added: rows, .. } = self;
+        let mut adding = Adding::new(connection, space);
         for (slot, Looked { found, added, is_first }) in batch.slots.iter().zip(&slots) {
             // A charge of zero leaves no trace (spec 8.2).
             if *added > 0 && *is_first {
-                found.charge(connection, &mut adding, known, *space, slot, *added, passed)?;
+                found.charge(connection, &mut adding, known, space, slot, *added, passed)?;
                 *rows = rows.saturating_add(2);
             }
         }
         if let Some(id) = batch.approval.as_deref() {
-            approval::spend(connection, *space, id, passed)?;
+            approval::spend(connection, space, id, passed)?;
             *rows = rows.saturating_add(1);
         }
         Ok(outcome)
     }
 
     /// Whether the batch passes, and the state of its counters.
-    fn judged(&mut self, batch: &Batch<'_>, now: Timestamp) -> Result<Judged> {
-        let (connection, known, space) = (&self.connection, &mut self.rows, self.space);
+    fn judged(&mut self, space: i64, batch: &Batch<'_>, now: Timestamp) -> Result<Judged> {
+        let (connection, known) = (&self.connection, &mut self.rows);
         let mut slots: SmallVec<[Looked; 2]> = SmallVec::with_capacity(batch.slots.len());
         for (index, slot) in batch.slots.iter().enumerate() {
             let found = Found::read(connection, known, space, slot, now)?;

@@ -28,6 +28,9 @@
 //!   further behind counts in the window of its own time. Rows expire by the file's own clock, not by one caller's. A clock
 //!   up to an hour behind the latest deleted window counts in no ended one (spec 8.4).
 //!
+//! - *One file for many servers or tenants.* [`SqliteStore::namespaced`] gives handles that share the open file and its commits, and
+//!   no counter (spec 8.15). So does [`SqliteStore::nonblocking`], for the same counters without blocking.
+//!
 //! # What it needs
 //!
 //! - A local disk: the write-ahead log needs shared memory, which network file systems do not have.
@@ -48,6 +51,7 @@ mod group_commit;
 mod job;
 mod ledger;
 mod listing;
+mod namespace;
 mod options;
 mod pause;
 mod place;

@@ -38,7 +38,8 @@ impl SqliteOptions {
         Self::default()
     }
 
-    /// Counters of another namespace are other counters: one for each server that shares the file (spec 8.6).
+    /// Counters of another namespace are other counters: one for each server that shares the file (spec 8.6). An open store gives
+    /// handles of others by [`SqliteStore::namespaced`](crate::SqliteStore::namespaced).
     #[must_use]
     pub fn with_namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = namespace.into();

@@ -54,6 +54,8 @@ pub(crate) struct State {
     /// The open file, while no thread works on it; none after a failure or a fork.
     ledger: Option<Ledger>,
     is_inside: bool,
+    /// Whether the host closed the store: then no job may begin.
+    is_closed: bool,
 }
 
 /// A store in the list.
@@ -76,9 +78,25 @@ impl Entry {
         Ok(Self(number))
     }
 
-    /// Reads or changes the queue, if the state belongs to this process.
+    /// Reads or changes the queue, if the state belongs to this process and the store is open.
     pub(crate) fn checked<T>(&self, work: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
-        Ok(work(of_this_process()?.stores.entry(self.0).or_default()))
+        let mut open = of_this_process()?;
+        let state = open.stores.entry(self.0).or_default();
+        if state.is_closed {
+            return Err(StoreError::permanent("the SQLite store is closed").certainly_undone());
+        }
+        Ok(work(state))
+    }
+
+    /// Closes the file, now or once the jobs that were taken or wait are done. No other job begins.
+    pub(crate) fn close(&self) {
+        // Where another process has the state, it has the file, too.
+        let Ok(mut open) = of_this_process() else { return };
+        let state = open.stores.entry(self.0).or_default();
+        (state.is_closed, state.ledger) = (true, None);
+        if !state.is_led && state.waiting.is_empty() {
+            state.worker = None;
+        }
     }
 
     /// [`Entry::checked`] for a thread that has called it before: a forked process has no such thread.
@@ -104,7 +122,10 @@ impl Entry {
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
         let ledger = self.ledger.take();
-        self.entry.state(|state| (state.ledger, state.is_inside) = (ledger, false));
+        self.entry.state(|state| {
+            state.is_inside = false;
+            state.ledger = ledger.filter(|_| !state.is_closed);
+        });
     }
 }
 

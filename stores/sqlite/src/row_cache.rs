@@ -5,7 +5,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use callgate::store::{CounterId, ScopeValue, Slot};
+use callgate::store::{ScopeValue, Slot};
 use rusqlite::{Connection, Result};
 
 use crate::rows::{Key, Row};
@@ -24,7 +24,8 @@ pub(crate) struct RowCache {
 
 struct Entry {
     era: u64,
-    id: CounterId,
+    space: i64,
+    id: [u8; 16],
     scope: ScopeValue,
     row: Row,
 }
@@ -56,35 +57,35 @@ impl RowCache {
         key: &Key<'_>,
         slot: &Slot<'_>,
     ) -> Result<Option<Row>> {
-        let (id, era) = (slot.counter.id(), self.era);
-        let Some(place) = self.place(id, &slot.scope) else { return key.row(connection) };
+        let era = self.era;
+        let Some(place) = self.place(key) else { return key.row(connection) };
         if let Some(entry) = place
-            && entry.is(era, id, &slot.scope)
+            && entry.is(era, key)
         {
             return Ok(Some(entry.row));
         }
         let row = key.row(connection)?;
         if let Some(row) = row {
-            *place = Some(Entry { era, id, scope: slot.scope.clone(), row });
+            *place = Some(Entry { era, space: key.space, id: *key.id, scope: slot.scope.clone(), row });
         }
         Ok(row)
     }
 
     /// The row was written.
-    pub(crate) fn set(&mut self, slot: &Slot<'_>, row: Row) {
-        let (id, era) = (slot.counter.id(), self.era);
-        let Some(place) = self.place(id, &slot.scope) else { return };
+    pub(crate) fn set(&mut self, key: &Key<'_>, slot: &Slot<'_>, row: Row) {
+        let era = self.era;
+        let Some(place) = self.place(key) else { return };
         match place {
-            Some(entry) if entry.is(era, id, &slot.scope) => entry.row = row,
-            _ => *place = Some(Entry { era, id, scope: slot.scope.clone(), row }),
+            Some(entry) if entry.is(era, key) => entry.row = row,
+            _ => *place = Some(Entry { era, space: key.space, id: *key.id, scope: slot.scope.clone(), row }),
         }
     }
 
     /// The row was changed in another way, or is gone.
-    pub(crate) fn forget(&mut self, id: CounterId, scope: &ScopeValue) {
+    pub(crate) fn forget(&mut self, key: &Key<'_>) {
         let era = self.era;
-        if let Some(place) = self.place(id, scope)
-            && place.as_ref().is_some_and(|entry| entry.is(era, id, scope))
+        if let Some(place) = self.place(key)
+            && place.as_ref().is_some_and(|entry| entry.is(era, key))
         {
             *place = None;
         }
@@ -95,15 +96,15 @@ impl RowCache {
         self.era = self.era.wrapping_add(1);
     }
 
-    fn place(&mut self, id: CounterId, scope: &ScopeValue) -> Option<&mut Option<Entry>> {
-        let hash = self.seed.hash_one((id, scope));
+    fn place(&mut self, key: &Key<'_>) -> Option<&mut Option<Entry>> {
+        let hash = self.seed.hash_one((key.space, key.id, key.scope));
         let index = usize::try_from(hash & (PLACES as u64).wrapping_sub(1)).unwrap_or_default();
         self.places.get_mut(index)
     }
 }
 
 impl Entry {
-    fn is(&self, era: u64, id: CounterId, scope: &ScopeValue) -> bool {
-        self.era == era && self.id == id && self.scope == *scope
+    fn is(&self, era: u64, key: &Key<'_>) -> bool {
+        self.era == era && self.space == key.space && self.id == *key.id && self.scope.as_bytes() == key.scope
     }
 }

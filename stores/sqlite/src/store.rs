@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use callgate::StoreError;
 use callgate::store::{
@@ -9,14 +10,40 @@ use callgate::store::{
 };
 use callgate::time::Timestamp;
 
+use crate::async_store::AsyncSqliteStore;
 use crate::file::File;
 use crate::group_commit::GroupCommit;
-use crate::job::{Answer, Job, Page};
+use crate::job::{Answer, Job, Page, Request};
+use crate::namespace::Namespace;
 use crate::options::SqliteOptions;
 
-/// Counters in a SQLite file. Threads share one behind an [`Arc`](std::sync::Arc): concurrent calls share a commit (group commit).
+/// Counters in a SQLite file. Threads share one behind an [`Arc`]: concurrent calls share a commit (group commit).
 pub struct SqliteStore {
-    commits: GroupCommit,
+    handle: Handle,
+}
+
+/// A namespace of an open file, which all handles of the file share.
+#[derive(Clone)]
+pub(crate) struct Handle {
+    pub(crate) commits: Arc<GroupCommit>,
+    pub(crate) namespace: Arc<Namespace>,
+    pub(crate) id: StoreId,
+}
+
+impl Handle {
+    pub(crate) fn new(commits: GroupCommit, namespace: &str) -> Self {
+        let id = commits.id(namespace);
+        Self { commits: Arc::new(commits), namespace: Arc::new(Namespace::new(namespace)), id }
+    }
+
+    pub(crate) fn namespaced(&self, name: &str) -> Self {
+        let id = self.commits.id(name);
+        Self { commits: self.commits.clone(), namespace: Arc::new(Namespace::new(name)), id }
+    }
+
+    pub(crate) fn job<'j, 'p>(&'j self, request: Request<'j, 'p>) -> Job<'j, 'p> {
+        Job { namespace: &self.namespace, request }
+    }
 }
 
 impl SqliteStore {
@@ -26,7 +53,8 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`], without the path: the file cannot be opened, belongs to another program, or has a newer schema.
     pub fn open(path: impl AsRef<Path>, options: &SqliteOptions) -> Result<Self, StoreError> {
-        Ok(Self { commits: GroupCommit::open(File::new(path.as_ref(), options)?)? })
+        let commits = GroupCommit::open(File::new(path.as_ref(), options)?)?;
+        Ok(Self { handle: Handle::new(commits, &options.namespace) })
     }
 
     /// The same without touching the file: the first call opens it. If that fails, each later call tries again.
@@ -34,32 +62,74 @@ impl SqliteStore {
     /// # Errors
     /// Permanent, where no file can have the path.
     pub fn lazy(path: impl AsRef<Path>, options: &SqliteOptions) -> Result<Self, StoreError> {
-        Ok(Self { commits: GroupCommit::new(File::new(path.as_ref(), options)?)? })
+        let commits = GroupCommit::new(File::new(path.as_ref(), options)?)?;
+        Ok(Self { handle: Handle::new(commits, &options.namespace) })
+    }
+
+    /// The counters of a namespace of this file, in place of those of [`SqliteOptions::with_namespace`]. Handles share the open file,
+    /// the threads that work on it, and its commits. They share counters where their names are the same (spec 8.15).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use callgate::{Engine, Identity, Policy};
+    /// use callgate_sqlite::{SqliteOptions, SqliteStore};
+    /// # let directory = std::env::temp_dir().join(format!("callgate-namespaced-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&directory)?;
+    /// # let path = directory.join("counters.db");
+    /// let policy: Policy =
+    ///     "{version: '1', default: deny, tools: {t: {rules: [{rate_limit: 1/hour, scope: global}]}}}".parse()?;
+    /// let store = SqliteStore::open(path, &SqliteOptions::new())?;
+    /// let tenant = |name| Engine::builder(policy.clone()).store(Arc::new(store.namespaced(name))).build();
+    /// let (one, other, one_again) = (tenant("one"), tenant("other"), tenant("one"));
+    /// let passes = |engine: &Engine| engine.evaluate_json("t", "{}", &Identity::absent()).allowed();
+    /// assert!(passes(&one) && passes(&other) && !passes(&one_again));
+    /// # std::fs::remove_dir_all(directory)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn namespaced(&self, name: &str) -> Self {
+        Self { handle: self.handle.namespaced(name) }
+    }
+
+    /// The same counters of the same open file, for callers that must not block.
+    #[must_use]
+    pub fn nonblocking(&self) -> AsyncSqliteStore {
+        AsyncSqliteStore { handle: self.handle.clone() }
+    }
+
+    /// Closes the file for all handles, as soon as the calls that wait have their answers. What is asked afterwards is an error that
+    /// is [certain](StoreError::is_certainly_undone). Without this, the file is closed with the last handle.
+    pub fn close(&self) {
+        self.handle.commits.close();
+    }
+
+    fn take(&self, request: Request<'_, '_>) -> Result<Answer, StoreError> {
+        self.handle.commits.take(self.handle.job(request))
     }
 }
 
 impl Store for SqliteStore {
     fn id(&self) -> StoreId {
-        self.commits.id()
+        self.handle.id
     }
 
     fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
-        outcome(self.commits.take(Job::Reserve(batch, now))?)
+        outcome(self.take(Request::Reserve(batch, now))?)
     }
 
     fn peek(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
-        outcome(self.commits.take(Job::Peek(batch, now))?)
+        outcome(self.take(Request::Peek(batch, now))?)
     }
 
     fn refund(&self, refunds: &[Refund<'_>], _now: Timestamp) -> Result<(), StoreError> {
-        self.commits.take(Job::Refund(refunds)).map(|_| ())
+        self.take(Request::Refund(refunds)).map(|_| ())
     }
 
-    /// Each step is a transaction, so that calls run in between.
+    /// Forgets in all namespaces of the file. Each step is a transaction, so that calls run in between.
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
         let mut dropped = 0_usize;
         loop {
-            let Answer::Swept { counters, is_done } = self.commits.take(Job::Sweep(now))? else {
+            let Answer::Swept { counters, is_done } = self.take(Request::Sweep(now))? else {
                 return Err(mismatch());
             };
             dropped = dropped.saturating_add(counters);
@@ -75,7 +145,7 @@ impl Inspect for SqliteStore {
     fn each(&self, now: Timestamp, show: &mut dyn FnMut(LiveCounter)) -> Result<(), StoreError> {
         let mut after = None;
         loop {
-            let Answer::Page(Page { held, last }) = self.commits.take(Job::Page(after.as_ref(), now))? else {
+            let Answer::Page(Page { held, last }) = self.take(Request::Page(after.as_ref(), now))? else {
                 return Err(mismatch());
             };
             held.into_iter().for_each(&mut *show);
@@ -87,7 +157,7 @@ impl Inspect for SqliteStore {
     }
 
     fn reset(&self, counter: CounterId, scope: &ScopeValue, now: Timestamp) -> Result<bool, StoreError> {
-        match self.commits.take(Job::Reset(counter, scope, now))? {
+        match self.take(Request::Reset(counter, scope, now))? {
             Answer::Reset(held) => Ok(held),
             _ => Err(mismatch()),
         }

@@ -10,13 +10,13 @@ use callgate::store::{
 use callgate::time::Timestamp;
 use callgate::{Call, Code, Engine, StoreError};
 use callgate_redis::{AsyncRedisStore, RedisOptions, RedisStore};
-use callgate_store_contract::{Subject, TimeKept, check};
+use callgate_store_contract::{Subject, TimeKept, check, check_namespaces};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::calls::TIMEOUT;
 use crate::server::Server;
 
-fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
@@ -82,7 +82,19 @@ fn it_keeps_the_contract() {
     check(&AsyncRedis { runtime: Arc::new(runtime()), options: server.options() });
 }
 
-fn engine(store: AsyncRedisStore) -> Engine {
+#[test]
+fn namespaces_over_one_connection_are_apart() {
+    let (server, runtime) = (Server::start(), Arc::new(runtime()));
+    let options = server.options().with_callers_time();
+    let store = AsyncRedisStore::lazy(&options).unwrap();
+    let inspected = RedisStore::open(&options).unwrap();
+    check_namespaces(&|name| {
+        let (store, inspected) = (store.namespaced(name).unwrap(), inspected.namespaced(name).unwrap());
+        Box::new(Waiting { runtime: runtime.clone(), store, inspected })
+    });
+}
+
+pub(crate) fn engine(store: AsyncRedisStore) -> Engine {
     let policy = "version: \"1\"\ndefault: deny\ntools: {t: {limits: [{counter: c, window: 366d, max: 50}]}}";
     Engine::builder(callgate::Policy::from_yaml(policy).unwrap()).async_store(Arc::new(store)).build()
 }

@@ -1,11 +1,15 @@
 //! A cluster of three masters with a replica each: the counters live on one, and go on when it dies.
 
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use callgate::Code;
-use callgate_redis::RedisOptions;
+use callgate::store::AsyncStore as _;
+use callgate::time::Timestamp;
+use callgate_redis::{AsyncRedisStore, RedisOptions, RedisStore};
 
+use crate::async_calls::runtime;
 use crate::calls::{call, engine, recovers, store};
 use crate::server::{Server, ask};
 
@@ -71,6 +75,7 @@ fn until(what: &str, holds: impl Fn() -> bool) {
 fn the_counters_are_found_from_any_node_and_survive_a_failover() {
     let mut cluster = Cluster::start();
     let all: Vec<usize> = (0..2 * MASTERS).collect();
+    namespaces_on_several_nodes_keep_their_connections(&cluster);
     // Each knows another node, a replica among them.
     for node in &all {
         assert_eq!(call(&engine(store(&cluster.options(&[*node])), 100)), Code::Allowed);
@@ -86,6 +91,44 @@ fn the_counters_are_found_from_any_node_and_survive_a_failover() {
     assert_eq!(call(&engine), Code::StoreUnavailable);
     // Six by the others, three before the failover: one is left.
     assert_eq!([recovers(&engine), call(&engine)], [Code::Allowed, Code::LimitExceeded]);
+}
+
+/// Each namespace is on one master. One that is elsewhere must not cost the others their connection.
+fn namespaces_on_several_nodes_keep_their_connections(cluster: &Cluster) {
+    // All three masters have some of them.
+    let names: Vec<String> = (0..12).map(|n| format!("tenant-{n}")).collect();
+    let made = || -> usize {
+        let told = |node: &Server| node.ask(&["INFO", "stats"]);
+        let number = |text: String| {
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix("total_connections_received:").map(str::to_owned));
+            line.unwrap().trim().parse::<usize>().unwrap()
+        };
+        cluster.0.iter().map(|node| number(told(node))).sum()
+    };
+    let options = cluster.options(&[0]);
+    let blocking = RedisStore::open(&options).unwrap();
+    let engines: Vec<_> =
+        names.iter().map(|name| engine(Arc::new(blocking.namespaced(name).unwrap()), 100)).collect();
+    let runtime = runtime();
+    let unblocking = AsyncRedisStore::lazy(&options).unwrap();
+    let others: Vec<_> = names.iter().map(|name| unblocking.namespaced(name).unwrap()).collect();
+    let round = || {
+        for (engine, other) in engines.iter().zip(&others) {
+            assert_eq!(call(engine), Code::Allowed);
+            runtime.block_on(other.purge(Timestamp::MIN)).unwrap();
+        }
+    };
+    round();
+    let before = made();
+    for _ in 0..5 {
+        round();
+    }
+    let asking = 2 * MASTERS;
+    // Replicas and masters have connections among themselves, which come and go; each question of this test is one, too.
+    let after = made();
+    assert!(after - before <= 2 * asking, "{} connections for calls that had some", after - before);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use callgate_redis::{RedisOptions, RedisStore};
-use callgate_store_contract::{Counters, Subject, TimeKept, check, check_processes};
+use callgate_store_contract::{Counters, Subject, TimeKept, check, check_namespaces, check_processes};
 
 use crate::server::Server;
 
@@ -28,6 +28,13 @@ impl Subject for Redis {
 fn it_keeps_the_contract() {
     let server = Server::start();
     check(&Redis { socket: server.directory().join("socket") });
+}
+
+#[test]
+fn namespaces_over_one_pool_are_apart() {
+    let server = Server::start();
+    let store = RedisStore::open(&server.options().with_callers_time()).unwrap();
+    check_namespaces(&|name| Box::new(store.namespaced(name).unwrap()));
 }
 
 /// The processes that the contract starts find the server by the process that started them.

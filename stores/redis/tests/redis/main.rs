@@ -14,6 +14,7 @@ mod cluster;
 mod contract;
 mod faults;
 mod host;
+mod namespaces;
 mod proxy;
 mod readme;
 mod scripts;

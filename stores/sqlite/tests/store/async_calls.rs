@@ -14,7 +14,7 @@ use callgate::store::{
 };
 use callgate::time::Timestamp;
 use callgate_sqlite::{AsyncSqliteStore, SqliteOptions, SqliteStore};
-use callgate_store_contract::{Counters, Subject, TimeKept, check};
+use callgate_store_contract::{Counters, Subject, TimeKept, check, check_namespaces};
 use rusqlite::Connection;
 
 use crate::charges::{at, counter, is_taken, slot, used};
@@ -91,6 +91,16 @@ impl Subject for Files {
 fn the_store_that_does_not_block_keeps_the_contract() {
     let scratch = Scratch::new("async-contract");
     check(&Files(scratch.path("")));
+}
+
+#[test]
+fn namespaces_of_a_file_are_apart() {
+    let scratch = Scratch::new("async-namespaces");
+    let store = open(scratch.path("counters.db"));
+    check_namespaces(&|name| {
+        let beside = store.namespaced(name);
+        Box::new(Blocking { store: beside.nonblocking(), beside })
+    });
 }
 
 /// The file is locked until every call was answered: each by its own time-out, and none did anything.

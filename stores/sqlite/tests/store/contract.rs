@@ -8,7 +8,7 @@ use callgate::StoreError;
 use callgate::store::{Batch, BatchOutcome, CounterId, Inspect, LiveCounter, Refund, ScopeValue, Store};
 use callgate::time::Timestamp;
 use callgate_sqlite::SqliteStore;
-use callgate_store_contract::{Counters, Subject, TimeKept, check, check_processes};
+use callgate_store_contract::{Counters, Subject, TimeKept, check, check_namespaces, check_processes};
 
 use crate::scratch::{Scratch, open, root};
 
@@ -29,6 +29,13 @@ impl Subject for Files {
 fn the_store_keeps_the_contract() {
     let scratch = Scratch::new("contract");
     check(&Files(scratch.path("")));
+}
+
+#[test]
+fn namespaces_of_a_file_are_apart() {
+    let scratch = Scratch::new("contract-namespaces");
+    let store = open(scratch.path("counters.db"));
+    check_namespaces(&|name| Box::new(store.namespaced(name)));
 }
 
 /// Two connections to one file, two calls each in turn: what one knows holds at its second call, and may not at the next.

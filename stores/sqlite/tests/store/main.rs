@@ -10,6 +10,7 @@ mod forking;
 mod full;
 mod growth;
 mod kill;
+mod namespaces;
 mod read_only;
 mod row_cache;
 mod scratch;
