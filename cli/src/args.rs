@@ -83,19 +83,41 @@ Counters are empty, and nothing is charged.
 
 Exit status: 0 if the call is explained, whatever is decided, 2 on an error.")]
     Explain(ExplainArgs),
+    /// Run tests of policies: calls, and what must be decided of each
+    #[command(after_help = "\
+Examples:
+  callgate test
+  callgate test policies/ payments_test.yaml
+  callgate test --filter 'refund' --verbose
+  callgate test --watch
+  callgate test --format junit > callgate.xml
+  callgate test --format markdown >> \"$GITHUB_STEP_SUMMARY\"
+
+A test file is called `NAME_test.yaml`, `.yml` or `.json`:
+  policy: payments.yaml
+  tests:
+    - name: caps one charge
+      each:
+        - {tool: create_charge, args: {amount: 4200, currency: usd}, expect: allow}
+        - {tool: create_charge, args: {amount: 50001, currency: usd}, expect: condition_failed, rule: max single charge}
+
+Exit status: 0 if every test passed, 1 if one failed, 2 if something could not be run, or nothing was: a file that cannot
+be read, a name that matches nothing, no test at all.")]
+    Test(TestArgs),
     /// Show and reset the counters of a store
     #[command(subcommand)]
     Counters(CountersCommand),
-    /// Print the JSON Schema of policies, for editors
+    /// Print the JSON Schema of policies, or of their tests, for editors
     #[command(after_help = "\
 Examples:
   callgate schema > policy.schema.json
+  callgate schema --of test > test.schema.json
 
 With this first line, editors that speak YAML's language server check a policy while it is written:
   # yaml-language-server: $schema=policy.schema.json
 
 Exit status: 0, or 2 on an error.")]
-    Schema,
+    Schema(SchemaArgs),
     /// Print a completion script for a shell
     #[command(after_help = "\
 Examples:
@@ -132,6 +154,54 @@ pub(crate) enum CheckFormat {
     Json,
     /// SARIF 2.1.0, for code hosts
     Sarif,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// Test files, and folders in which they are looked for; the current folder if left out
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Only tests whose name holds this text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+    /// How results are shown
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: TestFormat,
+    /// Show every test, and the arguments and the caller of calls that fail
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+    /// Run again whenever a file changes
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestFormat {
+    /// A line for each file, and what failed with its excerpt
+    #[default]
+    Human,
+    /// One JSON object
+    Json,
+    /// JUnit XML, for build servers
+    Junit,
+    /// Markdown, for a comment on a pull request
+    Markdown,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// Which files it describes
+    #[arg(long, value_enum, default_value_t, value_name = "KIND")]
+    pub(crate) of: SchemaKind,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaKind {
+    /// Policies
+    #[default]
+    Policy,
+    /// Tests of policies
+    Test,
 }
 
 #[derive(Debug, Args)]

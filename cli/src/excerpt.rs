@@ -35,18 +35,42 @@ impl Excerpts {
         errors.map(|diagnostic| self.excerpt(file, diagnostic)).collect()
     }
 
-    /// One diagnostic, with an empty line after it.
+    /// One diagnostic of a policy file, with an empty line after it.
     pub(crate) fn excerpt(&self, file: &PolicyFile, diagnostic: &Diagnostic) -> String {
-        let level = match diagnostic.severity() {
-            Severity::Warning => Level::WARNING,
-            _ => Level::ERROR,
-        };
-        let path = file.path().display().to_string();
-        let path = shown(&path);
-        let (line, column) = (diagnostic.line() as usize, diagnostic.column() as usize);
-        let mut group =
-            Group::with_title(level.primary_title(shown(diagnostic.message())).id(diagnostic.code()));
-        let part = part_of(file.text(), diagnostic.byte_range());
+        self.finding(&file.path().display().to_string(), file.text(), diagnostic)
+    }
+
+    /// One diagnostic of a text, with an empty line after it.
+    pub(crate) fn finding(&self, path: &str, text: &str, diagnostic: &Diagnostic) -> String {
+        let pointer = Some(diagnostic.pointer()).filter(|pointer| !pointer.is_empty());
+        let pointer = pointer.map(|pointer| format!("at {pointer}"));
+        self.place(&Placed {
+            level: match diagnostic.severity() {
+                Severity::Warning => Level::WARNING,
+                _ => Level::ERROR,
+            },
+            title: diagnostic.message(),
+            code: Some(diagnostic.code()),
+            path,
+            text,
+            range: diagnostic.byte_range(),
+            line: diagnostic.line(),
+            column: diagnostic.column(),
+            notes: pointer.as_slice(),
+            help: diagnostic.help(),
+        })
+    }
+
+    /// A place in a text and what there is to say of it, with an empty line after it.
+    pub(crate) fn place(&self, placed: &Placed<'_>) -> String {
+        let path = shown(placed.path);
+        let (line, column) = (placed.line as usize, placed.column as usize);
+        let title = placed.level.clone().primary_title(shown(placed.title));
+        let mut group = Group::with_title(match placed.code {
+            Some(code) => title.id(code),
+            None => title,
+        });
+        let part = part_of(placed.text, placed.range.clone());
         let snippet = part.map(|part| {
             (
                 part.cut,
@@ -63,16 +87,31 @@ impl Excerpts {
             }
             None => group.element(Origin::path(path).line(line).char_column(column)),
         };
-        if !diagnostic.pointer().is_empty() {
-            group = group.element(Level::NOTE.message(format!("at {}", shown(diagnostic.pointer()))));
+        for note in placed.notes {
+            group = group.element(Level::NOTE.message(shown(note)));
         }
-        if let Some(help) = diagnostic.help() {
+        if let Some(help) = placed.help {
             group = group.element(Level::HELP.message(shown(help)));
         }
         let mut text = self.renderer.render(&[group]);
         text.push_str("\n\n");
         text
     }
+}
+
+/// A place in a text, and what there is to say of it.
+pub(crate) struct Placed<'p> {
+    pub(crate) level: Level<'p>,
+    pub(crate) title: &'p str,
+    pub(crate) code: Option<&'p str>,
+    pub(crate) path: &'p str,
+    pub(crate) text: &'p str,
+    /// Bytes of the text.
+    pub(crate) range: Range<usize>,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    pub(crate) notes: &'p [String],
+    pub(crate) help: Option<&'p str>,
 }
 
 /// What is shown of a line.

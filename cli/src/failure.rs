@@ -41,6 +41,14 @@ impl Failure {
         Self::new(format!("{}: {error}", path.display()))
     }
 
+    /// What went wrong, in a sentence.
+    pub(crate) fn sentence(self) -> String {
+        match self {
+            Self::Told { message, .. } | Self::Rendered(message) => message,
+            Self::Output(error) => error.to_string(),
+        }
+    }
+
     /// Shows the failure and gives the exit status.
     pub(crate) fn report(self) -> ExitCode {
         match self {

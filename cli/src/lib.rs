@@ -29,8 +29,9 @@ pub fn run() -> ExitCode {
         Command::Check(args) => command::check::run(&args),
         Command::Eval(args) => command::eval::run(&args),
         Command::Explain(args) => command::explain::run(&args),
+        Command::Test(args) => command::test::run(&args),
         Command::Counters(command) => command::counters::run(&command),
-        Command::Schema => command::schema::run(),
+        Command::Schema(args) => command::schema::run(&args),
         Command::Completions(args) => command::completions::run(&args),
     };
     result.unwrap_or_else(|failure| failure.report())

@@ -2,7 +2,16 @@
 //!
 //! In: the outcome of each test. Out: counts, and the same as text for machines. Holds no policy logic.
 
+mod json;
+mod junit;
+mod markdown;
+mod text;
+
 use callgate::{Check, Diagnostic};
+
+pub use json::to_json;
+pub use junit::to_junit;
+pub use markdown::to_markdown;
 
 /// What came of one test file.
 #[derive(Debug, Default)]

@@ -8,6 +8,7 @@ mod engine;
 mod subjects;
 mod validate;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use callgate::__analysis::{Diagnostics, Span};
@@ -55,7 +56,7 @@ pub fn run_observed(
     path: &str,
     text: &str,
     options: &Options<'_>,
-    mut observer: Option<&mut Observer<'_>>,
+    observer: Option<&mut Observer<'_>>,
 ) -> FileReport {
     let mut report = FileReport { path: path.to_owned(), text: text.to_owned(), ..FileReport::default() };
     let suite = match suite::read(text) {
@@ -74,9 +75,16 @@ pub fn run_observed(
     }
     report.problems = validate::check(&suite, &chosen, &subjects, (path, text));
     if report.problems.is_empty() {
+        let mut runner = Runner {
+            suite: &suite,
+            subjects: &subjects,
+            elapsed: options.elapsed,
+            observer,
+            names: HashSet::new(),
+        };
         for policy in &suite.policies {
             for test in &chosen {
-                run_test(&suite, &subjects, &policy.value, test, options, &mut observer, &mut report);
+                runner.run_test(&policy.value, test, &mut report);
             }
         }
     }
@@ -88,77 +96,88 @@ fn is_chosen(test: &Test, filter: Option<&str>) -> bool {
     filter.is_none_or(|filter| test.name.contains(filter))
 }
 
-fn run_test(
-    suite: &Suite,
-    subjects: &Subjects,
-    policy: &str,
-    test: &Test,
-    options: &Options<'_>,
-    observer: &mut Option<&mut Observer<'_>>,
-    report: &mut FileReport,
-) {
-    let several = suite.policies.len() > 1;
-    let (line, column) = line_and_column(&report.text, test.place.start);
-    for run in &test.runs {
+/// What all tests of a file need.
+struct Runner<'r, 'o> {
+    suite: &'r Suite,
+    subjects: &'r Subjects,
+    elapsed: &'r dyn Fn() -> Duration,
+    observer: Option<&'r mut Observer<'o>>,
+    /// The names that were given.
+    names: HashSet<String>,
+}
+
+impl Runner<'_, '_> {
+    fn run_test(&mut self, policy: &str, test: &Test, report: &mut FileReport) {
+        let (line, column) = line_and_column(&report.text, test.place.start);
+        for run in &test.runs {
+            let mut entry = TestReport {
+                name: self.name(policy, test, run),
+                test: test.name.clone(),
+                policy: policy.to_owned(),
+                line,
+                column,
+                status: Status::Passed,
+                calls: 0,
+                seconds: 0.0,
+            };
+            if let Mode::Skip(reason) = &test.mode {
+                entry.status = Status::Skipped(reason.clone());
+                report.tests.push(entry);
+                continue;
+            }
+            let start = (self.elapsed)();
+            entry.status = self.decide(policy, run, &mut entry, &report.text);
+            if let Mode::Todo(reason) = &test.mode {
+                entry.status = match entry.status {
+                    Status::Failed(_) => Status::Todo(reason.clone()),
+                    _ => Status::Done(reason.clone()),
+                };
+            }
+            entry.seconds = (self.elapsed)().saturating_sub(start).as_secs_f64();
+            report.tests.push(entry);
+        }
+    }
+
+    /// A name that no other run of the file has.
+    fn name(&mut self, policy: &str, test: &Test, run: &Run) -> String {
         let mut name = test.name.clone();
+        let several = self.suite.policies.len() > 1;
         for part in [run.label.as_str(), if several { policy } else { "" }] {
             if !part.is_empty() {
                 name.push_str(" / ");
                 name.push_str(part);
             }
         }
-        let mut entry = TestReport {
-            name,
-            test: test.name.clone(),
-            policy: policy.to_owned(),
-            line,
-            column,
-            status: Status::Passed,
-            calls: 0,
-            seconds: 0.0,
-        };
-        if let Mode::Skip(reason) = &test.mode {
-            entry.status = Status::Skipped(reason.clone());
-            report.tests.push(entry);
-            continue;
+        // A label may read like another test's name.
+        let (first, mut number) = (name.clone(), 1_usize);
+        while !self.names.insert(name.clone()) {
+            number = number.saturating_add(1);
+            name = format!("{first} ({number})");
         }
-        let start = (options.elapsed)();
-        entry.status = decided(suite, subjects, policy, run, &mut entry, observer, &report.text);
-        if let Mode::Todo(reason) = &test.mode {
-            entry.status = match entry.status {
-                Status::Failed(_) => Status::Todo(reason.clone()),
-                _ => Status::Done(reason.clone()),
-            };
-        }
-        entry.seconds = (options.elapsed)().saturating_sub(start).as_secs_f64();
-        report.tests.push(entry);
+        name
     }
-}
 
-fn decided(
-    suite: &Suite,
-    subjects: &Subjects,
-    policy: &str,
-    run: &Run,
-    entry: &mut TestReport,
-    observer: &mut Option<&mut Observer<'_>>,
-    text: &str,
-) -> Status {
-    let mut execution = engine::Execution { suite, subjects, policy, run, test: &entry.name, text, calls: 0 };
-    let failures = match observer {
-        Some(observer) => execution.run(Some(&mut **observer)),
-        None => execution.run(None),
-    };
-    let failures = match failures.is_empty() || observer.is_some() {
-        true => failures,
-        // Once more, now with every check: decisions do not depend on it.
-        false => {
-            execution.calls = 0;
-            execution.run(Some(&mut |_: &Observed<'_>| {}))
-        }
-    };
-    entry.calls = execution.calls;
-    if failures.is_empty() { Status::Passed } else { Status::Failed(failures) }
+    fn decide(&mut self, policy: &str, run: &Run, entry: &mut TestReport, text: &str) -> Status {
+        let (suite, subjects) = (self.suite, self.subjects);
+        let mut execution =
+            engine::Execution { suite, subjects, policy, run, test: &entry.name, text, calls: 0 };
+        let failures = match &mut self.observer {
+            Some(observer) => execution.run(Some(&mut **observer)),
+            None => {
+                let failures = execution.run(None);
+                match failures.is_empty() {
+                    true => failures,
+                    // Once more, now with every check: decisions do not depend on it.
+                    false => {
+                        execution.calls = 0;
+                        execution.run(Some(&mut |_: &Observed<'_>| {}))
+                    }
+                }
+            }
+        };
+        entry.calls = execution.calls;
+        if failures.is_empty() { Status::Passed } else { Status::Failed(failures) }
+    }
 }
 
 impl Problem {

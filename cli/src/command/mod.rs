@@ -6,6 +6,7 @@ pub(crate) mod counters;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod schema;
+pub(crate) mod test;
 
 use std::io::{self, BufWriter, StdoutLock};
 

@@ -1,17 +1,23 @@
-//! `callgate schema`: the JSON Schema of policies.
+//! `callgate schema`: the JSON Schemas of policies and of their tests.
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use super::output;
+use crate::args::{SchemaArgs, SchemaKind};
 use crate::failure::Outcome;
 
-/// The schema of `spec/`, by a symbolic link: a package cannot include files from outside its directory.
-const SCHEMA: &str = include_str!("../../policy.schema.json");
+// The schemas of `spec/`, by symbolic links: a package cannot include files from outside its directory.
+const POLICY: &str = include_str!("../../policy.schema.json");
+const TEST: &str = include_str!("../../test.schema.json");
 
-pub(crate) fn run() -> Outcome {
+pub(crate) fn run(args: &SchemaArgs) -> Outcome {
+    let schema = match args.of {
+        SchemaKind::Policy => POLICY,
+        SchemaKind::Test => TEST,
+    };
     let mut out = output();
-    out.write_all(SCHEMA.as_bytes())?;
+    out.write_all(schema.as_bytes())?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }

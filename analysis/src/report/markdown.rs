@@ -1,0 +1,118 @@
+//! Results as Markdown, for a comment on a pull request: below the 65,536 characters that code hosts take.
+
+use std::fmt::Write as _;
+
+use super::{FileReport, Status, Totals};
+
+/// The most characters. Below the hosts' limit, so that others may add a line.
+pub(super) const MOST: usize = 60_000;
+
+/// A heading with the totals, a row for each file, then what failed.
+pub fn to_markdown(files: &[FileReport]) -> String {
+    let totals = Totals::of(files);
+    let mark = if totals.exit_code() == 0 { "✅" } else { "❌" };
+    let mut out = format!("### {mark} Policy tests: {}\n\n", totals.summary());
+    let mut rest = 0_usize;
+    if !files.is_empty() {
+        out.push_str("| file | result | calls |\n| --- | --- | ---: |\n");
+    }
+    for file in files {
+        let totals = Totals::of(std::slice::from_ref(file));
+        let row = format!("| {} | {} | {} |\n", inline(&file.path), totals.summary(), totals.calls);
+        add(&mut out, &row, &mut rest);
+    }
+    for file in files {
+        for problem in &file.problems {
+            add(&mut out, &format!("\n- {}\n", inline(&problem.line())), &mut rest);
+        }
+        for test in &file.tests {
+            let mut item = String::new();
+            let title = format!("**{}**", inline(&test.name));
+            match &test.status {
+                Status::Passed => continue,
+                Status::Skipped(reason) => _ = writeln!(item, "\n- {title} skipped: {}", inline(reason)),
+                Status::Todo(reason) => _ = writeln!(item, "\n- {title} todo: {}", inline(reason)),
+                Status::Done(_) => {
+                    let why = test.done().unwrap_or_default();
+                    let _ = writeln!(item, "\n- {title} failed: {}", inline(&why));
+                }
+                Status::Failed(failures) => {
+                    for failure in failures {
+                        let place = format!("{}:{}:{}", file.path, failure.line, failure.column);
+                        let _ = writeln!(item, "\n- {title} failed at {}", inline(&place));
+                        for line in failure.lines() {
+                            let _ = writeln!(item, "  - {}", inline(&line));
+                        }
+                    }
+                }
+            }
+            add(&mut out, &item, &mut rest);
+        }
+    }
+    if rest > 0 {
+        let _ = write!(out, "\n… and {rest} more: run `callgate test` to see all.\n");
+    }
+    out
+}
+
+/// Adds a part, or counts it where it does not fit. What does not fit never hides what comes first.
+fn add(out: &mut String, part: &str, rest: &mut usize) {
+    let length = out.chars().count().saturating_add(part.chars().count());
+    if *rest > 0 || length > MOST {
+        *rest = rest.saturating_add(1);
+    } else {
+        out.push_str(part);
+    }
+}
+
+/// Text of an author's in a line: nothing in it is markup.
+fn inline(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '(' | ')' | '#' | '!' | '|'
+            | '~' | '@' | '&' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::TestReport;
+
+    #[test]
+    fn stays_below_what_a_comment_takes() {
+        let test = |index: usize| TestReport {
+            name: format!("{index} {}", "é".repeat(100)),
+            test: String::new(),
+            policy: String::new(),
+            line: 1,
+            column: 1,
+            status: Status::Done("x".repeat(500)),
+            calls: 1,
+            seconds: 0.0,
+        };
+        let file = FileReport {
+            path: "a_test.yaml".into(),
+            tests: (0..2_000).map(test).collect(),
+            ..FileReport::default()
+        };
+        let text = to_markdown(&[file]);
+        assert!(text.chars().count() < 65_536);
+        let shown = text.matches("failed: it passes").count();
+        assert!(shown > 50, "{shown}");
+        assert!(text.contains(&format!("and {} more", 2_000 - shown)), "{text}");
+    }
+
+    #[test]
+    fn a_name_is_no_markup() {
+        assert_eq!(inline("<b>|`x`"), "\\<b\\>\\|\\`x\\`");
+    }
+}

@@ -1,0 +1,98 @@
+//! `callgate test`: runs tests of policies.
+//!
+//! In: test files, and folders of them. Out: what passed and what failed. Must not decide anything: the runner of `callgate-analysis`
+//! does, by core.
+
+mod find;
+mod human;
+mod watch;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use callgate_analysis::report::{FileReport, Totals, to_json, to_junit, to_markdown};
+use callgate_analysis::{Options, run as run_file};
+
+use super::output;
+use crate::args::{TestArgs, TestFormat};
+use crate::failure::{FAILED, Failure, Outcome, answered, tell};
+use crate::input::read_text;
+
+pub(crate) fn run(args: &TestArgs) -> Outcome {
+    if args.watch {
+        return watch::run(args);
+    }
+    once(args).map(|(_, code)| code)
+}
+
+/// Runs all tests once. Gives the files that were read, too.
+fn once(args: &TestArgs) -> Result<(Vec<PathBuf>, ExitCode), Failure> {
+    let files = find::test_files(&args.paths)?;
+    let mut out = output();
+    let mut human = human::Human::new(args.verbose);
+    let (mut reports, mut read) = (Vec::new(), Vec::new());
+    let start = Instant::now();
+    for path in &files {
+        let report = report_of(path, args.filter.as_deref(), start, &mut read);
+        if args.format == TestFormat::Human {
+            human.write_file(&mut out, &report)?;
+            // A run of many files shows how far it is.
+            out.flush()?;
+        }
+        reports.push(report);
+    }
+    let totals = Totals::of(&reports);
+    let written = match args.format {
+        TestFormat::Human => human.write_totals(&mut out, &totals, start.elapsed()),
+        TestFormat::Json => writeln!(out, "{}", to_json(&reports)),
+        TestFormat::Junit => out.write_all(to_junit(&reports).as_bytes()),
+        TestFormat::Markdown => out.write_all(to_markdown(&reports).as_bytes()),
+    };
+    let written = written.and_then(|()| out.flush());
+    let code = answered(written.map_err(Failure::from), totals.exit_code())?;
+    explain_nothing(args, &totals);
+    Ok((read, code))
+}
+
+/// Says why nothing ran: a run that tested nothing must not look like one that passed.
+fn explain_nothing(args: &TestArgs, totals: &Totals) {
+    if totals.exit_code() != FAILED || totals.problems > 0 {
+        return;
+    }
+    match (&args.filter, totals.skipped) {
+        (Some(filter), 0) => tell(
+            "error",
+            &format!("no test has `{filter}` in its name"),
+            Some("`callgate test --verbose` shows the names"),
+        ),
+        _ => tell("error", "nothing ran: every test is skipped", None),
+    }
+}
+
+fn report_of(path: &Path, filter: Option<&str>, start: Instant, read: &mut Vec<PathBuf>) -> FileReport {
+    let shown = path.display().to_string();
+    read.push(path.to_owned());
+    let text = match read_text(path) {
+        Ok(text) => text,
+        Err(failure) => return FileReport::unreadable(&shown, &failure.sentence()),
+    };
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let named = std::cell::RefCell::new(Vec::new());
+    let options = Options {
+        filter,
+        read: &|file| {
+            let path = folder.join(file);
+            named.borrow_mut().push(path.clone());
+            read_text(&path).map_err(|failure| failure.sentence())
+        },
+        elapsed: &|| start.elapsed(),
+    };
+    let mut report = run_file(&shown, &text, &options);
+    for problem in report.problems.iter_mut().filter(|problem| problem.path != shown) {
+        problem.path = folder.join(&problem.path).display().to_string();
+    }
+    read.append(&mut named.into_inner());
+    report
+}
