@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 pub mod caller;
+pub mod coverage;
 pub mod report;
 mod run;
 pub mod subject;

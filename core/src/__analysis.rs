@@ -38,3 +38,11 @@ pub fn matching(policy: &Policy, tool: &str) -> Matching {
         },
     }
 }
+
+/// The entries whose glob matches `tool`, by their index, also those without rules: they list it all the same (spec 2.8). What is
+/// hidden, or has a name that no call can have, may be among them.
+pub fn globs_matching(policy: &Policy, tool: &str) -> Vec<usize> {
+    let mut found = Found::new();
+    policy.0.globs_matching(tool, &mut found);
+    found.iter().map(|entry| *entry as usize).collect()
+}

@@ -10,7 +10,7 @@ pub struct Check {
     pub pointer: String,
     /// What was checked, as text for people: not stable.
     pub what: String,
-    /// The outcome: `holds`, `fails`, `unknown`, `passes`, `denies`, …
+    /// The outcome: `holds`, `fails`, `unknown`, `passes`, `denies`, `charged`, `refuses`, …
     pub outcome: String,
     /// Why, where there is more to say. Carries no argument values.
     pub why: Option<String>,

@@ -59,7 +59,9 @@ fn every_kind_of_rule_says_what_it_does() {
             1,
             vec![
                 "/tools/count/rules/0: permit \"rate\": counts".to_owned(),
-                format!(": counter count._rate_hour: charged (holds 1 with this call, {resets})"),
+                format!(
+                    "/tools/count/rules/0: counter count._rate_hour: charged (holds 1 with this call, {resets})"
+                ),
             ],
         ),
     ] {
@@ -69,8 +71,8 @@ fn every_kind_of_rule_says_what_it_does() {
     assert_eq!(
         shown(&engine, "count", &json!({}))[1..],
         [
-            format!(": counter count._rate_hour: charged (holds 1 without this call, {resets})"),
-            "/tools/count/rules/0: bound: denies (would hold at 2025-11-21T11:00:00.000Z if nothing else happened)"
+            format!("/tools/count/rules/0: counter count._rate_hour: charged (holds 1 without this call, {resets})"),
+            "/tools/count/rules/0: maximum: refuses (would hold at 2025-11-21T11:00:00.000Z if nothing else happened)"
                 .to_owned(),
         ]
     );

@@ -8,6 +8,7 @@ pub mod invalid;
 pub mod loopback;
 pub mod plain;
 pub mod property;
+pub mod suites;
 pub mod wrong;
 pub mod yaml;
 

@@ -424,7 +424,7 @@ fn explain_charges_nothing_and_tells_every_check() {
     let explanation = engine.explain(&Call::new("t", &args));
     assert_eq!(explanation.decision.code(), Code::LimitExceeded);
     let bound = explanation.checks.last().unwrap();
-    assert_eq!((bound.pointer.as_str(), bound.outcome.as_str()), ("/tools/t/rules/0", "denies"));
+    assert_eq!((bound.pointer.as_str(), bound.outcome.as_str()), ("/tools/t/rules/0", "refuses"));
 }
 
 type Message = (Request, mpsc::Sender<Result<Answer, StoreError>>);

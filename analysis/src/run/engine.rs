@@ -23,6 +23,7 @@ pub(super) struct Execution<'e> {
     pub(super) subjects: &'e Subjects,
     pub(super) policy: &'e str,
     pub(super) run: &'e Run,
+    pub(super) file: &'e str,
     pub(super) test: &'e str,
     pub(super) text: &'e str,
     pub(super) calls: u64,
@@ -74,22 +75,24 @@ impl Execution<'_> {
                 let made = Made { engine: &engine, step, check };
                 let key = made.approval_key(&before);
                 let explanation = (observer.is_some() || step.explain).then(|| made.explain(key.as_deref()));
-                if let (Some(observer), Some(explanation)) = (&mut observer, &explanation) {
-                    let (test, tool) = (self.test, step.tool.value.as_str());
-                    let approved = step.approve.is_some();
-                    observer(&Observed { subject, test, tool, approved, explanation });
-                }
-                let mut checks = Vec::new();
-                let decision = match explanation {
-                    Some(explanation) if step.explain => {
-                        checks = explanation.checks;
-                        explanation.decision.into_owned()
-                    }
-                    explanation => {
-                        checks.extend(explanation.into_iter().flat_map(|explanation| explanation.checks));
-                        made.decide(key.as_deref())
-                    }
+                let decision = match &explanation {
+                    Some(explanation) if step.explain => explanation.decision.clone(),
+                    _ => made.decide(key.as_deref()),
                 };
+                if let (Some(observer), Some(explanation)) = (&mut observer, &explanation) {
+                    observer(&Observed {
+                        subject,
+                        file: self.file,
+                        test: self.test,
+                        tool: &step.tool.value,
+                        args: step.args.as_deref(),
+                        approved: step.approve.is_some(),
+                        explained: step.explain,
+                        explanation,
+                        decision: &decision,
+                    });
+                }
+                let checks = explanation.map(|explanation| explanation.checks).unwrap_or_default();
                 self.calls = self.calls.saturating_add(1);
                 done.approval_key = decision.approval().map(|approval| approval.key().to_owned());
                 compare::compare(&step.expect, step, &decision, turn == step.repeat, &mut differences);

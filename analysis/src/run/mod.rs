@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use callgate::__analysis::{Diagnostics, Span};
-use callgate::Explanation;
+use callgate::{Decision, Explanation};
 
 use crate::report::{FileReport, Problem, Status, TestReport};
 use crate::subject::Subject;
@@ -33,14 +33,22 @@ pub struct Options<'o> {
 pub struct Observed<'o> {
     /// The policy by which it was decided.
     pub subject: &'o Subject,
+    /// The test file, as it was given.
+    pub file: &'o str,
     /// The test's name, unique in the file.
     pub test: &'o str,
     /// The tool.
     pub tool: &'o str,
+    /// The arguments, as JSON text. Not for logs.
+    pub args: Option<&'o str>,
     /// Whether an approval came with it.
     pub approved: bool,
-    /// The decision with every check that led to it. Nothing was charged by it; the same decision was then made.
+    /// Whether the call was only explained, so that nothing was charged.
+    pub explained: bool,
+    /// The decision with every check that led to it, before anything was charged.
     pub explanation: &'o Explanation<'o>,
+    /// The decision, with what was charged.
+    pub decision: &'o Decision<'o>,
 }
 
 /// Looks at calls while tests run.
@@ -126,7 +134,7 @@ impl Runner<'_, '_> {
                 continue;
             }
             let start = (self.elapsed)();
-            entry.status = self.decide(policy, run, &mut entry, &report.text);
+            entry.status = self.decide(policy, run, &mut entry, (&report.path, &report.text));
             if let Mode::Todo(reason) = &test.mode {
                 entry.status = match entry.status {
                     Status::Failed(_) => Status::Todo(reason.clone()),
@@ -157,10 +165,16 @@ impl Runner<'_, '_> {
         name
     }
 
-    fn decide(&mut self, policy: &str, run: &Run, entry: &mut TestReport, text: &str) -> Status {
+    fn decide(
+        &mut self,
+        policy: &str,
+        run: &Run,
+        entry: &mut TestReport,
+        (file, text): (&str, &str),
+    ) -> Status {
         let (suite, subjects) = (self.suite, self.subjects);
         let mut execution =
-            engine::Execution { suite, subjects, policy, run, test: &entry.name, text, calls: 0 };
+            engine::Execution { suite, subjects, policy, run, file, test: &entry.name, text, calls: 0 };
         let failures = match &mut self.observer {
             Some(observer) => execution.run(Some(&mut **observer)),
             None => {

@@ -44,7 +44,7 @@ fn write_level(
 fn paint_of(outcome: &str) -> Paint {
     match outcome {
         "holds" | "passes" | "charged" | "does not act" => Paint::Green,
-        "fails" | "denies" => Paint::Red,
+        "fails" | "denies" | "refuses" | "full" => Paint::Red,
         _ => Paint::Yellow,
     }
 }

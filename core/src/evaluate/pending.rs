@@ -232,7 +232,11 @@ impl PendingBatch<'_> {
                 Owner::Tool(key) => key,
                 Owner::AllTools => "all_tools",
             };
-            sink.open(Step::Root(""), || format!("counter {owner}.{}", slot.counter.name()));
+            // Several rules may read a counter, but one charges it.
+            let charges = slot.charge.and_then(|_| self.rules.get(slot.order as usize));
+            let rule = charges.and_then(|rule| policy.rule(*rule));
+            let place = Step::Root(rule.map_or("", |rule| rule.pointer()));
+            sink.open(place, || format!("counter {owner}.{}", slot.counter.name()));
             let max = declared.max.map_or_else(|| "no maximum".to_owned(), |max| format!("maximum {max}"));
             let held =
                 if outcome.verdict == Verdict::Reserved { "with this call" } else { "without this call" };
@@ -255,10 +259,15 @@ impl PendingBatch<'_> {
         if let Verdict::Refused(refusals) = &outcome.verdict {
             for refusal in refusals {
                 let rule = self.rules.get(refusal.order as usize).and_then(|rule| policy.rule(*rule));
-                sink.open(Step::Root(rule.map_or("", |rule| rule.pointer())), || "bound".to_owned());
+                let (what, outcome) = match refusal.bound {
+                    Bound::Full(_) => ("room in the counter", "full"),
+                    Bound::Max(_) => ("maximum", "refuses"),
+                    Bound::Guard(_) => ("conditions on counters", "denies"),
+                };
+                sink.open(Step::Root(rule.map_or("", |rule| rule.pointer())), || what.to_owned());
                 let why =
                     refusal.retry_at.map(|time| format!("would hold at {time} if nothing else happened"));
-                sink.close("denies", why.as_deref());
+                sink.close(outcome, why.as_deref());
             }
         }
     }

@@ -209,6 +209,13 @@ impl Compiled {
         Ok(())
     }
 
+    /// Appends the entry of each glob that matches, as far as there are steps for it.
+    pub(crate) fn globs_matching(&self, tool: &str, entries: &mut Found) {
+        if self.glob_entries_of(tool, &mut Work::of(GLOB_STEPS), entries).is_err() {
+            entries.clear();
+        }
+    }
+
     fn hidden_by_glob(&self, tool: &str, work: &mut Work) -> Result<Option<u32>, Exhausted> {
         if self.hidden_glob_rules.is_empty() {
             return Ok(None);

@@ -1,0 +1,421 @@
+//! The points of a policy: every outcome that a rule, a condition, a limit, an entry or a name can have.
+//!
+//! In: a policy's nodes. Out: groups of points, one for each place, with the pointers that explanations give. Decides nothing.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use callgate::__analysis::{Content, Diagnostics, Node, parse, shown};
+
+use super::kinds::{Branch, Kind};
+use super::path::ArgsPath;
+use crate::subject::{Subject, member, segment};
+
+/// What of the document a group is, beyond its kind: what its removal has to know.
+#[derive(Debug, Clone)]
+pub(super) enum Shape {
+    Default,
+    Hide,
+    /// By its index in [`Subject::entries`].
+    Entry,
+    Rule {
+        blocks: bool,
+        reads_counters: bool,
+    },
+    Approval,
+    Condition(ConditionShape),
+    /// A counter by the key of its entry and its name.
+    Limit {
+        entry: Option<String>,
+        counter: String,
+        max: Option<String>,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct ConditionShape {
+    /// Whether an unknown outcome counts as `holds`: the outcome that refuses here.
+    pub(super) unknown_holds: bool,
+    /// Whether it reads a counter.
+    pub(super) reads_counter: bool,
+    /// Of a comparison of an argument with a number: where it is read, and the number.
+    pub(super) number: Option<(ArgsPath, String)>,
+}
+
+/// The points of one place.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    pub(super) kind: Kind,
+    /// JSON Pointer to the place.
+    pub(super) pointer: String,
+    /// JSON Pointer to its rule or item; the place's own where it is in none.
+    pub(super) rule: String,
+    /// The entry it is in, by its index in [`Subject::entries`].
+    pub(super) entry: Option<usize>,
+    /// The name of its rule.
+    pub(super) name: Option<String>,
+    /// What it is, for people.
+    pub(super) text: String,
+    /// Bytes of the policy's text.
+    pub(super) range: Range<usize>,
+    pub(super) branches: Vec<Branch>,
+    pub(super) shape: Shape,
+}
+
+/// All groups of a policy, and where to find them.
+#[derive(Debug, Default)]
+pub(super) struct Points {
+    pub(super) groups: Vec<Group>,
+    /// The groups of each entry, those of its rules and conditions included.
+    pub(super) of_entry: Vec<Vec<usize>>,
+    /// The group of each entry, of each name of `hide` and of `default`, by pointer.
+    pub(super) by_pointer: HashMap<String, usize>,
+    /// By the pointer of a rule or item: the rule or approval, and the limit.
+    pub(super) rules: HashMap<String, RuleGroups>,
+    /// Conditions by their pointer.
+    pub(super) conditions: HashMap<String, usize>,
+    /// Limits by the key of their entry and the counter's name.
+    pub(super) limits: HashMap<(Option<String>, String), usize>,
+}
+
+/// The groups of a rule or item.
+#[derive(Debug, Default, Clone)]
+pub(super) struct RuleGroups {
+    pub(super) rule: Option<usize>,
+    pub(super) limit: Option<usize>,
+    /// Its conditions that read counters.
+    pub(super) states: Vec<usize>,
+}
+
+/// Where conditions are read.
+#[derive(Clone, Copy)]
+struct Within<'w> {
+    rule: &'w str,
+    entry: usize,
+    name: Option<&'w str>,
+    blocks: bool,
+}
+
+impl Within<'_> {
+    /// A group of a rule or item, at its place.
+    fn group(self, kind: Kind, node: Node<'_>, text: String, branches: Vec<Branch>, shape: Shape) -> Group {
+        Group {
+            kind,
+            pointer: self.rule.to_owned(),
+            rule: self.rule.to_owned(),
+            entry: Some(self.entry),
+            name: self.name.map(str::to_owned),
+            text,
+            range: range(node),
+            branches,
+            shape,
+        }
+    }
+}
+
+impl Points {
+    /// The points of a policy.
+    pub(super) fn of(subject: &Subject) -> Self {
+        let mut points = Self::default();
+        let mut diagnostics = Diagnostics::new(&subject.text);
+        // A subject loads, so there is a tree.
+        if let Some(tree) = parse(&subject.text, &mut diagnostics) {
+            points.read(subject, tree.root());
+        }
+        points
+    }
+
+    fn read(&mut self, subject: &Subject, root: Node<'_>) {
+        let default = member(root, "default");
+        let start = |node: Node<'_>| node.span().start as usize;
+        let place = default.map_or(start(root)..start(root), range);
+        let value = default.map_or("allow", Node::text);
+        self.add(Group {
+            kind: Kind::Default,
+            pointer: "/default".to_owned(),
+            rule: "/default".to_owned(),
+            entry: None,
+            name: None,
+            text: format!("default: {value}"),
+            range: place,
+            branches: vec![Branch::Hit],
+            shape: Shape::Default,
+        });
+        if let Some(Content::Sequence(items)) = member(root, "hide").map(Node::content) {
+            for (index, item) in items.enumerate() {
+                let pointer = format!("/hide/{index}");
+                self.add(Group {
+                    kind: Kind::Hide,
+                    rule: pointer.clone(),
+                    pointer,
+                    entry: None,
+                    name: None,
+                    text: format!("hide {}", shown(item.text())),
+                    range: range(item),
+                    branches: vec![Branch::Hit],
+                    shape: Shape::Hide,
+                });
+            }
+        }
+        self.of_entry = vec![Vec::new(); subject.entries.len()];
+        let mut index = 0;
+        if let Some(Content::Mapping(entries)) = member(root, "tools").map(Node::content) {
+            for (key, entry) in entries {
+                let pointer = format!("/tools/{}", segment(key.text()));
+                self.read_entry(index, pointer, Some(key.text()), range(key), entry);
+                index = index.saturating_add(1);
+            }
+        }
+        if let Content::Mapping(mut fields) = root.content()
+            && let Some((key, entry)) = fields.find(|(key, _)| key.text() == "all_tools")
+        {
+            self.read_entry(index, "/all_tools".to_owned(), None, range(key), entry);
+        }
+    }
+
+    fn add(&mut self, group: Group) -> usize {
+        let index = self.groups.len();
+        if let Some(of_entry) = group.entry.and_then(|entry| self.of_entry.get_mut(entry)) {
+            of_entry.push(index);
+        }
+        match &group.shape {
+            Shape::Default | Shape::Hide | Shape::Entry => {
+                self.by_pointer.insert(group.pointer.clone(), index);
+            }
+            Shape::Rule { .. } | Shape::Approval => {
+                self.rules.entry(group.rule.clone()).or_default().rule = Some(index);
+            }
+            Shape::Condition(condition) => {
+                if condition.reads_counter {
+                    self.rules.entry(group.rule.clone()).or_default().states.push(index);
+                }
+                self.conditions.insert(group.pointer.clone(), index);
+            }
+            Shape::Limit { entry, counter, .. } => {
+                self.rules.entry(group.rule.clone()).or_default().limit = Some(index);
+                self.limits.insert((entry.clone(), counter.clone()), index);
+            }
+        }
+        self.groups.push(group);
+        index
+    }
+
+    fn read_entry(
+        &mut self,
+        index: usize,
+        pointer: String,
+        key: Option<&str>,
+        place: Range<usize>,
+        entry: Node<'_>,
+    ) {
+        self.add(Group {
+            kind: Kind::Entry,
+            rule: pointer.clone(),
+            pointer: pointer.clone(),
+            entry: Some(index),
+            name: None,
+            text: format!("entry {}", shown(key.unwrap_or("all_tools"))),
+            range: place,
+            branches: vec![Branch::Hit],
+            shape: Shape::Entry,
+        });
+        let Content::Mapping(fields) = entry.content() else { return };
+        for (field, list) in fields {
+            let Content::Sequence(items) = list.content() else { continue };
+            for (at, item) in items.enumerate() {
+                let rule = format!("{pointer}/{}/{at}", field.text());
+                match field.text() {
+                    "rules" => self.read_rule(index, key, &rule, item),
+                    "require" => self.read_item(index, &rule, item, false),
+                    "deny_if" => self.read_item(index, &rule, item, true),
+                    "limits" => self.read_limit(index, key, &rule, item),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn read_item(&mut self, entry: usize, rule: &str, item: Node<'_>, blocks: bool) {
+        let name = text_of(item, "name");
+        let within = Within { rule, entry, name, blocks };
+        let is_bare = ["path", "any", "all", "not"].iter().any(|field| member(item, field).is_some());
+        let conditions = member(item, "conditions");
+        let count = if is_bare { 1 } else { length(conditions) };
+        let at = self.add_rule(within, item, count > 0, false);
+        if is_bare {
+            self.read_condition(within, rule.to_owned(), item, blocks);
+        } else {
+            self.read_conditions(within, conditions);
+        }
+        self.note_counters(at, rule);
+    }
+
+    fn read_rule(&mut self, entry: usize, key: Option<&str>, rule: &str, node: Node<'_>) {
+        let name = text_of(node, "name");
+        let action = text_of(node, "action").unwrap_or("evaluate");
+        let blocks = matches!(action, "deny" | "require_approval");
+        let within = Within { rule, entry, name, blocks };
+        let owner = key.map(str::to_owned);
+        if let Some(rate) = member(node, "rate_limit") {
+            let (max, window) = rate_parts(rate);
+            let counter = format!("_rate_{window}");
+            let text = format!("rate_limit {max}/{window}");
+            let shape = Shape::Limit { entry: owner, counter, max: Some(max.to_owned()) };
+            self.add_limit(within, format!("{rule}/rate_limit"), rate, text, shape);
+            return;
+        }
+        let conditions = member(node, "conditions");
+        let state = member(node, "state");
+        let has_conditions = length(conditions) > 0;
+        if action == "require_approval" {
+            let mut branches = vec![Branch::Asked, Branch::Given];
+            if has_conditions {
+                branches.push(Branch::Passed);
+            }
+            let text = titled("require_approval", name);
+            self.add(within.group(Kind::Approval, node, text, branches, Shape::Approval));
+        } else if has_conditions || state.is_none() {
+            let at = self.add_rule(within, node, has_conditions, action == "allow");
+            self.read_conditions(within, conditions);
+            self.note_counters(at, rule);
+        }
+        if action == "require_approval" {
+            self.read_conditions(within, conditions);
+        }
+        if let Some(state) = state {
+            let counter = text_of(state, "counter").unwrap_or_default().to_owned();
+            let text = format!("state {}", shown(&counter));
+            let shape = Shape::Limit { entry: owner, counter, max: None };
+            self.add_limit(within, format!("{rule}/state"), state, text, shape);
+        }
+    }
+
+    fn read_limit(&mut self, entry: usize, key: Option<&str>, rule: &str, node: Node<'_>) {
+        let within = Within { rule, entry, name: text_of(node, "name"), blocks: false };
+        let counter = text_of(node, "counter").unwrap_or_default().to_owned();
+        let max = member(node, "max").map(|max| max.text().to_owned());
+        let text = format!("limit {} to {}", shown(&counter), max.as_deref().unwrap_or_default());
+        let shape = Shape::Limit { entry: key.map(str::to_owned), counter, max };
+        self.add_limit(within, rule.to_owned(), node, text, shape);
+    }
+
+    /// A rule that permits or denies. One without conditions has one outcome: it always acts, or always lets pass.
+    fn add_rule(&mut self, within: Within<'_>, node: Node<'_>, has_conditions: bool, allows: bool) -> usize {
+        let Within { blocks, .. } = within;
+        let branches = match (has_conditions, blocks) {
+            (true, _) => vec![Branch::Acted, Branch::Passed],
+            (false, true) => vec![Branch::Acted],
+            (false, false) => vec![Branch::Passed],
+        };
+        let what = match (blocks, allows) {
+            (true, _) => "deny",
+            (false, true) => "allow",
+            (false, false) => "permit",
+        };
+        let shape = Shape::Rule { blocks, reads_counters: false };
+        let text = titled(what, within.name);
+        self.add(within.group(Kind::Rule, node, text, branches, shape))
+    }
+
+    /// Notes whether a rule has conditions on counters, once they are read.
+    fn note_counters(&mut self, at: usize, rule: &str) {
+        let some = self.rules.get(rule).is_some_and(|groups| !groups.states.is_empty());
+        if let Some(Shape::Rule { reads_counters, .. }) =
+            self.groups.get_mut(at).map(|group| &mut group.shape)
+        {
+            *reads_counters = some;
+        }
+    }
+
+    fn add_limit(&mut self, within: Within<'_>, pointer: String, node: Node<'_>, text: String, shape: Shape) {
+        let has_maximum = matches!(&shape, Shape::Limit { max: Some(_), .. });
+        let mut branches = vec![Branch::Charged];
+        if has_maximum {
+            branches.push(Branch::Refused);
+        }
+        self.add(Group { pointer, ..within.group(Kind::Limit, node, text, branches, shape) });
+    }
+
+    fn read_conditions(&mut self, within: Within<'_>, list: Option<Node<'_>>) {
+        let Some(Content::Sequence(items)) = list.map(Node::content) else { return };
+        for (index, item) in items.enumerate() {
+            self.read_condition(within, format!("{}/conditions/{index}", within.rule), item, within.blocks);
+        }
+    }
+
+    /// Recursion is as deep as the document, which has a ceiling. `unknown_holds`: each `not` around swaps it.
+    fn read_condition(&mut self, within: Within<'_>, pointer: String, node: Node<'_>, unknown_holds: bool) {
+        if let Some(inner) = member(node, "not") {
+            return self.read_condition(within, format!("{pointer}/not"), inner, !unknown_holds);
+        }
+        for field in ["any", "all"] {
+            if let Some(Content::Sequence(items)) = member(node, field).map(Node::content) {
+                for (index, item) in items.enumerate() {
+                    self.read_condition(within, format!("{pointer}/{field}/{index}"), item, unknown_holds);
+                }
+                return;
+            }
+        }
+        let path = text_of(node, "path").unwrap_or_default().to_owned();
+        let op = text_of(node, "op").unwrap_or_default().to_owned();
+        let value = member(node, "value");
+        let operand = value.map_or("", |value| match value.content() {
+            Content::Null => "null",
+            Content::Bool(true) => "true",
+            Content::Bool(false) => "false",
+            Content::Sequence(_) => "[…]",
+            Content::Mapping(_) => "{…}",
+            _ => value.text(),
+        });
+        let compares = matches!(op.as_str(), "lt" | "lte" | "gt" | "gte");
+        let number = match value.map(Node::content) {
+            Some(Content::Number(number)) if compares => {
+                ArgsPath::parse(&path).map(|path| (path, number.to_owned()))
+            }
+            _ => None,
+        };
+        let text = format!("{} {op} {}", shown(&path), shown(operand));
+        let reads_counter = path.starts_with("state");
+        let shape = Shape::Condition(ConditionShape { unknown_holds, reads_counter, number });
+        let branches = vec![Branch::Holds, Branch::Fails];
+        self.add(Group { pointer, ..within.group(Kind::Condition, node, text, branches, shape) });
+    }
+}
+
+fn titled(what: &str, name: Option<&str>) -> String {
+    name.map_or_else(|| what.to_owned(), |name| format!("{what} \"{}\"", shown(name)))
+}
+
+fn text_of<'n>(node: Node<'n>, field: &str) -> Option<&'n str> {
+    member(node, field).filter(|value| !value.is_null()).map(Node::text)
+}
+
+fn length(list: Option<Node<'_>>) -> usize {
+    match list.map(Node::content) {
+        Some(Content::Sequence(items)) => items.len(),
+        _ => 0,
+    }
+}
+
+/// The maximum and the window of a rate, as its counter's name has it (spec 8.7).
+fn rate_parts(rate: Node<'_>) -> (&str, String) {
+    let (max, window) = match rate.content() {
+        Content::Mapping(_) => {
+            (text_of(rate, "max").unwrap_or_default(), text_of(rate, "window").unwrap_or_default())
+        }
+        _ => rate.text().split_once('/').unwrap_or_default(),
+    };
+    let seconds = |count: &str, of: u64| count.parse::<u64>().ok().and_then(|count| count.checked_mul(of));
+    let length = match window.char_indices().next_back() {
+        Some((at, 's')) => seconds(window.get(..at).unwrap_or_default(), 1),
+        Some((at, 'm')) => seconds(window.get(..at).unwrap_or_default(), 60),
+        Some((at, 'h')) => seconds(window.get(..at).unwrap_or_default(), 3_600),
+        Some((at, 'd')) => seconds(window.get(..at).unwrap_or_default(), 86_400),
+        _ => seconds(window, 1),
+    };
+    (max, length.map_or_else(|| window.to_owned(), |length| format!("{length}s")))
+}
+
+pub(super) fn range(node: Node<'_>) -> Range<usize> {
+    node.span().start as usize..node.span().end as usize
+}

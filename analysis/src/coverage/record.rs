@@ -1,0 +1,371 @@
+//! Counts the outcomes that calls have.
+//!
+//! In: calls as they were decided, each with its checks. Out: counts for each point, and why groups had no outcome. Reads outcomes by
+//! the words of explanations; a word that it does not know is kept and reported, never passed over.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use callgate::__analysis::{Matching, globs_matching, matching};
+use callgate::value::RawJson;
+use callgate::{Amount, Check, Code};
+
+use super::kinds::Branch;
+use super::margins::Tally;
+use super::points::{Points, Shape};
+use super::report::CoverageReport;
+use crate::run::Observed;
+use crate::subject::Subject;
+
+/// What calls covered of a policy so far.
+#[derive(Debug)]
+pub struct Coverage {
+    pub(super) path: String,
+    pub(super) text: String,
+    digest: [u8; 32],
+    pub(super) points: Points,
+    /// Of each group, what it had.
+    pub(super) counts: Vec<Counts>,
+    /// What applies to the tools that were called.
+    tools: HashMap<String, Admission>,
+    exact: HashMap<String, usize>,
+    /// Entries that apply whatever the tool is: `*` and `all_tools`.
+    everywhere: Vec<usize>,
+    pub(super) calls: u64,
+    /// Calls of each entry.
+    pub(super) calls_of: Vec<u64>,
+    /// The tests so far, each by its file and its name.
+    pub(super) tests: Vec<(String, String)>,
+    pub(super) unrecognised: BTreeSet<String>,
+}
+
+/// What a group had.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Counts {
+    /// By the order of its branches.
+    pub(super) branches: Vec<BranchCount>,
+    /// Calls of its entry in which it had no outcome, by what decided them.
+    pub(super) decided: BTreeMap<String, u64>,
+    /// Calls that an earlier condition of the same rule settled.
+    pub(super) settled: u64,
+    /// Calls that reached it and charged nothing.
+    pub(super) uncharged: u64,
+    pub(super) margin: Tally,
+    /// The number of the last call in which it had an outcome.
+    last: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct BranchCount {
+    pub(super) count: u64,
+    /// How many of these were unknown.
+    pub(super) unknown: u64,
+    /// Tests that had it, by their index.
+    pub(super) tests: Vec<usize>,
+}
+
+/// What of a policy applies to a tool.
+#[derive(Debug, Clone)]
+enum Admission {
+    Hidden(String),
+    NotListed,
+    Invalid,
+    Entries { entries: Vec<usize>, listed: bool },
+}
+
+/// What the checks of a call say of its rules.
+#[derive(Default)]
+struct Reading<'c> {
+    /// The word of each rule or item.
+    rules: HashMap<&'c str, &'c str>,
+    /// Rules that a condition on counters made act.
+    guards: Vec<&'c str>,
+    /// Maxima that refused.
+    refused: Vec<&'c str>,
+    /// Conditions, each with its outcome.
+    conditions: Vec<(usize, &'c str)>,
+    /// Whether counters were looked at.
+    counters: bool,
+}
+
+impl Coverage {
+    /// Nothing of `subject` is covered yet.
+    pub fn new(subject: &Subject) -> Self {
+        let points = Points::of(subject);
+        let counts = points.groups.iter().map(|group| Counts {
+            branches: vec![BranchCount::default(); group.branches.len()],
+            ..Counts::default()
+        });
+        let counts = counts.collect();
+        let keys = || subject.entries.iter().enumerate();
+        let exact = keys().filter_map(|(index, entry)| Some((entry.key.clone()?, index)));
+        let everywhere = keys().filter(|(_, entry)| entry.key.as_deref().is_none_or(|key| key == "*"));
+        Self {
+            path: subject.path.clone(),
+            text: subject.text.clone(),
+            digest: *subject.policy.digest(),
+            counts,
+            tools: HashMap::new(),
+            exact: exact.collect(),
+            everywhere: everywhere.map(|(index, _)| index).collect(),
+            calls: 0,
+            calls_of: vec![0; subject.entries.len()],
+            tests: Vec::new(),
+            unrecognised: BTreeSet::new(),
+            points,
+        }
+    }
+
+    /// Counts a call. A call that a policy of another text decided says nothing of this one: false.
+    pub fn observe(&mut self, observed: &Observed<'_>) -> bool {
+        if *observed.subject.policy.digest() != self.digest {
+            return false;
+        }
+        self.calls = self.calls.saturating_add(1);
+        let is_last = |(file, test): &(String, String)| file == observed.file && test == observed.test;
+        if !self.tests.last().is_some_and(is_last) {
+            self.tests.push((observed.file.to_owned(), observed.test.to_owned()));
+        }
+        match self.admission(observed) {
+            Admission::Invalid => {}
+            Admission::Hidden(pointer) => self.hit_place(&pointer),
+            Admission::NotListed => self.hit_place("/default"),
+            Admission::Entries { entries, listed } => {
+                if !listed {
+                    self.hit_place("/default");
+                }
+                let reading = self.read(&observed.explanation.checks);
+                self.count(observed, &reading);
+                for entry in entries {
+                    self.count_gaps(entry, observed, &reading);
+                }
+            }
+        }
+        true
+    }
+
+    /// What was covered.
+    pub fn finish(self) -> CoverageReport {
+        CoverageReport::of(self)
+    }
+
+    fn admission(&mut self, observed: &Observed<'_>) -> Admission {
+        let tool = observed.tool;
+        if let Some(known) = self.tools.get(tool) {
+            return known.clone();
+        }
+        let policy = &observed.subject.policy;
+        let admission = match matching(policy, tool) {
+            Matching::Hidden(pointer) => Admission::Hidden(pointer),
+            Matching::NotListed => Admission::NotListed,
+            Matching::Invalid => Admission::Invalid,
+            // Entries without rules apply, too: they list the tool.
+            Matching::Entries(_) => {
+                let mut entries: Vec<usize> = self.exact.get(tool).copied().into_iter().collect();
+                entries.extend(globs_matching(policy, tool));
+                let listed = !entries.is_empty();
+                entries.extend(&self.everywhere);
+                Admission::Entries { entries, listed }
+            }
+        };
+        self.tools.insert(tool.to_owned(), admission.clone());
+        admission
+    }
+
+    /// Reads checks by the words for their outcomes, which belong to one kind of check each.
+    fn read<'c>(&mut self, checks: &'c [Check]) -> Reading<'c> {
+        let mut reading = Reading::default();
+        for check in checks {
+            let pointer = check.pointer.as_str();
+            match check.outcome.as_str() {
+                // Of arguments as a whole.
+                "passes" | "denies" if pointer.is_empty() => {}
+                "denies" if reading.counters => reading.guards.push(pointer),
+                word @ ("denies"
+                | "counts"
+                | "passes"
+                | "does not act"
+                | "asks for approval"
+                | "acts if its counters say so"
+                | "broken off") => {
+                    reading.rules.insert(pointer, word);
+                    self.read_conditions(&check.checks, &mut reading);
+                }
+                "charged" | "read" => reading.counters = true,
+                "holds" | "fails" => self.read_condition(check, &mut reading),
+                "refuses" => reading.refused.push(pointer),
+                "full" => {}
+                other => _ = self.unrecognised.insert(other.to_owned()),
+            }
+        }
+        reading
+    }
+
+    /// Recursion is as deep as conditions, which the document's depth bounds.
+    fn read_conditions<'c>(&mut self, checks: &'c [Check], reading: &mut Reading<'c>) {
+        for check in checks {
+            if check.checks.is_empty() {
+                self.read_condition(check, reading);
+            } else {
+                self.read_conditions(&check.checks, reading);
+            }
+        }
+    }
+
+    fn read_condition<'c>(&mut self, check: &'c Check, reading: &mut Reading<'c>) {
+        match (check.outcome.as_str(), self.points.conditions.get(&check.pointer)) {
+            (word @ ("holds" | "fails" | "unknown"), Some(group)) => reading.conditions.push((*group, word)),
+            // A combinator whose first condition could not be read.
+            ("broken off", _) => {}
+            (other, _) => _ = self.unrecognised.insert(format!("{other} at {}", check.pointer)),
+        }
+    }
+
+    fn count(&mut self, observed: &Observed<'_>, reading: &Reading<'_>) {
+        for (group, word) in &reading.conditions {
+            let Some(Shape::Condition(shape)) = self.points.groups.get(*group).map(|group| &group.shape)
+            else {
+                continue;
+            };
+            let holds = *word == "holds" || *word == "unknown" && shape.unknown_holds;
+            let branch = if holds { Branch::Holds } else { Branch::Fails };
+            if let (Some((path, bound)), Some(counts)) = (&shape.number, self.counts.get_mut(*group))
+                && let Ok(args) = RawJson::parse(observed.args.unwrap_or("{}"))
+            {
+                path.numbers(args.root(), &mut |number| counts.margin.add(&number, bound));
+            }
+            self.hit(*group, branch, *word == "unknown");
+        }
+        for (pointer, word) in &reading.rules {
+            let Some(groups) = self.points.rules.get(*pointer).cloned() else { continue };
+            let Some(rule) = groups.rule else { continue };
+            match self.points.groups.get(rule).map(|group| &group.shape) {
+                Some(Shape::Approval) => self.count_approval(rule, pointer, word, observed, reading),
+                Some(Shape::Rule { blocks, reads_counters }) => {
+                    let state = groups.states.first();
+                    let consulted = reading.conditions.iter().any(|(group, _)| Some(group) == state);
+                    let branch = match *word {
+                        "denies" => Some(Branch::Acted),
+                        "passes" | "does not act" => Some(Branch::Passed),
+                        "counts" if !reads_counters && !blocks => Some(Branch::Passed),
+                        _ if reading.guards.contains(pointer) => Some(Branch::Acted),
+                        "counts" | "acts if its counters say so" if consulted => Some(Branch::Passed),
+                        _ => None,
+                    };
+                    if let Some(branch) = branch {
+                        self.hit(rule, branch, false);
+                    }
+                }
+                _ => {}
+            }
+        }
+        for pointer in &reading.refused {
+            if let Some(limit) = self.points.rules.get(*pointer).and_then(|groups| groups.limit) {
+                self.hit(limit, Branch::Refused, false);
+            }
+        }
+        for counter in observed.decision.counters() {
+            let key = (counter.entry().map(str::to_owned), counter.counter().name().to_owned());
+            let Some(limit) = self.points.limits.get(&key).copied() else { continue };
+            if counter.charged().is_some_and(|charged| charged > Amount::ZERO) {
+                self.hit(limit, Branch::Charged, false);
+            }
+            if let (Some(max), Some(counts)) = (counter.max(), self.counts.get_mut(limit)) {
+                counts.margin.used(counter.used(), max);
+            }
+        }
+    }
+
+    fn count_approval(
+        &mut self,
+        rule: usize,
+        pointer: &str,
+        word: &str,
+        observed: &Observed<'_>,
+        reading: &Reading<'_>,
+    ) {
+        if word == "does not act" {
+            return self.hit(rule, Branch::Passed, false);
+        }
+        if word != "asks for approval" {
+            return;
+        }
+        let decision = observed.decision;
+        let asks = decision.approval().is_some_and(|asks| asks.rules().any(|rule| rule.pointer() == pointer));
+        if asks {
+            self.hit(rule, Branch::Asked, false);
+        }
+        // Its approval was looked at and found to be for this call: what came then is of the counters.
+        let accepted = match decision.code() {
+            Code::Allowed | Code::ApprovalSpent => true,
+            Code::LimitExceeded | Code::ConditionFailed | Code::Denied => reading.counters,
+            _ => false,
+        };
+        if observed.approved && accepted {
+            self.hit(rule, Branch::Given, false);
+        }
+    }
+
+    fn hit_place(&mut self, pointer: &str) {
+        if let Some(group) = self.points.by_pointer.get(pointer).copied() {
+            self.hit(group, Branch::Hit, false);
+        }
+    }
+
+    fn hit(&mut self, group: usize, branch: Branch, unknown: bool) {
+        let test = self.tests.len().saturating_sub(1);
+        let at = self.points.groups.get(group).and_then(|group| {
+            let mut branches = group.branches.iter();
+            branches.position(|known| *known == branch)
+        });
+        let Some(counts) = self.counts.get_mut(group) else { return };
+        counts.last = self.calls;
+        let Some(count) = at.and_then(|at| counts.branches.get_mut(at)) else { return };
+        count.count = count.count.saturating_add(1);
+        count.unknown = count.unknown.saturating_add(u64::from(unknown));
+        if count.tests.last() != Some(&test) {
+            count.tests.push(test);
+        }
+    }
+
+    /// Notes for each group of an entry that had no outcome why that is.
+    fn count_gaps(&mut self, entry: usize, observed: &Observed<'_>, reading: &Reading<'_>) {
+        if let Some(calls) = self.calls_of.get_mut(entry) {
+            *calls = calls.saturating_add(1);
+        }
+        let rule = observed.decision.rule();
+        let code = observed.decision.code();
+        let groups = self.points.of_entry.get(entry).cloned().unwrap_or_default();
+        for index in groups {
+            let Some(group) = self.points.groups.get(index) else { continue };
+            if matches!(group.shape, Shape::Entry) {
+                self.hit(index, Branch::Hit, false);
+                continue;
+            }
+            let Some(counts) = self.counts.get_mut(index).filter(|counts| counts.last != self.calls) else {
+                continue;
+            };
+            let reached = reading.rules.get(group.rule.as_str());
+            let reads_counter = matches!(&group.shape, Shape::Condition(shape) if shape.reads_counter);
+            match (&group.shape, reached) {
+                (Shape::Condition(_), Some(_)) if !reads_counter => {
+                    counts.settled = counts.settled.saturating_add(1);
+                }
+                // A block place that its other conditions settled.
+                (Shape::Condition(_), Some(&"does not act" | &"denies")) => {
+                    counts.settled = counts.settled.saturating_add(1);
+                }
+                (Shape::Limit { .. }, Some(_)) if code == Code::Allowed => {
+                    counts.uncharged = counts.uncharged.saturating_add(1);
+                }
+                _ => {
+                    let by = match &rule {
+                        Some(rule) if rule.pointer() != group.rule => rule.pointer(),
+                        _ => code.as_str(),
+                    };
+                    let times = counts.decided.entry(by.to_owned()).or_default();
+                    *times = times.saturating_add(1);
+                }
+            }
+        }
+    }
+}
