@@ -51,7 +51,8 @@ QUICKSTART_PYTHON=$work/empty/bin/python "$work/mcp2/bin/python" -m pytest tests
 
 environment fastmcp2 -r tests/requirements-fastmcp2.txt
 environment fastmcp3 -r tests/requirements-fastmcp3.txt
-for name in mcp2 mcp1 fastmcp2 fastmcp3; do
+environment pytest8 -r tests/requirements-pytest8.txt
+for name in mcp2 mcp1 fastmcp2 fastmcp3 pytest8; do
   "$work/$name/bin/pip" install -q --no-index --no-deps --force-reinstall "$wheel"
 done
 
@@ -73,6 +74,11 @@ export CALLGATE_PAIRS CALLGATE_DECISIONS=$work/decisions-python.jsonl
 # `-P`: what is tested is the installed wheel, not the sources beside the tests.
 "$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider tests/test_{conformance,pairs,values,engine,callbacks,known,lifecycle,redis,sqlite}.py
 "$work/mcp2/bin/python" tests/compare.py "$CALLGATE_DECISIONS" "$CALLGATE_RUST_DECISIONS"
+
+for name in mcp2 pytest8; do
+  say "tests of policies, by $("$work/$name/bin/python" -m pytest --version)"
+  "$work/$name/bin/python" -P -m pytest -p no:cacheprovider tests/test_pytest.py
+done
 
 say "adapters, gateway and HTTP, by the official SDK 2.x"
 "$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,streams_callers,guards,arguments,misuse,gateway,forwarding,http}.py

@@ -7,30 +7,14 @@ Must not decide or print anything else.
 import os
 import subprocess
 import sys
-import sysconfig
-from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path
 
-_NAME = "callgate.exe" if os.name == "nt" else "callgate"
-
-
-def _command() -> Path | None:
-    """Where the installer put the command: its record says so; else the folder of the environment's scripts."""
-    try:
-        files = distribution("callgate").files or []
-    except PackageNotFoundError:
-        files = []
-    recorded = [Path(str(file.locate())) for file in files if file.name == _NAME and file.parent.name != "callgate"]
-    for candidate in [*recorded, Path(sysconfig.get_path("scripts"), _NAME)]:
-        if candidate.is_file():
-            return candidate.resolve()
-    return None
+from callgate import _command
 
 
 def _main() -> int:
-    command = _command()
+    command = _command.find()
     if command is None:
-        print("error: the command `callgate` was not installed with this package; `cargo install callgate-cli` builds it", file=sys.stderr)
+        print(f"error: {_command.MISSING}", file=sys.stderr)
         return 2
     arguments = [str(command), *sys.argv[1:]]
     if os.name == "nt":
