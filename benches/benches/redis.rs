@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use callgate::{Call, Engine, Policy};
+use callgate::{Call, Engine, Identity, Policy};
 use callgate_benches::{Record, Role};
 use callgate_redis::{RedisOptions, RedisStore};
 
@@ -52,7 +52,9 @@ impl Drop for Server {
 /// An engine for a tool with so many counters of one algorithm.
 fn engine(server: &Server, algorithm: &str, counters: usize) -> Engine {
     let limits: String = (0..counters)
-        .map(|n| format!("{{counter: c{n}, window: hour, max: 9999999, algorithm: {algorithm}}}, "))
+        .map(|n| {
+            format!("{{counter: c{n}, window: hour, max: 10000, scope: identity, algorithm: {algorithm}}}, ")
+        })
         .collect();
     let policy =
         Policy::from_yaml(&format!("version: 1\ndefault: deny\ntools: {{t: {{limits: [{limits}]}}}}"));
@@ -90,7 +92,14 @@ fn main() {
     ));
     for (algorithm, counters) in [("fixed", 1), ("fixed", 4), ("sliding", 1)] {
         let engine = engine(&server, algorithm, counters);
-        let run = move || assert!(engine.decide(&Call::without_args("t")).allowed());
+        let mut made = 0_u32;
+        let run = move || {
+            // A sliding counter keeps 10,000 charges, so that another caller's has to follow.
+            let caller = (made / 5_000).to_string();
+            made += 1;
+            let call = Call::without_args("t").identity(Identity::new(&caller));
+            assert!(engine.decide(&call).allowed());
+        };
         kinds.push((format!("{counters} {algorithm}"), Box::new(run)));
     }
     let mut times = vec![Vec::new(); kinds.len()];
