@@ -62,6 +62,8 @@
 pub mod __analysis;
 #[doc(hidden)]
 pub mod __binding;
+#[doc(hidden)]
+pub mod __relay;
 mod admission;
 mod amount;
 mod args_check;

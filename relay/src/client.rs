@@ -1,0 +1,227 @@
+//! Messages of the client.
+
+use crate::answer;
+use crate::frame::{self, Frame, INVALID_PARAMS, INVALID_REQUEST, Params, Refused};
+use crate::id::Id;
+use crate::machine::{
+    Action, Ask, CallId, InFlight, Note, Peer, Relay, Resumable, Running, State, WithoutSchema, to_client,
+};
+
+/// What a caller is told whose tool's schema is not known.
+const UNCHECKED: &str = "The call could not be checked against the policy";
+
+impl Relay {
+    /// A message of the client, without its line feed. `now` is in milliseconds from any start.
+    pub fn from_client(&mut self, line: &[u8], now: u64) -> Vec<Action> {
+        match frame::read(line, self.options.max_message) {
+            Ok(Frame::Request { id, id_text, method, params }) => {
+                self.request(line, id, id_text, &method, params, now)
+            }
+            Ok(Frame::Notification { method, params }) => self.notification(line, &method, &params, now),
+            Ok(Frame::Response { id }) => match self.asked_by_server.remove(&id) {
+                Some(()) => vec![pass(line)],
+                None => vec![refused("an answer that nobody asked for")],
+            },
+            Err(why) => refuse(why),
+        }
+    }
+
+    fn request(
+        &mut self,
+        line: &[u8],
+        id: Id,
+        id_text: String,
+        method: &str,
+        params: Params,
+        now: u64,
+    ) -> Vec<Action> {
+        let reject = |code, reason| refuse(Refused { code, id: Some(id_text.clone()), reason, answer: true });
+        if self.in_flight.contains_key(&id) || self.tools.is_own(&id) {
+            return reject(INVALID_REQUEST, "a request with this id is in flight");
+        }
+        if self.in_flight.len() >= self.options.max_in_flight {
+            return reject(INVALID_REQUEST, "too many requests are in flight");
+        }
+        self.has_initialize |= method == "initialize";
+        if method != "tools/call" {
+            let request = match method {
+                "tools/list" => InFlight::List { id_text },
+                _ => InFlight::Other { id_text },
+            };
+            self.in_flight.insert(id, request);
+            let mut actions = vec![pass(line)];
+            if !self.has_initialize && method != "ping" {
+                // Without a handshake: the generation of 2026-07-28, in which each request says its version.
+                self.ask_for_tools(params.meta.as_deref(), now, &mut actions);
+            }
+            return actions;
+        }
+        let (Some(tool), false) = (params.name, params.is_other) else {
+            return reject(INVALID_PARAMS, "`params.name` is not a string");
+        };
+        let mut actions = Vec::new();
+        if !self.has_initialize {
+            self.ask_for_tools(params.meta.as_deref(), now, &mut actions);
+        }
+        let resumed = params.request_state.as_ref().and_then(|state| {
+            let known = self.resumable.get(state)?;
+            let same = known.tool == tool && known.args == params.arguments && known.until > now;
+            if same && known.rounds < self.options.max_rounds { self.resumable.remove(state) } else { None }
+        });
+        let (call, rounds, state) = match resumed {
+            // It rides on its first charge and its first approval.
+            Some(Resumable { call, rounds, .. }) => (call, rounds.saturating_add(1), State::Sent),
+            None => {
+                self.next_call = self.next_call.saturating_add(1);
+                (CallId(self.next_call), 1, State::Held(line.to_vec()))
+            }
+        };
+        let running = Running {
+            call,
+            id_text,
+            tool,
+            args: params.arguments,
+            task: params.task,
+            modern: !self.has_initialize,
+            rounds,
+            state,
+        };
+        let goes_on = matches!(running.state, State::Sent);
+        self.calls.insert(call, id.clone());
+        self.in_flight.insert(id.clone(), InFlight::Call(Box::new(running)));
+        if goes_on {
+            actions.push(pass(line));
+        } else {
+            self.decide(&id, &mut actions);
+        }
+        actions
+    }
+
+    /// Has a call decided that is held, unless it waits for the server's list.
+    fn decide(&mut self, id: &Id, actions: &mut Vec<Action>) {
+        let Some(InFlight::Call(running)) = self.in_flight.get_mut(id) else { return };
+        let State::Held(message) = &mut running.state else { return };
+        let check = self.tools.check(&running.tool).cloned();
+        let needs_check = (self.options.reads_args)(&running.tool);
+        if needs_check && self.tools.is_asking() {
+            return;
+        }
+        if needs_check && check.is_none() && self.options.without_schema == WithoutSchema::Deny {
+            let refusal =
+                crate::machine::Refusal { result: unchecked(), message: UNCHECKED.to_owned(), data: None };
+            actions.push(to_client(answer::refusal(running, &refusal)));
+            actions.push(Action::Note(Note::FrameRefused {
+                from: Peer::Client,
+                reason: "the server's list says nothing of the tool",
+            }));
+            let call = running.call;
+            self.forget(call);
+            return;
+        }
+        let message = std::mem::take(message);
+        running.state = State::Deciding(message);
+        actions.push(Action::Decide(Ask {
+            call: running.call,
+            tool: running.tool.clone(),
+            args: running.args.clone(),
+            check,
+            task: running.task,
+        }));
+    }
+
+    /// Has all calls decided that waited for the server's list.
+    pub(crate) fn release(&mut self, actions: &mut Vec<Action>) {
+        let mut held: Vec<(CallId, Id)> = self
+            .in_flight
+            .iter()
+            .filter_map(|(id, request)| match request {
+                InFlight::Call(running) if matches!(running.state, State::Held(_)) => {
+                    Some((running.call, id.clone()))
+                }
+                _ => None,
+            })
+            .collect();
+        // In the order in which they came.
+        held.sort_by_key(|(call, _)| *call);
+        for (_, id) in held {
+            self.decide(&id, actions);
+        }
+    }
+
+    /// Asks the server for its tools, unless that was done; a change of the list asks again.
+    pub(crate) fn ask_for_tools(&mut self, meta: Option<&str>, now: u64, actions: &mut Vec<Action>) {
+        if self.tools.was_asked() {
+            return;
+        }
+        self.ask_again(meta, now, actions);
+    }
+
+    pub(crate) fn ask_again(&mut self, meta: Option<&str>, now: u64, actions: &mut Vec<Action>) {
+        let until = now.saturating_add(self.options.list_timeout);
+        if let Some(message) = self.tools.ask(meta, until) {
+            actions.push(Action::Send { to: Peer::Server, message: message.into_bytes() });
+            actions.push(Action::WakeAt(until));
+        }
+    }
+
+    fn notification(&mut self, line: &[u8], method: &str, params: &Params, now: u64) -> Vec<Action> {
+        match method {
+            "tools/call" => vec![refused("a call without an id")],
+            "notifications/initialized" => {
+                let mut actions = vec![pass(line)];
+                self.ask_for_tools(None, now, &mut actions);
+                actions
+            }
+            "notifications/cancelled" => self.cancelled(line, params.request_id.as_ref()),
+            _ => vec![pass(line)],
+        }
+    }
+
+    fn cancelled(&mut self, line: &[u8], id: Option<&Id>) -> Vec<Action> {
+        use callgate::Outcome;
+        let Some(InFlight::Call(running)) = id.and_then(|id| self.in_flight.get_mut(id)) else {
+            return vec![pass(line)];
+        };
+        let call = running.call;
+        match running.state {
+            // The server knows nothing of it.
+            State::Held(_) => {
+                self.forget(call);
+                vec![Action::Finish { call, outcome: Outcome::NotRun }]
+            }
+            // `decided` says that it did not run.
+            State::Deciding(_) => {
+                self.forget(call);
+                Vec::new()
+            }
+            State::Sent => {
+                running.state = State::Cancelled;
+                vec![pass(line), Action::Finish { call, outcome: Outcome::Cancelled }]
+            }
+            State::Cancelled => vec![pass(line)],
+        }
+    }
+}
+
+/// The result of a call that is not decided because its tool's schema is not known.
+fn unchecked() -> String {
+    format!(r#"{{"content":[{{"type":"text","text":{}}}],"isError":true}}"#, answer::quoted(UNCHECKED))
+}
+
+fn pass(line: &[u8]) -> Action {
+    Action::Send { to: Peer::Server, message: line.to_vec() }
+}
+
+fn refused(reason: &'static str) -> Action {
+    Action::Note(Note::FrameRefused { from: Peer::Client, reason })
+}
+
+/// Answers a message that is not passed on.
+fn refuse(why: Refused) -> Vec<Action> {
+    let mut actions = Vec::new();
+    if why.answer {
+        actions.push(to_client(answer::error(why.id.as_deref(), why.code, why.reason, None)));
+    }
+    actions.push(refused(why.reason));
+    actions
+}

@@ -1,0 +1,33 @@
+//! Ids of JSON-RPC requests: compared by what they mean, written as they came.
+
+use std::fmt;
+
+/// An id: a string or a whole number. `1` and `"1"` are two.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Id {
+    Text(String),
+    /// Without leading zeros and signs that say nothing, as JSON's grammar has it.
+    Number(String),
+}
+
+impl Id {
+    /// The id that a JSON value is; `None` for anything that is no id: null, a fraction, an object.
+    pub(crate) fn from_json(text: &str) -> Option<Self> {
+        if text.starts_with('"') {
+            return serde_json::from_str(text).ok().map(Self::Text);
+        }
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        // `-0` is another text for 0.
+        whole.then(|| Self::Number(if digits == "0" { "0".to_owned() } else { text.to_owned() }))
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Number(text) => f.write_str(text),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The answer to `tools/list`: which tools it names, and the same answer without some of them.
+//!
+//! In: a result's text. Out: its tools, or the result written anew. Must not pass on a list that cannot be read: a filter that gives
+//! up shows what it should hide.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+
+use callgate::__relay::parse;
+use callgate::value::{Kind, RawView, View as _};
+
+/// A tool in a list.
+pub(crate) struct Listed {
+    pub(crate) name: String,
+    /// The text of its input schema.
+    pub(crate) schema: Option<String>,
+}
+
+/// A page of a list.
+pub(crate) struct Page {
+    pub(crate) tools: Vec<Listed>,
+    /// The text of `nextCursor`, a string.
+    pub(crate) next: Option<String>,
+}
+
+/// Reads a page, strictly: a name that stands twice may be read either way.
+pub(crate) fn read(result: &str, most: usize) -> Result<Page, &'static str> {
+    let raw = parse(result, most).map_err(|_| "the list of tools cannot be read")?;
+    let (tools, next) = parts(raw.root())?;
+    let tools = tools.into_iter().map(|(listed, _)| listed).collect();
+    Ok(Page { tools, next })
+}
+
+type Tools<'t> = Vec<(Listed, RawView<'t>)>;
+
+fn parts(root: RawView<'_>) -> Result<(Tools<'_>, Option<String>), &'static str> {
+    let tools = member(root, "tools").ok_or("the list has no `tools`")?;
+    if !matches!(tools.kind(), Ok(Kind::Array)) {
+        return Err("`tools` is not a list");
+    }
+    let mut found = Vec::new();
+    let mut broken = false;
+    // A text that was read whole has elements that can be read.
+    let _ = tools.elements(|tool| match member(tool, "name").map(string) {
+        Some(Some(name)) => {
+            let schema = member(tool, "inputSchema").map(|schema| schema.text().to_owned());
+            found.push((Listed { name, schema }, tool));
+            ControlFlow::Continue(())
+        }
+        _ => {
+            broken = true;
+            ControlFlow::Break(())
+        }
+    });
+    let mut names = BTreeSet::new();
+    if broken || !found.iter().all(|(listed, _)| names.insert(listed.name.as_str())) {
+        return Err("a tool has no name, or two have one");
+    }
+    let next = member(root, "nextCursor").filter(|next| !matches!(next.kind(), Ok(Kind::Null)));
+    Ok((found, next.map(|next| next.text().to_owned())))
+}
+
+/// The result without the tools that may not be seen, and how many these are; `None` where all may be seen.
+pub(crate) fn filtered(
+    result: &str,
+    most: usize,
+    visible: &dyn Fn(&str) -> bool,
+) -> Result<Option<(String, usize)>, &'static str> {
+    let raw = parse(result, most).map_err(|_| "the list of tools cannot be read")?;
+    let root = raw.root();
+    let (tools, _) = parts(root)?;
+    let kept: Vec<&str> =
+        tools.iter().filter(|(listed, _)| visible(&listed.name)).map(|(_, tool)| tool.text()).collect();
+    let hidden = tools.len().saturating_sub(kept.len());
+    if hidden == 0 {
+        return Ok(None);
+    }
+    let mut out = String::with_capacity(result.len());
+    let mut first = true;
+    out.push('{');
+    let _ = root.members(|name, value| {
+        if !first {
+            out.push(',');
+        }
+        first = false;
+        // Writing to a String cannot fail, and a name is always written.
+        let _ = write!(out, "{}:", serde_json::to_string(name).unwrap_or_default());
+        match name {
+            "tools" => {
+                out.push('[');
+                out.push_str(&kept.join(","));
+                out.push(']');
+            }
+            // What one caller may see is not for a cache that others share.
+            "cacheScope" => out.push_str("\"private\""),
+            _ => out.push_str(value.text()),
+        }
+        ControlFlow::Continue(())
+    });
+    out.push('}');
+    Ok(Some((out, hidden)))
+}
+
+fn member<'t>(object: RawView<'t>, name: &str) -> Option<RawView<'t>> {
+    if !matches!(object.kind(), Ok(Kind::Object)) {
+        return None;
+    }
+    object.member(name).ok().flatten()
+}
+
+fn string(view: RawView<'_>) -> Option<String> {
+    match view.kind() {
+        Ok(Kind::String(text)) => Some(text.into_owned()),
+        _ => None,
+    }
+}

@@ -1,0 +1,370 @@
+//! The machine: what it is told, what it asks for, and what it remembers between messages.
+
+use std::collections::HashMap;
+
+use callgate::{ArgsCheck, Outcome};
+
+use crate::answer;
+use crate::id::Id;
+use crate::tools::Tools;
+
+/// One side of the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// Who calls tools.
+    Client,
+    /// Who has them.
+    Server,
+}
+
+/// A call, from its message to its end. Unique in a relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(pub(crate) u64);
+
+/// What to do.
+#[derive(Debug)]
+pub enum Action {
+    /// Write this message. It has no line feed in it and none at its end.
+    Send {
+        /// To whom.
+        to: Peer,
+        /// The message's bytes.
+        message: Vec<u8>,
+    },
+    /// Decide this call, and say so by [`Relay::decided`]. Until then, other messages go on.
+    Decide(Ask),
+    /// The call ended so: finish its charges.
+    Finish {
+        /// The call.
+        call: CallId,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// Call [`Relay::wake`] at this time, in the milliseconds that the caller counts, or soon after.
+    WakeAt(u64),
+    /// Something happened that belongs in a record.
+    Note(Note),
+}
+
+/// A call to decide.
+#[derive(Debug)]
+pub struct Ask {
+    /// Which.
+    pub call: CallId,
+    /// The tool's name.
+    pub tool: String,
+    /// The text of `arguments`, as it stands in the message; `None` for absent ones.
+    pub args: Option<String>,
+    /// What the server's list says of the tool; `None` where it is not known, and the call is to be decided all the same.
+    pub check: Option<ArgsCheck>,
+    /// Whether the caller asks for a task.
+    pub task: bool,
+}
+
+/// What was decided.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The call may run.
+    Allow,
+    /// It may not.
+    Refuse(Refusal),
+}
+
+/// What a caller is told whose call does not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The result, a JSON object (spec 10.6).
+    pub result: String,
+    /// The message.
+    pub message: String,
+    /// A JSON object that goes with the message where the answer is an error; `None` for none.
+    pub data: Option<String>,
+}
+
+/// Something for a record. Carries no argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// A message was not passed on.
+    FrameRefused {
+        /// Who sent it.
+        from: Peer,
+        /// Why.
+        reason: &'static str,
+    },
+    /// Tools were left out of a list.
+    ListFiltered {
+        /// How many.
+        hidden: usize,
+    },
+    /// The server's tools are known now: their names.
+    Listed(Vec<String>),
+    /// The server's tools are not known, for this reason.
+    ListFailed(&'static str),
+}
+
+/// What to do with a call of a tool of which the server's list says nothing, where rules read arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WithoutSchema {
+    /// It does not run.
+    #[default]
+    Deny,
+    /// It is decided by its arguments as they are written.
+    Allow,
+}
+
+/// Whether something holds of a tool, by its name.
+pub(crate) type OfTool = Box<dyn Fn(&str) -> bool + Send>;
+
+/// How a relay behaves.
+pub struct Options {
+    pub(crate) nonce: String,
+    pub(crate) max_message: usize,
+    pub(crate) max_in_flight: usize,
+    pub(crate) max_list: usize,
+    pub(crate) list_timeout: u64,
+    pub(crate) resume_for: u64,
+    pub(crate) max_rounds: u32,
+    pub(crate) without_schema: WithoutSchema,
+    pub(crate) reads_args: OfTool,
+    pub(crate) visible: OfTool,
+}
+
+impl Options {
+    /// The defaults. `nonce` is random text: it tells the relay's own requests from the client's.
+    pub fn new(nonce: &str) -> Self {
+        Self {
+            nonce: nonce.to_owned(),
+            max_message: 16 << 20,
+            max_in_flight: 10_000,
+            max_list: 32 << 20,
+            list_timeout: 10_000,
+            resume_for: 600_000,
+            max_rounds: 8,
+            without_schema: WithoutSchema::Deny,
+            reads_args: Box::new(|_| true),
+            visible: Box::new(|_| true),
+        }
+    }
+
+    /// The most bytes of a message.
+    pub fn max_message(mut self, bytes: usize) -> Self {
+        self.max_message = bytes;
+        self
+    }
+
+    /// How long a call waits for the server's list of tools, in milliseconds.
+    pub fn list_timeout(mut self, millis: u64) -> Self {
+        self.list_timeout = millis;
+        self
+    }
+
+    /// What to do where the server's list says nothing of a tool.
+    pub fn without_schema(mut self, choice: WithoutSchema) -> Self {
+        self.without_schema = choice;
+        self
+    }
+
+    /// Whether rules read arguments of a tool: a call of one that they do not waits for no list.
+    pub fn reads_args(mut self, reads: impl Fn(&str) -> bool + Send + 'static) -> Self {
+        self.reads_args = Box::new(reads);
+        self
+    }
+
+    /// Whether the caller may see a tool in a list.
+    pub fn visible(mut self, visible: impl Fn(&str) -> bool + Send + 'static) -> Self {
+        self.visible = Box::new(visible);
+        self
+    }
+}
+
+/// Guards one stream between a client and a server.
+pub struct Relay {
+    pub(crate) options: Options,
+    /// Requests of the client that have no answer yet.
+    pub(crate) in_flight: HashMap<Id, InFlight>,
+    /// Requests of the server that have no answer yet.
+    pub(crate) asked_by_server: HashMap<Id, ()>,
+    /// Calls that are being decided or run, by which a decision finds its request.
+    pub(crate) calls: HashMap<CallId, Id>,
+    /// Calls whose server waits for input, by the text of their `requestState`.
+    pub(crate) resumable: HashMap<String, Resumable>,
+    pub(crate) tools: Tools,
+    pub(crate) next_call: u64,
+    /// Whether the client began with `initialize`.
+    pub(crate) has_initialize: bool,
+}
+
+/// A request of the client.
+pub(crate) enum InFlight {
+    /// `tools/list`: its answer is filtered.
+    List {
+        id_text: String,
+    },
+    Call(Box<Running>),
+    Other {
+        id_text: String,
+    },
+}
+
+/// A call in flight.
+pub(crate) struct Running {
+    pub(crate) call: CallId,
+    pub(crate) id_text: String,
+    pub(crate) tool: String,
+    pub(crate) args: Option<String>,
+    pub(crate) task: bool,
+    /// Whether its answer says what kind of result it is: the generation of 2026-07-28.
+    pub(crate) modern: bool,
+    pub(crate) rounds: u32,
+    pub(crate) state: State,
+}
+
+pub(crate) enum State {
+    /// Waits for the server's list of tools, with its message.
+    Held(Vec<u8>),
+    /// Is being decided, with its message.
+    Deciding(Vec<u8>),
+    /// Was passed on.
+    Sent,
+    /// Was passed on and then cancelled by the client: it has ended, and an answer may still come.
+    Cancelled,
+}
+
+/// A call that goes on once its input is there.
+pub(crate) struct Resumable {
+    pub(crate) call: CallId,
+    pub(crate) tool: String,
+    pub(crate) args: Option<String>,
+    pub(crate) rounds: u32,
+    pub(crate) until: u64,
+}
+
+impl Relay {
+    /// A relay for one client and one server.
+    pub fn new(options: Options) -> Self {
+        Self {
+            tools: Tools::new(&options.nonce),
+            options,
+            in_flight: HashMap::new(),
+            asked_by_server: HashMap::new(),
+            calls: HashMap::new(),
+            resumable: HashMap::new(),
+            next_call: 0,
+            has_initialize: false,
+        }
+    }
+
+    /// Puts other answers of the policy in force, after a reload. Tells the client that the list of tools changed.
+    pub fn reloaded(
+        &mut self,
+        reads_args: impl Fn(&str) -> bool + Send + 'static,
+        visible: impl Fn(&str) -> bool + Send + 'static,
+    ) -> Vec<Action> {
+        let before = std::mem::replace(&mut self.options.visible, Box::new(visible));
+        self.options.reads_args = Box::new(reads_args);
+        let changed = self.tools.names().any(|name| before(name) != (self.options.visible)(name));
+        if changed { vec![to_client(answer::LIST_CHANGED.to_owned())] } else { Vec::new() }
+    }
+
+    /// A call was decided.
+    pub fn decided(&mut self, call: CallId, verdict: Verdict, _now: u64) -> Vec<Action> {
+        let finish = |outcome| Action::Finish { call, outcome };
+        let request = self.calls.get(&call).and_then(|id| self.in_flight.get_mut(id));
+        let Some(InFlight::Call(running)) = request else {
+            // Its client cancelled it meanwhile, or is gone.
+            return vec![finish(Outcome::NotRun)];
+        };
+        let State::Deciding(message) = &mut running.state else { return Vec::new() };
+        match verdict {
+            Verdict::Allow => {
+                let message = std::mem::take(message);
+                running.state = State::Sent;
+                vec![Action::Send { to: Peer::Server, message }]
+            }
+            Verdict::Refuse(refusal) => {
+                let message = answer::refusal(running, &refusal);
+                self.forget(call);
+                vec![to_client(message), finish(Outcome::NotRun)]
+            }
+        }
+    }
+
+    /// Time has passed: what waited too long goes on.
+    pub fn wake(&mut self, now: u64) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if self.tools.is_late(now) {
+            self.tools.give_up();
+            actions.push(Action::Note(Note::ListFailed("the server did not answer in time")));
+            self.release(&mut actions);
+        }
+        let late: Vec<String> = self
+            .resumable
+            .iter()
+            .filter(|(_, resumable)| resumable.until <= now)
+            .map(|(state, _)| state.clone())
+            .collect();
+        for state in late {
+            if let Some(resumable) = self.resumable.remove(&state) {
+                actions.push(Action::Finish { call: resumable.call, outcome: Outcome::TimedOut });
+            }
+        }
+        actions
+    }
+
+    /// The client is gone: what was not passed on did not run, what was may have.
+    pub fn client_closed(&mut self) -> Vec<Action> {
+        self.end_calls(false)
+    }
+
+    /// The server is gone: every request that waits gets an error.
+    pub fn server_closed(&mut self) -> Vec<Action> {
+        self.end_calls(true)
+    }
+
+    fn end_calls(&mut self, answer: bool) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for (_, request) in self.in_flight.drain() {
+            let id_text = match &request {
+                InFlight::List { id_text } | InFlight::Other { id_text } => id_text,
+                InFlight::Call(running) => {
+                    let outcome = match running.state {
+                        State::Held(_) => Some(Outcome::NotRun),
+                        State::Sent => Some(Outcome::Lost),
+                        // What is being decided is not known here any more: `decided` says that it did not run.
+                        State::Deciding(_) | State::Cancelled => None,
+                    };
+                    actions.extend(outcome.map(|outcome| Action::Finish { call: running.call, outcome }));
+                    if matches!(running.state, State::Cancelled) {
+                        continue;
+                    }
+                    &running.id_text
+                }
+            };
+            if answer {
+                let reason = "the server closed the connection";
+                actions.push(to_client(answer::error(
+                    Some(id_text),
+                    crate::frame::INTERNAL_ERROR,
+                    reason,
+                    None,
+                )));
+            }
+        }
+        self.calls.clear();
+        for (_, resumable) in self.resumable.drain() {
+            actions.push(Action::Finish { call: resumable.call, outcome: Outcome::Lost });
+        }
+        actions
+    }
+
+    /// Forgets a call that has ended.
+    pub(crate) fn forget(&mut self, call: CallId) {
+        if let Some(id) = self.calls.remove(&call) {
+            self.in_flight.remove(&id);
+        }
+    }
+}
+
+pub(crate) fn to_client(message: String) -> Action {
+    Action::Send { to: Peer::Client, message: message.into_bytes() }
+}

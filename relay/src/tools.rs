@@ -1,0 +1,162 @@
+//! The server's tools, as the relay asks for them itself: all pages, with ids that no client uses.
+//!
+//! In: answers of the server. Out: the next question, or what each tool's arguments may be. Must not wait for a client to ask.
+
+use std::collections::BTreeMap;
+
+use callgate::{ArgsCheck, InputSchema};
+
+use crate::answer::quoted;
+use crate::id::Id;
+use crate::list::{self, Page};
+
+/// What is known of the server's tools.
+pub(crate) struct Tools {
+    nonce: String,
+    asked: u64,
+    known: Option<BTreeMap<String, ArgsCheck>>,
+    asking: Option<Asking>,
+    /// The text of `_meta` that the server wants with every request.
+    meta: Option<String>,
+    /// Whether the list changed while it was asked for.
+    again: bool,
+}
+
+struct Asking {
+    id: Id,
+    until: u64,
+    found: BTreeMap<String, ArgsCheck>,
+    bytes: usize,
+    pages: u32,
+}
+
+/// Pages of one list: more is a server that never ends.
+const MOST_PAGES: u32 = 1_000;
+
+/// What comes of an answer.
+pub(crate) enum Step {
+    /// Send this.
+    Ask(String),
+    /// All tools are known.
+    Done(Vec<String>),
+    /// They are not.
+    Failed(&'static str),
+}
+
+impl Tools {
+    pub(crate) fn new(nonce: &str) -> Self {
+        Self { nonce: nonce.to_owned(), asked: 0, known: None, asking: None, meta: None, again: false }
+    }
+
+    /// Whether they are being asked for.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.asking.is_some()
+    }
+
+    /// Whether the list was ever asked for.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.asked > 0
+    }
+
+    /// What is known of a tool.
+    pub(crate) fn check(&self, tool: &str) -> Option<&ArgsCheck> {
+        self.known.as_ref()?.get(tool)
+    }
+
+    /// The names that are known.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.known.iter().flat_map(|known| known.keys().map(|name| &**name))
+    }
+
+    /// Begins to ask: the message, or `None` where it is under way and is repeated at its end.
+    pub(crate) fn ask(&mut self, meta: Option<&str>, until: u64) -> Option<String> {
+        if let Some(meta) = meta {
+            self.meta = Some(meta.to_owned());
+        }
+        if self.asking.is_some() {
+            self.again = true;
+            return None;
+        }
+        self.again = false;
+        let asking = Asking { id: self.next_id(), until, found: BTreeMap::new(), bytes: 0, pages: 0 };
+        let message = self.question(&asking.id, None);
+        self.asking = Some(asking);
+        Some(message)
+    }
+
+    fn next_id(&mut self) -> Id {
+        self.asked = self.asked.saturating_add(1);
+        Id::Text(format!("callgate-{}-{}", self.nonce, self.asked))
+    }
+
+    fn question(&self, id: &Id, cursor: Option<&str>) -> String {
+        let Id::Text(id) = id else { return String::new() };
+        let parts = [("cursor", cursor), ("_meta", self.meta.as_deref())];
+        let parts = parts.iter().filter_map(|(name, text)| Some(format!(r#""{name}":{}"#, (*text)?)));
+        let params = parts.collect::<Vec<_>>().join(",");
+        let id = quoted(id);
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/list","params":{{{params}}}}}"#)
+    }
+
+    /// Whether this is the id of the question.
+    pub(crate) fn asked_with(&self, id: &Id) -> bool {
+        self.asking.as_ref().is_some_and(|asking| asking.id == *id)
+    }
+
+    /// Whether an id is one that only the relay uses.
+    pub(crate) fn is_own(&self, id: &Id) -> bool {
+        matches!(id, Id::Text(text) if text.strip_prefix("callgate-").is_some_and(|rest| rest.starts_with(&self.nonce)))
+    }
+
+    pub(crate) fn is_late(&self, now: u64) -> bool {
+        self.asking.as_ref().is_some_and(|asking| asking.until <= now)
+    }
+
+    /// Stops asking; what was known before stays.
+    pub(crate) fn give_up(&mut self) {
+        self.asking = None;
+    }
+
+    /// The server's answer to the question: the text of its result; `None` for an error.
+    pub(crate) fn answered(&mut self, result: Option<&str>, most: usize) -> Step {
+        let Some(mut asking) = self.asking.take() else { return Step::Failed("nothing was asked") };
+        let Some(result) = result else { return Step::Failed("the server lists no tools") };
+        asking.bytes = asking.bytes.saturating_add(result.len());
+        asking.pages = asking.pages.saturating_add(1);
+        if asking.bytes > most || asking.pages > MOST_PAGES {
+            return Step::Failed("the list of tools is too large");
+        }
+        let Page { tools, next } = match list::read(result, most) {
+            Ok(page) => page,
+            Err(why) => return Step::Failed(why),
+        };
+        for tool in tools {
+            let Some(check) = check_of(tool.schema.as_deref()) else {
+                return Step::Failed("a tool's input schema cannot be read");
+            };
+            if asking.found.insert(tool.name, check).is_some() {
+                return Step::Failed("two tools have one name");
+            }
+        }
+        if let Some(cursor) = next {
+            asking.id = self.next_id();
+            let message = self.question(&asking.id, Some(&cursor));
+            self.asking = Some(asking);
+            return Step::Ask(message);
+        }
+        let until = asking.until;
+        self.known = Some(asking.found);
+        if self.again
+            && let Some(message) = self.ask(None, until)
+        {
+            return Step::Ask(message);
+        }
+        Step::Done(self.names().map(str::to_owned).collect())
+    }
+}
+
+fn check_of(schema: Option<&str>) -> Option<ArgsCheck> {
+    let Some(schema) = schema else { return Some(ArgsCheck::new()) };
+    let schema: serde_json::Value = serde_json::from_str(schema).ok()?;
+    Some(ArgsCheck::new().schema(InputSchema::new(&schema)))
+}

@@ -1,0 +1,191 @@
+//! Calls: decided before they are passed on, ended once.
+
+use super::*;
+
+#[test]
+fn a_call_passes_once_it_is_allowed_and_ends_with_its_answer() {
+    for (answer, outcome) in [
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"content":[]}}"#, "done"),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"content":[],"isError":true}}"#, "tool_error"),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"isError":false}}"#, "done"),
+        (r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"no"}}"#, "error"),
+    ] {
+        let mut subject = Subject::new().connected();
+        let line = call(1, r#"{"amount": 5.0}"#);
+        subject.client(&line);
+        assert_eq!(subject.to_server, [""; 0], "not before it is decided");
+        assert_eq!(subject.asks[0].args.as_deref(), Some(r#"{"amount": 5.0}"#));
+        subject.decided(subject.asks[0].call, Verdict::Allow);
+        assert_eq!(subject.to_server, [line]);
+        subject.server(answer);
+        assert_eq!(subject.to_client, [answer]);
+        assert_eq!(subject.finished, [(subject.asks[0].call, outcome.to_owned())]);
+        subject.server(answer);
+        assert_eq!((subject.to_client.len(), subject.finished.len()), (1, 1), "it has ended");
+    }
+}
+
+#[test]
+fn a_refused_call_is_answered_and_does_not_pass() {
+    let mut subject = Subject::new().connected();
+    subject.client(call(1, "{}"));
+    subject.decided(subject.asks[0].call, refusal());
+    assert_eq!(subject.to_server, [""; 0]);
+    let wanted =
+        r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"no"}],"isError":true}}"#;
+    assert_eq!(subject.to_client, [wanted]);
+    assert_eq!(subject.finished, [(subject.asks[0].call, "not_run".to_owned())]);
+    // Its id is free again, and an answer of the server to it is nobody's.
+    subject.server(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+    assert_eq!(subject.to_client.len(), 1);
+    subject.client(call(1, "{}"));
+    assert_eq!(subject.asks.len(), 2);
+}
+
+#[test]
+fn a_refused_call_says_what_kind_of_result_it_is_where_the_client_wants_it() {
+    let mut subject = Subject::new();
+    subject.client(call(1, "{}"));
+    subject.decided(subject.asks[0].call, refusal());
+    assert!(
+        subject.to_client[0].contains(r#""isError":true,"resultType":"complete"}"#),
+        "{:?}",
+        subject.to_client
+    );
+}
+
+#[test]
+fn a_refused_call_that_asked_for_a_task_gets_an_error() {
+    let mut subject = Subject::new().connected();
+    subject.client(r#"{"jsonrpc":"2.0","id":"t","method":"tools/call","params":{"name":"pay","task":{}}}"#);
+    assert!(subject.asks[0].task);
+    subject.decided(subject.asks[0].call, refusal());
+    let answer: Value = serde_json::from_str(&subject.to_client[0]).unwrap();
+    let wanted = serde_json::json!({"jsonrpc": "2.0", "id": "t",
+        "error": {"code": -31000, "message": "no", "data": {"callgate/code": "denied"}}});
+    assert_eq!(answer, wanted);
+}
+
+#[test]
+fn null_arguments_are_absent() {
+    let mut subject = Subject::new().connected();
+    subject.client(call(1, "null"));
+    assert_eq!(subject.asks[0].args, None);
+    subject.decided(subject.asks[0].call, Verdict::Allow);
+    assert_eq!(subject.to_server, [call(1, "null")]);
+}
+
+#[test]
+fn other_messages_pass_while_a_call_is_decided_or_runs() {
+    let mut subject = Subject::new().connected();
+    subject.client(call(1, "{}"));
+    let ping = r#"{"jsonrpc":"2.0","id":2,"method":"ping"}"#;
+    subject.client(ping);
+    assert_eq!(subject.to_server, [ping]);
+    subject.decided(subject.asks[0].call, Verdict::Allow);
+    subject.server(r#"{"jsonrpc":"2.0","id":9,"method":"sampling/createMessage","params":{}}"#);
+    let answer = r#"{"jsonrpc":"2.0","id":9,"result":{"role":"assistant"}}"#;
+    subject.client(answer);
+    assert_eq!(subject.to_server.last().unwrap(), answer);
+    assert_eq!(subject.to_client.len(), 1);
+}
+
+#[test]
+fn a_cancelled_call_ends_once() {
+    let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#;
+    // While it is decided: the server never hears of it.
+    let mut subject = Subject::new().connected();
+    subject.client(call(1, "{}"));
+    subject.client(cancel);
+    assert_eq!((subject.to_server.len(), subject.finished.len()), (0, 0));
+    subject.decided(subject.asks[0].call, Verdict::Allow);
+    assert_eq!(subject.to_server, [""; 0]);
+    assert_eq!(subject.finished, [(subject.asks[0].call, "not_run".to_owned())]);
+    assert_eq!(subject.to_client, [""; 0]);
+
+    // While it runs: it may have run.
+    let mut subject = Subject::new().connected();
+    subject.client(call(1, "{}"));
+    subject.decided(subject.asks[0].call, Verdict::Allow);
+    subject.client(cancel);
+    subject.client(cancel);
+    assert_eq!(subject.to_server.len(), 3);
+    subject.server(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+    assert_eq!(subject.finished, [(subject.asks[0].call, "cancelled".to_owned())]);
+}
+
+#[test]
+fn calls_end_with_their_connection() {
+    let mut subject = Subject::new().connected();
+    for id in 1..=3 {
+        subject.client(call(id, "{}"));
+    }
+    subject.decided(subject.asks[0].call, Verdict::Allow);
+    let actions = subject.relay.server_closed();
+    subject.take(actions);
+    assert_eq!(subject.to_client.len(), 3, "{:?}", subject.to_client);
+    assert_eq!(subject.finished, [(subject.asks[0].call, "lost".to_owned())]);
+    for ask in 1..3 {
+        subject.decided(subject.asks[ask].call, Verdict::Allow);
+    }
+    assert_eq!(subject.finished.iter().filter(|(_, outcome)| outcome == "not_run").count(), 2);
+    assert_eq!(subject.to_server.len(), 1);
+}
+
+#[test]
+fn a_call_that_needed_input_rides_on_its_first_decision() {
+    let again = |id: u32, amount: u32, state: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"pay","arguments":{{"amount":{amount}}},"inputResponses":{{}},"requestState":{state}}}}}"#
+        )
+    };
+    let needs = |id: u32| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"result":{{"resultType":"input_required","requestState":"s-{id}"}}}}"#
+        )
+    };
+    let mut subject = Subject::new();
+    subject.client(call(1, r#"{"amount":5}"#));
+    subject.decided(subject.asks[0].call, Verdict::Allow);
+    subject.server(&needs(1));
+    assert!(subject.finished.is_empty());
+    // The same call, with the same state.
+    subject.client(again(2, 5, "\"s-1\""));
+    assert_eq!(subject.asks.len(), 1);
+    assert_eq!(subject.to_server.last().unwrap(), &again(2, 5, "\"s-1\""));
+    subject.server(&needs(2));
+    // Once used, a state is spent; other arguments are another call; an unknown state, too.
+    for (id, amount, state) in [(3, 5, "\"s-1\""), (4, 6, "\"s-2\""), (5, 5, "\"s-9\"")] {
+        subject.client(again(id, amount, state));
+    }
+    assert_eq!(subject.asks.len(), 4);
+    subject.client(again(6, 5, "\"s-2\""));
+    assert_eq!(subject.asks.len(), 4);
+    subject.server(r#"{"jsonrpc":"2.0","id":6,"result":{}}"#);
+    assert_eq!(subject.finished, [(subject.asks[0].call, "done".to_owned())]);
+}
+
+#[test]
+fn a_call_that_needs_input_ends_in_time_and_in_rounds() {
+    let mut subject = Subject::new();
+    subject.client(call(1, "{}"));
+    subject.decided(subject.asks[0].call, Verdict::Allow);
+    subject.server(r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"input_required","requestState":"s"}}"#);
+    let actions = subject.relay.wake(600_001);
+    subject.take(actions);
+    assert_eq!(subject.finished, [(subject.asks[0].call, "timed_out".to_owned())]);
+
+    let mut subject = Subject::new();
+    subject.client(call(0, "{}"));
+    subject.decided(subject.asks[0].call, Verdict::Allow);
+    for id in 1..=8 {
+        let before = id - 1;
+        subject.server(&format!(
+            r#"{{"jsonrpc":"2.0","id":{before},"result":{{"resultType":"input_required","requestState":{before}}}}}"#
+        ));
+        subject.client(format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"pay","arguments":{{}},"requestState":{before}}}}}"#
+        ));
+    }
+    assert_eq!(subject.asks.len(), 2, "the ninth round is a new call");
+}

@@ -1,0 +1,229 @@
+//! Messages that two parsers could read as two, and what is no message at all.
+
+use super::*;
+
+/// Refused with this code and this id: nothing of it reaches the server.
+#[track_caller]
+fn refused(line: impl AsRef<[u8]>, code: i64, id: &str) {
+    let mut subject = Subject::new().connected();
+    subject.client(line.as_ref());
+    let shown = String::from_utf8_lossy(line.as_ref()).into_owned();
+    assert_eq!(subject.to_server, [""; 0], "{shown}");
+    assert!(subject.asks.is_empty(), "{shown}");
+    let [answer] = &*subject.to_client else { panic!("{shown}: {:?}", subject.to_client) };
+    let answer: Value = serde_json::from_str(answer).unwrap();
+    assert_eq!(answer["error"]["code"], code, "{shown}: {answer}");
+    assert_eq!(answer["id"].to_string(), id, "{shown}");
+    assert_eq!(subject.notes.len(), 1, "{shown}");
+}
+
+#[test]
+fn what_is_no_json_is_refused() {
+    for line in [
+        "",
+        " ",
+        "nonsense",
+        "{",
+        "{\"jsonrpc\":\"2.0\"",
+        "\u{feff}{}",
+        "{\"a\":\"\\ud800\"}",
+        "{\"a\":\"\0\"}",
+        "{} {}",
+    ] {
+        refused(line, -32700, "null");
+    }
+    refused(b"{\"a\":\"\xff\"}", -32700, "null");
+    refused("{\"id\":1}".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>(), -32700, "null");
+}
+
+#[test]
+fn batches_are_refused() {
+    refused(format!("[{}]", call(1, "{}")), -32600, "null");
+    refused("[]", -32600, "null");
+    refused("7", -32600, "null");
+}
+
+#[test]
+fn a_member_that_stands_twice_is_refused() {
+    refused(
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","method":"ping","params":{"name":"pay"}}"#,
+        -32600,
+        "1",
+    );
+    refused(
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","met\u0068od":"tools/call","params":{"name":"pay"}}"#,
+        -32600,
+        "1",
+    );
+    refused(
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get","name":"pay"}}"#,
+        -32600,
+        "1",
+    );
+    refused(
+        r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"tools/call","params":{"name":"pay"}}"#,
+        -32600,
+        "null",
+    );
+    refused(
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"pay","_meta":{"a":{"b":1,"b":2}}}}"#,
+        -32600,
+        "1",
+    );
+}
+
+#[test]
+fn a_name_that_reads_like_a_known_one_is_refused() {
+    for name in [
+        "Method",
+        "METHOD",
+        "method\\u0000",
+        "method\\u0000x",
+        "param\\u017f",
+        "Params",
+        "ID",
+        "jsonRPC",
+        "Result",
+        "Error",
+    ] {
+        refused(format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping","{name}":"tools/call"}}"#), -32600, "1");
+    }
+    for name in [
+        "Name",
+        "NAME",
+        "arguments\\u0000",
+        "Arguments",
+        "argument\\u017f",
+        "ta\\u017fk",
+        "tas\\u212a",
+        "_META",
+        "uri\\u0000",
+        "inputresponses",
+        "RequestState",
+    ] {
+        let line = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"get","{name}":"pay"}}}}"#
+        );
+        refused(line, -32600, "1");
+    }
+}
+
+#[test]
+fn what_is_no_request_and_no_answer_is_refused() {
+    for (line, id) in [
+        (r#"{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}"#, "1"),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"ping","error":{}}"#, "1"),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{},"error":{}}"#, "1"),
+        (r#"{"jsonrpc":"2.0","id":1}"#, "1"),
+        (r#"{"jsonrpc":"2.0","result":{}}"#, "null"),
+        (r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#, "1"),
+        (r#"{"jsonrpc":2.0,"id":1,"method":"ping"}"#, "1"),
+        (r#"{"id":"x","method":"ping"}"#, "\"x\""),
+        (r#"{"jsonrpc":"2.0","id":1,"method":7}"#, "1"),
+        (r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, "null"),
+        (r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#, "null"),
+        (r#"{"jsonrpc":"2.0","id":1e2,"method":"ping"}"#, "null"),
+        (r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#, "null"),
+        (r#"{"jsonrpc":"2.0","id":true,"method":"ping"}"#, "null"),
+    ] {
+        refused(line, -32600, id);
+    }
+}
+
+#[test]
+fn a_call_without_a_readable_name_is_refused() {
+    for params in [
+        "",
+        r#","params":[]"#,
+        r#","params":"pay""#,
+        r#","params":{}"#,
+        r#","params":{"name":7}"#,
+        r#","params":{"name":null}"#,
+    ] {
+        refused(format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call"{params}}}"#), -32602, "1");
+    }
+}
+
+#[test]
+fn a_call_whose_arguments_are_no_object_is_decided_by_their_text() {
+    for args in ["[]", "7", "\"text\"", "true"] {
+        let mut subject = Subject::new().connected();
+        subject.client(call(1, args));
+        assert_eq!(subject.asks[0].args.as_deref(), Some(args));
+        assert_eq!(subject.to_server, [""; 0]);
+    }
+}
+
+#[test]
+fn a_call_without_an_id_is_dropped_and_not_answered() {
+    let mut subject = Subject::new().connected();
+    subject.client(r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"pay"}}"#);
+    assert!(subject.to_server.is_empty() && subject.to_client.is_empty() && subject.asks.is_empty());
+    assert_eq!(subject.notes.len(), 1);
+}
+
+#[test]
+fn an_answer_that_nobody_asked_for_is_dropped_on_both_sides() {
+    let mut subject = Subject::new().connected();
+    let answer = r#"{"jsonrpc":"2.0","id":77,"result":{}}"#;
+    subject.client(answer);
+    subject.server(answer);
+    assert!(subject.to_server.is_empty() && subject.to_client.is_empty());
+    assert_eq!(subject.notes.len(), 2);
+
+    subject.server(r#"{"jsonrpc":"2.0","id":77,"method":"roots/list"}"#);
+    subject.client(answer);
+    assert_eq!(subject.to_server, [answer]);
+    subject.client(answer);
+    assert_eq!(subject.to_server, [answer], "it was answered");
+}
+
+#[test]
+fn an_id_in_flight_is_not_taken_again() {
+    let mut subject = Subject::new().connected();
+    subject.client(call(1, "{}"));
+    subject.client(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
+    assert_eq!(subject.to_server, [""; 0]);
+    assert!(subject.to_client[0].contains("-32600"));
+    // A number is no string, and the relay's own ids are nobody else's.
+    subject.client(r#"{"jsonrpc":"2.0","id":"1","method":"ping"}"#);
+    assert_eq!(subject.to_server.len(), 1);
+    subject.client(r#"{"jsonrpc":"2.0","id":"callgate-n-9","method":"ping"}"#);
+    assert_eq!(subject.to_server.len(), 1);
+}
+
+#[test]
+fn all_else_passes_byte_for_byte() {
+    let mut subject = Subject::new().connected();
+    let lines = [
+        r#" { "jsonrpc" : "2.0", "id" : 12345678901234567890123 , "method":"future/method","params":{"n":1.000e-7,"x":[1,2]}} "#,
+        r#"{"method":"notifications/future","jsonrpc":"2.0","other":{"\u0061":1}}"#,
+        r#"{"jsonrpc":"2.0","id":"é\u0041","method":"resources/read","params":{"uri":"file:///x"},"extension":1e400}"#,
+    ];
+    for line in lines {
+        subject.client(line);
+    }
+    assert_eq!(subject.to_server, lines);
+    let answers = [
+        r#"{"id":12345678901234567890123,"jsonrpc":"2.0","result":{"a":1,"a":2,"b":"\ud800","n":1.10}}"#,
+        r#" {"jsonrpc":"2.0","id":"éA","error":{"code":-1,"message":"x"}}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1}}"#,
+    ];
+    for answer in answers {
+        subject.server(answer);
+    }
+    assert_eq!(subject.to_client, answers);
+}
+
+#[test]
+fn what_the_server_prints_beside_messages_reaches_no_client() {
+    let mut subject = Subject::new().connected();
+    subject.client(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
+    for line in ["Server started", "", "[]", "{", r#"{"jsonrpc":"2.0"}"#] {
+        subject.server(line);
+    }
+    assert_eq!(subject.to_client, [""; 0]);
+    // An answer that two clients could read as two ends the request with an error.
+    subject.server(r#"{"jsonrpc":"2.0","id":1,"result":{},"result":{"x":1}}"#);
+    assert!(subject.to_client[0].contains("-32603"), "{:?}", subject.to_client);
+}

@@ -1,0 +1,127 @@
+//! Lists of tools: filtered for the client, and asked for by the relay itself.
+
+use super::*;
+
+const LIST: &str = r#"{"jsonrpc":"2.0","id":5,"method":"tools/list","params":{}}"#;
+
+fn hiding() -> Subject {
+    Subject::with(Options::new("n").reads_args(|_| false).visible(|name| name != "secret")).connected()
+}
+
+#[test]
+fn a_list_loses_what_may_not_be_seen_and_nothing_else() {
+    let mut subject = hiding();
+    subject.client(LIST);
+    subject.server(
+        r#"{"jsonrpc":"2.0","id":5,"result":{"x":1.50,"tools":[{"name":"pay","n":1e2},{"name":"secret"},{"name":"get"}],"nextCursor":"c","cacheScope":"public"}}"#,
+    );
+    let wanted = r#"{"jsonrpc":"2.0","id":5,"result":{"x":1.50,"tools":[{"name":"pay","n":1e2},{"name":"get"}],"nextCursor":"c","cacheScope":"private"}}"#;
+    assert_eq!(subject.to_client, [wanted]);
+    assert_eq!(subject.notes, [Note::ListFiltered { hidden: 1 }]);
+}
+
+#[test]
+fn a_list_in_which_all_may_be_seen_passes_as_it_is() {
+    let mut subject = hiding();
+    subject.client(LIST);
+    let list = r#" {"jsonrpc":"2.0","id":5,"result":{"tools":[ {"name":"pay"} ],"cacheScope":"public"}}"#;
+    subject.server(list);
+    assert_eq!(subject.to_client, [list]);
+}
+
+#[test]
+fn a_list_that_cannot_be_read_is_not_passed_on() {
+    for result in [
+        r#"{"tools":[{"name":"secret","name":"pay"}]}"#,
+        r#"{"tools":[{"name":"secret"}],"tools":[]}"#,
+        r#"{"tools":{"name":"secret"}}"#,
+        r#"{"tools":[{"title":"secret"}]}"#,
+        r#"{"tools":[{"name":7}]}"#,
+        r#"{"tools":["secret"]}"#,
+        r#"{"tools":[{"name":"a"},{"name":"a"}]}"#,
+        r#"{"Tools":[{"name":"secret"}]}"#,
+        r#"[{"name":"secret"}]"#,
+        "null",
+    ] {
+        let mut subject = hiding();
+        subject.client(LIST);
+        subject.server(&format!(r#"{{"jsonrpc":"2.0","id":5,"result":{result}}}"#));
+        let answer: Value = serde_json::from_str(&subject.to_client[0]).unwrap();
+        assert_eq!((&answer["error"]["code"], &answer["id"]), (&(-32603).into(), &5.into()), "{result}");
+    }
+}
+
+#[test]
+fn the_server_is_asked_for_all_pages_before_a_call_is_decided() {
+    let mut subject = Subject::reading();
+    subject.client(r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{}}"#);
+    subject.server(r#"{"jsonrpc":"2.0","id":0,"result":{}}"#);
+    subject.client(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+    subject.client(call(1, r#"{"amount":"5"}"#));
+    subject.client(call(2, "{}"));
+    assert!(subject.asks.is_empty());
+    let question: Value = serde_json::from_str(&subject.to_server[2]).unwrap();
+    let page = |id: &Value, result: &str| format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
+    subject.server(&page(&question["id"], r#"{"tools":[{"name":"get"}],"nextCursor":"2"}"#));
+    let second: Value = serde_json::from_str(&subject.to_server[3]).unwrap();
+    assert_eq!(second["params"]["cursor"], "2");
+    assert_ne!(second["id"], question["id"]);
+    assert!(subject.asks.is_empty());
+    subject.server(&page(&second["id"], r#"{"tools":[{"name":"pay","inputSchema":{"type":"object"}}]}"#));
+    assert_eq!(subject.asks.len(), 2, "in the order in which they came");
+    assert_eq!(subject.asks[0].args.as_deref(), Some(r#"{"amount":"5"}"#));
+    assert!(subject.asks.iter().all(|ask| ask.check.is_some()));
+    assert_eq!(subject.to_client.len(), 1, "the client hears nothing of it: {:?}", subject.to_client);
+}
+
+#[test]
+fn a_call_waits_for_the_list_so_long_and_no_longer() {
+    for (choice, decided) in [(WithoutSchema::Deny, 0), (WithoutSchema::Allow, 1)] {
+        let mut subject = Subject::with(Options::new("n").without_schema(choice).list_timeout(50));
+        subject.client(call(1, "{}"));
+        let actions = subject.relay.wake(49);
+        subject.take(actions);
+        assert!(subject.asks.is_empty() && subject.to_client.is_empty());
+        let actions = subject.relay.wake(50);
+        subject.take(actions);
+        assert_eq!(subject.asks.len(), decided);
+        assert_eq!(subject.to_client.len(), 1 - decided);
+    }
+}
+
+#[test]
+fn a_list_that_changes_is_asked_for_again() {
+    let mut subject = Subject::new().connected();
+    let changed = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
+    subject.server(changed);
+    assert_eq!(subject.to_client, [changed]);
+    assert_eq!(subject.to_server.len(), 1);
+    // Once more while it is under way: once more at its end.
+    subject.server(changed);
+    assert_eq!(subject.to_server.len(), 1);
+    let question: Value = serde_json::from_str(&subject.to_server[0]).unwrap();
+    subject.server(&format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{"tools":[]}}}}"#, question["id"]));
+    assert_eq!(subject.to_server.len(), 2);
+}
+
+#[test]
+fn without_a_handshake_the_question_has_the_clients_version() {
+    let mut subject = Subject::new();
+    let meta = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#;
+    subject.client(format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{{"_meta":{meta}}}}}"#
+    ));
+    assert_eq!(subject.to_server.len(), 2);
+    assert!(subject.to_server[1].contains(meta), "{:?}", subject.to_server);
+}
+
+#[test]
+fn a_reload_that_changes_what_is_seen_says_so() {
+    let mut subject = Subject::new().connected();
+    let actions = subject.relay.reloaded(|_| false, |name| name != "secret");
+    subject.take(actions);
+    assert_eq!(subject.to_client, [r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#]);
+    let actions = subject.relay.reloaded(|_| false, |name| name != "secret");
+    subject.take(actions);
+    assert_eq!(subject.to_client.len(), 1);
+}
