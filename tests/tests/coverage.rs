@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use callgate_analysis::coverage::{Branch, Coverage, CoverageReport, Gap, Kind};
+use callgate::Code;
+use callgate_analysis::coverage::{
+    Branch, Coverage, CoverageReport, Gap, Kind, PointReport, TestFile, Trial, dependence,
+};
 use callgate_analysis::report::Totals;
 use callgate_analysis::subject::Subject;
 use callgate_analysis::{Observed, Options, run_observed};
@@ -84,11 +87,7 @@ tools:
   idle: {}
 ";
 
-fn point<'r>(
-    report: &'r CoverageReport,
-    pointer: &str,
-    branch: Branch,
-) -> &'r callgate_analysis::coverage::PointReport {
+fn point<'r>(report: &'r CoverageReport, pointer: &str, branch: Branch) -> &'r PointReport {
     let mut points = report.points.iter();
     points.find(|point| point.pointer == pointer && point.branch == branch).unwrap()
 }
@@ -142,4 +141,62 @@ tests:
     let expected = Gap::DecidedEarlier { by, times: 1, calls: 1 };
     assert_eq!(reason("/tools/pay/rules/3/rate_limit", Branch::Charged), Some(expected));
     assert_eq!(reason("/hide/0", Branch::Hit), None);
+}
+
+/// What must hold of coverage, with every case as a test: what is not covered can go without a change of any decision, and what is
+/// covered cannot, unless the report names what comes to the same.
+#[test]
+fn what_is_covered_is_what_decisions_depend_on() {
+    let mut failures = Vec::new();
+    let (mut covered_points, mut depends, mut same, mut open, mut untried) = (0, 0, 0, 0, 0);
+    for (file, case) in cases() {
+        let converted = convert(&case);
+        let mut report = covered(&converted);
+        let subject = Subject::new("policy", &converted.files["policy"]).unwrap();
+        let text = converted.suite.to_string();
+        converted.with_options(|options| {
+            let files = [TestFile { path: FILE, text: &text, options }];
+            dependence(&mut report, &subject, &files).unwrap();
+            let trial = Trial::new(&subject, &files).unwrap();
+            for point in &report.points {
+                let place = format!("{file}: {}: {} {}", case["name"], point.pointer, point.branch.as_str());
+                if let Some(why) = &point.untried {
+                    untried += 1;
+                    failures.push(format!("{place}: {why}"));
+                    continue;
+                }
+                if point.gap.is_none() {
+                    covered_points += 1;
+                    match &point.same {
+                        Some(by) => {
+                            same += 1;
+                            let is_there = report.points.iter().any(|point| point.pointer.starts_with(by));
+                            let is_code = Code::ALL.iter().any(|code| code.as_str() == by);
+                            if by.is_empty() || !is_there && !is_code {
+                                failures.push(format!("{place}: there is no `{by}`"));
+                            }
+                            println!("{place}: {by}");
+                        }
+                        None => depends += 1,
+                    }
+                    continue;
+                }
+                open += 1;
+                // A charge that never came about cannot be left out.
+                if point.branch == Branch::Charged {
+                    continue;
+                }
+                match trial.changes(point.group, point.branch, &trial.runs()) {
+                    Ok(false) => {}
+                    Ok(true) => failures.push(format!("{place}: not covered, and decisions change")),
+                    Err(why) => failures.push(format!("{place}: {why}")),
+                }
+            }
+        });
+    }
+    println!(
+        "{covered_points} covered: {depends} decide, {same} do not, {untried} untried; {open} not covered"
+    );
+    assert!(covered_points > 3_000 && depends > 3_000 && same > 50, "{depends} {same}");
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
 }

@@ -4,8 +4,8 @@
 
 use std::fmt;
 
+use super::group::Group;
 use super::kinds::{Branch, Kind};
-use super::points::Group;
 use super::record::Counts;
 
 /// Why a point is not covered.

@@ -40,5 +40,6 @@ fn point(point: &PointReport) -> Value {
         "unknown": point.unknown,
         "gap": gap,
         "same": point.same,
+        "untried": point.untried,
     })
 }

@@ -7,60 +7,10 @@ use std::ops::Range;
 
 use callgate::__analysis::{Content, Diagnostics, Node, parse, shown};
 
+use super::group::{ConditionShape, Group, Shape};
 use super::kinds::{Branch, Kind};
 use super::path::ArgsPath;
 use crate::subject::{Subject, member, segment};
-
-/// What of the document a group is, beyond its kind: what its removal has to know.
-#[derive(Debug, Clone)]
-pub(super) enum Shape {
-    Default,
-    Hide,
-    /// By its index in [`Subject::entries`].
-    Entry,
-    Rule {
-        blocks: bool,
-        reads_counters: bool,
-    },
-    Approval,
-    Condition(ConditionShape),
-    /// A counter by the key of its entry and its name.
-    Limit {
-        entry: Option<String>,
-        counter: String,
-        max: Option<String>,
-    },
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct ConditionShape {
-    /// Whether an unknown outcome counts as `holds`: the outcome that refuses here.
-    pub(super) unknown_holds: bool,
-    /// Whether it reads a counter.
-    pub(super) reads_counter: bool,
-    /// Of a comparison of an argument with a number: where it is read, and the number.
-    pub(super) number: Option<(ArgsPath, String)>,
-}
-
-/// The points of one place.
-#[derive(Debug, Clone)]
-pub(super) struct Group {
-    pub(super) kind: Kind,
-    /// JSON Pointer to the place.
-    pub(super) pointer: String,
-    /// JSON Pointer to its rule or item; the place's own where it is in none.
-    pub(super) rule: String,
-    /// The entry it is in, by its index in [`Subject::entries`].
-    pub(super) entry: Option<usize>,
-    /// The name of its rule.
-    pub(super) name: Option<String>,
-    /// What it is, for people.
-    pub(super) text: String,
-    /// Bytes of the policy's text.
-    pub(super) range: Range<usize>,
-    pub(super) branches: Vec<Branch>,
-    pub(super) shape: Shape,
-}
 
 /// All groups of a policy, and where to find them.
 #[derive(Debug, Default)]

@@ -9,9 +9,10 @@ use callgate::__analysis::{Matching, globs_matching, matching};
 use callgate::value::RawJson;
 use callgate::{Amount, Check, Code};
 
+use super::group::Shape;
 use super::kinds::Branch;
 use super::margins::Tally;
-use super::points::{Points, Shape};
+use super::points::Points;
 use super::report::CoverageReport;
 use crate::run::Observed;
 use crate::subject::Subject;
@@ -146,6 +147,23 @@ impl Coverage {
     /// What was covered.
     pub fn finish(self) -> CoverageReport {
         CoverageReport::of(self)
+    }
+
+    /// How many calls had a branch of a group so far.
+    pub(super) fn count_of(&self, group: usize, branch: Branch) -> u64 {
+        let at = self.points.groups.get(group).and_then(|group| {
+            let mut branches = group.branches.iter();
+            branches.position(|known| *known == branch)
+        });
+        let count = at.and_then(|at| self.counts.get(group)?.branches.get(at));
+        count.map_or(0, |count| count.count)
+    }
+
+    /// The pointers of the entries that apply to a tool which was called.
+    pub(super) fn entries_of(&self, tool: &str) -> Vec<String> {
+        let Some(Admission::Entries { entries, .. }) = self.tools.get(tool) else { return Vec::new() };
+        let groups = entries.iter().filter_map(|entry| self.points.of_entry.get(*entry)?.first());
+        groups.filter_map(|group| Some(self.points.groups.get(*group)?.pointer.clone())).collect()
     }
 
     fn admission(&mut self, observed: &Observed<'_>) -> Admission {
@@ -291,7 +309,10 @@ impl Coverage {
         }
         let decision = observed.decision;
         let asks = decision.approval().is_some_and(|asks| asks.rules().any(|rule| rule.pointer() == pointer));
-        if asks {
+        // What has no canonical form cannot be approved: to ask for approval denies it (spec 7.1).
+        let denies = |word: &&str| matches!(*word, "denies" | "broken off");
+        let unapprovable = decision.code() == Code::InvalidArgs && !reading.rules.values().any(denies);
+        if asks || unapprovable {
             self.hit(rule, Branch::Asked, false);
         }
         // Its approval was looked at and found to be for this call: what came then is of the counters.

@@ -5,9 +5,9 @@
 use std::ops::Range;
 
 use super::gaps::Gap;
+use super::group::Shape;
 use super::kinds::{Branch, Kind};
 use super::margins::Margin;
-use super::points::Shape;
 use super::record::Coverage;
 use crate::run::line_and_column;
 
@@ -60,6 +60,10 @@ pub struct PointReport {
     /// What keeps every decision as it is where this outcome is removed: nothing depends on it. `None` where some decision
     /// does, or nobody asked.
     pub same: Option<String>,
+    /// Why its removal could not be tried, where somebody asked and it could not.
+    pub untried: Option<String>,
+    /// Its place, for [`Trial::changes`](super::Trial::changes).
+    pub group: usize,
     /// Tests that had it, each by its file and its name.
     pub tests: Vec<(String, String)>,
 }
@@ -75,7 +79,7 @@ impl CoverageReport {
             margins: Vec::new(),
             unrecognised: coverage.unrecognised.into_iter().collect(),
         };
-        for (group, counts) in coverage.points.groups.iter().zip(&coverage.counts) {
+        for (index, (group, counts)) in coverage.points.groups.iter().zip(&coverage.counts).enumerate() {
             let (line, column) = line_and_column(&coverage.text, group.range.start);
             let calls = match group.entry {
                 Some(entry) => coverage.calls_of.get(entry).copied().unwrap_or_default(),
@@ -97,6 +101,8 @@ impl CoverageReport {
                     unknown: count.unknown,
                     gap: (count.count == 0).then(|| Gap::of(group, counts, calls)),
                     same: None,
+                    untried: None,
+                    group: index,
                     tests: tests.collect(),
                 });
             }

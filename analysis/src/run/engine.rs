@@ -2,6 +2,7 @@
 //!
 //! In: a run and its policies. Out: what was not decided as expected. Must not decide anything itself.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,31 @@ use super::subjects::Subjects;
 use super::{Observed, Observer, compare, line_and_column};
 use crate::caller::Caller;
 use crate::report::{Difference, Failure};
+use crate::subject::Subject;
 use crate::suite::{ApprovalKey, Ending, Finish, Run, Step, Suite};
+
+/// Who looks at the calls of a run.
+pub(super) enum Watch<'w, 'o> {
+    /// Nobody.
+    Nobody,
+    /// Each call is explained first.
+    Explained(&'w mut Observer<'o>),
+    /// Decisions alone, until it breaks. They are not compared with what the test expects.
+    Decided(&'w mut Decided<'o>),
+}
+
+/// Looks at decisions.
+pub(crate) type Decided<'o> = dyn FnMut(&Decision<'_>) -> ControlFlow<()> + 'o;
+
+/// What is other than the test file says.
+pub(crate) struct Change<'c> {
+    /// The digest of the policy that is replaced, wherever the test puts it in force.
+    pub(crate) digest: &'c [u8; 32],
+    /// By what.
+    pub(crate) subject: &'c Subject,
+    /// A rule: calls that it asks to approve come without approval.
+    pub(crate) withheld: Option<&'c str>,
+}
 
 /// What a run needs.
 pub(super) struct Execution<'e> {
@@ -27,6 +52,7 @@ pub(super) struct Execution<'e> {
     pub(super) test: &'e str,
     pub(super) text: &'e str,
     pub(super) calls: u64,
+    pub(super) change: Option<&'e Change<'e>>,
 }
 
 /// What is left of a step for later ones.
@@ -36,10 +62,17 @@ struct Done {
     reservation: Option<Reservation>,
 }
 
-impl Execution<'_> {
-    /// Makes the calls. With an observer, each is explained before it is decided.
-    pub(super) fn run(&mut self, mut observer: Option<&mut Observer<'_>>) -> Vec<Failure> {
-        let Some(mut subject) = self.subjects.policy(self.policy) else { return Vec::new() };
+impl<'e> Execution<'e> {
+    /// The policy that is in force where the test names this file.
+    fn subject(&self, file: &str) -> Option<&'e Subject> {
+        let named = self.subjects.policy(file)?;
+        let changed = self.change.filter(|change| change.digest == named.policy.digest());
+        Some(changed.map_or(named, |change| change.subject))
+    }
+
+    /// Makes the calls.
+    pub(super) fn run(&mut self, mut watch: Watch<'_, '_>) -> Vec<Failure> {
+        let Some(mut subject) = self.subject(self.policy) else { return Vec::new() };
         let clock = Arc::new(ManualClock::new(self.suite.at));
         let engine = Engine::builder(subject.policy.clone())
             .clock(clock.clone())
@@ -56,7 +89,7 @@ impl Execution<'_> {
                 clock.advance(Duration::from_millis(step));
             }
             if let Some(file) = &step.reload
-                && let Some(next) = self.subjects.policy(&file.value)
+                && let Some(next) = self.subject(&file.value)
             {
                 subject = next;
                 engine.replace(next.policy.clone());
@@ -73,13 +106,17 @@ impl Execution<'_> {
                     .as_ref()
                     .or_else(|| self.subjects.tools.as_ref().and_then(|tools| tools.get(&step.tool.value)));
                 let made = Made { engine: &engine, step, check };
-                let key = made.approval_key(&before);
-                let explanation = (observer.is_some() || step.explain).then(|| made.explain(key.as_deref()));
+                let mut key = made.approval_key(&before);
+                if let (Some(_), Some(rule)) = (&key, self.change.and_then(|change| change.withheld)) {
+                    key = key.filter(|_| !made.asks(rule));
+                }
+                let explains = step.explain || matches!(watch, Watch::Explained(_));
+                let explanation = explains.then(|| made.explain(key.as_deref()));
                 let decision = match &explanation {
                     Some(explanation) if step.explain => explanation.decision.clone(),
                     _ => made.decide(key.as_deref()),
                 };
-                if let (Some(observer), Some(explanation)) = (&mut observer, &explanation) {
+                if let (Watch::Explained(observer), Some(explanation)) = (&mut watch, &explanation) {
                     observer(&Observed {
                         subject,
                         file: self.file,
@@ -95,7 +132,13 @@ impl Execution<'_> {
                 let checks = explanation.map(|explanation| explanation.checks).unwrap_or_default();
                 self.calls = self.calls.saturating_add(1);
                 done.approval_key = decision.approval().map(|approval| approval.key().to_owned());
-                compare::compare(&step.expect, step, &decision, turn == step.repeat, &mut differences);
+                if let Watch::Decided(seen) = &mut watch {
+                    if seen(&decision).is_break() {
+                        return failures;
+                    }
+                } else {
+                    compare::compare(&step.expect, step, &decision, turn == step.repeat, &mut differences);
+                }
                 let json = if differences.is_empty() { String::new() } else { decision.to_json() };
                 done.reservation = decision.take_reservation();
                 if let (Some(finish @ Finish { of: None, .. }), true) = (&step.finish, turn == step.repeat) {
@@ -104,7 +147,7 @@ impl Execution<'_> {
                     }
                     differences.extend(end(&engine, finish, &mut done.reservation));
                 }
-                if !differences.is_empty() {
+                if !differences.is_empty() && !matches!(watch, Watch::Decided(_)) {
                     let differences = std::mem::take(&mut differences);
                     failures.push(self.failure(step, turn, differences, json, checks));
                     break;
@@ -162,6 +205,12 @@ impl Made<'_> {
             }
         };
         Some(key.unwrap_or_else(|| NONE.to_owned()))
+    }
+
+    /// Whether this rule asks for approval of the call.
+    fn asks(&self, rule: &str) -> bool {
+        let checks = self.explain(None).checks;
+        checks.iter().any(|check| check.pointer == rule && check.outcome == "asks for approval")
     }
 
     fn decide(&self, key: Option<&str>) -> Decision<'static> {

@@ -5,6 +5,7 @@
 
 mod compare;
 mod engine;
+mod rerun;
 mod subjects;
 mod validate;
 
@@ -17,6 +18,9 @@ use callgate::{Decision, Explanation};
 use crate::report::{FileReport, Problem, Status, TestReport};
 use crate::subject::Subject;
 use crate::suite::{self, Mode, Place, Run, Suite, Test};
+pub(crate) use engine::Change;
+use engine::Watch;
+pub(crate) use rerun::Rerun;
 use subjects::Subjects;
 
 /// How to run tests.
@@ -88,7 +92,7 @@ pub fn run_observed(
             subjects: &subjects,
             elapsed: options.elapsed,
             observer,
-            names: HashSet::new(),
+            names: Names::default(),
         };
         for policy in &suite.policies {
             for test in &chosen {
@@ -110,8 +114,7 @@ struct Runner<'r, 'o> {
     subjects: &'r Subjects,
     elapsed: &'r dyn Fn() -> Duration,
     observer: Option<&'r mut Observer<'o>>,
-    /// The names that were given.
-    names: HashSet<String>,
+    names: Names,
 }
 
 impl Runner<'_, '_> {
@@ -119,7 +122,7 @@ impl Runner<'_, '_> {
         let (line, column) = line_and_column(&report.text, test.place.start);
         for run in &test.runs {
             let mut entry = TestReport {
-                name: self.name(policy, test, run),
+                name: self.names.name(self.suite, policy, test, run),
                 test: test.name.clone(),
                 policy: policy.to_owned(),
                 line,
@@ -146,25 +149,6 @@ impl Runner<'_, '_> {
         }
     }
 
-    /// A name that no other run of the file has.
-    fn name(&mut self, policy: &str, test: &Test, run: &Run) -> String {
-        let mut name = test.name.clone();
-        let several = self.suite.policies.len() > 1;
-        for part in [run.label.as_str(), if several { policy } else { "" }] {
-            if !part.is_empty() {
-                name.push_str(" / ");
-                name.push_str(part);
-            }
-        }
-        // A label may read like another test's name.
-        let (first, mut number) = (name.clone(), 1_usize);
-        while !self.names.insert(name.clone()) {
-            number = number.saturating_add(1);
-            name = format!("{first} ({number})");
-        }
-        name
-    }
-
     fn decide(
         &mut self,
         policy: &str,
@@ -173,24 +157,50 @@ impl Runner<'_, '_> {
         (file, text): (&str, &str),
     ) -> Status {
         let (suite, subjects) = (self.suite, self.subjects);
+        let test = &entry.name;
         let mut execution =
-            engine::Execution { suite, subjects, policy, run, file, test: &entry.name, text, calls: 0 };
+            engine::Execution { suite, subjects, policy, run, file, test, text, calls: 0, change: None };
         let failures = match &mut self.observer {
-            Some(observer) => execution.run(Some(&mut **observer)),
+            Some(observer) => execution.run(Watch::Explained(&mut **observer)),
             None => {
-                let failures = execution.run(None);
+                let failures = execution.run(Watch::Nobody);
                 match failures.is_empty() {
                     true => failures,
                     // Once more, now with every check: decisions do not depend on it.
                     false => {
                         execution.calls = 0;
-                        execution.run(Some(&mut |_: &Observed<'_>| {}))
+                        execution.run(Watch::Explained(&mut |_: &Observed<'_>| {}))
                     }
                 }
             }
         };
         entry.calls = execution.calls;
         if failures.is_empty() { Status::Passed } else { Status::Failed(failures) }
+    }
+}
+
+/// The names that runs of a file were given so far.
+#[derive(Default)]
+struct Names(HashSet<String>);
+
+impl Names {
+    /// A name that no other run of the file has.
+    fn name(&mut self, suite: &Suite, policy: &str, test: &Test, run: &Run) -> String {
+        let mut name = test.name.clone();
+        let several = suite.policies.len() > 1;
+        for part in [run.label.as_str(), if several { policy } else { "" }] {
+            if !part.is_empty() {
+                name.push_str(" / ");
+                name.push_str(part);
+            }
+        }
+        // A label may read like another test's name.
+        let (first, mut number) = (name.clone(), 1_usize);
+        while !self.0.insert(name.clone()) {
+            number = number.saturating_add(1);
+            name = format!("{first} ({number})");
+        }
+        name
     }
 }
 

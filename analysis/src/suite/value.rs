@@ -62,7 +62,7 @@ pub(super) fn value<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<s
 }
 
 /// Appends a JSON string.
-pub(super) fn quote(text: &str, out: &mut String) {
+pub(crate) fn quote(text: &str, out: &mut String) {
     // A string is always written.
     out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }
