@@ -16,6 +16,7 @@ measure() {
     case "$1" in
         evaluate) lean lean ;;
         growth) lean growth ;;
+        tests) lean tests ;;
         limits) peers --bin limits ;;
         compile) peers --bin compile ;;
         engines) peers --features engines --bin engines ;;
@@ -35,7 +36,7 @@ measure() {
 }
 
 parts=("$@")
-[ $# -gt 0 ] || parts=(evaluate growth limits compile engines instructions python node sqlite redis)
+[ $# -gt 0 ] || parts=(evaluate growth tests limits compile engines instructions python node sqlite redis)
 failed=()
 for part in "${parts[@]}"; do
     echo "== $part"

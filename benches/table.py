@@ -89,6 +89,10 @@ ROWS = [
         Row("bytes of such a tenant, policy and engine; at most 200,000", ("memory", "tenants", "an engine"), 200_000, 1),
         Row("bytes of a live counter beyond its key's text; at most 100", ("memory", "counters", "bytes"), 100, 1),
     ]),
+    ("Policy tests: 10,000 steps, read, checked and decided, against one second", [
+        Row("`callgate test`", ("tests", "10000 steps", "callgate test"), 1_000_000_000, 1),
+        Row("with `--coverage`", ("tests", "10000 steps", "the same"), 1_000_000_000, None),
+    ]),
     ("Rust: compiling 10,000 tools with a rule each, against the bare parser into a `Value`", [
         same("YAML, against serde_yaml", "compile", "YAML, 10000 tools with a rule", "Policy", "serde_yaml", 1,
              "Rust, compiling 10,000 tools in YAML", "parsing alone, by serde_yaml"),

@@ -2,7 +2,9 @@
 //!
 //! In: a policy's file and text. Out: a [`Subject`], or why it does not load. Decides nothing.
 
-use callgate::__analysis::{Content, Diagnostics, Node, parse};
+use std::collections::HashMap;
+
+use callgate::__analysis::{Content, Diagnostics, Matching, Node, globs_matching, matching, parse};
 use callgate::{Policy, PolicyError};
 
 /// A policy under test.
@@ -18,6 +20,26 @@ pub struct Subject {
     pub rules: Vec<RuleName>,
     /// Its entries: those of `tools` in the order of the document, then `all_tools`.
     pub entries: Vec<EntryName>,
+    /// The entries of `tools` by their keys.
+    exact: HashMap<String, usize>,
+}
+
+/// What of a policy applies to a tool, whatever the call is (spec 2.8, 3.6, 6.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// A name of `hide`, by its pointer.
+    Hidden(String),
+    /// No entry lists it, and `default` denies.
+    NotListed,
+    /// No call can have such a name.
+    Invalid,
+    /// These entries, by their index in [`Subject::entries`]; those without rules, too.
+    Entries {
+        /// The exact name's, those of globs, `*`, `all_tools`.
+        entries: Vec<usize>,
+        /// Whether the exact name or a glob is among them; else `default` allows the tool.
+        listed: bool,
+    },
 }
 
 /// A rule or item, or a name of `hide`.
@@ -54,6 +76,7 @@ impl Subject {
             policy,
             rules: Vec::new(),
             entries: Vec::new(),
+            exact: HashMap::new(),
         };
         let mut diagnostics = Diagnostics::new(text);
         if let Some(tree) = parse(text, &mut diagnostics) {
@@ -88,7 +111,29 @@ impl Subject {
                 }
             }
         }
+        if let Some(key) = &key {
+            self.exact.insert(key.clone(), self.entries.len());
+        }
         self.entries.push(EntryName { pointer, key });
+    }
+
+    /// What applies to a tool.
+    pub fn admission(&self, tool: &str) -> Admission {
+        match matching(&self.policy, tool) {
+            Matching::Hidden(pointer) => Admission::Hidden(pointer),
+            Matching::NotListed => Admission::NotListed,
+            Matching::Invalid => Admission::Invalid,
+            // Entries without rules apply, too: they list the tool.
+            Matching::Open => {
+                let mut entries: Vec<usize> = self.exact.get(tool).copied().into_iter().collect();
+                entries.extend(globs_matching(&self.policy, tool));
+                let listed = !entries.is_empty();
+                let everywhere = |entry: &EntryName| entry.key.as_deref().is_none_or(|key| key == "*");
+                let indexed = self.entries.iter().enumerate();
+                entries.extend(indexed.filter(|(_, entry)| everywhere(entry)).map(|(index, _)| index));
+                Admission::Entries { entries, listed }
+            }
+        }
     }
 
     /// Whether a rule has this name, or this pointer where it begins with `/`.

@@ -90,6 +90,7 @@ Examples:
   callgate test policies/ payments_test.yaml
   callgate test --filter 'refund' --verbose
   callgate test --watch
+  callgate test --coverage --min 100
   callgate test --format junit > callgate.xml
   callgate test --format markdown >> \"$GITHUB_STEP_SUMMARY\"
 
@@ -101,7 +102,7 @@ A test file is called `NAME_test.yaml`, `.yml` or `.json`:
         - {tool: create_charge, args: {amount: 4200, currency: usd}, expect: allow}
         - {tool: create_charge, args: {amount: 50001, currency: usd}, expect: condition_failed, rule: max single charge}
 
-Exit status: 0 if every test passed, 1 if one failed, 2 if something could not be run, or nothing was: a file that cannot
+Exit status: 0 if every test passed, 1 if one failed or --min is not reached, 2 if something could not be run, or nothing was: a file that cannot
 be read, a name that matches nothing, no test at all.")]
     Test(TestArgs),
     /// Show and reset the counters of a store
@@ -173,6 +174,15 @@ pub(crate) struct TestArgs {
     /// Run again whenever a file changes
     #[arg(long)]
     pub(crate) watch: bool,
+    /// Show which outcomes of each policy no test covers: rules, conditions, limits, approvals, entries
+    #[arg(long)]
+    pub(crate) coverage: bool,
+    /// Fail if less than this percentage of a policy's outcomes is covered
+    #[arg(long, value_name = "PERCENT", requires = "coverage", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) min: Option<u32>,
+    /// Write the coverage to this file, too, as an LCOV tracefile
+    #[arg(long, value_name = "FILE", requires = "coverage")]
+    pub(crate) lcov: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -22,15 +22,15 @@ pub enum Matching {
     NotListed,
     /// No call can have such a name.
     Invalid,
-    /// These entries, by their index: those of `tools` in the order of the document, then `all_tools`. Without any, `default` allows it.
-    Entries(Vec<usize>),
+    /// It may be called: an entry lists it, or `default` allows it.
+    Open,
 }
 
 /// What of `policy` applies to `tool`.
 pub fn matching(policy: &Policy, tool: &str) -> Matching {
     let mut found = Found::new();
     match policy.0.admit(tool, &mut found) {
-        Ok(entries) => Matching::Entries(entries.iter().map(|entry| *entry as usize).collect()),
+        Ok(_) => Matching::Open,
         Err(ruling) => match (ruling.code(), ruling.rule().and_then(|rule| policy.0.rule(rule))) {
             (Code::Hidden, Some(rule)) => Matching::Hidden(rule.pointer().to_owned()),
             (Code::NotListed, _) => Matching::NotListed,
@@ -39,8 +39,8 @@ pub fn matching(policy: &Policy, tool: &str) -> Matching {
     }
 }
 
-/// The entries whose glob matches `tool`, by their index, also those without rules: they list it all the same (spec 2.8). What is
-/// hidden, or has a name that no call can have, may be among them.
+/// The entries of `tools` whose glob matches `tool`, by their index in the document, also those without rules: they list it all the same
+/// (spec 2.8). What is hidden, or has a name that no call can have, may be among them.
 pub fn globs_matching(policy: &Policy, tool: &str) -> Vec<usize> {
     let mut found = Found::new();
     policy.0.globs_matching(tool, &mut found);

@@ -5,9 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use callgate::__analysis::{Matching, matching};
-use callgate::Policy;
 use callgate_analysis::report::FileReport;
+use callgate_analysis::subject::{Admission, Subject};
 use callgate_analysis::{Options, run};
 use serde_json::{Map, Value, json};
 
@@ -38,21 +37,21 @@ pub fn convert(case: &Value) -> Converted {
         }
         _ => panic!("a case has one policy"),
     };
-    let mut current: Policy = text.parse().unwrap();
+    let mut current = Subject::new("policy", &text).unwrap();
     files.insert("policy".to_owned(), text);
     let mut steps = Vec::new();
     for (index, step) in case["steps"].as_array().unwrap().iter().enumerate() {
         if let Some(reload) = step.get("reload") {
             let text = lines(reload);
-            current = text.parse().unwrap();
+            current = Subject::new("policy", &text).unwrap();
             files.insert(format!("reload {index}"), text);
         }
         let expect = step["expect"].as_object().unwrap();
         let tool = step["tool"].as_str().unwrap();
-        let is_listed = match matching(&current, tool) {
-            Matching::Hidden(_) => true,
-            Matching::Entries(entries) => !entries.is_empty(),
-            Matching::NotListed | Matching::Invalid => false,
+        let is_listed = match current.admission(tool) {
+            Admission::Hidden(_) => true,
+            Admission::Entries { entries, .. } => !entries.is_empty(),
+            Admission::NotListed | Admission::Invalid => false,
         };
         let mut call = Map::new();
         call.insert("tool".into(), tool.into());

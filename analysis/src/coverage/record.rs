@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use callgate::__analysis::{Matching, globs_matching, matching};
 use callgate::value::RawJson;
 use callgate::{Amount, Check, Code};
 
@@ -15,7 +14,7 @@ use super::margins::Tally;
 use super::points::Points;
 use super::report::CoverageReport;
 use crate::run::Observed;
-use crate::subject::Subject;
+use crate::subject::{Admission, Subject};
 
 /// What calls covered of a policy so far.
 #[derive(Debug)]
@@ -28,9 +27,6 @@ pub struct Coverage {
     pub(super) counts: Vec<Counts>,
     /// What applies to the tools that were called.
     tools: HashMap<String, Admission>,
-    exact: HashMap<String, usize>,
-    /// Entries that apply whatever the tool is: `*` and `all_tools`.
-    everywhere: Vec<usize>,
     pub(super) calls: u64,
     /// Calls of each entry.
     pub(super) calls_of: Vec<u64>,
@@ -64,15 +60,6 @@ pub(super) struct BranchCount {
     pub(super) tests: Vec<usize>,
 }
 
-/// What of a policy applies to a tool.
-#[derive(Debug, Clone)]
-enum Admission {
-    Hidden(String),
-    NotListed,
-    Invalid,
-    Entries { entries: Vec<usize>, listed: bool },
-}
-
 /// What the checks of a call say of its rules.
 #[derive(Default)]
 struct Reading<'c> {
@@ -97,17 +84,12 @@ impl Coverage {
             ..Counts::default()
         });
         let counts = counts.collect();
-        let keys = || subject.entries.iter().enumerate();
-        let exact = keys().filter_map(|(index, entry)| Some((entry.key.clone()?, index)));
-        let everywhere = keys().filter(|(_, entry)| entry.key.as_deref().is_none_or(|key| key == "*"));
         Self {
             path: subject.path.clone(),
             text: subject.text.clone(),
             digest: *subject.policy.digest(),
             counts,
             tools: HashMap::new(),
-            exact: exact.collect(),
-            everywhere: everywhere.map(|(index, _)| index).collect(),
             calls: 0,
             calls_of: vec![0; subject.entries.len()],
             tests: Vec::new(),
@@ -171,20 +153,7 @@ impl Coverage {
         if let Some(known) = self.tools.get(tool) {
             return known.clone();
         }
-        let policy = &observed.subject.policy;
-        let admission = match matching(policy, tool) {
-            Matching::Hidden(pointer) => Admission::Hidden(pointer),
-            Matching::NotListed => Admission::NotListed,
-            Matching::Invalid => Admission::Invalid,
-            // Entries without rules apply, too: they list the tool.
-            Matching::Entries(_) => {
-                let mut entries: Vec<usize> = self.exact.get(tool).copied().into_iter().collect();
-                entries.extend(globs_matching(policy, tool));
-                let listed = !entries.is_empty();
-                entries.extend(&self.everywhere);
-                Admission::Entries { entries, listed }
-            }
-        };
+        let admission = observed.subject.admission(tool);
         self.tools.insert(tool.to_owned(), admission.clone());
         admission
     }

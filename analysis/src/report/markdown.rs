@@ -3,9 +3,12 @@
 use std::fmt::Write as _;
 
 use super::{FileReport, Status, Totals};
+use crate::coverage::CoverageReport;
 
 /// The most characters. Below the hosts' limit, so that others may add a line.
-pub(super) const MOST: usize = 60_000;
+const MOST: usize = 45_000;
+/// Of these, what coverage may take more.
+const MOST_OF_COVERAGE: usize = 15_000;
 
 /// A heading with the totals, a row for each file, then what failed.
 pub fn to_markdown(files: &[FileReport]) -> String {
@@ -55,10 +58,39 @@ pub fn to_markdown(files: &[FileReport]) -> String {
     out
 }
 
+/// Which points of policies no test covers.
+pub fn coverage_to_markdown(reports: &[&CoverageReport]) -> String {
+    let mut out = String::from("\n| policy | covered | not covered |\n| --- | ---: | ---: |\n");
+    let mut rest = 0_usize;
+    for report in reports {
+        let missing = report.total.saturating_sub(report.hit);
+        let row = format!("| {} | {} of {} | {missing} |\n", inline(&report.path), report.hit, report.total);
+        append(&mut out, MOST_OF_COVERAGE, &row, &mut rest);
+    }
+    for report in reports {
+        for point in report.gaps() {
+            let place = format!("{}:{}", report.path, point.line);
+            let what = format!("{} {}", point.text, point.branch.as_str());
+            let why = point.gap.as_ref().map_or_else(String::new, ToString::to_string);
+            let item =
+                format!("\n- {}: **{}** is not covered: {}\n", inline(&place), inline(&what), inline(&why));
+            append(&mut out, MOST_OF_COVERAGE, &item, &mut rest);
+        }
+    }
+    if rest > 0 {
+        let _ = write!(out, "\n… and {rest} more.\n");
+    }
+    out
+}
+
 /// Adds a part, or counts it where it does not fit. What does not fit never hides what comes first.
 fn add(out: &mut String, part: &str, rest: &mut usize) {
+    append(out, MOST, part, rest);
+}
+
+fn append(out: &mut String, most: usize, part: &str, rest: &mut usize) {
     let length = out.chars().count().saturating_add(part.chars().count());
-    if *rest > 0 || length > MOST {
+    if *rest > 0 || length > most {
         *rest = rest.saturating_add(1);
     } else {
         out.push_str(part);

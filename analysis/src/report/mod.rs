@@ -11,7 +11,7 @@ use callgate::{Check, Diagnostic};
 
 pub use json::to_json;
 pub use junit::to_junit;
-pub use markdown::to_markdown;
+pub use markdown::{coverage_to_markdown, to_markdown};
 
 /// What came of one test file.
 #[derive(Debug, Default)]

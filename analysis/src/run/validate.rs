@@ -2,12 +2,11 @@
 //!
 //! In: a suite and its policies. Out: an error for each name that matches nothing, at its place.
 
-use callgate::__analysis::{Matching, matching};
 use callgate::Code;
 
 use super::subjects::Subjects;
 use super::{Complaints, Problem};
-use crate::subject::Subject;
+use crate::subject::{Admission, Subject};
 use crate::suite::{Expected, ExpectedRule, Located, Step, Suite, Test};
 
 /// Looks at every call of every test, by every policy.
@@ -39,11 +38,11 @@ fn place(problem: &Problem) -> Option<(u32, u32)> {
 fn check_tool(step: &Step, subject: &Subject, subjects: &Subjects, complaints: &mut Complaints<'_>) {
     let tool = &step.tool.value;
     let names_that_code = |code| step.expect.outcome == Expected::Code(code);
-    let listed = match matching(&subject.policy, tool) {
-        Matching::Hidden(_) => true,
-        Matching::Entries(entries) => !entries.is_empty(),
-        Matching::NotListed => names_that_code(Code::NotListed),
-        Matching::Invalid => names_that_code(Code::InvalidTool),
+    let listed = match subject.admission(tool) {
+        Admission::Hidden(_) => true,
+        Admission::Entries { entries, .. } => !entries.is_empty(),
+        Admission::NotListed => names_that_code(Code::NotListed),
+        Admission::Invalid => names_that_code(Code::InvalidTool),
     };
     let shown = cut(tool);
     if !listed && !step.unlisted {

@@ -8,6 +8,7 @@
 
 mod check;
 mod counters;
+mod coverage;
 mod eval;
 mod explain;
 mod general;

@@ -3,22 +3,24 @@
 //! In: test files, and folders of them. Out: what passed and what failed. Must not decide anything: the runner of `callgate-analysis`
 //! does, by core.
 
+mod coverage;
 mod find;
 mod human;
 mod watch;
 
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use callgate_analysis::report::{FileReport, Totals, to_json, to_junit, to_markdown};
-use callgate_analysis::{Options, run as run_file};
+use callgate_analysis::{Observed, Options, run as run_file, run_observed};
 
 use super::output;
 use crate::args::{TestArgs, TestFormat};
-use crate::failure::{FAILED, Failure, Outcome, answered, tell};
+use crate::failure::{FAILED, Failure, NO, Outcome, answered, tell};
 use crate::input::read_text;
+use coverage::Covered;
 
 pub(crate) fn run(args: &TestArgs) -> Outcome {
     if args.watch {
@@ -33,9 +35,10 @@ fn once(args: &TestArgs) -> Result<(Vec<PathBuf>, ExitCode), Failure> {
     let mut out = output();
     let mut human = human::Human::new(args.verbose);
     let (mut reports, mut read) = (Vec::new(), Vec::new());
+    let mut covered = args.coverage.then(Covered::default);
     let start = Instant::now();
     for path in &files {
-        let report = report_of(path, args.filter.as_deref(), start, &mut read);
+        let report = report_of(path, args.filter.as_deref(), start, &mut read, covered.as_mut());
         if args.format == TestFormat::Human {
             human.write_file(&mut out, &report)?;
             // A run of many files shows how far it is.
@@ -44,16 +47,52 @@ fn once(args: &TestArgs) -> Result<(Vec<PathBuf>, ExitCode), Failure> {
         reports.push(report);
     }
     let totals = Totals::of(&reports);
-    let written = match args.format {
-        TestFormat::Human => human.write_totals(&mut out, &totals, start.elapsed()),
-        TestFormat::Json => writeln!(out, "{}", to_json(&reports)),
-        TestFormat::Junit => out.write_all(to_junit(&reports).as_bytes()),
-        TestFormat::Markdown => out.write_all(to_markdown(&reports).as_bytes()),
-    };
-    let written = written.and_then(|()| out.flush());
-    let code = answered(written.map_err(Failure::from), totals.exit_code())?;
+    let covered = covered.map(Covered::finish);
+    let written = write(&mut out, args, &reports, covered.as_deref(), |out| {
+        human.write_totals(out, &totals, start.elapsed())
+    });
+    let written = written.and_then(|()| out.flush()).map_err(Failure::from);
+    if let (Some(path), Some(covered)) = (&args.lcov, &covered) {
+        coverage::write_lcov(covered, path)?;
+    }
+    let mut status = totals.exit_code();
+    if let (Some(min), Some(covered), 0) = (args.min, &covered, status)
+        && let Some(why) = coverage::shortfall(covered, min)
+    {
+        tell("error", &format!("coverage is {why}"), None);
+        status = NO;
+    }
+    let code = answered(written, status)?;
     explain_nothing(args, &totals);
     Ok((read, code))
+}
+
+/// Writes what was not written while tests ran.
+fn write(
+    out: &mut dyn Write,
+    args: &TestArgs,
+    reports: &[FileReport],
+    covered: Option<&[coverage::Report]>,
+    write_totals: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    match args.format {
+        TestFormat::Human => {
+            write_totals(out)?;
+            covered.map_or(Ok(()), |covered| coverage::write(out, covered, args.verbose))
+        }
+        TestFormat::Json => {
+            let mut json = to_json(reports);
+            if let (Some(covered), Some(json)) = (covered, json.as_object_mut()) {
+                json.insert("coverage".to_owned(), coverage::to_json(covered));
+            }
+            writeln!(out, "{json}")
+        }
+        TestFormat::Junit => out.write_all(to_junit(reports).as_bytes()),
+        TestFormat::Markdown => {
+            out.write_all(to_markdown(reports).as_bytes())?;
+            covered.map_or(Ok(()), |covered| out.write_all(coverage::to_markdown(covered).as_bytes()))
+        }
+    }
 }
 
 /// Says why nothing ran: a run that tested nothing must not look like one that passed.
@@ -71,7 +110,13 @@ fn explain_nothing(args: &TestArgs, totals: &Totals) {
     }
 }
 
-fn report_of(path: &Path, filter: Option<&str>, start: Instant, read: &mut Vec<PathBuf>) -> FileReport {
+fn report_of(
+    path: &Path,
+    filter: Option<&str>,
+    start: Instant,
+    read: &mut Vec<PathBuf>,
+    covered: Option<&mut Covered>,
+) -> FileReport {
     let shown = path.display().to_string();
     read.push(path.to_owned());
     let text = match read_text(path) {
@@ -89,7 +134,15 @@ fn report_of(path: &Path, filter: Option<&str>, start: Instant, read: &mut Vec<P
         },
         elapsed: &|| start.elapsed(),
     };
-    let mut report = run_file(&shown, &text, &options);
+    let mut report = match covered {
+        None => run_file(&shown, &text, &options),
+        Some(covered) => {
+            let mut observer = |observed: &Observed<'_>| covered.observe(folder, observed);
+            let report = run_observed(&shown, &text, &options, Some(&mut observer));
+            covered.name(folder, &report);
+            report
+        }
+    };
     for problem in report.problems.iter_mut().filter(|problem| problem.path != shown) {
         problem.path = folder.join(&problem.path).display().to_string();
     }

@@ -1,0 +1,192 @@
+//! `--coverage`: how much of each policy the tests cover.
+//!
+//! In: calls while tests run. Out: a report for each policy that tests name, and what people see of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use annotate_snippets::Level;
+use callgate_analysis::Observed;
+use callgate_analysis::coverage::{Coverage, CoverageReport, PointReport};
+use callgate_analysis::report::FileReport;
+
+use crate::excerpt::{Excerpts, Placed};
+use crate::failure::Failure;
+use crate::terminal::{Paint, colours, shown};
+
+/// Coverage of all policies, by their files.
+#[derive(Default)]
+pub(super) struct Covered {
+    policies: BTreeMap<PathBuf, Policy>,
+}
+
+struct Policy {
+    /// The file, as it is reached from the first test file that names it.
+    shown: String,
+    text: String,
+    coverage: Coverage,
+    /// Whether tests are about it, and do not only load it on the way.
+    named: bool,
+}
+
+/// The report of a policy, with its text.
+pub(super) struct Report {
+    pub(super) report: CoverageReport,
+    text: String,
+}
+
+impl Covered {
+    /// Looks at a call that a test file in `folder` makes.
+    pub(super) fn observe(&mut self, folder: &Path, observed: &Observed<'_>) {
+        let path = folder.join(&observed.subject.path);
+        // Two ways to one file are one policy.
+        let key = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+        let policy = self.policies.entry(key).or_insert_with(|| Policy {
+            shown: path.display().to_string(),
+            text: observed.subject.text.clone(),
+            coverage: Coverage::new(observed.subject),
+            named: false,
+        });
+        policy.coverage.observe(observed);
+    }
+
+    /// Notes which policies the tests of a file are about.
+    pub(super) fn name(&mut self, folder: &Path, file: &FileReport) {
+        for test in &file.tests {
+            let path = folder.join(&test.policy);
+            let key = fs::canonicalize(&path).unwrap_or(path);
+            if let Some(policy) = self.policies.get_mut(&key) {
+                policy.named = true;
+            }
+        }
+    }
+
+    /// The reports, by file.
+    pub(super) fn finish(self) -> Vec<Report> {
+        let named = self.policies.into_values().filter(|policy| policy.named);
+        let report = |policy: Policy| {
+            let mut report = policy.coverage.finish();
+            report.path = policy.shown;
+            Report { report, text: policy.text }
+        };
+        named.map(report).collect()
+    }
+}
+
+/// Why coverage is not enough; `None` where it is.
+pub(super) fn shortfall(reports: &[Report], min: u32) -> Option<String> {
+    let short = reports.iter().filter(|policy| !policy.report.reaches(min));
+    let short: Vec<String> = short.map(|policy| line(&policy.report)).collect();
+    (!short.is_empty()).then(|| format!("less than {min} %: {}", short.join("; ")))
+}
+
+/// Writes an LCOV tracefile.
+pub(super) fn write_lcov(reports: &[Report], path: &Path) -> Result<(), Failure> {
+    let text: String = reports.iter().map(|policy| policy.report.to_lcov()).collect();
+    fs::write(path, text).map_err(|error| Failure::reading(path, &error))
+}
+
+/// `payments.yaml: 38 of 40 points (95 %)`.
+fn line(report: &CoverageReport) -> String {
+    let percent = report.hit.saturating_mul(100).checked_div(report.total).unwrap_or_default();
+    format!("{}: {} of {} points ({percent} %)", report.path, report.hit, report.total)
+}
+
+/// What is not covered, for people; with `verbose` every place, and how near the tests come to bounds.
+pub(super) fn write(out: &mut dyn Write, reports: &[Report], verbose: bool) -> io::Result<()> {
+    let coloured = colours(&io::stdout());
+    let excerpts = Excerpts::new(coloured);
+    for policy in reports {
+        let report = &policy.report;
+        let paint = if report.hit == report.total { Paint::Green } else { Paint::Yellow };
+        writeln!(out, "\ncoverage  {}", paint.on(coloured, &shown(&line(report))))?;
+        if verbose {
+            write_places(out, report, coloured)?;
+            write_margins(out, report)?;
+        }
+        for point in report.gaps() {
+            let title = format!("not covered: {} {}", place_of(point), point.branch.as_str());
+            let notes: Vec<String> = point.gap.iter().map(ToString::to_string).collect();
+            let text = excerpts.place(&Placed {
+                level: Level::WARNING,
+                title: &title,
+                code: None,
+                path: &report.path,
+                text: &policy.text,
+                range: point.range.clone(),
+                line: point.line,
+                column: point.column,
+                notes: &notes,
+                help: None,
+            });
+            write!(out, "{text}")?;
+        }
+        for point in report.points.iter().filter(|point| point.same.is_some()) {
+            let (place, by) = (place_of(point), point.same.as_deref().unwrap_or_default());
+            let what = format!(
+                "{} {}: no decision depends on it, {by} decides the same",
+                place,
+                point.branch.as_str()
+            );
+            writeln!(out, "{}  {}", Paint::Yellow.on(coloured, "covered, but"), shown(&what))?;
+        }
+    }
+    Ok(())
+}
+
+/// A line for each place: its outcomes with how often each was seen.
+fn write_places(out: &mut dyn Write, report: &CoverageReport, coloured: bool) -> io::Result<()> {
+    let mut points = report.points.iter().peekable();
+    while let Some(first) = points.next() {
+        let mut outcomes = vec![outcome_of(first, coloured)];
+        while let Some(next) = points.next_if(|next| next.pointer == first.pointer && next.kind == first.kind)
+        {
+            outcomes.push(outcome_of(next, coloured));
+        }
+        // Conditions stand below their rule.
+        let indent = if first.pointer == first.rule { "  " } else { "    " };
+        writeln!(out, "{indent}{}  {}", shown(&place_of(first)), outcomes.join(", "))?;
+    }
+    Ok(())
+}
+
+fn outcome_of(point: &PointReport, coloured: bool) -> String {
+    let paint = if point.gap.is_some() { Paint::Yellow } else { Paint::Green };
+    let unknown = if point.unknown > 0 { format!(" ({} unknown)", point.unknown) } else { String::new() };
+    paint.on(coloured, &format!("{} {}{unknown}", point.branch.as_str(), point.count)).into_owned()
+}
+
+fn place_of(point: &PointReport) -> String {
+    match &point.name {
+        Some(name) if point.pointer == point.rule => format!("{} \"{name}\"", point.kind.as_str()),
+        // The text of an entry, a limit and the default says so itself.
+        _ if point.text.starts_with(point.kind.as_str()) => point.text.clone(),
+        _ => format!("{} {}", point.kind.as_str(), point.text),
+    }
+}
+
+fn write_margins(out: &mut dyn Write, report: &CoverageReport) -> io::Result<()> {
+    for margin in &report.margins {
+        let sides = [
+            margin.below.as_ref().map(|below| format!("{below} below")),
+            margin.at.then(|| "the bound itself".to_owned()),
+            margin.above.as_ref().map(|above| format!("{above} above")),
+        ];
+        let tried: Vec<String> = sides.into_iter().flatten().collect();
+        writeln!(out, "  nearest to {} in {}: {}", margin.bound, shown(&margin.text), tried.join(", "))?;
+    }
+    Ok(())
+}
+
+/// The reports as JSON.
+pub(super) fn to_json(reports: &[Report]) -> serde_json::Value {
+    reports.iter().map(|policy| policy.report.to_value()).collect()
+}
+
+/// What is not covered, as Markdown.
+pub(super) fn to_markdown(reports: &[Report]) -> String {
+    let reports: Vec<&CoverageReport> = reports.iter().map(|policy| &policy.report).collect();
+    callgate_analysis::report::coverage_to_markdown(&reports)
+}

@@ -1,0 +1,110 @@
+//! `callgate test --coverage`.
+
+use std::fs;
+use std::path::Path;
+
+use super::{callgate, json};
+
+const POLICY: &str = "\
+version: \"1\"
+default: deny
+tools:
+  pay:
+    require:
+      - name: small
+        conditions: [{path: args.amount, op: lte, value: 5}]
+  get: {}
+";
+
+/// A folder of a test's own with a policy and tests of it.
+fn folder(name: &str, tests: &str) -> String {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("pay.yaml"), POLICY).unwrap();
+    fs::write(folder.join("pay_test.yaml"), format!("policy: pay.yaml\ntests:\n{tests}")).unwrap();
+    folder.to_str().unwrap().to_owned()
+}
+
+const SMALL: &str = "  - {name: small, each: [{tool: pay, args: {amount: 4}, expect: allow}]}\n";
+const LARGE: &str = "  - {name: large, each: [{tool: pay, args: {amount: 6}, expect: condition_failed}]}\n";
+const GET: &str = "  - {name: get, each: [{tool: get, expect: allow}]}\n";
+const OTHER: &str = "  - {name: other, each: [{tool: other, expect: not_listed}]}\n";
+
+#[test]
+fn each_gap_is_shown_where_it_is_with_its_reason() {
+    let folder = folder("coverage_gaps", &[SMALL, GET].concat());
+    let run = callgate(&["test", &folder, "--coverage"]);
+    assert_eq!(run.status, 0, "{}", run.err);
+    assert!(run.out.contains("pay.yaml: 4 of 7 points (57 %)"), "{}", run.out);
+    for (title, place, reason) in [
+        ("not covered: default: deny hit", "pay.yaml:2:10", "no test calls a tool that is not listed"),
+        ("not covered: rule \"small\" acted", "pay.yaml:6:9", "reached in 1 call, always passed"),
+        (
+            "not covered: condition args.amount lte 5 fails",
+            "pay.yaml:7:22",
+            "reached in 1 call, always holds",
+        ),
+    ] {
+        let (_, after) = run.out.split_once(title).unwrap_or_else(|| panic!("{title}\n{}", run.out));
+        let excerpt: Vec<&str> = after.lines().take(8).collect();
+        assert!(excerpt[1].ends_with(place), "{excerpt:#?}");
+        assert!(excerpt.iter().any(|line| line.contains(reason)), "{excerpt:#?}");
+    }
+}
+
+#[test]
+fn the_least_coverage_is_in_whole_points() {
+    let all = [SMALL, LARGE, GET, OTHER].concat();
+    let whole = folder("coverage_whole", &all);
+    assert_eq!(callgate(&["test", &whole, "--coverage", "--min", "100"]).status, 0);
+    // 6 of 7 points are 85.7 %.
+    let part = folder("coverage_part", &[SMALL, LARGE, GET].concat());
+    assert_eq!(callgate(&["test", &part, "--coverage", "--min", "85"]).status, 0);
+    let run = callgate(&["test", &part, "--coverage", "--min", "86"]);
+    assert_eq!(run.status, 1);
+    assert!(run.err.contains("less than 86 %") && run.err.contains("6 of 7 points"), "{}", run.err);
+    // A test that fails is the worse news.
+    let failing = folder("coverage_failing", &SMALL.replace("allow", "deny"));
+    let run = callgate(&["test", &failing, "--coverage", "--min", "100"]);
+    assert_eq!((run.status, run.err.as_str()), (1, ""));
+}
+
+#[test]
+fn machines_get_points_and_reasons() {
+    let folder = folder("coverage_json", SMALL);
+    let run = callgate(&["test", &folder, "--coverage", "--format", "json"]);
+    let report = &json(&run.out)["coverage"][0];
+    assert_eq!((&report["hit"], &report["total"]), (&3.into(), &7.into()), "{report}");
+    let acted = report["points"].as_array().unwrap().iter().find(|point| point["branch"] == "acted").unwrap();
+    assert_eq!(acted["pointer"], "/tools/pay/require/0");
+    assert_eq!(acted["gap"]["reason"], "one_sided");
+
+    let lcov = format!("{folder}/lcov.info");
+    assert_eq!(callgate(&["test", &folder, "--coverage", "--lcov", &lcov]).status, 0);
+    let lcov = fs::read_to_string(lcov).unwrap();
+    assert!(lcov.starts_with("TN:\nSF:") && lcov.ends_with("end_of_record\n"), "{lcov}");
+    assert!(lcov.contains("BRF:7\nBRH:3\n"), "{lcov}");
+
+    let run = callgate(&["test", &folder, "--coverage", "--format", "markdown"]);
+    assert!(run.out.contains("| 3 of 7 | 4 |"), "{}", run.out);
+}
+
+#[test]
+fn a_policy_that_two_files_test_is_covered_by_both() {
+    let folder = folder("coverage_both", &[SMALL, LARGE].concat());
+    let second = format!("policy: ./pay.yaml\ntests:\n{GET}{OTHER}");
+    fs::write(Path::new(&folder).join("more_test.yaml"), second).unwrap();
+    let run = callgate(&["test", &folder, "--coverage", "--min", "100"]);
+    assert_eq!(run.status, 0, "{}{}", run.out, run.err);
+    assert_eq!(run.out.matches("coverage  ").count(), 1, "{}", run.out);
+}
+
+#[test]
+fn options_of_coverage_want_coverage() {
+    for option in [&["--min", "5"], &["--lcov", "x"]] {
+        assert_eq!(callgate(&["test", option[0], option[1]]).status, 2);
+    }
+    for min in ["0", "101", "x"] {
+        assert_eq!(callgate(&["test", "--coverage", "--min", min]).status, 2);
+    }
+}
