@@ -18,29 +18,17 @@ export type ArgsCheck = NativeArgsCheck
 
 /** A policy, a store and a clock. */
 export declare class NativeEngine {
-  /** An engine with a policy and the settings of a host. */
-  static open(policy: Policy, settings: Settings): NativeEngine
+  /** An engine with a policy, a store and the settings of a host. */
+  static open(policy: Policy, store: Store, settings: Settings): NativeEngine
   /** The plan of a tool's calls, under the policy in force. */
   plan(tool: string): Plan
   /** The policy in force. */
   get policy(): Policy
   /** Puts another policy in force. */
   replace(policy: Policy): void
-  /** Forgets what no call can see any more; tells how many counters were dropped. */
-  purge(now?: number | undefined | null): number
-  /** `purge` without blocking on the store: the number, or the code and the message of what went wrong. */
-  purgeAsync(now?: number | undefined | null): Promise<number | [code: string, message: string]>
-  /** The counters that hold something. */
-  counters(now?: number | undefined | null): LiveCounter[]
-  /** `counters` on another thread: those, or the code and the message of what went wrong. */
-  countersAsync(now?: number | undefined | null): Promise<LiveCounter[] | [code: string, message: string]>
-  /** Empties the counter that a key names; tells whether it held something. */
-  resetCounter(key: string, now?: number | undefined | null): boolean
-  /** `resetCounter` on another thread, likewise. */
-  resetCounterAsync(key: string, now?: number | undefined | null): Promise<boolean | [code: string, message: string]>
   /** Watches a policy file until `close`. */
   watch(path: string, interval: number | undefined | null, changed: (arg: Loaded) => void): void
-  /** Stops watching, and closes the store. Counters in memory go on. */
+  /** Stops watching. */
   close(): void
 }
 export type Engine = NativeEngine
@@ -92,6 +80,35 @@ export declare class NativePolicy {
   visible(tools: Array<string>): Array<boolean>
 }
 export type Policy = NativePolicy
+
+/** A store that is open, in one of its namespaces. */
+export declare class NativeStore {
+  /** Opens the store that a URL names. */
+  static open(url: string, settings: StoreSettings): NativeStore
+  /** The counters of another namespace. */
+  namespaced(name: string): NativeStore
+  /** The namespace. */
+  get namespace(): string
+  /** `memory`, `sqlite` or `redis`. */
+  get kind(): string
+  /** Whether asking it never waits. */
+  get immediate(): boolean
+  /** Forgets what no call can see any more; tells how many counters were dropped. */
+  purge(now?: number | undefined | null): number
+  /** `purge` without blocking on the store: the number, or the code and the message of what went wrong. */
+  purgeAsync(now?: number | undefined | null): Promise<number | [code: string, message: string]>
+  /** The counters that hold something. */
+  counters(now?: number | undefined | null): LiveCounter[]
+  /** `counters` on another thread: those, or the code and the message of what went wrong. */
+  countersAsync(now?: number | undefined | null): Promise<LiveCounter[] | [code: string, message: string]>
+  /** Empties the counter that a key names; tells whether it held something. */
+  resetCounter(key: string, now?: number | undefined | null): boolean
+  /** `resetCounter` on another thread, likewise. */
+  resetCounterAsync(key: string, now?: number | undefined | null): Promise<boolean | [code: string, message: string]>
+  /** Closes the store with all of its namespaces, if it is the one that was opened; else this one alone. */
+  close(): void
+}
+export type Store = NativeStore
 
 /** A decision as it crosses the border. */
 export interface Answer {
@@ -209,12 +226,6 @@ export interface Loaded {
 
 /** What an engine is made of; checked by the TypeScript half. */
 export interface Settings {
-  /** `memory`, or a store's URL. */
-  store: string
-  /** Prefix of the counters in a shared store. */
-  namespace?: string
-  /** How long a call waits for its store, in milliseconds. */
-  storeTimeout?: number
   /** Whether calls pass uncounted while the store is away. */
   allowOnStoreError: boolean
   /** Whether audit records have hashes of arguments. */
@@ -229,4 +240,14 @@ export interface Step {
   parent: number
   /** The member's name. */
   name: string
+}
+
+/** How a store is opened; checked by the TypeScript half. */
+export interface StoreSettings {
+  /** Prefix of the counters in a shared store. */
+  namespace?: string
+  /** How long a call waits for its store, in milliseconds. */
+  timeout?: number
+  /** Whether one that cannot be reached yet is no error. */
+  mayBeAway: boolean
 }

@@ -843,3 +843,5 @@ module.exports.NativePlan = nativeBinding.NativePlan
 module.exports.Plan = nativeBinding.Plan
 module.exports.NativePolicy = nativeBinding.NativePolicy
 module.exports.Policy = nativeBinding.Policy
+module.exports.NativeStore = nativeBinding.NativeStore
+module.exports.Store = nativeBinding.Store

@@ -72,7 +72,7 @@ if [ -z "${CALLGATE_PAIRS:-}" ] || [ -z "${CALLGATE_RUST_DECISIONS:-}" ]; then
 fi
 export CALLGATE_PAIRS CALLGATE_DECISIONS=$work/decisions-python.jsonl
 # `-P`: what is tested is the installed wheel, not the sources beside the tests.
-"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider tests/test_{conformance,pairs,values,engine,callbacks,known,lifecycle,redis,sqlite}.py
+"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider tests/test_{conformance,pairs,values,engine,callbacks,known,lifecycle,redis,sqlite,store}.py
 "$work/mcp2/bin/python" tests/compare.py "$CALLGATE_DECISIONS" "$CALLGATE_RUST_DECISIONS"
 
 for name in mcp2 pytest8; do

@@ -1,21 +1,18 @@
-//! Listing and resetting the counters of an engine's store (spec 8.12).
+//! Listing and resetting the counters of a store (spec 8.12).
 //!
 //! In: a store, and which of its counters. Out: plain objects, each with a key that names its counter again. Decides nothing.
 
 use std::sync::Arc;
 
-use callgate::__binding::counter_id;
 use callgate::StoreError;
 use callgate::store::{self, CounterId, Counters, Owner, ScopeValue};
 use callgate::time::Timestamp;
+use callgate_host::{counter_key, counter_of_key};
 use napi::bindgen_prelude::Either;
 use napi::{Env, JsValue as _, Task, Unknown};
 use napi_derive::napi;
 
 use crate::reservation::{Failure, failure, parts, store_failure};
-
-/// Hexadecimal digits of a counter's id.
-const ID_DIGITS: usize = 32;
 
 /// A counter that holds something.
 #[napi(object, object_from_js = false)]
@@ -41,9 +38,9 @@ pub struct LiveCounter {
 }
 
 impl From<store::LiveCounter> for LiveCounter {
-    fn from(store::LiveCounter { counter, scope, used, resets_at }: store::LiveCounter) -> Self {
-        let mut key = hex(counter.id().as_bytes());
-        key.push_str(&hex(scope.as_bytes()));
+    fn from(live: store::LiveCounter) -> Self {
+        let key = counter_key(&live);
+        let store::LiveCounter { counter, scope, used, resets_at } = live;
         Self {
             key,
             entry: match counter.owner() {
@@ -61,21 +58,6 @@ impl From<store::LiveCounter> for LiveCounter {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn bytes(hex: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<_>> = hex.chars().map(|digit| digit.to_digit(16)).collect();
-    digits?
-        .chunks(2)
-        .map(|pair| match pair {
-            [high, low] => u8::try_from((high << 4) | low).ok(),
-            _ => None,
-        })
-        .collect()
-}
-
 /// What is asked of the counters.
 pub(crate) enum Question {
     List,
@@ -88,12 +70,9 @@ type Answer = Either<Vec<LiveCounter>, bool>;
 impl Question {
     /// A reset of the counter that `key` names.
     pub(crate) fn reset(key: &str) -> Result<Self, Failure> {
-        let named = key
-            .split_at_checked(ID_DIGITS)
-            .and_then(|(id, scope)| Some((<[u8; ID_DIGITS / 2]>::try_from(bytes(id)?).ok()?, bytes(scope)?)));
-        let (id, scope) = named
+        let (id, scope) = counter_of_key(key)
             .ok_or_else(|| failure("invalid_counter", "a counter is one of those that `counters` lists"))?;
-        Ok(Self::Reset(counter_id(id), ScopeValue::from(&*scope)))
+        Ok(Self::Reset(id, scope))
     }
 
     fn ask(&self, store: &dyn Counters, now: Timestamp) -> Result<Answer, StoreError> {

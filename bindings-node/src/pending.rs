@@ -62,7 +62,9 @@ pub(crate) fn promise<'e>(
     read: Read<'_, '_>,
     wanted: Wanted,
 ) -> napi::Result<Unknown<'e>> {
-    let Some(unblocking) = plan.unblocking.clone() else {
+    // Taken now: the store may be closed before the call is asked.
+    let asked = plan.unblocking.as_ref().and_then(|waits| Some((waits.store.for_call()?, waits.on_error)));
+    let Some((store, on_error)) = asked else {
         return resolved(
             env,
             match wanted {
@@ -101,8 +103,7 @@ pub(crate) fn promise<'e>(
                 return match begin_explaining(&owned.plan, given) {
                     Explaining::Explained(explanation) => Err(Either::B(explained(explanation))),
                     Explaining::Pending(pending) => Ok(Box::pin(async move {
-                        let (engine, store) = (&owned.plan.engine, &*unblocking.store);
-                        Either::B(explained(pending.look(engine, store, at).await))
+                        Either::B(explained(pending.look(&owned.plan.engine, &*store, at).await))
                     }) as Asking<'_>),
                 };
             }
@@ -112,9 +113,9 @@ pub(crate) fn promise<'e>(
         match evaluation {
             Evaluation::Decided(decision) => Err(Either::A(answer(&decision, record))),
             Evaluation::Pending(pending) => Ok(Box::pin(async move {
-                let decision = match unblocking.store.reserve(pending.batch(), at).await {
+                let decision = match store.reserve(pending.batch(), at).await {
                     Ok(outcome) => pending.resolve(&outcome),
-                    Err(_) => pending.unanswered(unblocking.on_error),
+                    Err(_) => pending.unanswered(on_error),
                 };
                 Either::A(answer(&decision, record))
             }) as Asking<'_>),

@@ -7,11 +7,11 @@ use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 
 use callgate::__binding::{finish_with, settle_with};
+use callgate::store::AsyncStore;
 use callgate::{Actual, Amount, Engine, Outcome, Reservation as Charges, SettleError, StoreError};
 use napi::{Env, Error, JsValue as _, Task, Unknown};
 
 use crate::clock;
-use crate::engine::Unblocking;
 use crate::pending::carried;
 use crate::plan::Planned;
 
@@ -100,19 +100,20 @@ impl Finishing {
 
     /// The promise of what went wrong, if anything did.
     pub(crate) fn promise(self, env: &Env) -> napi::Result<Unknown<'_>> {
-        let Some(unblocking) = self.plan.unblocking.clone() else {
+        // Taken now: the store may be closed before it is asked.
+        let Some(store) = self.plan.unblocking.as_ref().and_then(|waits| waits.store.for_call()) else {
             return Ok(env.spawn(self)?.promise_object().to_unknown());
         };
-        let finish = async move { self.finish_with(&unblocking).await.err() };
+        let finish = async move { self.finish_with(&*store).await.err() };
         carried(env, finish, |failed| match failed {
             Some(failed) => Ok(failed.map(parts)),
             None => Err(napi::Error::from_reason("the charges could not be given back")),
         })
     }
 
-    async fn finish_with(mut self, unblocking: &Unblocking) -> Result<(), Failure> {
+    async fn finish_with(mut self, store: &dyn AsyncStore) -> Result<(), Failure> {
         let Some(mut charges) = self.charges.take() else { return Ok(()) };
-        let (engine, store) = (&self.plan.engine, &*unblocking.store);
+        let engine = &self.plan.engine;
         let mut finish = pin!(async {
             match &self.how {
                 Finish::Ended(outcome) => finish_with(engine, &mut charges, *outcome, store).await,

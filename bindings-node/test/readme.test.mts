@@ -41,6 +41,10 @@ test("the quick start", (t) => {
   writeFileSync(join(app, "policy.yaml"), block("yaml"));
   writeFileSync(join(app, "quickstart.mjs"), block("js"));
   assert.equal(run(block("sh", "```js")), block("text"));
+
+  const tenants = /One store.*?```js\n(.*?)```/is.exec(readme.slice(readme.indexOf("**Many servers or tenants")))?.[1];
+  writeFileSync(join(app, "tenants.mjs"), tenants ?? assert.fail("the README has no block of tenants"));
+  assert.equal(run("node tenants.mjs"), "true\n[ 1, 0 ]\n");
   const required = `console.log(Object.keys(require("callgate/mcp")).sort().join())`;
   assert.equal(run(`node -e '${required}'`).trim(), "guard,guardTransport");
 });

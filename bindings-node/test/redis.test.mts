@@ -1,51 +1,16 @@
 // `evaluateAsync` with counters on a real Redis server: JS goes on meanwhile, and no call takes a thread of Node's pool.
 
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { type AddressInfo, connect, createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { execFileSync, spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import { Engine, StoreError } from "callgate";
 
+import { freePort, withServer } from "./redis-server.mjs";
+
 const TIMEOUT = 500;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((listening) => server.once("listening", listening));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
-}
-
-async function answers(port: number): Promise<boolean> {
-  return new Promise((tell) => {
-    const socket = connect(port, "127.0.0.1", () => {
-      socket.destroy();
-      tell(true);
-    });
-    socket.once("error", () => tell(false));
-  });
-}
-
-/** Runs `work` with a server of its own. */
-async function withServer(work: (url: string, server: ChildProcess) => Promise<void>, given?: number): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), "callgate-"));
-  const port = given ?? (await freePort());
-  const listen = ["--bind", "127.0.0.1", "--port", String(port), "--save", "", "--dir", directory];
-  const server = spawn("redis-server", listen, { stdio: "ignore" });
-  try {
-    while (!(await answers(port))) await sleep(10);
-    await work(`redis://127.0.0.1:${port}`, server);
-  } finally {
-    server.kill("SIGKILL");
-    rmSync(directory, { recursive: true });
-  }
-}
 
 function engine(store: string, limit: number, storeTimeoutMs = 30_000, onStoreError: "deny" | "allow" = "deny"): Engine {
   const policy = `{version: "1", default: deny, tools: {t: {limits: [{counter: c, window: 366d, max: ${limit}}]}}}`;

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // The engine: a policy, a store and a clock, put together.
 //
 // In: calls in JS terms. Out: decisions. Must not decide anything: what a policy means is core's alone. Arguments that
@@ -12,6 +13,7 @@ import { type Kind, choice, millis, promised, read, tell } from "./options.js";
 import { type Plan, Plans } from "./plan.js";
 import { type NamedTool, Policy, failed } from "./policy.js";
 import { probe } from "./probe.js";
+import { type LiveCounter, Store, counters, countersAsync, opened, resetCounter, resetCounterAsync } from "./store.js";
 
 /** An approval that the host holds for a call (clause 7.2). */
 export interface Approval {
@@ -55,32 +57,16 @@ export interface Explanation {
   readonly checks: readonly Check[];
 }
 
-/** A counter that holds something (clause 8.12), for one scope value. Amounts are exact decimal strings. */
-export interface LiveCounter {
-  /** Names it for `resetCounter`, in every process that shares the store. */
-  readonly key: string;
-  /** The key in `tools`; null for `all_tools`. */
-  readonly entry: string | null;
-  readonly counter: string;
-  /** What it counts by. */
-  readonly scope: string;
-  /** For whom it counts, as `callgate counters list` shows it. */
-  readonly scopeValue: string;
-  readonly window: string;
-  readonly algorithm: "fixed" | "sliding";
-  /** What it holds. */
-  readonly used: string;
-  /** When it holds nothing any more if nothing else happens. */
-  readonly resetsAt: Date;
-}
-
 /** How an engine is put together. A name that is not listed here is an error. */
 export interface EngineOptions {
-  /** `memory` (the default): counters of this process. Else a store's URL, such as `redis://localhost:6379`. */
-  readonly store?: string;
-  /** Prefix of the counters in a store that several servers share. */
+  /**
+   * `memory` (the default): counters of this engine. Else a store's URL, such as `redis://localhost:6379`, or a `Store` that engines
+   * share.
+   */
+  readonly store?: string | Store;
+  /** Prefix of the counters in a store that several servers share. For a URL alone. */
   readonly storeNamespace?: string;
-  /** How long a call waits for its store, in milliseconds. */
+  /** How long a call waits for its store, in milliseconds. For a URL alone. */
   readonly storeTimeoutMs?: number;
   /** What becomes of a call when the store fails: `deny` (the default), or `allow`, which voids every limit meanwhile, but no approval. */
   readonly onStoreError?: "deny" | "allow";
@@ -118,7 +104,7 @@ export interface FileOptions extends EngineOptions {
 }
 
 const OPTIONS: Readonly<Record<keyof FileOptions, Kind>> = {
-  store: "string",
+  store: "any",
   storeNamespace: "string",
   storeTimeoutMs: "number",
   onStoreError: "string",
@@ -136,11 +122,13 @@ const NO_ARGS = Object.freeze({});
 /**
  * Decides calls: evaluates the policy and charges the counters.
  *
- * Counters in memory are those of one engine in one process: workers of a cluster count each for themselves. Give them a
- * shared store if a limit is to hold over all of them.
+ * Counters in memory are those of one engine in one process, unless a `Store` was given: workers of a cluster count each for
+ * themselves. Give them a shared store if a limit is to hold over all of them.
  */
 export class Engine {
   readonly #native: native.NativeEngine;
+  readonly #store: native.NativeStore;
+  readonly #ownsStore: boolean;
   readonly #plans: Plans;
   readonly #host: Host;
   readonly #onDecision: EngineOptions["onDecision"];
@@ -153,13 +141,8 @@ export class Engine {
     if (!(policy instanceof Policy)) throw new TypeError("an engine needs a Policy");
     const own = checked(options, false);
     const { store = "memory", onStoreError = "deny", argsHash = "none" } = own;
-    const settings: native.Settings = {
-      store,
-      allowOnStoreError: choice("onStoreError", onStoreError, ["deny", "allow"]) === "allow",
-      hashArgs: argsHash !== "none",
-    };
-    if (own.storeNamespace !== undefined) settings.namespace = own.storeNamespace;
-    if (own.storeTimeoutMs !== undefined) settings.storeTimeout = millis("storeTimeoutMs", own.storeTimeoutMs);
+    const lenient = choice("onStoreError", onStoreError, ["deny", "allow"]) === "allow";
+    const settings: native.Settings = { allowOnStoreError: lenient, hashArgs: argsHash !== "none" };
     if (typeof argsHash === "object") {
       const { hmacSha256 } = read(argsHash, { hmacSha256: "any" });
       if (!(hmacSha256 instanceof Uint8Array)) throw new TypeError("the option `argsHash.hmacSha256` is a Uint8Array");
@@ -167,9 +150,11 @@ export class Engine {
     } else {
       choice("argsHash", argsHash, ["none", "sha256"]);
     }
-    this.#native = throwing(() => native.NativeEngine.open(policy.native, settings));
+    this.#ownsStore = !(store instanceof Store);
+    this.#store = store instanceof Store ? shared(store, own) : openedBy(store, own, lenient);
+    this.#native = throwing(() => native.NativeEngine.open(policy.native, this.#store, settings));
     this.#plans = new Plans(this.#native);
-    this.#host = { clock: own.clock, immediate: store === "memory" };
+    this.#host = { clock: own.clock, immediate: this.#store.immediate };
     this.#onDecision = own.onDecision;
     this.#onWarning = own.onWarning ?? warn;
     report(policy, this.#onWarning);
@@ -285,14 +270,14 @@ export class Engine {
    */
   purge(): number {
     const at = now(this.#host);
-    return throwing(() => this.#native.purge(at));
+    return throwing(() => this.#store.purge(at));
   }
 
   /** `purge` without blocking on a store that waits for a disk or a network. */
   async purgeAsync(): Promise<number> {
     if (this.#host.immediate) return this.purge();
     const at = now(this.#host);
-    const purged = await throwing(() => this.#native.purgeAsync(at));
+    const purged = await throwing(() => this.#store.purgeAsync(at));
     if (typeof purged !== "number") throw typed(...purged);
     return purged;
   }
@@ -303,17 +288,12 @@ export class Engine {
    * @throws {StoreError} where the counters cannot be reached.
    */
   counters(): LiveCounter[] {
-    const at = now(this.#host);
-    return throwing(() => this.#native.counters(at)).map(live);
+    return counters(this.#store, now(this.#host));
   }
 
   /** `counters` without blocking on a store that waits for a disk or a network. */
   async countersAsync(): Promise<LiveCounter[]> {
-    if (this.#host.immediate) return this.counters();
-    const at = now(this.#host);
-    const found = await throwing(() => this.#native.countersAsync(at));
-    if (isFailure(found)) throw typed(...found);
-    return found.map(live);
+    return countersAsync(this.#store, now(this.#host));
   }
 
   /**
@@ -323,17 +303,12 @@ export class Engine {
    * @throws {StoreError} where it is unknown whether the counter was reset, {TypeError} for a key that names no counter.
    */
   resetCounter(counter: Pick<LiveCounter, "key">): boolean {
-    const [key, at] = [keyOf(counter), now(this.#host)];
-    return throwing(() => this.#native.resetCounter(key, at));
+    return resetCounter(this.#store, counter, now(this.#host));
   }
 
   /** `resetCounter` without blocking on a store that waits for a disk or a network. */
   async resetCounterAsync(counter: Pick<LiveCounter, "key">): Promise<boolean> {
-    if (this.#host.immediate) return this.resetCounter(counter);
-    const [key, at] = [keyOf(counter), now(this.#host)];
-    const reset = await throwing(() => this.#native.resetCounterAsync(key, at));
-    if (typeof reset !== "boolean") throw typed(...reset);
-    return reset;
+    return resetCounterAsync(this.#store, counter, now(this.#host));
   }
 
   /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
@@ -348,10 +323,16 @@ export class Engine {
 
   /**
    * Ends the watching of the policy file, and closes the store that the engine opened. Calls that counters decide are then as if it
-   * could not be reached; those that wait for it now get their answer. Counters in memory go on.
+   * could not be reached; those that wait for it now get their answer. A `Store` that it was given stays open, for the others that
+   * use it, and the engine's own counters in memory go on.
    */
   close(): void {
     this.#native.close();
+    if (this.#ownsStore && !this.#store.immediate) this.#store.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   #asked(args: unknown, isRaw: boolean, identity: Identity, approved?: Approval | null, check?: ArgsCheck | null): native.Asked {
@@ -407,19 +388,18 @@ export class Engine {
   }
 }
 
-function live({ resetsAt, ...counter }: native.LiveCounter): LiveCounter {
-  const { entry = null, algorithm } = counter;
-  return { ...counter, entry, algorithm: algorithm === "sliding" ? "sliding" : "fixed", resetsAt: new Date(resetsAt) };
+/** The store that the host gave, which has its own namespace and time-out. */
+function shared(store: Store, { storeNamespace, storeTimeoutMs }: EngineOptions): native.NativeStore {
+  for (const [name, value] of Object.entries({ storeNamespace, storeTimeoutMs })) {
+    if (value !== undefined) throw new TypeError(`the option \`${name}\` is for a store URL: a Store was opened with its own`);
+  }
+  return store.native;
 }
 
-function isFailure(found: native.LiveCounter[] | [code: string, message: string]): found is [code: string, message: string] {
-  return typeof found[0] === "string";
-}
-
-function keyOf(counter: Pick<LiveCounter, "key">): string {
-  const key: unknown = (counter as Partial<LiveCounter> | null | undefined)?.key;
-  if (typeof key !== "string") throw new TypeError("a counter is one of those that `counters` lists");
-  return key;
+function openedBy(url: string, { storeNamespace, storeTimeoutMs }: EngineOptions, lenient: boolean): native.NativeStore {
+  if (typeof url !== "string") throw new TypeError("the option `store` is a string or a Store");
+  const timeout = storeTimeoutMs === undefined ? undefined : millis("storeTimeoutMs", storeTimeoutMs);
+  return opened(url, storeNamespace, timeout, lenient);
 }
 
 function raw(text: string): string {

@@ -16,7 +16,7 @@ export type {
   RuleRef,
 } from "./decision.js";
 export { Decision, Reservation } from "./decision.js";
-export type { Approval, AuditRecord, Check, EngineOptions, Explanation, FileOptions, LiveCounter } from "./engine.js";
+export type { Approval, AuditRecord, Check, EngineOptions, Explanation, FileOptions } from "./engine.js";
 export type { Claims, Identity } from "./identity.js";
 export { Engine } from "./engine.js";
 export { CallgateError, Diagnostic, PolicyError, PolicyFileError, ReservationError, StoreError } from "./errors.js";
@@ -24,3 +24,5 @@ export type { ListedTool } from "./lint.js";
 export { lint } from "./lint.js";
 export type { NamedTool } from "./policy.js";
 export { Policy } from "./policy.js";
+export type { LiveCounter, StoreOptions } from "./store.js";
+export { Store } from "./store.js";

@@ -1,8 +1,10 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { ArgsCheck } from "./args-check.js";
 import { Decision, type DecisionJson } from "./decision.js";
 import { type CallgateError, type Diagnostic } from "./errors.js";
 import type { Identity } from "./identity.js";
 import { type NamedTool, Policy } from "./policy.js";
+import { type LiveCounter, Store } from "./store.js";
 /** An approval that the host holds for a call (clause 7.2). */
 export interface Approval {
     /** The key of the `approval` that the decision asked for. */
@@ -41,31 +43,16 @@ export interface Explanation {
     /** In the order in which they are made; those after a settling one are not made. */
     readonly checks: readonly Check[];
 }
-/** A counter that holds something (clause 8.12), for one scope value. Amounts are exact decimal strings. */
-export interface LiveCounter {
-    /** Names it for `resetCounter`, in every process that shares the store. */
-    readonly key: string;
-    /** The key in `tools`; null for `all_tools`. */
-    readonly entry: string | null;
-    readonly counter: string;
-    /** What it counts by. */
-    readonly scope: string;
-    /** For whom it counts, as `callgate counters list` shows it. */
-    readonly scopeValue: string;
-    readonly window: string;
-    readonly algorithm: "fixed" | "sliding";
-    /** What it holds. */
-    readonly used: string;
-    /** When it holds nothing any more if nothing else happens. */
-    readonly resetsAt: Date;
-}
 /** How an engine is put together. A name that is not listed here is an error. */
 export interface EngineOptions {
-    /** `memory` (the default): counters of this process. Else a store's URL, such as `redis://localhost:6379`. */
-    readonly store?: string;
-    /** Prefix of the counters in a store that several servers share. */
+    /**
+     * `memory` (the default): counters of this engine. Else a store's URL, such as `redis://localhost:6379`, or a `Store` that engines
+     * share.
+     */
+    readonly store?: string | Store;
+    /** Prefix of the counters in a store that several servers share. For a URL alone. */
     readonly storeNamespace?: string;
-    /** How long a call waits for its store, in milliseconds. */
+    /** How long a call waits for its store, in milliseconds. For a URL alone. */
     readonly storeTimeoutMs?: number;
     /** What becomes of a call when the store fails: `deny` (the default), or `allow`, which voids every limit meanwhile, but no approval. */
     readonly onStoreError?: "deny" | "allow";
@@ -107,8 +94,8 @@ export interface FileOptions extends EngineOptions {
 /**
  * Decides calls: evaluates the policy and charges the counters.
  *
- * Counters in memory are those of one engine in one process: workers of a cluster count each for themselves. Give them a
- * shared store if a limit is to hold over all of them.
+ * Counters in memory are those of one engine in one process, unless a `Store` was given: workers of a cluster count each for
+ * themselves. Give them a shared store if a limit is to hold over all of them.
  */
 export declare class Engine {
     #private;
@@ -183,7 +170,9 @@ export declare class Engine {
     filterTools<T extends NamedTool>(tools: readonly T[], identity?: Identity): T[];
     /**
      * Ends the watching of the policy file, and closes the store that the engine opened. Calls that counters decide are then as if it
-     * could not be reached; those that wait for it now get their answer. Counters in memory go on.
+     * could not be reached; those that wait for it now get their answer. A `Store` that it was given stays open, for the others that
+     * use it, and the engine's own counters in memory go on.
      */
     close(): void;
+    [Symbol.dispose](): void;
 }

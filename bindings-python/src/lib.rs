@@ -56,5 +56,7 @@ mod _native {
     #[pymodule_export]
     use crate::policy::{Policy, lint};
     #[pymodule_export]
+    use crate::store::{LiveCounter, Store};
+    #[pymodule_export]
     use crate::wake::_stop_handing_over;
 }

@@ -7,40 +7,46 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use callgate::store::AsyncStore;
+use pyo3::Python;
 
-use crate::store::DetachedStore;
+use crate::store::Handle;
 
 /// A core engine, its store, and how often its policy was replaced.
 pub(crate) struct LiveEngine {
     engine: callgate::Engine,
-    /// The store, if asking it waits.
-    waiting: Option<Arc<DetachedStore>>,
+    store: Handle,
+    /// Whether the store goes with the engine: a `Store` of the host's may serve others.
+    owns_store: bool,
     replaced: AtomicUsize,
 }
 
 impl LiveEngine {
-    pub(crate) fn new(engine: callgate::Engine, waiting: Option<Arc<DetachedStore>>) -> Self {
-        Self { engine, waiting, replaced: AtomicUsize::new(0) }
+    pub(crate) fn new(engine: callgate::Engine, store: Handle, owns_store: bool) -> Self {
+        Self { engine, store, owns_store, replaced: AtomicUsize::new(0) }
     }
 
     pub(crate) fn core(&self) -> &callgate::Engine {
         &self.engine
     }
 
+    pub(crate) fn store(&self) -> &Handle {
+        &self.store
+    }
+
     /// Whether asking the store never waits.
     pub(crate) fn is_in_memory(&self) -> bool {
-        self.waiting.is_none()
+        self.store.shared().is_in_memory()
     }
 
-    /// The face of the store that does not block, if it has one.
+    /// The face of the store that does not block, for one call, if it has one.
     pub(crate) fn unblocking(&self) -> Option<Arc<dyn AsyncStore>> {
-        self.waiting.as_ref()?.unblocking()
+        self.store.unblocking()
     }
 
-    /// Closes the store, unless its counters are in memory. Calls that it decides are then as if it could not be reached.
-    pub(crate) fn close(&self) {
-        if let Some(store) = &self.waiting {
-            store.close();
+    /// Closes the store, if the engine opened it and its counters are not in memory.
+    pub(crate) fn close(&self, py: Python<'_>) {
+        if self.owns_store && !self.is_in_memory() {
+            self.store.close(py);
         }
     }
 

@@ -37,3 +37,12 @@ def test_the_options_of_an_engine(tmp_path: Path) -> None:
     assert (lines[-1:], done.stderr) == (["True"], "")
     record = lines[0]  # what `on_decision` prints
     assert '"effect":"allow"' in record and "hmac-sha256:" in record, record
+
+
+def test_a_store_for_many_tenants(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text(block("`policy.yaml`:", "yaml"))
+    (tmp_path / "tenants.py").write_text(block("### Many servers or tenants, one store", "python"))
+    done = subprocess.run(
+        [os.environ.get("QUICKSTART_PYTHON", sys.executable), "-I", "tenants.py"], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8"
+    )
+    assert (done.stdout.splitlines(), done.stderr) == (["True", "[1, 0]"], "")

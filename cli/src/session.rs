@@ -58,7 +58,7 @@ impl Session {
                 None,
             );
         }
-        let store = open_store(store, &StoreOptions::new())?;
+        let store = open_store(store, &StoreOptions::new())?.blocking();
         let clock =
             Arc::new(ReplayClock { manual: ManualClock::new(Timestamp::MIN), set: AtomicBool::new(false) });
         let engine = Engine::builder(policy).store(store).clock(clock.clone()).build();

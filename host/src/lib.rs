@@ -8,7 +8,7 @@
 //!
 //! let options = StoreOptions::new();
 //! let engine = Engine::builder(load_policy("policy.yaml")?)
-//!     .store(open_store("memory", &options)?)
+//!     .store(open_store("memory", &options)?.blocking())
 //!     .on_store_error(options.on_error())
 //!     .build();
 //! let engine = Arc::new(engine);
@@ -23,19 +23,30 @@
 
 #![forbid(unsafe_code)]
 
+mod detached;
 mod fork;
+mod key;
 mod open;
+mod options;
+#[cfg(feature = "redis")]
+mod per_process;
 mod policy_file;
+mod shared;
+mod source;
 #[cfg(feature = "async")]
 mod spawn_io;
+mod url;
 mod watch;
 mod watched;
 
+pub use detached::{DetachedStore, Wait};
 pub use fork::{after_fork_in_child, after_fork_in_parent, before_fork};
-#[cfg(feature = "async")]
-pub use open::open_async_store;
-pub use open::{MissingStore, OpenError, STORES, StoreOptions, UnknownUrl, open_store, survives_fork};
+pub use key::{counter_key, counter_of_key};
+pub use open::open_store;
+pub use options::StoreOptions;
 pub use policy_file::{InvalidPolicy, LoadError, PolicyFile, ReadError, load_policy};
+pub use shared::SharedStore;
 #[cfg(feature = "async")]
 pub use spawn_io::spawn_io;
+pub use url::{MissingStore, OpenError, STORES, UnknownUrl};
 pub use watch::{PolicyWatcher, WatchOptions, watch_engine};

@@ -70,7 +70,7 @@ class StoreURLError(CallgateError, ValueError):
 
 
 class StoreError(CallgateError):
-    """A store that could not be reached while an engine was made, or a reservation was finished or settled.
+    """A store that could not be reached: while it was opened, or a reservation was finished or settled, or counters were listed.
 
     Whether it was is then not known; it must not be tried again.
     """

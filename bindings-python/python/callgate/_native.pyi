@@ -52,11 +52,13 @@ __all__ = [
     "Engine",
     "Explanation",
     "Finishing",
+    "LiveCounter",
     "ManualClock",
     "PendingCall",
     "Policy",
     "Reservation",
     "Rule",
+    "Store",
     "lint",
 ]
 
@@ -67,8 +69,9 @@ class Engine:
     Safe to share between threads. The policy can be replaced while calls are being decided; each call is decided by one
     policy, whole.
 
-    `store` is `"memory"`, or a URL: `sqlite:///path`, `redis://host:port`. `store_namespace` keeps the counters of servers that
-    share a store apart; `store_timeout` is in seconds. Where the store fails, a call is denied, unless `on_store_error` is
+    `store` is `"memory"`, which is the default, or a URL: `sqlite:///path`, `redis://host:port`; or a `Store`, which engines share.
+    For a URL, `store_namespace` (`"callgate"`) keeps the counters of servers that share a store apart, and `store_timeout` (1.0) is in
+    seconds; a `Store` was opened with its own. Where the store fails, a call is denied, unless `on_store_error` is
     `"allow"`; a call that a rule asks to approve is denied even then. `clock` is a `ManualClock`, or a callable that returns
     seconds since 1970 as `time.time` does.
 
@@ -88,9 +91,9 @@ class Engine:
         cls,
         policy: Policy,
         *,
-        store: str = "memory",
-        store_namespace: str = "callgate",
-        store_timeout: float = 1.0,
+        store: Store | str | None = None,
+        store_namespace: str | None = None,
+        store_timeout: float | None = None,
         on_store_error: Literal["deny", "allow"] = "deny",
         clock: _Clock | None = None,
         on_decision: Callable[[AuditRecord], object] | None = None,
@@ -101,9 +104,9 @@ class Engine:
     def from_str(
         text: str,
         *,
-        store: str = "memory",
-        store_namespace: str = "callgate",
-        store_timeout: float = 1.0,
+        store: Store | str | None = None,
+        store_namespace: str | None = None,
+        store_timeout: float | None = None,
         on_store_error: Literal["deny", "allow"] = "deny",
         clock: _Clock | None = None,
         on_decision: Callable[[AuditRecord], object] | None = None,
@@ -119,9 +122,9 @@ class Engine:
         watch: bool | float | None = None,
         on_reload: Callable[[Policy], object] | None = None,
         on_reload_error: Callable[[Exception], object] | None = None,
-        store: str = "memory",
-        store_namespace: str = "callgate",
-        store_timeout: float = 1.0,
+        store: Store | str | None = None,
+        store_namespace: str | None = None,
+        store_timeout: float | None = None,
         on_store_error: Literal["deny", "allow"] = "deny",
         clock: _Clock | None = None,
         on_decision: Callable[[AuditRecord], object] | None = None,
@@ -246,13 +249,28 @@ class Engine:
         reached.
         """
 
+    def counters(self) -> list[LiveCounter]:
+        """Every counter of its store that holds something, in no particular order (spec 8.12).
+
+        For operators: a store may have millions. Waits for the store: on an event loop, use `asyncio.to_thread`. Raises `StoreError`
+        where the counters cannot be reached.
+        """
+
+    def reset_counter(self, counter: LiveCounter | str) -> bool:
+        """Makes a counter that `counters` listed hold nothing, and returns whether it held something (spec 8.12).
+
+        A charge made before is not given back after it. A counter is named by its `key`, too. Raises `StoreError` where it is unknown
+        whether the counter was reset, and `ValueError` for a text that is no key.
+        """
+
     @property
     def policy(self) -> Policy:
         """The policy in force."""
 
     def close(self) -> None:
         """Stops watching the policy file, and closes the store that the engine opened: calls that counters decide are then as if it
-        could not be reached. Counters in memory go on.
+        could not be reached. A `Store` that it was given stays open, for the others that use it, and the engine's own counters in
+        memory go on.
         """
 
     def __enter__(self) -> Engine: ...
@@ -277,6 +295,86 @@ class Engine:
         approved: tuple[str, str] | None = None,
         check: ArgsCheck | None = None,
     ) -> Decision | PendingCall: ...
+
+@final
+class Store:
+    """Counters that engines share (spec 8.15): a store that was opened once, in one of its namespaces.
+
+    `url` is `"memory"`, `sqlite:///path` or `redis://host:port`; `timeout` is how many seconds a call waits. `namespaced` gives the
+    counters of another namespace, which share the open file or the connections: one `Store` serves any number of servers and tenants.
+    Safe to share between threads. In a forked process it goes on, with a file or connections of its own.
+
+    Raises `StoreURLError` for a URL of no known form, and `StoreError` for a store that cannot be opened.
+
+    As a context manager, it is closed at the end.
+    """
+
+    def __new__(cls, url: str, *, timeout: float = 1.0, namespace: str = "callgate") -> Store: ...
+    def namespaced(self, name: str) -> Store:
+        """The counters of another namespace of this store; the same ones where the name is the same. Opens nothing.
+
+        Raises `StoreError` where the store admits no such name, or is closed.
+        """
+
+    @property
+    def namespace(self) -> str:
+        """The name of the namespace."""
+
+    def counters(self) -> list[LiveCounter]:
+        """Every counter that holds something, in no particular order (spec 8.12).
+
+        For operators: a store may have millions. Waits for the store: on an event loop, use `asyncio.to_thread`. Raises `StoreError`
+        where the counters cannot be reached.
+        """
+
+    def reset_counter(self, counter: LiveCounter | str) -> bool:
+        """Makes a counter that `counters` listed hold nothing, and returns whether it held something: as `Engine.reset_counter`."""
+
+    def close(self) -> None:
+        """Closes it. What engines ask afterwards certainly was not done (`store_unavailable`); calls that wait for the store get their
+        answers.
+
+        The store that was opened is closed with all of its namespaces; one that `namespaced` gave is closed alone.
+        """
+
+    def __enter__(self) -> Store: ...
+    def __exit__(self, *_exception: object) -> None: ...
+
+@final
+class LiveCounter:
+    """A counter that holds something (spec 8.12), for one scope value."""
+
+    @property
+    def key(self) -> str:
+        """Names it for `reset_counter`, in every process that shares the store."""
+
+    @property
+    def entry(self) -> str | None:
+        """The key of the entry in `tools`; `None` for `all_tools`."""
+
+    @property
+    def counter(self) -> str: ...
+    @property
+    def scope(self) -> str:
+        """What it counts by."""
+
+    @property
+    def scope_value(self) -> str:
+        """For whom it counts, as `callgate counters list` shows it."""
+
+    @property
+    def window(self) -> str:
+        """As a policy may write it: `day`, `3600s`."""
+
+    @property
+    def algorithm(self) -> Literal["fixed", "sliding"]: ...
+    @property
+    def used(self) -> Decimal:
+        """What it holds."""
+
+    @property
+    def resets_at(self) -> datetime:
+        """When it holds nothing any more if nothing else happens; in UTC."""
 
 @final
 class ArgsCheck:

@@ -87,12 +87,13 @@ static DECIMAL: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static INSTANT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
-fn decimal(py: Python<'_>, amount: callgate::Amount) -> PyResult<Py<PyAny>> {
+/// An exact `Decimal`.
+pub(crate) fn decimal(py: Python<'_>, amount: callgate::Amount) -> PyResult<Py<PyAny>> {
     DECIMAL.import(py, "decimal", "Decimal")?.call1((amount.to_string(),)).map(Bound::unbind)
 }
 
 /// An aware `datetime`, exact to the millisecond.
-fn instant(py: Python<'_>, at: callgate::time::Timestamp) -> PyResult<Py<PyAny>> {
+pub(crate) fn instant(py: Python<'_>, at: callgate::time::Timestamp) -> PyResult<Py<PyAny>> {
     INSTANT.import(py, "callgate._values", "instant")?.call1((at.as_millis(),)).map(Bound::unbind)
 }
 

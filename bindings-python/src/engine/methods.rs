@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use callgate::__binding::BindEngine as _;
 use callgate::Format;
+use callgate::store::Store as _;
+use callgate::time::{Clock as _, Timestamp};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -25,6 +27,7 @@ use crate::cache::ToolCache;
 use crate::decision::{Decision, Explanation};
 use crate::error;
 use crate::policy::{self, Policy};
+use crate::store::LiveCounter;
 use crate::values::{Budget, Caller, RootValue};
 
 /// Text that no parser accepts, in place of arguments that are not Unicode text: core gives the reason.
@@ -44,6 +47,13 @@ impl Engine {
 
     fn core(&self) -> &callgate::Engine {
         self.parts.core()
+    }
+
+    /// What the engine's clock shows.
+    fn shown(&self) -> PyResult<Timestamp> {
+        let now = self.parts.clock.clock.now();
+        self.parts.clock.check()?;
+        Ok(now)
     }
 
     /// Tells of the warnings of a policy that was logged when it was loaded.
@@ -69,14 +79,14 @@ fn awaiting<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (policy, *, store = "memory", store_namespace = "callgate", store_timeout = 1.0, on_store_error = "deny", clock = None, on_decision = None, args_hash = None, on_warning = None))]
+    #[pyo3(signature = (policy, *, store = None, store_namespace = None, store_timeout = None, on_store_error = "deny", clock = None, on_decision = None, args_hash = None, on_warning = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn py_new(
         py: Python<'_>,
         policy: &Bound<'_, Policy>,
-        store: &str,
-        store_namespace: &str,
-        store_timeout: f64,
+        store: Option<&Bound<'_, PyAny>>,
+        store_namespace: Option<&str>,
+        store_timeout: Option<f64>,
         on_store_error: &str,
         clock: Option<&Bound<'_, PyAny>>,
         on_decision: Option<&Bound<'_, PyAny>>,
@@ -100,14 +110,14 @@ impl Engine {
 
     /// An engine for a policy written in YAML or JSON.
     #[staticmethod]
-    #[pyo3(signature = (text, *, store = "memory", store_namespace = "callgate", store_timeout = 1.0, on_store_error = "deny", clock = None, on_decision = None, args_hash = None, on_warning = None))]
+    #[pyo3(signature = (text, *, store = None, store_namespace = None, store_timeout = None, on_store_error = "deny", clock = None, on_decision = None, args_hash = None, on_warning = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn from_str(
         py: Python<'_>,
         text: &str,
-        store: &str,
-        store_namespace: &str,
-        store_timeout: f64,
+        store: Option<&Bound<'_, PyAny>>,
+        store_namespace: Option<&str>,
+        store_timeout: Option<f64>,
         on_store_error: &str,
         clock: Option<&Bound<'_, PyAny>>,
         on_decision: Option<&Bound<'_, PyAny>>,
@@ -131,7 +141,7 @@ impl Engine {
 
     /// An engine for a policy file, and for its later versions if it is watched.
     #[staticmethod]
-    #[pyo3(signature = (path, *, watch = None, on_reload = None, on_reload_error = None, store = "memory", store_namespace = "callgate", store_timeout = 1.0, on_store_error = "deny", clock = None, on_decision = None, args_hash = None, on_warning = None))]
+    #[pyo3(signature = (path, *, watch = None, on_reload = None, on_reload_error = None, store = None, store_namespace = None, store_timeout = None, on_store_error = "deny", clock = None, on_decision = None, args_hash = None, on_warning = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn from_file(
         py: Python<'_>,
@@ -139,9 +149,9 @@ impl Engine {
         watch: Option<&Bound<'_, PyAny>>,
         on_reload: Option<&Bound<'_, PyAny>>,
         on_reload_error: Option<&Bound<'_, PyAny>>,
-        store: &str,
-        store_namespace: &str,
-        store_timeout: f64,
+        store: Option<&Bound<'_, PyAny>>,
+        store_namespace: Option<&str>,
+        store_timeout: Option<f64>,
         on_store_error: &str,
         clock: Option<&Bound<'_, PyAny>>,
         on_decision: Option<&Bound<'_, PyAny>>,
@@ -405,9 +415,20 @@ impl Engine {
     /// Forgets what no call can see any more, and gives its memory back; returns how many counters were dropped.
     fn purge(&self, py: Python<'_>) -> PyResult<usize> {
         // Not `callgate::Engine::purge`: a clock that raises tells no time, and at a wrong one live counters would be dropped.
-        let now = self.parts.clock.clock.now();
-        self.parts.clock.check()?;
-        self.parts.store.purge(now).map_err(|error| error::store(py, &error))
+        let now = self.shown()?;
+        self.parts.store().counters().purge(now).map_err(|error| error::store(py, &error))
+    }
+
+    /// Every counter of the store that holds something, in no particular order.
+    fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let live = self.parts.store().list(py, self.shown()?).map_err(|error| error::store(py, &error))?;
+        LiveCounter::list(py, live)
+    }
+
+    /// Makes a counter hold nothing, and returns whether it held something.
+    fn reset_counter(&self, py: Python<'_>, counter: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let counter = LiveCounter::named(counter)?;
+        self.parts.store().reset(py, counter, self.shown()?).map_err(|error| error::store(py, &error))
     }
 
     /// The policy in force.
@@ -420,7 +441,7 @@ impl Engine {
     fn close(&self, py: Python<'_>) {
         let watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(watch);
-        py.detach(|| self.parts.engine.close());
+        self.parts.engine.close(py);
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {

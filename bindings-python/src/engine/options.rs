@@ -4,11 +4,10 @@
 //! misspelt option for another choice: options are typed (traps 3 and 29).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use callgate::OnStoreError;
 use callgate_host::StoreOptions;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::clock::ChosenClock;
@@ -17,17 +16,15 @@ use super::observer::Observer;
 use super::parts::EngineParts;
 use crate::cache::CurrentPolicy;
 use crate::decision::Finisher;
+use crate::error;
 use crate::live::LiveEngine;
-use crate::{error, store};
-
-/// The longest time-out of a store in seconds.
-const LONGEST: f64 = 86_400.0;
+use crate::store::{Handle, Store, seconds};
 
 /// The keyword arguments that all constructors share.
 pub(crate) struct Options<'a, 'py> {
-    pub(crate) store: &'a str,
-    pub(crate) store_namespace: &'a str,
-    pub(crate) store_timeout: f64,
+    pub(crate) store: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) store_namespace: Option<&'a str>,
+    pub(crate) store_timeout: Option<f64>,
     pub(crate) on_store_error: &'a str,
     pub(crate) clock: Option<&'a Bound<'py, PyAny>>,
     pub(crate) on_decision: Option<&'a Bound<'py, PyAny>>,
@@ -45,28 +42,49 @@ impl Options<'_, '_> {
                 return Err(PyValueError::new_err(message));
             }
         };
-        let seconds = self.store_timeout;
-        if !(seconds > 0.0 && seconds <= LONGEST) {
-            let message = "store_timeout must be more than 0 and at most 86400 seconds";
-            return Err(PyValueError::new_err(message));
-        }
-        let options = StoreOptions::new()
-            .with_on_error(on_store_error)
-            .with_namespace(self.store_namespace)
-            .with_timeout(Duration::from_secs_f64(seconds));
         let clock = ChosenClock::new(self.clock)?;
         let observer = Observer::new(self.on_decision, self.args_hash)?;
         let warnings = Hook::new("on_warning", self.on_warning)?;
-        let (store, waiting) =
-            store::open(py, self.store, options).map_err(|error| error::open(py, &error))?;
+        let (store, owns_store) = self.opened(py, on_store_error)?;
         let core = callgate::Engine::builder(policy)
-            .store(store.clone())
+            .store(store.counters().clone())
             .clock(clock.clock.clone())
             .on_store_error(on_store_error)
             .build();
-        let engine = Arc::new(LiveEngine::new(core, waiting));
+        let engine = Arc::new(LiveEngine::new(core, store, owns_store));
         let finisher = Py::new(py, Finisher(engine.clone()))?;
         let current = CurrentPolicy::new(py);
-        Ok(EngineParts { engine, current, store, finisher, on_store_error, clock, observer, warnings })
+        Ok(EngineParts { engine, current, finisher, on_store_error, clock, observer, warnings })
+    }
+
+    /// The store, and whether the engine opened it.
+    fn opened(&self, py: Python<'_>, on_store_error: OnStoreError) -> PyResult<(Handle, bool)> {
+        if let Some(store) = self.store.and_then(|store| store.cast::<Store>().ok()) {
+            for (name, is_given) in [
+                ("store_namespace", self.store_namespace.is_some()),
+                ("store_timeout", self.store_timeout.is_some()),
+            ] {
+                if is_given {
+                    let message = format!("{name} is for a store URL: a Store was opened with its own");
+                    return Err(PyTypeError::new_err(message));
+                }
+            }
+            return Ok((store.get().0.clone(), false));
+        }
+        let mut options = StoreOptions::new().with_on_error(on_store_error);
+        if let Some(namespace) = self.store_namespace {
+            options = options.with_namespace(namespace);
+        }
+        if let Some(timeout) = self.store_timeout {
+            options = options.with_timeout(seconds("store_timeout", timeout)?);
+        }
+        let url: &str = match self.store {
+            Some(store) => {
+                store.extract().map_err(|_| PyTypeError::new_err("store must be a URL or a Store"))?
+            }
+            None => "memory",
+        };
+        let store = Handle::open(py, url, &options).map_err(|error| error::open(py, &error))?;
+        Ok((store, true))
     }
 }

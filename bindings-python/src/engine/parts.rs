@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use callgate::store::{AsyncStore, Store};
+use callgate::store::AsyncStore;
 use callgate::time::Timestamp;
 use callgate::value::{RawJson, View};
 use callgate::{Call, Identity, OnStoreError};
@@ -16,12 +16,12 @@ use super::observer::Observer;
 use crate::cache::{CachedDecision, CurrentPolicy, PolicyCache, ToolCache};
 use crate::decision::{About, Decision, Finisher};
 use crate::live::LiveEngine;
+use crate::store::Handle;
 
 /// What an engine consists of.
 pub(super) struct EngineParts {
     pub(super) engine: Arc<LiveEngine>,
     pub(super) current: CurrentPolicy,
-    pub(super) store: Arc<dyn Store>,
     pub(super) finisher: Py<Finisher>,
     pub(super) on_store_error: OnStoreError,
     pub(super) clock: ChosenClock,
@@ -32,6 +32,10 @@ pub(super) struct EngineParts {
 impl EngineParts {
     pub(super) fn core(&self) -> &callgate::Engine {
         self.engine.core()
+    }
+
+    pub(super) fn store(&self) -> &Handle {
+        self.engine.store()
     }
 
     /// The face of the store that does not block, if it has one, and the time for what it is asked.

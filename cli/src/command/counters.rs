@@ -85,7 +85,7 @@ fn open(selection: &Selection) -> Result<Arc<dyn Counters>, Failure> {
     if let Some(namespace) = &selection.namespace {
         options = options.with_namespace(namespace);
     }
-    Ok(open_store(&selection.store, &options)?)
+    Ok(open_store(&selection.store, &options)?.blocking())
 }
 
 fn selects(selection: &Selection, held: &LiveCounter) -> bool {

@@ -9,8 +9,9 @@ use crate::server::Server;
 #[test]
 fn all_who_name_a_server_and_a_namespace_share_its_counters() {
     let server = Server::start();
-    let open =
-        |url: &str, namespace: &str| open_store(url, &StoreOptions::new().with_namespace(namespace)).unwrap();
+    let open = |url: &str, namespace: &str| {
+        open_store(url, &StoreOptions::new().with_namespace(namespace)).unwrap().blocking()
+    };
     let cluster = server.url().replace("redis://", "REDIS+CLUSTER://");
     assert_eq!(call(&engine(open(&server.url(), "a"), 2)), Code::Allowed);
     assert_eq!(call(&engine(open(&cluster, "a"), 2)), Code::Allowed);
