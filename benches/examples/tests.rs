@@ -47,8 +47,12 @@ fn main() {
         assert_eq!((totals.calls, totals.exit_code()), (STEPS as u64, 0));
         let begun = Instant::now();
         let mut coverage = Coverage::new(&subject);
-        let report =
-            run_observed("payments_test.yaml", &suite, &options, Some(&mut |call| coverage.observe(call)));
+        let report = run_observed(
+            "payments_test.yaml",
+            &suite,
+            &options,
+            Some(&mut |call| _ = coverage.observe(call)),
+        );
         covered.push(begun.elapsed().as_secs_f64() * 1e9);
         assert_eq!(Totals::of(&[report]).exit_code(), 0);
     }

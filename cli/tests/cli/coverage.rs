@@ -108,3 +108,29 @@ fn options_of_coverage_want_coverage() {
         assert_eq!(callgate(&["test", "--coverage", "--min", min]).status, 2);
     }
 }
+
+#[test]
+fn what_is_covered_and_decides_nothing_is_named() {
+    let policy = "\
+version: \"1\"
+default: deny
+tools:
+  pay:
+    require:
+      - {path: args.amount, op: gt, value: 0}
+      - {path: args.amount, op: lte, value: 5}
+";
+    let both = "policy: twice.yaml\ntests:\n  - {name: text, each: [{tool: pay, args: {amount: x}, expect: deny}]}\n";
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("coverage_same");
+    fs::create_dir_all(&folder).unwrap();
+    let policy = policy
+        .replace("    require:\n", "    require:\n      - conditions:\n")
+        .replace("      - {path", "          - {path");
+    fs::write(folder.join("twice.yaml"), policy).unwrap();
+    fs::write(folder.join("twice_test.yaml"), both).unwrap();
+    let run = callgate(&["test", folder.to_str().unwrap(), "--coverage"]);
+    assert_eq!(run.status, 0, "{}", run.err);
+    let wanted = "covered, but  condition args.amount gt 0 fails: no decision depends on it, \
+                  /tools/pay/require/0/conditions/1 decides the same";
+    assert!(run.out.contains(wanted), "{}", run.out);
+}

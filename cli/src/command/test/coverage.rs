@@ -2,18 +2,21 @@
 //!
 //! In: calls while tests run. Out: a report for each policy that tests name, and what people see of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use annotate_snippets::Level;
-use callgate_analysis::Observed;
-use callgate_analysis::coverage::{Coverage, CoverageReport, PointReport};
+use callgate_analysis::coverage::{Coverage, CoverageReport, PointReport, TestFile, dependence};
 use callgate_analysis::report::FileReport;
+use callgate_analysis::subject::Subject;
+use callgate_analysis::{Observed, Options};
 
 use crate::excerpt::{Excerpts, Placed};
 use crate::failure::Failure;
+use crate::input::read_text;
 use crate::terminal::{Paint, colours, shown};
 
 /// Coverage of all policies, by their files.
@@ -27,14 +30,44 @@ struct Policy {
     shown: String,
     text: String,
     coverage: Coverage,
-    /// Whether tests are about it, and do not only load it on the way.
-    named: bool,
+    /// The test files that are about it, and do not only load it on the way.
+    files: Vec<File>,
+}
+
+/// A test file, to run it once more.
+struct File {
+    path: String,
+    folder: PathBuf,
+    text: String,
 }
 
 /// The report of a policy, with its text.
 pub(super) struct Report {
     pub(super) report: CoverageReport,
     text: String,
+    /// Why it is not known what decisions depend on.
+    missed: Option<String>,
+}
+
+/// Finds the covered outcomes on which no decision depends.
+fn dependence_of(report: &mut CoverageReport, text: &str, files: &[File]) -> Result<(), String> {
+    let subject = Subject::new(&report.path, text).map_err(|error| error.to_string())?;
+    type Read<'f> = Box<dyn Fn(&str) -> Result<String, String> + 'f>;
+    let read = |file: &'_ File| -> Read<'_> {
+        let folder = file.folder.clone();
+        Box::new(move |name| read_text(&folder.join(name)).map_err(Failure::sentence))
+    };
+    let reads: Vec<Read<'_>> = files.iter().map(read).collect();
+    let options: Vec<Options<'_>> = reads
+        .iter()
+        .map(|read| Options { filter: None, read: &**read, elapsed: &|| Duration::ZERO })
+        .collect();
+    let files: Vec<TestFile<'_>> = files
+        .iter()
+        .zip(&options)
+        .map(|(file, options)| TestFile { path: &file.path, text: &file.text, options })
+        .collect();
+    dependence(report, &subject, &files)
 }
 
 impl Covered {
@@ -47,29 +80,35 @@ impl Covered {
             shown: path.display().to_string(),
             text: observed.subject.text.clone(),
             coverage: Coverage::new(observed.subject),
-            named: false,
+            files: Vec::new(),
         });
         policy.coverage.observe(observed);
     }
 
     /// Notes which policies the tests of a file are about.
     pub(super) fn name(&mut self, folder: &Path, file: &FileReport) {
-        for test in &file.tests {
-            let path = folder.join(&test.policy);
+        let named: BTreeSet<&str> = file.tests.iter().map(|test| &*test.policy).collect();
+        for name in named {
+            let path = folder.join(name);
             let key = fs::canonicalize(&path).unwrap_or(path);
             if let Some(policy) = self.policies.get_mut(&key) {
-                policy.named = true;
+                let (path, text) = (file.path.clone(), file.text.clone());
+                policy.files.push(File { path, folder: folder.to_owned(), text });
             }
         }
     }
 
-    /// The reports, by file.
-    pub(super) fn finish(self) -> Vec<Report> {
-        let named = self.policies.into_values().filter(|policy| policy.named);
+    /// The reports, by file. `depends`: also what no decision depends on, for which the tests run again.
+    pub(super) fn finish(self, depends: bool) -> Vec<Report> {
+        let named = self.policies.into_values().filter(|policy| !policy.files.is_empty());
         let report = |policy: Policy| {
             let mut report = policy.coverage.finish();
+            let missed = match depends {
+                true => dependence_of(&mut report, &policy.text, &policy.files).err(),
+                false => None,
+            };
             report.path = policy.shown;
-            Report { report, text: policy.text }
+            Report { report, text: policy.text, missed }
         };
         named.map(report).collect()
     }
@@ -126,11 +165,13 @@ pub(super) fn write(out: &mut dyn Write, reports: &[Report], verbose: bool) -> i
         for point in report.points.iter().filter(|point| point.same.is_some()) {
             let (place, by) = (place_of(point), point.same.as_deref().unwrap_or_default());
             let what = format!(
-                "{} {}: no decision depends on it, {by} decides the same",
-                place,
+                "{place} {}: no decision depends on it, {by} decides the same",
                 point.branch.as_str()
             );
             writeln!(out, "{}  {}", Paint::Yellow.on(coloured, "covered, but"), shown(&what))?;
+        }
+        if let Some(why) = &policy.missed {
+            writeln!(out, "not known on which outcomes decisions depend: {}", shown(why))?;
         }
     }
     Ok(())

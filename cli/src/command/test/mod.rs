@@ -47,7 +47,9 @@ fn once(args: &TestArgs) -> Result<(Vec<PathBuf>, ExitCode), Failure> {
         reports.push(report);
     }
     let totals = Totals::of(&reports);
-    let covered = covered.map(Covered::finish);
+    // What is wrong already hides what decisions depend on.
+    let depends = totals.exit_code() == 0;
+    let covered = covered.map(|covered| covered.finish(depends));
     let written = write(&mut out, args, &reports, covered.as_deref(), |out| {
         human.write_totals(out, &totals, start.elapsed())
     });
