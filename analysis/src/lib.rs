@@ -21,6 +21,7 @@
 
 pub mod caller;
 pub mod coverage;
+mod lines;
 pub mod report;
 mod run;
 pub mod subject;

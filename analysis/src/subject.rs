@@ -141,6 +141,12 @@ impl Subject {
         self.rules.iter().any(|rule| is_named(name, &rule.pointer, rule.name.as_deref()))
     }
 
+    /// Whether the policy names a tool: in `hide`, or by an exact name or a glob of `tools`. The wildcard entry and `all_tools` name
+    /// none (spec 2.8): they apply to a misspelt name, too.
+    pub fn names(&self, tool: &str) -> bool {
+        matches!(self.admission(tool), Admission::Hidden(_) | Admission::Entries { listed: true, .. })
+    }
+
     /// Names of tools that the policy names exactly.
     pub fn exact_names(&self) -> impl Iterator<Item = &str> {
         let keys = self.entries.iter().filter_map(|entry| entry.key.as_deref());

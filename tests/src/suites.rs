@@ -2,11 +2,11 @@
 //!
 //! In: a case of `spec/cases/decisions`. Out: a test file that expects the same, and the policies that it names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use callgate_analysis::report::FileReport;
-use callgate_analysis::subject::{Admission, Subject};
+use callgate_analysis::subject::Subject;
 use callgate_analysis::{Options, run};
 use serde_json::{Map, Value, json};
 
@@ -40,6 +40,8 @@ pub fn convert(case: &Value) -> Converted {
     let mut current = Subject::new("policy", &text).unwrap();
     files.insert("policy".to_owned(), text);
     let mut steps = Vec::new();
+    // A case ends a call twice to show that nothing comes of it; a test file has to name the error.
+    let mut ended = HashSet::new();
     for (index, step) in case["steps"].as_array().unwrap().iter().enumerate() {
         if let Some(reload) = step.get("reload") {
             let text = lines(reload);
@@ -48,15 +50,10 @@ pub fn convert(case: &Value) -> Converted {
         }
         let expect = step["expect"].as_object().unwrap();
         let tool = step["tool"].as_str().unwrap();
-        let is_listed = match current.admission(tool) {
-            Admission::Hidden(_) => true,
-            Admission::Entries { entries, .. } => !entries.is_empty(),
-            Admission::NotListed | Admission::Invalid => false,
-        };
         let mut call = Map::new();
         call.insert("tool".into(), tool.into());
         let named = expect["code"] == "not_listed" || expect["code"] == "invalid_tool";
-        if !is_listed && !named {
+        if !current.names(tool) && !named {
             call.insert("unlisted".into(), true.into());
         }
         for (from, to) in
@@ -92,6 +89,11 @@ pub fn convert(case: &Value) -> Converted {
         if let Some(of) = step.get("finish_of").and_then(Value::as_u64) {
             assert_eq!(repeat, 1, "it would end before the last call, not before the first");
             last.insert("finish_of".into(), format!("step {of}").into());
+            if step.get("finish_error").is_none() && !ended.insert(of) {
+                last.insert("finish_error".into(), "finished".into());
+            }
+        } else if step.get("finish").is_some() && step.get("finish_error").is_none() {
+            ended.insert(index as u64);
         }
         if repeat > 1 {
             first.insert("repeat".into(), (repeat - 1).into());

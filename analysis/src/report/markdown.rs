@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{FileReport, Status, Totals};
 use crate::coverage::CoverageReport;
 
-/// The most characters. Below the hosts' limit, so that others may add a line.
+/// The most characters, in UTF-16. Below the hosts' limit, so that others may add a line.
 const MOST: usize = 45_000;
 /// Of these, what coverage may take more.
 const MOST_OF_COVERAGE: usize = 15_000;
@@ -14,19 +14,19 @@ const MOST_OF_COVERAGE: usize = 15_000;
 pub fn to_markdown(files: &[FileReport]) -> String {
     let totals = Totals::of(files);
     let mark = if totals.exit_code() == 0 { "✅" } else { "❌" };
-    let mut out = format!("### {mark} Policy tests: {}\n\n", totals.summary());
-    let mut rest = 0_usize;
+    let mut page = Page::new(MOST);
+    page.add(&format!("### {mark} Policy tests: {}\n\n", totals.summary()));
     if !files.is_empty() {
-        out.push_str("| file | result | calls |\n| --- | --- | ---: |\n");
+        page.add("| file | result | calls |\n| --- | --- | ---: |\n");
     }
     for file in files {
         let totals = Totals::of(std::slice::from_ref(file));
         let row = format!("| {} | {} | {} |\n", inline(&file.path), totals.summary(), totals.calls);
-        add(&mut out, &row, &mut rest);
+        page.add(&row);
     }
     for file in files {
         for problem in &file.problems {
-            add(&mut out, &format!("\n- {}\n", inline(&problem.line())), &mut rest);
+            page.add(&format!("\n- {}\n", inline(&problem.line())));
         }
         for test in &file.tests {
             let mut item = String::new();
@@ -49,23 +49,24 @@ pub fn to_markdown(files: &[FileReport]) -> String {
                     }
                 }
             }
-            add(&mut out, &item, &mut rest);
+            page.add(&item);
         }
     }
+    let Page { mut text, rest, .. } = page;
     if rest > 0 {
-        let _ = write!(out, "\n… and {rest} more: run `callgate test` to see all.\n");
+        let _ = write!(text, "\n… and {rest} more: run `callgate test` to see all.\n");
     }
-    out
+    text
 }
 
 /// Which points of policies no test covers.
 pub fn coverage_to_markdown(reports: &[&CoverageReport]) -> String {
-    let mut out = String::from("\n| policy | covered | not covered |\n| --- | ---: | ---: |\n");
-    let mut rest = 0_usize;
+    let mut page = Page::new(MOST_OF_COVERAGE);
+    page.add("\n| policy | covered | not covered |\n| --- | ---: | ---: |\n");
     for report in reports {
         let missing = report.total.saturating_sub(report.hit);
         let row = format!("| {} | {} of {} | {missing} |\n", inline(&report.path), report.hit, report.total);
-        append(&mut out, MOST_OF_COVERAGE, &row, &mut rest);
+        page.add(&row);
     }
     for report in reports {
         for point in report.gaps() {
@@ -74,26 +75,39 @@ pub fn coverage_to_markdown(reports: &[&CoverageReport]) -> String {
             let why = point.gap.as_ref().map_or_else(String::new, ToString::to_string);
             let item =
                 format!("\n- {}: **{}** is not covered: {}\n", inline(&place), inline(&what), inline(&why));
-            append(&mut out, MOST_OF_COVERAGE, &item, &mut rest);
+            page.add(&item);
         }
     }
+    let Page { mut text, rest, .. } = page;
     if rest > 0 {
-        let _ = write!(out, "\n… and {rest} more.\n");
+        let _ = write!(text, "\n… and {rest} more.\n");
     }
-    out
+    text
 }
 
-/// Adds a part, or counts it where it does not fit. What does not fit never hides what comes first.
-fn add(out: &mut String, part: &str, rest: &mut usize) {
-    append(out, MOST, part, rest);
+/// What fits, and how much does not.
+struct Page {
+    text: String,
+    length: usize,
+    most: usize,
+    rest: usize,
 }
 
-fn append(out: &mut String, most: usize, part: &str, rest: &mut usize) {
-    let length = out.chars().count().saturating_add(part.chars().count());
-    if *rest > 0 || length > most {
-        *rest = rest.saturating_add(1);
-    } else {
-        out.push_str(part);
+impl Page {
+    /// An empty one with room for so many characters in UTF-16.
+    fn new(most: usize) -> Self {
+        Self { text: String::new(), length: 0, most, rest: 0 }
+    }
+
+    /// Adds a part, or counts it where it does not fit. What does not fit never hides what comes first.
+    fn add(&mut self, part: &str) {
+        let length = self.length.saturating_add(part.encode_utf16().count());
+        if self.rest > 0 || length > self.most {
+            self.rest = self.rest.saturating_add(1);
+        } else {
+            self.length = length;
+            self.text.push_str(part);
+        }
     }
 }
 
@@ -137,7 +151,7 @@ mod tests {
             ..FileReport::default()
         };
         let text = to_markdown(&[file]);
-        assert!(text.chars().count() < 65_536);
+        assert!(text.encode_utf16().count() < 65_536);
         let shown = text.matches("failed: it passes").count();
         assert!(shown > 50, "{shown}");
         assert!(text.contains(&format!("and {} more", 2_000 - shown)), "{text}");

@@ -7,6 +7,8 @@ mod junit;
 mod markdown;
 mod text;
 
+use std::sync::Arc;
+
 use callgate::{Check, Diagnostic};
 
 pub use json::to_json;
@@ -36,7 +38,7 @@ pub struct Problem {
     /// The file.
     pub path: String,
     /// Its text; empty where it could not be read.
-    pub text: String,
+    pub text: Arc<str>,
     /// What is wrong. Where a file could not be read, only the message says something.
     pub diagnostic: Option<Diagnostic>,
     /// What is wrong, in a sentence.

@@ -64,12 +64,8 @@ impl Problem {
 impl FileReport {
     /// A report of a file that cannot be read.
     pub fn unreadable(path: &str, message: &str) -> Self {
-        let problem = Problem {
-            path: path.to_owned(),
-            text: String::new(),
-            diagnostic: None,
-            message: message.to_owned(),
-        };
+        let problem =
+            Problem { path: path.to_owned(), text: "".into(), diagnostic: None, message: message.to_owned() };
         Self { path: path.to_owned(), problems: vec![problem], ..Self::default() }
     }
 }

@@ -13,8 +13,9 @@ use callgate::{
 };
 
 use super::subjects::Subjects;
-use super::{Observed, Observer, compare, line_and_column};
+use super::{Observed, Observer, compare};
 use crate::caller::Caller;
+use crate::lines::Lines;
 use crate::report::{Difference, Failure};
 use crate::subject::Subject;
 use crate::suite::{ApprovalKey, Ending, Finish, Run, Step, Suite};
@@ -50,7 +51,7 @@ pub(super) struct Execution<'e> {
     pub(super) run: &'e Run,
     pub(super) file: &'e str,
     pub(super) test: &'e str,
-    pub(super) text: &'e str,
+    pub(super) lines: &'e Lines<'e>,
     pub(super) calls: u64,
     pub(super) change: Option<&'e Change<'e>>,
 }
@@ -96,8 +97,8 @@ impl<'e> Execution<'e> {
             }
             let mut differences = Vec::new();
             if let Some(finish @ Finish { of: Some(of), .. }) = &step.finish {
-                let held = before.get_mut(*of).map(|done| &mut done.reservation);
-                differences.extend(held.and_then(|held| end(&engine, finish, held)));
+                let held = before.get_mut(*of).and_then(|done| done.reservation.as_mut());
+                differences.extend(end(&engine, finish, held));
             }
             let mut done = Done::default();
             for turn in 1..=step.repeat {
@@ -138,14 +139,12 @@ impl<'e> Execution<'e> {
                     }
                 } else {
                     compare::compare(&step.expect, step, &decision, turn == step.repeat, &mut differences);
+                    differences.extend(unused_approval(step, key.as_deref(), &decision));
                 }
                 let json = if differences.is_empty() { String::new() } else { decision.to_json() };
                 done.reservation = decision.take_reservation();
                 if let (Some(finish @ Finish { of: None, .. }), true) = (&step.finish, turn == step.repeat) {
-                    if done.reservation.is_none() {
-                        differences.push(Difference::new("finish", "charges to finish", "none"));
-                    }
-                    differences.extend(end(&engine, finish, &mut done.reservation));
+                    differences.extend(end(&engine, finish, done.reservation.as_mut()));
                 }
                 if !differences.is_empty() && !matches!(watch, Watch::Decided(_)) {
                     let differences = std::mem::take(&mut differences);
@@ -167,7 +166,7 @@ impl<'e> Execution<'e> {
         decision: String,
         checks: Vec<callgate::Check>,
     ) -> Failure {
-        let (line, column) = line_and_column(self.text, step.place.start);
+        let (line, column) = self.lines.place(step.place.start);
         Failure {
             range: step.place.start..step.place.end,
             line,
@@ -184,6 +183,9 @@ impl<'e> Execution<'e> {
     }
 }
 
+/// The key of an approval for a call that asks for none.
+const NONE: &str = "ak1:none";
+
 /// A step's call on an engine.
 struct Made<'m> {
     engine: &'m Engine,
@@ -194,8 +196,6 @@ struct Made<'m> {
 impl Made<'_> {
     /// The key that the step's approval is for.
     fn approval_key(&self, before: &[Done]) -> Option<String> {
-        /// Where a call needs no approval, any will do.
-        const NONE: &str = "ak1:none";
         let key = match &self.step.approve.as_ref()?.key {
             ApprovalKey::Text(key) => Some(key.clone()),
             ApprovalKey::Of(step) => before.get(*step).and_then(|done| done.approval_key.clone()),
@@ -243,9 +243,22 @@ impl Made<'_> {
     }
 }
 
-/// Ends a call, and says what differs from what the step expects of that. What has ended is not ended again.
-fn end(engine: &Engine, finish: &Finish, held: &mut Option<Reservation>) -> Option<Difference> {
-    let reservation = held.as_mut()?;
+/// An approval that nothing asks for: the call would be allowed without it, so that it shows nothing.
+fn unused_approval(step: &Step, key: Option<&str>, decision: &Decision<'_>) -> Option<Difference> {
+    let approve = step.approve.as_ref()?;
+    let unused = match approve.key {
+        ApprovalKey::Same => key == Some(NONE) && decision.allowed(),
+        ApprovalKey::Of(_) => key == Some(NONE),
+        ApprovalKey::Text(_) => false,
+    };
+    unused.then(|| Difference::new("approve", "a call that asks for approval", "one that does not"))
+}
+
+/// Ends a call, and says what differs from what the step expects of that.
+fn end(engine: &Engine, finish: &Finish, held: Option<&mut Reservation>) -> Option<Difference> {
+    let Some(reservation) = held else {
+        return Some(Difference::new("finish", "charges to finish", "none"));
+    };
     // Amounts were parsed when the file was read.
     let amount = |text: &String| text.parse::<Amount>().unwrap_or(Amount::ZERO);
     let ended = match &finish.how {
@@ -257,9 +270,6 @@ fn end(engine: &Engine, finish: &Finish, held: &mut Option<Reservation>) -> Opti
         }
     };
     let error = ended.as_ref().err().map(SettleError::code);
-    if !reservation.is_open() {
-        *held = None;
-    }
     let shown = |code: Option<&str>| code.map_or_else(|| "no error".to_owned(), str::to_owned);
     let differs = error != finish.error.as_deref();
     differs.then(|| Difference::new("finish_error", &shown(finish.error.as_deref()), &shown(error)))

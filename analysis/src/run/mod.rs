@@ -10,11 +10,13 @@ mod subjects;
 mod validate;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use callgate::__analysis::{Diagnostics, Span};
-use callgate::{Decision, Explanation};
+use callgate::{Decision, Diagnostic, Explanation};
 
+use crate::lines::Lines;
 use crate::report::{FileReport, Problem, Status, TestReport};
 use crate::subject::Subject;
 use crate::suite::{self, Mode, Place, Run, Suite, Test};
@@ -74,7 +76,7 @@ pub fn run_observed(
     let suite = match suite::read(text) {
         Ok(suite) => suite,
         Err(diagnostics) => {
-            report.problems = diagnostics.into_iter().map(|one| Problem::of(path, text, one)).collect();
+            report.problems = Problem::all(path, text, diagnostics);
             return report;
         }
     };
@@ -93,6 +95,8 @@ pub fn run_observed(
             elapsed: options.elapsed,
             observer,
             names: Names::default(),
+            file: path,
+            lines: Lines::new(text),
         };
         for policy in &suite.policies {
             for test in &chosen {
@@ -115,11 +119,13 @@ struct Runner<'r, 'o> {
     elapsed: &'r dyn Fn() -> Duration,
     observer: Option<&'r mut Observer<'o>>,
     names: Names,
+    file: &'r str,
+    lines: Lines<'r>,
 }
 
 impl Runner<'_, '_> {
     fn run_test(&mut self, policy: &str, test: &Test, report: &mut FileReport) {
-        let (line, column) = line_and_column(&report.text, test.place.start);
+        let (line, column) = self.lines.place(test.place.start);
         for run in &test.runs {
             let mut entry = TestReport {
                 name: self.names.name(self.suite, policy, test, run),
@@ -137,7 +143,7 @@ impl Runner<'_, '_> {
                 continue;
             }
             let start = (self.elapsed)();
-            entry.status = self.decide(policy, run, &mut entry, (&report.path, &report.text));
+            entry.status = self.decide(policy, run, &mut entry);
             if let Mode::Todo(reason) = &test.mode {
                 entry.status = match entry.status {
                     Status::Failed(_) => Status::Todo(reason.clone()),
@@ -149,17 +155,18 @@ impl Runner<'_, '_> {
         }
     }
 
-    fn decide(
-        &mut self,
-        policy: &str,
-        run: &Run,
-        entry: &mut TestReport,
-        (file, text): (&str, &str),
-    ) -> Status {
-        let (suite, subjects) = (self.suite, self.subjects);
-        let test = &entry.name;
-        let mut execution =
-            engine::Execution { suite, subjects, policy, run, file, test, text, calls: 0, change: None };
+    fn decide(&mut self, policy: &str, run: &Run, entry: &mut TestReport) -> Status {
+        let mut execution = engine::Execution {
+            suite: self.suite,
+            subjects: self.subjects,
+            policy,
+            run,
+            file: self.file,
+            test: &entry.name,
+            lines: &self.lines,
+            calls: 0,
+            change: None,
+        };
         let failures = match &mut self.observer {
             Some(observer) => execution.run(Watch::Explained(&mut **observer)),
             None => {
@@ -205,24 +212,22 @@ impl Names {
 }
 
 impl Problem {
-    fn of(path: &str, text: &str, diagnostic: callgate::Diagnostic) -> Self {
-        Self {
+    /// What is wrong with one file.
+    fn all(path: &str, text: &str, diagnostics: Vec<Diagnostic>) -> Vec<Self> {
+        let text: Arc<str> = text.into();
+        let problem = |one: Diagnostic| Self {
             path: path.to_owned(),
-            text: text.to_owned(),
-            message: diagnostic.message().to_owned(),
-            diagnostic: Some(diagnostic),
-        }
+            text: text.clone(),
+            message: one.message().to_owned(),
+            diagnostic: Some(one),
+        };
+        diagnostics.into_iter().map(problem).collect()
     }
 }
 
 /// Line and column of a byte, both from 1.
 pub(crate) fn line_and_column(text: &str, at: usize) -> (u32, u32) {
-    let before = text.get(..at).unwrap_or(text);
-    let line = before.bytes().filter(|byte| *byte == b'\n').count().saturating_add(1);
-    let start = before.rfind('\n').map_or(0, |feed| feed.saturating_add(1));
-    let column = before.get(start..).unwrap_or_default().trim_start_matches('\u{feff}').chars().count();
-    let fit = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    (fit(line), fit(column.saturating_add(1)))
+    Lines::new(text).place(at)
 }
 
 /// Complains of places in a test file.
@@ -241,6 +246,6 @@ impl<'t> Complaints<'t> {
     }
 
     fn finish(self, (path, text): (&str, &str)) -> Vec<Problem> {
-        self.diagnostics.finish().into_iter().map(|one| Problem::of(path, text, one)).collect()
+        Problem::all(path, text, self.diagnostics.finish())
     }
 }

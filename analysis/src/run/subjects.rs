@@ -56,7 +56,7 @@ impl Subjects {
                     broken.push(&file.value);
                     let errors =
                         error.diagnostics().iter().filter(|one| one.severity() == callgate::Severity::Error);
-                    problems.extend(errors.map(|one| Problem::of(&file.value, &policy, one.clone())));
+                    problems.extend(Problem::all(&file.value, &policy, errors.cloned().collect()));
                 }
             }
         }

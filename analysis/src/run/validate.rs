@@ -6,7 +6,7 @@ use callgate::Code;
 
 use super::subjects::Subjects;
 use super::{Complaints, Problem};
-use crate::subject::{Admission, Subject};
+use crate::subject::Subject;
 use crate::suite::{Expected, ExpectedRule, Located, Step, Suite, Test};
 
 /// Looks at every call of every test, by every policy.
@@ -38,23 +38,19 @@ fn place(problem: &Problem) -> Option<(u32, u32)> {
 fn check_tool(step: &Step, subject: &Subject, subjects: &Subjects, complaints: &mut Complaints<'_>) {
     let tool = &step.tool.value;
     let names_that_code = |code| step.expect.outcome == Expected::Code(code);
-    let listed = match subject.admission(tool) {
-        Admission::Hidden(_) => true,
-        Admission::Entries { entries, .. } => !entries.is_empty(),
-        Admission::NotListed => names_that_code(Code::NotListed),
-        Admission::Invalid => names_that_code(Code::InvalidTool),
-    };
+    let named = subject.names(tool);
+    let is_meant = step.unlisted || names_that_code(Code::NotListed) || names_that_code(Code::InvalidTool);
     let shown = cut(tool);
-    if !listed && !step.unlisted {
+    if !named && !is_meant {
         let nearest = complaints.diagnostics.nearest(tool, subject.exact_names()).map(str::to_owned);
         let help = match nearest {
             Some(nearest) => format!("did you mean `{nearest}`?"),
             None => "write `unlisted: true` beside it if that is meant".to_owned(),
         };
-        let message = format!("no entry of `{}` is about the tool `{shown}`", subject.path);
+        let message = format!("no entry of `{}` names the tool `{shown}`", subject.path);
         complaints.error("unknown_tool", &step.tool.place, message, Some(help));
-    } else if listed && step.unlisted && !names_that_code(Code::NotListed) {
-        let message = format!("`{}` has an entry about the tool `{shown}`", subject.path);
+    } else if named && step.unlisted {
+        let message = format!("`{}` names the tool `{shown}`", subject.path);
         complaints.error("listed_tool", &step.tool.place, message, Some("remove `unlisted`".to_owned()));
     }
     if let Some(tools) = &subjects.tools

@@ -170,17 +170,7 @@ impl<'n> Fixtures<'n> {
                 "identity" => identity(reader, node)?,
                 _ => {
                     let text = reader.any_string(node, "a string of JSON")?;
-                    if let Err(error) = Caller::read(Some(text)) {
-                        let help = "write the JSON text of a string or an object";
-                        reader.error(
-                            "invalid_identity",
-                            node.span(),
-                            format!("it is no JSON: {error}"),
-                            help,
-                        );
-                        return None;
-                    }
-                    Some(text.to_owned())
+                    Some(readable(reader, node, text.to_owned())?)
                 }
             };
             Some(Some(json))
@@ -208,7 +198,22 @@ impl<'n> Fixtures<'n> {
 fn identity<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<Option<String>> {
     match node.content() {
         Content::Null => Some(None),
-        _ => value::json(reader, node).map(Some),
+        _ => {
+            let text = value::json(reader, node)?;
+            readable(reader, node, text).map(Some)
+        }
+    }
+}
+
+/// An identity's text, if core reads it; `None` after an error. What it cannot read must not become nobody.
+fn readable<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, text: String) -> Option<String> {
+    match Caller::read(Some(&text)) {
+        Ok(_) => Some(text),
+        Err(error) => {
+            let help = "write the JSON text of a string or an object";
+            reader.error("invalid_identity", node.span(), format!("it is no JSON: {error}"), help);
+            None
+        }
     }
 }
 

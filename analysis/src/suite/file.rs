@@ -97,9 +97,16 @@ fn read_policies<'n>(
                     "name the policy's file, relative to this one",
                 );
             }
-            let mut found = Vec::new();
+            let mut found: Vec<Located<String>> = Vec::new();
             for (index, item) in items.enumerate() {
-                found.extend(reader.item(index, |reader| located(reader, item)));
+                reader.item(index, |reader| {
+                    let Some(file) = located(reader, item) else { return };
+                    if found.iter().any(|known| known.value == file.value) {
+                        let message = format!("`{}` stands twice", shown(&file.value));
+                        reader.error("duplicate_item", item.span(), message, "remove one of them");
+                    }
+                    found.push(file);
+                });
             }
             found
         }),

@@ -14,7 +14,8 @@ struct Side<T> {
     listed: bool,
 }
 
-type Caller = Option<String>;
+/// `None` where the matrix says nothing of callers; inside, `None` is nobody.
+type Caller = Option<Option<String>>;
 
 /// What is done with a node and the item that it is about.
 type Visit<'v, 'n, T> = &'v mut dyn for<'r> FnMut(&mut Reader<'n, 'r>, Node<'n>, &(String, T));
@@ -47,7 +48,7 @@ fn read_sides<'n>(
     let [callers, calls, tools] = reader.fields(node, "a mapping", ["as", "call", "tool"])?;
     let callers = match callers {
         Some(field) => reader.within("as", |reader| {
-            read_side(reader, field.value(), &mut |reader, node| fixtures.caller(reader, node))
+            read_side(reader, field.value(), &mut |reader, node| fixtures.caller(reader, node).map(Some))
         })?,
         None => Side { items: vec![(String::new(), None)], listed: false },
     };
@@ -157,10 +158,7 @@ fn cell<'n>(
     let expect = expect::read(reader, node)?;
     let names = [caller_name.as_str(), call_name.as_str()];
     let label: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
-    let identity = match caller_name.is_empty() && caller.is_none() {
-        true => call.identity.clone().flatten(),
-        false => caller.clone(),
-    };
+    let identity = caller.clone().or_else(|| call.identity.clone()).flatten();
     let step = Step {
         place: place(reader, node),
         name: None,

@@ -98,7 +98,7 @@ pub struct Step {
     pub reload: Option<Located<String>>,
     /// The tool, where its name stands.
     pub tool: Located<String>,
-    /// Whether no entry of the policy lists the tool, and that is meant.
+    /// Whether the policy does not name the tool, and that is meant.
     pub unlisted: bool,
     /// The arguments as JSON text; `None` for absent ones.
     pub args: Option<String>,

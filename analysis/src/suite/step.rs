@@ -117,8 +117,7 @@ fn read<'n>(
         counters,
         approval_rules,
     ] = fields;
-    let name =
-        name.and_then(|field| reader.within("name", |reader| reader.any_string(field.value(), "a string")));
+    let name = name.and_then(|field| reader.within("name", |reader| located(reader, field.value())));
     let at = at.and_then(|field| reader.within("at", |reader| time(reader, field.value())));
     let after = after.and_then(|field| reader.within("after", |reader| duration(reader, field.value())));
     let reload = reload.and_then(|field| reader.within("reload", |reader| located(reader, field.value())));
@@ -150,7 +149,7 @@ fn read<'n>(
     let tool = reader.any_string(template.tool, "a string, a tool's name")?;
     Some(Step {
         place: place(reader, node),
-        name: name.map(str::to_owned),
+        name: name.map(|name| name.value),
         at,
         after,
         reload,
@@ -231,6 +230,8 @@ fn change_args<'n>(
                 return None;
             };
             match field.value().content() {
+                Content::Mapping(changes) if changes.len() == 0 => unchanged(reader, field),
+                Content::Sequence(items) if items.len() == 0 => unchanged(reader, field),
                 Content::Mapping(changes) if name == "with" => {
                     for (key, json) in members_of(reader, changes)? {
                         match members.iter_mut().find(|(known, _)| *known == key) {
@@ -250,6 +251,13 @@ fn change_args<'n>(
         })?;
     }
     Some(())
+}
+
+/// Complains of a change that changes nothing.
+fn unchanged<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> Option<()> {
+    let message = format!("`{}` changes nothing", field.key.text());
+    reader.error("empty_change", field.value().span(), message, "name a member, or remove it");
+    None
 }
 
 fn drop_members<'n>(
@@ -347,7 +355,14 @@ fn read_approve<'n>(
     };
     let id = reader.text(Some(id))?.to_owned();
     let key = match (key, key_of) {
-        (Some(field), _) => ApprovalKey::Text(reader.text(Some(field))?.to_owned()),
+        (Some(_), Some(field)) => {
+            reader.within("key_of", |reader| {
+                let message = "`key` and `key_of` stand together";
+                reader.error("conflicting_fields", field.key.span(), message, "write one of them");
+            });
+            return None;
+        }
+        (Some(field), None) => ApprovalKey::Text(reader.text(Some(field))?.to_owned()),
         (None, Some(field)) => {
             let step = reader.within("key_of", |reader| earlier_step(reader, field.value(), earlier))?;
             ApprovalKey::Of(step)
@@ -417,6 +432,11 @@ fn read_ending<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<Ending
                     key.text().to_owned(),
                     reader.within(key.text(), |reader| amount(reader, value))?,
                 ));
+            }
+            if amounts.is_empty() {
+                let help = "write the names of counters with their amounts";
+                reader.error("empty_change", settle.value().span(), "nothing is settled", help);
+                return None;
             }
             Some(Ending::SettleEach(amounts))
         }

@@ -3,6 +3,9 @@
 #![expect(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::panic,
     reason = "tests may fail by panicking, and compute"
 )]
 
@@ -14,6 +17,7 @@ mod explain;
 mod general;
 mod readme;
 mod stream;
+mod test;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

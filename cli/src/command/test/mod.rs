@@ -9,8 +9,7 @@ mod human;
 mod watch;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::Path;
 use std::time::Instant;
 
 use callgate_analysis::report::{FileReport, Totals, to_json, to_junit, to_markdown};
@@ -21,24 +20,25 @@ use crate::args::{TestArgs, TestFormat};
 use crate::failure::{FAILED, Failure, NO, Outcome, answered, tell};
 use crate::input::read_text;
 use coverage::Covered;
+use watch::Seen;
 
 pub(crate) fn run(args: &TestArgs) -> Outcome {
     if args.watch {
         return watch::run(args);
     }
-    once(args).map(|(_, code)| code)
+    once(args, &mut Seen::default())
 }
 
-/// Runs all tests once. Gives the files that were read, too.
-fn once(args: &TestArgs) -> Result<(Vec<PathBuf>, ExitCode), Failure> {
+/// Runs all tests once. Notes the files that are read.
+fn once(args: &TestArgs, seen: &mut Seen) -> Outcome {
     let files = find::test_files(&args.paths)?;
     let mut out = output();
     let mut human = human::Human::new(args.verbose);
-    let (mut reports, mut read) = (Vec::new(), Vec::new());
+    let mut reports = Vec::new();
     let mut covered = args.coverage.then(Covered::default);
     let start = Instant::now();
     for path in &files {
-        let report = report_of(path, args.filter.as_deref(), start, &mut read, covered.as_mut());
+        let report = report_of(path, args.filter.as_deref(), start, seen, covered.as_mut());
         if args.format == TestFormat::Human {
             human.write_file(&mut out, &report)?;
             // A run of many files shows how far it is.
@@ -66,7 +66,7 @@ fn once(args: &TestArgs) -> Result<(Vec<PathBuf>, ExitCode), Failure> {
     }
     let code = answered(written, status)?;
     explain_nothing(args, &totals);
-    Ok((read, code))
+    Ok(code)
 }
 
 /// Writes what was not written while tests ran.
@@ -116,22 +116,22 @@ fn report_of(
     path: &Path,
     filter: Option<&str>,
     start: Instant,
-    read: &mut Vec<PathBuf>,
+    seen: &mut Seen,
     covered: Option<&mut Covered>,
 ) -> FileReport {
     let shown = path.display().to_string();
-    read.push(path.to_owned());
+    seen.note(path);
     let text = match read_text(path) {
         Ok(text) => text,
         Err(failure) => return FileReport::unreadable(&shown, &failure.sentence()),
     };
     let folder = path.parent().unwrap_or(Path::new(""));
-    let named = std::cell::RefCell::new(Vec::new());
+    let seen = std::cell::RefCell::new(seen);
     let options = Options {
         filter,
         read: &|file| {
             let path = folder.join(file);
-            named.borrow_mut().push(path.clone());
+            seen.borrow_mut().note(&path);
             read_text(&path).map_err(|failure| failure.sentence())
         },
         elapsed: &|| start.elapsed(),
@@ -148,6 +148,5 @@ fn report_of(
     for problem in report.problems.iter_mut().filter(|problem| problem.path != shown) {
         problem.path = folder.join(&problem.path).display().to_string();
     }
-    read.append(&mut named.into_inner());
     report
 }

@@ -2,9 +2,10 @@
 //!
 //! In: what a run read. Out: another run. Looks at times and sizes of files, several times a second.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
@@ -15,8 +16,24 @@ use crate::failure::Outcome;
 /// Time between looks.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// A file as it was last seen.
-type Stamp = (PathBuf, Option<(SystemTime, u64)>);
+/// Time and size of a file; `None` where it is not there.
+type Stamp = Option<(SystemTime, u64)>;
+
+/// Files as they were before they were read, so that what changes during a run counts, too.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen(BTreeMap<PathBuf, Stamp>);
+
+impl Seen {
+    /// Notes a file that is about to be read.
+    pub(super) fn note(&mut self, path: &Path) {
+        self.0.entry(path.to_owned()).or_insert_with(|| stamp(path));
+    }
+
+    /// Whether a file is not as it was, or a test file came or went.
+    fn has_changed(&self, files: &[PathBuf], args: &TestArgs) -> bool {
+        self.0.iter().any(|(path, seen)| stamp(path) != *seen) || test_files(args) != files
+    }
+}
 
 /// Runs until the process is stopped.
 pub(super) fn run(args: &TestArgs) -> Outcome {
@@ -26,31 +43,24 @@ pub(super) fn run(args: &TestArgs) -> Outcome {
             print!("\u{1b}[2J\u{1b}[H");
             io::stdout().flush()?;
         }
-        let read = match once(args) {
-            Ok((read, _)) => read,
+        let files = test_files(args);
+        let mut seen = Seen::default();
+        if let Err(failure) = once(args, &mut seen) {
             // A file that is being renamed, a folder that is still empty: it may be there the next time.
-            Err(failure) => {
-                let _ = failure.report();
-                Vec::new()
-            }
-        };
-        let seen = stamps(args, &read);
-        eprintln!("watching {} files", seen.len());
-        while stamps(args, &read) == seen {
+            let _ = failure.report();
+        }
+        eprintln!("watching {} files", seen.0.len());
+        while !seen.has_changed(&files, args) {
             sleep(EVERY);
         }
     }
 }
 
-/// The files of the last run, and the test files that are there now.
-fn stamps(args: &TestArgs, read: &[PathBuf]) -> Vec<Stamp> {
-    let mut files = find::test_files(&args.paths).unwrap_or_default();
-    files.extend_from_slice(read);
-    files.sort();
-    files.dedup();
-    let stamp = |path: PathBuf| {
-        let found = fs::metadata(&path).and_then(|found| Ok((found.modified()?, found.len())));
-        (path, found.ok())
-    };
-    files.into_iter().map(stamp).collect()
+/// The test files that are there.
+fn test_files(args: &TestArgs) -> Vec<PathBuf> {
+    find::test_files(&args.paths).unwrap_or_default()
+}
+
+fn stamp(path: &Path) -> Stamp {
+    fs::metadata(path).and_then(|found| Ok((found.modified()?, found.len()))).ok()
 }
