@@ -1,44 +1,10 @@
 //! What evaluation allocates: nothing on the paths without counters, whatever the decision.
 
-#![expect(
-    unsafe_code,
-    clippy::arithmetic_side_effects,
-    reason = "the allocator counts; a test fails by panicking, and computes"
-)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
 
 use callgate::{Call, Code, Evaluation, Identity, Policy};
+use counting::allocations;
 use serde_json::{Value, json};
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Counts the allocations of each thread.
-struct Counting;
-
-// SAFETY: hands every request to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn allocations<R>(run: impl FnOnce() -> R) -> (u64, R) {
-    let before = COUNT.with(Cell::get);
-    let result = run();
-    (COUNT.with(Cell::get) - before, result)
-}
 
 const POLICY: &str = r#"
 version: "1"

@@ -1,42 +1,20 @@
 //! Diagnostics of long wrong policies: bounded in number and text, and what is not reported costs nothing.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../../core/tests/counting/mod.rs"]
+mod counting;
 
 use callgate::ceilings::DIAGNOSTICS;
 use callgate::{Diagnostic, Format, Policy, Severity};
 use callgate_tests::wrong;
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Counts the allocations of each thread: they stand for work, which no clock measures alike twice.
-struct Counting;
-
-// SAFETY: hands every request to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use counting::allocations;
 
 /// What loading gives, and its allocations.
 fn load(text: &str) -> (Vec<Diagnostic>, u64) {
-    let before = COUNT.with(Cell::get);
-    let found = match Policy::from_text(text, Format::Detect) {
+    let (allocated, found) = allocations(|| match Policy::from_text(text, Format::Detect) {
         Ok(policy) => policy.warnings().to_vec(),
         Err(error) => error.diagnostics().to_vec(),
-    };
-    (found, COUNT.with(Cell::get) - before)
+    });
+    (found, allocated)
 }
 
 #[test]
