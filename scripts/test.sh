@@ -7,6 +7,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
+# Where policies have tests beside them.
+policies=(spec examples adapters bindings-python/tests/servers)
 stores=(callgate-store-contract callgate-sqlite callgate-redis)
 
 # The pages; format, lints and documentation of all Rust code.
@@ -17,9 +19,11 @@ lint() {
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 }
 
-# The engine, the cases of the language, what crosses crates, the command line, policy files, the adapter for rmcp.
+# The engine, the cases of the language, what crosses crates, the command line, policy files, the adapter for rmcp, tests of policies.
 core() {
     cargo test --workspace --locked "${stores[@]/#/--exclude=}"
+    # The tests of all policies, and that they cover every one.
+    cargo run --quiet --locked --package callgate-cli -- test --coverage --min 100 "${policies[@]}"
 }
 
 # The contract for stores, and every store.

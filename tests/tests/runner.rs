@@ -62,3 +62,34 @@ fn the_example_of_the_readme_passes() {
     let totals = Totals::of(std::slice::from_ref(&report));
     assert_eq!((totals.passed, totals.exit_code()), (3, 0), "{report:#?}");
 }
+
+/// `callgate test --coverage --min 100` (part `core`) measures policies that tests name: so each has to have some.
+#[test]
+fn every_policy_of_the_repository_has_tests() {
+    let mut found = 0;
+    for folder in [
+        "spec/policies",
+        "examples/quickstart",
+        "examples/node",
+        "examples/python",
+        "adapters/rmcp/examples",
+        "bindings-python/tests/servers",
+    ] {
+        for entry in std::fs::read_dir(callgate_tests::project().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let stem = path.file_stem().unwrap().to_str().unwrap();
+            let is_text = path.extension().is_some_and(|ending| ending == "yaml" || ending == "json");
+            let is_policy = is_text
+                && !stem.ends_with("_test")
+                && std::fs::read_to_string(&path).unwrap().parse::<callgate::Policy>().is_ok();
+            if is_policy {
+                let tests = path.with_file_name(format!("{stem}_test.yaml"));
+                let text = std::fs::read_to_string(&tests).unwrap();
+                let name = path.file_name().unwrap().to_str().unwrap();
+                assert!(text.contains(&format!("policy: {name}\n")), "{}", tests.display());
+                found += 1;
+            }
+        }
+    }
+    assert_eq!(found, 11);
+}

@@ -1,10 +1,16 @@
-//! `spec/policy.schema.json` accepts every valid policy of the cases, and refuses every one that is wrong in shape.
+//! The schemas of `spec` accept what loads, and refuse what is wrong in shape: that of policies by the cases, that of tests by every test
+//! file of the repository, the cases as test files, and the ways to pass by matching nothing.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use callgate::Policy;
-use callgate_tests::{decisions, invalid, project};
+use callgate_tests::{decisions, invalid, project, suites};
+use jsonschema::Validator;
 use serde_json::Value;
+
+#[path = "../../cli/tests/cli/test/ways.rs"]
+mod ways;
 
 /// The document as JSON. The cases' valid documents and their errors of shape mean the same to any YAML 1.2 reader.
 fn json(text: &str) -> Result<Value, String> {
@@ -14,12 +20,14 @@ fn json(text: &str) -> Result<Value, String> {
     })
 }
 
+fn schema(name: &str) -> Validator {
+    let text = fs::read_to_string(project().join("spec").join(name)).unwrap();
+    jsonschema::draft202012::new(&serde_json::from_str(&text).unwrap()).unwrap()
+}
+
 #[test]
 fn the_schema_agrees_with_the_cases() {
-    let schema: Value =
-        serde_json::from_str(&fs::read_to_string(project().join("spec/policy.schema.json")).unwrap())
-            .unwrap();
-    let schema = jsonschema::draft202012::new(&schema).unwrap();
+    let schema = schema("policy.schema.json");
     let (mut accepted, mut refused, mut wrong) = (0, 0, Vec::new());
     let mut valid: Vec<(String, String)> = Vec::new();
     for (file, cases) in decisions::files() {
@@ -32,6 +40,9 @@ fn the_schema_agrees_with_the_cases() {
     }
     for entry in fs::read_dir(project().join("spec/policies")).unwrap() {
         let path = entry.unwrap().path();
+        if is_test_file(&path) {
+            continue;
+        }
         valid.push((path.display().to_string(), fs::read_to_string(&path).unwrap()));
     }
     for (file, cases) in invalid::files() {
@@ -65,5 +76,78 @@ fn the_schema_agrees_with_the_cases() {
         }
     }
     assert!(accepted > 800 && refused > 350, "{accepted} valid, {refused} invalid documents compared");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn is_test_file(path: &Path) -> bool {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    ["_test.yaml", "_test.json"].iter().any(|ending| name.ends_with(ending))
+}
+
+/// Adds the test files below a folder.
+fn test_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            test_files(&path, found);
+        } else if is_test_file(&path) {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn the_schema_of_tests_accepts_every_test_file() {
+    let schema = schema("test.schema.json");
+    let mut files = Vec::new();
+    for folder in ["spec", "examples", "adapters"] {
+        test_files(&project().join(folder), &mut files);
+    }
+    assert!(files.len() >= 6, "{files:?}");
+    for path in files {
+        let document = json(&fs::read_to_string(&path).unwrap()).unwrap();
+        let errors: Vec<_> = schema.iter_errors(&document).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{}: {errors:?}", path.display());
+    }
+    for (file, case) in suites::cases() {
+        let suite = suites::convert(&case).suite;
+        assert!(schema.is_valid(&suite), "{file}: {}", case["name"]);
+    }
+}
+
+/// What only the reader can tell: names that lead nowhere, files, texts within texts, keys that stand twice.
+const NOT_OF_SHAPE: [&str; 15] = [
+    "unreadable_file",
+    "missing_cell",
+    "unknown_cell",
+    "unknown_tool",
+    "listed_tool",
+    "unknown_call",
+    "unknown_identity",
+    "invalid_identity",
+    "unknown_rule",
+    "unknown_argument",
+    "unknown_step",
+    "duplicate_test",
+    "duplicate_step",
+    "duplicate_key",
+    "syntax",
+];
+
+#[test]
+fn the_schema_of_tests_refuses_what_is_wrong_in_shape() {
+    let schema = schema("test.schema.json");
+    let mut wrong = Vec::new();
+    for way in ways::WAYS {
+        for text in way.files {
+            let Ok(document) = json(&text.replace('¦', "")) else {
+                assert!(NOT_OF_SHAPE.contains(&way.code), "{text}");
+                continue;
+            };
+            if schema.is_valid(&document) != NOT_OF_SHAPE.contains(&way.code) {
+                wrong.push(format!("{}: {text}", way.way));
+            }
+        }
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

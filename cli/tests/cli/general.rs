@@ -4,7 +4,7 @@ use crate::{callgate, file, json};
 
 #[test]
 fn every_command_has_help_with_examples() {
-    for command in ["check", "eval", "explain", "schema", "completions"] {
+    for command in ["check", "eval", "explain", "test", "schema", "completions"] {
         let run = callgate(&[command, "--help"]);
         assert_eq!(run.status, 0);
         assert!(
@@ -43,7 +43,7 @@ fn the_version_names_the_commit_and_the_stores() {
 #[test]
 fn each_command_documents_its_exit_status_and_keeps_it() {
     for command in
-        ["check", "eval", "explain", "counters list", "counters reset", "schema", "completions", ""]
+        ["check", "eval", "explain", "test", "counters list", "counters reset", "schema", "completions", ""]
     {
         let words = command.split_whitespace().chain(["--help"]).collect::<Vec<_>>();
         assert!(callgate(&words).out.contains("\nExit status"), "{command}");
@@ -155,6 +155,11 @@ fn the_schema_is_the_one_of_the_language() {
     let run = callgate(&["schema"]);
     assert_eq!(run.status, 0);
     assert_eq!(run.out, include_str!("../../../spec/policy.schema.json"));
+    assert!(json(&run.out)["$schema"].is_string());
+    assert_eq!(callgate(&["schema", "--of", "policy"]).out, run.out);
+    let run = callgate(&["schema", "--of", "test"]);
+    assert_eq!(run.status, 0);
+    assert_eq!(run.out, include_str!("../../../spec/test.schema.json"));
     assert!(json(&run.out)["$schema"].is_string());
 }
 

@@ -3,9 +3,18 @@
 use std::fs;
 use std::path::Path;
 
-use super::ways::{ELSEWHERE, WAYS, Way};
+use super::ways::{WAYS, Way};
 use super::{Folder, POLICY};
 use crate::{callgate, json};
+
+/// What is wrong elsewhere, each with a part of the message.
+const ELSEWHERE: [(&str, &str); 5] = [
+    ("a path that is not there", "No such file or directory"),
+    ("a folder without a test file", "there is no test file in it"),
+    ("a `--filter` that no test's name holds", "no test has `TEXT` in its name"),
+    ("a run in which every test is skipped", "nothing ran: every test is skipped"),
+    ("a policy that does not load", "the error of the policy, at its place"),
+];
 
 fn folder(name: &str) -> Folder {
     let folder = Folder::new(name);
