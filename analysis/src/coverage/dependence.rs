@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use callgate::{Amount, Code, Decision, Effect};
 
 use super::document::Json;
-use super::kinds::Branch;
+use super::kinds::{Branch, Kind};
 use super::points::Points;
 use super::removal::{Removed, attempts};
 use super::report::CoverageReport;
@@ -89,8 +89,8 @@ impl Seen {
         }
     }
 
-    /// Whether a decision is the same, as far as the branch that was removed can show.
-    fn is(&self, decision: &Decision<'_>, branch: Branch, code_may_differ: bool) -> bool {
+    /// Whether a decision is the same, as far as what was removed can show.
+    fn is(&self, decision: &Decision<'_>, with_charges: bool, code_may_differ: bool) -> bool {
         let of_counters = |code| matches!(code, Code::LimitExceeded | Code::ConditionFailed | Code::Denied);
         let code = decision.code();
         let same_code = self.code == code || code_may_differ && of_counters(self.code) && of_counters(code);
@@ -101,7 +101,7 @@ impl Seen {
         self.effect == decision.effect()
             && same_code
             && self.rule.as_deref() == decision.rule().as_ref().map(|rule| rule.pointer())
-            && (branch != Branch::Charged || same_charges())
+            && (!with_charges || same_charges())
     }
 }
 
@@ -188,6 +188,9 @@ impl Trial {
     pub fn changes(&self, group: usize, branch: Branch, runs: &[RunAt]) -> Result<bool, String> {
         let (removed, subject) = self.removed(group, branch)?;
         let change = self.change(&subject, removed.withheld.as_deref());
+        // Charges are all that some entries do.
+        let is_entry = self.points.groups.get(group).is_some_and(|group| group.kind == Kind::Entry);
+        let with_charges = is_entry || branch == Branch::Charged;
         Ok(runs.iter().any(|(file, run)| {
             let (Some(rerun), Some(before)) =
                 (self.files.get(*file), self.decided.get(*file).and_then(|runs| runs.get(*run)))
@@ -198,7 +201,8 @@ impl Trial {
             let mut differs = false;
             rerun.decide(*run, &change, &mut |decision| {
                 let known = before.next();
-                differs = !known.is_some_and(|known| known.is(decision, branch, removed.code_may_differ));
+                differs =
+                    !known.is_some_and(|known| known.is(decision, with_charges, removed.code_may_differ));
                 if differs { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
             differs
