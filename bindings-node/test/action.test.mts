@@ -49,6 +49,12 @@ test("the action tells the log and the summary, and ends as the command does", (
   assert.match(bad.stdout, /error: failed: pays\n/);
   assert.match(bad.summary, /### ❌ Policy tests: 1 passed, 1 failed\n/);
 
+  // Of the condition's outcomes, no test sees both.
+  const least = run("good_test.yaml", { CALLGATE_MIN_COVERAGE: "100" });
+  assert.equal(least.status, 1, least.said);
+  assert.match(least.stderr, /^error: coverage is less than 100 %: policy\.yaml: /m);
+  assert.match(least.summary, /1 passed\n[^]*\n\| policy \| covered \| not covered \|\n/);
+
   const lost = run("nowhere");
   assert.equal(lost.status, 2, lost.said);
   assert.equal(lost.summary, "what was there\n### ❌ Policy tests: not run\n\n    error: nowhere: No such file or directory (os error 2)\n");
