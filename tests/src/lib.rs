@@ -6,6 +6,7 @@ pub mod generate;
 pub mod guards;
 pub mod invalid;
 pub mod loopback;
+pub mod messages;
 pub mod plain;
 pub mod property;
 pub mod suites;

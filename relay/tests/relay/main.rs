@@ -11,7 +11,6 @@
 mod calls;
 mod envelope;
 mod lists;
-mod oracle;
 
 use callgate_relay::{Action, Ask, CallId, Note, Options, Peer, Refusal, Relay, Verdict, WithoutSchema};
 use serde_json::Value;
