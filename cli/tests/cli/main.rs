@@ -15,6 +15,7 @@ mod coverage;
 mod eval;
 mod explain;
 mod general;
+mod guide;
 mod readme;
 mod stream;
 mod test;
