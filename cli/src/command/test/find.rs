@@ -7,9 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
+use crate::input::read_text;
 
 /// How names of test files end.
 const ENDINGS: [&str; 3] = ["_test.yaml", "_test.yml", "_test.json"];
+const NAMES: &str = "test files are called `NAME_test.yaml`, `NAME_test.yml` or `NAME_test.json`";
 /// Folders that hold what others wrote.
 const FOREIGN: [&str; 2] = ["node_modules", "target"];
 
@@ -29,7 +31,7 @@ pub(super) fn test_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
         if files.len() == before {
             return Err(Failure::with_help(
                 format!("{}: there is no test file in it", path.display()),
-                "test files are called `NAME_test.yaml`, `NAME_test.yml` or `NAME_test.json`",
+                NAMES,
             ));
         }
     }
@@ -54,7 +56,28 @@ fn search(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
             }
         } else if ENDINGS.iter().any(|ending| name.ends_with(ending)) {
             files.push(path);
+        } else if is_misnamed(&path, &name) {
+            return Err(Failure::with_help(
+                format!("{}: it looks like a test file, and is not called one", path.display()),
+                NAMES,
+            ));
         }
     }
     Ok(())
+}
+
+/// Whether a file is a test file by what is in it, but not by its name, such as `payments.test.yaml`: it would never run.
+fn is_misnamed(path: &Path, name: &str) -> bool {
+    let name = name.to_lowercase();
+    if !name.contains("test") || ![".yaml", ".yml", ".json"].iter().any(|ending| name.ends_with(ending)) {
+        return false;
+    }
+    // One that cannot be read is nobody's test file.
+    let Ok(text) = read_text(path) else { return false };
+    let json: Option<serde_json::Value> = serde_json::from_str(&text).ok();
+    let has_field = |field: &str| match &json {
+        Some(json) => json.get(field).is_some(),
+        None => text.lines().any(|line| line.strip_prefix(field).is_some_and(|rest| rest.starts_with(':'))),
+    };
+    has_field("tests") && (has_field("policy") || has_field("policies"))
 }

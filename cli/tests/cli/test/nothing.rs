@@ -8,11 +8,15 @@ use super::{Folder, POLICY};
 use crate::{callgate, json};
 
 /// What is wrong elsewhere, each with a part of the message.
-const ELSEWHERE: [(&str, &str); 5] = [
+const ELSEWHERE: [(&str, &str); 6] = [
     ("a path that is not there", "No such file or directory"),
     ("a folder without a test file", "there is no test file in it"),
     ("a `--filter` that no test's name holds", "no test has `TEXT` in its name"),
     ("a run in which every test is skipped", "nothing ran: every test is skipped"),
+    (
+        "a test file that is not called one, in a folder that is searched",
+        "it looks like a test file, and is not called one",
+    ),
     ("a policy that does not load", "the error of the policy, at its place"),
 ];
 
@@ -85,6 +89,35 @@ fn a_path_that_leads_to_no_test_file_is_an_error() {
     }
     let run = folder.callgate_in("empty", &["test"]);
     assert!(run.status == 2 && run.err.contains(ELSEWHERE[1].1), "{}", run.err);
+}
+
+#[test]
+fn a_test_file_with_another_name_is_not_passed_over() {
+    let folder = folder("misnamed");
+    let text = "policy: p.yaml\ntests: [{name: a, each: [{tool: list, expect: allow}]}]\n";
+    folder.write("a_test.yaml", text);
+    let json =
+        r#"{"policy": "p.yaml", "tests": [{"name": "a", "each": [{"tool": "list", "expect": "allow"}]}]}"#;
+    for (name, text) in [
+        ("pay.test.yaml", text),
+        ("pay-test.yml", text),
+        ("pay_tests.yaml", text),
+        ("test_pay.yaml", text),
+        ("PAY_TEST.YAML", text),
+        ("pay.test.json", json),
+    ] {
+        let path = folder.write(name, text);
+        let run = callgate(&["test", &folder.path("")]);
+        assert_eq!((run.status, &*run.out), (2, ""), "{name}: {}", run.err);
+        assert!(run.err.contains(&format!("{name}: {}", ELSEWHERE[4].1)), "{}", run.err);
+        // Whoever names it means it.
+        assert_eq!(callgate(&["test", &path]).status, 0, "{name}");
+        fs::remove_file(path).unwrap();
+    }
+    // Others have such names, too.
+    folder.write("tsconfig.test.json", "{\"compilerOptions\": {}}");
+    folder.write("compose.test.yaml", "services:\n  tests: {}\n");
+    assert_eq!(callgate(&["test", &folder.path("")]).status, 0);
 }
 
 #[test]
