@@ -15,6 +15,9 @@
 //!
 //! [`run()`] runs one. Every decision is that of [`callgate`], with counters in memory and a clock that stands still until a test moves it.
 //!
+//! [`coverage`] says which outcomes of a policy's rules, conditions and limits such tests have seen, and on which of them a decision
+//! depends.
+//!
 //! This crate is pure: it reads no file, no clock and no environment. Who runs tests gives it texts.
 
 #![forbid(unsafe_code)]

@@ -161,6 +161,36 @@ fn every_kind_of_point_is_covered_by_what_it_is_about() {
     assert_eq!(report.gaps().count(), 0);
 }
 
+/// A call that another rule denies is neither asked nor approved, whatever comes with it.
+#[test]
+fn an_approval_counts_where_it_was_looked_at() {
+    let report = of(
+        "{version: '1', default: deny, tools: {pay: {rules: [
+            {action: require_approval},
+            {action: deny, conditions: [{path: args.a, op: eq, value: 1}]},
+            {name: rate, rate_limit: 1/day}]}}}",
+        "
+      - {tool: pay, args: {a: 1}, approve: {id: a}, expect: denied}
+      - {tool: pay, args: {a: 2}, expect: approval_required}
+",
+    );
+    assert_eq!(
+        shown(&report, "/tools/pay/rules/0"),
+        [" asked: 1", " given: reached in 1 call, always asked"]
+    );
+    let rate = "/rate_limit charged: another rule decided in 1 of 2 calls: /tools/pay/rules/0";
+    assert_eq!(shown(&report, "/tools/pay/rules/2")[0], rate);
+    let report = of(
+        "{version: '1', default: deny, tools: {pay: {rules: [{action: require_approval}, {rate_limit: 1/day}]}}}",
+        "
+      - {tool: pay, approve: {id: a}, expect: allow}
+      - {tool: pay, approve: {id: b}, expect: limit_exceeded}
+      - {tool: pay, approve: {id: a}, expect: limit_exceeded}
+",
+    );
+    assert_eq!(point(&report, "/tools/pay/rules/0", Branch::Given).count, 3);
+}
+
 /// A threshold is whole points: one that is missing among thousands is missing.
 #[test]
 fn a_threshold_is_not_rounded() {

@@ -170,6 +170,15 @@ pub(super) fn write(out: &mut dyn Write, reports: &[Report], verbose: bool) -> i
             );
             writeln!(out, "{}  {}", Paint::Yellow.on(coloured, "covered, but"), shown(&what))?;
         }
+        for point in &report.points {
+            let Some(why) = &point.untried else { continue };
+            let (place, branch) = (place_of(point), point.branch.as_str());
+            writeln!(
+                out,
+                "not known whether a decision depends on {}",
+                shown(&format!("{place} {branch}: {why}"))
+            )?;
+        }
         if let Some(why) = &policy.missed {
             writeln!(out, "not known on which outcomes decisions depend: {}", shown(why))?;
         }
