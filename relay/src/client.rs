@@ -1,5 +1,7 @@
 //! Messages of the client.
 
+use callgate::Outcome;
+
 use crate::answer;
 use crate::frame::{self, Frame, INVALID_PARAMS, INVALID_REQUEST, Params, Refused};
 use crate::id::Id;
@@ -177,28 +179,18 @@ impl Relay {
         }
     }
 
+    /// The client gives a request up: a server need not answer it any more, and an answer that comes all the same is nobody's.
     fn cancelled(&mut self, line: &[u8], id: Option<&Id>) -> Vec<Action> {
-        use callgate::Outcome;
-        let Some(InFlight::Call(running)) = id.and_then(|id| self.in_flight.get_mut(id)) else {
-            return vec![pass(line)];
-        };
+        let Some(request) = id.and_then(|id| self.in_flight.remove(id)) else { return vec![pass(line)] };
+        let InFlight::Call(running) = request else { return vec![pass(line)] };
         let call = running.call;
+        self.calls.remove(&call);
         match running.state {
             // The server knows nothing of it.
-            State::Held(_) => {
-                self.forget(call);
-                vec![Action::Finish { call, outcome: Outcome::NotRun }]
-            }
+            State::Held(_) => vec![Action::Finish { call, outcome: Outcome::NotRun }],
             // `decided` says that it did not run.
-            State::Deciding(_) => {
-                self.forget(call);
-                Vec::new()
-            }
-            State::Sent => {
-                running.state = State::Cancelled;
-                vec![pass(line), Action::Finish { call, outcome: Outcome::Cancelled }]
-            }
-            State::Cancelled => vec![pass(line)],
+            State::Deciding(_) => Vec::new(),
+            State::Sent => vec![pass(line), Action::Finish { call, outcome: Outcome::Cancelled }],
         }
     }
 }

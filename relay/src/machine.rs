@@ -226,8 +226,6 @@ pub(crate) enum State {
     Deciding(Vec<u8>),
     /// Was passed on.
     Sent,
-    /// Was passed on and then cancelled by the client: it has ended, and an answer may still come.
-    Cancelled,
 }
 
 /// A call that goes on once its input is there.
@@ -331,12 +329,9 @@ impl Relay {
                         State::Held(_) => Some(Outcome::NotRun),
                         State::Sent => Some(Outcome::Lost),
                         // What is being decided is not known here any more: `decided` says that it did not run.
-                        State::Deciding(_) | State::Cancelled => None,
+                        State::Deciding(_) => None,
                     };
                     actions.extend(outcome.map(|outcome| Action::Finish { call: running.call, outcome }));
-                    if matches!(running.state, State::Cancelled) {
-                        continue;
-                    }
                     &running.id_text
                 }
             };

@@ -80,9 +80,6 @@ impl Relay {
     fn call_answered(&mut self, line: &[u8], running: Running, answer: Answer<'_>, now: u64) -> Vec<Action> {
         let call = running.call;
         let mut actions = vec![pass(line)];
-        if matches!(running.state, State::Cancelled) {
-            return actions;
-        }
         let outcome = match answer {
             Answer::Error => Outcome::Error,
             Answer::Result(result) => match ended(result) {
@@ -132,7 +129,6 @@ impl Relay {
 fn unreadable(request: InFlight, reason: &'static str) -> Vec<Action> {
     let (id_text, call) = match request {
         InFlight::List { id_text } | InFlight::Other { id_text } => (id_text, None),
-        InFlight::Call(running) if matches!(running.state, State::Cancelled) => return Vec::new(),
         InFlight::Call(running) => (running.id_text, Some(running.call)),
     };
     let message = format!("The server's answer cannot be passed on: {reason}");

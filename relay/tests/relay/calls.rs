@@ -112,6 +112,22 @@ fn a_cancelled_call_ends_once() {
     assert_eq!(subject.to_server.len(), 3);
     subject.server(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
     assert_eq!(subject.finished, [(subject.asks[0].call, "cancelled".to_owned())]);
+    assert_eq!(subject.to_client, [""; 0], "its client waits no longer");
+}
+
+#[test]
+fn requests_that_are_cancelled_take_no_room() {
+    let mut subject = Subject::new().connected();
+    for id in 1..=10_001 {
+        subject.client(format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/list"}}"#));
+        subject.client(format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id}}}}}"#
+        ));
+    }
+    assert_eq!((subject.to_server.len(), subject.to_client.len()), (20_002, 0));
+    // A list that nobody waits for is not shown to anybody.
+    subject.server(r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"secret"}]}}"#);
+    assert_eq!(subject.to_client, [""; 0]);
 }
 
 #[test]
