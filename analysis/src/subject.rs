@@ -147,6 +147,19 @@ impl Subject {
         matches!(self.admission(tool), Admission::Hidden(_) | Admission::Entries { listed: true, .. })
     }
 
+    /// Whether two rules of one entry have this name, so that it does not tell which of them decided.
+    pub fn is_ambiguous(&self, name: &str) -> bool {
+        let entry = |rule: &RuleName| {
+            // The list and the index stand behind the entry.
+            let mut parts = rule.pointer.rsplitn(3, '/');
+            let _ = (parts.next(), parts.next());
+            parts.next().unwrap_or_default().to_owned()
+        };
+        let named = self.rules.iter().filter(|rule| rule.name.as_deref() == Some(name));
+        let mut entries = std::collections::BTreeSet::new();
+        named.map(entry).any(|entry| !entries.insert(entry))
+    }
+
     /// Names of tools that the policy names exactly.
     pub fn exact_names(&self) -> impl Iterator<Item = &str> {
         let keys = self.entries.iter().filter_map(|entry| entry.key.as_deref());
@@ -156,7 +169,7 @@ impl Subject {
 
 /// Whether a rule is meant by what a test calls it: its pointer, or its name.
 pub(crate) fn is_named(wanted: &str, pointer: &str, name: Option<&str>) -> bool {
-    if wanted.starts_with('/') { wanted == pointer } else { name == Some(wanted) }
+    wanted == pointer || name == Some(wanted)
 }
 
 /// The value of a member.

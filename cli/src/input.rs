@@ -26,6 +26,15 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     read(path, file)
 }
 
+/// The text of a file that other files name: not of a pipe, which may never end, and not of standard input.
+pub(crate) fn read_file(path: &Path) -> Result<String, Failure> {
+    let failed = |error| Failure::reading(path, &error);
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(Failure::new(format!("{}: it is not a regular file", path.display())));
+    }
+    read(path, File::open(path).map_err(failed)?)
+}
+
 fn read(path: &Path, reader: impl Read) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     reader

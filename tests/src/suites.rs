@@ -63,6 +63,10 @@ pub fn convert(case: &Value) -> Converted {
                 call.insert(to.into(), value.clone());
             }
         }
+        // Cases leave out that members are checked; a test has to say something.
+        if call.get("check").and_then(Value::as_object).is_some_and(Map::is_empty) {
+            call.insert("check".into(), json!({"folding": true}));
+        }
         if let Some(approve) = step.get("approve") {
             let mut approve = approve.clone();
             if let Some(of) = approve.get("key_of").and_then(Value::as_u64) {

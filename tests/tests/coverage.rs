@@ -18,7 +18,7 @@ fn covered(converted: &Converted) -> CoverageReport {
     let mut observer = |observed: &Observed<'_>| _ = coverage.observe(observed);
     converted.with_options(|options| {
         let report = run_observed(FILE, &converted.suite.to_string(), options, Some(&mut observer));
-        assert_eq!(Totals::of(&[report]).exit_code(), 0);
+        assert_eq!(Totals::of(std::slice::from_ref(&report)).exit_code(), 0, "{report:#?}");
     });
     coverage.finish()
 }

@@ -22,6 +22,7 @@ fn file(file: &FileReport) -> Value {
         "path": file.path,
         "problems": file.problems.iter().map(problem).collect::<Vec<_>>(),
         "warnings": file.warnings.iter().map(diagnostic).collect::<Vec<_>>(),
+        "policy_warnings": file.policy_warnings.iter().map(|(path, count)| json!({"path": path, "count": count})).collect::<Vec<_>>(),
         "tests": file.tests.iter().map(test).collect::<Vec<_>>(),
         "filtered": file.filtered,
     })

@@ -1,5 +1,6 @@
 //! Results as JUnit XML, for build servers. Names are unique, and only what every reader of the format knows is in it.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use super::{FileReport, Status, TestReport, Totals};
@@ -15,10 +16,11 @@ pub fn to_junit(files: &[FileReport]) -> String {
         count(&all),
         all.failed,
         all.problems,
-        files.iter().map(seconds).sum::<f64>(),
+        files.iter().map(seconds).fold(0.0, |sum, seconds| sum + seconds),
     );
+    let mut names = HashSet::new();
     for file in files {
-        suite(&mut out, file);
+        suite(&mut out, file, &mut names);
     }
     out.push_str("</testsuites>\n");
     out
@@ -30,10 +32,11 @@ fn count(totals: &Totals) -> usize {
 }
 
 fn seconds(file: &FileReport) -> f64 {
-    file.tests.iter().map(|test| test.seconds).sum()
+    // The sum of none would be -0.
+    file.tests.iter().map(|test| test.seconds).fold(0.0, |sum, seconds| sum + seconds)
 }
 
-fn suite(out: &mut String, file: &FileReport) {
+fn suite(out: &mut String, file: &FileReport, names: &mut HashSet<String>) {
     let totals = Totals::of(std::slice::from_ref(file));
     let _ = writeln!(
         out,
@@ -55,17 +58,29 @@ fn suite(out: &mut String, file: &FileReport) {
         );
     }
     for test in &file.tests {
-        case(out, file, test);
+        case(out, file, test, &unique(&file.path, &test.name, names));
     }
     out.push_str("  </testsuite>\n");
 }
 
-fn case(out: &mut String, file: &FileReport, test: &TestReport) {
+/// A name that no other test of the run has, as XML can hold it: what it cannot hold, other names may differ by.
+fn unique(file: &str, name: &str, names: &mut HashSet<String>) -> String {
+    let class = escaped(file);
+    let name = escaped(name);
+    let (mut unique, mut number) = (name.clone(), 1_usize);
+    while !names.insert(format!("{class}\n{unique}")) {
+        number = number.saturating_add(1);
+        unique = format!("{name} ({number})");
+    }
+    unique
+}
+
+fn case(out: &mut String, file: &FileReport, test: &TestReport, name: &str) {
     let _ = write!(
         out,
         "    <testcase classname=\"{}\" name=\"{}\" time=\"{:.6}\"",
         escaped(&file.path),
-        escaped(&test.name),
+        name,
         test.seconds
     );
     let inside = match &test.status {

@@ -26,6 +26,8 @@ pub struct FileReport {
     pub problems: Vec<Problem>,
     /// What may not mean what the author thinks.
     pub warnings: Vec<Diagnostic>,
+    /// Policies that it names and that have warnings, each with how many.
+    pub policy_warnings: Vec<(String, usize)>,
     /// The tests, in the order of the file; under several policies, one policy after the other.
     pub tests: Vec<TestReport>,
     /// How many tests the filter left out.

@@ -30,6 +30,10 @@ impl Failure {
     /// What differs, in lines.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
+        let told = serde_json::from_str::<serde_json::Value>(&self.decision).ok();
+        if let Some(told) = told.as_ref().and_then(|decision| decision.get("message")?.as_str()) {
+            lines.push(format!("the caller is told: {told}"));
+        }
         if let Some((turn, of)) = self.turn {
             lines.push(format!("call {turn} of {of}"));
         }
@@ -55,7 +59,10 @@ impl Problem {
     /// `FILE:LINE:COLUMN: what is wrong`.
     pub fn line(&self) -> String {
         match &self.diagnostic {
-            Some(one) => format!("{}:{}:{}: {}", self.path, one.line(), one.column(), self.message),
+            Some(one) => {
+                let help = one.help().map_or_else(String::new, |help| format!(" ({help})"));
+                format!("{}:{}:{}: {}{help}", self.path, one.line(), one.column(), self.message)
+            }
             None => format!("{}: {}", self.path, self.message),
         }
     }

@@ -80,6 +80,9 @@ fn compare_rule(wanted: &ExpectedRule, decision: &Decision<'_>, differences: &mu
         ExpectedRule::None => differences.push(Difference::new("rule", "no rule", &found())),
         ExpectedRule::Named(wanted) if rule.is_some() && is_named(wanted, pointer, name) => {}
         ExpectedRule::Named(wanted) => differences.push(Difference::new("rule", wanted, &found())),
+        ExpectedRule::Fields(_) if rule.is_none() => {
+            differences.push(Difference::new("rule", "a rule", "no rule"));
+        }
         ExpectedRule::Fields(fields) => {
             for (field, wanted) in fields {
                 let actual = match (&rule, &**field) {

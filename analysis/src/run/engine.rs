@@ -9,7 +9,7 @@ use std::time::Duration;
 use callgate::time::{Clock as _, ManualClock};
 use callgate::{
     Actual, Amount, Approval, ArgsCheck, Call, Decision, Engine, Explanation, MemoryStore, Reservation,
-    SettleError,
+    SettleError, Severity,
 };
 
 use super::subjects::Subjects;
@@ -89,13 +89,24 @@ impl<'e> Execution<'e> {
                 let step = u64::try_from(millis).unwrap_or(0);
                 clock.advance(Duration::from_millis(step));
             }
+            let mut differences = Vec::new();
             if let Some(file) = &step.reload
                 && let Some(next) = self.subject(&file.value)
             {
-                subject = next;
-                engine.replace(next.policy.clone());
+                // A host that watches the file does not take up what may be half of one (spec 1.8).
+                match next.policy.clone().replacing(&engine.policy()) {
+                    Ok(policy) => {
+                        subject = next;
+                        engine.replace(policy);
+                    }
+                    Err(error) => {
+                        let why = error.diagnostics().iter().find(|one| one.severity() == Severity::Error);
+                        let why =
+                            why.map_or_else(String::new, |one| format!("{}: {}", one.code(), one.message()));
+                        differences.push(Difference::new("reload", "a policy that is taken up", &why));
+                    }
+                }
             }
-            let mut differences = Vec::new();
             if let Some(finish @ Finish { of: Some(of), .. }) = &step.finish {
                 let held = before.get_mut(*of).and_then(|done| done.reservation.as_mut());
                 differences.extend(end(&engine, finish, held));

@@ -87,12 +87,14 @@ pub fn run_observed(
     if !report.problems.is_empty() {
         return report;
     }
+    report.policy_warnings = subjects.warnings().collect();
     report.problems = validate::check(&suite, &chosen, &subjects, (path, text));
     if report.problems.is_empty() {
         let mut runner = Runner {
             suite: &suite,
             subjects: &subjects,
             elapsed: options.elapsed,
+            filter: options.filter,
             observer,
             names: Names::default(),
             file: path,
@@ -108,8 +110,15 @@ pub fn run_observed(
     report
 }
 
+/// Whether a test is run, or one of its runs: a filter may name either.
 fn is_chosen(test: &Test, filter: Option<&str>) -> bool {
-    filter.is_none_or(|filter| test.name.contains(filter))
+    test.runs.iter().any(|run| is_run(test, run, filter))
+}
+
+fn is_run(test: &Test, run: &Run, filter: Option<&str>) -> bool {
+    let Some(filter) = filter else { return true };
+    test.name.contains(filter)
+        || !run.label.is_empty() && format!("{} / {}", test.name, run.label).contains(filter)
 }
 
 /// What all tests of a file need.
@@ -117,6 +126,7 @@ struct Runner<'r, 'o> {
     suite: &'r Suite,
     subjects: &'r Subjects,
     elapsed: &'r dyn Fn() -> Duration,
+    filter: Option<&'r str>,
     observer: Option<&'r mut Observer<'o>>,
     names: Names,
     file: &'r str,
@@ -125,10 +135,19 @@ struct Runner<'r, 'o> {
 
 impl Runner<'_, '_> {
     fn run_test(&mut self, policy: &str, test: &Test, report: &mut FileReport) {
-        let (line, column) = self.lines.place(test.place.start);
         for run in &test.runs {
+            // Of several runs, each stands somewhere else.
+            let place = match (run.label.is_empty(), run.steps.first()) {
+                (false, Some(step)) => &step.place,
+                _ => &test.place,
+            };
+            let (line, column) = self.lines.place(place.start);
+            let name = self.names.name(self.suite, policy, test, run);
+            if !is_run(test, run, self.filter) {
+                continue;
+            }
             let mut entry = TestReport {
-                name: self.names.name(self.suite, policy, test, run),
+                name,
                 test: test.name.clone(),
                 policy: policy.to_owned(),
                 line,

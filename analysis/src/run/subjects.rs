@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use callgate::value::RawJson;
 use callgate::{ArgsCheck, InputSchema};
 use serde_json::Value;
 
@@ -27,6 +28,13 @@ type Read<'r> = &'r dyn Fn(&str) -> Result<String, String>;
 impl Subjects {
     pub(super) fn policy(&self, file: &str) -> Option<&Subject> {
         self.policies.get(file)
+    }
+
+    /// Policies that have warnings, each with how many.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = (String, usize)> {
+        let counted =
+            self.policies.iter().map(|(path, subject)| (path.clone(), subject.policy.warnings().len()));
+        counted.filter(|(_, count)| *count > 0)
     }
 
     pub(super) fn load(
@@ -65,7 +73,11 @@ impl Subjects {
         {
             match tool_checks(&list) {
                 Ok(checks) => self.tools = Some(checks),
-                Err(why) => unreadable(&mut complaints, file, &why),
+                Err(why) => {
+                    let message = format!("`{}` is no list of the server's tools: {why}", file.value);
+                    let help = "write the whole answer to `tools/list`, its result, or the list alone";
+                    complaints.error("unreadable_file", &file.place, message, Some(help.to_owned()));
+                }
             }
         }
         problems.extend(complaints.finish((path, text)));
@@ -84,16 +96,25 @@ fn unreadable(complaints: &mut Complaints<'_>, file: &Located<String>, why: &str
 
 /// Reads the answer to `tools/list`, its result, or the list alone.
 fn tool_checks(text: &str) -> Result<ToolChecks, String> {
+    // As strict as arguments are: a key that stands twice could be two schemas.
+    RawJson::parse(text).map_err(|error| error.to_string())?;
     let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if value.get("error").is_some() {
+        return Err("it is an error, not a list of tools".to_owned());
+    }
+    let cursors = [value.pointer("/result/nextCursor"), value.get("nextCursor")];
+    if cursors.into_iter().flatten().any(|cursor| !cursor.is_null()) {
+        return Err("it is one page of a list: `nextCursor` says that there is more".to_owned());
+    }
     let list = [value.pointer("/result/tools"), value.get("tools"), Some(&value)];
-    let list = list.into_iter().flatten().find_map(Value::as_array).ok_or("it is no list of tools")?;
+    let list = list.into_iter().flatten().find_map(Value::as_array).ok_or("there is no list in it")?;
     let mut checks = ToolChecks::new();
     for tool in list {
         let name = tool.get("name").and_then(Value::as_str).ok_or("a tool in it has no name")?;
-        let check = match tool.get("inputSchema") {
-            Some(schema) => ArgsCheck::new().schema(InputSchema::new(schema)),
-            None => ArgsCheck::new(),
-        };
+        let schema = tool.get("inputSchema").filter(|schema| schema.is_object());
+        let schema =
+            schema.ok_or_else(|| format!("the tool `{name}` has no `inputSchema` that is an object"))?;
+        let check = ArgsCheck::new().schema(InputSchema::new(schema));
         if checks.insert(name.to_owned(), check).is_some() {
             return Err(format!("the tool `{name}` stands in it twice"));
         }

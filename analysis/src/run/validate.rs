@@ -88,6 +88,11 @@ fn check_rules(step: &Step, subject: &Subject, complaints: &mut Complaints<'_>) 
 }
 
 fn known(name: &str, place: &crate::suite::Place, subject: &Subject, complaints: &mut Complaints<'_>) {
+    if subject.is_ambiguous(name) {
+        let message = format!("two rules of one entry of `{}` have the name `{}`", subject.path, cut(name));
+        let help = "write the rule's pointer, such as `/tools/pay/rules/0`".to_owned();
+        return complaints.error("ambiguous_rule", place, message, Some(help));
+    }
     if subject.has_rule(name) {
         return;
     }

@@ -15,6 +15,8 @@ use crate::caller::Caller;
 pub(super) struct Fixtures<'n> {
     identities: HashMap<&'n str, Identity>,
     calls: HashMap<&'n str, Named<'n>>,
+    /// Bytes of arguments and identities that steps have so far.
+    bytes: usize,
     /// Names in the order of the file, with their places.
     order: Vec<(Kind, &'n str, Span)>,
 }
@@ -81,6 +83,9 @@ impl Args<'_> {
     }
 }
 
+/// Bytes of arguments and identities of all steps of a file: a name stands for as much as it names, each time.
+const MOST_BYTES: usize = 128 << 20;
+
 const CALL: [&str; 8] = ["tool", "args", "raw", "as", "identity", "raw_identity", "unlisted", "check"];
 
 impl<'n> Fixtures<'n> {
@@ -114,6 +119,28 @@ impl<'n> Fixtures<'n> {
                 self.order.push((Kind::Call, key.text(), key.span()));
             });
         }
+    }
+
+    /// Counts what a step has of arguments and identities, each of which it has for itself; false beyond the ceiling.
+    pub(super) fn admit(
+        &mut self,
+        reader: &mut Reader<'n, '_>,
+        node: Node<'n>,
+        texts: [&Option<String>; 2],
+    ) -> bool {
+        let bytes = texts.into_iter().flatten().fold(0, |sum: usize, text| sum.saturating_add(text.len()));
+        let before = self.bytes;
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes <= MOST_BYTES {
+            return true;
+        }
+        if before <= MOST_BYTES {
+            let message = format!(
+                "the calls of this file have more than {MOST_BYTES} bytes of arguments and identities"
+            );
+            reader.error("too_large", node.span(), message, "split the file");
+        }
+        false
     }
 
     /// The call of this name.
@@ -300,10 +327,24 @@ pub(super) fn read_check<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> O
             "a mapping with `schema`, `folding` or both",
             ["schema", "folding"],
         )?;
+        if schema.is_none() && folding.is_none() {
+            let help = "write `schema`, `folding`, or both; without `check`, the schemas of `tools` are used";
+            reader.error("empty_check", field.value().span(), "nothing is checked here", help);
+            return None;
+        }
         let folds = folding.is_none() || read_flag(reader, folding);
         let check = if folds { ArgsCheck::new() } else { ArgsCheck::new().without_folding() };
         let Some(schema) = schema else { return Some(check) };
-        let schema = reader.within("schema", |reader| value::value(reader, schema.value()))?;
+        let schema = reader.within("schema", |reader| {
+            let node = schema.value();
+            match node.content() {
+                Content::Mapping(_) | Content::Bool(_) => value::value(reader, node),
+                _ => {
+                    reader.mismatch(node, "a JSON Schema: a mapping, or `true` or `false`");
+                    None
+                }
+            }
+        })?;
         Some(check.schema(InputSchema::new(&schema)))
     })
 }

@@ -69,7 +69,8 @@ pub(super) fn read_details<'n>(
         Content::Null => Some(None),
         Content::Number(text) if text.parse::<u64>().is_ok() => text.parse().ok().map(Some),
         _ => {
-            reader.error("invalid_expect", node.span(), "expected whole seconds, or null", "");
+            let help = "write a number of seconds, such as `60`, or `null` for never";
+            reader.error("invalid_expect", node.span(), "expected whole seconds, or null", help);
             None
         }
     });

@@ -9,6 +9,7 @@ use callgate::{Diagnostic, Severity};
 use super::calls::Fixtures;
 
 use super::{Located, Mode, Place, Run, Suite, Test, matrix, step};
+use crate::subject::member;
 
 /// The time at which a run starts, where the file gives none: a Saturday.
 const START: Timestamp = Timestamp::from_millis(1_795_255_200_000);
@@ -38,6 +39,12 @@ pub fn read(text: &str) -> Result<Suite, Vec<Diagnostic>> {
 }
 
 fn read_file<'n>(reader: &mut Reader<'n, '_>, root: Node<'n>) -> Option<Suite> {
+    let is_policy = |name| member(root, name).is_some();
+    if member(root, "tests").is_none() && is_policy("default") {
+        let help = "`callgate check` looks at policies; a test file has `policy` and `tests`";
+        reader.error("wrong_type", root.span(), "this is a policy, not a test file", help);
+        return None;
+    }
     let [_, policy, policies, tools, at, identities, calls, tests, version] =
         reader.fields(root, "a mapping", FIELDS)?;
     if let Some(field) = version {
@@ -306,7 +313,7 @@ pub(super) fn located<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option
 
 /// A point in time.
 pub(super) fn time<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<Timestamp> {
-    let help = "write it in quotes, such as `\"2026-11-21T10:00:00Z\"`";
+    let help = "write date, time and offset in quotes, such as `\"2026-11-21T10:00:00Z\"`";
     let text = match node.content() {
         Content::String(text) => text,
         _ => {

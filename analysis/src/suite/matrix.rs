@@ -1,5 +1,7 @@
 //! A matrix: callers by calls, with an outcome for every cell. A cell without one is an error, and so is one that is not in it.
 
+use std::collections::{HashMap, HashSet};
+
 use callgate::__analysis::{Content, Field, Node, Reader, shown};
 
 use super::calls::{Args, Fixtures, Template};
@@ -33,7 +35,11 @@ pub(super) fn read<'n>(
     reader.within("expect", |reader| {
         each(reader, wanted.value(), &callers, &mut |reader, node, caller| {
             each(reader, node, &calls, &mut |reader, node, call| {
-                runs.extend(cell(reader, node, caller, call));
+                let run = cell(reader, node, caller, call);
+                let step = run.as_ref().and_then(|run| run.steps.first());
+                if step.is_some_and(|step| fixtures.admit(reader, node, [&step.args, &step.identity])) {
+                    runs.extend(run);
+                }
             });
         });
     });
@@ -104,10 +110,11 @@ fn read_side<'n, T>(
         return None;
     }
     let mut side = Side { items: Vec::new(), listed: true };
+    let mut names = HashSet::new();
     for (index, item) in items.enumerate() {
         let value = reader.item(index, |reader| read(reader, item))?;
         let name = item.text();
-        if side.items.iter().any(|(known, _)| known == name) {
+        if !names.insert(name) {
             let message = format!("`{}` stands twice", shown(name));
             reader.error("duplicate_item", item.span(), message, "remove one of them");
             return None;
@@ -126,11 +133,12 @@ fn each<'n, T>(reader: &mut Reader<'n, '_>, node: Node<'n>, side: &Side<T>, visi
         return;
     }
     let Some(members) = reader.mapping(node, "a mapping with an outcome for each") else { return };
-    let mut missing: Vec<&str> = side.items.iter().map(|(name, _)| &**name).collect();
+    let items: HashMap<&str, &(String, T)> = side.items.iter().map(|item| (&*item.0, item)).collect();
+    let mut expected = HashSet::new();
     for (key, value) in members {
         let name = key.text();
-        missing.retain(|known| *known != name);
-        reader.within(name, |reader| match side.items.iter().find(|(known, _)| known == name) {
+        expected.insert(name);
+        reader.within(name, |reader| match items.get(name) {
             Some(item) => visit(reader, value, item),
             None => {
                 let nearest = reader.diagnostics.nearest(name, side.items.iter().map(|(known, _)| &**known));
@@ -143,6 +151,8 @@ fn each<'n, T>(reader: &mut Reader<'n, '_>, node: Node<'n>, side: &Side<T>, visi
             }
         });
     }
+    let missing = side.items.iter().map(|(name, _)| &**name).filter(|name| !expected.contains(name));
+    let missing: Vec<&str> = missing.collect();
     if !missing.is_empty() {
         let message = format!("nothing is expected of `{}`", shown(&missing.join("`, `")));
         reader.error("missing_cell", node.span(), message, "write an outcome for every cell of the matrix");

@@ -147,6 +147,10 @@ fn read<'n>(
     let mut template = template?;
     change_args(reader, &mut template, with, without)?;
     let tool = reader.any_string(template.tool, "a string, a tool's name")?;
+    let (args, identity) = (template.args.text(), identity?.or(template.identity).flatten());
+    if !fixtures.admit(reader, node, [&args, &identity]) {
+        return None;
+    }
     Some(Step {
         place: place(reader, node),
         name: name.map(|name| name.value),
@@ -155,8 +159,8 @@ fn read<'n>(
         reload,
         tool: super::Located { value: tool.to_owned(), place: place(reader, template.tool) },
         unlisted: template.unlisted || own_unlisted,
-        args: template.args.text(),
-        identity: identity?.or(template.identity).flatten(),
+        args,
+        identity,
         check: own_check.or(template.check),
         explain,
         repeat: repeat?,
@@ -176,8 +180,16 @@ fn read_call<'n>(
     match (call, tool) {
         (Some(field), None) => {
             let mut template = reader.within("call", |reader| fixtures.call(reader, field.value()))?;
-            if args.is_some() || raw.is_some() {
-                template.args = read_args(reader, args, raw)?;
+            if let Some(field) = args {
+                reader.within("args", |reader| {
+                    let message = "`args` would replace all arguments of the call";
+                    let help = "write `with` and the members to change, or `tool` in place of `call`";
+                    reader.error("conflicting_fields", field.key.span(), message, help);
+                });
+                return None;
+            }
+            if raw.is_some() {
+                template.args = read_args(reader, None, raw)?;
             }
             Some(template)
         }
@@ -233,8 +245,18 @@ fn change_args<'n>(
                 Content::Mapping(changes) if changes.len() == 0 => unchanged(reader, field),
                 Content::Sequence(items) if items.len() == 0 => unchanged(reader, field),
                 Content::Mapping(changes) if name == "with" => {
+                    let places = members.iter().enumerate().map(|(at, (name, _))| (*name, at));
+                    let places: HashMap<&str, usize> = places.collect();
+                    for (key, _) in changes.clone().filter(|(key, _)| !places.contains_key(key.text())) {
+                        let near = reader.diagnostics.nearest(key.text(), places.keys().copied());
+                        if let Some(near) = near {
+                            let message = format!("`{}` is added beside `{near}`", shown(key.text()));
+                            let help = "write it in `args` of the call if both are meant";
+                            reader.warning("near_argument", key.span(), message, help);
+                        }
+                    }
                     for (key, json) in members_of(reader, changes)? {
-                        match members.iter_mut().find(|(known, _)| *known == key) {
+                        match places.get(key).and_then(|at| members.get_mut(*at)) {
                             Some((_, place)) => *place = json,
                             None => members.push((key, json)),
                         }
@@ -289,7 +311,8 @@ fn count<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<u32> {
     };
     if number.is_none() {
         let message = format!("expected a whole number from 1 to {MOST_REPEATS}");
-        reader.error("invalid_repeat", node.span(), message, "write how often the call is made");
+        let help = "write how often the call is made, without quotes";
+        reader.error("invalid_repeat", node.span(), message, help);
     }
     number
 }

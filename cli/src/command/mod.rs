@@ -8,7 +8,26 @@ pub(crate) mod explain;
 pub(crate) mod schema;
 pub(crate) mod test;
 
-use std::io::{self, BufWriter, StdoutLock};
+use std::io::{self, BufWriter, StdoutLock, Write};
+
+/// Writes on where nobody reads any more: what is done, and the exit status, must not depend on that.
+struct Unread<W>(W);
+
+impl<W: Write> Write for Unread<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            flushed => flushed,
+        }
+    }
+}
 
 /// Standard output, buffered. Must be flushed, or a failure at the end is not noticed.
 fn output() -> BufWriter<StdoutLock<'static>> {

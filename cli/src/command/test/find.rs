@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
-use crate::input::read_text;
+use crate::input::read_file;
 
 /// How names of test files end.
 const ENDINGS: [&str; 3] = ["_test.yaml", "_test.yml", "_test.json"];
@@ -73,7 +73,7 @@ fn is_misnamed(path: &Path, name: &str) -> bool {
         return false;
     }
     // One that cannot be read is nobody's test file.
-    let Ok(text) = read_text(path) else { return false };
+    let Ok(text) = read_file(path) else { return false };
     let json: Option<serde_json::Value> = serde_json::from_str(&text).ok();
     let has_field = |field: &str| match &json {
         Some(json) => json.get(field).is_some(),

@@ -35,6 +35,11 @@ impl Human {
         for warning in &file.warnings {
             write!(out, "{}", self.excerpts.finding(&file.path, &file.text, warning))?;
         }
+        for (path, count) in &file.policy_warnings {
+            let s = if *count == 1 { "" } else { "s" };
+            let what = format!("{path} has {count} warning{s}: `callgate check` shows them");
+            writeln!(out, "  {}", Paint::Yellow.on(self.coloured, &shown(&what)))?;
+        }
         for problem in &file.problems {
             match &problem.diagnostic {
                 Some(one) => write!(out, "{}", self.excerpts.finding(&problem.path, &problem.text, one))?,

@@ -15,10 +15,10 @@ use std::time::Instant;
 use callgate_analysis::report::{FileReport, Totals, to_json, to_junit, to_markdown};
 use callgate_analysis::{Observed, Options, run as run_file, run_observed};
 
-use super::output;
+use super::{Unread, output};
 use crate::args::{TestArgs, TestFormat};
 use crate::failure::{FAILED, Failure, NO, Outcome, answered, tell};
-use crate::input::read_text;
+use crate::input::read_file;
 use coverage::Covered;
 use watch::Seen;
 
@@ -31,8 +31,17 @@ pub(crate) fn run(args: &TestArgs) -> Outcome {
 
 /// Runs all tests once. Notes the files that are read.
 fn once(args: &TestArgs, seen: &mut Seen) -> Outcome {
-    let files = find::test_files(&args.paths)?;
-    let mut out = output();
+    let mut out = Unread(output());
+    let files = match find::test_files(&args.paths) {
+        // Machines get a report whatever happens.
+        Err(failure) if args.format != TestFormat::Human => {
+            let report = FileReport::unreadable("", failure.message());
+            write(&mut out, args, &[report], None, |_| Ok(()))?;
+            out.flush()?;
+            return Ok(failure.report());
+        }
+        files => files?,
+    };
     let mut human = human::Human::new(args.verbose);
     let mut reports = Vec::new();
     let mut covered = args.coverage.then(Covered::default);
@@ -121,7 +130,7 @@ fn report_of(
 ) -> FileReport {
     let shown = path.display().to_string();
     seen.note(path);
-    let text = match read_text(path) {
+    let text = match read_file(path) {
         Ok(text) => text,
         Err(failure) => return FileReport::unreadable(&shown, &failure.sentence()),
     };
@@ -132,7 +141,7 @@ fn report_of(
         read: &|file| {
             let path = folder.join(file);
             seen.borrow_mut().note(&path);
-            read_text(&path).map_err(|failure| failure.sentence())
+            read_file(&path).map_err(|failure| failure.sentence())
         },
         elapsed: &|| start.elapsed(),
     };
@@ -145,6 +154,9 @@ fn report_of(
             report
         }
     };
+    for (path, _) in &mut report.policy_warnings {
+        *path = folder.join(&path).display().to_string();
+    }
     for problem in report.problems.iter_mut().filter(|problem| problem.path != shown) {
         problem.path = folder.join(&problem.path).display().to_string();
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{find, once};
 use crate::args::TestArgs;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 
 /// Time between looks.
 const EVERY: Duration = Duration::from_millis(250);
@@ -37,6 +37,10 @@ impl Seen {
 
 /// Runs until the process is stopped.
 pub(super) fn run(args: &TestArgs) -> Outcome {
+    // What is not there when it begins was misspelt; later, it may be on its way.
+    for path in &args.paths {
+        fs::metadata(path).map_err(|error| Failure::reading(path, &error))?;
+    }
     loop {
         if io::stdout().is_terminal() {
             // Clears the screen: what is on it is of the run before.

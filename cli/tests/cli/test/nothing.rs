@@ -25,6 +25,16 @@ fn folder(name: &str) -> Folder {
     folder.write("p.yaml", POLICY);
     folder.write("open.yaml", "version: \"1\"\ndefault: allow\ntools: {list: {}, pay: {}, \"*\": {rules: [{rate_limit: 9/hour}]}}\n");
     folder.write("empty.json", "{\"tools\": []}");
+    folder.write(
+        "page.json",
+        "{\"tools\": [{\"name\": \"list\", \"inputSchema\": {}}], \"nextCursor\": \"2\"}",
+    );
+    folder.write("error.json", "{\"error\": {}, \"tools\": [{\"name\": \"list\", \"inputSchema\": {}}]}");
+    folder.write("no_schema.json", "{\"tools\": [{\"name\": \"list\", \"input_schema\": {}}]}");
+    folder
+        .write("twice.json", "{\"tools\": [{\"name\": \"list\", \"inputSchema\": {}, \"inputSchema\": {}}]}");
+    let same = "{name: same, action: deny}";
+    folder.write("same.yaml", format!("default: deny\ntools: {{pay: {{rules: [{same}, {same}]}}}}\n"));
     folder.write("server.json", "{\"tools\": [{\"name\": \"pay\", \"inputSchema\": {}}]}");
     folder
 }
@@ -76,14 +86,24 @@ fn a_path_that_leads_to_no_test_file_is_an_error() {
     for format in ["human", "json", "junit", "markdown"] {
         let missing = folder.path("nowhere_test.yaml");
         let run = callgate(&["test", "--format", format, &path, &missing]);
-        assert_eq!((run.status, &*run.out), (2, ""), "{}", run.err);
-        assert!(run.err.contains(&format!("{missing}: {}", ELSEWHERE[0].1)), "{}", run.err);
+        assert_eq!(run.status, 2, "{}", run.err);
+        let wanted = format!("{missing}: {}", ELSEWHERE[0].1);
+        match format {
+            "human" => assert!(run.out.is_empty(), "{}", run.out),
+            // Machines get a report whatever happens.
+            "json" => assert_eq!(
+                json(&run.out)["files"][0]["problems"][0]["message"],
+                format!("{wanted} (os error 2)")
+            ),
+            _ => assert!(run.out.contains(&wanted), "{}", run.out),
+        }
+        assert!(run.err.contains(&wanted), "{}", run.err);
         // Others hold tests, and still this one is asked for in vain.
         let empty = folder.path("empty");
         fs::create_dir_all(&empty).unwrap();
         fs::write(Path::new(&empty).join("payments.yaml"), POLICY).unwrap();
         let run = callgate(&["test", "--format", format, &path, &empty]);
-        assert_eq!((run.status, &*run.out), (2, ""), "{}", run.err);
+        assert_eq!((run.status, run.out.is_empty()), (2, format == "human"), "{}", run.err);
         assert!(run.err.contains(&format!("{empty}: {}", ELSEWHERE[1].1)), "{}", run.err);
         assert!(run.err.contains("NAME_test.yaml"), "{}", run.err);
     }
@@ -163,6 +183,24 @@ fn a_policy_that_does_not_load_is_an_error_in_the_policy() {
         assert!(run.out.contains(&format!("--> {broken}:4:31\n")), "{}", run.out);
         // A test that is left out does not ask for it.
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_pipe_is_no_test_file_and_no_policy() {
+    let folder = folder("pipes");
+    let pipe = |name: &str| {
+        let made = std::process::Command::new("mkfifo").arg(folder.path(name)).status().unwrap();
+        assert!(made.success());
+    };
+    pipe("a_test.yaml");
+    let run = callgate(&["test", &folder.path("")]);
+    assert!(run.status == 2 && run.out.contains("it is not a regular file"), "{}{}", run.out, run.err);
+    fs::remove_file(folder.path("a_test.yaml")).unwrap();
+    pipe("pipe.yaml");
+    let text = "policy: pipe.yaml\ntests: [{name: a, each: [{tool: list, expect: allow}]}]\n";
+    let run = callgate(&["test", &folder.write("b_test.yaml", text)]);
+    assert!(run.status == 2 && run.out.contains("it is not a regular file"), "{}", run.out);
 }
 
 /// The guide's table is this one.

@@ -265,3 +265,63 @@ fn arguments_are_checked_against_the_servers_list() {
     assert_eq!(run(&folder, &text("invalid_args")).status, 0);
     assert_eq!(run(&folder, &text("condition_failed")).status, 1);
 }
+
+/// A reader that goes away, as `head` does, changes no answer.
+#[test]
+fn a_closed_pipe_does_not_make_a_failure_pass() {
+    use std::process::{Command, Stdio};
+    let folder = Folder::new("closed_pipe");
+    let text = "policy: p.yaml\ntests: [{name: pays, each: [{tool: list, expect: deny}]}]\n";
+    folder.suite(text);
+    for index in 0..20 {
+        folder.write(&format!("{index}_test.yaml"), text);
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_callgate"))
+        .args(["test", &folder.path("")])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn a_rule_is_expected_even_by_a_field_that_is_null() {
+    let folder = Folder::new("null_field");
+    let run = run(
+        &folder,
+        "policy: p.yaml\ntests: [{name: a, each: [{tool: list, expect: allow, rule: {name: null}}]}]\n",
+    );
+    assert_eq!(run.status, 1, "{}", run.out);
+    assert!(run.out.contains("rule: expected a rule"), "{}", run.out);
+}
+
+/// Spec 1.8: a host that watches the file would keep the policy in force.
+#[test]
+fn a_reload_of_half_a_file_fails() {
+    let folder = Folder::new("half");
+    folder.write("half.yaml", "version: \"1\"\ntools: {list: null}\n");
+    let run = run(
+        &folder,
+        "policy: p.yaml\ntests: [{name: a, steps: [{reload: half.yaml, tool: list, expect: allow}]}]\n",
+    );
+    assert_eq!(run.status, 1, "{}", run.out);
+    assert!(run.out.contains("reload: actual   missing_default"), "{}", run.out);
+    assert!(run.out.contains("half.yaml has 2 warnings"), "{}", run.out);
+}
+
+#[test]
+fn the_arguments_of_a_file_are_bounded() {
+    let folder = Folder::new("bounded");
+    let call = format!("{{tool: list, raw: \"{}\"}}", "x".repeat(1 << 20));
+    let step = "      - {call: c, expect: deny}\n";
+    let run = run(
+        &folder,
+        &format!(
+            "policy: p.yaml\ncalls: {{c: {call}}}\ntests:\n  - name: a\n    each:\n{}",
+            step.repeat(200)
+        ),
+    );
+    assert_eq!(run.status, 2, "{}", &run.out[..400]);
+    assert_eq!(run.out.matches("error[too_large]").count(), 1);
+}

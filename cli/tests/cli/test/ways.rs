@@ -17,7 +17,7 @@ const fn way(way: &'static str, code: &'static str, files: &'static [&'static st
 }
 
 /// What is wrong in a test file.
-pub(super) const WAYS: [Way; 41] = [
+pub(super) const WAYS: [Way; 46] = [
     way("a file that holds nothing", "wrong_type", &["¦", "¦# later\n"]),
     way("a file without `tests`", "missing_field", &["¦policy: p.yaml\n", "¦{\"policy\": \"p.yaml\"}"]),
     way("`tests` without a test", "empty_tests", &["policy: p.yaml\ntests: ¦[]\n"]),
@@ -53,6 +53,38 @@ pub(super) const WAYS: [Way; 41] = [
             "policy: p.yaml\ntools: ¦empty.json\ntests: [{name: a, steps: [{tool: list, expect: allow}]}]\n",
             "policy: p.yaml\ntools: ¦p.yaml\ntests: [{name: a, steps: [{tool: list, expect: allow}]}]\n",
         ],
+    ),
+    way(
+        "a list of the server's tools that is one page of several, an error, or says nothing of arguments",
+        "unreadable_file",
+        &[
+            "policy: p.yaml\ntools: ¦page.json\ntests: [{name: a, steps: [{tool: list, expect: allow}]}]\n",
+            "policy: p.yaml\ntools: ¦error.json\ntests: [{name: a, steps: [{tool: list, expect: allow}]}]\n",
+            "policy: p.yaml\ntools: ¦no_schema.json\ntests: [{name: a, steps: [{tool: list, expect: allow}]}]\n",
+            "policy: p.yaml\ntools: ¦twice.json\ntests: [{name: a, steps: [{tool: list, expect: allow}]}]\n",
+        ],
+    ),
+    way(
+        "a `check` without `schema` and `folding`",
+        "empty_check",
+        &["policy: p.yaml\ntests: [{name: a, steps: [{tool: list, check: ¦{}, expect: allow}]}]\n"],
+    ),
+    way(
+        "a `rule` whose name two rules of one entry have",
+        "ambiguous_rule",
+        &["policy: same.yaml\ntests: [{name: a, steps: [{tool: pay, expect: deny, rule: ¦same}]}]\n"],
+    ),
+    way(
+        "`args` beside `call`, which would replace all of its arguments",
+        "conflicting_fields",
+        &[
+            "policy: p.yaml\ncalls: {c: {tool: pay, args: {amount: 5}}}\ntests: [{name: a, steps: [{call: c, ¦args: {amount: 6}, expect: allow}]}]\n",
+        ],
+    ),
+    way(
+        "a file that is none, such as `-`",
+        "unreadable_file",
+        &["policy: ¦\"-\"\ntests: [{name: a, steps: [{tool: list, expect: allow}]}]\n"],
     ),
     way(
         "a test without `steps`, `each` or `matrix`",
@@ -211,7 +243,7 @@ pub(super) const WAYS: [Way; 41] = [
         ],
     ),
     way(
-        "`with`, `without` or `settle` that changes nothing",
+        "a `with`, `without` or `settle` that is empty",
         "empty_change",
         &[
             "policy: p.yaml\ntests: [{name: a, each: [{tool: pay, args: {amount: 1}, with: ¦{}, expect: allow}]}]\n",
