@@ -152,7 +152,8 @@ impl Drop for Rest {
 pub(crate) struct Details {
     pub(crate) detail: Detail,
     pub(crate) counters: Vec<Counted>,
-    pub(crate) retry_after: Option<u64>,
+    /// Until all bounds that refused hold again, if nothing else happens. Its reader rounds it up to seconds.
+    pub(crate) retry_millis: Option<u64>,
     /// In a box, because nearly no call asks: what every counted call clears is then one word.
     pub(crate) asking: Option<Box<Asking>>,
     /// The store that charged the counters, where that is known.
@@ -214,7 +215,7 @@ impl Details {
     fn give_back(mut more: Box<Self>) {
         more.detail = Detail::None;
         more.counters.clear();
-        more.retry_after = None;
+        more.retry_millis = None;
         more.asking = None;
         more.charged_in = None;
         // Thousands of counters are room that no other call needs.
@@ -345,7 +346,7 @@ mod tests {
         for (count, kept) in [(1, 1), (16, 16), (17, 0)] {
             let mut ruling = Ruling::invalid_args("why").about(7);
             let more = ruling.more_mut();
-            more.retry_after = Some(1);
+            more.retry_millis = Some(1);
             more.asking = Some(Box::new(Asking { key: "key".into(), rules: [1].into() }));
             more.counters.reserve_exact(count);
             more.counters.extend((0..count).map(|_| counted()));
@@ -353,7 +354,7 @@ mod tests {
             let next = Details::take();
             assert_eq!(next.counters.capacity(), kept, "{count} counters");
             assert!(matches!(next.detail, Detail::None) && next.counters.is_empty());
-            assert!(next.retry_after.is_none() && next.asking.is_none());
+            assert!(next.retry_millis.is_none() && next.asking.is_none());
         }
     }
 

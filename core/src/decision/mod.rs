@@ -263,7 +263,7 @@ impl<'d> Decision<'d> {
 
     /// Whole seconds after which the call may pass if nothing else happens; `None` if waiting does not help (spec 8.9).
     pub fn retry_after(&self) -> Option<u64> {
-        self.ruling.more()?.retry_after
+        self.ruling.more()?.retry_millis.map(|millis| millis.div_ceil(1_000))
     }
 
     /// What an approval of this call must name, and which rules ask for it; `None` unless the effect is `require_approval`

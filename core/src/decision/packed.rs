@@ -31,13 +31,14 @@ impl Decision<'_> {
         let ruling = &self.ruling;
         out.push(((ruling.effect() as u8) << 4) | ruling.code() as u8);
         let none = Details::default();
-        let Details { detail, counters, retry_after, asking, charged_in: _ } = ruling.more().unwrap_or(&none);
+        let Details { detail, counters, retry_millis, asking, charged_in: _ } =
+            ruling.more().unwrap_or(&none);
         let rule = ruling.rule();
         let flags = flag(RULE, rule.is_some())
             | flag(ARGS, matches!(detail, Detail::Args(_)))
             | flag(DECLARED, matches!(detail, Detail::Declared(_)))
             | flag(FULL, matches!(detail, Detail::Full))
-            | flag(RETRY_AFTER, retry_after.is_some())
+            | flag(RETRY_AFTER, retry_millis.is_some())
             | flag(ASKING, asking.is_some())
             | flag(COUNTERS, !counters.is_empty());
         if flags == 0 {
@@ -52,8 +53,8 @@ impl Decision<'_> {
             Detail::Args(why) => bytes(out, why.as_bytes()),
             Detail::Declared(declared) => out.extend(declared.to_le_bytes()),
         }
-        if let Some(seconds) = retry_after {
-            out.extend(seconds.to_le_bytes());
+        if let Some(millis) = retry_millis {
+            out.extend(millis.to_le_bytes());
         }
         if let Some(Asking { key, rules }) = asking.as_deref() {
             bytes(out, key.as_bytes());
@@ -91,7 +92,7 @@ impl Policy {
             ruling.more_mut().detail = Detail::Full;
         }
         if has(RETRY_AFTER) {
-            ruling.more_mut().retry_after = Some(u64::from_le_bytes(rest.array()?));
+            ruling.more_mut().retry_millis = Some(u64::from_le_bytes(rest.array()?));
         }
         if has(ASKING) {
             let key = rest.text()?.into();

@@ -84,7 +84,7 @@ impl<'t> PendingExplanation<'_, 't> {
         let ruling = match looked {
             Ok((outcome, standing)) => {
                 prepared.explain(&policy.0, &outcome, &mut recorder);
-                prepared.rule(&policy.0, &outcome).uncharged(&standing)
+                prepared.rule(&outcome).uncharged(&standing)
             }
             Err(error) => {
                 recorder.open(Step::Root(""), || "counters".to_owned());

@@ -202,8 +202,7 @@ impl Engine {
         tool: &'d Tool,
         call: &Call<'d, A, I>,
     ) -> Decided<'d> {
-        let mut charging = Charging { engine: self, policy: &tool.policy().0 };
-        let ruling = tool.rule(call, &mut charging).unwrap_or_else(undecided);
+        let ruling = tool.rule(call, &mut Charging(self)).unwrap_or_else(undecided);
         Decided { tool, name: call.tool, ruling }
     }
 
@@ -213,8 +212,7 @@ impl Engine {
         evaluate: impl for<'p> FnOnce(&'p Compiled, &mut dyn Charger<'p>) -> Option<Ruling>,
     ) -> Decision<'t> {
         let policy = self.policy.lend();
-        let mut charging = Charging { engine: self, policy: &policy.0 };
-        let ruling = evaluate(&policy.0, &mut charging).unwrap_or_else(undecided);
+        let ruling = evaluate(&policy.0, &mut Charging(self)).unwrap_or_else(undecided);
         Decision::lending(policy, tool, ruling)
     }
 
@@ -270,23 +268,23 @@ impl Engine {
 }
 
 /// Asks the engine's store at once.
-struct Charging<'e> {
-    engine: &'e Engine,
-    policy: &'e Compiled,
-}
+struct Charging<'e>(&'e Engine);
 
 impl<'p> Charger<'p> for Charging<'_> {
     fn charge_one(&mut self, alone: Alone<'p>) -> Option<Ruling> {
-        Some(match self.engine.store.charge_one(&alone.slot, self.engine.clock.now()) {
-            Ok(outcome) => alone.rule(self.policy, &outcome).charged_in(self.engine.store_id),
-            Err(_) => PendingBatch::from(alone).unanswered(self.engine.on_store_error),
+        let engine = self.0;
+        // By reference: an answer is large, and is not moved for its fields.
+        Some(match &engine.store.charge_one(&alone.slot, engine.clock.now()) {
+            Ok(outcome) => alone.rule(outcome).charged_in(engine.store_id),
+            Err(_) => PendingBatch::from(alone).unanswered(engine.on_store_error),
         })
     }
 
     fn decide(&mut self, prepared: &mut PendingBatch<'p>) -> Option<Ruling> {
-        Some(match self.engine.reserve(&prepared.batch) {
-            Ok(outcome) => prepared.rule(self.policy, &outcome).charged_in(self.engine.store_id),
-            Err(_) => prepared.unanswered(self.engine.on_store_error),
+        let engine = self.0;
+        Some(match engine.reserve(&prepared.batch) {
+            Ok(outcome) => prepared.rule(&outcome).charged_in(engine.store_id),
+            Err(_) => prepared.unanswered(engine.on_store_error),
         })
     }
 }

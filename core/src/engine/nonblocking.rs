@@ -4,7 +4,6 @@ use super::Engine;
 use crate::call::Call;
 use crate::decision::Decision;
 use crate::evaluate::{Evaluated, deferred};
-use crate::policy::{Compiled, Policy};
 use crate::ruling::Ruling;
 use crate::store::error::StoreError;
 use crate::store::{AsyncStore, Batch, BatchOutcome, Refund, Store, StoreId};
@@ -18,8 +17,7 @@ impl Engine {
     pub async fn decide_async<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Decision<'t> {
         let Some(store) = &self.async_store else { return self.decide(call) };
         let policy = self.policy();
-        let charged =
-            self.charged(&policy, deferred(|ask| policy.0.evaluate(call, &mut Silent, ask)), &**store);
+        let charged = self.charged(deferred(|ask| policy.0.evaluate(call, &mut Silent, ask)), &**store);
         let ruling = charged.await;
         Decision::sharing(policy, call.tool, ruling)
     }
@@ -28,19 +26,17 @@ impl Engine {
     pub async fn decide_json_async<'t, I: View>(&self, call: &Call<'t, &str, I>) -> Decision<'t> {
         let Some(store) = &self.async_store else { return self.decide_json(call) };
         let policy = self.policy();
-        let charged =
-            self.charged(&policy, deferred(|ask| policy.0.evaluate_json(call, &mut Silent, ask)), &**store);
+        let charged = self.charged(deferred(|ask| policy.0.evaluate_json(call, &mut Silent, ask)), &**store);
         let ruling = charged.await;
         Decision::sharing(policy, call.tool, ruling)
     }
 
-    async fn charged(&self, policy: &Policy, evaluated: Evaluated<'_>, store: &dyn AsyncStore) -> Ruling {
-        let policy: &Compiled = &policy.0;
+    async fn charged(&self, evaluated: Evaluated<'_>, store: &dyn AsyncStore) -> Ruling {
         match evaluated {
             Evaluated::Decided(ruling) => ruling,
             Evaluated::Pending(mut prepared) => {
                 match store.reserve(&prepared.batch, self.clock.now()).await {
-                    Ok(outcome) => prepared.rule(policy, &outcome).charged_in(store.id()),
+                    Ok(outcome) => prepared.rule(&outcome).charged_in(store.id()),
                     Err(_) => prepared.unanswered(self.on_store_error),
                 }
             }

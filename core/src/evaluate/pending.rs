@@ -49,7 +49,7 @@ impl<'p> From<Alone<'p>> for PendingBatch<'p> {
 
 impl Alone<'_> {
     /// What the store's answer means for the call.
-    pub(crate) fn rule(self, policy: &Compiled, outcome: &BatchOutcome) -> Ruling {
+    pub(crate) fn rule(self, outcome: &BatchOutcome) -> Ruling {
         let Self { slot, declared, rule } = self;
         let (mut ruling, charged, usage) = match (&outcome.verdict, outcome.usage.as_slice()) {
             (Verdict::Reserved, [usage]) => {
@@ -57,8 +57,8 @@ impl Alone<'_> {
             }
             (Verdict::Refused(refusals), [usage]) if !refusals.is_empty() => {
                 let is_full = matches!(refusals.first(), Some(Refusal { bound: Bound::Full(_), .. }));
-                let mut ruling = limit_exceeded(policy, (!is_full).then_some(declared), Some(rule));
-                ruling.more_mut().retry_after = retry_after(refusals, outcome.now);
+                let mut ruling = limit_exceeded((!is_full).then_some(declared), Some(rule));
+                ruling.more_mut().retry_millis = retry_millis(refusals, outcome.now);
                 (ruling, None, usage)
             }
             // An answer that does not fit the question decides nothing, so nothing gets through.
@@ -117,7 +117,7 @@ impl PendingBatch<'_> {
     }
 
     /// What the store's answer means for the call. Takes the scope values out.
-    pub(crate) fn rule(&mut self, policy: &Compiled, outcome: &BatchOutcome) -> Ruling {
+    pub(crate) fn rule(&mut self, outcome: &BatchOutcome) -> Ruling {
         // An answer that does not fit the question decides nothing, so nothing gets through.
         if outcome.usage.len() != self.batch.slots.len() {
             return Ruling::deny(Code::StoreUnavailable, None);
@@ -129,7 +129,7 @@ impl PendingBatch<'_> {
                 None => return Ruling::deny(Code::StoreUnavailable, None),
             },
             Verdict::Refused(refusals) => match refusals.first() {
-                Some(first) => self.refused(policy, first, refusals, outcome),
+                Some(first) => self.refused(first, refusals, outcome),
                 None => return Ruling::deny(Code::StoreUnavailable, None),
             },
         };
@@ -148,11 +148,11 @@ impl PendingBatch<'_> {
         ruling
     }
 
-    fn refused(&self, policy: &Compiled, first: &Refusal, all: &[Refusal], outcome: &BatchOutcome) -> Ruling {
+    fn refused(&self, first: &Refusal, all: &[Refusal], outcome: &BatchOutcome) -> Ruling {
         let rule = self.rules.get(first.order as usize).copied();
         let mut ruling = match first.bound {
-            Bound::Full(_) => limit_exceeded(policy, None, rule),
-            Bound::Max(slot) => limit_exceeded(policy, self.declared.get(slot).copied(), rule),
+            Bound::Full(_) => limit_exceeded(None, rule),
+            Bound::Max(slot) => limit_exceeded(self.declared.get(slot).copied(), rule),
             Bound::Guard(guard) => {
                 let code = self
                     .batch
@@ -162,7 +162,7 @@ impl PendingBatch<'_> {
                 Ruling::deny(code, rule)
             }
         };
-        ruling.more_mut().retry_after = retry_after(all, outcome.now);
+        ruling.more_mut().retry_millis = retry_millis(all, outcome.now);
         ruling
     }
 
@@ -202,25 +202,18 @@ impl PendingBatch<'_> {
     }
 }
 
-/// A denial because a counter has no room: below its maximum or, without one, below the most that any can hold.
-fn limit_exceeded(policy: &Compiled, of: Option<u32>, rule: Option<u32>) -> Ruling {
+/// A denial because a counter has no room: below its maximum or, for `None`, below the most that any can hold.
+#[inline]
+fn limit_exceeded(of: Option<u32>, rule: Option<u32>) -> Ruling {
     let mut ruling = Ruling::deny(Code::LimitExceeded, rule);
-    ruling.more_mut().detail = match of {
-        None => Detail::Full,
-        Some(of) if policy.declared(of).is_some_and(|declared| declared.max.is_some()) => {
-            Detail::Declared(of)
-        }
-        Some(_) => Detail::None,
-    };
+    ruling.more_mut().detail = of.map_or(Detail::Full, Detail::Declared);
     ruling
 }
 
-/// Seconds until the call could pass: every bound that refuses must hold by then, and one that waiting does not help never will.
-fn retry_after(refusals: &[Refusal], now: Timestamp) -> Option<u64> {
+/// Milliseconds until the call could pass: every bound that refuses must hold by then, and one that waiting does not help never will.
+fn retry_millis(refusals: &[Refusal], now: Timestamp) -> Option<u64> {
     let latest = refusals.iter().try_fold(now, |latest, refusal| Some(latest.max(refusal.retry_at?)))?;
-    u64::try_from(latest.as_millis().saturating_sub(now.as_millis()))
-        .ok()
-        .map(|millis| millis.div_ceil(1_000))
+    u64::try_from(latest.as_millis().saturating_sub(now.as_millis())).ok()
 }
 
 impl PendingBatch<'_> {

@@ -59,7 +59,7 @@ impl<'d> Pending<'d> {
 
     /// The decision that follows from the store's answer.
     pub fn resolve(mut self, outcome: &BatchOutcome) -> Decision<'d> {
-        let ruling = self.prepared.rule(&self.policy.0, outcome);
+        let ruling = self.prepared.rule(outcome);
         Decision::borrowing(self.policy, self.tool, ruling)
     }
 
