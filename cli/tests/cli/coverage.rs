@@ -134,3 +134,25 @@ tools:
                   /tools/pay/require/0/conditions/1 decides the same";
     assert!(run.out.contains(wanted), "{}", run.out);
 }
+
+/// A policy that tests name and that decides none of their calls is at 0 %, and is not left out.
+#[test]
+fn a_policy_that_decides_nothing_is_reported() {
+    let all = [SMALL, LARGE, GET, OTHER].concat();
+    let skipped =
+        "policy: other.yaml\ntests:\n  - {name: later, skip: no time, each: [{tool: pay, expect: allow}]}\n";
+    let replaced = "policy: other.yaml\ntests:\n  - name: next\n    steps: [{reload: pay.yaml, tool: get, expect: allow}]\n";
+    let second = "policies: [other.yaml, pay.yaml]\ntests:\n  - name: both\n    steps: \
+                  [{reload: pay.yaml, tool: get, expect: allow}]\n";
+    for (name, tests) in [("skipped", skipped), ("replaced", replaced), ("second", second)] {
+        let folder = folder(&format!("coverage_unseen_{name}"), &all);
+        fs::write(Path::new(&folder).join("other.yaml"), POLICY.replace("lte", "lt")).unwrap();
+        fs::write(Path::new(&folder).join("other_test.yaml"), tests).unwrap();
+        let run = callgate(&["test", &folder, "--coverage", "--min", "100", "--format", "json"]);
+        assert_eq!(run.status, 1, "{name}: {}{}", run.out, run.err);
+        assert!(run.err.contains("other.yaml: 0 of 7 points (0 %)"), "{name}: {}", run.err);
+        let reports = &json(&run.out)["coverage"];
+        assert_eq!(reports.as_array().unwrap().len(), 2, "{name}: {reports}");
+        assert_eq!(reports[0]["points"][0]["gap"]["reason"], "not_called", "{name}");
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! In: calls while tests run. Out: a report for each policy that tests name, and what people see of it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
@@ -32,6 +33,17 @@ struct Policy {
     coverage: Coverage,
     /// The test files that are about it, and do not only load it on the way.
     files: Vec<File>,
+}
+
+impl Policy {
+    fn new(path: &Path, subject: &Subject) -> Self {
+        Self {
+            shown: path.display().to_string(),
+            text: subject.text.clone(),
+            coverage: Coverage::new(subject),
+            files: Vec::new(),
+        }
+    }
 }
 
 /// A test file, to run it once more.
@@ -76,26 +88,28 @@ impl Covered {
         let path = folder.join(&observed.subject.path);
         // Two ways to one file are one policy.
         let key = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
-        let policy = self.policies.entry(key).or_insert_with(|| Policy {
-            shown: path.display().to_string(),
-            text: observed.subject.text.clone(),
-            coverage: Coverage::new(observed.subject),
-            files: Vec::new(),
-        });
+        let policy = self.policies.entry(key).or_insert_with(|| Policy::new(&path, observed.subject));
         policy.coverage.observe(observed);
     }
 
-    /// Notes which policies the tests of a file are about.
-    pub(super) fn name(&mut self, folder: &Path, file: &FileReport) {
+    /// Notes which policies the tests of a file are about. One that decided no call is covered nowhere, which has to be seen.
+    pub(super) fn name(&mut self, folder: &Path, file: &FileReport) -> Result<(), String> {
         let named: BTreeSet<&str> = file.tests.iter().map(|test| &*test.policy).collect();
         for name in named {
             let path = folder.join(name);
-            let key = fs::canonicalize(&path).unwrap_or(path);
-            if let Some(policy) = self.policies.get_mut(&key) {
-                let (path, text) = (file.path.clone(), file.text.clone());
-                policy.files.push(File { path, folder: folder.to_owned(), text });
-            }
+            let key = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+            let policy = match self.policies.entry(key) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
+                    let text = read_text(&path).map_err(Failure::sentence)?;
+                    let subject = Subject::new(name, &text).map_err(|error| error.to_string())?;
+                    place.insert(Policy::new(&path, &subject))
+                }
+            };
+            let (path, text) = (file.path.clone(), file.text.clone());
+            policy.files.push(File { path, folder: folder.to_owned(), text });
         }
+        Ok(())
     }
 
     /// The reports, by file. `depends`: also what no decision depends on, for which the tests run again.
@@ -114,8 +128,11 @@ impl Covered {
     }
 }
 
-/// Why coverage is not enough; `None` where it is.
+/// Why coverage is not enough; `None` where it is. Nothing reaches anything where no policy is covered.
 pub(super) fn shortfall(reports: &[Report], min: u32) -> Option<String> {
+    if reports.is_empty() {
+        return Some(format!("less than {min} %: no policy is under test"));
+    }
     let short = reports.iter().filter(|policy| !policy.report.reaches(min));
     let short: Vec<String> = short.map(|policy| line(&policy.report)).collect();
     (!short.is_empty()).then(|| format!("less than {min} %: {}", short.join("; ")))

@@ -150,8 +150,10 @@ fn report_of(
         Some(covered) => {
             let mut observer = |observed: &Observed<'_>| covered.observe(folder, observed);
             let report = run_observed(&shown, &text, &options, Some(&mut observer));
-            covered.name(folder, &report);
-            report
+            match covered.name(folder, &report) {
+                Ok(()) => report,
+                Err(why) => return FileReport::unreadable(&shown, &why),
+            }
         }
     };
     for (path, _) in &mut report.policy_warnings {
