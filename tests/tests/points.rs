@@ -349,3 +349,32 @@ fn reports_for_machines() {
          BRDA:6,0,0,-\nBRF:7\nBRH:3\nDA:2,0\nDA:4,1\nDA:5,1\nDA:6,0\nLF:4\nLH:2\nend_of_record\n"
     );
 }
+
+/// What a decision says is more than its effect: who has to approve, and when a retry may pass.
+#[test]
+fn all_that_a_decision_says_depends_on_the_policy() {
+    let report = of(
+        "{version: '1', default: deny, tools: {wire: {rules: [
+            {name: desk, action: require_approval},
+            {name: board, action: require_approval, conditions: [{path: args.amount, op: gt, value: 100}]}]}}}",
+        "
+      - {tool: wire, args: {amount: 500}, expect: approval, approval_rules: [desk, board]}
+      - {tool: wire, args: {amount: 5}, expect: approval, approval_rules: [desk]}
+      - {tool: wire, args: {amount: 500}, approve: {id: a}, expect: allow}
+      - {tool: other, unlisted: true, expect: not_listed}
+",
+    );
+    assert_eq!((report.hit, report.points.iter().filter(|point| point.same.is_some()).count()), (9, 0));
+    let report = of(
+        "{version: '1', default: deny, tools: {pay: {limits: [
+            {counter: m, window: minute, max: 1}, {counter: d, window: day, max: 1}]}}}",
+        "
+      - {tool: pay, expect: allow}
+      - {tool: pay, expect: limit_exceeded, retry_after: 50400}
+",
+    );
+    assert_eq!(point(&report, "/tools/pay/limits/1", Branch::Refused).same, None);
+    // The first refuses for a minute, the second for the rest of the day.
+    let first = point(&report, "/tools/pay/limits/0", Branch::Refused);
+    assert_eq!(first.same, None);
+}

@@ -74,6 +74,11 @@ struct Seen {
     effect: Effect,
     code: Code,
     rule: Option<Box<str>>,
+    /// What the agent is told.
+    message: Option<Box<str>>,
+    retry_after: Option<u64>,
+    /// The rules that ask for approval, by pointer.
+    asking: Vec<Box<str>>,
     /// What the call charged, counter by counter.
     charged: Vec<Amount>,
 }
@@ -85,24 +90,40 @@ impl Seen {
             effect: decision.effect(),
             code: decision.code(),
             rule: decision.rule().map(|rule| rule.pointer().into()),
+            message: decision.message().map(|message| message.as_ref().into()),
+            retry_after: decision.retry_after(),
+            asking: asking(decision),
             charged: charged.filter(|charged| *charged > Amount::ZERO).collect(),
         }
     }
 
-    /// Whether a decision is the same, as far as what was removed can show.
+    /// Whether a decision is the same, as far as what was removed can show. An approval key is never compared: it has the digest of
+    /// the policy.
     fn is(&self, decision: &Decision<'_>, with_charges: bool, code_may_differ: bool) -> bool {
         let of_counters = |code| matches!(code, Code::LimitExceeded | Code::ConditionFailed | Code::Denied);
         let code = decision.code();
-        let same_code = self.code == code || code_may_differ && of_counters(self.code) && of_counters(code);
+        let either = code_may_differ && of_counters(self.code) && of_counters(code);
+        let same_words = || {
+            self.code == code
+                && self.retry_after == decision.retry_after()
+                && self.message.as_deref() == decision.message().as_deref()
+        };
         let same_charges = || {
             let charged = decision.counters().filter_map(|counter| counter.charged());
             charged.filter(|charged| *charged > Amount::ZERO).eq(self.charged.iter().copied())
         };
         self.effect == decision.effect()
-            && same_code
+            && (either || same_words())
             && self.rule.as_deref() == decision.rule().as_ref().map(|rule| rule.pointer())
+            && self.asking == asking(decision)
             && (!with_charges || same_charges())
     }
+}
+
+/// The rules that ask for approval, by pointer.
+fn asking(decision: &Decision<'_>) -> Vec<Box<str>> {
+    let approval = decision.approval();
+    approval.iter().flat_map(|approval| approval.rules()).map(|rule| rule.pointer().into()).collect()
 }
 
 impl Trial {
