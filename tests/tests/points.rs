@@ -18,6 +18,9 @@ fn of(policy: &str, tests: &str) -> CoverageReport {
     let read = |file: &str| match file {
         "p.yaml" => Ok(policy.to_owned()),
         "other.yaml" => Ok("{version: '1', default: allow, tools: {pay: {}}}".to_owned()),
+        "asks.yaml" => Ok("{version: '1', default: deny, tools: {pay: {rules: [\
+                            {name: other, action: require_approval}]}}}"
+            .to_owned()),
         _ => Err("there is no such file".to_owned()),
     };
     let options = Options { filter: None, read: &read, elapsed: &|| Duration::ZERO };
@@ -188,7 +191,52 @@ fn an_approval_counts_where_it_was_looked_at() {
       - {tool: pay, approve: {id: a}, expect: limit_exceeded}
 ",
     );
-    assert_eq!(point(&report, "/tools/pay/rules/0", Branch::Given).count, 3);
+    assert_eq!(point(&report, "/tools/pay/rules/0", Branch::Given).count, 1);
+    // The approval was used for another rule's call, so that this one never was given any.
+    let report = of(
+        "{version: '1', default: deny, tools: {pay: {rules: [{action: require_approval}]}}}",
+        "
+      - {tool: pay, reload: asks.yaml, approve: {id: a}, expect: allow}
+      - {tool: pay, reload: p.yaml, approve: {id: a}, expect: approval_spent}
+",
+    );
+    // It is asked for anew.
+    assert_eq!(
+        shown(&report, "/tools/pay/rules/0"),
+        [" asked: 1", " given: reached in 1 call, always asked"]
+    );
+}
+
+/// A call that could not be read came to no entry.
+#[test]
+fn what_cannot_be_read_covers_no_entry() {
+    let report = of(
+        "{version: '1', default: allow, tools: {pay: {}, 'g*': null}}",
+        "
+      - {tool: pay, raw: '{', expect: invalid_args}
+      - {tool: gg, identity: 5, expect: invalid_identity}
+      - {tool: other, raw: '[]', unlisted: true, expect: invalid_args}
+",
+    );
+    assert_eq!(
+        shown(&report, ""),
+        [
+            "/default hit: not reached in the only call: invalid_args",
+            "/tools/pay hit: not reached in the only call: invalid_args",
+            "/tools/g* hit: not reached in the only call: invalid_identity",
+        ]
+    );
+}
+
+/// A test that is known to fail shows nothing of the policy.
+#[test]
+fn what_is_to_do_covers_nothing() {
+    let report = of(
+        "{version: '1', default: deny, tools: {a: {}}}",
+        "      - {tool: a, expect: allow}\n  - name: later\n    todo: no time\n    \
+         each: [{tool: other, unlisted: true, expect: allow}, {tool: a, expect: deny}]\n",
+    );
+    assert_eq!((report.hit, report.total, report.calls), (1, 2, 1));
 }
 
 /// A threshold is whole points: one that is missing among thousands is missing.
@@ -377,4 +425,31 @@ fn all_that_a_decision_says_depends_on_the_policy() {
     // The first refuses for a minute, the second for the rest of the day.
     let first = point(&report, "/tools/pay/limits/0", Branch::Refused);
     assert_eq!(first.same, None);
+}
+
+/// A call of a hidden tool came to no other name and no entry, and not because nobody made it.
+#[test]
+fn what_hides_a_tool_is_the_reason_for_what_is_behind_it() {
+    let report = of(
+        "{version: '1', default: deny, hide: ['s*', secret, sure], tools: {
+            secret: {limits: [{counter: c, window: day, max: 1}]}, 'se*': {}, idle: {}}}",
+        "
+      - {tool: secret, expect: hidden, repeat: 2}
+      - {tool: sx, expect: hidden}
+",
+    );
+    assert_eq!(
+        shown(&report, ""),
+        [
+            "/default hit: another rule decided in the only call: /hide/0",
+            "/hide/0 hit: 3",
+            "/hide/1 hit: another rule decided in all 2 calls: /hide/0",
+            "/hide/2 hit: no test calls a tool of this name",
+            "/tools/secret hit: another rule decided in all 2 calls: /hide/0",
+            "/tools/secret/limits/0 charged: another rule decided in all 2 calls: /hide/0",
+            "/tools/secret/limits/0 refused: another rule decided in all 2 calls: /hide/0",
+            "/tools/se* hit: another rule decided in all 2 calls: /hide/0",
+            "/tools/idle hit: no test calls a tool of this entry",
+        ]
+    );
 }

@@ -44,7 +44,7 @@ pub enum Gap {
 }
 
 impl Gap {
-    /// Why a branch of a group is not covered. `calls`: those of its entry, or all for a name or the default.
+    /// Why a branch of a group is not covered. `calls`: those of its entry; for a name or the default, those that something decided before it.
     pub(super) fn of(group: &Group, counts: &Counts, calls: u64) -> Self {
         let other = group.branches.iter().zip(&counts.branches);
         let mut always: Vec<(Branch, u64)> = other
@@ -59,9 +59,7 @@ impl Gap {
                 let calls = always.iter().fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
                 Self::OneSided { calls, always }
             }
-            _ if calls == 0 || matches!(group.kind, Kind::Default | Kind::Hide) => {
-                Self::NotCalled(group.kind)
-            }
+            _ if calls == 0 => Self::NotCalled(group.kind),
             _ if counts.uncharged > 0 && counts.uncharged >= times => {
                 Self::NothingCharged { calls: counts.uncharged }
             }

@@ -6,6 +6,7 @@
 //! An outcome is covered where a call had it. That is not enough to say that a test would notice its loss: [`dependence()`] removes
 //! each covered outcome from the policy and runs the tests that had it again.
 
+mod behind;
 mod dependence;
 mod document;
 mod gaps;

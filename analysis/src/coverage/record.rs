@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use callgate::value::RawJson;
 use callgate::{Amount, Check, Code};
 
+use super::behind::Behind;
 use super::group::Shape;
 use super::kinds::Branch;
 use super::margins::Tally;
@@ -27,6 +28,8 @@ pub struct Coverage {
     pub(super) counts: Vec<Counts>,
     /// What applies to the tools that were called.
     tools: HashMap<String, Admission>,
+    /// Calls of tools that are hidden.
+    hidden: BTreeMap<String, u64>,
     pub(super) calls: u64,
     /// Calls of each entry.
     pub(super) calls_of: Vec<u64>,
@@ -90,6 +93,7 @@ impl Coverage {
             digest: *subject.policy.digest(),
             counts,
             tools: HashMap::new(),
+            hidden: BTreeMap::new(),
             calls: 0,
             calls_of: vec![0; subject.entries.len()],
             tests: Vec::new(),
@@ -110,16 +114,26 @@ impl Coverage {
         }
         match self.admission(observed) {
             Admission::Invalid => {}
-            Admission::Hidden(pointer) => self.hit_place(&pointer),
+            Admission::Hidden(pointer) => {
+                let calls = self.hidden.entry(observed.tool.to_owned()).or_default();
+                *calls = calls.saturating_add(1);
+                self.hit_place(&pointer);
+            }
             Admission::NotListed => self.hit_place("/default"),
             Admission::Entries { entries, listed } => {
-                if !listed {
-                    self.hit_place("/default");
-                }
                 let reading = self.read(&observed.explanation.checks);
+                // A call that could not be read came to no entry. What one of its rules could not read did.
+                let code = observed.decision.code();
+                let unread = matches!(code, Code::InvalidArgs | Code::InvalidIdentity | Code::InvalidTool)
+                    && reading.rules.is_empty();
+                match self.points.by_pointer.get("/default").copied() {
+                    Some(default) if !listed && unread => self.note(default, code.as_str(), 1),
+                    Some(default) if !listed => self.hit(default, Branch::Hit, false),
+                    _ => {}
+                }
                 self.count(observed, &reading);
                 for entry in entries {
-                    self.count_gaps(entry, observed, &reading);
+                    self.count_gaps(entry, observed, &reading, unread);
                 }
             }
         }
@@ -127,8 +141,39 @@ impl Coverage {
     }
 
     /// What was covered.
-    pub fn finish(self) -> CoverageReport {
+    pub fn finish(mut self) -> CoverageReport {
+        if !self.hidden.is_empty() {
+            self.note_hidden();
+        }
         CoverageReport::of(self)
+    }
+
+    /// Notes what calls of hidden tools would have come to: other names of `hide`, the default, entries.
+    fn note_hidden(&mut self) {
+        let behind = Behind::of(&self.text, &self.points);
+        for (tool, calls) in std::mem::take(&mut self.hidden) {
+            let Some(Admission::Hidden(by)) = self.tools.get(&tool).cloned() else { continue };
+            let (groups, entries) = behind.what(&tool);
+            for group in groups {
+                self.note(group, &by, calls);
+            }
+            for entry in entries {
+                if let Some(all) = self.calls_of.get_mut(entry) {
+                    *all = all.saturating_add(calls);
+                }
+                for group in self.points.of_entry.get(entry).cloned().unwrap_or_default() {
+                    self.note(group, &by, calls);
+                }
+            }
+        }
+    }
+
+    /// Notes for a group what decided calls before it.
+    fn note(&mut self, group: usize, by: &str, calls: u64) {
+        if let Some(counts) = self.counts.get_mut(group) {
+            let times = counts.decided.entry(by.to_owned()).or_default();
+            *times = times.saturating_add(calls);
+        }
     }
 
     /// How many calls had a branch of a group so far.
@@ -284,13 +329,8 @@ impl Coverage {
         if asks || unapprovable {
             self.hit(rule, Branch::Asked, false);
         }
-        // Its approval was looked at and found to be for this call: what came then is of the counters.
-        let accepted = match decision.code() {
-            Code::Allowed | Code::ApprovalSpent => true,
-            Code::LimitExceeded | Code::ConditionFailed | Code::Denied => reading.counters,
-            _ => false,
-        };
-        if observed.approved && accepted {
+        // Only an approval that let the call through was given: one that is spent, or beside which a maximum refuses, was not used.
+        if observed.approved && decision.allowed() {
             self.hit(rule, Branch::Given, false);
         }
     }
@@ -318,7 +358,7 @@ impl Coverage {
     }
 
     /// Notes for each group of an entry that had no outcome why that is.
-    fn count_gaps(&mut self, entry: usize, observed: &Observed<'_>, reading: &Reading<'_>) {
+    fn count_gaps(&mut self, entry: usize, observed: &Observed<'_>, reading: &Reading<'_>, unread: bool) {
         if let Some(calls) = self.calls_of.get_mut(entry) {
             *calls = calls.saturating_add(1);
         }
@@ -327,7 +367,7 @@ impl Coverage {
         let groups = self.points.of_entry.get(entry).cloned().unwrap_or_default();
         for index in groups {
             let Some(group) = self.points.groups.get(index) else { continue };
-            if matches!(group.shape, Shape::Entry) {
+            if matches!(group.shape, Shape::Entry) && !unread {
                 self.hit(index, Branch::Hit, false);
                 continue;
             }

@@ -9,7 +9,7 @@ use super::group::Shape;
 use super::kinds::{Branch, Kind};
 use super::margins::Margin;
 use super::record::Coverage;
-use crate::run::line_and_column;
+use crate::lines::Lines;
 
 /// What tests cover of a policy.
 #[derive(Debug)]
@@ -79,11 +79,12 @@ impl CoverageReport {
             margins: Vec::new(),
             unrecognised: coverage.unrecognised.into_iter().collect(),
         };
+        let lines = Lines::new(&coverage.text);
         for (index, (group, counts)) in coverage.points.groups.iter().zip(&coverage.counts).enumerate() {
-            let (line, column) = line_and_column(&coverage.text, group.range.start);
+            let (line, column) = lines.place(group.range.start);
             let calls = match group.entry {
                 Some(entry) => coverage.calls_of.get(entry).copied().unwrap_or_default(),
-                None => coverage.calls,
+                None => counts.decided.values().fold(0, |sum: u64, times| sum.saturating_add(*times)),
             };
             for (branch, count) in group.branches.iter().zip(&counts.branches) {
                 let tests = count.tests.iter().filter_map(|test| coverage.tests.get(*test).cloned());
