@@ -453,3 +453,39 @@ fn what_hides_a_tool_is_the_reason_for_what_is_behind_it() {
         ]
     );
 }
+
+/// What no call can charge is no point. Only where it is certain: an amount from arguments may be anything.
+#[test]
+fn what_cannot_be_is_no_point() {
+    let report = of(
+        "{version: '1', default: deny, tools: {
+            off: {limits: [{counter: a, window: day, max: 0}]},
+            odd: {limits: [{counter: b, window: day, max: 5, increment: 0},
+                           {counter: c, window: day, max: 1, increment: 1.5}]},
+            none: {limits: [{counter: d, window: day, max: 0, increment_from: args.n}]},
+            some: {limits: [{counter: e, window: day, max: 1, increment_from: args.n}],
+                   rules: [{state: {counter: f, window: day, increment: 0}}]}}}",
+        "
+      - {tool: off, expect: limit_exceeded}
+",
+    );
+    let limits = shown(&report, "/tools/");
+    let limits: Vec<&str> =
+        limits.iter().filter_map(|line| line.split_once(':').map(|(place, _)| place)).collect();
+    assert_eq!(
+        limits,
+        [
+            "off hit",
+            "off/limits/0 refused",
+            "odd hit",
+            "odd/limits/0 refused",
+            "odd/limits/1 refused",
+            "none hit",
+            "none/limits/0 refused",
+            "some hit",
+            "some/limits/0 charged",
+            "some/limits/0 refused",
+            "some/rules/0/state charged",
+        ]
+    );
+}

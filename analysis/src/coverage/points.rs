@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use callgate::__analysis::{Content, Diagnostics, Node, parse, shown};
+use callgate::Amount;
 
 use super::group::{ConditionShape, Group, Shape};
 use super::kinds::{Branch, Kind};
@@ -211,7 +212,7 @@ impl Points {
             let counter = format!("_rate_{window}");
             let text = format!("rate_limit {max}/{window}");
             let shape = Shape::Limit { entry: owner, counter, max: Some(max.to_owned()) };
-            self.add_limit(within, format!("{rule}/rate_limit"), rate, text, shape);
+            self.add_limit(within, format!("{rule}/rate_limit"), rate, text, shape, true);
             return;
         }
         let conditions = member(node, "conditions");
@@ -236,7 +237,8 @@ impl Points {
             let counter = text_of(state, "counter").unwrap_or_default().to_owned();
             let text = format!("state {}", shown(&counter));
             let shape = Shape::Limit { entry: owner, counter, max: None };
-            self.add_limit(within, format!("{rule}/state"), state, text, shape);
+            // An increment of 0 means 1 there (spec 2.17).
+            self.add_limit(within, format!("{rule}/state"), state, text, shape, true);
         }
     }
 
@@ -245,8 +247,13 @@ impl Points {
         let counter = text_of(node, "counter").unwrap_or_default().to_owned();
         let max = member(node, "max").map(|max| max.text().to_owned());
         let text = format!("limit {} to {}", shown(&counter), max.as_deref().unwrap_or_default());
+        let increment = match text_of(node, "increment_from") {
+            Some(_) => None,
+            None => Some(text_of(node, "increment").unwrap_or("1")),
+        };
+        let charges = can_charge(max.as_deref(), increment);
         let shape = Shape::Limit { entry: key.map(str::to_owned), counter, max };
-        self.add_limit(within, rule.to_owned(), node, text, shape);
+        self.add_limit(within, rule.to_owned(), node, text, shape, charges);
     }
 
     /// A rule that permits or denies. One without conditions has one outcome: it always acts, or always lets pass.
@@ -277,9 +284,21 @@ impl Points {
         }
     }
 
-    fn add_limit(&mut self, within: Within<'_>, pointer: String, node: Node<'_>, text: String, shape: Shape) {
+    fn add_limit(
+        &mut self,
+        within: Within<'_>,
+        pointer: String,
+        node: Node<'_>,
+        text: String,
+        shape: Shape,
+        charges: bool,
+    ) {
         let has_maximum = matches!(&shape, Shape::Limit { max: Some(_), .. });
-        let mut branches = vec![Branch::Charged];
+        let mut branches = Vec::new();
+        if charges {
+            branches.push(Branch::Charged);
+        }
+        // What charges nothing refuses all the same where more was settled than the maximum.
         if has_maximum {
             branches.push(Branch::Refused);
         }
@@ -345,6 +364,14 @@ fn length(list: Option<Node<'_>>) -> usize {
         Some(Content::Sequence(items)) => items.len(),
         _ => 0,
     }
+}
+
+/// Whether a call can charge more than 0 to a counter. `increment`: `None` where it comes from arguments.
+fn can_charge(max: Option<&str>, increment: Option<&str>) -> bool {
+    let amount = |text: Option<&str>| text?.parse::<Amount>().ok();
+    let (max, increment) = (amount(max), amount(increment));
+    let is_above = max.zip(increment).is_some_and(|(max, increment)| increment > max);
+    max != Some(Amount::ZERO) && increment != Some(Amount::ZERO) && !is_above
 }
 
 /// The maximum and the window of a rate, as its counter's name has it (spec 8.7).
