@@ -375,7 +375,8 @@ fn reports_for_machines() {
         "version: '1'\ndefault: deny\ntools:\n  pay:\n    require: [{path: args.a, op: lte, value: 5}]\n  idle: {}\n",
         "      - {tool: pay, args: {a: 5}, expect: allow}\n",
     );
-    let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+    assert_eq!(report.to_value(false).get("margins"), None);
+    let json = report.to_value(true);
     assert_eq!(json["policy"], "p.yaml");
     assert_eq!((&json["hit"], &json["total"], &json["calls"]), (&3.into(), &7.into(), &1.into()));
     assert_eq!(
@@ -391,6 +392,9 @@ fn reports_for_machines() {
         serde_json::json!([{"pointer": "/tools/pay/require/0", "text": "args.a lte 5", "bound": "5", "below": null,
             "at": true, "above": null}])
     );
+    let odd = CoverageReport { path: "a\nend_of_record\u{1b}[2J\u{7}\u{9b}ä.yaml".to_owned(), ..report };
+    assert!(odd.to_lcov().starts_with("TN:\nSF:a end_of_record [2J  ä.yaml\nBRDA:"), "{}", odd.to_lcov());
+    let report = CoverageReport { path: "p.yaml".to_owned(), ..odd };
     assert_eq!(
         report.to_lcov(),
         "TN:\nSF:p.yaml\nBRDA:2,0,0,-\nBRDA:4,0,0,1\nBRDA:5,0,0,0\nBRDA:5,0,1,1\nBRDA:5,1,0,1\nBRDA:5,1,1,0\n\

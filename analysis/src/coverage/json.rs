@@ -1,27 +1,25 @@
 //! Coverage as JSON, for machines: stable.
 //!
-//! In: a report. Out: JSON text.
+//! In: a report. Out: a JSON value. Shows values of arguments only where that is asked for.
 
 use serde_json::{Value, json};
 
 use super::report::{CoverageReport, PointReport};
 
 impl CoverageReport {
-    /// The report as JSON.
-    pub fn to_json(&self) -> String {
-        self.to_value().to_string()
-    }
-
-    /// The report as a JSON value.
-    pub fn to_value(&self) -> Value {
-        json!({
+    /// The report as a JSON value; with its margins only where `verbose`, because these hold values of arguments.
+    pub fn to_value(&self, verbose: bool) -> Value {
+        let mut value = json!({
             "policy": self.path,
             "hit": self.hit,
             "total": self.total,
             "calls": self.calls,
             "points": self.points.iter().map(point).collect::<Vec<_>>(),
-            "margins": self.margins,
-        })
+        });
+        if let (true, Some(members)) = (verbose, value.as_object_mut()) {
+            members.insert("margins".to_owned(), json!(self.margins));
+        }
+        value
     }
 }
 

@@ -14,7 +14,8 @@ impl CoverageReport {
         for point in &self.points {
             lines.entry(point.line).or_default().push(point);
         }
-        let mut out = format!("TN:\nSF:{}\n", self.path.replace(['\n', '\r'], " "));
+        // A control character could begin another record, or steer the terminal of who reads the file.
+        let mut out = format!("TN:\nSF:{}\n", self.path.replace(char::is_control, " "));
         let (mut found, mut hit) = (0_usize, 0_usize);
         for (line, points) in &lines {
             // A block is a place: one that no call reached has `-` for its branches.

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use callgate::Amount;
 use callgate::value::Number;
 
-/// How near tests come to a bound. Numbers are decimal text.
+/// How near tests come to a bound. Numbers are decimal text. Not for logs: but for the bound, they are values of arguments.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Margin {
     /// JSON Pointer of the condition or limit.

@@ -156,3 +156,20 @@ fn a_policy_that_decides_nothing_is_reported() {
         assert_eq!(reports[0]["points"][0]["gap"]["reason"], "not_called", "{name}");
     }
 }
+
+/// How near tests come to a bound are values of arguments, which may be secrets.
+#[test]
+fn values_of_arguments_are_shown_only_where_asked_for() {
+    let tests = SMALL.replace("amount: 4}", "amount: 3.14159}");
+    let folder = folder("coverage_values", &tests);
+    let lcov = Path::new(&folder).join("lcov.info");
+    for format in ["human", "json", "junit", "markdown"] {
+        let args = ["test", &folder, "--coverage", "--format", format, "--lcov", lcov.to_str().unwrap()];
+        let run = callgate(&args);
+        assert_eq!(run.status, 0, "{format}: {}", run.err);
+        assert!(!run.out.contains("3.14159"), "{format}: {}", run.out);
+        let verbose = callgate(&[&args[..], &["--verbose"]].concat());
+        assert_eq!(verbose.out.contains("3.14159"), ["human", "json"].contains(&format), "{format}");
+        assert!(!fs::read_to_string(&lcov).unwrap().contains("3.14159"));
+    }
+}

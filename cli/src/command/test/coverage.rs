@@ -16,8 +16,8 @@ use callgate_analysis::subject::Subject;
 use callgate_analysis::{Observed, Options};
 
 use crate::excerpt::{Excerpts, Placed};
-use crate::failure::Failure;
-use crate::input::read_text;
+use crate::failure::{FAILED, Failure, NO, tell};
+use crate::input::read_file;
 use crate::terminal::{Paint, colours, shown};
 
 /// Coverage of all policies, by their files.
@@ -67,7 +67,7 @@ fn dependence_of(report: &mut CoverageReport, text: &str, files: &[File]) -> Res
     type Read<'f> = Box<dyn Fn(&str) -> Result<String, String> + 'f>;
     let read = |file: &'_ File| -> Read<'_> {
         let folder = file.folder.clone();
-        Box::new(move |name| read_text(&folder.join(name)).map_err(Failure::sentence))
+        Box::new(move |name| read_file(&folder.join(name)).map_err(Failure::sentence))
     };
     let reads: Vec<Read<'_>> = files.iter().map(read).collect();
     let options: Vec<Options<'_>> = reads
@@ -101,7 +101,7 @@ impl Covered {
             let policy = match self.policies.entry(key) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(place) => {
-                    let text = read_text(&path).map_err(Failure::sentence)?;
+                    let text = read_file(&path).map_err(Failure::sentence)?;
                     let subject = Subject::new(name, &text).map_err(|error| error.to_string())?;
                     place.insert(Policy::new(&path, &subject))
                 }
@@ -128,8 +128,30 @@ impl Covered {
     }
 }
 
+/// The exit status of a run that would end with `status` without coverage. Says why it is another one.
+pub(super) fn judge(reports: &[Report], min: Option<u32>, status: u8) -> u8 {
+    if let Some(why) = unrecognised(reports) {
+        tell("error", &why, Some("this is a defect of callgate: please report it"));
+        return FAILED;
+    }
+    let short = min.filter(|_| status == 0).and_then(|min| shortfall(reports, min));
+    let Some(why) = short else { return status };
+    tell("error", &format!("coverage is {why}"), None);
+    NO
+}
+
+/// What explanations said that coverage cannot read, so that its figures may be wrong.
+fn unrecognised(reports: &[Report]) -> Option<String> {
+    let words: BTreeSet<String> = reports
+        .iter()
+        .flat_map(|policy| policy.report.unrecognised.iter().map(|word| format!("`{word}`")))
+        .collect();
+    let words: Vec<String> = words.into_iter().collect();
+    (!words.is_empty()).then(|| format!("coverage cannot read these outcomes: {}", words.join(", ")))
+}
+
 /// Why coverage is not enough; `None` where it is. Nothing reaches anything where no policy is covered.
-pub(super) fn shortfall(reports: &[Report], min: u32) -> Option<String> {
+fn shortfall(reports: &[Report], min: u32) -> Option<String> {
     if reports.is_empty() {
         return Some(format!("less than {min} %: no policy is under test"));
     }
@@ -248,12 +270,33 @@ fn write_margins(out: &mut dyn Write, report: &CoverageReport) -> io::Result<()>
 }
 
 /// The reports as JSON.
-pub(super) fn to_json(reports: &[Report]) -> serde_json::Value {
-    reports.iter().map(|policy| policy.report.to_value()).collect()
+pub(super) fn to_json(reports: &[Report], verbose: bool) -> serde_json::Value {
+    reports.iter().map(|policy| policy.report.to_value(verbose)).collect()
 }
 
 /// What is not covered, as Markdown.
 pub(super) fn to_markdown(reports: &[Report]) -> String {
     let reports: Vec<&CoverageReport> = reports.iter().map(|policy| &policy.report).collect();
     callgate_analysis::report::coverage_to_markdown(&reports)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An outcome that coverage cannot read is a defect, and never a figure.
+    #[test]
+    fn what_cannot_be_read_fails_the_run() {
+        let text = "{version: '1', default: deny, tools: {a: {}}}";
+        let report = Coverage::new(&Subject::new("p.yaml", text).unwrap()).finish();
+        let mut reports = vec![Report { report, text: text.to_owned(), missed: None }];
+        assert_eq!((judge(&reports, None, 0), judge(&reports, None, NO)), (0, NO));
+        assert_eq!((judge(&reports, Some(1), 0), judge(&[], Some(1), 0)), (NO, NO));
+        reports[0].report.unrecognised = vec!["sleeps at /tools/a".to_owned()];
+        assert_eq!(
+            unrecognised(&reports).unwrap(),
+            "coverage cannot read these outcomes: `sleeps at /tools/a`"
+        );
+        assert_eq!((judge(&reports, None, 0), judge(&reports, Some(1), NO)), (FAILED, FAILED));
+    }
 }

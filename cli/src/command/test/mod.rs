@@ -17,7 +17,7 @@ use callgate_analysis::{Observed, Options, run as run_file, run_observed};
 
 use super::{Unread, output};
 use crate::args::{TestArgs, TestFormat};
-use crate::failure::{FAILED, Failure, NO, Outcome, answered, tell};
+use crate::failure::{FAILED, Failure, Outcome, answered, tell};
 use crate::input::read_file;
 use coverage::Covered;
 use watch::Seen;
@@ -66,13 +66,8 @@ fn once(args: &TestArgs, seen: &mut Seen) -> Outcome {
     if let (Some(path), Some(covered)) = (&args.lcov, &covered) {
         coverage::write_lcov(covered, path)?;
     }
-    let mut status = totals.exit_code();
-    if let (Some(min), Some(covered), 0) = (args.min, &covered, status)
-        && let Some(why) = coverage::shortfall(covered, min)
-    {
-        tell("error", &format!("coverage is {why}"), None);
-        status = NO;
-    }
+    let status = totals.exit_code();
+    let status = covered.map_or(status, |covered| coverage::judge(&covered, args.min, status));
     let code = answered(written, status)?;
     explain_nothing(args, &totals);
     Ok(code)
@@ -94,7 +89,7 @@ fn write(
         TestFormat::Json => {
             let mut json = to_json(reports);
             if let (Some(covered), Some(json)) = (covered, json.as_object_mut()) {
-                json.insert("coverage".to_owned(), coverage::to_json(covered));
+                json.insert("coverage".to_owned(), coverage::to_json(covered, args.verbose));
             }
             writeln!(out, "{json}")
         }
