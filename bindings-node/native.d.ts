@@ -22,6 +22,8 @@ export declare class NativeEngine {
   static open(policy: Policy, store: Store, settings: Settings): NativeEngine
   /** The plan of a tool's calls, under the policy in force. */
   plan(tool: string): Plan
+  /** The plan of the requests of another method than `tools/call`, under the policy in force. */
+  requestPlan(method: string): Plan
   /** The policy in force. */
   get policy(): Policy
   /** Puts another policy in force. */
@@ -33,7 +35,7 @@ export declare class NativeEngine {
 }
 export type Engine = NativeEngine
 
-/** A tool's plan, in the hands of JS. */
+/** The plan of a tool or of another method, in the hands of JS. */
 export declare class NativePlan {
   /** What the checks read: the TypeScript half fetches it, and gives it to `decider` after arguments and identity. */
   get steps(): Array<Step>

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use callgate::__binding::{BindDecision as _, BindEngine as _};
+use callgate::__binding::{BindDecision as _, BindEngine as _, Target, call_of};
 use callgate::value::{RawJson, View};
 use callgate::{Approval, ArgsCheck, ArgsHash, AuditedCall, Call, Decision, Evaluation, Identity};
 
@@ -72,13 +72,13 @@ pub(crate) fn evaluate<'p, A: View + Clone, I: View + Clone>(
     plan: &'p Planned,
     given: &Given<'p, A, I>,
 ) -> Evaluation<'p> {
-    let (tool, identity, approval) = (&*plan.tool, given.identity.clone(), given.approval);
+    let (target, identity, approval) = (plan.target(), given.identity.clone(), given.approval);
     match &given.args {
         Args::Value(args) => {
-            plan.policy.evaluate(&checked(call(tool, args.clone(), identity, approval), given.check))
+            plan.policy.evaluate(&checked(call(target, args.clone(), identity, approval), given.check))
         }
         Args::Raw(text) => {
-            plan.policy.evaluate_json(&checked(call(tool, *text, identity, approval), given.check))
+            plan.policy.evaluate_json(&checked(call(target, *text, identity, approval), given.check))
         }
     }
 }
@@ -89,12 +89,12 @@ pub(crate) fn audited<A: View + Clone, I: View + Clone>(
     given: &Given<'_, A, I>,
     hash: &Hash,
 ) -> AuditedCall {
-    let (tool, identity, approval) = (&*plan.tool, given.identity.clone(), given.approval);
+    let (target, identity, approval) = (plan.target(), given.identity.clone(), given.approval);
     match &given.args {
-        Args::Value(args) => AuditedCall::new(&call(tool, args.clone(), identity, approval), hash.choice()),
+        Args::Value(args) => AuditedCall::new(&call(target, args.clone(), identity, approval), hash.choice()),
         // A text that is not valid arguments has no keys and no hash, like null.
         Args::Raw(text) => match RawJson::parse(text).or_else(|_| RawJson::parse("null")) {
-            Ok(raw) => AuditedCall::new(&call(tool, raw.root(), identity, approval), hash.choice()),
+            Ok(raw) => AuditedCall::new(&call(target, raw.root(), identity, approval), hash.choice()),
             Err(_) => AuditedCall::default(),
         },
     }
@@ -109,12 +109,12 @@ pub(crate) fn answer(decision: &Decision<'_>, record: Option<AuditedCall>) -> An
 
 /// A call, with its approval if it has one.
 pub(crate) fn call<'a, A, I: View>(
-    tool: &'a str,
+    target: Target<'a>,
     args: A,
     identity: Identity<'a, I>,
     approval: Option<Approval<'a>>,
 ) -> Call<'a, A, I> {
-    let call = Call::new(tool, args).identity(identity);
+    let call = call_of(target, args).identity(identity);
     match approval {
         Some(approval) => call.approved(approval),
         None => call,

@@ -67,7 +67,13 @@ impl Engine {
     /// The plan of a tool's calls, under the policy in force.
     #[napi(catch_unwind)]
     pub fn plan(&self, tool: JsString<'_>) -> napi::Result<Plan> {
-        Ok(Plan::new(Planned::new(self.engine.clone(), self.unblocking.clone(), self.hash.clone(), tool)?))
+        self.planned(tool, true)
+    }
+
+    /// The plan of the requests of another method than `tools/call`, under the policy in force.
+    #[napi(catch_unwind)]
+    pub fn request_plan(&self, method: JsString<'_>) -> napi::Result<Plan> {
+        self.planned(method, false)
     }
 
     /// The policy in force.
@@ -99,5 +105,12 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn close(&mut self) {
         self.watcher = None;
+    }
+}
+
+impl Engine {
+    fn planned(&self, name: JsString<'_>, is_tool: bool) -> napi::Result<Plan> {
+        let (unblocking, hash) = (self.unblocking.clone(), self.hash.clone());
+        Ok(Plan::new(Planned::new(self.engine.clone(), unblocking, hash, name, is_tool)?))
     }
 }

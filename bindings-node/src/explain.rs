@@ -60,10 +60,10 @@ pub(crate) fn begin_explaining<'p, A: View, I: View>(
     let Given { args, identity, approval, check, .. } = given;
     match args {
         Args::Value(args) => {
-            plan.policy.begin_explaining(&checked(call(&plan.tool, args, identity, approval), check))
+            plan.policy.begin_explaining(&checked(call(plan.target(), args, identity, approval), check))
         }
         Args::Raw(text) => {
-            plan.policy.begin_explaining_json(&checked(call(&plan.tool, text, identity, approval), check))
+            plan.policy.begin_explaining_json(&checked(call(plan.target(), text, identity, approval), check))
         }
     }
 }
@@ -72,9 +72,11 @@ pub(crate) fn begin_explaining<'p, A: View, I: View>(
 pub(crate) fn explain<A: View, I: View>(plan: &Planned, given: Given<'_, A, I>) -> Explained {
     let Given { args, identity, approval, check, now, .. } = given;
     explained(clock::at(now, || match args {
-        Args::Value(args) => plan.engine.explain(&checked(call(&plan.tool, args, identity, approval), check)),
+        Args::Value(args) => {
+            plan.engine.explain(&checked(call(plan.target(), args, identity, approval), check))
+        }
         Args::Raw(text) => {
-            plan.engine.explain_json(&checked(call(&plan.tool, text, identity, approval), check))
+            plan.engine.explain_json(&checked(call(plan.target(), text, identity, approval), check))
         }
     }))
 }

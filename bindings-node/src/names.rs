@@ -3,7 +3,7 @@
 //! In: what core names, and the values that the TypeScript half found there. Out: members without another call of JS. A
 //! hint and no more: what is not here is read when it is asked for.
 
-use callgate::__binding::BindPolicy as _;
+use callgate::__binding::{BindPolicy as _, Target};
 use callgate::Policy;
 use napi::Unknown;
 
@@ -36,10 +36,11 @@ pub(crate) struct Fetched<'e> {
 pub(crate) const BEFORE: usize = 3;
 
 impl Names {
-    /// The names that the checks of `tool` read by; the first that there is room for.
-    pub(crate) fn of(policy: &Policy, tool: &str) -> Self {
+    /// The names that the checks of a tool read by; the first that there is room for. No check reads another method's.
+    pub(crate) fn of(policy: &Policy, target: Target<'_>) -> Self {
         let root = |parent| Name { parent, name: String::new() };
         let mut names = Self(vec![root(ARGS), root(IDENTITY)]);
+        let Target::Tool(tool) = target else { return names };
         let reads = policy.reads(tool);
         let args = reads.args().iter().map(|path| (ARGS, path));
         for (root, path) in args.chain(reads.identity().iter().map(|path| (IDENTITY, path))) {

@@ -1,12 +1,12 @@
-//! Plans: what is known of a tool's calls before they are made.
+//! Plans: what is known of the calls of a tool, or of another method, before they are made.
 //!
-//! In: a tool's name, under the policy in force. Out: a function that decides its calls, and everything that can be asked of
+//! In: its name, under the policy in force. Out: a function that decides its calls, and everything that can be asked of
 //! their decisions afterwards. Once another policy is in force, it answers with nothing instead, and JS makes a new plan:
 //! each call is decided by one policy, whole.
 
 use std::sync::Arc;
 
-use callgate::__binding::{BindEngine as _, BindPolicy as _};
+use callgate::__binding::{BindEngine as _, BindPolicy as _, Target};
 use callgate::value::Unreadable;
 use callgate::{Decision, Engine, Policy};
 use napi::bindgen_prelude::FromNapiValue;
@@ -23,19 +23,21 @@ use crate::raw::{self, Arguments, Bytes};
 use crate::reservation::{Failure, Finish, Finishing, amount, failure, finish};
 use crate::view::{Host, JsView, shown, text_of};
 
-/// A tool's plan, in the hands of JS.
+/// The plan of a tool or of another method, in the hands of JS.
 #[napi(js_name = "NativePlan")]
 pub struct Plan {
     plan: Planned,
     names: Arc<Names>,
 }
 
-/// A tool under a policy, in an engine.
+/// What is called, under a policy, in an engine.
 #[derive(Clone)]
 pub(crate) struct Planned {
     pub(crate) engine: Arc<Engine>,
     pub(crate) policy: Policy,
-    pub(crate) tool: Arc<str>,
+    /// The tool's, or the method's.
+    name: Arc<str>,
+    is_tool: bool,
     pub(crate) unblocking: Option<Unblocking>,
     hash: Hash,
     is_text: bool,
@@ -68,17 +70,22 @@ impl Planned {
         engine: Arc<Engine>,
         unblocking: Option<Unblocking>,
         hash: Hash,
-        tool: JsString<'_>,
+        name: JsString<'_>,
+        is_tool: bool,
     ) -> napi::Result<Self> {
-        let (tool, is_text) = match text_of(tool.to_unknown()) {
+        let (name, is_text) = match text_of(name.to_unknown()) {
             Ok(text) => (text, true),
-            Err(_) => (shown(tool)?, false),
+            Err(_) => (shown(name)?, false),
         };
         let policy = engine.policy();
-        Ok(Self { engine, policy, tool: tool.into(), unblocking, hash, is_text })
+        Ok(Self { engine, policy, name: name.into(), is_tool, unblocking, hash, is_text })
     }
 
-    /// Arguments of a call of this tool. A name that is not text cannot be in a policy: the call is denied by what stands in its
+    pub(crate) fn target(&self) -> Target<'_> {
+        if self.is_tool { Target::Tool(&self.name) } else { Target::Method(&self.name) }
+    }
+
+    /// Arguments of such a call. A name that is not text cannot be in a policy: the call is denied by what stands in its
     /// place, whatever its arguments are.
     pub(crate) fn judged<'h, 'e>(&self, args: JsView<'h, 'e>) -> JsView<'h, 'e> {
         if self.is_text { args } else { args.unreadable(Unreadable::LoneSurrogate) }
@@ -93,7 +100,7 @@ impl Planned {
     }
 
     fn unpack(&self, Bytes(packed): &Bytes) -> Result<Decision<'_>, Failure> {
-        let decision = self.policy.unpack(&self.tool, packed);
+        let decision = self.policy.unpack(self.target(), packed);
         decision.ok_or_else(|| failure("internal", "a decision of another package's build"))
     }
 
@@ -105,7 +112,7 @@ impl Planned {
 
 impl Plan {
     pub(crate) fn new(plan: Planned) -> Self {
-        let names = Arc::new(Names::of(&plan.policy, &plan.tool));
+        let names = Arc::new(Names::of(&plan.policy, plan.target()));
         Self { plan, names }
     }
 }

@@ -9,8 +9,10 @@ export const PROJECT = join(process.cwd(), "..");
 
 export interface Step {
   at?: string;
-  tool: string;
+  tool?: string;
   args?: string;
+  method?: string;
+  params?: string;
   identity?: string;
   raw_only?: string;
   explain?: boolean;

@@ -38,13 +38,20 @@ interface Under {
   replace(text: string): void;
 }
 
+/** What a step calls, and its arguments or params. */
+function called({ tool, args, method, params }: Step): { name: string; text: string | undefined; isRequest: boolean } {
+  if (tool !== undefined) return { name: tool, text: args, isRequest: false };
+  assert.ok(method !== undefined, "a step has a tool or a method");
+  return { name: method, text: params, isRequest: true };
+}
+
 const parsed = (text: string | undefined): unknown => (text === undefined ? undefined : hostValue(text).value);
 
 /** Whether a step is decided from raw text: where a host value is another one. A BigInt holds what a double changes. */
 function isRaw(step: Step, form: Form): boolean {
   if (form === "raw") return true;
   if (step.raw_only === undefined) return false;
-  return !(step.raw_only.includes("double") && hostValue(step.args ?? "{}").exact);
+  return !(step.raw_only.includes("double") && hostValue(called(step).text ?? "{}").exact);
 }
 
 function publicEngine(text: string, clock: () => number): Under {
@@ -54,11 +61,15 @@ function publicEngine(text: string, clock: () => number): Under {
     decide: async (step, form, approved) => {
       const identity = parsed(step.identity) as object;
       const check = step.check && new ArgsCheck(step.check);
-      const raw = () => [step.tool, step.args ?? "{}", identity, approved, check] as const;
-      const values = () => [step.tool, parsed(step.args), identity, approved, check] as const;
-      const decision = isRaw(step, form)
-        ? step.explain ? engine.explainJson(...raw()).decision : engine.evaluateJson(...raw())
-        : step.explain ? engine.explain(...values()).decision : engine.evaluate(...values());
+      const { name, text, isRequest } = called(step);
+      const raw = () => [name, text ?? "{}", identity, approved, check] as const;
+      const values = () => [name, parsed(text), identity, approved, check] as const;
+      const decide = () => {
+        if (isRequest) return isRaw(step, form) ? engine.evaluateRequestJson(...raw()) : engine.evaluateRequest(...values());
+        return isRaw(step, form) ? engine.evaluateJson(...raw()) : engine.evaluate(...values());
+      };
+      const explain = () => (isRaw(step, form) ? engine.explainJson(...raw()) : engine.explain(...values()));
+      const decision = step.explain ? explain().decision : decide();
       // These two are read without the JSON.
       const { effect, code } = decision.toJSON();
       assert.deepEqual([decision.effect, decision.code, decision.allowed], [effect, code, effect === "allow"]);
@@ -75,15 +86,18 @@ function storedEngine(text: string, clock: () => number): Under {
     decide: async (step, form, approved) => {
       const identity = parsed(step.identity) as object;
       const check = step.check && new ArgsCheck(step.check);
+      const { name, text, isRequest } = called(step);
+      const raw = () => [name, text ?? "{}", identity, approved, check] as const;
+      const values = () => [name, parsed(text), identity, approved, check] as const;
       if (step.explain) {
-        const explained = isRaw(step, form)
-          ? await engine.explainJsonAsync(step.tool, step.args ?? "{}", identity, approved, check)
-          : await engine.explainAsync(step.tool, parsed(step.args), identity, approved, check);
+        const explained = await (isRaw(step, form) ? engine.explainJsonAsync(...raw()) : engine.explainAsync(...values()));
         return { json: explained.decision.json, reservation: null };
       }
-      const { json, reservation } = isRaw(step, form)
-        ? await engine.evaluateJsonAsync(step.tool, step.args ?? "{}", identity, approved, check)
-        : await engine.evaluateAsync(step.tool, parsed(step.args), identity, approved, check);
+      const decide = () => {
+        if (isRequest) return isRaw(step, form) ? engine.evaluateRequestJsonAsync(...raw()) : engine.evaluateRequestAsync(...values());
+        return isRaw(step, form) ? engine.evaluateJsonAsync(...raw()) : engine.evaluateAsync(...values());
+      };
+      const { json, reservation } = await decide();
       const finishable = reservation && {
         finish: (outcome: Outcome) => reservation.finishAsync(outcome),
         settle: (actual: Actual) => reservation.settleAsync(actual),

@@ -321,6 +321,34 @@ test("any number of tools, of any name, is decided", () => {
   assert.equal(engine.evaluate("t".repeat(1_025), { n: 1 }).code, "invalid_tool");
 });
 
+test("a request has a method and no tool", async (t) => {
+  for (const store of ["memory", `sqlite://${join(folder(t), "counters.db")}`]) {
+    const records: AuditRecord[] = [];
+    const engine = Engine.fromString(POLICY, { store, onDecision: (record) => records.push(record) });
+    const params = { uri: "file:///a" };
+    const made = [
+      engine.evaluateRequest("resources/read", params, "alice"),
+      engine.evaluateRequestJson("resources/read", JSON.stringify(params), "alice"),
+      await engine.evaluateRequestAsync("resources/read", params, "alice"),
+      await engine.evaluateRequestJsonAsync("resources/read", JSON.stringify(params), "alice"),
+    ];
+    assert.equal(records.length, made.length);
+    for (const [index, decision] of made.entries()) {
+      assert.deepEqual([decision.allowed, decision.tool, decision.method], [true, null, "resources/read"]);
+      const { decision: told, identity, args } = records[index] as AuditRecord;
+      assert.deepEqual([told, identity, args.keys], [decision.toJSON(), "alice", ["uri"]]);
+    }
+    assert.equal(engine.evaluateRequest("tools/call", { name: "buy" }).code, "invalid_method");
+    assert.equal(engine.evaluate("list").method, "tools/call");
+    // A tool and a method of one name are two.
+    assert.deepEqual([engine.evaluateRequest("list").tool, engine.evaluate("list").tool], [null, "list"]);
+    engine.replace(Policy.fromString(`version: "1"\ndefault: allow\n`));
+    assert.notEqual(engine.evaluateRequest("resources/read").policy, made[0]?.policy);
+    assert.throws(() => engine.evaluateRequest(5 as unknown as string), TypeError);
+    engine.close();
+  }
+});
+
 test("a watched file is put in force, and a broken one is reported", async (t) => {
   const path = join(folder(t), "policy.yaml");
   const write = (text: string) => {

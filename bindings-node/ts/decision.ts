@@ -15,6 +15,7 @@ export type Effect = "allow" | "deny" | "require_approval";
 export type Code =
   | "allowed"
   | "invalid_tool"
+  | "invalid_method"
   | "hidden"
   | "not_listed"
   | "invalid_args"
@@ -64,7 +65,9 @@ export interface CounterJson {
 export interface DecisionJson {
   readonly effect: Effect;
   readonly code: Code;
-  readonly tool: string;
+  /** Null for another method than `tools/call`. */
+  readonly tool: string | null;
+  readonly method: string;
   readonly message: string | null;
   readonly rule: RuleRef | null;
   readonly counters: readonly CounterJson[];
@@ -113,6 +116,7 @@ const CODES: readonly Code[] = [
   "invalid_args",
   "invalid_identity",
   "invalid_tool",
+  "invalid_method",
   "store_unavailable",
 ];
 
@@ -169,9 +173,14 @@ export class Decision {
     return CODES[codeAt(this.#packed, 0) & 15] as Code;
   }
 
-  /** The tool that was called. */
-  get tool(): string {
+  /** The tool that was called; null for another method than `tools/call`. */
+  get tool(): string | null {
     return this.toJSON().tool;
+  }
+
+  /** The method that was called (clause 3.10). */
+  get method(): string {
+    return this.toJSON().method;
   }
 
   /** What to tell the agent; null when the call is allowed. */

@@ -130,6 +130,7 @@ export class Engine {
   readonly #store: native.NativeStore;
   readonly #ownsStore: boolean;
   readonly #plans: Plans;
+  readonly #requests: Plans;
   readonly #host: Host;
   readonly #onDecision: EngineOptions["onDecision"];
   readonly #onWarning: OnWarning;
@@ -153,7 +154,8 @@ export class Engine {
     this.#ownsStore = !(store instanceof Store);
     this.#store = store instanceof Store ? shared(store, own) : openedBy(store, own, lenient);
     this.#native = throwing(() => native.NativeEngine.open(policy.native, this.#store, settings));
-    this.#plans = new Plans(this.#native);
+    this.#plans = new Plans("a tool's name", (tool) => this.#native.plan(tool));
+    this.#requests = new Plans("a method", (method) => this.#native.requestPlan(method));
     this.#host = { clock: own.clock, immediate: this.#store.immediate };
     this.#onDecision = own.onDecision;
     this.#onWarning = own.onWarning ?? warn;
@@ -200,7 +202,7 @@ export class Engine {
    */
   evaluate(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Decision {
     if (this.#onDecision !== undefined || (approved !== undefined && approved !== null) || (check !== undefined && check !== null)) {
-      return this.#evaluate(tool, this.#asked(args ?? NO_ARGS, false, identity, approved, check));
+      return this.#evaluate(this.#plans, tool, this.#asked(args ?? NO_ARGS, false, identity, approved, check));
     }
     const at = now(this.#host) ?? NaN;
     let plan = this.#plans.of(tool);
@@ -213,19 +215,45 @@ export class Engine {
 
   /** `evaluate` for raw JSON text, which is checked whole (clause 3.5). Exact for numbers that JS cannot hold. */
   evaluateJson(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Decision {
-    return this.#evaluate(tool, this.#asked(raw(text), true, identity, approved, check));
+    return this.#evaluate(this.#plans, tool, this.#asked(raw(text), true, identity, approved, check));
   }
 
   /** `evaluate` without blocking on a store that waits for a disk or a network. The arguments are read before it returns. */
   async evaluateAsync(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision> {
     if (this.#host.immediate) return this.evaluate(tool, args, identity, approved, check);
-    return this.#evaluateAsync(tool, this.#asked(args ?? NO_ARGS, false, identity, approved, check));
+    return this.#evaluateAsync(this.#plans, tool, this.#asked(args ?? NO_ARGS, false, identity, approved, check));
   }
 
   /** `evaluateJson` without blocking on a store that waits for a disk or a network. */
   async evaluateJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision> {
     if (this.#host.immediate) return this.evaluateJson(tool, text, identity, approved, check);
-    return this.#evaluateAsync(tool, this.#asked(raw(text), true, identity, approved, check));
+    return this.#evaluateAsync(this.#plans, tool, this.#asked(raw(text), true, identity, approved, check));
+  }
+
+  /**
+   * Decides a request of another method than `tools/call`, such as `resources/read` (clause 3.10). `params` are those of the
+   * request without `_meta`, `inputResponses` and `requestState`. A policy says nothing of such requests, so they are allowed; a
+   * method that begins with `tools/` is denied (`invalid_method`): use `evaluate`.
+   */
+  evaluateRequest(method: string, params?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Decision {
+    return this.#evaluate(this.#requests, method, this.#asked(params ?? NO_ARGS, false, identity, approved, check));
+  }
+
+  /** `evaluateRequest` for params that are raw JSON text, which is checked whole (clause 3.5). */
+  evaluateRequestJson(method: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Decision {
+    return this.#evaluate(this.#requests, method, this.#asked(raw(text), true, identity, approved, check));
+  }
+
+  /** `evaluateRequest` without blocking on a store that waits for a disk or a network. The params are read before it returns. */
+  async evaluateRequestAsync(method: string, params?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision> {
+    if (this.#host.immediate) return this.evaluateRequest(method, params, identity, approved, check);
+    return this.#evaluateAsync(this.#requests, method, this.#asked(params ?? NO_ARGS, false, identity, approved, check));
+  }
+
+  /** `evaluateRequestJson` without blocking on a store that waits for a disk or a network. */
+  async evaluateRequestJsonAsync(method: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision> {
+    if (this.#host.immediate) return this.evaluateRequestJson(method, text, identity, approved, check);
+    return this.#evaluateAsync(this.#requests, method, this.#asked(raw(text), true, identity, approved, check));
   }
 
   /** What would be decided now, and every check that leads to it. Charges nothing. */
@@ -353,12 +381,12 @@ export class Engine {
     return asked;
   }
 
-  #evaluate(tool: string, asked: native.Asked): Decision {
-    return this.#decided(...this.#plans.with(tool, (plan) => throwing(() => plan.native.evaluate(asked))));
+  #evaluate(plans: Plans, name: string, asked: native.Asked): Decision {
+    return this.#decided(...plans.with(name, (plan) => throwing(() => plan.native.evaluate(asked))));
   }
 
-  async #evaluateAsync(tool: string, asked: native.Asked): Promise<Decision> {
-    const [answer, plan] = this.#plans.with(tool, (plan) => throwing(() => plan.native.evaluateAsync(asked)));
+  async #evaluateAsync(plans: Plans, name: string, asked: native.Asked): Promise<Decision> {
+    const [answer, plan] = plans.with(name, (plan) => throwing(() => plan.native.evaluateAsync(asked)));
     return this.#decided(await answer, plan);
   }
 

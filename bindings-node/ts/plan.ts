@@ -1,17 +1,17 @@
-// Plans: what is known of a tool's calls before they are made.
+// Plans: what is known of the calls of a tool, or of another method, before they are made.
 //
-// In: a tool's name and values of the host. Out: packed decisions of the native half. Fetches the values that core names,
+// In: its name and values of the host. Out: packed decisions of the native half. Fetches the values that core names,
 // all at once, because every step across the border costs more than reading them here; what they mean is core's alone, and
 // what is not fetched core reads itself.
 
-import type { NativeEngine, NativePlan } from "../native.js";
+import type { NativePlan } from "../native.js";
 import type { DecisionJson } from "./decision.js";
 import { throwing, typedFrom } from "./errors.js";
 import { OBJECT, UNREADABLE, kindOf, own, probe, unreadable } from "./probe.js";
 
-/** Plans that an engine keeps. Agents may name any tool, so their number is bounded. */
+/** Plans that an engine keeps of tools, or of other methods. Agents may name any, so their number is bounded. */
 const KEPT = 1_000;
-/** A tool's name that is kept has at most so many code units. */
+/** A name that is kept has at most so many code units. */
 const KEPT_NAME = 256;
 
 /** What is given before the values: the probe, the time, and the kinds. `src/names.rs` counts the same. */
@@ -50,7 +50,7 @@ export class Told {
   }
 }
 
-/** @internal A tool's plan under one policy. */
+/** @internal The plan of a tool or method under one policy. */
 export class Plan {
   readonly native: NativePlan;
   readonly #decide: Decide;
@@ -100,42 +100,45 @@ export class Plan {
   }
 }
 
-/** @internal The plans of an engine's tools, made when they are first called. */
+/** @internal The plans of an engine's tools, or of its other methods, made when they are first called. */
 export class Plans {
-  readonly #engine: NativeEngine;
+  readonly #what: string;
+  readonly #native: (name: string) => NativePlan;
   readonly #plans = new Map<string, Plan>();
 
-  constructor(engine: NativeEngine) {
-    this.#engine = engine;
+  /** `what` is what an error calls a name. */
+  constructor(what: string, native: (name: string) => NativePlan) {
+    this.#what = what;
+    this.#native = native;
   }
 
-  /** The plan of a tool. */
-  of(tool: string): Plan {
-    return kept(this.#plans, tool) ?? this.#make(tool);
+  /** The plan of a tool or method. */
+  of(name: string): Plan {
+    return kept(this.#plans, name) ?? this.#make(name);
   }
 
-  /** The plan of a tool when the one before says that another policy is in force. */
-  renewed(tool: string): Plan {
+  /** The plan of a tool or method when the one before says that another policy is in force. */
+  renewed(name: string): Plan {
     forget(this.#plans);
-    return this.of(tool);
+    return this.of(name);
   }
 
-  /** What `work` makes of the tool's plan, and the plan: another one where `work` makes null. */
-  with<R>(tool: string, work: (plan: Plan) => R | null): [R, Plan] {
-    let plan = this.of(tool);
+  /** What `work` makes of the plan, and the plan: another one where `work` makes null. */
+  with<R>(name: string, work: (plan: Plan) => R | null): [R, Plan] {
+    let plan = this.of(name);
     for (;;) {
       const made = work(plan);
       if (made !== null) return [made, plan];
-      plan = this.renewed(tool);
+      plan = this.renewed(name);
     }
   }
 
-  #make(tool: string): Plan {
-    if (typeof tool !== "string") throw new TypeError("a tool's name is a string");
-    const plan = new Plan(this.#engine.plan(tool));
-    if (tool.length <= KEPT_NAME) {
+  #make(name: string): Plan {
+    if (typeof name !== "string") throw new TypeError(`${this.#what} is a string`);
+    const plan = new Plan(this.#native(name));
+    if (name.length <= KEPT_NAME) {
       if (this.#plans.size >= KEPT) forget(this.#plans);
-      keep(this.#plans, tool, plan);
+      keep(this.#plans, name, plan);
     }
     return plan;
   }

@@ -1,7 +1,7 @@
 /** What is to happen with a call. */
 export type Effect = "allow" | "deny" | "require_approval";
 /** Why (clause 10.2). */
-export type Code = "allowed" | "invalid_tool" | "hidden" | "not_listed" | "invalid_args" | "invalid_identity" | "condition_failed" | "denied" | "invalid_amount" | "identity_required" | "limit_exceeded" | "store_unavailable" | "approval_required" | "approval_spent";
+export type Code = "allowed" | "invalid_tool" | "invalid_method" | "hidden" | "not_listed" | "invalid_args" | "invalid_identity" | "condition_failed" | "denied" | "invalid_amount" | "identity_required" | "limit_exceeded" | "store_unavailable" | "approval_required" | "approval_spent";
 /** The rule or item that a decision reports. */
 export interface RuleRef {
     /** The name of the policy layer that has it, or null. */
@@ -35,7 +35,9 @@ export interface CounterJson {
 export interface DecisionJson {
     readonly effect: Effect;
     readonly code: Code;
-    readonly tool: string;
+    /** Null for another method than `tools/call`. */
+    readonly tool: string | null;
+    readonly method: string;
     readonly message: string | null;
     readonly rule: RuleRef | null;
     readonly counters: readonly CounterJson[];
@@ -83,8 +85,10 @@ export declare class Decision {
     get effect(): Effect;
     /** Why. */
     get code(): Code;
-    /** The tool that was called. */
-    get tool(): string;
+    /** The tool that was called; null for another method than `tools/call`. */
+    get tool(): string | null;
+    /** The method that was called (clause 3.10). */
+    get method(): string;
     /** What to tell the agent; null when the call is allowed. */
     get message(): string | null;
     /** The rule or item that decided, if one did. */

@@ -126,6 +126,18 @@ export declare class Engine {
     evaluateAsync(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision>;
     /** `evaluateJson` without blocking on a store that waits for a disk or a network. */
     evaluateJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision>;
+    /**
+     * Decides a request of another method than `tools/call`, such as `resources/read` (clause 3.10). `params` are those of the
+     * request without `_meta`, `inputResponses` and `requestState`. A policy says nothing of such requests, so they are allowed; a
+     * method that begins with `tools/` is denied (`invalid_method`): use `evaluate`.
+     */
+    evaluateRequest(method: string, params?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Decision;
+    /** `evaluateRequest` for params that are raw JSON text, which is checked whole (clause 3.5). */
+    evaluateRequestJson(method: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Decision;
+    /** `evaluateRequest` without blocking on a store that waits for a disk or a network. The params are read before it returns. */
+    evaluateRequestAsync(method: string, params?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision>;
+    /** `evaluateRequestJson` without blocking on a store that waits for a disk or a network. */
+    evaluateRequestJsonAsync(method: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision>;
     /** What would be decided now, and every check that leads to it. Charges nothing. */
     explain(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Explanation;
     /** `explain` for raw JSON text. */

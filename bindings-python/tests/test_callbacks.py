@@ -104,7 +104,7 @@ def test_a_callback_that_stops_the_program_does() -> None:
 
 
 def test_a_callback_may_use_the_engine() -> None:
-    seen: list[str] = []
+    seen: list[str | None] = []
 
     def callback(record: callgate.AuditRecord) -> None:
         seen.append(record.decision.tool)
@@ -122,10 +122,12 @@ def test_logging(caplog: pytest.LogCaptureFixture) -> None:
         subject.evaluate("pay", {"amount": 5})
         subject.evaluate("pay", {"amount": 987654321})
         subject.evaluate("x\nERROR forged")
+        subject.evaluate_request("tools/call")
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("DEBUG", "allow 'pay': allowed"),
         ("INFO", "deny 'pay': condition_failed by /tools/pay/rules/0"),
         ("INFO", "deny 'x\\nERROR forged': not_listed"),
+        ("INFO", "deny 'tools/call': invalid_method"),
     ]
     assert "987654321" not in caplog.text
     assert caplog.records[0].__dict__["callgate"].code == "allowed"

@@ -55,13 +55,18 @@ class Runner:
             # JSON null is not absent, and Python has no other null: an identity of no valid type stands for it.
             identity = []
         check = callgate.ArgsCheck(**step["check"]) if "check" in step else None
+        called, text = (step["tool"], "args") if "tool" in step else (step["method"], "params")
         if self.form == "raw" or "raw_only" in step:
-            raw = (step["tool"], step.get("args", "{}"), identity, approved, check)
+            raw = (called, step.get(text, "{}"), identity, approved, check)
+            if "method" in step:
+                return self.engine.evaluate_request_json(*raw)
             return self.engine.explain_json(*raw).decision if explain else self.engine.evaluate_json(*raw)
-        args = json.loads(step["args"]) if "args" in step else None
-        if "args" in step and args is None:
+        args = json.loads(step[text]) if text in step else None
+        if text in step and args is None:
             args = NULL
-        call = (step["tool"], args, identity, approved, check)
+        call = (called, args, identity, approved, check)
+        if "method" in step:
+            return self.engine.evaluate_request(*call)
         return self.engine.explain(*call).decision if explain else self.engine.evaluate(*call)
 
     def decide(self, step: dict[str, Any]) -> callgate.Decision:
@@ -138,7 +143,7 @@ def compare(expect: dict[str, Any], found: dict[str, Any], where: str) -> None:
                 assert len(found["counters"]) == len(wanted), where
                 for one, other in zip(found["counters"], wanted, strict=True):
                     assert {key: one[key] for key in other} == other, where
-            case "effect" | "code" | "message" | "retry_after" | "tool":
+            case "effect" | "code" | "message" | "retry_after" | "tool" | "method":
                 assert found[field] == wanted, f"{field}: {where}"
             case _:
                 pytest.fail(f"unknown expectation {field}")

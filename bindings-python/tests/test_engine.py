@@ -149,6 +149,36 @@ def test_equal_decisions_are_one_object_until_another_policy_is_in_force() -> No
     assert allowed.allowed and allowed.to_json() != later.to_json()
 
 
+@pytest.mark.parametrize("store", ["memory", "file"])
+def test_requests_have_a_method_and_no_tool(store: str, tmp_path: Path) -> None:
+    records: list[callgate.AuditRecord] = []
+    url = store if store == "memory" else f"sqlite://{tmp_path / 'counters.db'}"
+    subject = callgate.Engine.from_str(SHARED, store=url, on_decision=records.append)
+    params = {"uri": "file:///a"}
+
+    async def awaited() -> list[callgate.Decision]:
+        return [
+            await subject.evaluate_request_async("resources/read", params, "alice"),
+            await subject.evaluate_request_json_async("resources/read", json.dumps(params), "alice"),
+        ]
+
+    made = [
+        subject.evaluate_request("resources/read", params, "alice"),
+        subject.evaluate_request_json("resources/read", json.dumps(params), "alice"),
+        *asyncio.run(awaited()),
+    ]
+    for decision, record in zip(made, records, strict=True):
+        assert (decision.allowed, decision.code, decision.tool) == (True, "allowed", None)
+        assert decision.method == "resources/read" and repr(decision) == '<Decision allow allowed "resources/read">'
+        told = json.loads(record.to_json())
+        assert told["decision"] == decision.to_dict() and told["decision"]["method"] == "resources/read"
+        assert (record.identity, record.keys) == ("alice", ("uri",))
+    assert subject.evaluate_request("tools/call", {"name": "one"}).code == "invalid_method"
+    assert subject.evaluate("one").method == "tools/call"
+    # A tool and a method of one name are two.
+    assert subject.evaluate_request("one").tool is None and subject.evaluate("one").tool == "one"
+
+
 def test_decisions_stay_those_of_their_tools_however_many_there_are() -> None:
     """More than an engine remembers, from threads that meet, while the policy is replaced."""
     subject = callgate.Engine.from_str(SHARED)

@@ -5,6 +5,7 @@ pub use crate::diagnostic::{Diagnostics, Span};
 pub use crate::document::reader::{Field, Reader, shown};
 pub use crate::text::{Content, Items, Members, Node, Tree};
 
+use crate::call::Target;
 use crate::policy::{Found, Policy};
 use crate::ruling::Code;
 
@@ -29,7 +30,7 @@ pub enum Matching {
 /// What of `policy` applies to `tool`.
 pub fn matching(policy: &Policy, tool: &str) -> Matching {
     let mut found = Found::new();
-    match policy.0.admit(tool, &mut found) {
+    match policy.0.admit(Target::Tool(tool), &mut found) {
         Ok(_) => Matching::Open,
         Err(ruling) => match (ruling.code(), ruling.rule().and_then(|rule| policy.0.rule(rule))) {
             (Code::Hidden, Some(rule)) => Matching::Hidden(rule.pointer().to_owned()),

@@ -1,5 +1,6 @@
 //! For the language packages of this project alone: what they need beside the public API. May change in any version.
 
+pub use crate::call::Target;
 pub use crate::engine::{Explaining, PendingExplanation};
 pub use crate::evaluate::Decided;
 pub use crate::policy::{Reads, Tool};
@@ -48,7 +49,7 @@ pub trait BindPolicy {
     fn reads(&self, tool: &str) -> Reads<'_>;
     /// The decision that [`BindDecision::pack`] made bytes of; `None` for anything else. The bytes decide: whoever can write
     /// them can write an allowed decision.
-    fn unpack<'d>(&'d self, tool: &'d str, packed: &[u8]) -> Option<Decision<'d>>;
+    fn unpack<'d>(&'d self, target: Target<'d>, packed: &[u8]) -> Option<Decision<'d>>;
     /// [`Engine::explain`] by this policy, as far as that goes without counters. The call is read before this returns.
     fn begin_explaining<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Explaining<'_, 't>;
     /// The same for raw JSON arguments.
@@ -64,8 +65,8 @@ impl BindPolicy for Policy {
         self.reads(tool)
     }
 
-    fn unpack<'d>(&'d self, tool: &'d str, packed: &[u8]) -> Option<Decision<'d>> {
-        self.unpack(tool, packed)
+    fn unpack<'d>(&'d self, target: Target<'d>, packed: &[u8]) -> Option<Decision<'d>> {
+        self.unpack(target, packed)
     }
 
     fn begin_explaining<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Explaining<'_, 't> {
@@ -83,7 +84,7 @@ pub trait BindDecision {
     fn cache_key(&self) -> Option<u64>;
     /// [`Decision::into_owned`] without a copy of the tool's name, if it is that tool's by the policy in which it was found.
     fn into_owned_with(self, tool: &Arc<Tool>) -> Decision<'static>;
-    /// Appends the decision as bytes, without its policy and its tool.
+    /// Appends the decision as bytes, without its policy and its target.
     fn pack(&self, out: &mut Vec<u8>);
 }
 
@@ -120,6 +121,11 @@ pub async fn settle_with(
     store: &dyn AsyncStore,
 ) -> Result<(), SettleError> {
     engine.end_with(reservation, Ending::Settled(actual), store).await
+}
+
+/// A call of a tool or of another method, by nobody known.
+pub fn call_of<'c, A>(target: Target<'c>, args: A) -> Call<'c, A> {
+    Call::of(target, Some(args))
 }
 
 /// The counter that has an id of these bytes, for a host that was shown it and names it again.

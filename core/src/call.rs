@@ -1,9 +1,43 @@
 //! A call: what is to be decided (spec 3).
+//!
+//! In: a tool or another method, its arguments, who calls, and what the host holds beside them. Out: the same as one value that
+//! evaluation borrows. Must not look at the arguments.
 
 use crate::args_check::ArgsCheck;
 use crate::identity::Identity;
 
-/// A tool call. `A` is the view of its arguments, `I` that of its identity's claims.
+/// The method by which tools are called.
+const CALL_TOOL: &str = "tools/call";
+
+/// What is called (spec 3.10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target<'c> {
+    /// A tool of this name, by `tools/call`.
+    Tool(&'c str),
+    /// Another method of MCP.
+    Method(&'c str),
+}
+
+impl<'c> Target<'c> {
+    /// The tool, if one is called.
+    #[inline]
+    pub(crate) fn tool(self) -> Option<&'c str> {
+        match self {
+            Self::Tool(tool) => Some(tool),
+            Self::Method(_) => None,
+        }
+    }
+
+    /// The method.
+    pub(crate) fn method(self) -> &'c str {
+        match self {
+            Self::Tool(_) => CALL_TOOL,
+            Self::Method(method) => method,
+        }
+    }
+}
+
+/// A tool call, or a request of another method. `A` is the view of its arguments, `I` that of its identity's claims.
 ///
 /// ```
 /// use callgate::{Call, Identity};
@@ -12,7 +46,7 @@ use crate::identity::Identity;
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'c, A = &'c serde_json::Value, I = &'c serde_json::Value> {
-    pub(crate) tool: &'c str,
+    pub(crate) target: Target<'c>,
     pub(crate) args: Option<A>,
     pub(crate) identity: Identity<'c, I>,
     pub(crate) approval: Option<Approval<'c>>,
@@ -41,22 +75,45 @@ impl<'c> Approval<'c> {
 impl<'c, A> Call<'c, A> {
     /// A call of `tool` with arguments, by nobody known.
     pub fn new(tool: &'c str, args: A) -> Self {
-        Self { tool, args: Some(args), identity: Identity::Absent, approval: None, checked: None }
+        Self::of(Target::Tool(tool), Some(args))
+    }
+
+    /// A request of another method than `tools/call`, by nobody known (spec 3.10). `params` are those of the request without
+    /// `_meta`, `inputResponses` and `requestState`, which the host takes out.
+    ///
+    /// ```
+    /// use callgate::{Call, Code, Engine, Policy};
+    /// let engine = Engine::new(Policy::from_yaml("{version: \"1\", default: deny, tools: {list_users: {}}}")?);
+    /// let params = serde_json::json!({"uri": "file:///notes.txt"});
+    /// let decision = engine.decide(&Call::request("resources/read", &params));
+    /// assert!(decision.allowed(), "a policy says nothing of other methods");
+    /// assert_eq!((decision.method(), decision.tool()), ("resources/read", None));
+    /// let decision = engine.decide(&Call::request("tools/call", &params));
+    /// assert_eq!(decision.code(), Code::InvalidMethod);
+    /// # Ok::<(), callgate::PolicyError>(())
+    /// ```
+    pub fn request(method: &'c str, params: A) -> Self {
+        Self::of(Target::Method(method), Some(params))
+    }
+
+    #[inline]
+    pub(crate) fn of(target: Target<'c>, args: Option<A>) -> Self {
+        Self { target, args, identity: Identity::Absent, approval: None, checked: None }
     }
 }
 
 impl<'c> Call<'c> {
     /// A call without arguments, which is the same as one with `{}`.
     pub fn without_args(tool: &'c str) -> Self {
-        Self { tool, args: None, identity: Identity::Absent, approval: None, checked: None }
+        Self::of(Target::Tool(tool), None)
     }
 }
 
 impl<'c, A, I> Call<'c, A, I> {
     /// The call by somebody.
     pub fn identity<J>(self, identity: Identity<'c, J>) -> Call<'c, A, J> {
-        let Self { tool, args, identity: _, approval, checked } = self;
-        Call { tool, args, identity, approval, checked }
+        let Self { target, args, identity: _, approval, checked } = self;
+        Call { target, args, identity, approval, checked }
     }
 
     /// The call with an approval.
@@ -71,12 +128,17 @@ impl<'c, A, I> Call<'c, A, I> {
         self
     }
 
-    /// The tool's name.
-    pub fn tool(&self) -> &'c str {
-        self.tool
+    /// The tool's name; `None` for another method than `tools/call`.
+    pub fn tool(&self) -> Option<&'c str> {
+        self.target.tool()
     }
 
-    /// The arguments, if there are any.
+    /// The method: `tools/call`, unless it is a [request](Call::request) of another.
+    pub fn method(&self) -> &'c str {
+        self.target.method()
+    }
+
+    /// The arguments, or the params of another method, if there are any.
     pub fn args(&self) -> Option<&A> {
         self.args.as_ref()
     }

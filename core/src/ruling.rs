@@ -61,13 +61,15 @@ pub enum Code {
     InvalidIdentity,
     /// The tool's name is above its ceiling.
     InvalidTool,
+    /// The method of a request is empty, above its ceiling, or one of `tools/`.
+    InvalidMethod,
     /// The store did not answer.
     StoreUnavailable,
 }
 
 impl Code {
     /// Every code, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Allowed,
         Self::Hidden,
         Self::NotListed,
@@ -81,6 +83,7 @@ impl Code {
         Self::InvalidArgs,
         Self::InvalidIdentity,
         Self::InvalidTool,
+        Self::InvalidMethod,
         Self::StoreUnavailable,
     ];
 
@@ -100,6 +103,7 @@ impl Code {
             Self::InvalidArgs => "invalid_args",
             Self::InvalidIdentity => "invalid_identity",
             Self::InvalidTool => "invalid_tool",
+            Self::InvalidMethod => "invalid_method",
             Self::StoreUnavailable => "store_unavailable",
         }
     }

@@ -247,11 +247,12 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::call::Target;
 
     fn encoded(scope: &Scope, identity: &Identity<'_, &Value>) -> Option<ScopeValue> {
         let mut value = ScopeValue::default();
-        let found =
-            scope.encode(&CallContext::<&Value, &Value>::new("t", None, identity), &mut value).unwrap();
+        let facts = CallContext::<&Value, &Value>::new(Target::Tool("t"), None, identity);
+        let found = scope.encode(&facts, &mut value).unwrap();
         found.then_some(value)
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callgate::__binding::{BindEngine as _, BindPolicy as _};
+use callgate::__binding::{BindEngine as _, BindPolicy as _, Target, call_of};
 use callgate::time::{ManualClock, Timestamp};
 use callgate::value::{RawView, View};
 use callgate::{
@@ -49,8 +49,10 @@ pub struct Case {
 #[serde(deny_unknown_fields)]
 pub struct Step {
     at: Option<String>,
-    pub(crate) tool: String,
+    pub(crate) tool: Option<String>,
     pub(crate) args: Option<String>,
+    method: Option<String>,
+    params: Option<String>,
     pub(crate) identity: Option<String>,
     raw_only: Option<String>,
     #[serde(default)]
@@ -82,6 +84,15 @@ struct Check {
 }
 
 impl Step {
+    /// What is called, and the text of its arguments or params.
+    fn called(&self) -> (Target<'_>, Option<&str>) {
+        match (&self.tool, &self.method) {
+            (Some(tool), None) if self.params.is_none() => (Target::Tool(tool), self.args.as_deref()),
+            (None, Some(method)) if self.args.is_none() => (Target::Method(method), self.params.as_deref()),
+            _ => panic!("a step has `tool` and `args`, or `method` and `params`: {self:?}"),
+        }
+    }
+
     /// The tool's input schema, where the step has it checked.
     pub fn schema(&self) -> Option<&Value> {
         self.check.as_ref()?.schema.as_ref()
@@ -268,13 +279,13 @@ impl Step {
                 engine.complete(policy.evaluate_json(call)).into_owned()
             }),
             Form::Value | Form::Plain => {
-                let value = |text: &String| {
+                let value = |text: &str| {
                     let mut reader = serde_json::Deserializer::from_str(text);
                     reader.disable_recursion_limit();
                     Value::deserialize(&mut reader)
                         .unwrap_or_else(|error| panic!("{error}: mark it raw_only: {text}"))
                 };
-                let (args, identity) = (self.args.as_ref().map(value), self.identity.as_ref().map(value));
+                let (args, identity) = (self.called().1.map(value), self.identity.as_deref().map(value));
                 let values = [args.as_ref(), identity.as_ref()];
                 match form {
                     Form::Plain => self.values(engine, form, approval, values, plain),
@@ -290,9 +301,9 @@ impl Step {
         decide: impl FnOnce(&Call<'_, &str, RawView<'_>>) -> Decision<'static>,
     ) -> Decision<'static> {
         let caller = Caller::read(self.identity.as_deref()).unwrap();
-        let args = self.args.as_deref().unwrap_or("{}");
+        let (target, args) = self.called();
         let check = self.check.as_ref().map(Check::compiled);
-        let call = Call::new(&self.tool, args).identity(caller.identity());
+        let call = call_of(target, args.unwrap_or("{}")).identity(caller.identity());
         decide(&checked(approved(call, approval), check.as_ref()))
     }
 
@@ -310,13 +321,18 @@ impl Step {
             Some(claims) => Identity::claims(view(claims)),
         };
         let check = self.check.as_ref().map(Check::compiled);
-        match args {
-            Some(args) => {
-                let call = approved(Call::new(&self.tool, view(args)).identity(identity), approval);
+        let nothing = Value::Object(serde_json::Map::new());
+        match (self.called().0, args) {
+            (Target::Tool(tool), None) => {
+                let call = approved(Call::without_args(tool).identity(identity), approval);
                 self.value(engine, form, &checked(call, check.as_ref()))
             }
-            None => {
-                let call = approved(Call::without_args(&self.tool).identity(identity), approval);
+            (target, Some(args)) => {
+                let call = approved(call_of(target, view(args)).identity(identity), approval);
+                self.value(engine, form, &checked(call, check.as_ref()))
+            }
+            (target, None) => {
+                let call = approved(call_of(target, &nothing).identity(identity), approval);
                 self.value(engine, form, &checked(call, check.as_ref()))
             }
         }
@@ -332,7 +348,8 @@ impl Step {
             return engine.explain(call).decision.into_owned();
         }
         if form == Form::Plain {
-            let tool = engine.policy().tool(&self.tool);
+            // A request is of no tool, whichever was found before.
+            let tool = engine.policy().tool(self.tool.as_deref().unwrap_or("pay"));
             return engine.decide_by_tool(&tool, call).decision().into_owned();
         }
         engine.decide(call).into_owned()
@@ -385,7 +402,9 @@ fn compare(expect: &BTreeMap<String, Value>, decision: &Value) -> Vec<String> {
                     }
                 }
             }
-            "effect" | "code" | "message" | "retry_after" | "tool" => check(field, wanted, &decision[field]),
+            "effect" | "code" | "message" | "retry_after" | "tool" | "method" => {
+                check(field, wanted, &decision[field])
+            }
             other => panic!("unknown expectation {other}"),
         }
     }

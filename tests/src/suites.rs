@@ -136,6 +136,10 @@ pub fn cases() -> Vec<(String, Value)> {
     for (file, text) in crate::case_files("decisions") {
         let mut content: Value = serde_json::from_str(&text).unwrap();
         for case in content["cases"].as_array_mut().unwrap() {
+            // Policy tests call tools: a policy says nothing of other methods.
+            if case["steps"].as_array().unwrap().iter().any(|step| step.get("method").is_some()) {
+                continue;
+            }
             cases.push((file.clone(), case.take()));
         }
     }

@@ -81,14 +81,14 @@ fn generated_pairs_decide_alike_in_both_forms() {
                 Some(claims) => Identity::claims(claims),
             };
             let from_text =
-                raw.decide_json(&Call::new(&call.tool, call.args.as_str()).identity(identity)).to_json();
+                raw.decide_json(&Call::new(&call.name, call.args.as_str()).identity(identity)).to_json();
             // Numbers beyond 64 bits become floats in a `Value`; the text is then another number.
             if call.raw_only || call.args.contains("18446744073709551616") {
-                host.decide_json(&Call::new(&call.tool, call.args.as_str()).identity(identity)).to_json();
+                host.decide_json(&Call::new(&call.name, call.args.as_str()).identity(identity)).to_json();
                 continue;
             }
             let args: Value = serde_json::from_str(&call.args).unwrap();
-            let from_value = host.decide(&Call::new(&call.tool, &args).identity(identity));
+            let from_value = host.decide(&Call::new(&call.name, &args).identity(identity));
             assert_eq!(from_text, from_value.to_json(), "{text}\n{call:?}");
             *effects.entry(from_value.code().as_str()).or_insert(0) += 1;
         }

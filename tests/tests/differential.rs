@@ -113,8 +113,9 @@ fn as_generated(case: &Value) -> Option<GeneratedCase> {
         }
         let index = steps.len();
         let call = GeneratedCall {
-            tool: step["tool"].as_str()?.to_owned(),
-            args: step["args"].as_str().unwrap_or("{}").to_owned(),
+            name: step.get("tool").unwrap_or(&step["method"]).as_str()?.to_owned(),
+            is_request: step.get("method").is_some(),
+            args: step.get("args").unwrap_or(&step["params"]).as_str().unwrap_or("{}").to_owned(),
             identity: step["identity"].as_str().map(str::to_owned),
             raw_only: step.get("raw_only").is_some(),
             check: step.get("check").map(|check| GeneratedCheck {
@@ -157,7 +158,7 @@ fn as_generated(case: &Value) -> Option<GeneratedCase> {
         if step.get("finish").is_some() && before.is_none() {
             // What is finished after the step is finished before a call that touches nothing.
             let of = steps.len() - 1;
-            let call = GeneratedCall { tool: "no such tool".to_owned(), ..call };
+            let call = GeneratedCall { name: "no such tool".to_owned(), is_request: false, ..call };
             if case.to_string().contains("_of\"") {
                 return None;
             }

@@ -287,7 +287,7 @@ fn records_say_no_more_than_asked() {
     let engine = Engine::builder(limited()).clock(clock()).build();
     let args = json!({"b": 1, "a": 2});
     let call = Call::new("free", &args);
-    assert_eq!((call.tool(), call.args()), ("free", Some(&&args)));
+    assert_eq!((call.tool(), call.method(), call.args()), (Some("free"), "tools/call", Some(&&args)));
     let record = engine.decide(&call).audit(&call, ArgsHash::None);
     assert_eq!((record.hash(), record.keys()), (None, &["a".to_owned(), "b".to_owned()][..]));
     let (bare, empty) = (Call::without_args("free"), json!({}));

@@ -36,8 +36,8 @@ if type(getattr(logger, "_cache", None)) is dict:
 
 
 def log_decision(level: int, decision: Decision) -> bool:
-    """Logs a decision, or returns whether the logger drops all of this level until it clears its levels. The tool's name
-    comes from the agent, so it is quoted: it may hold line breaks.
+    """Logs a decision, or returns whether the logger drops all of this level until it clears its levels. The name of the
+    tool or method comes from the agent, so it is quoted: it may hold line breaks.
     """
     if not logger.isEnabledFor(level):
         # `logger.disabled` says no as well, but is not remembered.
@@ -45,7 +45,8 @@ def log_decision(level: int, decision: Decision) -> bool:
     rule = decision.rule
     where = "" if rule is None else f" by {rule.pointer}"
     extra = {"callgate": decision}
-    logger.log(level, "%s %r: %s%s", decision.effect, decision.tool, decision.code, where, extra=extra)
+    called = decision.method if decision.tool is None else decision.tool
+    logger.log(level, "%s %r: %s%s", decision.effect, called, decision.code, where, extra=extra)
     return False
 
 

@@ -19,6 +19,7 @@ _Code = Literal[
     "invalid_amount",
     "invalid_args",
     "invalid_identity",
+    "invalid_method",
     "invalid_tool",
     "limit_exceeded",
     "not_listed",
@@ -187,6 +188,50 @@ class Engine:
     ) -> Coroutine[Any, Any, Decision]:
         """`evaluate_json` without blocking the event loop."""
 
+    def evaluate_request(
+        self,
+        method: str,
+        params: _Args = None,
+        identity: _Identity = None,
+        approved: tuple[str, str] | None = None,
+        check: ArgsCheck | None = None,
+    ) -> Decision:
+        """Decides a request of another method than `tools/call`, such as `resources/read` (spec 3.10).
+
+        `params` are those of the request without `_meta`, `inputResponses` and `requestState`. A policy says nothing of such
+        requests, so they are allowed; a method that begins with `tools/` is denied (`invalid_method`): use `evaluate`.
+        """
+
+    def evaluate_request_async(
+        self,
+        method: str,
+        params: _Args = None,
+        identity: _Identity = None,
+        approved: tuple[str, str] | None = None,
+        check: ArgsCheck | None = None,
+    ) -> Coroutine[Any, Any, Decision]:
+        """`evaluate_request` without blocking the event loop."""
+
+    def evaluate_request_json(
+        self,
+        method: str,
+        text: str,
+        identity: _Identity = None,
+        approved: tuple[str, str] | None = None,
+        check: ArgsCheck | None = None,
+    ) -> Decision:
+        """`evaluate_request` for params that are raw JSON text, which is checked whole (spec 3.5)."""
+
+    def evaluate_request_json_async(
+        self,
+        method: str,
+        text: str,
+        identity: _Identity = None,
+        approved: tuple[str, str] | None = None,
+        check: ArgsCheck | None = None,
+    ) -> Coroutine[Any, Any, Decision]:
+        """`evaluate_request_json` without blocking the event loop."""
+
     def explain(
         self,
         tool: str,
@@ -290,6 +335,22 @@ class Engine:
     def _begin_json(
         self,
         tool: str,
+        text: str,
+        identity: _Identity = None,
+        approved: tuple[str, str] | None = None,
+        check: ArgsCheck | None = None,
+    ) -> Decision | PendingCall: ...
+    def _begin_request(
+        self,
+        method: str,
+        params: _Args = None,
+        identity: _Identity = None,
+        approved: tuple[str, str] | None = None,
+        check: ArgsCheck | None = None,
+    ) -> Decision | PendingCall: ...
+    def _begin_request_json(
+        self,
+        method: str,
         text: str,
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
@@ -472,7 +533,13 @@ class Decision:
         """Why: stable over versions (spec 10.2)."""
 
     @property
-    def tool(self) -> str: ...
+    def tool(self) -> str | None:
+        """The tool that was called; `None` for another method than `tools/call`."""
+
+    @property
+    def method(self) -> str:
+        """The method that was called: `tools/call`, or what was given to `evaluate_request` (spec 3.10)."""
+
     @property
     def message(self) -> str | None:
         """What to tell the agent; `None` when the call is allowed (spec 10.5)."""

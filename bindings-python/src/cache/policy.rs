@@ -111,7 +111,7 @@ impl PolicyCache {
         if matches!(decision.code(), Code::NotListed | Code::InvalidTool) {
             return None;
         }
-        let tool = decision.tool();
+        let tool = decision.tool()?;
         let new = || ToolCache::new(py, &self.policy, tool);
         let start = place(tool.as_bytes());
         let slots = (0..PROBES).filter_map(|probe| self.tools.get(start.wrapping_add(probe) % SLOTS));

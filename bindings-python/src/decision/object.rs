@@ -115,10 +115,16 @@ impl Decision {
         self.inner.code().as_str()
     }
 
-    /// The tool that was called.
+    /// The tool that was called; `None` for another method than `tools/call`.
     #[getter]
-    fn tool(&self) -> &str {
+    fn tool(&self) -> Option<&str> {
         self.inner.tool()
+    }
+
+    /// The method that was called.
+    #[getter]
+    fn method(&self) -> &str {
+        self.inner.method()
     }
 
     /// What to tell the agent; `None` when the call is allowed.
@@ -202,7 +208,8 @@ impl Decision {
     }
 
     fn __repr__(&self) -> String {
-        format!("<Decision {} {} {:?}>", self.effect(), self.code(), self.tool())
+        let called = self.inner.tool().unwrap_or(self.inner.method());
+        format!("<Decision {} {} {called:?}>", self.effect(), self.code())
     }
 }
 

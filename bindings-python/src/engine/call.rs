@@ -3,19 +3,20 @@
 //! In: views of what `evaluate` and its like got. Out: core's call. Must not look anything up: the host vouches for the identity and
 //! the approval.
 
+use callgate::__binding::{Target, call_of};
 use callgate::{Approval, Call, Identity};
 use pyo3::prelude::*;
 
-/// The call of a tool, by whom and with what the host passed beside its arguments.
+/// The call of a tool or of another method, by whom and with what the host passed beside its arguments.
 #[inline(always)]
 pub(super) fn host_call<'c, A, I>(
-    tool: &'c str,
+    target: Target<'c>,
     args: A,
     identity: Identity<'c, I>,
     approval: Option<&'c GivenApproval>,
     check: Option<&'c callgate::ArgsCheck>,
 ) -> Call<'c, A, I> {
-    let mut call = Call::new(tool, args).identity(identity);
+    let mut call = call_of(target, args).identity(identity);
     if let Some(given) = approval {
         call = call.approved(Approval::new(&given.0.0, &given.0.1));
     }

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use callgate::__binding::BindEngine as _;
+use callgate::__binding::{BindEngine as _, Target};
 use callgate::Format;
 use callgate::store::Store as _;
 use callgate::time::{Clock as _, Timestamp};
@@ -18,10 +18,10 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::args_check::{ArgsCheck, core_check};
 use super::call::{GivenApproval, host_call};
+use super::decide::{Args, Beside};
 use super::hook::Hook;
 use super::options::Options;
 use super::parts::EngineParts;
-use super::pending::{PendingArgs, begin};
 use super::watch::{ReloadHooks, Watch, WatchPlan};
 use crate::cache::ToolCache;
 use crate::decision::{Decision, Explanation};
@@ -29,9 +29,6 @@ use crate::error;
 use crate::policy::{self, Policy};
 use crate::store::LiveCounter;
 use crate::values::{Budget, Caller, RootValue};
-
-/// Text that no parser accepts, in place of arguments that are not Unicode text: core gives the reason.
-const LONE_SURROGATE: &str = "\"\\ud800\"";
 
 /// Decides calls: evaluates the policy and charges the counters. Safe to share between threads.
 #[pyclass(module = "callgate", frozen, weakref)]
@@ -60,12 +57,6 @@ impl Engine {
     fn warn_again(&self, py: Python<'_>) -> PyResult<()> {
         let warnings = &self.parts.warnings;
         if warnings.is_given() { warnings.warn(py, None, self.core().policy().warnings()) } else { Ok(()) }
-    }
-
-    fn explained(&self, py: Python<'_>, found: callgate::Explanation<'_>) -> PyResult<Explanation> {
-        self.parts.clock.check()?;
-        let decision = Py::new(py, Decision::uncharged(py, found.decision.into_owned()))?;
-        Explanation::new(py, decision, found.checks)
     }
 }
 
@@ -207,7 +198,8 @@ impl Engine {
         let (approval, budget) = (GivenApproval::new(approved)?, Budget::new());
         let args = RootValue::new(args, tool.map(ToolCache::names), &budget);
         let (caller, check) = (Caller::new(identity), core_check(check));
-        let call = host_call(name, args.view(&budget), caller.identity(&budget), approval.as_ref(), check);
+        let (target, identity) = (Target::Tool(name), caller.identity(&budget));
+        let call = host_call(target, args.view(&budget), identity, approval.as_ref(), check);
         let decision = match tool {
             Some(tool) => {
                 let decided = parts.core().decide_by_tool(tool.tool(), &call);
@@ -235,16 +227,8 @@ impl Engine {
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Py<Decision>> {
-        let parts = &*self.parts;
-        let (approval, budget) = (GivenApproval::new(approved)?, Budget::new());
-        let (caller, check) = (Caller::new(identity), core_check(check));
-        let text = text.to_str().unwrap_or(LONE_SURROGATE);
-        let policy = parts.current.get(py, &parts.engine)?;
-        let policy = policy.get();
-        let call = host_call(tool, text, caller.identity(&budget), approval.as_ref(), check);
-        let decision = parts.core().complete(policy.policy().evaluate_json(&call));
-        let about = parts.about_json(&decision, tool, text, caller.identity(&budget));
-        parts.conclude(py, (policy, policy.tool(py, tool)), decision, about)
+        let beside = Beside { identity, approved, check };
+        self.parts.decide(py, Target::Tool(tool), Args::Json(text), beside)
     }
 
     /// The first half of `evaluate_async`: a decision, or what waits for the store.
@@ -252,21 +236,14 @@ impl Engine {
     fn _begin<'py>(
         &self,
         py: Python<'py>,
-        tool: &Bound<'py, PyString>,
+        tool: &str,
         args: Option<&Bound<'py, PyAny>>,
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Py<PyAny>> {
-        let parts = &self.parts;
-        if parts.engine.is_in_memory() {
-            return self.evaluate(py, tool, args, identity, approved, check).map(Py::into_any);
-        }
-        let (approval, budget) = (GivenApproval::new(approved)?, Budget::new());
-        let args = RootValue::new(args, None, &budget);
-        let (caller, check) = (Caller::new(identity), core_check(check));
-        let args = PendingArgs::Read(&args);
-        begin(py, parts, tool.to_str()?, &args, (&caller, &budget), (approval, check))
+        let beside = Beside { identity, approved, check };
+        self.parts.begin(py, Target::Tool(tool), Args::Value(args), beside)
     }
 
     /// The first half of `evaluate_json_async`.
@@ -280,14 +257,8 @@ impl Engine {
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Py<PyAny>> {
-        let parts = &self.parts;
-        if parts.engine.is_in_memory() {
-            return self.evaluate_json(py, tool, text, identity, approved, check).map(Py::into_any);
-        }
-        let (approval, budget) = (GivenApproval::new(approved)?, Budget::new());
-        let (caller, check) = (Caller::new(identity), core_check(check));
-        let args = PendingArgs::Json(text.to_str().unwrap_or(LONE_SURROGATE));
-        begin(py, parts, tool, &args, (&caller, &budget), (approval, check))
+        let beside = Beside { identity, approved, check };
+        self.parts.begin(py, Target::Tool(tool), Args::Json(text), beside)
     }
 
     /// Decides a call without blocking the event loop. In-memory counters decide at once, Redis is
@@ -319,6 +290,94 @@ impl Engine {
         awaiting(slf.py(), "evaluate")?.call1(call)
     }
 
+    /// Decides a request of another method than `tools/call`.
+    #[pyo3(signature = (method, params = None, identity = None, approved = None, check = None))]
+    fn evaluate_request<'py>(
+        &self,
+        py: Python<'py>,
+        method: &str,
+        params: Option<&Bound<'py, PyAny>>,
+        identity: Option<&Bound<'py, PyAny>>,
+        approved: Option<&Bound<'py, PyAny>>,
+        check: Option<&Bound<'py, ArgsCheck>>,
+    ) -> PyResult<Py<Decision>> {
+        let beside = Beside { identity, approved, check };
+        self.parts.decide(py, Target::Method(method), Args::Value(params), beside)
+    }
+
+    /// `evaluate_request` for params that are raw JSON text.
+    #[pyo3(signature = (method, text, identity = None, approved = None, check = None))]
+    fn evaluate_request_json<'py>(
+        &self,
+        py: Python<'py>,
+        method: &str,
+        text: &Bound<'py, PyString>,
+        identity: Option<&Bound<'py, PyAny>>,
+        approved: Option<&Bound<'py, PyAny>>,
+        check: Option<&Bound<'py, ArgsCheck>>,
+    ) -> PyResult<Py<Decision>> {
+        let beside = Beside { identity, approved, check };
+        self.parts.decide(py, Target::Method(method), Args::Json(text), beside)
+    }
+
+    /// The first half of `evaluate_request_async`.
+    #[pyo3(signature = (method, params = None, identity = None, approved = None, check = None))]
+    fn _begin_request<'py>(
+        &self,
+        py: Python<'py>,
+        method: &str,
+        params: Option<&Bound<'py, PyAny>>,
+        identity: Option<&Bound<'py, PyAny>>,
+        approved: Option<&Bound<'py, PyAny>>,
+        check: Option<&Bound<'py, ArgsCheck>>,
+    ) -> PyResult<Py<PyAny>> {
+        let beside = Beside { identity, approved, check };
+        self.parts.begin(py, Target::Method(method), Args::Value(params), beside)
+    }
+
+    /// The first half of `evaluate_request_json_async`.
+    #[pyo3(signature = (method, text, identity = None, approved = None, check = None))]
+    fn _begin_request_json<'py>(
+        &self,
+        py: Python<'py>,
+        method: &str,
+        text: &Bound<'py, PyString>,
+        identity: Option<&Bound<'py, PyAny>>,
+        approved: Option<&Bound<'py, PyAny>>,
+        check: Option<&Bound<'py, ArgsCheck>>,
+    ) -> PyResult<Py<PyAny>> {
+        let beside = Beside { identity, approved, check };
+        self.parts.begin(py, Target::Method(method), Args::Json(text), beside)
+    }
+
+    /// `evaluate_request`, without blocking the event loop.
+    #[pyo3(signature = (method, params = None, identity = None, approved = None, check = None))]
+    fn evaluate_request_async<'py>(
+        slf: &Bound<'py, Self>,
+        method: &Bound<'py, PyAny>,
+        params: Option<&Bound<'py, PyAny>>,
+        identity: Option<&Bound<'py, PyAny>>,
+        approved: Option<&Bound<'py, PyAny>>,
+        check: Option<&Bound<'py, ArgsCheck>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let call = (slf, intern!(slf.py(), "_begin_request"), method, params, identity, approved, check);
+        awaiting(slf.py(), "evaluate")?.call1(call)
+    }
+
+    /// `evaluate_request_json`, without blocking the event loop.
+    #[pyo3(signature = (method, text, identity = None, approved = None, check = None))]
+    fn evaluate_request_json_async<'py>(
+        slf: &Bound<'py, Self>,
+        method: &Bound<'py, PyAny>,
+        text: &Bound<'py, PyAny>,
+        identity: Option<&Bound<'py, PyAny>>,
+        approved: Option<&Bound<'py, PyAny>>,
+        check: Option<&Bound<'py, ArgsCheck>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let call = (slf, intern!(slf.py(), "_begin_request_json"), method, text, identity, approved, check);
+        awaiting(slf.py(), "evaluate")?.call1(call)
+    }
+
     /// What the engine would decide now, with every check that leads to it. Charges nothing.
     #[pyo3(signature = (tool, args = None, identity = None, approved = None, check = None))]
     fn explain<'py>(
@@ -330,11 +389,8 @@ impl Engine {
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Explanation> {
-        let (approval, budget) = (GivenApproval::new(approved)?, Budget::new());
-        let args = RootValue::new(args, None, &budget);
-        let (caller, check) = (Caller::new(identity), core_check(check));
-        let call = host_call(tool, args.view(&budget), caller.identity(&budget), approval.as_ref(), check);
-        self.explained(py, self.core().explain(&call))
+        let beside = Beside { identity, approved, check };
+        self.parts.explain(py, Target::Tool(tool), Args::Value(args), beside)
     }
 
     /// `explain` for arguments that are raw JSON text.
@@ -348,11 +404,8 @@ impl Engine {
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Explanation> {
-        let (approval, budget) = (GivenApproval::new(approved)?, Budget::new());
-        let (caller, check) = (Caller::new(identity), core_check(check));
-        let text = text.to_str().unwrap_or(LONE_SURROGATE);
-        let call = host_call(tool, text, caller.identity(&budget), approval.as_ref(), check);
-        self.explained(py, self.core().explain_json(&call))
+        let beside = Beside { identity, approved, check };
+        self.parts.explain(py, Target::Tool(tool), Args::Json(text), beside)
     }
 
     /// `explain`, without blocking the event loop.

@@ -5,6 +5,7 @@
 mod args_check;
 mod call;
 mod clock;
+mod decide;
 mod hook;
 mod methods;
 mod observer;

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use callgate::__binding::{Target, call_of};
 use callgate::store::AsyncStore;
 use callgate::time::Timestamp;
 use callgate::value::{RawJson, View};
@@ -58,7 +59,7 @@ impl EngineParts {
     pub(super) fn about_json<I: View>(
         &self,
         decision: &callgate::Decision<'_>,
-        tool: &str,
+        target: Target<'_>,
         text: &str,
         identity: Identity<'_, I>,
     ) -> Option<Box<About>> {
@@ -66,9 +67,9 @@ impl EngineParts {
             return None;
         }
         match RawJson::parse(text) {
-            Ok(raw) => self.about(decision, &Call::new(tool, raw.root()).identity(identity)),
+            Ok(raw) => self.about(decision, &call_of(target, raw.root()).identity(identity)),
             // No object, so it has no keys and no hash.
-            Err(_) => self.about(decision, &Call::new(tool, &serde_json::Value::Null).identity(identity)),
+            Err(_) => self.about(decision, &call_of(target, &serde_json::Value::Null).identity(identity)),
         }
     }
 

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
+use callgate::__binding::{Target, call_of};
 use callgate::store::{AsyncStore, BatchOutcome};
 use callgate::time::Timestamp;
 use callgate::{Call, Evaluation, Identity, OnStoreError, Pending, StoreError};
@@ -24,7 +25,9 @@ use crate::wake::carry_and_wake;
 /// What a pending call borrows.
 pub(super) struct PendingOwner {
     policy: callgate::Policy,
-    tool: String,
+    /// The tool's, or the method's.
+    name: String,
+    is_tool: bool,
     id: Option<String>,
     approval: Option<GivenApproval>,
     check: Option<callgate::ArgsCheck>,
@@ -96,7 +99,7 @@ pub(super) enum PendingArgs<'r, 'py> {
 pub(super) fn begin(
     py: Python<'_>,
     parts: &Arc<EngineParts>,
-    tool: &str,
+    target: Target<'_>,
     args: &PendingArgs<'_, '_>,
     (caller, budget): (&Caller<'_, '_>, &Budget),
     (approval, check): (Option<GivenApproval>, Option<&callgate::ArgsCheck>),
@@ -106,13 +109,14 @@ pub(super) fn begin(
         Identity::Id(id) => Some(id.to_owned()),
         _ => None,
     };
-    let owner =
-        PendingOwner { policy: policy.clone(), tool: tool.to_owned(), id, approval, check: check.cloned() };
+    let (Target::Tool(name) | Target::Method(name)) = target;
+    let (name, is_tool) = (name.to_owned(), matches!(target, Target::Tool(_)));
+    let owner = PendingOwner { policy: policy.clone(), name, is_tool, id, approval, check: check.cloned() };
     let about = |decision: &callgate::Decision<'_>| match args {
         PendingArgs::Read(args) => {
-            parts.about(decision, &Call::new(tool, args.view(budget)).identity(identity()))
+            parts.about(decision, &call_of(target, args.view(budget)).identity(identity()))
         }
-        PendingArgs::Json(text) => parts.about_json(decision, tool, text, identity()),
+        PendingArgs::Json(text) => parts.about_json(decision, target, text, identity()),
     };
     match HeldCall::evaluate(owner, args, identity(), budget) {
         Err(decision) => {
@@ -147,14 +151,15 @@ impl HeldCall {
                 (None, Identity::Claims(claims)) => Identity::Claims(claims),
                 (None, _) => Identity::Absent,
             };
-            let PendingOwner { policy, tool, approval, check, .. } = owner;
+            let PendingOwner { policy, name, is_tool, approval, check, .. } = owner;
+            let target = if *is_tool { Target::Tool(name) } else { Target::Method(name) };
             let (approval, check) = (approval.as_ref(), check.as_ref());
             let evaluation = match args {
                 PendingArgs::Read(args) => {
-                    policy.evaluate(&host_call(tool, args.view(budget), identity, approval, check))
+                    policy.evaluate(&host_call(target, args.view(budget), identity, approval, check))
                 }
                 PendingArgs::Json(text) => {
-                    policy.evaluate_json(&host_call(tool, *text, identity, approval, check))
+                    policy.evaluate_json(&host_call(target, *text, identity, approval, check))
                 }
             };
             match evaluation {

@@ -12,7 +12,7 @@ use crate::args::{ExplainArgs, ExplainFormat};
 use crate::call::GivenCall;
 use crate::failure::{Failure, Outcome};
 use crate::session::Session;
-use crate::show::{Decided, write_decision, write_tree};
+use crate::show::{Decided, called, write_decision, write_tree};
 use crate::terminal::{Paint, colours, shown};
 
 pub(crate) fn run(args: &ExplainArgs) -> Outcome {
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Outcome {
 
 fn write_human(out: &mut dyn Write, checks: &[Check], decided: &Decided<'_>) -> Result<(), Failure> {
     let coloured = colours(&io::stdout());
-    writeln!(out, "{}", Paint::Bold.on(coloured, &shown(decided.decision.tool())))?;
+    writeln!(out, "{}", Paint::Bold.on(coloured, &shown(called(decided.decision))))?;
     write_tree(out, checks, coloured)?;
     if checks.is_empty() {
         writeln!(out, "└─ nothing in the policy was checked")?;

@@ -2,14 +2,14 @@
 
 use std::io::{self, Write};
 
-use super::{Decided, paint_of, words_of};
+use super::{Decided, called, paint_of, words_of};
 use crate::terminal::{Paint, shown, spell_seconds};
 
 /// Writes a decision: what, why, by which rule, what was counted, and when to come back.
 pub(crate) fn write_decision(out: &mut dyn Write, decided: &Decided<'_>, coloured: bool) -> io::Result<()> {
     let decision = decided.decision;
     let effect = paint_of(decision.effect()).on(coloured, words_of(decision.effect()));
-    write!(out, "{effect}  {}", Paint::Bold.on(coloured, &shown(decision.tool())))?;
+    write!(out, "{effect}  {}", Paint::Bold.on(coloured, &shown(called(decision))))?;
     if let Some(identity) = decided.identity {
         write!(out, "  by {}", shown(identity))?;
     }

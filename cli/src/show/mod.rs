@@ -41,6 +41,11 @@ fn words_of(effect: Effect) -> &'static str {
     }
 }
 
+/// What to call what was called: the tool, else the method.
+pub(crate) fn called<'d>(decision: &'d Decision<'_>) -> &'d str {
+    decision.tool().unwrap_or(decision.method())
+}
+
 /// What to call the rule that decided: its name, else its place.
 fn rule_of<'d>(decision: &'d Decision<'_>) -> Option<&'d str> {
     decision.rule().map(|rule| rule.name().unwrap_or(rule.pointer()))

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use callgate::Effect;
 
-use super::{Decided, rule_of};
+use super::{Decided, called, rule_of};
 use crate::terminal::{grouped, shown};
 
 /// Different names that are counted one by one.
@@ -69,7 +69,7 @@ impl Summary {
         };
         *effect = effect.saturating_add(1);
         self.codes.add(decided.decision.code().as_str());
-        self.tools.add(decided.decision.tool());
+        self.tools.add(called(decided.decision));
         if let Some(rule) = rule_of(decided.decision) {
             self.rules.add(rule);
         }

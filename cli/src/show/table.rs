@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use callgate::Effect;
 
-use super::{Decided, paint_of, rule_of, words_of};
+use super::{Decided, called, paint_of, rule_of, words_of};
 use crate::terminal::{Paint, grouped, shown, spell_seconds};
 
 /// Rows that settle the widths of the columns.
@@ -51,7 +51,7 @@ impl Row {
         Self {
             time: decided.at.to_string(),
             calls: 1,
-            tool: cell(decision.tool()),
+            tool: cell(called(decision)),
             identity: cell(decided.identity.unwrap_or("-")),
             effect: decision.effect(),
             code: decision.code().as_str(),

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use crate::budget::Budget;
+use crate::call::Target;
 use crate::identity::Identity;
 use crate::path::{Path, Root, Segment};
 use crate::view::{Kind, Reached, Unreadable, View};
@@ -20,15 +21,15 @@ pub(crate) enum Leaf<'v, V> {
 
 /// The values of a call that paths read.
 pub(crate) struct CallContext<'c, A, I> {
-    pub(crate) tool: &'c str,
+    pub(crate) target: Target<'c>,
     pub(crate) args: Option<&'c A>,
     pub(crate) identity: &'c Identity<'c, I>,
     pub(crate) steps: Budget,
 }
 
 impl<'c, A, I> CallContext<'c, A, I> {
-    pub(crate) fn new(tool: &'c str, args: Option<&'c A>, identity: &'c Identity<'c, I>) -> Self {
-        Self { tool, args, identity, steps: Budget::new() }
+    pub(crate) fn new(target: Target<'c>, args: Option<&'c A>, identity: &'c Identity<'c, I>) -> Self {
+        Self { target, args, identity, steps: Budget::new() }
     }
 }
 
@@ -54,7 +55,10 @@ impl<A: View, I: View> CallContext<'_, A, I> {
                 }
                 _ => in_empty_object::<A>(&path.segments, visitor)?,
             },
-            (Root::Tool, _) => visitor.leaf(Leaf::Value(&Text(self.tool)))?,
+            (Root::Tool, _) => match self.target {
+                Target::Tool(tool) => visitor.leaf(Leaf::Value(&Text(tool)))?,
+                Target::Method(_) => visitor.leaf::<A>(Leaf::Absent)?,
+            },
             // State paths are compiled into tests of counters and never reached here.
             (Root::Identity | Root::State, _) => visitor.leaf::<A>(Leaf::Absent)?,
         };

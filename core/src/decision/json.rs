@@ -32,7 +32,9 @@ pub(super) fn decision(decision: &Decision<'_>) -> String {
         decision.effect().as_str(),
         decision.code().as_str()
     );
-    let _ = write_string(&mut out, decision.tool());
+    optional_string(&mut out, decision.tool());
+    out.push_str(",\"method\":");
+    let _ = write_string(&mut out, decision.method());
     out.push_str(",\"message\":");
     optional_string(&mut out, decision.message().as_deref());
     out.push_str(",\"rule\":");

@@ -2,11 +2,16 @@
 
 use std::borrow::Cow;
 
+use crate::call::Target;
 use crate::document::Charge;
 use crate::policy::Compiled;
 use crate::ruling::{Code, Detail, Effect, Ruling};
 
-pub(super) fn message<'d>(policy: &'d Compiled, tool: &str, ruling: &'d Ruling) -> Option<Cow<'d, str>> {
+pub(super) fn message<'d>(
+    policy: &'d Compiled,
+    target: Target<'_>,
+    ruling: &'d Ruling,
+) -> Option<Cow<'d, str>> {
     if ruling.effect() == Effect::Allow {
         return None;
     }
@@ -24,6 +29,8 @@ pub(super) fn message<'d>(policy: &'d Compiled, tool: &str, ruling: &'d Ruling) 
         Some(Detail::Declared(index)) => policy.declared(*index),
         _ => None,
     };
+    // Only tools are hidden, or not listed.
+    let tool = target.tool().unwrap_or_default();
     Some(Cow::Owned(match ruling.code() {
         Code::Hidden => format!("Tool \"{tool}\" is hidden by policy"),
         Code::NotListed => format!("Tool \"{tool}\" is not permitted by policy"),
@@ -56,6 +63,7 @@ pub(super) fn message<'d>(policy: &'d Compiled, tool: &str, ruling: &'d Ruling) 
         },
         Code::InvalidIdentity => "Identity is neither a string nor an object".to_owned(),
         Code::InvalidTool => "Tool name is too long".to_owned(),
+        Code::InvalidMethod => "Method is empty, too long or begins with \"tools/\"".to_owned(),
         Code::StoreUnavailable => "Limits cannot be checked right now. Try again later.".to_owned(),
     }))
 }

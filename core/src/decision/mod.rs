@@ -16,6 +16,7 @@ pub use reservation::{Actual, Reservation, SettleError};
 pub(crate) use reservation::{Ending, answered};
 
 use crate::amount::Amount;
+use crate::call::Target;
 use crate::document::{Declared, Rule};
 use crate::policy::PolicyGuard;
 use crate::policy::Tool;
@@ -26,14 +27,16 @@ use crate::time::Timestamp;
 
 /// A decision about one call (spec 10).
 ///
-/// Borrows the policy, or shares it, and borrows the tool's name: making one on a path without counters allocates
+/// Borrows the policy, or shares it, and borrows the name of the tool or method: making one on a path without counters allocates
 /// nothing. Holds no arguments. [`Decision::into_owned`] gives one that lives on its own.
 ///
 /// A clone has no reservation: that stays with the decision it was made of.
 #[must_use = "a call may run only if its decision allows it"]
 pub struct Decision<'d> {
     policy: PolicyRef<'d>,
-    tool: Cow<'d, str>,
+    /// The tool's, or the other method's.
+    name: Cow<'d, str>,
+    is_tool: bool,
     ruling: Ruling,
     /// Whether the reservation is elsewhere: it was taken, or this is a clone.
     reservation_taken: AtomicBool,
@@ -43,7 +46,8 @@ impl Clone for Decision<'_> {
     fn clone(&self) -> Self {
         Self {
             policy: self.policy.clone(),
-            tool: self.tool.clone(),
+            name: self.name.clone(),
+            is_tool: self.is_tool,
             ruling: self.ruling.clone(),
             reservation_taken: true.into(),
         }
@@ -167,31 +171,22 @@ impl<'d> CounterUse<'d> {
 }
 
 impl<'d> Decision<'d> {
-    pub(crate) fn borrowing(policy: &'d Policy, tool: &'d str, ruling: Ruling) -> Self {
-        Self {
-            policy: PolicyRef::Borrowed(policy),
-            tool: Cow::Borrowed(tool),
-            ruling,
-            reservation_taken: false.into(),
-        }
+    pub(crate) fn borrowing(policy: &'d Policy, target: Target<'d>, ruling: Ruling) -> Self {
+        Self::new(PolicyRef::Borrowed(policy), target, ruling)
     }
 
-    pub(crate) fn lending(policy: PolicyGuard, tool: &'d str, ruling: Ruling) -> Self {
-        Self {
-            policy: PolicyRef::PolicyGuard(policy),
-            tool: Cow::Borrowed(tool),
-            ruling,
-            reservation_taken: false.into(),
-        }
+    pub(crate) fn lending(policy: PolicyGuard, target: Target<'d>, ruling: Ruling) -> Self {
+        Self::new(PolicyRef::PolicyGuard(policy), target, ruling)
     }
 
-    pub(crate) fn sharing(policy: Policy, tool: &'d str, ruling: Ruling) -> Self {
-        Self {
-            policy: PolicyRef::Shared(policy),
-            tool: Cow::Borrowed(tool),
-            ruling,
-            reservation_taken: false.into(),
-        }
+    pub(crate) fn sharing(policy: Policy, target: Target<'d>, ruling: Ruling) -> Self {
+        Self::new(PolicyRef::Shared(policy), target, ruling)
+    }
+
+    fn new(policy: PolicyRef<'d>, target: Target<'d>, ruling: Ruling) -> Self {
+        let (Target::Tool(name) | Target::Method(name)) = target;
+        let is_tool = matches!(target, Target::Tool(_));
+        Self { policy, name: Cow::Borrowed(name), is_tool, ruling, reservation_taken: false.into() }
     }
 
     /// The same, of counters that this store charged.
@@ -215,15 +210,26 @@ impl<'d> Decision<'d> {
         self.ruling.code()
     }
 
-    /// The tool that was called.
-    pub fn tool(&self) -> &str {
+    /// The tool that was called; `None` for another method than `tools/call`.
+    pub fn tool(&self) -> Option<&str> {
+        self.target().tool()
+    }
+
+    /// The method that was called (spec 3.10).
+    pub fn method(&self) -> &str {
+        self.target().method()
+    }
+
+    /// What was called.
+    pub(crate) fn target(&self) -> Target<'_> {
         match &self.policy {
-            PolicyRef::Found(tool) => tool.name(),
-            _ => &self.tool,
+            PolicyRef::Found(tool) => Target::Tool(tool.name()),
+            _ if self.is_tool => Target::Tool(&self.name),
+            _ => Target::Method(&self.name),
         }
     }
 
-    /// A number by which decisions of one policy about one tool are told apart: two that have the same one are alike. `None` for
+    /// A number by which decisions of one policy about one tool or method are told apart: two that have the same one are alike. `None` for
     /// those that tell of more than a rule: of counters, an approval, or what is wrong with the arguments.
     pub(crate) fn cache_key(&self) -> Option<u64> {
         self.ruling.cache_key()
@@ -250,7 +256,7 @@ impl<'d> Decision<'d> {
 
     /// What to tell the agent; `None` when the call is allowed (spec 10.5).
     pub fn message(&self) -> Option<Cow<'_, str>> {
-        message::message(self.compiled(), self.tool(), &self.ruling)
+        message::message(self.compiled(), self.target(), &self.ruling)
     }
 
     /// Every counter that the decision asked the store about (spec 10.4).
@@ -306,7 +312,8 @@ impl<'d> Decision<'d> {
                 PolicyRef::Shared(policy) => PolicyRef::Shared(policy),
                 PolicyRef::Found(tool) => PolicyRef::Found(tool),
             },
-            tool: Cow::Owned(self.tool.into_owned()),
+            name: Cow::Owned(self.name.into_owned()),
+            is_tool: self.is_tool,
             ruling: self.ruling,
             reservation_taken: self.reservation_taken,
         }
@@ -314,12 +321,14 @@ impl<'d> Decision<'d> {
 
     /// The same without a copy of the tool's name, if it is that tool's by the policy in which it was found.
     pub(crate) fn into_owned_with(self, tool: &Arc<Tool>) -> Decision<'static> {
-        if !tool.is(self.tool()) || !Arc::ptr_eq(&tool.policy().0, &self.policy().0) {
+        if !self.tool().is_some_and(|name| tool.is(name)) || !Arc::ptr_eq(&tool.policy().0, &self.policy().0)
+        {
             return self.into_owned();
         }
         Decision {
             policy: PolicyRef::Found(tool.clone()),
-            tool: Cow::Borrowed(""),
+            name: Cow::Borrowed(""),
+            is_tool: true,
             ruling: self.ruling,
             reservation_taken: self.reservation_taken,
         }

@@ -1,10 +1,11 @@
 //! A decision as bytes, for hosts that hold it outside of Rust.
 //!
-//! In: a decision, or the bytes of one with the policy and the tool that it was about. Out: the bytes, or the decision.
+//! In: a decision, or the bytes of one with the policy and the target that it was about. Out: the bytes, or the decision.
 //! The bytes are for the same build of this library, not for storage. Must not trust them: other bytes give `None`.
 
 use super::Decision;
 use crate::amount::Amount;
+use crate::call::Target;
 use crate::policy::Policy;
 use crate::ruling::{Asking, Code, Counted, Detail, Details, Effect, Ruling};
 use crate::store::ScopeValue;
@@ -22,7 +23,7 @@ const COUNTERS: u8 = 1 << 5;
 const FULL: u8 = 1 << 6;
 
 impl Decision<'_> {
-    /// Appends the decision as bytes, without its policy and its tool; [`Policy::unpack`] reads them. The first byte is 16
+    /// Appends the decision as bytes, without its policy and its target; [`Policy::unpack`] reads them. The first byte is 16
     /// times the effect plus the code, each counted from 0 as [`Effect`] and [`Code`] list them; an allowed call that no
     /// counter was asked about has no other.
     ///
@@ -74,8 +75,8 @@ impl Decision<'_> {
 }
 
 impl Policy {
-    /// The decision of this policy about `tool` that [`Decision::pack`] made bytes of; `None` for anything else.
-    pub(crate) fn unpack<'d>(&'d self, tool: &'d str, packed: &[u8]) -> Option<Decision<'d>> {
+    /// The decision of this policy about `target` that [`Decision::pack`] made bytes of; `None` for anything else.
+    pub(crate) fn unpack<'d>(&'d self, target: Target<'d>, packed: &[u8]) -> Option<Decision<'d>> {
         let mut rest = Rest(packed);
         let [first] = rest.array()?;
         let effect = *EFFECTS.get(usize::from(first >> 4))?;
@@ -110,7 +111,7 @@ impl Policy {
                 scope: ScopeValue::from(rest.bytes()?),
             });
         }
-        rest.is_empty().then(|| Decision::borrowing(self, tool, ruling))
+        rest.is_empty().then(|| Decision::borrowing(self, target, ruling))
     }
 }
 
@@ -197,6 +198,9 @@ tools:
         ];
         let key = made.last().unwrap().approval().unwrap().key().to_owned();
         let args = json!({});
+        for method in ["resources/read", "tools/call"] {
+            made.push(engine.decide(&Call::request(method, &args)).into_owned());
+        }
         for _ in 0..2 {
             let call = Call::new("ask", &args).identity(alice).approved(Approval::new(&key, "a-1"));
             made.push(engine.decide(&call).into_owned());
@@ -213,17 +217,19 @@ tools:
             let mut packed = Vec::new();
             decision.pack(&mut packed);
             assert_eq!(packed.first(), Some(&(decision.effect() as u8 * 16 + decision.code() as u8)));
-            let tool = decision.tool().to_owned();
-            let read = policy.unpack(&tool, &packed).unwrap();
+            let read = policy.unpack(decision.target(), &packed).unwrap();
             assert_eq!(read.to_json(), decision.to_json());
             assert_eq!(read.take_reservation().is_some(), decision.take_reservation().is_some());
             for end in 1..packed.len() {
-                assert_ne!(policy.unpack("t", &packed[..end]).map(|cut| cut.to_json()), Some(read.to_json()));
+                assert_ne!(
+                    policy.unpack(Target::Tool("t"), &packed[..end]).map(|cut| cut.to_json()),
+                    Some(read.to_json())
+                );
             }
             codes.push(decision.code());
         }
         codes.dedup();
-        assert_eq!(codes.len(), 13, "{codes:?}");
+        assert_eq!(codes.len(), 15, "{codes:?}");
         assert_eq!(engine.evaluate("free", &json!({}), &Identity::new("a")).packed_len(), 1);
     }
 
@@ -235,7 +241,8 @@ tools:
         let mut packed = Vec::new();
         pay().pack(&mut packed);
         assert_eq!(pay().code(), Code::LimitExceeded);
-        let mut reservation = policy.unpack("pay", &packed).unwrap().take_reservation().unwrap();
+        let mut reservation =
+            policy.unpack(Target::Tool("pay"), &packed).unwrap().take_reservation().unwrap();
         engine.finish(&mut reservation, crate::Outcome::NotRun).unwrap();
         assert!(pay().allowed());
     }
@@ -252,10 +259,10 @@ tools:
         for bytes in
             [&[][..], &[0x30], &[0x0f], &[0, 1], &[0, 1, 0, 0, 0], &[0, 0, 0], &[0, ARGS, 1, 0, 0, 0, 0xff]]
         {
-            assert!(policy.unpack("free", bytes).is_none(), "{bytes:?}");
+            assert!(policy.unpack(Target::Tool("free"), bytes).is_none(), "{bytes:?}");
         }
         assert!(
-            policy.unpack("free", &[0, RULE, 255, 255, 255, 255]).unwrap().rule().is_none(),
+            policy.unpack(Target::Tool("free"), &[0, RULE, 255, 255, 255, 255]).unwrap().rule().is_none(),
             "no such rule"
         );
     }

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{Engine, Explanation};
-use crate::call::Call;
+use crate::call::{Call, Target};
 use crate::decision::Decision;
 use crate::evaluate::{Evaluated, PendingBatch, deferred};
 use crate::policy::{Compiled, Policy};
@@ -29,34 +29,34 @@ pub enum Explaining<'p, 't> {
 /// An explanation whose call was read, and whose counters are still to be looked at.
 pub struct PendingExplanation<'p, 't> {
     policy: &'p Policy,
-    tool: &'t str,
+    target: Target<'t>,
     prepared: Box<PendingBatch<'p>>,
     recorder: Recorder,
 }
 
 impl<'p, 't> Explaining<'p, 't> {
     pub(crate) fn value<A: View, I: View>(policy: &'p Policy, call: &Call<'t, A, I>) -> Self {
-        Self::new(policy, call.tool, |compiled, recorder| {
+        Self::new(policy, call.target, |compiled, recorder| {
             deferred(|ask| compiled.evaluate(call, recorder, ask))
         })
     }
 
     pub(crate) fn text<I: View>(policy: &'p Policy, call: &Call<'t, &str, I>) -> Self {
-        Self::new(policy, call.tool, |compiled, recorder| {
+        Self::new(policy, call.target, |compiled, recorder| {
             deferred(|ask| compiled.evaluate_json(call, recorder, ask))
         })
     }
 
     fn new(
         policy: &'p Policy,
-        tool: &'t str,
+        target: Target<'t>,
         evaluate: impl FnOnce(&'p Compiled, &mut Recorder) -> Evaluated<'p>,
     ) -> Self {
         let mut recorder = Recorder::default();
         match evaluate(&policy.0, &mut recorder) {
-            Evaluated::Decided(ruling) => Self::Explained(explanation(policy, tool, ruling, recorder)),
+            Evaluated::Decided(ruling) => Self::Explained(explanation(policy, target, ruling, recorder)),
             Evaluated::Pending(prepared) => {
-                Self::Pending(PendingExplanation { policy, tool, prepared, recorder })
+                Self::Pending(PendingExplanation { policy, target, prepared, recorder })
             }
         }
     }
@@ -80,7 +80,7 @@ impl<'t> PendingExplanation<'_, 't> {
     }
 
     fn shown(self, engine: &Engine, looked: Looked) -> Explanation<'t> {
-        let Self { policy, tool, mut prepared, mut recorder } = self;
+        let Self { policy, target, mut prepared, mut recorder } = self;
         let ruling = match looked {
             Ok((outcome, standing)) => {
                 prepared.explain(&policy.0, &outcome, &mut recorder);
@@ -92,12 +92,17 @@ impl<'t> PendingExplanation<'_, 't> {
                 prepared.unanswered(engine.on_store_error)
             }
         };
-        explanation(policy, tool, ruling, recorder)
+        explanation(policy, target, ruling, recorder)
     }
 }
 
-fn explanation<'t>(policy: &Policy, tool: &'t str, ruling: Ruling, recorder: Recorder) -> Explanation<'t> {
-    Explanation { decision: Decision::sharing(policy.clone(), tool, ruling), checks: recorder.finish() }
+fn explanation<'t>(
+    policy: &Policy,
+    target: Target<'t>,
+    ruling: Ruling,
+    recorder: Recorder,
+) -> Explanation<'t> {
+    Explanation { decision: Decision::sharing(policy.clone(), target, ruling), checks: recorder.finish() }
 }
 
 impl Engine {

@@ -9,7 +9,7 @@ pub use explain::{Explaining, PendingExplanation};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::call::Call;
+use crate::call::{Call, Target};
 use crate::decision::Decision;
 use crate::engine::nonblocking::NonBlockingOnly;
 use crate::evaluate::{Alone, Charger, PendingBatch, undecided};
@@ -172,12 +172,12 @@ impl Engine {
 
     /// Decides a call and charges what it costs.
     pub fn decide<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Decision<'t> {
-        self.decide_by(call.tool, |policy, ask| policy.evaluate(call, &mut Silent, ask))
+        self.decide_by(call.target, |policy, ask| policy.evaluate(call, &mut Silent, ask))
     }
 
     /// Decides a call with raw JSON arguments and charges what it costs.
     pub fn decide_json<'t, I: View>(&self, call: &Call<'t, &str, I>) -> Decision<'t> {
-        self.decide_by(call.tool, |policy, ask| policy.evaluate_json(call, &mut Silent, ask))
+        self.decide_by(call.target, |policy, ask| policy.evaluate_json(call, &mut Silent, ask))
     }
 
     /// Decides a call by the policy that `tool` was found in, and charges what it costs: [`Tool::evaluate`] and
@@ -203,17 +203,17 @@ impl Engine {
         call: &Call<'d, A, I>,
     ) -> Decided<'d> {
         let ruling = tool.rule(call, &mut Charging(self)).unwrap_or_else(undecided);
-        Decided { tool, name: call.tool, ruling }
+        Decided { tool, target: call.target, ruling }
     }
 
     fn decide_by<'t>(
         &self,
-        tool: &'t str,
+        target: Target<'t>,
         evaluate: impl for<'p> FnOnce(&'p Compiled, &mut dyn Charger<'p>) -> Option<Ruling>,
     ) -> Decision<'t> {
         let policy = self.policy.lend();
         let ruling = evaluate(&policy.0, &mut Charging(self)).unwrap_or_else(undecided);
-        Decision::lending(policy, tool, ruling)
+        Decision::lending(policy, target, ruling)
     }
 
     /// Charges what an evaluation costs. [`Policy::evaluate`] and this are [`Engine::decide`] in two steps, for a caller that

@@ -19,7 +19,7 @@ impl Engine {
         let policy = self.policy();
         let charged = self.charged(deferred(|ask| policy.0.evaluate(call, &mut Silent, ask)), &**store);
         let ruling = charged.await;
-        Decision::sharing(policy, call.tool, ruling)
+        Decision::sharing(policy, call.target, ruling)
     }
 
     /// [`Engine::decide_async`] for raw JSON arguments.
@@ -28,7 +28,7 @@ impl Engine {
         let policy = self.policy();
         let charged = self.charged(deferred(|ask| policy.0.evaluate_json(call, &mut Silent, ask)), &**store);
         let ruling = charged.await;
-        Decision::sharing(policy, call.tool, ruling)
+        Decision::sharing(policy, call.target, ruling)
     }
 
     async fn charged(&self, evaluated: Evaluated<'_>, store: &dyn AsyncStore) -> Ruling {

@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::call::Target;
 use crate::canonical::canonical;
 use crate::condition::CallContext;
 use crate::identity::Identity;
@@ -13,7 +14,12 @@ pub(crate) fn approval_key<A: View, I: View>(
     policy: &[u8; 32],
     facts: &CallContext<'_, A, I>,
 ) -> Result<String, Unreadable> {
-    let (tool, steps) = (facts.tool, &facts.steps);
+    let steps = &facts.steps;
+    // A method may have the name of a tool.
+    let (purpose, name) = match facts.target {
+        Target::Tool(tool) => ("callgate approval 1", tool),
+        Target::Method(method) => ("callgate approval 1 of a method", method),
+    };
     let args = facts.args.map_or_else(|| Ok("{}".to_owned()), |args| canonical(args, steps))?;
     let identity = match facts.identity {
         Identity::Absent => String::new(),
@@ -26,9 +32,7 @@ pub(crate) fn approval_key<A: View, I: View>(
         Identity::Claims(claims) => canonical(claims, steps)?,
     };
     let mut hash = Sha256::new();
-    for part in
-        [b"callgate approval 1".as_slice(), policy, tool.as_bytes(), args.as_bytes(), identity.as_bytes()]
-    {
+    for part in [purpose.as_bytes(), policy, name.as_bytes(), args.as_bytes(), identity.as_bytes()] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }

@@ -16,7 +16,7 @@ pub use pure::{Decided, Evaluation, OnStoreError, Pending};
 
 use self::approval::approval_key;
 use crate::args_check::ArgsCheck;
-use crate::call::{Approval, Call};
+use crate::call::{Approval, Call, Target};
 use crate::condition::{CallContext, Outcome, Place};
 use crate::identity::Identity;
 use crate::policy::{Compiled, Found, Step};
@@ -111,10 +111,10 @@ impl Compiled {
         sink: &mut S,
         ask: &mut dyn Charger<'p>,
     ) -> Option<Ruling> {
-        match self.admit(call.tool, &mut Found::new()) {
+        match self.admit(call.target, &mut Found::new()) {
             Ok(entries) => self.check(
                 entries,
-                call.tool,
+                call.target,
                 call.args.as_ref(),
                 &call.identity,
                 call.approval.as_ref(),
@@ -135,7 +135,7 @@ impl Compiled {
     pub(crate) fn check<'p, A: View, I: View, S: Sink>(
         &'p self,
         entries: &[u32],
-        tool: &str,
+        target: Target<'_>,
         args: Option<&A>,
         identity: &Identity<'_, I>,
         approval: Option<&Approval<'_>>,
@@ -148,7 +148,7 @@ impl Compiled {
             Ok(false) => return Some(Ruling::invalid_args("they are not an object")),
             Err(why) => return Some(unreadable(why)),
         }
-        let facts = &CallContext::new(tool, args, identity);
+        let facts = &CallContext::new(target, args, identity);
         if let (Some(check), Some(args)) = (checked, args)
             && let Some(ruling) = self.refused(entries, args, check, &facts.steps, sink)
         {

@@ -1,7 +1,7 @@
 //! The sans-I/O face: `policy.evaluate(&call)` gives a decision, or the batch that a store must take first (spec 6).
 
 use super::{Charger, Evaluated, PendingBatch, deferred};
-use crate::call::Call;
+use crate::call::{Call, Target};
 use crate::decision::Decision;
 use crate::policy::{Found, Policy, Tool};
 use crate::raw::RawJson;
@@ -25,7 +25,7 @@ pub enum Evaluation<'d> {
 #[must_use = "a call may run only if its decision allows it"]
 pub struct Pending<'d> {
     policy: &'d Policy,
-    tool: &'d str,
+    target: Target<'d>,
     prepared: Box<PendingBatch<'d>>,
 }
 
@@ -60,12 +60,12 @@ impl<'d> Pending<'d> {
     /// The decision that follows from the store's answer.
     pub fn resolve(mut self, outcome: &BatchOutcome) -> Decision<'d> {
         let ruling = self.prepared.rule(outcome);
-        Decision::borrowing(self.policy, self.tool, ruling)
+        Decision::borrowing(self.policy, self.target, ruling)
     }
 
     /// The decision when the store did not answer.
     pub fn unanswered(self, choice: OnStoreError) -> Decision<'d> {
-        Decision::borrowing(self.policy, self.tool, self.prepared.unanswered(choice))
+        Decision::borrowing(self.policy, self.target, self.prepared.unanswered(choice))
     }
 }
 
@@ -73,33 +73,33 @@ impl Policy {
     /// Decides a call as far as that goes without counters. Pure: reads no clock, consults no store (spec 6).
     pub fn evaluate<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> Evaluation<'d> {
         let evaluated = deferred(|ask| self.0.evaluate(call, &mut Silent, ask));
-        self.evaluation(call.tool, evaluated)
+        self.evaluation(call.target, evaluated)
     }
 
     /// The same for arguments that are raw JSON text, checked whole before any rule acts (spec 3.5).
     pub fn evaluate_json<'d, I: View>(&'d self, call: &Call<'d, &str, I>) -> Evaluation<'d> {
         let evaluated = deferred(|ask| self.0.evaluate_json(call, &mut Silent, ask));
-        self.evaluation(call.tool, evaluated)
+        self.evaluation(call.target, evaluated)
     }
 
     /// Every check that evaluation makes for a call, its place, its outcome and why, beside what it comes to.
     pub fn explain<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> (Evaluation<'d>, Vec<Check>) {
         let mut recorder = Recorder::default();
         let evaluated = deferred(|ask| self.0.evaluate(call, &mut recorder, ask));
-        (self.evaluation(call.tool, evaluated), recorder.finish())
+        (self.evaluation(call.target, evaluated), recorder.finish())
     }
 
     /// [`Policy::explain`] for arguments that are raw JSON text.
     pub fn explain_json<'d, I: View>(&'d self, call: &Call<'d, &str, I>) -> (Evaluation<'d>, Vec<Check>) {
         let mut recorder = Recorder::default();
         let evaluated = deferred(|ask| self.0.evaluate_json(call, &mut recorder, ask));
-        (self.evaluation(call.tool, evaluated), recorder.finish())
+        (self.evaluation(call.target, evaluated), recorder.finish())
     }
 
-    fn evaluation<'d>(&'d self, tool: &'d str, evaluated: Evaluated<'d>) -> Evaluation<'d> {
+    fn evaluation<'d>(&'d self, target: Target<'d>, evaluated: Evaluated<'d>) -> Evaluation<'d> {
         match evaluated {
-            Evaluated::Decided(ruling) => Evaluation::Decided(Decision::borrowing(self, tool, ruling)),
-            Evaluated::Pending(prepared) => Evaluation::Pending(Pending { policy: self, tool, prepared }),
+            Evaluated::Decided(ruling) => Evaluation::Decided(Decision::borrowing(self, target, ruling)),
+            Evaluated::Pending(prepared) => Evaluation::Pending(Pending { policy: self, target, prepared }),
         }
     }
 }
@@ -109,7 +109,7 @@ impl Tool {
     #[inline]
     pub fn evaluate<'d, A: View, I: View>(&'d self, call: &Call<'d, A, I>) -> Evaluation<'d> {
         let evaluated = deferred(|ask| self.rule(call, ask));
-        self.policy().evaluation(call.tool, evaluated)
+        self.policy().evaluation(call.target, evaluated)
     }
 
     #[inline]
@@ -118,15 +118,15 @@ impl Tool {
         call: &Call<'_, A, I>,
         ask: &mut dyn Charger<'d>,
     ) -> Option<Ruling> {
-        if !self.is(call.tool) {
+        if !matches!(call.target, Target::Tool(name) if self.is(name)) {
             return self.policy().0.evaluate(call, &mut Silent, ask);
         }
         match self.admitted() {
             Ok(entries) => {
-                let Call { tool, args, identity, approval, checked } = call;
+                let Call { target, args, identity, approval, checked } = call;
                 self.policy().0.check(
                     entries,
-                    tool,
+                    *target,
                     args.as_ref(),
                     identity,
                     approval.as_ref(),
@@ -145,8 +145,8 @@ impl Tool {
 #[must_use = "a call may run only if its decision allows it"]
 pub struct Decided<'d> {
     pub(crate) tool: &'d Tool,
-    /// The tool of the call.
-    pub(crate) name: &'d str,
+    /// What the call is of, which may be another.
+    pub(crate) target: Target<'d>,
     pub(crate) ruling: Ruling,
 }
 
@@ -159,7 +159,7 @@ impl<'d> Decided<'d> {
 
     /// The decision.
     pub fn decision(self) -> Decision<'d> {
-        Decision::borrowing(self.tool.policy(), self.name, self.ruling)
+        Decision::borrowing(self.tool.policy(), self.target, self.ruling)
     }
 }
 
@@ -171,7 +171,7 @@ impl crate::policy::Compiled {
         ask: &mut dyn Charger<'p>,
     ) -> Option<Ruling> {
         let mut found = Found::new();
-        let entries = match self.admit(call.tool, &mut found) {
+        let entries = match self.admit(call.target, &mut found) {
             Ok(entries) => entries,
             Err(ruling) => return Some(ruling),
         };
@@ -182,7 +182,7 @@ impl crate::policy::Compiled {
             Some(Ok(())) => Some(raw.root()),
             Some(Err(error)) => return Some(Ruling::invalid_args(error.to_string())),
         };
-        let Call { tool, identity, approval, checked, .. } = call;
-        self.check(entries, tool, args.as_ref(), identity, approval.as_ref(), *checked, sink, ask)
+        let Call { target, identity, approval, checked, .. } = call;
+        self.check(entries, *target, args.as_ref(), identity, approval.as_ref(), *checked, sink, ask)
     }
 }

@@ -22,6 +22,7 @@ pub use reads::Reads;
 pub use tool::Tool;
 
 use crate::admission::Place;
+use crate::call::Target;
 use crate::ceilings::{GLOB_STEPS, NAME_BYTES};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::document::{self, Declared, Rule, Rules};
@@ -152,10 +153,14 @@ pub(crate) struct Entry {
 pub(crate) type Found = SmallVec<[u32; 8]>;
 
 impl Compiled {
-    /// The entries that apply to a tool, in the order of spec 6.1, or the denial of a tool that may not be called,
-    /// whatever its arguments (spec 3.6). `found` holds the entries of a name that the policy does not name.
+    /// The entries that apply to a call, in the order of spec 6.1, or the denial of one that may not be made, whatever its
+    /// arguments (spec 3.6). `found` holds the entries of a name that the policy does not name.
     #[inline(always)]
-    pub(crate) fn admit<'m>(&'m self, tool: &str, found: &'m mut Found) -> Result<&'m [u32], Ruling> {
+    pub(crate) fn admit<'m>(&'m self, target: Target<'_>, found: &'m mut Found) -> Result<&'m [u32], Ruling> {
+        let tool = match target {
+            Target::Tool(tool) => tool,
+            Target::Method(method) => return admit_method(method),
+        };
         let Some(known) = self.names.get(tool) else { return self.admit_unnamed(tool, found) };
         match known.admission {
             Admission::Open => Ok(&known.entries),
@@ -234,6 +239,14 @@ impl Compiled {
     }
 }
 
+/// What applies to another method than `tools/call`: nothing, because a policy does not name methods (spec 3.10).
+#[cold]
+fn admit_method(method: &str) -> Result<&'static [u32], Ruling> {
+    // Tools are decided by their names, which a request does not tell.
+    let is_valid = (1..=NAME_BYTES).contains(&method.len()) && !method.starts_with("tools/");
+    if is_valid { Ok(&[]) } else { Err(Ruling::deny(Code::InvalidMethod, None)) }
+}
+
 impl Policy {
     /// Compiles a policy written in YAML (spec 1).
     ///
@@ -293,7 +306,7 @@ impl Policy {
     pub fn visible<I: View>(&self, tool: &str, identity: &Identity<'_, I>) -> bool {
         let _ = identity;
         let mut found = Found::new();
-        !matches!(self.0.admit(tool, &mut found), Err(ruling) if matches!(ruling.code(), Code::Hidden | Code::InvalidTool))
+        !matches!(self.0.admit(Target::Tool(tool), &mut found), Err(ruling) if matches!(ruling.code(), Code::Hidden | Code::InvalidTool))
     }
 
     /// Drops what `hide` names from a list of tools; `name` tells the name of each (spec 10.9).

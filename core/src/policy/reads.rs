@@ -4,6 +4,7 @@
 //! decision: evaluation reads through [`View`](crate::value::View) whatever it needs, named here or not.
 
 use super::{Compiled, Found, Policy};
+use crate::call::Target;
 use crate::condition::{Condition, Operator};
 use crate::document::Charge;
 use crate::path::{Path, Root, Segment};
@@ -83,7 +84,7 @@ impl Policy {
     /// [`ArgsCheck`](crate::ArgsCheck) has nothing to look at, and a guard need not ask for the tool's schema.
     pub fn reads_args(&self, tool: &str) -> bool {
         let (mut found, mut reads) = (Found::new(), false);
-        for entry in self.0.admit(tool, &mut found).unwrap_or_default() {
+        for entry in self.0.admit(Target::Tool(tool), &mut found).unwrap_or_default() {
             self.0.paths_of(*entry, &mut |_, path, _| reads |= path.root == Root::Args);
         }
         reads
@@ -94,7 +95,7 @@ impl Compiled {
     fn reads(&self, tool: &str) -> Reads<'_> {
         let mut reads = Reads::default();
         let mut found = Found::new();
-        for entry in self.admit(tool, &mut found).unwrap_or_default() {
+        for entry in self.admit(Target::Tool(tool), &mut found).unwrap_or_default() {
             self.paths_of(*entry, &mut |_, path, _| reads.path(path));
         }
         reads

@@ -2,6 +2,7 @@
 
 use super::{Found, Policy};
 use crate::bytes::same;
+use crate::call::Target;
 use crate::ruling::Ruling;
 
 /// What a policy says of one tool, found once: for hosts that keep something for each tool anyway.
@@ -56,7 +57,7 @@ impl Policy {
     /// What this policy says of a tool.
     pub(crate) fn tool(&self, name: &str) -> Tool {
         let mut found = Found::new();
-        let admitted = self.0.admit(name, &mut found).map(Found::from_slice);
+        let admitted = self.0.admit(Target::Tool(name), &mut found).map(Found::from_slice);
         Tool { policy: self.clone(), name: name.into(), admitted }
     }
 }

@@ -28,14 +28,14 @@ use decimal::{Decimal, amount_text};
 pub use facts::Facts;
 use json::{Json, quoted};
 use path::Segment;
-use policy::{Charge, Counter, Document, Item, Scope};
+use policy::{Charge, Counter, Document, Entry, Item, Scope};
 
 /// A call (clause 3.1).
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'c> {
-    /// The tool's name.
-    pub tool: &'c str,
-    /// Arguments as raw JSON; absent ones are `{}` (clause 3.2).
+    /// The tool's name, or the method of a request of another method than `tools/call` (clause 3.10).
+    pub target: Target<'c>,
+    /// Arguments, or params, as raw JSON; absent ones are `{}` (clause 3.2).
     pub args: Option<&'c str>,
     /// The identity as raw JSON (clause 3.3).
     pub identity: Option<&'c str>,
@@ -43,6 +43,15 @@ pub struct Call<'c> {
     pub approval: Option<(&'c str, &'c str)>,
     /// What the host has checked (clauses 3.7 and 3.8).
     pub check: Option<Check<'c>>,
+}
+
+/// What is called (clause 3.10).
+#[derive(Debug, Clone, Copy)]
+pub enum Target<'c> {
+    /// A tool.
+    Tool(&'c str),
+    /// Another method.
+    Method(&'c str),
 }
 
 /// A decision (clause 10.3).
@@ -145,30 +154,43 @@ impl Reference {
 
     /// Clause 6.2: the steps of a decision, the first that decides wins.
     pub fn decide(&mut self, call: &Call<'_>, now: i64) -> Decision {
-        let tool = call.tool;
         let deny = |code, message: String| Decision {
             effect: "deny",
             code,
             message: Some(message),
             ..Decision::default()
         };
-        if tool.len() > 1_024 {
-            return deny("invalid_tool", "Tool name is too long".to_owned());
-        }
-        if let Some(index) = self.document.hide.iter().position(|hidden| names(hidden, tool)) {
-            let mut decision = deny("hidden", format!("Tool \"{tool}\" is hidden by policy"));
-            decision.rule = Some(format!("/hide/{index}"));
-            return decision;
-        }
-        if self.document.default_deny && !self.document.lists(tool) {
-            return deny("not_listed", format!("Tool \"{tool}\" is not permitted by policy"));
-        }
+        let document = Rc::clone(&self.document);
+        let entries = match call.target {
+            Target::Method(method) => {
+                if method.is_empty() || method.len() > 1_024 || method.starts_with("tools/") {
+                    let message = "Method is empty, too long or begins with \"tools/\"";
+                    return deny("invalid_method", message.to_owned());
+                }
+                // Clause 3.10: a policy says nothing of other methods.
+                vec![]
+            }
+            Target::Tool(tool) => {
+                if tool.len() > 1_024 {
+                    return deny("invalid_tool", "Tool name is too long".to_owned());
+                }
+                if let Some(index) = document.hide.iter().position(|hidden| names(hidden, tool)) {
+                    let mut decision = deny("hidden", format!("Tool \"{tool}\" is hidden by policy"));
+                    decision.rule = Some(format!("/hide/{index}"));
+                    return decision;
+                }
+                if document.default_deny && !document.lists(tool) {
+                    return deny("not_listed", format!("Tool \"{tool}\" is not permitted by policy"));
+                }
+                document.matching(tool)
+            }
+        };
         let invalid_args = || deny("invalid_args", "Arguments are not valid:".to_owned());
         let Ok(args) = Json::read(call.args.unwrap_or("{}")) else { return invalid_args() };
         if !matches!(args, Json::Object(_)) {
             return invalid_args();
         }
-        if call.check.is_some_and(|check| self.refuses(&check, tool, &args)) {
+        if call.check.is_some_and(|check| self.refuses(&check, &entries, &args)) {
             return invalid_args();
         }
         let identity = match call.identity.map(|text| Json::read(text).expect("an identity is JSON")) {
@@ -179,9 +201,9 @@ impl Reference {
                 return deny("invalid_identity", "Identity is neither a string nor an object".to_owned());
             }
         };
-        let facts = Facts { tool: Json::String(tool.to_owned()), args: &args, identity: identity.as_ref() };
-        let document = Rc::clone(&self.document);
-        let items: Vec<&Item> = document.matching(tool).iter().flat_map(|entry| &entry.items).collect();
+        let (Target::Tool(name) | Target::Method(name)) = call.target;
+        let facts = Facts { tool: Json::String(name.to_owned()), args: &args, identity: identity.as_ref() };
+        let items: Vec<&Item> = entries.iter().flat_map(|entry| &entry.items).collect();
 
         // Clause 6.3: the stateless pass.
         let mut askers = Vec::new();
@@ -213,7 +235,7 @@ impl Reference {
             // Clause 7.1: what the key is a digest of.
             let identity = identity.as_ref().map_or(Some("absent".to_owned()), canonical);
             let (Some(args), Some(identity)) = (canonical(&args), identity) else { return invalid_args() };
-            let key = [self.text.as_str(), tool, &args, &identity].map(quoted).join(",");
+            let key = [self.text.as_str(), name, &args, &identity].map(quoted).join(",");
             let given = call.approval.filter(|(given, id)| *given == key && (1..=256).contains(&id.len()));
             let Some((_, id)) = given else {
                 let mut decision = about(item, "require_approval", "approval_required");
@@ -230,9 +252,9 @@ impl Reference {
     }
 
     /// Clauses 3.7 and 3.8: whether the server may read the arguments otherwise than a matching entry does.
-    fn refuses(&self, check: &Check<'_>, tool: &str, args: &Json) -> bool {
+    fn refuses(&self, check: &Check<'_>, entries: &[&Entry], args: &Json) -> bool {
         let schema = check.schema.map(|text| Json::read(text).expect("a schema is JSON"));
-        self.document.matching(tool).iter().any(|entry| {
+        entries.iter().any(|entry| {
             let mut texts: Vec<String> = Vec::new();
             let mut compared = Vec::new();
             for item in &entry.items {

@@ -41,10 +41,10 @@ fn main() -> io::Result<()> {
             let call = generator.call();
             let caller = Caller::read(call.identity.as_deref()).expect("an identity is JSON");
             let decision = engine
-                .decide_json(&Call::new(&call.tool, call.args.as_str()).identity(caller.identity()))
+                .decide_json(&Call::new(&call.name, call.args.as_str()).identity(caller.identity()))
                 .to_json();
             calls.push(json!({
-                "tool": call.tool, "args": call.args, "identity": call.identity, "raw_only": call.raw_only,
+                "tool": call.name, "args": call.args, "identity": call.identity, "raw_only": call.raw_only,
                 "decision": decision,
             }));
             done += 1;

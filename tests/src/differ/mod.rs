@@ -3,19 +3,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use callgate::__binding::{Target, call_of};
 use callgate::store::{Algorithm, Store};
 use callgate::time::{ManualClock, Timestamp};
 use callgate::{
     Actual, Amount, Approval, ArgsCheck, Call, Decision, Engine, Identity, InputSchema, MemoryStore, Outcome,
     Policy, PolicyError, Reservation, SettleError,
 };
-use callgate_reference::Reference;
 use callgate_reference::check::Check;
 use callgate_reference::json::Json;
+use callgate_reference::{Reference, Target as Called};
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
-use crate::generate::{GeneratedCase, GeneratedCheck, GeneratedStep, Ways};
+use crate::generate::{GeneratedCall, GeneratedCase, GeneratedCheck, GeneratedStep, Ways};
 use crate::plain::telling;
 use crate::{loopback, yaml};
 
@@ -94,8 +95,9 @@ pub fn compare(case: &GeneratedCase) -> Compared {
         let approval = key.as_deref().zip(id);
         let explained = case.ways.explained.then(|| ask(&engine, step, approval, case.ways, true));
         let one = ask(&engine, step, approval, case.ways, false);
+        let name = step.call.name.as_str();
         let call = callgate_reference::Call {
-            tool: &step.call.tool,
+            target: if step.call.is_request { Called::Method(name) } else { Called::Tool(name) },
             args: Some(&step.call.args),
             identity: step.call.identity.as_deref(),
             approval: other_key.as_deref().zip(id),
@@ -106,7 +108,7 @@ pub fn compare(case: &GeneratedCase) -> Compared {
                 .map(|check| Check { schema: check.schema.as_deref(), folding: check.folding }),
         };
         let other = reference.decide(&call, step.at);
-        let (shown, expected) = (shown(&one.to_json()), expected(&step.call.tool, &other));
+        let (shown, expected) = (shown(&one.to_json()), expected(&step.call, &other));
         let mut fields: Vec<String> = Vec::new();
         for (field, value) in expected.as_object().into_iter().flatten() {
             if shown.get(field) != Some(value) {
@@ -204,13 +206,13 @@ fn ask(
             Some(Value::String(id)) => Identity::Id(id.as_str()),
             Some(claims) => Identity::claims(claims),
         };
-        let call = approved(Call::new(&step.call.tool, telling(&args)).identity(identity), approval);
+        let call = approved(call_of(step.call.target(), telling(&args)).identity(identity), approval);
         let call = checked(call, check.as_ref());
         return if explained { engine.explain(&call).decision } else { engine.decide(&call) }.into_owned();
     }
     let caller = Caller::read(step.call.identity.as_deref()).expect("an identity is JSON");
-    let call =
-        approved(Call::new(&step.call.tool, step.call.args.as_str()).identity(caller.identity()), approval);
+    let call = call_of(step.call.target(), step.call.args.as_str()).identity(caller.identity());
+    let call = approved(call, approval);
     let call = checked(call, check.as_ref());
     if explained { engine.explain_json(&call).decision } else { engine.decide_json(&call) }.into_owned()
 }
@@ -292,7 +294,11 @@ fn shown(text: &str) -> Value {
 }
 
 /// The reference's decision in the same form.
-fn expected(tool: &str, decision: &callgate_reference::Decision) -> Value {
+fn expected(call: &GeneratedCall, decision: &callgate_reference::Decision) -> Value {
+    let (tool, method) = match call.target() {
+        Target::Tool(tool) => (Some(tool), "tools/call"),
+        Target::Method(method) => (None, method),
+    };
     let counter = |counter: &callgate_reference::CounterUse| {
         json!({
             "entry": counter.entry, "counter": counter.counter, "scope": counter.scope,
@@ -304,7 +310,8 @@ fn expected(tool: &str, decision: &callgate_reference::Decision) -> Value {
         |name: &Option<String>, pointer: &str| json!({"layer": null, "name": name, "pointer": pointer});
     let askers: Vec<Value> = decision.askers.iter().map(|(name, pointer)| rule(name, pointer)).collect();
     json!({
-        "effect": decision.effect, "code": decision.code, "tool": tool, "message": decision.message,
+        "effect": decision.effect, "code": decision.code, "tool": tool, "method": method,
+        "message": decision.message,
         "rule": decision.rule.as_ref().map(|pointer| rule(&decision.rule_name, pointer)),
         "counters": decision.counters.iter().map(counter).collect::<Vec<_>>(),
         "retry_after": decision.retry_after,

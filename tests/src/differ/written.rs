@@ -21,9 +21,11 @@ pub fn written(case: &GeneratedCase, name: &str) -> String {
     let mut steps = Vec::new();
     for (index, step) in case.steps.iter().enumerate().take(last + 1) {
         let mut text = format!(
-            "    {{\"at\": \"{}\", \"tool\": {}, \"args\": {}",
+            "    {{\"at\": \"{}\", \"{}\": {}, \"{}\": {}",
             rfc3339(step.at),
-            quoted(&step.call.tool),
+            if step.call.is_request { "method" } else { "tool" },
+            quoted(&step.call.name),
+            if step.call.is_request { "params" } else { "args" },
             quoted(&step.call.args)
         );
         if let Some(identity) = &step.call.identity {

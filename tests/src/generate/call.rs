@@ -35,10 +35,11 @@ impl Generator {
             let mut approve = None;
             let call = match steps.len() {
                 _ if meeting => {
-                    let tool = self.pick(&["pay", "refund", "pa"]).to_owned();
+                    let name = self.pick(&["pay", "refund", "pa"]).to_owned();
                     let amount = self.pick(&["0", "1", "2", "2.5"]);
                     GeneratedCall {
-                        tool,
+                        name,
+                        is_request: false,
                         args: format!("{{\"a\":{amount}}}"),
                         identity: None,
                         raw_only: false,
@@ -106,7 +107,8 @@ impl Generator {
                 self.pick(&["0", "1", "1", "1", "2.5"])
             };
             let call = GeneratedCall {
-                tool: "pay".to_owned(),
+                name: "pay".to_owned(),
+                is_request: false,
                 args: format!("{{\"a\":{amount}}}"),
                 identity: None,
                 raw_only: false,
@@ -119,19 +121,28 @@ impl Generator {
         GeneratedCase { policy, steps, ways: Ways::default() }
     }
 
-    /// A call, now and then with an identity that is none.
+    /// A call, now and then with an identity that is none, or of another method than `tools/call`.
     fn odd_call(&mut self) -> GeneratedCall {
         let mut call = self.call();
         if self.chance(4) {
             let odd = self.pick(&["5", "null", "[\"alice\"]", "{}", "\"\"", "{\"id\":null}"]);
             call.identity = Some(odd.to_owned());
         }
+        if self.chance(3) {
+            call.is_request = true;
+            // The name of a tool is a method like any other.
+            match self.below(3) {
+                0 => {}
+                1 => call.name = self.pick(&["resources/read", "tools", "Tools/call"]).to_owned(),
+                _ => call.name = self.pick(&["tools/call", "tools/list", "tools/", ""]).to_owned(),
+            }
+        }
         call
     }
 
     /// A call, aimed at what the policies name.
     pub fn call(&mut self) -> GeneratedCall {
-        let tool = if self.chance(5) { "*".to_owned() } else { self.pick(&TOOLS).to_owned() };
+        let name = if self.chance(5) { "*".to_owned() } else { self.pick(&TOOLS).to_owned() };
         let raw = self.chance(8);
         let mut members = Vec::new();
         for (name, percent) in [("a", 80), ("b", 60), ("c", 40), ("list", 50), ("items", 50), ("a.b", 20)] {
@@ -187,6 +198,6 @@ impl Generator {
             _ => Some("{\"roles\":[\"a\",\"ab\"],\"level\":\"5\"}".to_owned()),
         };
         let check = self.chance(25).then(|| self.check());
-        GeneratedCall { tool, args, identity, raw_only, check }
+        GeneratedCall { name, is_request: false, args, identity, raw_only, check }
     }
 }

@@ -13,6 +13,8 @@ mod schema;
 
 use std::collections::VecDeque;
 
+use callgate::__binding::Target;
+
 /// Makes policies and calls by choosing again and again.
 #[derive(Debug, Clone)]
 pub struct Generator {
@@ -27,9 +29,11 @@ pub struct Generator {
 /// A generated call, as raw JSON texts.
 #[derive(Debug, Clone)]
 pub struct GeneratedCall {
-    /// The tool's name.
-    pub tool: String,
-    /// The arguments' text.
+    /// The tool's name, or the method of a request.
+    pub name: String,
+    /// Whether it is a request of another method than `tools/call`.
+    pub is_request: bool,
+    /// The text of the arguments, or of the params.
     pub args: String,
     /// The identity's text, if there is one.
     pub identity: Option<String>,
@@ -37,6 +41,13 @@ pub struct GeneratedCall {
     pub raw_only: bool,
     /// What the host has checked in the arguments, if anything.
     pub check: Option<GeneratedCheck>,
+}
+
+impl GeneratedCall {
+    /// What is called.
+    pub fn target(&self) -> Target<'_> {
+        if self.is_request { Target::Method(&self.name) } else { Target::Tool(&self.name) }
+    }
 }
 
 /// What a host has checked in arguments.

@@ -72,7 +72,8 @@ fn shown_as_it_is(decision: &Decision<'_>) {
     let optional = |text: Option<String>| text.map_or(Value::Null, Value::from);
     assert_eq!(shown["effect"], string(decision.effect().as_str()));
     assert_eq!(shown["code"], string(decision.code().as_str()));
-    assert_eq!(shown["tool"], string(decision.tool()));
+    assert_eq!(shown["tool"], optional(decision.tool().map(Into::into)));
+    assert_eq!(shown["method"], string(decision.method()));
     assert_eq!(shown["message"], optional(decision.message().map(Into::into)));
     assert_eq!(shown["message"].is_null(), decision.allowed());
     match decision.rule() {

@@ -51,7 +51,7 @@ fn decide_alike(choices: &str, one: Policy, other: Policy, yaml: &str) {
         let caller = Caller::read(call.identity.as_deref()).expect("an identity is JSON");
         let [one, other] = engines.each_ref().map(|engine| {
             let decision =
-                engine.decide_json(&Call::new(&call.tool, call.args.as_str()).identity(caller.identity()));
+                engine.decide_json(&Call::new(&call.name, call.args.as_str()).identity(caller.identity()));
             let mut shown: Value = serde_json::from_str(&decision.to_json()).expect("a decision is JSON");
             if let Some(rule) = shown["rule"].as_object_mut() {
                 rule.remove("line");

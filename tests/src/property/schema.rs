@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use callgate::{ArgsCheck, Call, Code, Engine, InputSchema, Policy};
 use callgate_reference::check::Check;
-use callgate_reference::{Call as ReferenceCall, Reference};
+use callgate_reference::{Call as ReferenceCall, Reference, Target};
 
 use super::call::BETWEEN;
 use super::oracle::{self, Reading, Tree};
@@ -43,8 +43,13 @@ pub fn a_schema_admits_what_the_reference_admits(text: &str) {
     }
     let mut reference = Reference::new(TEXT).expect("the reference reads the policy");
     let check = Check { schema: Some(schema), folding: true };
-    let call =
-        ReferenceCall { tool: "t", args: Some(args), identity: None, approval: None, check: Some(check) };
+    let call = ReferenceCall {
+        target: Target::Tool("t"),
+        args: Some(args),
+        identity: None,
+        approval: None,
+        check: Some(check),
+    };
     let expected = reference.decide(&call, START);
     if expected.code == "invalid_args" {
         assert!(refused, "admitted, though the reference refuses it");

@@ -99,7 +99,11 @@ pub fn texts(property: &str) -> Vec<String> {
             })
             .collect(),
         "call" => calls(|case, step| {
-            let mut parts = vec![case.text(), step.tool.clone(), step.args.clone().unwrap_or_default()];
+            let mut parts = vec![
+                case.text(),
+                step.tool.clone().unwrap_or_default(),
+                step.args.clone().unwrap_or_default(),
+            ];
             parts.extend(step.identity.clone());
             parts.join(BETWEEN)
         }),
@@ -107,7 +111,7 @@ pub fn texts(property: &str) -> Vec<String> {
             let field = |name: &str, text: &Option<String>| {
                 text.as_ref().map_or(String::new(), |text| format!(", \"{name}\": {text}"))
             };
-            let tool = callgate_reference::json::quoted(&step.tool);
+            let tool = callgate_reference::json::quoted(step.tool.as_deref().unwrap_or_default());
             let (args, identity) = (field("args", &step.args), field("identity", &step.identity));
             format!(
                 "{{\"tool\": {tool}{args}{identity}}}\n{{\"tool\": \"t\", \"at\": \"2026-11-21T10:00:00Z\"}}\n"

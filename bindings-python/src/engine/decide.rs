@@ -1,0 +1,132 @@
+//! Calls of any form, decided and explained.
+//!
+//! In: what is called, arguments as Python objects or as raw JSON text, and what the host passed beside them. Out: decisions and
+//! explanations as Python objects, or a call that waits. Must not cache anything: `Engine::evaluate` does, for tools.
+
+use std::sync::Arc;
+
+use callgate::__binding::{BindEngine as _, Target};
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::args_check::{ArgsCheck, core_check};
+use super::call::{GivenApproval, host_call};
+use super::parts::EngineParts;
+use super::pending::{PendingArgs, begin};
+use crate::decision::{Decision, Explanation};
+use crate::values::{Budget, Caller, RootValue};
+
+/// Text that no parser accepts, in place of arguments that are not Unicode text: core gives the reason.
+const LONE_SURROGATE: &str = "\"\\ud800\"";
+
+/// What a host passes beside the arguments.
+#[derive(Clone, Copy)]
+pub(super) struct Beside<'c, 'py> {
+    pub(super) identity: Option<&'c Bound<'py, PyAny>>,
+    pub(super) approved: Option<&'c Bound<'py, PyAny>>,
+    pub(super) check: Option<&'c Bound<'py, ArgsCheck>>,
+}
+
+/// Arguments, or params of another method.
+#[derive(Clone, Copy)]
+pub(super) enum Args<'c, 'py> {
+    Value(Option<&'c Bound<'py, PyAny>>),
+    Json(&'c Bound<'py, PyString>),
+}
+
+fn unicode<'c>(text: &'c Bound<'_, PyString>) -> &'c str {
+    text.to_str().unwrap_or(LONE_SURROGATE)
+}
+
+impl EngineParts {
+    /// Decides a call and charges what it costs.
+    pub(super) fn decide<'py>(
+        &self,
+        py: Python<'py>,
+        target: Target<'_>,
+        args: Args<'_, 'py>,
+        beside: Beside<'_, 'py>,
+    ) -> PyResult<Py<Decision>> {
+        let (approval, budget) = (GivenApproval::new(beside.approved)?, Budget::new());
+        let (caller, check) = (Caller::new(beside.identity), core_check(beside.check));
+        let identity = || caller.identity(&budget);
+        let policy = self.current.get(py, &self.engine)?;
+        let policy = policy.get();
+        let (decision, about) = match args {
+            Args::Value(args) => {
+                let args = RootValue::new(args, None, &budget);
+                let call = host_call(target, args.view(&budget), identity(), approval.as_ref(), check);
+                let decision = self.core().complete(policy.policy().evaluate(&call));
+                let about = self.about(&decision, &call);
+                (decision, about)
+            }
+            Args::Json(text) => {
+                let text = unicode(text);
+                let call = host_call(target, text, identity(), approval.as_ref(), check);
+                let decision = self.core().complete(policy.policy().evaluate_json(&call));
+                let about = self.about_json(&decision, target, text, identity());
+                (decision, about)
+            }
+        };
+        let tool = match target {
+            Target::Tool(tool) => policy.tool(py, tool),
+            Target::Method(_) => None,
+        };
+        self.conclude(py, (policy, tool), decision, about)
+    }
+
+    /// The first half of a decision that is awaited: the decision, or what waits for the store.
+    pub(super) fn begin<'py>(
+        self: &Arc<Self>,
+        py: Python<'py>,
+        target: Target<'_>,
+        args: Args<'_, 'py>,
+        beside: Beside<'_, 'py>,
+    ) -> PyResult<Py<PyAny>> {
+        if self.engine.is_in_memory() {
+            return self.decide(py, target, args, beside).map(Py::into_any);
+        }
+        let (approval, budget) = (GivenApproval::new(beside.approved)?, Budget::new());
+        let (caller, check) = (Caller::new(beside.identity), core_check(beside.check));
+        let beside = (approval, check);
+        match args {
+            Args::Value(args) => {
+                let args = RootValue::new(args, None, &budget);
+                begin(py, self, target, &PendingArgs::Read(&args), (&caller, &budget), beside)
+            }
+            Args::Json(text) => {
+                begin(py, self, target, &PendingArgs::Json(unicode(text)), (&caller, &budget), beside)
+            }
+        }
+    }
+
+    /// What would be decided now, with every check that leads to it. Charges nothing.
+    pub(super) fn explain<'py>(
+        &self,
+        py: Python<'py>,
+        target: Target<'_>,
+        args: Args<'_, 'py>,
+        beside: Beside<'_, 'py>,
+    ) -> PyResult<Explanation> {
+        let (approval, budget) = (GivenApproval::new(beside.approved)?, Budget::new());
+        let (caller, check) = (Caller::new(beside.identity), core_check(beside.check));
+        let identity = caller.identity(&budget);
+        let found = match args {
+            Args::Value(args) => {
+                let args = RootValue::new(args, None, &budget);
+                let call = host_call(target, args.view(&budget), identity, approval.as_ref(), check);
+                self.core().explain(&call)
+            }
+            Args::Json(text) => self.core().explain_json(&host_call(
+                target,
+                unicode(text),
+                identity,
+                approval.as_ref(),
+                check,
+            )),
+        };
+        self.clock.check()?;
+        let decision = Py::new(py, Decision::uncharged(py, found.decision.into_owned()))?;
+        Explanation::new(py, decision, found.checks)
+    }
+}
