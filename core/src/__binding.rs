@@ -3,6 +3,7 @@
 pub use crate::call::Target;
 pub use crate::engine::{Explaining, PendingExplanation};
 pub use crate::evaluate::Decided;
+pub use crate::number::cost_of_f64;
 pub use crate::policy::{Reads, Tool};
 
 use std::sync::Arc;

@@ -3,9 +3,9 @@
 use std::cell::Cell;
 
 use crate::ceilings::CALL_STEPS;
-use crate::view::{Unreadable, View};
+use crate::view::{Access, Unreadable, View};
 
-/// Below this many steps, a call has made many look-ups, and each is asked for its cost.
+/// Below this many steps, a call has made many look-ups.
 const LATE: u64 = CALL_STEPS - 4_096;
 
 /// The steps that one call has left.
@@ -28,12 +28,6 @@ impl Budget {
         bytes as u64 / 16
     }
 
-    /// The steps of passing by so many names or elements on the way to one.
-    #[inline]
-    pub(crate) const fn of_hops(hops: usize) -> u64 {
-        hops as u64 / 4
-    }
-
     /// Takes `count` steps, or refuses the call.
     #[inline]
     pub(crate) fn take(&self, count: u64) -> Result<(), Unreadable> {
@@ -49,8 +43,8 @@ impl Budget {
     /// Takes the steps of looking a member up.
     #[inline]
     pub(crate) fn take_look_up<V: View>(&self, value: &V) -> Result<(), Unreadable> {
-        self.take(Self::of_hops(value.hops()))?;
-        if self.0.get() < LATE { self.take(Self::of_hops(value.hops_among_many())) } else { Ok(()) }
+        self.take(value.cost(Access::Member))?;
+        if self.0.get() < LATE { self.take(value.cost(Access::LateMember)) } else { Ok(()) }
     }
 
     /// Takes the steps of looking at a string once.
@@ -62,6 +56,6 @@ impl Budget {
     /// Takes the steps of reading a value once.
     #[inline]
     pub(crate) fn take_value<V: View>(&self, value: &V) -> Result<(), Unreadable> {
-        self.take(Self::of_bytes(value.weight()))
+        self.take(value.cost(Access::Read))
     }
 }

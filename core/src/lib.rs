@@ -125,5 +125,5 @@ pub use trace::Check;
 pub mod value {
     pub use crate::number::Number;
     pub use crate::raw::{RawError, RawErrorKind, RawJson, RawView};
-    pub use crate::view::{Kind, Reached, Unreadable, View};
+    pub use crate::view::{Access, Kind, Reached, Unreadable, View};
 }

@@ -92,13 +92,6 @@ impl<'a> Number<'a> {
         Number::from_literal(buffer.as_str()).map(Number::into_owned)
     }
 
-    /// What [`View::weight`](crate::value::View::weight) says of a float: 0 where [`Number::from_f64`] takes no longer than for a
-    /// whole number.
-    pub fn weight_of_f64(value: f64) -> usize {
-        // Its shortest decimal is searched, written and read: the time of some 20 steps.
-        if whole(value).is_some() { 0 } else { 320 }
-    }
-
     /// A literal by JSON's grammar for numbers; `None` if it is not one.
     ///
     /// Also `None` for a literal with a fraction or an exponent whose magnitude is beyond the range of a double, since
@@ -304,6 +297,12 @@ impl<'a> Number<'a> {
             },
         }
     }
+}
+
+/// The steps of reading a float (spec 11.1): 0 where that takes no longer than a whole number.
+pub fn cost_of_f64(value: f64) -> u64 {
+    // Its shortest decimal is searched, written and read.
+    if whole(value).is_some() { 0 } else { 20 }
 }
 
 /// The float as an integer, if it is one whose shortest decimal is its exact value.

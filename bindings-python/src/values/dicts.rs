@@ -46,7 +46,7 @@ impl<'r, 'py> RootDict<'r, 'py> {
 
     /// How many keys are looked at before the first look-up: told once.
     #[inline(always)]
-    pub(super) fn hops(&self) -> usize {
+    pub(super) fn unchecked(&self) -> usize {
         if self.counted.replace(true) { 0 } else { self.dict.len() }
     }
 

@@ -16,8 +16,8 @@ const CHUNK: usize = 8;
 /// The largest power of ten in `u32`, and its digits: more than that would not be divided by a multiplication.
 const LIMB: u64 = 1_000_000_000;
 const LIMB_DIGITS: usize = 9;
-/// What [`weight`] is for the least integers beyond 64 bits: the time of calling the interpreter.
-const LEAST_WEIGHT: usize = 1_280;
+/// The [`cost`] of the least integers beyond 64 bits: the time of calling the interpreter.
+const LEAST_COST: u64 = 80;
 
 /// The number that an integer is.
 pub(crate) fn number(value: &Bound<'_, PyInt>) -> Result<Number<'static>, Unreadable> {
@@ -37,15 +37,15 @@ pub(crate) fn long(value: &Bound<'_, PyInt>) -> Result<Number<'static>, Unreadab
     Number::from_literal(&text).map(Number::into_owned).ok_or(Unreadable::Host)
 }
 
-/// What [`View::weight`](callgate::View::weight) says of an integer beyond 64 bits: every reading converts it anew, in time by
+/// What [`View::cost`](callgate::value::View::cost) says of an integer beyond 64 bits: every reading converts it anew, in time by
 /// the square of its length.
 #[cold]
-pub(crate) fn weight(value: &Bound<'_, PyInt>) -> usize {
+pub(crate) fn cost(value: &Bound<'_, PyInt>) -> u64 {
     let py = value.py();
     let bits = py.get_type::<PyInt>().call_method1(intern!(py, "bit_length"), (value,));
-    let hex_digits = bits.and_then(|bits| bits.extract()).map_or(usize::MAX, |bits: usize| bits / 4);
-    // A step is 16 bytes and some 10 ns, and 3,570 hexadecimal digits take some 260 µs.
-    LEAST_WEIGHT.saturating_add(hex_digits.saturating_mul(hex_digits) / 15)
+    let hex_digits = bits.and_then(|bits| bits.extract()).map_or(u64::MAX, |bits: u64| bits / 4);
+    // A step is some 10 ns, and 3,570 hexadecimal digits take some 260 µs.
+    LEAST_COST.saturating_add(hex_digits.saturating_mul(hex_digits) / 240)
 }
 
 fn decimal(value: &Bound<'_, PyInt>) -> Option<String> {

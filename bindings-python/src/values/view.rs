@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 
-use callgate::value::{Kind, Number, Reached, Unreadable, View};
+use callgate::__binding::cost_of_f64;
+use callgate::value::{Access, Kind, Number, Reached, Unreadable, View};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
@@ -165,20 +166,14 @@ impl View for PyView<'_, '_> {
     }
 
     #[inline]
-    fn weight(&self) -> usize {
-        match &self.shape {
-            Shape::Long(int) => integer::weight(int),
-            Shape::Float(float) => Number::weight_of_f64(*float),
-            _ => 0,
-        }
-    }
-
-    #[inline]
-    fn hops(&self) -> usize {
-        match &self.shape {
-            // Its keys are looked at before the first look-up, two for three steps.
-            Shape::Root(root) => root.hops().saturating_mul(12),
-            Shape::Dict(dict) => dict.len().saturating_mul(12),
+    fn cost(&self, access: Access) -> u64 {
+        /// Of a key, which is looked at before the first look-up.
+        const KEY: u64 = 3;
+        match (access, &self.shape) {
+            (Access::Read, Shape::Long(int)) => integer::cost(int),
+            (Access::Read, Shape::Float(float)) => cost_of_f64(*float),
+            (Access::Member, Shape::Root(root)) => (root.unchecked() as u64).saturating_mul(KEY),
+            (Access::Member, Shape::Dict(dict)) => (dict.len() as u64).saturating_mul(KEY),
             _ => 0,
         }
     }

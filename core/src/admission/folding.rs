@@ -10,7 +10,7 @@ use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
 use super::Place;
 use crate::budget::Budget;
-use crate::view::{Kind, Reached, Unreadable, View};
+use crate::view::{Access, Kind, Reached, Unreadable, View};
 
 /// The member that readers of both kinds look for. Characters that fold to a lower case letter of ASCII become that, others the
 /// first that folds to them.
@@ -110,7 +110,7 @@ pub(crate) fn refused<'p, V: View>(
         return Ok(None);
     }
     for (index, element) in place.indexes() {
-        steps.take(Budget::of_hops(value.hops().min(*index)))?;
+        steps.take(value.cost(Access::Element(*index)))?;
         if let Some(value) = value.element(*index)?
             && let Some(found) = refused(&value, element, steps)?
         {

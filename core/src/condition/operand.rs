@@ -9,7 +9,7 @@ use crate::budget::Budget;
 use crate::json_text::write_string;
 use crate::number::Number;
 use crate::path::Reading;
-use crate::view::{Kind, Unreadable, View};
+use crate::view::{Access, Kind, Unreadable, View};
 
 /// A JSON value of the policy.
 #[derive(Debug, Clone, PartialEq)]
@@ -325,7 +325,7 @@ impl List {
             Kind::Number(number) => {
                 // A search among them compares with one for each doubling of their number, and a literal is read each time.
                 let compared = u64::from(self.numbers.len().checked_ilog2().unwrap_or(0));
-                let each = Budget::of_bytes(value.weight()).saturating_add(2);
+                let each = value.cost(Access::Read).saturating_add(2);
                 steps.take(compared.saturating_mul(each))?;
                 let found = self.numbers.binary_search_by(|member| member.compare(&number)).is_ok();
                 among(found, !self.numbers.is_empty())

@@ -10,7 +10,7 @@ use crate::budget::Budget;
 use crate::call::Target;
 use crate::identity::Identity;
 use crate::path::{Path, Root, Segment};
-use crate::view::{Kind, Reached, Unreadable, View};
+use crate::view::{Access, Kind, Reached, Unreadable, View};
 
 /// What stands at the end of a path.
 pub(crate) enum Leaf<'v, V> {
@@ -117,7 +117,7 @@ fn step<V: View>(value: &V, segment: &Segment, steps: &Budget) -> Result<Reached
     };
     Ok(match (kind_of(value, steps)?, index) {
         (Kind::Array, Some(index)) => {
-            steps.take(Budget::of_hops(value.hops().min(index)))?;
+            steps.take(value.cost(Access::Element(index)))?;
             value.element(index)?.map_or(Reached::Absent, Reached::Value)
         }
         (Kind::Null, _) => Reached::Absent,

@@ -12,7 +12,7 @@ use super::{keys, string};
 use crate::budget::Budget;
 use crate::diagnostic::Span;
 use crate::number::Number;
-use crate::view::{Kind, Reached, Unreadable, View};
+use crate::view::{Access, Kind, Reached, Unreadable, View};
 
 /// A value of a validated text. Two words, cheap to copy.
 #[derive(Debug, Clone, Copy)]
@@ -208,23 +208,25 @@ impl View for RawView<'_> {
         Ok(self.items().nth(index))
     }
 
-    fn weight(&self) -> usize {
+    #[inline]
+    fn cost(&self, access: Access) -> u64 {
+        /// Parts that are passed by in one step.
+        const PASSED: u64 = 4;
         let node = self.node();
-        match node.kind() {
-            NodeKind::Number | NodeKind::Escaped => node.end.saturating_sub(node.start) as usize,
-            _ => 0,
+        match (access, node.kind()) {
+            (Access::Read, NodeKind::Number | NodeKind::Escaped) => {
+                Budget::of_bytes(node.end.saturating_sub(node.start) as usize)
+            }
+            (Access::Read | Access::LateMember, _) => 0,
+            (Access::Member, _) => u64::from(node.count()) / PASSED,
+            (Access::Element(index), _) => (index as u64).min(u64::from(node.count())) / PASSED,
         }
     }
 
     #[inline]
-    fn hops(&self) -> usize {
-        // Scalars have no parts.
-        self.node().count() as usize
-    }
-
-    #[inline]
     fn size(&self) -> Result<usize, Unreadable> {
-        Ok(self.hops())
+        // Scalars have no parts.
+        Ok(self.node().count() as usize)
     }
 
     fn elements(&self, each: impl FnMut(Self) -> ControlFlow<()>) -> Result<(), Unreadable> {

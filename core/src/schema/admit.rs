@@ -9,7 +9,7 @@ use super::{ANYTHING, InputSchema, Node, NodeId, Types};
 use crate::admission::Place;
 use crate::budget::Budget;
 use crate::ceilings::ARGUMENT_DEPTH;
-use crate::view::{Kind, Reached, Unreadable, View};
+use crate::view::{Access, Kind, Reached, Unreadable, View};
 
 /// Subschemas that may apply to one value one inside another. What goes beyond is a reference that leads back to itself.
 const NESTED: u8 = 32;
@@ -207,7 +207,7 @@ impl<'w> Walk<'w> {
         }
         let indexes = (!whole).then(|| place.indexes());
         for (index, element) in indexes.into_iter().flatten() {
-            self.steps.take(Budget::of_hops(value.hops().min(*index)))?;
+            self.steps.take(value.cost(Access::Element(*index)))?;
             if let Some(value) = value.element(*index)?
                 && let Some(refused) =
                     self.at(of(*index), &value, element, element.is_read(), depth.part()?)?

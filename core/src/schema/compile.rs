@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 
 use super::{ANYTHING, Node, NodeId, Nodes, Types};
 use crate::ceilings::{SCHEMA_DEPTH, SCHEMA_NODES, SCHEMA_PARTS};
-use crate::view::{Kind, View};
+use crate::view::{Access, Kind, View};
 
 pub(super) fn compile<V: View>(root: &V) -> Nodes {
     let mut compiler = Compiler { parts_left: SCHEMA_PARTS, ..Compiler::default() };
@@ -41,7 +41,7 @@ struct Compiler {
 }
 
 /// Keywords that are looked for in each subschema.
-const KEYWORDS: usize = 16;
+const KEYWORDS: u64 = 16;
 
 impl Compiler {
     /// Notes that so many members or elements are looked at. False, from then on, where they are too many.
@@ -50,9 +50,9 @@ impl Compiler {
         self.parts_left > 0
     }
 
-    /// [`Self::look_at`] for one that so many stand before.
-    fn pass_by(&mut self, hops: usize) -> bool {
-        self.look_at((hops / 4).saturating_add(1))
+    /// [`Self::look_at`] for one that takes so many steps to find.
+    fn find(&mut self, cost: u64) -> bool {
+        self.look_at(usize::try_from(cost).unwrap_or(usize::MAX).saturating_add(1))
     }
 
     /// The next node, which admits everything until it is filled.
@@ -110,7 +110,7 @@ impl Compiler {
             Ok(Kind::Object) => {}
             _ => return,
         }
-        if !self.pass_by(schema.hops().saturating_mul(KEYWORDS)) {
+        if !self.find(schema.cost(Access::Member).saturating_mul(KEYWORDS)) {
             return;
         }
         // A part with an identifier of its own is another document, to which its references belong.
@@ -206,12 +206,15 @@ impl Compiler {
         for token in pointer.strip_prefix('/')?.split('/') {
             let token = token.replace("~1", "/").replace("~0", "~");
             let value = found.as_ref().unwrap_or(root);
-            if !self.pass_by(value.hops()) {
-                return None;
-            }
             let next = match value.kind() {
-                Ok(Kind::Object) => value.member(&token),
-                Ok(Kind::Array) => value.element(token.parse().ok()?),
+                Ok(Kind::Object) if self.find(value.cost(Access::Member)) => value.member(&token),
+                Ok(Kind::Array) => {
+                    let index = token.parse().ok()?;
+                    if !self.find(value.cost(Access::Element(index))) {
+                        return None;
+                    }
+                    value.element(index)
+                }
                 _ => return None,
             };
             found = Some(next.ok().flatten()?);

@@ -67,6 +67,21 @@ pub enum Reached<V> {
     WrongType,
 }
 
+/// What is done with a value, for [`View::cost`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Access {
+    /// It is read: [`View::kind`].
+    Read,
+    /// A member is looked up: [`View::member`], [`View::step`].
+    Member,
+    /// The same in a call that has used thousands of steps. Asked beside [`Access::Member`], for what adds up only there: to ask
+    /// before would take as long as a look-up among few.
+    LateMember,
+    /// The element at this index is reached: [`View::element`].
+    Element(usize),
+}
+
 /// A borrowed JSON-like value.
 ///
 /// Implementations must look up own members only (no prototypes, no attributes, no defaults) and must not run code of
@@ -101,8 +116,8 @@ pub trait View: Sized {
     /// [`Unreadable`] where the host cannot read the member in place.
     fn member(&self, name: &str) -> Result<Option<Self>, Unreadable>;
 
-    /// The value, if it is certainly a whole number of 64 bits without a closer look, for a [weight](View::weight) of less than a
-    /// step; what gives `None` is asked by [`View::kind`], which must say the same.
+    /// The value, if it is certainly a whole number of 64 bits without a closer look, and [costs](View::cost) nothing to read; what
+    /// gives `None` is asked by [`View::kind`], which must say the same.
     fn as_i64(&self) -> Option<i64> {
         None
     }
@@ -132,22 +147,19 @@ pub trait View: Sized {
     /// [`Unreadable`] where the host cannot read the element in place.
     fn element(&self, index: usize) -> Result<Option<Self>, Unreadable>;
 
-    /// Bytes that [`View::kind`] looks at each time: of a literal that it parses, or a text that it unescapes; for what takes
-    /// longer, such as [a float](Number::weight_of_f64) or an object that is an element, more. 0 where it takes the time of a
-    /// whole number of 64 bits. Steps are charged for them (spec 11).
-    fn weight(&self) -> usize {
-        0
-    }
-
-    /// Parts that [`View::member`] and [`View::element`] pass by one after another to find the last one. 0 where any is found
-    /// at once. Steps are charged for them (spec 11).
-    fn hops(&self) -> usize {
-        0
-    }
-
-    /// [`View::hops`] of a search for a member that only takes long among many. Not asked for before a call has made many
-    /// look-ups: to ask takes as long as a look-up among few.
-    fn hops_among_many(&self) -> usize {
+    /// What one access takes, in steps of some 10 ns: they bound the time of a call, whatever its arguments are (spec 11.1).
+    ///
+    /// It is asked before each access, and the call is denied once its steps are used up. The default, 0, is right for what takes
+    /// no longer than a whole number of 64 bits, or a look-up in a small hash table. Report what takes longer:
+    ///
+    /// - [`Access::Read`]: 1 for each 16 bytes of a literal that is parsed, or of a text that is unescaped, each time. About 20 for
+    ///   a float that is not whole, because its shortest decimal has to be found.
+    /// - [`Access::Member`], [`Access::Element`]: 1 for each 4 parts that are passed by, one after another, on the way.
+    /// - [`Access::LateMember`]: about 32 for a search through memory that no cache holds, as among more than 4,096 members.
+    ///
+    /// Work that is done once, such as an index of the members, is reported once. The answer must come in constant time.
+    fn cost(&self, access: Access) -> u64 {
+        let _ = access;
         0
     }
 

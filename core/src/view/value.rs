@@ -9,8 +9,9 @@ use std::ops::ControlFlow;
 
 use serde_json::Value;
 
-use super::{Kind, Reached, Unreadable, View};
-use crate::number::{Number, StackText};
+use super::{Access, Kind, Reached, Unreadable, View};
+use crate::budget::Budget;
+use crate::number::{Number, StackText, cost_of_f64};
 
 /// Bytes of the number literals that are read without allocating; the longest of a float is 24.
 const SHORT_LITERAL: usize = 48;
@@ -66,22 +67,16 @@ impl View for &Value {
     }
 
     #[inline]
-    fn weight(&self) -> usize {
-        /// Its map lies somewhere in memory and is searched there, for the time of some ten steps.
-        const OBJECT: usize = 160;
-        match self {
-            Value::Number(number) => weight_of(number),
-            Value::Object(_) => OBJECT,
-            _ => 0,
-        }
-    }
-
-    fn hops_among_many(&self) -> usize {
-        /// From so many members on, a search goes through memory that no cache holds, and takes the time of so many hops.
+    fn cost(&self, access: Access) -> u64 {
+        /// Its map lies somewhere in memory and is searched there.
+        const OBJECT: u64 = 10;
+        /// From so many members on, a search goes through memory that no cache holds.
         const MANY: usize = 4_096;
-        const FAR: usize = 128;
-        match self {
-            Value::Object(members) if members.len() > MANY => FAR,
+        const FAR: u64 = 32;
+        match (access, self) {
+            (Access::Read, Value::Number(number)) => cost_of(number),
+            (Access::Read, Value::Object(_)) => OBJECT,
+            (Access::LateMember, Value::Object(members)) if members.len() > MANY => FAR,
             _ => 0,
         }
     }
@@ -107,19 +102,19 @@ impl View for &Value {
 }
 
 /// What the steps of a number are taken for: a float, or with `arbitrary_precision` a literal of any length.
-fn weight_of(number: &serde_json::Number) -> usize {
+fn cost_of(number: &serde_json::Number) -> u64 {
     /// That feature belongs to the whole build; a number that is its literal is as large as a `String`.
     const IS_LITERAL: bool = size_of::<serde_json::Number>() == size_of::<String>();
     if number.is_i64() || number.is_u64() {
         return 0;
     }
     if !IS_LITERAL {
-        return number.as_f64().map_or(0, Number::weight_of_f64);
+        return number.as_f64().map_or(0, cost_of_f64);
     }
     let mut length = Length(0);
     // Counting cannot fail.
     let _ = write!(length, "{number}");
-    length.0
+    Budget::of_bytes(length.0)
 }
 
 /// The bytes of what is written to it.
