@@ -9,8 +9,8 @@ use napi::{Unknown, ValueType};
 use napi_derive::napi;
 
 use crate::args_check::ArgsCheck;
-use crate::decide::{Args, Given, Hash};
-use crate::plan::Planned;
+use crate::call::{Args, Given, Hash};
+use crate::planned::Planned;
 use crate::view::{Host, JsView};
 
 /// A call in JS terms.

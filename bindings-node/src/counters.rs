@@ -12,7 +12,7 @@ use napi::bindgen_prelude::Either;
 use napi::{Env, JsValue as _, Task, Unknown};
 use napi_derive::napi;
 
-use crate::reservation::{Failure, failure, parts, store_failure};
+use crate::failure::{Failure, failure, parts, store_failure};
 
 /// A counter that holds something.
 #[napi(object, object_from_js = false)]

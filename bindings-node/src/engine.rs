@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callgate::{Engine as Core, OnStoreError};
-use callgate_host::{PolicyWatcher, SharedStore};
+use callgate_host::PolicyWatcher;
 use napi::JsString;
 use napi::bindgen_prelude::{Function, Uint8Array};
 use napi_derive::napi;
 
+use crate::call::Hash;
 use crate::clock;
-use crate::decide::Hash;
-use crate::plan::{Plan, Planned};
+use crate::plan::Plan;
+use crate::planned::{Planned, Unblocking};
 use crate::policy::{Loaded, Policy};
 use crate::store::Store;
 
@@ -24,13 +25,6 @@ pub struct Engine {
     unblocking: Option<Unblocking>,
     hash: Hash,
     watcher: Option<PolicyWatcher>,
-}
-
-/// A store that calls wait for without blocking, and what becomes of a call when it fails.
-#[derive(Clone)]
-pub(crate) struct Unblocking {
-    pub(crate) store: SharedStore,
-    pub(crate) on_error: OnStoreError,
 }
 
 /// What an engine is made of; checked by the TypeScript half.

@@ -7,9 +7,9 @@ use callgate::value::View;
 use callgate::{Check as Made, Explanation};
 use napi_derive::napi;
 
+use crate::call::{Args, Given, call, checked};
 use crate::clock;
-use crate::decide::{Args, Given, call, checked};
-use crate::plan::Planned;
+use crate::planned::Planned;
 use crate::raw::Bytes;
 
 /// One check that an evaluation makes.

@@ -7,15 +7,19 @@
 
 mod args_check;
 mod asked;
+mod call;
 mod clock;
 mod counters;
 mod decide;
 mod engine;
 mod explain;
+mod failure;
 mod names;
 mod pending;
 mod plan;
+mod planned;
 mod policy;
+mod promise;
 mod raw;
 mod reservation;
 mod store;

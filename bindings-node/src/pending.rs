@@ -10,16 +10,17 @@ use std::pin::Pin;
 use callgate::__binding::Explaining;
 use callgate::time::Clock as _;
 use callgate::{Approval, ArgsCheck, Evaluation, Identity};
-use callgate_host::spawn_io;
-use napi::bindgen_prelude::{Either, ToNapiValue};
-use napi::{Env, JsValue, Unknown};
+use napi::bindgen_prelude::Either;
+use napi::{Env, Unknown};
 use self_cell::self_cell;
 
 use crate::asked::{Read, ReadArgs, ReadIdentity};
+use crate::call::{Args, Given, Hash};
 use crate::clock::{self, HostClock};
-use crate::decide::{Answer, Args, Given, Hash, answer, audited, decide, evaluate};
+use crate::decide::{Answer, answer, audited, decide, evaluate};
 use crate::explain::{Explained, begin_explaining, explain, explained};
-use crate::plan::Planned;
+use crate::planned::Planned;
+use crate::promise::{carried, resolved};
 
 /// What a call that waits borrows.
 struct Owned {
@@ -131,22 +132,4 @@ pub(crate) fn promise<'e>(
             })
         }
     }
-}
-
-/// The promise of what is known already.
-fn resolved(env: &Env, told: Told) -> napi::Result<Unknown<'_>> {
-    let (deferred, promise) = env.create_deferred()?;
-    deferred.resolve(move |_: Env| Ok(told));
-    Ok(promise.to_unknown())
-}
-
-/// The promise of what `work` comes to, which waits without blocking anything; `then` is given nothing if it panicked.
-pub(crate) fn carried<T: Send + 'static, R: ToNapiValue + 'static>(
-    env: &Env,
-    work: impl Future<Output = T> + Send + 'static,
-    then: impl FnOnce(Option<T>) -> napi::Result<R> + Send + 'static,
-) -> napi::Result<Unknown<'_>> {
-    let (deferred, promise) = env.create_deferred()?;
-    spawn_io(work, move |done| deferred.resolve(move |_: Env| then(done)))?;
-    Ok(promise.to_unknown())
 }

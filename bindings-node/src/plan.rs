@@ -6,41 +6,27 @@
 
 use std::sync::Arc;
 
-use callgate::__binding::{BindEngine as _, BindPolicy as _, Target};
-use callgate::value::Unreadable;
-use callgate::{Decision, Engine, Policy};
 use napi::bindgen_prelude::FromNapiValue;
-use napi::{Env, JsString, JsValue, Unknown};
+use napi::{Env, Unknown};
 use napi_derive::napi;
 
 use crate::asked::{Asked, Read, ReadIdentity};
-use crate::decide::{Answer, Args, Given, Hash, decide};
-use crate::engine::Unblocking;
+use crate::call::{Args, Given};
+use crate::decide::{Answer, decide};
 use crate::explain::{Explained, explain};
+use crate::failure::{Failure, failure};
 use crate::names::{ARGS, BEFORE, Fetched, IDENTITY, NODES, Names};
 use crate::pending::{self, Wanted};
+use crate::planned::Planned;
 use crate::raw::{self, Arguments, Bytes};
-use crate::reservation::{Failure, Finish, Finishing, amount, failure, finish};
-use crate::view::{Host, JsView, shown, text_of};
+use crate::reservation::{Finish, Finishing, amount, finish};
+use crate::view::Host;
 
 /// The plan of a tool or of another method, in the hands of JS.
 #[napi(js_name = "NativePlan")]
 pub struct Plan {
     plan: Planned,
     names: Arc<Names>,
-}
-
-/// What is called, under a policy, in an engine.
-#[derive(Clone)]
-pub(crate) struct Planned {
-    pub(crate) engine: Arc<Engine>,
-    pub(crate) policy: Policy,
-    /// The tool's, or the method's.
-    name: Arc<str>,
-    is_tool: bool,
-    pub(crate) unblocking: Option<Unblocking>,
-    hash: Hash,
-    is_text: bool,
 }
 
 /// A name that leads to a value which the tool's checks may read.
@@ -62,51 +48,6 @@ impl Plan {
     ) -> Result<Unknown<'e>, Failure> {
         let finishing = Finishing::new(self.plan.clone(), self.plan.charges(packed)?, how, now);
         finishing.promise(env).map_err(|error| failure("store_transient", error.reason))
-    }
-}
-
-impl Planned {
-    pub(crate) fn new(
-        engine: Arc<Engine>,
-        unblocking: Option<Unblocking>,
-        hash: Hash,
-        name: JsString<'_>,
-        is_tool: bool,
-    ) -> napi::Result<Self> {
-        let (name, is_text) = match text_of(name.to_unknown()) {
-            Ok(text) => (text, true),
-            Err(_) => (shown(name)?, false),
-        };
-        let policy = engine.policy();
-        Ok(Self { engine, policy, name: name.into(), is_tool, unblocking, hash, is_text })
-    }
-
-    pub(crate) fn target(&self) -> Target<'_> {
-        if self.is_tool { Target::Tool(&self.name) } else { Target::Method(&self.name) }
-    }
-
-    /// Arguments of such a call. A name that is not text cannot be in a policy: the call is denied by what stands in its
-    /// place, whatever its arguments are.
-    pub(crate) fn judged<'h, 'e>(&self, args: JsView<'h, 'e>) -> JsView<'h, 'e> {
-        if self.is_text { args } else { args.unreadable(Unreadable::LoneSurrogate) }
-    }
-
-    fn is_in_force(&self) -> bool {
-        self.engine.is_in_force(&self.policy)
-    }
-
-    fn audit(&self, wanted: bool) -> Option<Hash> {
-        wanted.then(|| self.hash.clone())
-    }
-
-    fn unpack(&self, Bytes(packed): &Bytes) -> Result<Decision<'_>, Failure> {
-        let decision = self.policy.unpack(self.target(), packed);
-        decision.ok_or_else(|| failure("internal", "a decision of another package's build"))
-    }
-
-    fn charges(&self, packed: &Bytes) -> Result<callgate::Reservation, Failure> {
-        let charges = self.unpack(packed)?.take_reservation();
-        charges.ok_or_else(|| failure("finished", "nothing was charged"))
     }
 }
 

@@ -8,15 +8,13 @@ use std::pin::pin;
 
 use callgate::__binding::{finish_with, settle_with};
 use callgate::store::AsyncStore;
-use callgate::{Actual, Amount, Engine, Outcome, Reservation as Charges, SettleError, StoreError};
-use napi::{Env, Error, JsValue as _, Task, Unknown};
+use callgate::{Actual, Amount, Engine, Outcome, Reservation as Charges, SettleError};
+use napi::{Env, JsValue as _, Task, Unknown};
 
 use crate::clock;
-use crate::pending::carried;
-use crate::plan::Planned;
-
-/// An error whose status is the code that JS shows.
-pub(crate) type Failure = Error<String>;
+use crate::failure::{Failure, failure, parts, store_failure};
+use crate::planned::Planned;
+use crate::promise::carried;
 
 /// How to finish.
 pub(crate) enum Finish {
@@ -41,20 +39,6 @@ impl Finish {
             (None, _) => return Err(failure("invalid_amount", "one amount, or amounts by counter")),
         }))
     }
-}
-
-pub(crate) fn failure(code: &str, message: impl ToString) -> Failure {
-    Error::new(code.to_owned(), message.to_string())
-}
-
-pub(crate) fn store_failure(error: &StoreError) -> Failure {
-    let code = match (error.is_transient(), error.is_certainly_undone()) {
-        (true, false) => "store_transient",
-        (false, false) => "store_permanent",
-        (true, true) => "store_transient_undone",
-        (false, true) => "store_permanent_undone",
-    };
-    failure(code, error)
 }
 
 /// An amount as JS writes numbers, `5` or `1e-6`.
@@ -123,10 +107,6 @@ impl Finishing {
         let finished = poll_fn(|context| clock::at(self.now, || finish.as_mut().poll(context))).await;
         finished.map_err(|error| settle_failure(&error))
     }
-}
-
-pub(crate) fn parts(failure: Failure) -> Vec<String> {
-    vec![failure.status, failure.reason]
 }
 
 impl Task for Finishing {

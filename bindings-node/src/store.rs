@@ -14,8 +14,8 @@ use napi_derive::napi;
 
 use crate::clock;
 use crate::counters::{Asking, LiveCounter, Question};
-use crate::pending::carried;
-use crate::reservation::{Failure, failure, parts, store_failure};
+use crate::failure::{Failure, failure, parts, store_failure};
+use crate::promise::carried;
 
 /// A store that is open, in one of its namespaces.
 #[napi(js_name = "NativeStore")]
