@@ -9,9 +9,9 @@ use callgate::time::Timestamp;
 
 use crate::file::File;
 use crate::group_commit::GroupCommit;
+use crate::handle::{Handle, mismatch, outcome};
 use crate::job::{Answer, OwnedJob, Request};
 use crate::options::SqliteOptions;
-use crate::store::{Handle, mismatch, outcome};
 
 /// Counters in a SQLite file, for callers that must not block. The store starts one thread at the first call. It runs all
 /// waiting jobs in one transaction (group commit). The time-out runs from the call. No runtime is needed.

@@ -17,6 +17,9 @@ use crate::rows::time;
 /// read the same.
 pub(crate) const LEAP: i64 = 1_000;
 
+/// How far a caller's clock may be behind the latest deleted window and still not count in an ended one, in milliseconds.
+const FORGOTTEN: i64 = 3_600_000;
+
 /// The clock as one connection reads it.
 #[derive(Default)]
 pub(crate) struct Clock {
@@ -92,7 +95,7 @@ impl Noted {
 }
 
 /// The latest end of a window that was deleted.
-pub(crate) fn forgotten(connection: &Connection) -> Result<Timestamp> {
+fn forgotten(connection: &Connection) -> Result<Timestamp> {
     connection.prepare_cached("SELECT forgotten FROM clock")?.query_row([], |row| time(row, 0))
 }
 
@@ -101,4 +104,17 @@ pub(crate) fn note_forgotten(connection: &Connection, latest: Timestamp) -> Resu
     let mut note = connection.prepare_cached("UPDATE clock SET forgotten = ?1 WHERE forgotten < ?1")?;
     note.execute([latest.as_millis()])?;
     Ok(())
+}
+
+/// The time used in place of the caller's where the counter has no row. Its row may have expired, so no call counts before
+/// the latest deleted window.
+pub(crate) fn after_forgotten(connection: &Connection, now: Timestamp) -> Result<Timestamp> {
+    let latest = forgotten(connection)?;
+    Ok(if latest <= now.plus_millis(FORGOTTEN) { now.max(latest) } else { now })
+}
+
+/// The same where charges up to `gone` were deleted, each of which counted for `length`.
+pub(crate) fn after_gone(gone: Option<Timestamp>, length: i64, now: Timestamp) -> Timestamp {
+    let expired = gone.map_or(now, |gone| gone.plus_millis(length));
+    if expired <= now.plus_millis(FORGOTTEN) { now.max(expired) } else { now }
 }

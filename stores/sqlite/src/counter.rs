@@ -7,22 +7,15 @@
 //! counts in the newest window. One that is further behind counts in the window of its own time; otherwise one clock that
 //! was ahead once would block every other caller (spec 8.4).
 
-use std::collections::VecDeque;
-
 use callgate::store::judge::{CounterState, Decay, Live, Seen, live_millis};
 use callgate::store::{Algorithm, Counter, Refund, Slot};
 use callgate::time::Timestamp;
 use rusqlite::{Connection, Result};
 
-use crate::clock::forgotten;
+use crate::clock::after_forgotten;
 use crate::row_cache::RowCache;
-use crate::rows::{Adding, Key, Row, declare};
+use crate::rows::{Adding, BEHIND, Key, Row, declare};
 use crate::sliding::{Log, reach};
-
-/// How far a clock may be behind a window or charge and still count there, in milliseconds.
-pub(crate) const BEHIND: i64 = 60_000;
-/// How far it may be behind the latest deleted window and still not count in an ended one.
-const FORGOTTEN: i64 = 3_600_000;
 
 /// The state of one slot's counter.
 pub(crate) struct Found {
@@ -48,19 +41,6 @@ enum Place {
     Old(Row),
     /// The row of the running fixed window.
     Running(Row),
-}
-
-/// The time used in place of the caller's where the counter has no row. Its row may have expired, so no call counts before
-/// the latest deleted window.
-pub(crate) fn after_forgotten(connection: &Connection, now: Timestamp) -> Result<Timestamp> {
-    let latest = forgotten(connection)?;
-    Ok(if latest <= now.plus_millis(FORGOTTEN) { now.max(latest) } else { now })
-}
-
-/// The same where charges up to `gone` were deleted, each of which counted for `length`.
-pub(crate) fn after_gone(gone: Option<Timestamp>, length: i64, now: Timestamp) -> Timestamp {
-    let expired = gone.map_or(now, |gone| gone.plus_millis(length));
-    if expired <= now.plus_millis(FORGOTTEN) { now.max(expired) } else { now }
 }
 
 impl Found {
@@ -287,6 +267,3 @@ pub(crate) fn reset(connection: &Connection, key: &Key<'_>, now: Timestamp, pass
     key.put(connection, &Row { stamp, ends: stamp, used: 0, entries: 0, keep, ..row })?;
     Ok(true)
 }
-
-/// The queue of charges for the judge.
-pub(crate) type Charges = VecDeque<callgate::store::judge::Charge>;

@@ -18,13 +18,13 @@ use crate::clock::{Clock, LEAP};
 use crate::counter::{self, Found};
 use crate::error::{Refused, is_undone, store_error};
 use crate::expire::{Expired, expire};
-use crate::file::{self, is_ours};
 use crate::job::{Answer, Job, Request};
 use crate::listing;
 use crate::namespace::{Generation, Namespace};
 use crate::place::Opened;
 use crate::row_cache::RowCache;
 use crate::rows::{Adding, Key};
+use crate::tables::{is_ours, space};
 
 /// Expired rows that a transaction deletes for each row that it may have added, and beside them. So no backlog grows, and no
 /// caller pays for much.
@@ -147,7 +147,7 @@ impl Ledger {
 
     /// The number of the namespace in this file.
     fn space(&self, namespace: &Namespace) -> Result<i64> {
-        namespace.number(self.generation, |name| file::space(&self.connection, name))
+        namespace.number(self.generation, |name| space(&self.connection, name))
     }
 
     fn reserve(&mut self, space: i64, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome> {

@@ -48,6 +48,7 @@ mod error;
 mod expire;
 mod file;
 mod group_commit;
+mod handle;
 mod job;
 mod ledger;
 mod listing;
@@ -60,6 +61,7 @@ mod row_cache;
 mod rows;
 mod sliding;
 mod store;
+mod tables;
 mod ticket;
 
 pub use async_store::AsyncSqliteStore;

@@ -9,9 +9,8 @@ use callgate::store::{Algorithm, LiveCounter, ScopeValue};
 use callgate::time::Timestamp;
 use rusqlite::{Connection, Result, params};
 
-use crate::counter::BEHIND;
 use crate::job::{Page, Shown};
-use crate::rows::{Key, Row, declared};
+use crate::rows::{BEHIND, Key, Row, declared};
 use crate::sliding::Log;
 
 /// Rows that one transaction looks at.

@@ -1,6 +1,6 @@
 //! The statements on the rows of one counter.
 //!
-//! In: the key of its rows, and numbers. Out: rows. `file.rs` says what the columns mean.
+//! In: the key of its rows, and numbers. Out: rows. `tables.rs` says what the columns mean.
 
 use std::collections::VecDeque;
 
@@ -9,7 +9,11 @@ use callgate::store::{Algorithm, Counter, Owner, Slot, Window};
 use callgate::time::Timestamp;
 use rusqlite::{CachedStatement, Connection, Error, OptionalExtension as _, Result, Row as SqlRow, params};
 
-use crate::counter::BEHIND;
+/// How far a clock may be behind a window or charge and still count there, in milliseconds.
+pub(crate) const BEHIND: i64 = 60_000;
+
+/// The queue of charges for the judge.
+pub(crate) type Charges = VecDeque<Charge>;
 
 /// Where a counter's rows are.
 #[derive(Clone, Copy)]

@@ -7,8 +7,8 @@ use callgate::ceilings::SLIDING_CHARGES;
 use callgate::time::Timestamp;
 use rusqlite::{Connection, Result};
 
-use crate::counter::{BEHIND, Charges, after_forgotten, after_gone};
-use crate::rows::{Key, Row};
+use crate::clock::{after_forgotten, after_gone};
+use crate::rows::{BEHIND, Charges, Key, Row};
 
 /// Steps from charge to charge that are looked for; each is up to a window long.
 const STEPS: usize = 64;

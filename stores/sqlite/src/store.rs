@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 
 use callgate::StoreError;
 use callgate::store::{
@@ -13,37 +12,13 @@ use callgate::time::Timestamp;
 use crate::async_store::AsyncSqliteStore;
 use crate::file::File;
 use crate::group_commit::GroupCommit;
-use crate::job::{Answer, Job, Page, Request};
-use crate::namespace::Namespace;
+use crate::handle::{Handle, mismatch, outcome};
+use crate::job::{Answer, Page, Request};
 use crate::options::SqliteOptions;
 
-/// Counters in a SQLite file. Threads share one behind an [`Arc`]: concurrent calls share a commit (group commit).
+/// Counters in a SQLite file. Threads share one behind an [`Arc`](std::sync::Arc): concurrent calls share a commit (group commit).
 pub struct SqliteStore {
     handle: Handle,
-}
-
-/// A namespace of an open file, which all handles of the file share.
-#[derive(Clone)]
-pub(crate) struct Handle {
-    pub(crate) commits: Arc<GroupCommit>,
-    pub(crate) namespace: Arc<Namespace>,
-    pub(crate) id: StoreId,
-}
-
-impl Handle {
-    pub(crate) fn new(commits: GroupCommit, namespace: &str) -> Self {
-        let id = commits.id(namespace);
-        Self { commits: Arc::new(commits), namespace: Arc::new(Namespace::new(namespace)), id }
-    }
-
-    pub(crate) fn namespaced(&self, name: &str) -> Self {
-        let id = self.commits.id(name);
-        Self { commits: self.commits.clone(), namespace: Arc::new(Namespace::new(name)), id }
-    }
-
-    pub(crate) fn job<'j, 'p>(&'j self, request: Request<'j, 'p>) -> Job<'j, 'p> {
-        Job { namespace: &self.namespace, request }
-    }
 }
 
 impl SqliteStore {
@@ -162,15 +137,6 @@ impl Inspect for SqliteStore {
             _ => Err(mismatch()),
         }
     }
-}
-
-pub(crate) fn outcome(answer: Answer) -> Result<BatchOutcome, StoreError> {
-    if let Answer::Outcome(outcome) = answer { Ok(outcome) } else { Err(mismatch()) }
-}
-
-/// Never seen: each job has its own kind of answer.
-pub(crate) fn mismatch() -> StoreError {
-    StoreError::permanent("the SQLite store gave an answer of another kind")
 }
 
 /// Does not print the path.
