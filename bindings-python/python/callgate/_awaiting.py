@@ -8,7 +8,7 @@ import asyncio
 import atexit
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from callgate._native import Decision, _stop_handing_over
 
@@ -21,9 +21,9 @@ _T = TypeVar("_T")
 atexit.register(_stop_handing_over)
 
 
-async def evaluate(engine: Engine, begin: str, *call: object) -> Decision:
-    """Decides when awaited, by the method `begin`. A cancelled await may leave a charge standing, as any cancelled call does."""
-    pending = getattr(engine, begin)(*call)
+async def evaluate(engine: Engine, form: str, *call: Any) -> Decision:
+    """Decides when awaited, as the method `form` does. A cancelled await may leave a charge standing, as any cancelled call does."""
+    pending = engine._begin(form, *call)
     if isinstance(pending, Decision):
         return pending
     decision: Decision = await _wait(pending.start, pending.decide)

@@ -326,35 +326,12 @@ class Engine:
     def _after_fork(self) -> None: ...
     def _begin(
         self,
-        tool: str,
-        args: _Args = None,
-        identity: _Identity = None,
-        approved: tuple[str, str] | None = None,
-        check: ArgsCheck | None = None,
-    ) -> Decision | PendingCall: ...
-    def _begin_json(
-        self,
-        tool: str,
-        text: str,
-        identity: _Identity = None,
-        approved: tuple[str, str] | None = None,
-        check: ArgsCheck | None = None,
-    ) -> Decision | PendingCall: ...
-    def _begin_request(
-        self,
-        method: str,
-        params: _Args = None,
-        identity: _Identity = None,
-        approved: tuple[str, str] | None = None,
-        check: ArgsCheck | None = None,
-    ) -> Decision | PendingCall: ...
-    def _begin_request_json(
-        self,
-        method: str,
-        text: str,
-        identity: _Identity = None,
-        approved: tuple[str, str] | None = None,
-        check: ArgsCheck | None = None,
+        form: str,
+        name: str,
+        args: _Args,
+        identity: _Identity,
+        approved: tuple[str, str] | None,
+        check: ArgsCheck | None,
     ) -> Decision | PendingCall: ...
 
 @final

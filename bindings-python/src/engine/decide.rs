@@ -1,7 +1,7 @@
 //! Calls of any form, decided and explained.
 //!
 //! In: what is called, arguments as Python objects or as raw JSON text, and what the host passed beside them. Out: decisions and
-//! explanations as Python objects, or a call that waits. Must not cache anything: `Engine::evaluate` does, for tools.
+//! explanations as Python objects, or a call that waits.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use super::args_check::{ArgsCheck, core_check};
 use super::call::{GivenApproval, host_call};
 use super::parts::EngineParts;
 use super::pending::{PendingArgs, begin};
+use crate::cache::ToolCache;
 use crate::decision::{Decision, Explanation};
 use crate::values::{Budget, Caller, RootValue};
 
@@ -39,7 +40,40 @@ fn unicode<'c>(text: &'c Bound<'_, PyString>) -> &'c str {
 }
 
 impl EngineParts {
-    /// Decides a call and charges what it costs.
+    /// Decides a call of a tool, which is cached or is from now on, and charges what it costs.
+    #[inline(always)]
+    pub(super) fn evaluate<'py>(
+        &self,
+        py: Python<'py>,
+        tool: &Bound<'py, PyString>,
+        args: Option<&Bound<'py, PyAny>>,
+        beside: Beside<'_, 'py>,
+    ) -> PyResult<Py<Decision>> {
+        let policy = self.current.get(py, &self.engine)?;
+        let (policy, name) = (policy.get(), tool.to_str()?);
+        let tool = policy.tool(py, name);
+        let (approval, budget) = (GivenApproval::new(beside.approved)?, Budget::new());
+        let args = RootValue::new(args, tool.map(ToolCache::names), &budget);
+        let (caller, check) = (Caller::new(beside.identity), core_check(beside.check));
+        let (target, identity) = (Target::Tool(name), caller.identity(&budget));
+        let call = host_call(target, args.view(&budget), identity, approval.as_ref(), check);
+        let decision = match tool {
+            Some(tool) => {
+                let decided = self.core().decide_by_tool(tool.tool(), &call);
+                if !self.observer.listens()
+                    && let Some(cached) = decided.cache_key().and_then(|key| tool.cached(py, key))
+                {
+                    return self.repeat(py, cached);
+                }
+                decided.decision()
+            }
+            None => self.core().complete(policy.policy().evaluate(&call)),
+        };
+        let about = self.about(&decision, &call);
+        self.conclude(py, (policy, tool), decision, about)
+    }
+
+    /// Decides a call of any form and charges what it costs.
     pub(super) fn decide<'py>(
         &self,
         py: Python<'py>,

@@ -1,64 +1,27 @@
-//! The class `Engine`.
+//! The methods of the class `Engine`.
 //!
 //! In: calls made of Python objects. Out: decisions. The GIL is held while arguments are read, so that no other thread can
 //! change them meanwhile, and while in-memory counters are asked; it is released around compiling and other stores.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::PoisonError;
 
-use callgate::__binding::{BindEngine as _, Target};
-use callgate::Format;
+use callgate::__binding::Target;
 use callgate::store::Store as _;
-use callgate::time::{Clock as _, Timestamp};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
-use super::args_check::{ArgsCheck, core_check};
-use super::call::{GivenApproval, host_call};
+use super::args_check::ArgsCheck;
 use super::decide::{Args, Beside};
-use super::hook::Hook;
+use super::object::Engine;
 use super::options::Options;
-use super::parts::EngineParts;
-use super::watch::{ReloadHooks, Watch, WatchPlan};
-use crate::cache::ToolCache;
 use crate::decision::{Decision, Explanation};
 use crate::error;
 use crate::policy::{self, Policy};
 use crate::store::LiveCounter;
-use crate::values::{Budget, Caller, RootValue};
-
-/// Decides calls: evaluates the policy and charges the counters. Safe to share between threads.
-#[pyclass(module = "callgate", frozen, weakref)]
-pub(crate) struct Engine {
-    parts: Arc<EngineParts>,
-    watch: Mutex<Option<Watch>>,
-}
-
-impl Engine {
-    fn new(parts: EngineParts) -> Self {
-        Self { parts: Arc::new(parts), watch: Mutex::new(None) }
-    }
-
-    fn core(&self) -> &callgate::Engine {
-        self.parts.core()
-    }
-
-    /// What the engine's clock shows.
-    fn shown(&self) -> PyResult<Timestamp> {
-        let now = self.parts.clock.clock.now();
-        self.parts.clock.check()?;
-        Ok(now)
-    }
-
-    /// Tells of the warnings of a policy that was logged when it was loaded.
-    fn warn_again(&self, py: Python<'_>) -> PyResult<()> {
-        let warnings = &self.parts.warnings;
-        if warnings.is_given() { warnings.warn(py, None, self.core().policy().warnings()) } else { Ok(()) }
-    }
-}
 
 /// A function of `callgate._awaiting`.
 fn awaiting<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
@@ -84,19 +47,9 @@ impl Engine {
         args_hash: Option<&Bound<'_, PyAny>>,
         on_warning: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let options = Options {
-            store,
-            store_namespace,
-            store_timeout,
-            on_store_error,
-            clock,
-            on_decision,
-            args_hash,
-            on_warning,
-        };
-        let engine = Self::new(options.build(py, policy.get().0.clone())?);
-        engine.warn_again(py)?;
-        Ok(engine)
+        let store = (store, store_namespace, store_timeout, on_store_error);
+        let options = Options::new(store, clock, (on_decision, args_hash), on_warning);
+        Self::open(py, policy.get(), &options)
     }
 
     /// An engine for a policy written in YAML or JSON.
@@ -115,19 +68,9 @@ impl Engine {
         args_hash: Option<&Bound<'_, PyAny>>,
         on_warning: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let options = Options {
-            store,
-            store_namespace,
-            store_timeout,
-            on_store_error,
-            clock,
-            on_decision,
-            args_hash,
-            on_warning,
-        };
-        let engine = Self::new(options.build(py, policy::from_text(py, text, Format::Detect)?)?);
-        engine.parts.warnings.warn(py, None, engine.core().policy().warnings())?;
-        Ok(engine)
+        let store = (store, store_namespace, store_timeout, on_store_error);
+        let options = Options::new(store, clock, (on_decision, args_hash), on_warning);
+        Self::open_text(py, text, &options)
     }
 
     /// An engine for a policy file, and for its later versions if it is watched.
@@ -149,35 +92,9 @@ impl Engine {
         args_hash: Option<&Bound<'_, PyAny>>,
         on_warning: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Self>> {
-        static WATCHED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let options = Options {
-            store,
-            store_namespace,
-            store_timeout,
-            on_store_error,
-            clock,
-            on_decision,
-            args_hash,
-            on_warning,
-        };
-        let parts = options.build(py, policy::from_file(py, &path)?)?;
-        let hooks = ReloadHooks {
-            warnings: parts.warnings.clone(),
-            on_reload: Hook::new("on_reload", on_reload)?,
-            on_reload_error: Hook::new("on_reload_error", on_reload_error)?,
-        };
-        parts.warnings.warn(py, Some(&path.to_string_lossy()), parts.core().policy().warnings())?;
-        let plan = match watch {
-            Some(watch) => WatchPlan::new(path, watch, hooks)?,
-            None => None,
-        };
-        let engine = Py::new(py, Self::new(parts))?;
-        if let Some(plan) = plan {
-            let watch = plan.start(&engine.get().parts.engine)?;
-            *engine.get().watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(watch);
-            WATCHED.import(py, "callgate._forking", "watched")?.call1((&engine,))?;
-        }
-        Ok(engine)
+        let store = (store, store_namespace, store_timeout, on_store_error);
+        let options = Options::new(store, clock, (on_decision, args_hash), on_warning);
+        Self::open_file(py, path, watch, (on_reload, on_reload_error), &options)
     }
 
     /// Decides a call and charges what it costs.
@@ -191,29 +108,7 @@ impl Engine {
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Py<Decision>> {
-        let parts = &*self.parts;
-        let policy = parts.current.get(py, &parts.engine)?;
-        let (policy, name) = (policy.get(), tool.to_str()?);
-        let tool = policy.tool(py, name);
-        let (approval, budget) = (GivenApproval::new(approved)?, Budget::new());
-        let args = RootValue::new(args, tool.map(ToolCache::names), &budget);
-        let (caller, check) = (Caller::new(identity), core_check(check));
-        let (target, identity) = (Target::Tool(name), caller.identity(&budget));
-        let call = host_call(target, args.view(&budget), identity, approval.as_ref(), check);
-        let decision = match tool {
-            Some(tool) => {
-                let decided = parts.core().decide_by_tool(tool.tool(), &call);
-                if !parts.observer.listens()
-                    && let Some(cached) = decided.cache_key().and_then(|key| tool.cached(py, key))
-                {
-                    return parts.repeat(py, cached);
-                }
-                decided.decision()
-            }
-            None => parts.core().complete(policy.policy().evaluate(&call)),
-        };
-        let about = parts.about(&decision, &call);
-        parts.conclude(py, (policy, tool), decision, about)
+        self.parts.evaluate(py, tool, args, Beside { identity, approved, check })
     }
 
     /// Decides a call whose arguments are raw JSON text, which is checked whole.
@@ -227,38 +122,28 @@ impl Engine {
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Py<Decision>> {
-        let beside = Beside { identity, approved, check };
-        self.parts.decide(py, Target::Tool(tool), Args::Json(text), beside)
+        self.parts.decide(py, Target::Tool(tool), Args::Json(text), Beside { identity, approved, check })
     }
 
-    /// The first half of `evaluate_async`: a decision, or what waits for the store.
-    #[pyo3(signature = (tool, args = None, identity = None, approved = None, check = None))]
+    /// The first half of `evaluate_async` and the like, which `form` names without `_async`: a decision, or what waits for the store.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of each form, and the form")]
     fn _begin<'py>(
         &self,
         py: Python<'py>,
-        tool: &str,
+        form: &str,
+        name: &str,
         args: Option<&Bound<'py, PyAny>>,
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Py<PyAny>> {
-        let beside = Beside { identity, approved, check };
-        self.parts.begin(py, Target::Tool(tool), Args::Value(args), beside)
-    }
-
-    /// The first half of `evaluate_json_async`.
-    #[pyo3(signature = (tool, text, identity = None, approved = None, check = None))]
-    fn _begin_json<'py>(
-        &self,
-        py: Python<'py>,
-        tool: &str,
-        text: &Bound<'py, PyString>,
-        identity: Option<&Bound<'py, PyAny>>,
-        approved: Option<&Bound<'py, PyAny>>,
-        check: Option<&Bound<'py, ArgsCheck>>,
-    ) -> PyResult<Py<PyAny>> {
-        let beside = Beside { identity, approved, check };
-        self.parts.begin(py, Target::Tool(tool), Args::Json(text), beside)
+        let target =
+            if form.starts_with("evaluate_request") { Target::Method(name) } else { Target::Tool(name) };
+        let args = match args {
+            Some(text) if form.ends_with("_json") => Args::Json(text.cast()?),
+            _ => Args::Value(args),
+        };
+        self.parts.begin(py, target, args, Beside { identity, approved, check })
     }
 
     /// Decides a call without blocking the event loop. In-memory counters decide at once, Redis is
@@ -272,7 +157,7 @@ impl Engine {
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let call = (slf, intern!(slf.py(), "_begin"), tool, args, identity, approved, check);
+        let call = (slf, intern!(slf.py(), "evaluate"), tool, args, identity, approved, check);
         awaiting(slf.py(), "evaluate")?.call1(call)
     }
 
@@ -286,7 +171,7 @@ impl Engine {
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let call = (slf, intern!(slf.py(), "_begin_json"), tool, text, identity, approved, check);
+        let call = (slf, intern!(slf.py(), "evaluate_json"), tool, text, identity, approved, check);
         awaiting(slf.py(), "evaluate")?.call1(call)
     }
 
@@ -301,8 +186,12 @@ impl Engine {
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Py<Decision>> {
-        let beside = Beside { identity, approved, check };
-        self.parts.decide(py, Target::Method(method), Args::Value(params), beside)
+        self.parts.decide(
+            py,
+            Target::Method(method),
+            Args::Value(params),
+            Beside { identity, approved, check },
+        )
     }
 
     /// `evaluate_request` for params that are raw JSON text.
@@ -316,38 +205,7 @@ impl Engine {
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Py<Decision>> {
-        let beside = Beside { identity, approved, check };
-        self.parts.decide(py, Target::Method(method), Args::Json(text), beside)
-    }
-
-    /// The first half of `evaluate_request_async`.
-    #[pyo3(signature = (method, params = None, identity = None, approved = None, check = None))]
-    fn _begin_request<'py>(
-        &self,
-        py: Python<'py>,
-        method: &str,
-        params: Option<&Bound<'py, PyAny>>,
-        identity: Option<&Bound<'py, PyAny>>,
-        approved: Option<&Bound<'py, PyAny>>,
-        check: Option<&Bound<'py, ArgsCheck>>,
-    ) -> PyResult<Py<PyAny>> {
-        let beside = Beside { identity, approved, check };
-        self.parts.begin(py, Target::Method(method), Args::Value(params), beside)
-    }
-
-    /// The first half of `evaluate_request_json_async`.
-    #[pyo3(signature = (method, text, identity = None, approved = None, check = None))]
-    fn _begin_request_json<'py>(
-        &self,
-        py: Python<'py>,
-        method: &str,
-        text: &Bound<'py, PyString>,
-        identity: Option<&Bound<'py, PyAny>>,
-        approved: Option<&Bound<'py, PyAny>>,
-        check: Option<&Bound<'py, ArgsCheck>>,
-    ) -> PyResult<Py<PyAny>> {
-        let beside = Beside { identity, approved, check };
-        self.parts.begin(py, Target::Method(method), Args::Json(text), beside)
+        self.parts.decide(py, Target::Method(method), Args::Json(text), Beside { identity, approved, check })
     }
 
     /// `evaluate_request`, without blocking the event loop.
@@ -360,7 +218,7 @@ impl Engine {
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let call = (slf, intern!(slf.py(), "_begin_request"), method, params, identity, approved, check);
+        let call = (slf, intern!(slf.py(), "evaluate_request"), method, params, identity, approved, check);
         awaiting(slf.py(), "evaluate")?.call1(call)
     }
 
@@ -374,7 +232,7 @@ impl Engine {
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let call = (slf, intern!(slf.py(), "_begin_request_json"), method, text, identity, approved, check);
+        let call = (slf, intern!(slf.py(), "evaluate_request_json"), method, text, identity, approved, check);
         awaiting(slf.py(), "evaluate")?.call1(call)
     }
 
@@ -389,8 +247,7 @@ impl Engine {
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Explanation> {
-        let beside = Beside { identity, approved, check };
-        self.parts.explain(py, Target::Tool(tool), Args::Value(args), beside)
+        self.parts.explain(py, Target::Tool(tool), Args::Value(args), Beside { identity, approved, check })
     }
 
     /// `explain` for arguments that are raw JSON text.
@@ -404,8 +261,7 @@ impl Engine {
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
     ) -> PyResult<Explanation> {
-        let beside = Beside { identity, approved, check };
-        self.parts.explain(py, Target::Tool(tool), Args::Json(text), beside)
+        self.parts.explain(py, Target::Tool(tool), Args::Json(text), Beside { identity, approved, check })
     }
 
     /// `explain`, without blocking the event loop.

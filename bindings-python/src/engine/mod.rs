@@ -8,6 +8,7 @@ mod clock;
 mod decide;
 mod hook;
 mod methods;
+mod object;
 mod observer;
 mod options;
 mod parts;
@@ -16,5 +17,5 @@ mod watch;
 
 pub(crate) use args_check::ArgsCheck;
 pub(crate) use clock::ManualClock;
-pub(crate) use methods::Engine;
+pub(crate) use object::Engine;
 pub(crate) use pending::PendingCall;

@@ -22,17 +22,40 @@ use crate::store::{Handle, Store, seconds};
 
 /// The keyword arguments that all constructors share.
 pub(crate) struct Options<'a, 'py> {
-    pub(crate) store: Option<&'a Bound<'py, PyAny>>,
-    pub(crate) store_namespace: Option<&'a str>,
-    pub(crate) store_timeout: Option<f64>,
-    pub(crate) on_store_error: &'a str,
-    pub(crate) clock: Option<&'a Bound<'py, PyAny>>,
-    pub(crate) on_decision: Option<&'a Bound<'py, PyAny>>,
-    pub(crate) args_hash: Option<&'a Bound<'py, PyAny>>,
-    pub(crate) on_warning: Option<&'a Bound<'py, PyAny>>,
+    store: Option<&'a Bound<'py, PyAny>>,
+    store_namespace: Option<&'a str>,
+    store_timeout: Option<f64>,
+    on_store_error: &'a str,
+    clock: Option<&'a Bound<'py, PyAny>>,
+    on_decision: Option<&'a Bound<'py, PyAny>>,
+    args_hash: Option<&'a Bound<'py, PyAny>>,
+    on_warning: Option<&'a Bound<'py, PyAny>>,
 }
 
-impl Options<'_, '_> {
+type Object<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
+/// `store`, `store_namespace`, `store_timeout` and `on_store_error`.
+type StoreArgs<'a, 'py> = (Object<'a, 'py>, Option<&'a str>, Option<f64>, &'a str);
+
+impl<'a, 'py> Options<'a, 'py> {
+    /// The store with its options, the clock, `on_decision` with its `args_hash`, and `on_warning`.
+    pub(crate) fn new(
+        (store, store_namespace, store_timeout, on_store_error): StoreArgs<'a, 'py>,
+        clock: Object<'a, 'py>,
+        (on_decision, args_hash): (Object<'a, 'py>, Object<'a, 'py>),
+        on_warning: Object<'a, 'py>,
+    ) -> Self {
+        Self {
+            store,
+            store_namespace,
+            store_timeout,
+            on_store_error,
+            clock,
+            on_decision,
+            args_hash,
+            on_warning,
+        }
+    }
+
     pub(crate) fn build(&self, py: Python<'_>, policy: callgate::Policy) -> PyResult<EngineParts> {
         let on_store_error = match self.on_store_error {
             "deny" => OnStoreError::Deny,
