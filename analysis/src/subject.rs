@@ -125,15 +125,26 @@ impl Subject {
             Matching::Invalid => Admission::Invalid,
             // Entries without rules apply, too: they list the tool.
             Matching::Open => {
-                let mut entries: Vec<usize> = self.exact.get(tool).copied().into_iter().collect();
-                entries.extend(globs_matching(&self.policy, tool));
-                let listed = !entries.is_empty();
-                let everywhere = |entry: &EntryName| entry.key.as_deref().is_none_or(|key| key == "*");
-                let indexed = self.entries.iter().enumerate();
-                entries.extend(indexed.filter(|(_, entry)| everywhere(entry)).map(|(index, _)| index));
+                let (entries, listed) = self.entries_of(tool);
                 Admission::Entries { entries, listed }
             }
         }
+    }
+
+    /// The entries that apply to a tool if it may be called, and whether the exact name or a glob is among them.
+    pub(crate) fn entries_of(&self, tool: &str) -> (Vec<usize>, bool) {
+        let mut entries: Vec<usize> = self.exact.get(tool).copied().into_iter().collect();
+        entries.extend(globs_matching(&self.policy, tool));
+        let listed = !entries.is_empty();
+        let everywhere = |entry: &EntryName| entry.key.as_deref().is_none_or(|key| key == "*");
+        let indexed = self.entries.iter().enumerate();
+        entries.extend(indexed.filter(|(_, entry)| everywhere(entry)).map(|(index, _)| index));
+        (entries, listed)
+    }
+
+    /// The entry of `tools` with this key.
+    pub(crate) fn entry(&self, key: &str) -> Option<usize> {
+        self.exact.get(key).copied()
     }
 
     /// Whether a rule has this name, or this pointer where it begins with `/`.

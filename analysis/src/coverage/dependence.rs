@@ -3,12 +3,15 @@
 //! In: a policy, what tests cover of it, and the tests. Out: for each covered point on which nothing depends, what keeps the decisions as
 //! they are. Every decision is core's: the policy without the outcome decides the same calls once more.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use callgate::{Amount, Code, Decision, Effect};
 
 use super::document::Json;
 use super::kinds::{Branch, Kind};
+use super::part::part;
 use super::points::Points;
 use super::removal::{Removed, attempts};
 use super::report::CoverageReport;
@@ -62,8 +65,10 @@ pub struct Trial {
     document: Json,
     /// The policy as JSON: what all others are compared with, because digests are part of approval keys.
     base: Subject,
-    points: Points,
+    points: Arc<Points>,
     files: Vec<Rerun>,
+    /// The runs of each test, which is known by its file and its name.
+    runs: HashMap<(String, String), Vec<RunAt>>,
     /// The decisions of each run of each file.
     decided: Vec<Vec<Vec<Seen>>>,
 }
@@ -143,9 +148,15 @@ impl Trial {
             rerun.ok_or_else(|| format!("`{}` cannot be run", file.path))
         };
         let files = files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let points = Points::of(&base);
+        let points = Arc::new(Points::of(&base));
         let digest = *subject.policy.digest();
-        let mut trial = Self { digest, document, base, points, files, decided: Vec::new() };
+        let mut runs: HashMap<_, Vec<RunAt>> = HashMap::new();
+        for (at, file) in files.iter().enumerate() {
+            for (run, name) in file.names().enumerate() {
+                runs.entry((file.path().to_owned(), name.to_owned())).or_default().push((at, run));
+            }
+        }
+        let mut trial = Self { digest, document, base, points, files, runs, decided: Vec::new() };
         let change = trial.change(&trial.base, None);
         let decide = |file: &Rerun| {
             let runs = 0..file.names().len();
@@ -171,26 +182,22 @@ impl Trial {
 
     /// The runs of these tests, each by its file and its name.
     fn runs_of(&self, tests: &[(String, String)]) -> Vec<RunAt> {
-        let mut found = Vec::new();
-        for (at, file) in self.files.iter().enumerate() {
-            let wanted: std::collections::HashSet<&str> =
-                tests.iter().filter(|(path, _)| path == file.path()).map(|(_, name)| name.as_str()).collect();
-            let runs = file.names().enumerate().filter(|(_, name)| wanted.contains(name));
-            found.extend(runs.map(|(run, _)| (at, run)));
-        }
-        found
+        tests.iter().filter_map(|test| self.runs.get(test)).flatten().copied().collect()
     }
 
     fn change<'c>(&'c self, subject: &'c Subject, withheld: Option<&'c str>) -> Change<'c> {
         Change { digest: &self.digest, subject, withheld }
     }
 
-    /// The policy without a branch of a group.
-    fn removed(&self, group: usize, branch: Branch) -> Result<(Removed, Subject), String> {
+    /// The policy without a branch of a group, as far as it decides the calls of these runs.
+    fn removed(&self, group: usize, branch: Branch, runs: &[RunAt]) -> Result<(Removed, Subject), String> {
         let group = self.points.groups.get(group).ok_or("there is no such point")?;
+        let tools =
+            runs.iter().filter_map(|(file, run)| Some(self.files.get(*file)?.tools_of(*run))).flatten();
+        let document = part(&self.document, &self.base, &self.points, group.entry, tools);
         let taken = |name: &str| self.files.iter().any(|file| file.tools().any(|tool| tool == name));
         let mut why = "it cannot be written without this outcome".to_owned();
-        for removed in attempts(&self.document, &self.points, group, branch, &taken) {
+        for removed in attempts(&document, &self.points, group, branch, &taken) {
             match Subject::new(&self.base.path, &removed.document.to_text()) {
                 Ok(subject) => return Ok((removed, subject)),
                 Err(error) => {
@@ -207,7 +214,7 @@ impl Trial {
     /// # Errors
     /// Why it cannot be tried, in a sentence.
     pub fn changes(&self, group: usize, branch: Branch, runs: &[RunAt]) -> Result<bool, String> {
-        let (removed, subject) = self.removed(group, branch)?;
+        let (removed, subject) = self.removed(group, branch, runs)?;
         let change = self.change(&subject, removed.withheld.as_deref());
         // Charges are all that some entries do.
         let is_entry = self.points.groups.get(group).is_some_and(|group| group.kind == Kind::Entry);
@@ -233,10 +240,10 @@ impl Trial {
     /// What keeps decisions as they are without a branch: looked for in the first call that had it.
     fn same(&self, group: usize, branch: Branch, runs: &[RunAt]) -> String {
         let own = self.points.groups.get(group).map(|group| group.rule.clone()).unwrap_or_default();
-        let Ok((removed, subject)) = self.removed(group, branch) else { return own };
+        let Ok((removed, subject)) = self.removed(group, branch, runs) else { return own };
         for (file, run) in runs {
             let Some(rerun) = self.files.get(*file) else { continue };
-            let mut with = same::With::new(&self.base, group, branch);
+            let mut with = same::With::new(&self.base, &self.points, group, branch);
             rerun.explain(*run, &self.change(&self.base, None), &mut |observed| with.observe(observed));
             let Some(with) = with.found() else { continue };
             let mut call = 0_usize;

@@ -32,10 +32,17 @@ pub(super) enum Shape {
 pub(super) struct ConditionShape {
     /// Whether an unknown outcome counts as `holds`: the outcome that refuses here.
     pub(super) unknown_holds: bool,
-    /// Whether it reads a counter.
-    pub(super) reads_counter: bool,
+    /// Where it reads a counter, if it does.
+    pub(super) counter: Option<String>,
     /// Of a comparison of an argument with a number: where it is read, and the number.
     pub(super) number: Option<(ArgsPath, String)>,
+}
+
+impl ConditionShape {
+    /// Whether it reads a counter.
+    pub(super) fn reads_counter(&self) -> bool {
+        self.counter.is_some()
+    }
 }
 
 /// The points of one place.

@@ -15,6 +15,7 @@ mod json;
 mod kinds;
 mod lcov;
 mod margins;
+mod part;
 mod path;
 mod points;
 mod record;

@@ -137,7 +137,7 @@ impl Points {
                 self.rules.entry(group.rule.clone()).or_default().rule = Some(index);
             }
             Shape::Condition(condition) => {
-                if condition.reads_counter {
+                if condition.reads_counter() {
                     self.rules.entry(group.rule.clone()).or_default().states.push(index);
                 }
                 self.conditions.insert(group.pointer.clone(), index);
@@ -344,8 +344,8 @@ impl Points {
             _ => None,
         };
         let text = format!("{} {op} {}", shown(&path), shown(operand));
-        let reads_counter = path.starts_with("state");
-        let shape = Shape::Condition(ConditionShape { unknown_holds, reads_counter, number });
+        let counter = path.starts_with("state").then_some(path);
+        let shape = Shape::Condition(ConditionShape { unknown_holds, counter, number });
         let branches = vec![Branch::Holds, Branch::Fails];
         self.add(Group { pointer, ..within.group(Kind::Condition, node, text, branches, shape) });
     }

@@ -4,6 +4,7 @@
 //! the words of explanations; a word that it does not know is kept and reported, never passed over.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use callgate::value::RawJson;
 use callgate::{Amount, Check, Code};
@@ -23,7 +24,7 @@ pub struct Coverage {
     pub(super) path: String,
     pub(super) text: String,
     digest: [u8; 32],
-    pub(super) points: Points,
+    pub(super) points: Arc<Points>,
     /// Of each group, what it had.
     pub(super) counts: Vec<Counts>,
     /// What applies to the tools that were called.
@@ -81,7 +82,11 @@ struct Reading<'c> {
 impl Coverage {
     /// Nothing of `subject` is covered yet.
     pub fn new(subject: &Subject) -> Self {
-        let points = Points::of(subject);
+        Self::with(subject, Arc::new(Points::of(subject)))
+    }
+
+    /// As `new`, with the points of `subject`.
+    pub(super) fn with(subject: &Subject, points: Arc<Points>) -> Self {
         let counts = points.groups.iter().map(|group| Counts {
             branches: vec![BranchCount::default(); group.branches.len()],
             ..Counts::default()
@@ -375,7 +380,7 @@ impl Coverage {
                 continue;
             };
             let reached = reading.rules.get(group.rule.as_str());
-            let reads_counter = matches!(&group.shape, Shape::Condition(shape) if shape.reads_counter);
+            let reads_counter = matches!(&group.shape, Shape::Condition(shape) if shape.reads_counter());
             match (&group.shape, reached) {
                 (Shape::Condition(_), Some(_)) if !reads_counter => {
                     counts.settled = counts.settled.saturating_add(1);

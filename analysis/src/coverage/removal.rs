@@ -38,7 +38,7 @@ pub(super) fn attempts(
     taken: &dyn Fn(&str) -> bool,
 ) -> Vec<Removed> {
     let reads_counters = match &group.shape {
-        Shape::Condition(shape) => shape.reads_counter,
+        Shape::Condition(shape) => shape.reads_counter(),
         Shape::Rule { reads_counters, .. } => *reads_counters,
         _ => false,
     };
@@ -238,10 +238,11 @@ fn remove_entry(
     };
     for group in &points.groups {
         let Shape::Condition(shape) = &group.shape else { continue };
-        if !shape.reads_counter {
+        if !shape.reads_counter() {
             continue;
         }
-        let condition = document.at_mut(&group.pointer)?;
+        // Of an entry that decides none of the calls.
+        let Some(condition) = document.at_mut(&group.pointer) else { continue };
         let (is_exact, names) = state_names(condition.get("path")?.as_str()?)?;
         let (first, rest) = names.split_first()?;
         let rest = rest.join(".");

@@ -2,6 +2,8 @@
 //!
 //! In: the checks of a call, with the outcome and without it. Out: the pointer of what comes to the same, or a code where no rule does.
 
+use std::sync::Arc;
+
 use callgate::{Check, Code};
 
 use super::group::{Group, Shape};
@@ -32,8 +34,8 @@ pub(super) struct Call {
 }
 
 impl With {
-    pub(super) fn new(subject: &Subject, group: usize, branch: Branch) -> Self {
-        Self { coverage: Coverage::new(subject), group, branch, calls: 0, found: None }
+    pub(super) fn new(subject: &Subject, points: &Arc<Points>, group: usize, branch: Branch) -> Self {
+        Self { coverage: Coverage::with(subject, points.clone()), group, branch, calls: 0, found: None }
     }
 
     pub(super) fn observe(&mut self, observed: &Observed<'_>) {
@@ -60,7 +62,7 @@ impl With {
 pub(super) fn decider(points: &Points, group: usize, with: &Call, without: &[Check]) -> String {
     let Some(group) = points.groups.get(group) else { return String::new() };
     if let Shape::Condition(shape) = &group.shape {
-        let found = match shape.reads_counter {
+        let found = match shape.reads_counter() {
             true => other_state(points, group, &with.checks),
             false => {
                 let rule = points.rules.get(&group.rule).and_then(|groups| points.groups.get(groups.rule?));

@@ -67,6 +67,12 @@ impl Rerun {
         runs.flat_map(|run| &run.steps).map(|step| step.tool.value.as_str())
     }
 
+    /// The tools that a run calls.
+    pub(crate) fn tools_of(&self, run: usize) -> impl Iterator<Item = &str> {
+        let run = self.find(run).map(|(_, run)| run);
+        run.into_iter().flat_map(|run| &run.steps).map(|step| step.tool.value.as_str())
+    }
+
     /// Shows the decisions of a run.
     pub(crate) fn decide(&self, run: usize, change: &Change<'_>, seen: &mut Decided<'_>) {
         self.execute(run, change, Watch::Decided(seen));

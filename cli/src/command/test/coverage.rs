@@ -5,7 +5,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -117,6 +117,11 @@ impl Covered {
         let named = self.policies.into_values().filter(|policy| !policy.files.is_empty());
         let report = |policy: Policy| {
             let mut report = policy.coverage.finish();
+            if depends && io::stderr().is_terminal() {
+                // Tests run again for each outcome, which takes long where one test calls many tools.
+                let outcomes = report.hit;
+                eprintln!("{}: trying what depends on each of {outcomes} outcomes", shown(&policy.shown));
+            }
             let missed = match depends {
                 true => dependence_of(&mut report, &policy.text, &policy.files).err(),
                 false => None,
