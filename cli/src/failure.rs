@@ -41,14 +41,6 @@ impl Failure {
         Self::new(format!("{}: {error}", path.display()))
     }
 
-    /// What went wrong, where that is a sentence.
-    pub(crate) fn message(&self) -> &str {
-        match self {
-            Self::Told { message, .. } | Self::Rendered(message) => message,
-            Self::Output(_) => "the output cannot be written",
-        }
-    }
-
     /// What went wrong, in a sentence.
     pub(crate) fn sentence(self) -> String {
         match self {

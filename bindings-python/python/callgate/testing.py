@@ -98,12 +98,20 @@ class PolicyTest(TypedDict):
     """Empty unless it failed."""
 
 
+class PolicyWarnings(TypedDict):
+    """A policy that has warnings, which `callgate check` shows."""
+
+    path: str
+    count: int
+
+
 class FileReport(TypedDict):
     """What came of a test file."""
 
     path: str
     problems: list[Problem]
     warnings: list[Finding]
+    policy_warnings: list[PolicyWarnings]
     tests: list[PolicyTest]
     filtered: int
     """How many tests the filter left out."""

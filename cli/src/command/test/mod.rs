@@ -32,16 +32,7 @@ pub(crate) fn run(args: &TestArgs) -> Outcome {
 /// Runs all tests once. Notes the files that are read.
 fn once(args: &TestArgs, seen: &mut Seen) -> Outcome {
     let mut out = Unread(output());
-    let files = match find::test_files(&args.paths) {
-        // Machines get a report whatever happens.
-        Err(failure) if args.format != TestFormat::Human => {
-            let report = FileReport::unreadable("", failure.message());
-            write(&mut out, args, &[report], None, |_| Ok(()))?;
-            out.flush()?;
-            return Ok(failure.report());
-        }
-        files => files?,
-    };
+    let files = find::test_files(&args.paths)?;
     let mut human = human::Human::new(args.verbose);
     let mut reports = Vec::new();
     let mut covered = args.coverage.then(Covered::default);
