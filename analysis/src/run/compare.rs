@@ -56,7 +56,7 @@ pub(super) fn compare(
 /// Whether nothing of the policy denied the call: it could not be read, or no entry is about it.
 fn is_unread(code: Code, step: &Step) -> bool {
     match code {
-        Code::InvalidArgs | Code::InvalidIdentity | Code::InvalidTool => true,
+        Code::InvalidArgs | Code::InvalidIdentity | Code::InvalidMethod | Code::InvalidTool => true,
         Code::NotListed => !step.unlisted,
         _ => false,
     }

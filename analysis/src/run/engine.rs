@@ -128,7 +128,10 @@ impl<'e> Execution<'e> {
                     Some(explanation) if step.explain => explanation.decision.clone(),
                     _ => made.decide(key.as_deref()),
                 };
-                if let (Watch::Explained(observer), Some(explanation)) = (&mut watch, &explanation) {
+                // No entry is about a request, so that it covers nothing.
+                if let (Watch::Explained(observer), Some(explanation), false) =
+                    (&mut watch, &explanation, step.request)
+                {
                     observer(&Observed {
                         subject,
                         file: self.file,
@@ -243,7 +246,9 @@ impl Made<'_> {
         // What is no JSON was refused when the file was read.
         let caller = Caller::read(self.step.identity.as_deref()).unwrap_or(Caller::Nobody);
         let args = self.step.args.as_deref().unwrap_or("{}");
-        let mut call = Call::new(&self.step.tool.value, args).identity(caller.identity());
+        let name = &self.step.tool.value;
+        let call = if self.step.request { Call::request(name, args) } else { Call::new(name, args) };
+        let mut call = call.identity(caller.identity());
         if let (Some(approve), Some(key)) = (&self.step.approve, key) {
             call = call.approved(Approval::new(key, &approve.id));
         }

@@ -176,6 +176,7 @@ fn cell<'n>(
         after: None,
         reload: None,
         tool: Located { value: call.tool.text().to_owned(), place: place(reader, call.tool) },
+        request: false,
         unlisted: call.unlisted,
         args: call.args.text(),
         identity,

@@ -96,8 +96,10 @@ pub struct Step {
     pub after: Option<i64>,
     /// A file: the policy that is put in force first.
     pub reload: Option<Located<String>>,
-    /// The tool, where its name stands.
+    /// The tool, where its name stands; of a request, its method.
     pub tool: Located<String>,
+    /// Whether it is a request of another method than `tools/call` (spec 3.10).
+    pub request: bool,
     /// Whether the policy does not name the tool, and that is meant.
     pub unlisted: bool,
     /// The arguments as JSON text; `None` for absent ones.

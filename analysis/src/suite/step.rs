@@ -9,7 +9,7 @@ use super::calls::{Args, Fixtures, Template, members_of, read_args, read_check, 
 use super::file::{located, place, time};
 use super::{ApprovalKey, Approve, Ending, Finish, Step, expect};
 
-const FIELDS: [&str; 28] = [
+const FIELDS: [&str; 29] = [
     "name",
     "description",
     "at",
@@ -17,6 +17,7 @@ const FIELDS: [&str; 28] = [
     "reload",
     "call",
     "tool",
+    "method",
     "args",
     "raw",
     "with",
@@ -95,6 +96,7 @@ fn read<'n>(
         reload,
         call,
         tool,
+        method,
         args,
         raw,
         with,
@@ -121,7 +123,14 @@ fn read<'n>(
     let at = at.and_then(|field| reader.within("at", |reader| time(reader, field.value())));
     let after = after.and_then(|field| reader.within("after", |reader| duration(reader, field.value())));
     let reload = reload.and_then(|field| reader.within("reload", |reader| located(reader, field.value())));
-    let template = read_call(reader, node, fixtures, [call, tool, args, raw]);
+    let template = read_call(reader, node, fixtures, [call, tool.or(method), args, raw]);
+    if let (Some(field), true) = (method, call.or(tool).is_some()) {
+        reader.within("method", |reader| {
+            let message = "a request of another method has neither `tool` nor `call`";
+            reader.error("conflicting_fields", field.key.span(), message, "write one of them");
+        });
+        return None;
+    }
     let identity = fixtures.read_caller(reader, named, inline, raw_identity);
     let own_check = check.and_then(|field| read_check(reader, field));
     let own_unlisted = read_flag(reader, unlisted);
@@ -158,6 +167,7 @@ fn read<'n>(
         after,
         reload,
         tool: super::Located { value: tool.to_owned(), place: place(reader, template.tool) },
+        request: method.is_some(),
         unlisted: template.unlisted || own_unlisted,
         args,
         identity,
