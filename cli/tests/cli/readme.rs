@@ -11,8 +11,9 @@ fn root() -> &'static Path {
 }
 
 /// What a shell prints, both streams, in a folder that has the README's policy with a mistake, and the policies of `spec`.
-fn shell(command: &str) -> String {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme");
+fn shell(folder: &str, command: &str) -> String {
+    // Of each test its own: one may write the policy while the other's command reads it.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
     fs::create_dir_all(folder.join("spec/policies")).unwrap();
     let policy = fs::read_to_string(root().join("examples/quickstart/policy.yaml")).unwrap();
     fs::write(folder.join("policy.yaml"), policy.replace("30/minute", "30 per minute")).unwrap();
@@ -41,7 +42,7 @@ fn commands_print_what_the_readme_shows() {
     assert_eq!(blocks.len(), 2);
     for block in blocks {
         let (command, expected) = block.strip_prefix("$ ").unwrap().split_once('\n').unwrap();
-        let printed = shell(command);
+        let printed = shell("readme", command);
         assert!(printed.starts_with(expected), "{command} prints\n{printed}");
     }
 }
@@ -49,6 +50,7 @@ fn commands_print_what_the_readme_shows() {
 #[test]
 fn the_demo_prints_what_the_readme_shows() {
     let printed = shell(
+        "readme-demo",
         "awk -f \"$DEMO/expand.awk\" \"$DEMO/agents/seed-create-access-key.txt\" \
          | callgate eval --policy spec/policies/seed-create-access-key.json --calls - --format table",
     );
