@@ -57,7 +57,7 @@ impl StoreOptions {
 
     /// What becomes of a call when the store fails. A choice of the engine's: hand it to
     /// [`EngineBuilder::on_store_error`](callgate::EngineBuilder::on_store_error). Where calls pass then, a store that cannot be
-    /// reached yet is no error of [`open_store`]: each call tries it.
+    /// reached yet is no error of [`open_store`](crate::open_store): each call tries it.
     #[must_use]
     pub fn with_on_error(mut self, on_error: OnStoreError) -> Self {
         self.on_error = on_error;
