@@ -21,7 +21,9 @@ pub(crate) enum Leaf<'v, V> {
 
 /// The values of a call that paths read.
 pub(crate) struct CallContext<'c, A, I> {
-    pub(crate) target: Target<'c>,
+    /// The tool's, or the other method's.
+    name: &'c str,
+    is_tool: bool,
     pub(crate) args: Option<&'c A>,
     pub(crate) identity: &'c Identity<'c, I>,
     pub(crate) steps: Budget,
@@ -29,7 +31,13 @@ pub(crate) struct CallContext<'c, A, I> {
 
 impl<'c, A, I> CallContext<'c, A, I> {
     pub(crate) fn new(target: Target<'c>, args: Option<&'c A>, identity: &'c Identity<'c, I>) -> Self {
-        Self { target, args, identity, steps: Budget::new() }
+        let (Target::Tool(name) | Target::Method(name)) = target;
+        Self { name, is_tool: matches!(target, Target::Tool(_)), args, identity, steps: Budget::new() }
+    }
+
+    /// What is called.
+    pub(crate) fn target(&self) -> Target<'c> {
+        if self.is_tool { Target::Tool(self.name) } else { Target::Method(self.name) }
     }
 }
 
@@ -55,14 +63,20 @@ impl<A: View, I: View> CallContext<'_, A, I> {
                 }
                 _ => in_empty_object::<A>(&path.segments, visitor)?,
             },
-            (Root::Tool, _) => match self.target {
-                Target::Tool(tool) => visitor.leaf(Leaf::Value(&Text(tool)))?,
-                Target::Method(_) => visitor.leaf::<A>(Leaf::Absent)?,
-            },
+            (Root::Tool, _) => self.reach_tool(visitor)?,
             // State paths are compiled into tests of counters and never reached here.
             (Root::Identity | Root::State, _) => visitor.leaf::<A>(Leaf::Absent)?,
         };
         Ok(())
+    }
+
+    /// Shows the tool's name. A function of its own: nearly no path reads it, and it would take registers of those that do not.
+    #[inline(never)]
+    fn reach_tool(&self, visitor: &mut impl Visitor) -> Result<ControlFlow<()>, Unreadable> {
+        match self.target() {
+            Target::Tool(tool) => visitor.leaf(Leaf::Value(&Text(tool))),
+            Target::Method(_) => visitor.leaf::<A>(Leaf::Absent),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn approval_key<A: View, I: View>(
 ) -> Result<String, Unreadable> {
     let steps = &facts.steps;
     // A method may have the name of a tool.
-    let (purpose, name) = match facts.target {
+    let (purpose, name) = match facts.target() {
         Target::Tool(tool) => ("callgate approval 1", tool),
         Target::Method(method) => ("callgate approval 1 of a method", method),
     };
