@@ -18,7 +18,7 @@ impl<'t> Caller<'t> {
     /// Reads an identity; no text is nobody. As strict as arguments are: a key that stands twice could be two identities.
     ///
     /// # Errors
-    /// The text is no JSON that arguments could be (spec 3.5).
+    /// The text is not JSON that could be arguments (spec 3.5).
     pub fn read(text: Option<&'t str>) -> Result<Self, RawError> {
         let Some(text) = text else { return Ok(Self::Nobody) };
         let raw = RawJson::parse(text)?;

@@ -24,6 +24,7 @@
 
 pub mod caller;
 pub mod coverage;
+mod document;
 mod lines;
 pub mod report;
 mod run;

@@ -6,9 +6,10 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use callgate::Call;
 use callgate::time::Timestamp;
-use callgate::value::{Kind, RawError, RawJson, RawView, View as _};
-use callgate::{Call, Identity};
+use callgate::value::{Kind, RawError, RawView, View as _};
+use callgate_analysis::caller::Caller;
 
 use crate::args::CallArgs;
 use crate::failure::Failure;
@@ -22,83 +23,56 @@ pub(crate) const NO_ARGS: &str = "{}";
 pub(crate) struct GivenCall<'t> {
     pub(crate) tool: Cow<'t, str>,
     pub(crate) args: Cow<'t, str>,
-    pub(crate) identity: GivenIdentity<'t>,
+    pub(crate) identity: Caller<'t>,
     /// The time; `None` for the clock's.
     pub(crate) at: Option<Timestamp>,
 }
 
-/// Who calls.
-#[derive(Debug)]
-pub(crate) enum GivenIdentity<'t> {
-    Absent,
-    Id(Cow<'t, str>),
-    /// Any other JSON, which core judges.
-    Claims(Box<RawJson<'t>>),
+/// Who calls, from JSON; null is nobody.
+pub(crate) fn caller_of(text: &str) -> Result<Caller<'_>, RawError> {
+    let caller = Caller::read(Some(text))?;
+    let is_null = matches!(&caller, Caller::Claims(claims) if matches!(claims.root().kind(), Ok(Kind::Null)));
+    Ok(if is_null { Caller::Nobody } else { caller })
 }
 
-impl<'t> GivenIdentity<'t> {
-    /// From JSON. As strict as arguments are: a key that stands twice could be two identities (trap 18).
-    pub(crate) fn from_json(text: &'t str) -> Result<Self, RawError> {
-        let raw = RawJson::parse(text)?;
-        let kind = raw.root().kind().ok().map(own);
-        Ok(match kind {
-            Some(Kind::Null) => Self::Absent,
-            Some(Kind::String(id)) => Self::Id(Cow::Owned(id.into_owned())),
-            _ => Self::Claims(Box::new(raw)),
-        })
+/// From an argument: JSON if it begins like a JSON object or string, else an id.
+fn caller_of_argument(text: &str) -> Result<Caller<'_>, Failure> {
+    if !text.trim_start().starts_with(['{', '"']) {
+        return Ok(Caller::Id(text.to_owned()));
     }
-
-    /// From an argument: JSON if it begins like a JSON object or string, else an id.
-    fn from_argument(text: &'t str) -> Result<Self, Failure> {
-        if !text.trim_start().starts_with(['{', '"']) {
-            return Ok(Self::Id(Cow::Borrowed(text)));
-        }
-        Self::from_json(text).map_err(|error| {
-            Failure::with_help(
-                format!("--identity is not valid JSON: {error}"),
-                "an id is given as it is (`--identity alice`), claims as an object (`--identity '{\"id\": \"alice\"}'`)",
-            )
-        })
-    }
-
-    fn identity(&self) -> Identity<'_, RawView<'_>> {
-        match self {
-            Self::Absent => Identity::Absent,
-            Self::Id(id) => Identity::Id(id),
-            Self::Claims(claims) => Identity::Claims(claims.root()),
-        }
-    }
-
-    /// The caller's name in a table: the first of id, grant and session that is text.
-    pub(crate) fn label(&self) -> Option<Cow<'_, str>> {
-        let claims = match self {
-            Self::Absent => return None,
-            Self::Id(id) => return Some(Cow::Borrowed(id)),
-            Self::Claims(claims) => claims.root(),
-        };
-        if !matches!(claims.kind(), Ok(Kind::Object)) {
-            return None;
-        }
-        ["id", "grant", "session"].into_iter().find_map(|claim| {
-            let value = claims.member(claim).ok().flatten()?;
-            match own(value.kind().ok()?) {
-                Kind::String(text) => Some(Cow::Owned(text.into_owned())),
-                _ => None,
-            }
-        })
-    }
+    caller_of(text).map_err(|error| {
+        Failure::with_help(
+            format!("--identity is not valid JSON: {error}"),
+            "an id is given as it is (`--identity alice`), claims as an object (`--identity '{\"id\": \"alice\"}'`)",
+        )
+    })
 }
 
-/// Copies a string out of its view.
-fn own(kind: Kind<'_>) -> Kind<'static> {
-    match kind {
-        Kind::Null => Kind::Null,
-        Kind::String(text) => Kind::String(Cow::Owned(text.into_owned())),
-        _ => Kind::Foreign,
+/// The caller's name in a table: the first of id, grant and session that is text.
+fn label_of<'c>(caller: &'c Caller<'_>) -> Option<Cow<'c, str>> {
+    let claims = match caller {
+        Caller::Nobody => return None,
+        Caller::Id(id) => return Some(Cow::Borrowed(id)),
+        Caller::Claims(claims) => claims.root(),
+    };
+    if !matches!(claims.kind(), Ok(Kind::Object)) {
+        return None;
     }
+    ["id", "grant", "session"].into_iter().find_map(|claim| {
+        let value = claims.member(claim).ok().flatten()?;
+        match value.kind().ok()? {
+            Kind::String(text) => Some(Cow::Owned(text.into_owned())),
+            _ => None,
+        }
+    })
 }
 
 impl GivenCall<'_> {
+    /// The caller's name in a table.
+    pub(crate) fn label(&self) -> Option<Cow<'_, str>> {
+        label_of(&self.identity)
+    }
+
     /// The call, for core.
     pub(crate) fn call(&self) -> Call<'_, &str, RawView<'_>> {
         Call::new(&self.tool, &*self.args).identity(self.identity.identity())
@@ -121,8 +95,8 @@ impl<'t> GivenCall<'t> {
             },
         };
         let identity = match given.identity.as_deref() {
-            None => GivenIdentity::Absent,
-            Some(text) => GivenIdentity::from_argument(text)?,
+            None => Caller::Nobody,
+            Some(text) => caller_of_argument(text)?,
         };
         Ok(Self { tool: Cow::Borrowed(tool), args, identity, at: given.at })
     }

@@ -10,7 +10,9 @@ use callgate::ceilings::ARGUMENT_BYTES;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::call::{GivenCall, GivenIdentity, NO_ARGS};
+use callgate_analysis::caller::Caller;
+
+use crate::call::{GivenCall, NO_ARGS, caller_of};
 use crate::input::BYTE_ORDER_MARK;
 
 /// The most bytes of a line. Arguments above core's ceiling still fit, so that core denies them.
@@ -155,8 +157,8 @@ fn parse(line: &[u8]) -> Result<GivenCall<'_>, LineError> {
         LineError { column: Some(error.column()).filter(|column| *column > 0), message }
     })?;
     let identity = match line.identity {
-        None => GivenIdentity::Absent,
-        Some(identity) => GivenIdentity::from_json(identity.get())
+        None => Caller::Nobody,
+        Some(identity) => caller_of(identity.get())
             .map_err(|error| LineError::whole(format!("`identity` is not valid: {error}")))?,
     };
     let at = line
@@ -196,7 +198,7 @@ mod tests {
             ("[1]", None),
         ] {
             let line = format!("{{\"tool\": \"t\", \"identity\": {identity}}}");
-            assert_eq!(parse(line.as_bytes()).unwrap().identity.label().as_deref(), label, "{identity}");
+            assert_eq!(parse(line.as_bytes()).unwrap().label().as_deref(), label, "{identity}");
         }
     }
 

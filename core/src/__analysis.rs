@@ -3,15 +3,22 @@
 
 pub use crate::diagnostic::{Diagnostics, Span};
 pub use crate::document::reader::{Field, Reader, shown};
+pub use crate::path::Segment;
 pub use crate::text::{Content, Items, Members, Node, Tree};
 
 use crate::call::Target;
+use crate::path::{Path, Reading};
 use crate::policy::{Found, Policy};
 use crate::ruling::Code;
 
 /// Reads a text as policies are read (spec 1); `None` after an error, which `diagnostics` has.
 pub fn parse<'t>(text: &'t str, diagnostics: &mut Diagnostics<'t>) -> Option<Tree<'t>> {
     crate::policy::parse(text, crate::policy::Format::Detect, diagnostics)
+}
+
+/// The segments of a path behind its root (spec 4.2); `None` for what is no path, and for one that ends in a view.
+pub fn segments(path: &str) -> Option<Box<[Segment]>> {
+    Path::parse(path).ok().filter(|path| path.reading != Reading::Text).map(|path| path.segments)
 }
 
 /// What of a policy applies to a tool, whatever the call is (spec 2.8, 3.6, 6.1).

@@ -20,7 +20,7 @@ pub(crate) enum Root {
 
 /// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Segment {
+pub enum Segment {
     /// `.name`
     Name(Box<str>),
     /// `["any text"]`: the same as a name, but exact where a name could also be read as several.

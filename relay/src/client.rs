@@ -112,10 +112,7 @@ impl Relay {
             let refusal =
                 crate::machine::Refusal { result: unchecked(), message: UNCHECKED.to_owned(), data: None };
             actions.push(to_client(answer::refusal(running, &refusal)));
-            actions.push(Action::Note(Note::FrameRefused {
-                from: Peer::Client,
-                reason: "the server's list says nothing of the tool",
-            }));
+            actions.push(Action::Note(Note::Unchecked { tool: running.tool.clone() }));
             let call = running.call;
             self.forget(call);
             return;

@@ -90,6 +90,7 @@ pub(crate) fn read(line: &[u8], most: usize) -> Result<Frame, Refused> {
         RawErrorKind::TooDeep => {
             Refused::new(INVALID_REQUEST, lone_id(text), "the message is nested too deeply")
         }
+        RawErrorKind::TooLong => unread("the message is too long"),
         _ => unread("the message is not JSON"),
     })?;
     let root = raw.root();
@@ -183,7 +184,8 @@ impl<'t> Parts<'t> {
     }
 }
 
-fn string(view: RawView<'_>) -> Option<String> {
+/// What a JSON string means; `None` for anything else.
+pub(crate) fn string(view: RawView<'_>) -> Option<String> {
     match view.kind() {
         Ok(Kind::String(text)) => Some(text.into_owned()),
         _ => None,

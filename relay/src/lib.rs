@@ -16,7 +16,7 @@
 //! // It asks the server for its tools, too.
 //! let Some(Action::Decide(ask)) = actions.last() else { panic!("{actions:?}") };
 //! assert_eq!((ask.tool.as_str(), ask.args.as_deref()), ("pay", Some(r#"{"amount":5}"#)));
-//! let actions = relay.decided(ask.call, Verdict::Allow, 0);
+//! let actions = relay.decided(ask.call, Verdict::Allow);
 //! assert!(matches!(&actions[..], [Action::Send { to: Peer::Server, message }] if message == call));
 //! ```
 

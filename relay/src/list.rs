@@ -10,6 +10,8 @@ use std::ops::ControlFlow;
 use callgate::__relay::parse;
 use callgate::value::{Kind, RawView, View as _};
 
+use crate::frame::string;
+
 /// A tool in a list.
 pub(crate) struct Listed {
     pub(crate) name: String,
@@ -107,11 +109,4 @@ fn member<'t>(object: RawView<'t>, name: &str) -> Option<RawView<'t>> {
         return None;
     }
     object.member(name).ok().flatten()
-}
-
-fn string(view: RawView<'_>) -> Option<String> {
-    match view.kind() {
-        Ok(Kind::String(text)) => Some(text.into_owned()),
-        _ => None,
-    }
 }

@@ -91,6 +91,11 @@ pub enum Note {
         /// Why.
         reason: &'static str,
     },
+    /// A call was refused without a decision: the server's list says nothing of its tool, whose rules read arguments.
+    Unchecked {
+        /// The tool.
+        tool: String,
+    },
     /// Tools were left out of a list.
     ListFiltered {
         /// How many.
@@ -265,7 +270,7 @@ impl Relay {
     }
 
     /// A call was decided.
-    pub fn decided(&mut self, call: CallId, verdict: Verdict, _now: u64) -> Vec<Action> {
+    pub fn decided(&mut self, call: CallId, verdict: Verdict) -> Vec<Action> {
         let finish = |outcome| Action::Finish { call, outcome };
         let request = self.calls.get(&call).and_then(|id| self.in_flight.get_mut(id));
         let Some(InFlight::Call(running)) = request else {

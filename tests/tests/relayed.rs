@@ -67,7 +67,7 @@ fn relayed(seed: u64) -> Vec<Vec<u8>> {
         for call in asks {
             let result = r#"{"content":[],"isError":true}"#.to_owned();
             let refusal = Refusal { result, message: "no".to_owned(), data: None };
-            actions.extend(relay.decided(call, Verdict::Refuse(refusal), 0));
+            actions.extend(relay.decided(call, Verdict::Refuse(refusal)));
         }
         for action in actions {
             let Action::Send { to: Peer::Server, message } = action else { continue };

@@ -6,9 +6,9 @@
 use callgate::__analysis::{Matching, matching};
 use callgate::Policy;
 
-use super::document::Json;
 use super::group::Shape;
 use super::points::Points;
+use crate::document::Json;
 use crate::subject::{Admission, Subject};
 
 /// A policy taken apart.

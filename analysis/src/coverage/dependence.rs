@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use callgate::{Amount, Code, Decision, Effect};
 
-use super::document::Json;
 use super::kinds::{Branch, Kind};
 use super::part::part;
 use super::points::Points;
 use super::removal::{Removed, attempts};
 use super::report::CoverageReport;
 use super::same;
+use crate::document::Json;
 use crate::run::{Change, Options, Rerun};
 use crate::subject::Subject;
 

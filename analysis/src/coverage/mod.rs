@@ -8,7 +8,6 @@
 
 mod behind;
 mod dependence;
-mod document;
 mod gaps;
 mod group;
 mod json;

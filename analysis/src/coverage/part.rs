@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use super::document::Json;
 use super::group::Shape;
 use super::path::state_names;
 use super::points::Points;
+use crate::document::Json;
 use crate::subject::{Admission, Subject};
 
 /// The document with `entry`, and the entries that decide calls of `tools`.

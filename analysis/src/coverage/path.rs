@@ -5,26 +5,17 @@
 
 use std::ops::ControlFlow;
 
+use callgate::__analysis::{Segment, segments};
 use callgate::value::{Kind, Number, RawView, Reached, View as _};
 
 /// A path into the arguments.
 #[derive(Debug, Clone)]
-pub(super) struct ArgsPath(Vec<Segment>);
-
-#[derive(Debug, Clone)]
-enum Segment {
-    Name(String),
-    Quoted(String),
-    Index(usize),
-    Each,
-}
+pub(super) struct ArgsPath(Box<[Segment]>);
 
 impl ArgsPath {
     /// Reads a path; `None` where it does not read the arguments, or reads them as text.
     pub(super) fn parse(path: &str) -> Option<Self> {
-        let segments = segments(path.strip_prefix("args")?)?;
-        let is_view = |segment: &Segment| matches!(segment, Segment::Name(name) if name.starts_with('@'));
-        (!segments.iter().any(is_view)).then_some(Self(segments))
+        path.starts_with("args").then(|| segments(path)).flatten().map(Self)
     }
 
     /// Calls `each` for every number that the path leads to.
@@ -35,38 +26,13 @@ impl ArgsPath {
 
 /// The names of a path to a counter, and whether the first is in brackets, which makes it an entry's key.
 pub(super) fn state_names(path: &str) -> Option<(bool, Vec<String>)> {
-    let segments = segments(path.strip_prefix("state")?)?;
+    let segments = path.starts_with("state").then(|| segments(path)).flatten()?;
     let is_exact = matches!(segments.first(), Some(Segment::Quoted(_)));
-    let names = segments.into_iter().map(|segment| match segment {
-        Segment::Name(name) | Segment::Quoted(name) => Some(name),
+    let names = segments.iter().map(|segment| match segment {
+        Segment::Name(name) | Segment::Quoted(name) => Some(name.to_string()),
         Segment::Index(_) | Segment::Each => None,
     });
     names.collect::<Option<_>>().map(|names| (is_exact, names))
-}
-
-/// The segments behind a path's root (spec 4.2).
-fn segments(mut rest: &str) -> Option<Vec<Segment>> {
-    let mut segments = Vec::new();
-    while !rest.is_empty() {
-        if let Some(after) = rest.strip_prefix('.') {
-            let end = after.find(['.', '[']).unwrap_or(after.len());
-            let (name, left) = after.split_at_checked(end)?;
-            segments.push(Segment::Name(name.to_owned()));
-            rest = left;
-        } else if let Some(left) = rest.strip_prefix("[*]") {
-            segments.push(Segment::Each);
-            rest = left;
-        } else {
-            let after = rest.strip_prefix('[')?;
-            let mut bracketed = serde_json::Deserializer::from_str(after).into_iter::<serde_json::Value>();
-            segments.push(match bracketed.next()?.ok()? {
-                serde_json::Value::String(name) => Segment::Quoted(name),
-                other => Segment::Index(usize::try_from(other.as_u64()?).ok()?),
-            });
-            rest = after.get(bracketed.byte_offset()..)?.trim_start().strip_prefix(']')?;
-        }
-    }
-    Some(segments)
 }
 
 /// Recursion is as deep as the path has segments, of which there are few.

@@ -5,11 +5,11 @@
 //!
 //! Conditions are not replaced but put beside a constant, behind them: what they read, and in which order, stays the same.
 
-use super::document::Json;
 use super::group::{Group, Shape};
 use super::kinds::Branch;
 use super::path::state_names;
 use super::points::Points;
+use crate::document::Json;
 
 /// A document without an outcome.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callgate::time::{Clock as _, ManualClock};
+use callgate::time::ManualClock;
 use callgate::{
     Actual, Amount, Approval, ArgsCheck, Call, Decision, Engine, Explanation, MemoryStore, Reservation,
     SettleError, Severity,
@@ -168,7 +168,6 @@ impl<'e> Execution<'e> {
             }
             before.push(done);
         }
-        let _ = clock.now();
         failures
     }
 
@@ -243,7 +242,7 @@ impl Made<'_> {
         key: Option<&str>,
         make: impl FnOnce(&Call<'_, &str, callgate::value::RawView<'_>>) -> R,
     ) -> R {
-        // What is no JSON was refused when the file was read.
+        // Invalid JSON was refused when the file was read.
         let caller = Caller::read(self.step.identity.as_deref()).unwrap_or(Caller::Nobody);
         let args = self.step.args.as_deref().unwrap_or("{}");
         let name = &self.step.tool.value;

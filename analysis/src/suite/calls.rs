@@ -9,6 +9,7 @@ use callgate::{ArgsCheck, InputSchema};
 
 use super::value;
 use crate::caller::Caller;
+use crate::document::quote;
 
 /// What a file names.
 #[derive(Default)]
@@ -72,7 +73,7 @@ impl Args<'_> {
                     if index > 0 {
                         text.push(',');
                     }
-                    value::quote(name, &mut text);
+                    quote(name, &mut text);
                     text.push(':');
                     text.push_str(json);
                 }

@@ -13,7 +13,6 @@ use callgate::time::Timestamp;
 use callgate::{ArgsCheck, Code, Diagnostic, Effect, Outcome};
 
 pub use file::read;
-pub(crate) use value::quote;
 
 /// What a test file says.
 #[derive(Debug)]

@@ -4,51 +4,27 @@
 
 use callgate::__analysis::{Content, Node, Reader};
 
-/// Appends the JSON text of a value; false after an error.
-pub(super) fn write<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, out: &mut String) -> bool {
-    match node.content() {
-        Content::Null => out.push_str("null"),
-        Content::Bool(value) => out.push_str(if value { "true" } else { "false" }),
-        Content::Number(text) => out.push_str(text),
-        Content::String(text) => quote(text, out),
-        Content::Ambiguous { .. } => {
-            reader.mismatch(node, "a JSON value");
-            return false;
-        }
-        Content::Sequence(items) => {
-            out.push('[');
-            for (index, item) in items.enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                if !write(reader, item, out) {
-                    return false;
-                }
-            }
-            out.push(']');
-        }
-        Content::Mapping(members) => {
-            out.push('{');
-            for (index, (key, value)) in members.enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                quote(key.text(), out);
-                out.push(':');
-                if !write(reader, value, out) {
-                    return false;
-                }
-            }
-            out.push('}');
-        }
-    }
-    true
-}
+use crate::document::Json;
 
 /// The JSON text of a value.
 pub(super) fn json<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<String> {
-    let mut text = String::new();
-    write(reader, node, &mut text).then_some(text)
+    match ambiguous(node) {
+        None => Some(Json::of(node).to_text()),
+        Some(scalar) => {
+            reader.mismatch(scalar, "a JSON value");
+            None
+        }
+    }
+}
+
+/// The first scalar in a value that YAML 1.1 and 1.2 read differently. Recursion is as deep as the document, which has a ceiling.
+fn ambiguous(node: Node<'_>) -> Option<Node<'_>> {
+    match node.content() {
+        Content::Ambiguous { .. } => Some(node),
+        Content::Sequence(mut items) => items.find_map(ambiguous),
+        Content::Mapping(mut members) => members.find_map(|(_, value)| ambiguous(value)),
+        _ => None,
+    }
 }
 
 /// A value for a comparison with a decision's JSON.
@@ -59,10 +35,4 @@ pub(super) fn value<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<s
         reader.error("invalid_expect", node.span(), "no decision has such a number", "");
     }
     value
-}
-
-/// Appends a JSON string.
-pub(crate) fn quote(text: &str, out: &mut String) {
-    // A string is always written.
-    out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }

@@ -104,7 +104,7 @@ impl Report {
         out: &mut impl Write,
     ) -> Result<bool, Failure> {
         let decision = session.decide(given);
-        let label = given.identity.label();
+        let label = given.label();
         let decided = Decided { at: session.now(), identity: label.as_deref(), decision: &decision };
         if self.format == EvalFormat::Human && self.summary.decided() > 0 {
             writeln!(out)?;

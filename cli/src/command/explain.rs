@@ -22,7 +22,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Outcome {
     let mut out = output();
     match args.format {
         ExplainFormat::Human => {
-            let label = given.identity.label();
+            let label = given.label();
             let decided =
                 Decided { at: session.now(), identity: label.as_deref(), decision: &explanation.decision };
             write_human(&mut out, &explanation.checks, &decided)?;

@@ -227,3 +227,25 @@ fn what_the_server_prints_beside_messages_reaches_no_client() {
     subject.server(r#"{"jsonrpc":"2.0","id":1,"result":{},"result":{"x":1}}"#);
     assert!(subject.to_client[0].contains("-32603"), "{:?}", subject.to_client);
 }
+
+#[test]
+fn a_message_has_so_many_bytes_and_no_more() {
+    let line = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    for (most, passed) in [(line.len(), 1), (line.len() - 1, 0)] {
+        let mut subject = Subject::with(Options::new("n").reads_args(|_| false).max_message(most));
+        subject.client(line);
+        assert_eq!(subject.to_server.len(), passed);
+        let too_long = subject.to_client.iter().any(|answer| answer.contains("too long"));
+        assert_eq!(too_long, passed == 0, "{:?}", subject.to_client);
+    }
+}
+
+#[test]
+fn so_many_requests_are_in_flight_and_no_more() {
+    let mut subject = Subject::new().connected();
+    for id in 1..=10_001 {
+        subject.client(format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#));
+    }
+    assert_eq!((subject.to_server.len(), subject.to_client.len()), (10_000, 1));
+    assert!(subject.to_client[0].contains("too many requests"), "{:?}", subject.to_client);
+}

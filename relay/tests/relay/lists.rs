@@ -86,6 +86,8 @@ fn a_call_waits_for_the_list_so_long_and_no_longer() {
         subject.take(actions);
         assert_eq!(subject.asks.len(), decided);
         assert_eq!(subject.to_client.len(), 1 - decided);
+        let unchecked = Note::Unchecked { tool: "pay".to_owned() };
+        assert_eq!(subject.notes.contains(&unchecked), decided == 0);
     }
 }
 
@@ -124,4 +126,25 @@ fn a_reload_that_changes_what_is_seen_says_so() {
     let actions = subject.relay.reloaded(|_| false, |name| name != "secret");
     subject.take(actions);
     assert_eq!(subject.to_client.len(), 1);
+}
+
+/// A server whose list never ends is not asked for ever.
+#[test]
+fn a_list_has_so_many_pages_and_no_more() {
+    let mut subject = Subject::reading();
+    subject.client(call(1, "{}"));
+    for page in 0..2_000 {
+        let Some(question) = subject.to_server.pop() else { break };
+        let id = serde_json::from_str::<Value>(&question).unwrap()["id"].clone();
+        let tools = format!(r#"[{{"name":"tool {page}","inputSchema":{{}}}}]"#);
+        subject.server(&format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"result":{{"tools":{tools},"nextCursor":"{page}"}}}}"#
+        ));
+    }
+    assert!(
+        subject.notes.contains(&Note::ListFailed("the list of tools is too large")),
+        "{:?}",
+        subject.notes
+    );
+    assert_eq!(subject.to_client.len(), 1, "the call waits no longer");
 }

@@ -77,7 +77,7 @@ impl Subject {
     }
 
     fn decided(&mut self, call: CallId, verdict: Verdict) {
-        let actions = self.relay.decided(call, verdict, self.now);
+        let actions = self.relay.decided(call, verdict);
         self.take(actions);
     }
 

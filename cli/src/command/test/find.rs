@@ -29,10 +29,7 @@ pub(super) fn test_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
         let before = files.len();
         search(path, &mut files)?;
         if files.len() == before {
-            return Err(Failure::with_help(
-                format!("{}: there is no test file in it", path.display()),
-                NAMES,
-            ));
+            return Err(Failure::with_help(format!("{}: no test file found", path.display()), NAMES));
         }
     }
     files.sort();

@@ -10,7 +10,7 @@ use crate::{callgate, json};
 /// What is wrong elsewhere, each with a part of the message.
 const ELSEWHERE: [(&str, &str); 6] = [
     ("a path that is not there", "No such file or directory"),
-    ("a folder without a test file", "there is no test file in it"),
+    ("a folder without a test file", "no test file found"),
     ("a `--filter` that no test's name holds", "no test has `TEXT` in its name"),
     ("a run in which every test is skipped", "nothing ran: every test is skipped"),
     (

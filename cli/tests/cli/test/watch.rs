@@ -96,7 +96,7 @@ fn a_change_of_any_file_runs_the_tests_again() {
     put(&folder, "p.yaml", format!("{POLICY}# again\n"));
     assert_eq!(watch.totals(), "1 failed");
     std::fs::remove_file(&path).unwrap();
-    watch.says("there is no test file in it");
+    watch.says("no test file found");
     put(&folder, "a_test.yaml", text("allow"));
     assert_eq!(watch.totals(), "1 passed");
 }

@@ -82,7 +82,7 @@ pub(super) const WAYS: [Way; 46] = [
         ],
     ),
     way(
-        "a file that is none, such as `-`",
+        "a file name that is not a file, such as `-`",
         "unreadable_file",
         &["policy: ¦\"-\"\ntests: [{name: a, steps: [{tool: list, expect: allow}]}]\n"],
     ),
@@ -113,7 +113,7 @@ pub(super) const WAYS: [Way; 46] = [
         ],
     ),
     way(
-        "an `expect` that is no effect and no code",
+        "an `expect` that is neither an effect nor a code",
         "invalid_expect",
         &["policy: p.yaml\ntests: [{name: a, steps: [{tool: list, expect: ¦allwo}]}]\n"],
     ),

@@ -1,14 +1,12 @@
-//! A policy as a JSON document that can be changed by pointer.
+//! A document as JSON that can be changed by pointer.
 //!
-//! In: the nodes of a policy. Out: JSON text that means the same, with numbers as they are written. Knows nothing of the language.
+//! In: the nodes of a policy or a test file. Out: JSON text that means the same, with numbers as they are written. Knows nothing of the language.
 
 use callgate::__analysis::{Content, Diagnostics, Node, parse};
 
-use crate::suite::quote;
-
 /// A value of the document.
 #[derive(Debug, Clone)]
-pub(super) enum Json {
+pub(crate) enum Json {
     Null,
     Bool(bool),
     /// As written.
@@ -21,13 +19,13 @@ pub(super) enum Json {
 
 impl Json {
     /// A policy's document; `None` where the text has none.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut diagnostics = Diagnostics::new(text);
         parse(text, &mut diagnostics).map(|tree| Self::of(tree.root()))
     }
 
     /// Recursion is as deep as the document, which has a ceiling.
-    fn of(node: Node<'_>) -> Self {
+    pub(crate) fn of(node: Node<'_>) -> Self {
         match node.content() {
             Content::Null => Self::Null,
             Content::Bool(value) => Self::Bool(value),
@@ -41,15 +39,15 @@ impl Json {
         }
     }
 
-    pub(super) fn string(text: impl Into<String>) -> Self {
+    pub(crate) fn string(text: impl Into<String>) -> Self {
         Self::String(text.into())
     }
 
-    pub(super) fn map<const N: usize>(members: [(&str, Self); N]) -> Self {
+    pub(crate) fn map<const N: usize>(members: [(&str, Self); N]) -> Self {
         Self::Map(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     }
 
-    pub(super) fn as_str(&self) -> Option<&str> {
+    pub(crate) fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
             _ => None,
@@ -57,18 +55,18 @@ impl Json {
     }
 
     /// A member of a mapping.
-    pub(super) fn get(&self, name: &str) -> Option<&Self> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Self> {
         let Self::Map(members) = self else { return None };
         members.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
-    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Self> {
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Self> {
         let Self::Map(members) = self else { return None };
         members.iter_mut().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
     /// The value at a JSON Pointer (RFC 6901).
-    pub(super) fn at_mut(&mut self, pointer: &str) -> Option<&mut Self> {
+    pub(crate) fn at_mut(&mut self, pointer: &str) -> Option<&mut Self> {
         let mut value = self;
         for segment in pointer.split('/').skip(1) {
             value = match value {
@@ -80,7 +78,7 @@ impl Json {
     }
 
     /// Sets a member; anything but a mapping stays as it is.
-    pub(super) fn set(&mut self, name: &str, value: Self) {
+    pub(crate) fn set(&mut self, name: &str, value: Self) {
         match self.get_mut(name) {
             Some(member) => *member = value,
             None => {
@@ -92,14 +90,14 @@ impl Json {
     }
 
     /// Takes a member out.
-    pub(super) fn take(&mut self, name: &str) -> Option<Self> {
+    pub(crate) fn take(&mut self, name: &str) -> Option<Self> {
         let Self::Map(members) = self else { return None };
         let at = members.iter().position(|(key, _)| key == name)?;
         Some(members.remove(at).1)
     }
 
     /// The items of the list `name`, which becomes an empty one where it is absent or null.
-    pub(super) fn list_mut(&mut self, name: &str) -> Option<&mut Vec<Self>> {
+    pub(crate) fn list_mut(&mut self, name: &str) -> Option<&mut Vec<Self>> {
         if !matches!(self.get(name), Some(Self::List(_))) {
             self.set(name, Self::List(Vec::new()));
         }
@@ -110,7 +108,7 @@ impl Json {
     }
 
     /// The document as JSON text.
-    pub(super) fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let mut out = String::new();
         self.write(&mut out);
         out
@@ -146,4 +144,10 @@ impl Json {
             }
         }
     }
+}
+
+/// Appends a JSON string.
+pub(crate) fn quote(text: &str, out: &mut String) {
+    // A string is always written.
+    out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }
