@@ -10,6 +10,7 @@ group! {
     "8.4" a_clock_behind_counts_at_the_newest_charge,
     "8.4" a_clock_behind_is_told_the_newer_window,
     "8.4" an_ended_window_is_never_filled_again,
+    "8.4" a_window_that_a_later_one_followed_is_not_filled_again,
     "8.4" a_clock_far_ahead_ends_no_window_of_the_others,
     "8.4" a_clock_far_behind_counts_in_its_own_windows,
     "8.4" a_store_that_keeps_its_time_uses_it_for_every_counter,
@@ -83,6 +84,21 @@ fn an_ended_window_is_never_filled_again(subject: &dyn Subject) {
             }
         }
     }
+}
+
+/// A window may be forgotten just as a later one of its counter begins, far ahead of a clock that is still in the first.
+fn a_window_that_a_later_one_followed_is_not_filled_again(subject: &dyn Subject) {
+    let (ledger, counter) = (Ledger::open(subject), fixed(Window::Seconds(7)));
+    let begun = 7_004 * SECOND;
+    let first = ledger.charged(&counter, 5, begun).stamp;
+    assert_eq!(first, at(begun), "such a window begins then");
+    let other = fixed(Window::Day);
+    for second in 1..7 {
+        ledger.charged(&other, 1, begun + second * SECOND);
+    }
+    ledger.charged(&counter, 1, begun + 100 * SECOND);
+    let outcome = ledger.charge(&counter, 1, 5, begun + SECOND);
+    assert!(!taken(&outcome) || outcome.usage[0].stamp != first, "a window was filled twice: {outcome:?}");
 }
 
 /// Where each counter goes by itself, one clock that is wrong must not count for everybody's.

@@ -198,11 +198,7 @@ impl Found {
                 adding.add(slot, row.start, added)?;
                 Row { used, ..row }
             }
-            Place::Old(row) if row.keep <= passed => {
-                key.replace(connection, row.start, &begun)?;
-                begun
-            }
-            // Only this caller says that the other window has ended.
+            // An ended window keeps its row until that expires. Otherwise a clock that runs behind would fill it again.
             Place::Old(_) | Place::New => {
                 key.put(connection, &begun)?;
                 begun

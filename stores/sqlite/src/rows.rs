@@ -98,18 +98,6 @@ impl Key<'_> {
         Ok(())
     }
 
-    /// Writes the row of a window in the place of another's.
-    pub(crate) fn replace(&self, connection: &Connection, start: Timestamp, row: &Row) -> Result<()> {
-        let mut replace = connection.prepare_cached(
-            "UPDATE counters SET start = ?5, stamp = ?6, ends = ?7, used = ?8, keep = ?9
-             WHERE space = ?1 AND id = ?2 AND scope = ?3 AND start = ?4",
-        )?;
-        let [old, new, stamp, ends] = [start, row.start, row.stamp, row.ends].map(Timestamp::as_millis);
-        let Row { used, keep, .. } = row;
-        replace.execute(params![self.space, self.id, self.scope, old, new, stamp, ends, used, keep])?;
-        Ok(())
-    }
-
     /// Takes from what the row holds, if it has this stamp.
     pub(crate) fn take_back(&self, connection: &Connection, stamp: Timestamp, micros: i64) -> Result<()> {
         let mut take = connection.prepare_cached(
