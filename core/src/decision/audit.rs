@@ -29,17 +29,17 @@ pub struct AuditedCall {
 impl AuditRecord {
     /// The identity's id, if it has one.
     pub fn identity(&self) -> Option<&str> {
-        self.call.identity.as_deref()
+        self.call.identity()
     }
 
     /// The names of the arguments, sorted.
     pub fn keys(&self) -> &[String] {
-        &self.call.keys
+        self.call.keys()
     }
 
     /// The digest of the arguments, if it was asked for: `sha256:…` or `hmac-sha256:…`.
     pub fn hash(&self) -> Option<&str> {
-        self.call.hash.as_deref()
+        self.call.hash()
     }
 
     /// The record as JSON, the same in every language (spec 10.8).
@@ -104,5 +104,20 @@ impl AuditedCall {
         }
         let hash = text.and_then(|text| hash.of(&text));
         Self { identity, keys, hash }
+    }
+
+    /// The identity's id, if it has one.
+    pub fn identity(&self) -> Option<&str> {
+        self.identity.as_deref()
+    }
+
+    /// The names of the arguments, sorted.
+    pub fn keys(&self) -> &[String] {
+        &self.keys
+    }
+
+    /// The digest of the arguments, if it was asked for: `sha256:…` or `hmac-sha256:…`.
+    pub fn hash(&self) -> Option<&str> {
+        self.hash.as_deref()
     }
 }

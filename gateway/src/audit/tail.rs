@@ -1,0 +1,45 @@
+//! Where a file of records ends.
+//!
+//! In: a file. Out: the number and digest of its last record. Must not read more than its end, however long it is.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+
+use serde::Deserialize;
+
+/// Bytes that hold at least one whole record: an event is bounded before it is written.
+const END: u64 = 1 << 20;
+
+/// The end of a log.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Tail {
+    /// The number of the last record, 0 for none.
+    pub(super) seq: u64,
+    /// Its digest; `None` for a log without a chain.
+    pub(super) digest: Option<String>,
+    /// Whether a line was cut off.
+    pub(super) is_torn: bool,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    seq: u64,
+    digest: Option<String>,
+}
+
+/// The end of a file. A line that is no record, such as one that was cut off, is passed over.
+pub(super) fn of(path: &Path) -> io::Result<Tail> {
+    let mut file = File::open(path)?;
+    let size = file.metadata()?.len();
+    file.seek(SeekFrom::Start(size.saturating_sub(END)))?;
+    let mut bytes = Vec::new();
+    file.take(END).read_to_end(&mut bytes)?;
+    let is_torn = bytes.last().is_some_and(|last| *last != b'\n');
+    let mut lines = bytes.split(|byte| *byte == b'\n').rev();
+    let last = lines.find_map(|line| serde_json::from_slice::<Record>(line).ok());
+    Ok(match last {
+        Some(Record { seq, digest }) => Tail { seq, digest, is_torn },
+        None => Tail { is_torn, ..Tail::default() },
+    })
+}
