@@ -31,7 +31,9 @@ impl Event {
 
 fn bound_call(call: &mut Call) {
     bound(&mut call.method);
-    let texts = [&mut call.request, &mut call.protocol, &mut call.principal.id, &mut call.name];
+    let principal = &mut call.principal;
+    let texts =
+        [&mut call.request, &mut call.protocol, &mut principal.id, &mut principal.grant, &mut call.name];
     texts.into_iter().flatten().for_each(bound);
     call.decision.iter_mut().for_each(bound_decision);
     if let Some(candidate) = &mut call.candidate {

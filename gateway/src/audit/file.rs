@@ -10,7 +10,6 @@
 //! | `NAME.jsonl.lock` | locked as long as a gateway writes |
 //! | `NAME.jsonl.head` | with a chain: the number and the digest of the last record, by which one finds that the end is missing |
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek as _, Write as _};
@@ -117,10 +116,10 @@ impl LogFile {
     }
 
     /// Adds records in order. Says how many were written, and what went wrong after them.
-    pub(super) fn append(
+    pub(super) fn append<'e>(
         &mut self,
         heading: &Heading,
-        events: &VecDeque<(Timestamp, Event)>,
+        events: impl Iterator<Item = &'e (Timestamp, Event)>,
     ) -> (usize, io::Result<()>) {
         if self.file.is_none()
             && let Err(error) = self.open()
@@ -168,8 +167,9 @@ impl LogFile {
             self.size = self.size.saturating_add(1);
         }
         if let Err(error) = file.write_all(&batch.bytes) {
-            // A full disk takes the beginning of a line.
-            self.is_torn = !self.is_regular || file.set_len(self.size).is_err();
+            // A full disk takes the beginning of a line. Somebody else may have made the file shorter, which is not to be made longer.
+            let is_longer = self.is_regular && file.metadata().is_ok_and(|found| found.len() > self.size);
+            self.is_torn = !self.is_regular || is_longer && file.set_len(self.size).is_err();
             return Err(error);
         }
         self.size = self.size.saturating_add(batch.bytes.len() as u64);
@@ -256,6 +256,32 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     name.push(".");
     name.push(ending);
     name.into()
+}
+
+/// The files that were put aside, the oldest first. None for one that was put aside itself.
+pub(super) fn older(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let Some(name) = path.file_name() else { return Ok(Vec::new()) };
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory.unwrap_or(Path::new(".")))? {
+        let other = entry?.file_name();
+        let number = other
+            .as_encoded_bytes()
+            .strip_prefix(name.as_encoded_bytes())
+            .and_then(|rest| std::str::from_utf8(rest.strip_prefix(b".")?).ok()?.parse::<u64>().ok());
+        if let Some(number) = number {
+            found.push((number, path.with_file_name(other)));
+        }
+    }
+    found.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
+    Ok(found.into_iter().map(|(_, path)| path).collect())
+}
+
+/// Whether a gateway writes to the file.
+pub(super) fn is_held(path: &Path) -> bool {
+    let lock = File::open(beside(path, "lock"));
+    // Shared, so that two who look do not take each other for a gateway. Given back when the file is closed.
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// The path of this slot: `NAME.jsonl`, `NAME.2.jsonl`.

@@ -58,7 +58,13 @@ pub(super) fn write(
     digest
 }
 
-pub(super) fn digest_of(bytes: &[u8]) -> String {
+/// Whether a line, without its line feed, ends with this digest and it is the digest of what stands before.
+pub(super) fn has_digest(line: &[u8], digest: &str) -> bool {
+    let end = format!(",\"digest\":\"{digest}\"}}");
+    line.strip_suffix(end.as_bytes()).is_some_and(|body| digest_of(body) == digest)
+}
+
+fn digest_of(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     let mut out = "sha256:".to_owned();
     for byte in Sha256::digest(bytes) {

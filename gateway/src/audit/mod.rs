@@ -10,6 +10,7 @@ mod line;
 mod log;
 mod options;
 mod tail;
+mod verify;
 mod writer;
 
 pub use event::{
@@ -18,3 +19,4 @@ pub use event::{
 };
 pub use log::{Log, OpenError, Unavailable};
 pub use options::{Options, ShownArgs};
+pub use verify::{Fault, Found, Verified, VerifyError, verify};

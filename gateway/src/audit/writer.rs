@@ -114,8 +114,14 @@ impl Writer {
             let gap = Event::Gap { lost: self.lost };
             self.waiting.push_back((SystemClock.now(), gap));
         }
-        let (written, result) = self.file.append(&self.heading, &self.waiting);
-        self.waiting.drain(..written.min(self.waiting.len()));
+        let mut result = Ok(());
+        // In parts: while the file cannot be written, an attempt costs no more than one of them.
+        while result.is_ok() && !self.waiting.is_empty() {
+            let part = self.waiting.iter().take(BATCH);
+            let (written, ended) = self.file.append(&self.heading, part);
+            self.waiting.drain(..written.min(self.waiting.len()));
+            result = ended;
+        }
         match result {
             Ok(()) => {
                 self.lost = 0;

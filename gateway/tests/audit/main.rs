@@ -1,9 +1,16 @@
 //! Records as they lie in files.
 
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "tests may fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    reason = "tests may fail by panicking, and compute"
+)]
 
+mod chain;
 mod files;
+mod processes;
+mod schema;
 
 use std::fs;
 use std::path::{Path, PathBuf};
