@@ -1,10 +1,14 @@
 //! The command line: what may be asked, and the help that says so with examples.
 
+mod audit;
+
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use callgate::time::Timestamp;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use audit::{AuditCommand, AuditFormat, StatusArgs, VerifyArgs};
 
 /// What `--version` says: which callgate this is, down to the commit, and the stores that it can open. `-V` says the version alone.
 static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -33,7 +37,7 @@ Examples:
 `callgate help COMMAND` has more examples for each command.
 
 Exit status: 0 as asked; 1 the answer is no: a policy that `check` reads does not load, a call may not run, there is nothing
-to reset; 2 the question could not be asked: a wrong option, a policy to decide by that does not load, a file or store that
+to reset, an audit file was changed; 2 the question could not be asked: a wrong option, a policy to decide by that does not load, a file or store that
 cannot be read, output that cannot be written."
 )]
 pub(crate) struct Cli {
@@ -108,11 +112,18 @@ be read, a name that matches nothing, no test at all.")]
     /// Show and reset the counters of a store
     #[command(subcommand)]
     Counters(CountersCommand),
-    /// Print the JSON Schema of policies, or of their tests, for editors
+    /// Show what gateways do and did: calls, denials, and the rules behind them
+    #[command(after_help = audit::STATUS_HELP)]
+    Status(StatusArgs),
+    /// Check the audit files of gateways
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Print the JSON Schema of policies, of their tests, or of audit records
     #[command(after_help = "\
 Examples:
   callgate schema > policy.schema.json
   callgate schema --of test > test.schema.json
+  callgate schema --of audit > audit.schema.json
 
 With this first line, editors that speak YAML's language server check a policy while it is written:
   # yaml-language-server: $schema=policy.schema.json
@@ -212,6 +223,8 @@ pub(crate) enum SchemaKind {
     Policy,
     /// Tests of policies
     Test,
+    /// Records of a gateway's audit file
+    Audit,
 }
 
 #[derive(Debug, Args)]

@@ -1,11 +1,13 @@
 //! One module for each command.
 
+pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod counters;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod schema;
+pub(crate) mod status;
 pub(crate) mod test;
 
 use std::io::{self, BufWriter, StdoutLock, Write};

@@ -1,4 +1,4 @@
-//! `callgate schema`: the JSON Schemas of policies and of their tests.
+//! `callgate schema`: the JSON Schemas of policies, of their tests, and of audit records.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -10,11 +10,13 @@ use crate::failure::Outcome;
 // The schemas of `spec/`, by symbolic links: a package cannot include files from outside its directory.
 const POLICY: &str = include_str!("../../policy.schema.json");
 const TEST: &str = include_str!("../../test.schema.json");
+const AUDIT: &str = include_str!("../../audit.schema.json");
 
 pub(crate) fn run(args: &SchemaArgs) -> Outcome {
     let schema = match args.of {
         SchemaKind::Policy => POLICY,
         SchemaKind::Test => TEST,
+        SchemaKind::Audit => AUDIT,
     };
     let mut out = output();
     out.write_all(schema.as_bytes())?;

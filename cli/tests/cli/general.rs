@@ -4,8 +4,9 @@ use crate::{callgate, file, json};
 
 #[test]
 fn every_command_has_help_with_examples() {
-    for command in ["check", "eval", "explain", "test", "schema", "completions"] {
-        let run = callgate(&[command, "--help"]);
+    for command in ["check", "eval", "explain", "test", "status", "audit verify", "schema", "completions"] {
+        let words = command.split_whitespace().chain(["--help"]).collect::<Vec<_>>();
+        let run = callgate(&words);
         assert_eq!(run.status, 0);
         assert!(
             run.out.contains("Examples:") && run.out.contains(&format!("callgate {command}")),
@@ -42,9 +43,19 @@ fn the_version_names_the_commit_and_the_stores() {
 /// 0 as asked, 1 the answer is no, 2 the question could not be asked.
 #[test]
 fn each_command_documents_its_exit_status_and_keeps_it() {
-    for command in
-        ["check", "eval", "explain", "test", "counters list", "counters reset", "schema", "completions", ""]
-    {
+    for command in [
+        "check",
+        "eval",
+        "explain",
+        "test",
+        "counters list",
+        "counters reset",
+        "status",
+        "audit verify",
+        "schema",
+        "completions",
+        "",
+    ] {
         let words = command.split_whitespace().chain(["--help"]).collect::<Vec<_>>();
         assert!(callgate(&words).out.contains("\nExit status"), "{command}");
     }
@@ -157,10 +168,14 @@ fn the_schema_is_the_one_of_the_language() {
     assert_eq!(run.out, include_str!("../../../spec/policy.schema.json"));
     assert!(json(&run.out)["$schema"].is_string());
     assert_eq!(callgate(&["schema", "--of", "policy"]).out, run.out);
-    let run = callgate(&["schema", "--of", "test"]);
-    assert_eq!(run.status, 0);
-    assert_eq!(run.out, include_str!("../../../spec/test.schema.json"));
-    assert!(json(&run.out)["$schema"].is_string());
+    for (kind, text) in [
+        ("test", include_str!("../../../spec/test.schema.json")),
+        ("audit", include_str!("../../../spec/audit.schema.json")),
+    ] {
+        let run = callgate(&["schema", "--of", kind]);
+        assert_eq!((run.status, &*run.out), (0, text));
+        assert!(json(&run.out)["$schema"].is_string());
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@
     reason = "tests may fail by panicking, and compute"
 )]
 
+mod audit;
 mod check;
 mod counters;
 mod coverage;

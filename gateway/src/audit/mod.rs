@@ -9,6 +9,7 @@ mod file;
 mod line;
 mod log;
 mod options;
+mod status;
 mod tail;
 mod verify;
 mod writer;
@@ -19,4 +20,5 @@ pub use event::{
 };
 pub use log::{Log, OpenError, Unavailable};
 pub use options::{Options, ShownArgs};
+pub use status::{Compared, Denial, ServerStatus, Started, status};
 pub use verify::{Fault, Found, Verified, VerifyError, verify};

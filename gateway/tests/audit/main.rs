@@ -11,6 +11,7 @@ mod chain;
 mod files;
 mod processes;
 mod schema;
+mod status;
 
 use std::fs;
 use std::path::{Path, PathBuf};

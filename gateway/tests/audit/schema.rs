@@ -158,6 +158,16 @@ fn every_record_is_as_the_schema_says() {
     assert!(!validator.is_valid(&record));
 }
 
+/// The record in the guide, `docs/guide/audit.md`.
+#[test]
+fn the_guides_record_is_one() {
+    let guide = include_str!("../../../docs/guide/audit.md");
+    let (_, block) = guide.split_once("<!-- run by gateway/tests/audit/schema.rs -->\n```json\n").unwrap();
+    let record = serde_json::from_str(block.split_once("```").unwrap().0).unwrap();
+    let validator = jsonschema::draft202012::new(&serde_json::from_str(SCHEMA).unwrap()).unwrap();
+    assert!(validator.validate(&record).is_ok());
+}
+
 /// The names at the first level of an object, in order, by its text.
 fn names(object: &str) -> Vec<String> {
     let mut depth = 0;
