@@ -68,8 +68,9 @@ fn write_for_people(
             shown(&file.display().to_string())
         )?;
     }
-    if !found.has_head {
-        writeln!(out, "  whether records are missing at the end is not known: there is no FILE.head")?;
+    for file in &found.headless {
+        let file = file.display().to_string();
+        writeln!(out, "  {} has no head: records that are missing at its ends are not found", shown(&file))?;
     }
     Ok(())
 }
@@ -88,7 +89,7 @@ fn as_json(file: &Path, found: &Verified) -> serde_json::Value {
         "records": found.records,
         "first": found.first,
         "last": found.last.as_ref().map(|(seq, digest)| json!({"seq": seq, "digest": digest})),
-        "end_known": found.has_head,
+        "headless": found.headless.iter().map(|file| path(file)).collect::<Vec<_>>(),
         "fault_count": found.fault_count,
         "faults": found.faults.iter().map(|Found { file, line, fault }| json!({
             "file": path(file),

@@ -126,8 +126,8 @@ fn verify_says_yes_no_or_that_it_cannot_know() {
     let run = callgate(&["audit", "verify", "--format", "json", &chained]);
     let found = json(&run.out);
     assert_eq!(
-        (&found["whole"], &found["last"]["seq"], &found["end_known"]),
-        (&true.into(), &4.into(), &true.into())
+        (&found["whole"], &found["last"]["seq"], &found["headless"]),
+        (&true.into(), &4.into(), &serde_json::json!([]))
     );
     for (file, why) in [(&plain, "no chain"), (&missing, "No such file")] {
         let run = callgate(&["audit", "verify", &chained, file]);
@@ -144,13 +144,15 @@ fn verify_says_yes_no_or_that_it_cannot_know() {
     assert!(run.out.contains(": 1 fault: 4 records"), "{}", run.out);
     let run = callgate(&["audit", "verify", "--format", "json", &chained]);
     assert_eq!((run.status, &json(&run.out)["faults"][0]["fault"]), (1, &"changed".into()));
-    // Without its head, one cannot know whether the end is missing.
+    // Without its head, one cannot know whether the end is missing, and is told so.
     let (first, _) = text.split_at(text.find("\"seq\":4").unwrap() - "{\"v\":1,".len());
     fs::write(&chained, first).unwrap();
-    assert!(callgate(&["audit", "verify", &chained]).out.contains("records are missing at the end"));
+    assert!(
+        callgate(&["audit", "verify", &chained]).out.contains("records are missing at the end of the file")
+    );
     fs::remove_file(format!("{chained}.head")).unwrap();
     let run = callgate(&["audit", "verify", &chained]);
-    assert!(run.status == 0 && run.out.contains("is not known"), "{}", run.out);
+    assert!(run.status == 0 && run.out.contains("payments.jsonl has no head"), "{}", run.out);
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //! | `NAME.jsonl` | the records; `NAME.2.jsonl` and so on where several gateways of one server run at a time |
 //! | `NAME.jsonl.1`, `.2`, … | older records, the newest of them in `.1` |
 //! | `NAME.jsonl.lock` | locked as long as a gateway writes |
-//! | `NAME.jsonl.head` | with a chain: the number and the digest of the last record, by which one finds that the end is missing |
+//! | `NAME.jsonl.head`, `NAME.jsonl.1.head`, … | with a chain: how the file begins and ends, by which one finds that either is missing |
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use callgate::time::Timestamp;
 
+use super::head::{Beside, Head};
 use super::line::{self, Heading, Link};
 use super::tail::{self, Tail};
 use super::{Event, Options};
@@ -42,6 +43,8 @@ pub(super) struct LogFile {
     size: u64,
     /// Whether the last line has no end.
     is_torn: bool,
+    /// The number of the file's first record.
+    begin: u64,
     /// The number of the last record.
     seq: u64,
     /// Its digest.
@@ -63,6 +66,7 @@ impl LogFile {
             is_regular: true,
             size: 0,
             is_torn: false,
+            begin: 1,
             seq: 0,
             last: None,
             is_told: false,
@@ -87,32 +91,35 @@ impl LogFile {
         let file = open_to_append(&self.path)?;
         self.size = if self.is_regular { file.metadata()?.len() } else { 0 };
         if self.is_regular {
-            let Tail { seq, digest, is_torn } = self.tail()?;
-            (self.seq, self.last, self.is_torn) = (seq, digest, is_torn);
+            self.find_end()?;
         }
         self.file = Some(file);
         // A file has a chain from its first record to its last, or none.
         if self.size > 0 && self.last.is_some() != self.chain {
             self.put_aside();
-            if !self.chain {
-                self.remove_head();
-            }
-        }
-        if self.chain && self.is_regular {
-            self.head = Some(open_private(&beside(&self.path, "head"), OpenOptions::new().write(true))?);
         }
         Ok(())
     }
 
     /// Where the log ended: in an older file where the newest has no record yet.
-    fn tail(&self) -> io::Result<Tail> {
-        if self.size > 0 {
-            return tail::of(&self.path);
+    fn find_end(&mut self) -> io::Result<()> {
+        let Tail { seq, digest, is_torn } = match self.size {
+            0 => tail_of_older(&beside(&self.path, "1"))?,
+            _ => tail::of(&self.path)?,
+        };
+        self.begin = match self.size {
+            0 => seq.saturating_add(1),
+            _ => tail::first(&self.path)?.unwrap_or(1),
+        };
+        (self.seq, self.last, self.is_torn) = (seq, digest, is_torn);
+        if let (true, Beside::Head(head)) = (self.chain, Head::of(&self.path)?) {
+            // What it names and the file has not was removed. To go on behind that would hide it.
+            self.begin = head.begin;
+            if head.seq >= self.seq {
+                (self.seq, self.last) = (head.seq, Some(head.digest));
+            }
         }
-        match tail::of(&beside(&self.path, "1")) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Tail::default()),
-            found => found.map(|found| Tail { is_torn: false, ..found }),
-        }
+        Ok(())
     }
 
     /// Adds records in order. Says how many were written, and what went wrong after them.
@@ -174,13 +181,19 @@ impl LogFile {
         }
         self.size = self.size.saturating_add(batch.bytes.len() as u64);
         (self.seq, self.last) = (batch.seq, batch.last);
-        if let (Some(head), Some(last)) = (&mut self.head, &self.last) {
-            // Behind the records, so that it never names one that is not there; of one length, so that it is never half old.
-            let text = format!("{:>20} {last}\n", self.seq);
-            head.rewind()?;
-            head.write_all(text.as_bytes())?;
-        }
-        Ok(())
+        self.write_head()
+    }
+
+    /// After the records, so that it never names one that is not there.
+    fn write_head(&mut self) -> io::Result<()> {
+        let (true, Some(last)) = (self.is_regular, &self.last) else { return Ok(()) };
+        let head = match &mut self.head {
+            Some(head) => head,
+            head => head.insert(open_private(&Head::path(&self.path), OpenOptions::new().write(true))?),
+        };
+        let text = Head { begin: self.begin, seq: self.seq, digest: last.clone() }.text();
+        head.rewind()?;
+        head.write_all(text.as_bytes())
     }
 
     /// Puts the file aside, and begins another. Where that fails, records go on in the same file: that is worth more than its size.
@@ -199,26 +212,22 @@ impl LogFile {
     fn try_put_aside(&mut self) -> io::Result<()> {
         let old = |number: usize| beside(&self.path, &number.to_string());
         for number in (1..self.keep).rev() {
-            match fs::rename(old(number), old(number.saturating_add(1))) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+            move_with_head(&old(number), &old(number.saturating_add(1)))?;
         }
         if let Some(file) = &self.file {
             let _ = file.sync_data();
         }
+        self.head = None;
         if self.keep == 0 {
-            fs::remove_file(&self.path)?;
+            remove(&Head::path(&self.path))?;
+            remove(&self.path)?;
         } else {
-            fs::rename(&self.path, old(1))?;
+            move_with_head(&self.path, &old(1))?;
         }
         (self.file, self.size, self.is_torn) = (None, 0, false);
+        self.begin = self.seq.saturating_add(1);
         self.file = Some(open_to_append(&self.path)?);
         Ok(())
-    }
-
-    fn remove_head(&self) {
-        let _ = fs::remove_file(beside(&self.path, "head"));
     }
 
     /// Nothing is written any more: what was is to outlive a power cut.
@@ -247,6 +256,35 @@ impl Batch {
         self.records = self.records.saturating_add(1);
         let link = if chain { Link::To(self.last.as_deref()) } else { Link::Off };
         self.last = line::write(&mut self.bytes, heading, self.seq, at, event, &link);
+    }
+}
+
+/// Moves a file where there is one. Its head goes first: a head whose file is missing says nothing, and one of another file would say what is not so.
+fn move_with_head(from: &Path, to: &Path) -> io::Result<()> {
+    if !from.try_exists()? {
+        return Ok(());
+    }
+    remove(&Head::path(to))?;
+    for (from, to) in [(Head::path(from), Head::path(to)), (from.to_owned(), to.to_owned())] {
+        match fs::rename(from, to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn tail_of_older(path: &Path) -> io::Result<Tail> {
+    match tail::of(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Tail::default()),
+        found => found.map(|found| Tail { is_torn: false, ..found }),
     }
 }
 

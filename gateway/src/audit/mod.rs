@@ -6,6 +6,7 @@
 mod bound;
 mod event;
 mod file;
+mod head;
 mod line;
 mod log;
 mod options;

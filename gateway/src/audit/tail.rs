@@ -1,9 +1,9 @@
-//! Where a file of records ends.
+//! Where a file of records begins and ends.
 //!
-//! In: a file. Out: the number and digest of its last record. Must not read more than its end, however long it is.
+//! In: a file. Out: the number of its first record, the number and digest of its last. Must not read what lies between, however long it is.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -26,6 +26,13 @@ pub(super) struct Tail {
 struct Record {
     seq: u64,
     digest: Option<String>,
+}
+
+/// The number of a file's first record.
+pub(super) fn first(path: &Path) -> io::Result<Option<u64>> {
+    let mut bytes = Vec::new();
+    BufReader::new(File::open(path)?).take(END).read_until(b'\n', &mut bytes)?;
+    Ok(serde_json::from_slice::<Record>(&bytes).ok().map(|record| record.seq))
 }
 
 /// The end of a file. A line that is no record, such as one that was cut off, is passed over.

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::file::{self, beside};
+use super::file;
+use super::head::{Beside, Head};
 use super::line;
 
 /// Bytes of a line that are read: no record is longer.
@@ -29,9 +30,11 @@ pub enum Fault {
     OutOfOrder,
     /// The last line has no end.
     Cut,
-    /// The log ended with another record: records are missing behind the last.
+    /// The file began with another record: records are missing before the first.
+    BeginMissing,
+    /// The file ended with another record: records are missing behind the last.
     EndMissing,
-    /// The file that says how the log ended says nothing.
+    /// What stands in a file's head is no head.
     BadHead,
 }
 
@@ -43,6 +46,7 @@ impl Fault {
             Self::Changed => "changed",
             Self::OutOfOrder => "out_of_order",
             Self::Cut => "cut",
+            Self::BeginMissing => "begin_missing",
             Self::EndMissing => "end_missing",
             Self::BadHead => "bad_head",
         }
@@ -57,8 +61,9 @@ impl Fault {
                 "the record does not follow the one before: a record was removed, added or moved"
             }
             Self::Cut => "the line was cut off",
-            Self::EndMissing => "records are missing at the end of the log",
-            Self::BadHead => "the file that says how the log ended cannot be read",
+            Self::BeginMissing => "records are missing at the beginning of the file",
+            Self::EndMissing => "records are missing at the end of the file",
+            Self::BadHead => "it does not say how its file begins and ends",
         }
     }
 }
@@ -88,8 +93,8 @@ pub struct Verified {
     pub first: Option<u64>,
     /// The number and the digest of the last.
     pub last: Option<(u64, String)>,
-    /// Whether it is known how the log ended, so that a missing end is found.
-    pub has_head: bool,
+    /// Files with a chain of which it is not known how they began and ended: what is missing there is not found.
+    pub headless: Vec<PathBuf>,
     /// The first hundred faults.
     pub faults: Vec<Found>,
     /// How many faults there are.
@@ -135,50 +140,27 @@ pub enum VerifyError {
 /// # Errors
 /// A file cannot be read, or there is no chain.
 pub fn verify(path: &Path) -> Result<Verified, VerifyError> {
+    let found = verify_once(path)?;
+    // A file that was put aside meanwhile looks as if it were missing.
+    if !found.is_whole() && file::is_held(path) { verify_once(path) } else { Ok(found) }
+}
+
+fn verify_once(path: &Path) -> Result<Verified, VerifyError> {
     let unreadable = |file: &Path| {
         let file = file.to_owned();
         move |error| VerifyError::Unreadable { file, error }
     };
-    // Before the records: while a gateway writes, they are ahead of it, and never behind.
-    let head = read_head(path).map_err(unreadable(path))?;
     let is_live = file::is_held(path);
     let mut files = file::older(path).map_err(unreadable(path))?;
     files.push(path.to_owned());
-    let mut walk = Walk { found: Verified::default(), last: None, head, head_is_met: false };
+    let mut walk = Walk { found: Verified::default(), last: None, has_chain: false };
     for file in &files {
+        // Before the records: while a gateway writes, they are ahead of it, and never behind.
+        let head = Head::of(file).map_err(unreadable(file))?;
         let open = File::open(file).map_err(unreadable(file))?;
-        walk.file(file, open, is_live && file == path).map_err(unreadable(file))?;
+        walk.file(file, open, &head, is_live && file == path).map_err(unreadable(file))?;
     }
     walk.end(path)
-}
-
-/// What stands in the file that says how a log ended.
-#[derive(Debug, PartialEq, Eq)]
-enum Head {
-    None,
-    Bad,
-    Of(u64, String),
-}
-
-fn read_head(path: &Path) -> io::Result<Head> {
-    let mut text = String::new();
-    match File::open(beside(path, "head")) {
-        Ok(file) => match file.take(1_024).read_to_string(&mut text) {
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(Head::Bad),
-            read => read?,
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Head::None),
-        Err(error) => return Err(error),
-    };
-    if text.is_empty() {
-        // A log that has no record yet.
-        return Ok(Head::None);
-    }
-    let parts = text.strip_suffix('\n').and_then(|text| text.trim_start().split_once(' '));
-    Ok(match parts.map(|(seq, digest)| (seq.parse(), digest)) {
-        Some((Ok(seq), digest)) => Head::Of(seq, digest.to_owned()),
-        _ => Head::Bad,
-    })
 }
 
 #[derive(Deserialize)]
@@ -193,17 +175,18 @@ struct Walk {
     found: Verified,
     /// The number of the record before, and its digest if it has a chain.
     last: Option<(u64, Option<String>)>,
-    head: Head,
-    head_is_met: bool,
+    /// Whether a file has a chain.
+    has_chain: bool,
 }
 
 impl Walk {
-    fn file(&mut self, path: &Path, file: File, is_live: bool) -> io::Result<()> {
+    fn file(&mut self, path: &Path, file: File, head: &Beside, is_live: bool) -> io::Result<()> {
         self.found.files.push(path.to_owned());
         let mut reader = BufReader::with_capacity(256 << 10, file);
         let mut bytes = Vec::new();
         let mut number = 0_u64;
         let mut is_chained = None;
+        let mut ends = Ends { begins: false, ends: false };
         loop {
             bytes.clear();
             let read = reader.by_ref().take(LINE).read_until(b'\n', &mut bytes)?;
@@ -227,11 +210,10 @@ impl Walk {
                 continue;
             };
             let chained = *is_chained.get_or_insert(record.digest.is_some());
-            if !chained && number == 1 {
-                self.found.unchained.push(path.to_owned());
-            }
+            ends.see(number, &record, head);
             self.record(path, number, line, record, chained);
         }
+        self.ends(path, number, head, is_chained, &ends);
         Ok(())
     }
 
@@ -255,32 +237,48 @@ impl Walk {
         } else if !follows {
             self.found.fault(path, number, Fault::OutOfOrder);
         }
-        if let Head::Of(seq, digest) = &self.head
-            && record.seq == *seq
-        {
-            self.head_is_met = record.digest.as_ref() == Some(digest);
-        }
         self.last = Some((record.seq, record.digest));
     }
 
+    /// A file was read: whether it began and ended as its head says.
+    fn ends(&mut self, path: &Path, lines: u64, head: &Beside, is_chained: Option<bool>, ends: &Ends) {
+        self.has_chain |= *head != Beside::Nothing || is_chained == Some(true);
+        match (head, is_chained) {
+            (Beside::Head(_), _) => {
+                if !ends.begins {
+                    self.found.fault(path, 1, Fault::BeginMissing);
+                }
+                if !ends.ends {
+                    self.found.fault(path, lines, Fault::EndMissing);
+                }
+            }
+            (Beside::Bad, _) => self.found.fault(&Head::path(path), 1, Fault::BadHead),
+            (Beside::Nothing, Some(true)) => self.found.headless.push(path.to_owned()),
+            (Beside::Nothing, Some(false)) => self.found.unchained.push(path.to_owned()),
+            (Beside::Nothing, None) => {}
+        }
+    }
+
     fn end(mut self, path: &Path) -> Result<Verified, VerifyError> {
-        if self.found.records > 0
-            && self.found.unchained.len() == self.found.files.len()
-            && self.head == Head::None
-        {
+        // A log that has no record yet is whole.
+        if !self.has_chain && self.found.records > 0 {
             return Err(VerifyError::NoChain { file: path.to_owned() });
         }
-        match self.head {
-            Head::None => {}
-            Head::Bad => self.found.fault(&beside(path, "head"), 1, Fault::BadHead),
-            Head::Of(..) if self.head_is_met => {}
-            Head::Of(..) => {
-                let lines = self.found.records;
-                self.found.fault(path, lines, Fault::EndMissing);
-            }
-        }
-        self.found.has_head = matches!(self.head, Head::Of(..));
         self.found.last = self.last.and_then(|(seq, digest)| Some((seq, digest?)));
         Ok(self.found)
+    }
+}
+
+/// What was met of that which a file's head says.
+struct Ends {
+    begins: bool,
+    ends: bool,
+}
+
+impl Ends {
+    fn see(&mut self, line: u64, record: &Record, head: &Beside) {
+        let Beside::Head(head) = head else { return };
+        self.begins |= line == 1 && record.seq == head.begin;
+        self.ends |= record.seq == head.seq && record.digest.as_ref() == Some(&head.digest);
     }
 }

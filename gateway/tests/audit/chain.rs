@@ -30,7 +30,7 @@ fn a_whole_chain_goes_over_files_and_restarts() {
     let first = verify(&file).unwrap();
     assert!(first.is_whole(), "{first:?}");
     assert_eq!((first.records, first.first), (21, Some(1)));
-    assert!(first.files.len() > 3 && first.has_head);
+    assert!(first.files.len() > 3 && first.headless.is_empty());
     // It goes on where it ended.
     log_of(&folder, 5, 4_000);
     let second = verify(&file).unwrap();
@@ -75,12 +75,16 @@ fn lines_that_are_gone_moved_doubled_or_cut_are_found() {
         assert!(!found.is_whole(), "{what}");
         found
     };
-    // The first may go with an older file; any other may not.
-    for at in 1..lines.len() {
+    for at in 0..lines.len() {
         let mut fewer = lines.clone();
         fewer.remove(at);
         let found = check(&fewer, "removed");
-        let expected = if at == lines.len() - 1 { Fault::EndMissing } else { Fault::OutOfOrder };
+        let last = lines.len() - 1;
+        let expected = match at {
+            0 => Fault::BeginMissing,
+            _ if at == last => Fault::EndMissing,
+            _ => Fault::OutOfOrder,
+        };
         assert_eq!(faults(&found), [expected]);
     }
     for at in 1..lines.len() {
@@ -120,7 +124,50 @@ fn without_a_chain_there_is_nothing_to_verify() {
     write(false);
     assert_eq!(records(&path).len(), 1);
     let found = verify(&path).unwrap();
-    assert!(found.is_whole() && !found.has_head && found.unchained.contains(&path), "{found:?}");
+    assert!(found.is_whole() && found.unchained.contains(&path), "{found:?}");
     write(true);
     assert!(verify(&path).unwrap().is_whole());
+}
+
+/// Whoever removes records while no gateway runs is found, also after the next one has gone on.
+#[test]
+fn what_was_removed_does_not_become_whole_again() {
+    let path = folder("chain-removed");
+    let lines = |file: &Path| {
+        fs::read_to_string(file).unwrap().split_inclusive('\n').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let removals: [fn(&mut Vec<String>); 4] = [
+        |lines| drop(lines.pop()),
+        |lines| drop(lines.remove(0)),
+        |lines| lines.clear(),
+        |lines| lines.truncate(2),
+    ];
+    for remove in removals {
+        let _ = fs::remove_dir_all(&path);
+        let file = log_of(&path, 4, u64::MAX);
+        let mut left = lines(&file);
+        remove(&mut left);
+        fs::write(&file, left.concat()).unwrap();
+        assert!(!verify(&file).unwrap().is_whole());
+        log_of(&path, 4, u64::MAX);
+        assert!(!verify(&file).unwrap().is_whole());
+    }
+}
+
+/// A file that was put aside is known by its own head.
+#[test]
+fn an_old_file_alone_shows_what_is_missing() {
+    let file = log_of(&folder("chain-old"), 20, 4_000);
+    let old = PathBuf::from(format!("{}.2", file.display()));
+    let text = fs::read_to_string(&old).unwrap();
+    let (first, rest) = text.split_once('\n').unwrap();
+    for (text, fault) in [(rest, Fault::BeginMissing), (&*format!("{first}\n"), Fault::EndMissing)] {
+        fs::write(&old, text).unwrap();
+        assert_eq!(faults(&verify(&old).unwrap()), [fault]);
+        assert!(!verify(&file).unwrap().is_whole());
+    }
+    // Without its head, one says that it is not known.
+    fs::remove_file(format!("{}.head", old.display())).unwrap();
+    let found = verify(&old).unwrap();
+    assert!(found.is_whole() && found.headless == [old], "{found:?}");
 }
