@@ -6,4 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+mod size;
 pub mod state;
+
+pub use size::{Size, SizeError};

@@ -113,7 +113,7 @@ impl Log {
         self.open.as_ref().map(|open| &*open.file)
     }
 
-    /// Records an event. Waits only while 1,024 records wait for the file.
+    /// Records an event. Blocks the thread only while 1,024 records wait for the file.
     ///
     /// While the file cannot be written, up to 1,024 records are kept for when it can be. Those after them are lost, and counted.
     pub fn record(&self, event: Event) {

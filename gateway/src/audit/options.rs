@@ -3,6 +3,8 @@
 //! In: what the user asks for. Out: options of a [`Log`](super::Log). Must not print a key.
 
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use callgate::value::RawJson;
@@ -14,6 +16,11 @@ use super::Args;
 const ROTATE: u64 = 64 << 20;
 /// Old files that are kept.
 const KEEP: usize = 8;
+
+/// Bytes of a key's file that are read.
+const KEY_FILE: u64 = 4 << 10;
+/// The fewest bytes of a key.
+const LEAST_KEY: usize = 16;
 
 /// What records show of arguments.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -47,6 +54,22 @@ const KEYS: usize = 64;
 const KEY_BYTES: usize = 128;
 
 impl ShownArgs {
+    /// A digest under the key in a file. A line feed at the key's end is left out.
+    ///
+    /// # Errors
+    /// The file cannot be read, or its key has fewer than 16 bytes: such a key can be guessed as the arguments can.
+    pub fn hmac_of_file(file: &Path) -> io::Result<Self> {
+        let mut key = Vec::new();
+        File::open(file)?.take(KEY_FILE).read_to_end(&mut key)?;
+        while matches!(key.last(), Some(b'\n' | b'\r')) {
+            key.pop();
+        }
+        if key.len() < LEAST_KEY {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the key has fewer than 16 bytes"));
+        }
+        Ok(Self::Hmac(key))
+    }
+
     /// What to show of arguments, by their text.
     pub(super) fn of(&self, text: Option<&str>) -> Args {
         let hash = match self {

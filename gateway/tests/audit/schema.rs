@@ -245,6 +245,18 @@ fn no_record_shows_a_secret() {
     assert!(!format!("{:?}", Options::new("a", "b").args(key())).contains("tell"));
 }
 
+#[test]
+fn a_key_is_read_from_a_file() {
+    let folder = folder("key");
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("key");
+    fs::write(&file, "0123456789abcdef\n").unwrap();
+    assert_eq!(ShownArgs::hmac_of_file(&file).unwrap(), ShownArgs::Hmac(b"0123456789abcdef".to_vec()));
+    fs::write(&file, "0123456789abcde\n").unwrap();
+    let error = ShownArgs::hmac_of_file(&file).unwrap_err().to_string();
+    assert!(error.contains("fewer than 16 bytes") && !error.contains("012345"), "{error}");
+}
+
 /// Whoever calls does not choose how long a record is.
 #[test]
 fn records_are_bounded() {
