@@ -23,7 +23,11 @@ impl Event {
             | Self::ListFailed { reason: text } => bound(text),
             Self::Stop(stop) => bound(&mut stop.why),
             Self::Reload(reload) => reload.error.iter_mut().for_each(bound),
-            Self::Start(_) | Self::ListFiltered { .. } | Self::Approval(_) | Self::Gap { .. } => {}
+            Self::Start(start) => {
+                let texts = [&mut start.version, &mut start.program, &mut start.store];
+                texts.into_iter().chain(&mut start.policy_file).for_each(bound);
+            }
+            Self::ListFiltered { .. } | Self::Approval(_) | Self::Gap { .. } => {}
         }
         self
     }

@@ -7,32 +7,29 @@
 //! | --- | --- |
 //! | `NAME.jsonl` | the records; `NAME.2.jsonl` and so on where several gateways of one server run at a time |
 //! | `NAME.jsonl.1`, `.2`, … | older records, the newest of them in `.1` |
-//! | `NAME.jsonl.lock` | locked as long as a gateway writes |
+//! | `NAME.jsonl.lock` | locked as long as a gateway writes; holds how it began, for when that record is gone |
 //! | `NAME.jsonl.head`, `NAME.jsonl.1.head`, … | with a chain: how the file begins and ends, by which one finds that either is missing |
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
 use callgate::time::Timestamp;
 
 use super::head::{Beside, Head};
 use super::line::{self, Heading, Link};
+use super::place::{
+    beside, make_directory, move_with_head, older, open_private, open_to_append, remove, take_slot,
+};
 use super::tail::{self, Tail};
 use super::{Event, Options};
-
-/// Gateways of one server that write at a time.
-const SLOTS: usize = 100;
-/// How long somebody who looks whether a gateway lives holds its lock, at most.
-const GLANCE: Duration = Duration::from_millis(2);
 
 pub(super) struct LogFile {
     path: PathBuf,
     chain: bool,
     rotate: u64,
+    /// Bytes at which the file is put aside next: more than `rotate` where that failed.
+    limit: u64,
     keep: usize,
     /// Held as long as this lives.
     lock: Option<File>,
@@ -59,6 +56,7 @@ impl LogFile {
             path: options.file.clone(),
             chain: options.chain,
             rotate: options.rotate,
+            limit: options.rotate,
             keep: options.keep,
             lock: None,
             file: None,
@@ -104,7 +102,7 @@ impl LogFile {
     /// Where the log ended: in an older file where the newest has no record yet.
     fn find_end(&mut self) -> io::Result<()> {
         let Tail { seq, digest, is_torn } = match self.size {
-            0 => tail_of_older(&beside(&self.path, "1"))?,
+            0 => tail_of_older(&self.path)?,
             _ => tail::of(&self.path)?,
         };
         self.begin = match self.size {
@@ -139,7 +137,7 @@ impl LogFile {
             let begin = batch.bytes.len();
             let (seq, last) = (batch.seq, batch.last.clone());
             batch.add(heading, *at, event, self.chain);
-            let is_full = self.size.saturating_add(batch.bytes.len() as u64) > self.rotate;
+            let is_full = self.size.saturating_add(batch.bytes.len() as u64) > self.limit;
             if is_full && self.is_regular && (self.size > 0 || begin > 0) {
                 // This record begins the next file.
                 let line = batch.bytes.split_off(begin);
@@ -199,8 +197,9 @@ impl LogFile {
     /// Puts the file aside, and begins another. Where that fails, records go on in the same file: that is worth more than its size.
     fn put_aside(&mut self) {
         match self.try_put_aside() {
-            Ok(()) => {}
+            Ok(()) => self.limit = self.rotate,
             Err(error) => {
+                self.limit = self.size.saturating_add(self.rotate);
                 if !std::mem::replace(&mut self.is_told, true) {
                     let file = self.path.display();
                     eprintln!("callgate: the audit file {file} cannot be put aside, and grows: {error}");
@@ -211,9 +210,10 @@ impl LogFile {
 
     fn try_put_aside(&mut self) -> io::Result<()> {
         let old = |number: usize| beside(&self.path, &number.to_string());
-        for number in (1..self.keep).rev() {
-            move_with_head(&old(number), &old(number.saturating_add(1)))?;
-        }
+        let shift = || {
+            let mut numbers = (0..self.keep).rev();
+            numbers.try_for_each(|number| move_with_head(&old(number), &old(number.saturating_add(1))))
+        };
         if let Some(file) = &self.file {
             let _ = file.sync_data();
         }
@@ -222,12 +222,26 @@ impl LogFile {
             remove(&Head::path(&self.path))?;
             remove(&self.path)?;
         } else {
-            move_with_head(&self.path, &old(1))?;
+            // Another process that was killed may have left one there.
+            if old(0).try_exists()? {
+                shift()?;
+            }
+            // First, so that no older file moves where this one cannot.
+            move_with_head(&self.path, &old(0))?;
+            shift()?;
         }
         (self.file, self.size, self.is_torn) = (None, 0, false);
         self.begin = self.seq.saturating_add(1);
         self.file = Some(open_to_append(&self.path)?);
         Ok(())
+    }
+
+    /// Keeps how the gateway began beside the log, where no rotation takes it away. It is worth no failure.
+    pub(super) fn note_start(&mut self, heading: &Heading, at: Timestamp, start: &Event) {
+        let Some(lock) = &mut self.lock else { return };
+        let mut text = Vec::new();
+        line::write(&mut text, heading, 0, at, start, &Link::Off);
+        let _ = lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| lock.write_all(&text));
     }
 
     /// Nothing is written any more: what was is to outlive a power cut.
@@ -259,122 +273,9 @@ impl Batch {
     }
 }
 
-/// Moves a file where there is one. Its head goes first: a head whose file is missing says nothing, and one of another file would say what is not so.
-fn move_with_head(from: &Path, to: &Path) -> io::Result<()> {
-    if !from.try_exists()? {
-        return Ok(());
-    }
-    remove(&Head::path(to))?;
-    for (from, to) in [(Head::path(from), Head::path(to)), (from.to_owned(), to.to_owned())] {
-        match fs::rename(from, to) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
 fn tail_of_older(path: &Path) -> io::Result<Tail> {
-    match tail::of(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Tail::default()),
-        found => found.map(|found| Tail { is_torn: false, ..found }),
+    match older(path)?.last() {
+        Some(newest) => Ok(Tail { is_torn: false, ..tail::of(newest)? }),
+        None => Ok(Tail::default()),
     }
-}
-
-/// The path with another ending behind its own.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(".");
-    name.push(ending);
-    name.into()
-}
-
-/// The files that were put aside, the oldest first. None for one that was put aside itself.
-pub(super) fn older(path: &Path) -> io::Result<Vec<PathBuf>> {
-    let Some(name) = path.file_name() else { return Ok(Vec::new()) };
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory.unwrap_or(Path::new(".")))? {
-        let other = entry?.file_name();
-        let number = other
-            .as_encoded_bytes()
-            .strip_prefix(name.as_encoded_bytes())
-            .and_then(|rest| std::str::from_utf8(rest.strip_prefix(b".")?).ok()?.parse::<u64>().ok());
-        if let Some(number) = number {
-            found.push((number, path.with_file_name(other)));
-        }
-    }
-    found.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
-    Ok(found.into_iter().map(|(_, path)| path).collect())
-}
-
-/// Whether a gateway writes to the file.
-pub(super) fn is_held(path: &Path) -> bool {
-    let lock = File::open(beside(path, "lock"));
-    // Shared, so that two who look do not take each other for a gateway. Given back when the file is closed.
-    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
-}
-
-/// The path of this slot: `NAME.jsonl`, `NAME.2.jsonl`.
-fn slot(path: &Path, number: usize) -> PathBuf {
-    if number == 1 {
-        return path.to_owned();
-    }
-    let mut name = path.file_stem().unwrap_or_default().to_owned();
-    name.push(format!(".{number}"));
-    if let Some(extension) = path.extension() {
-        name.push(".");
-        name.push(extension);
-    }
-    path.with_file_name(name)
-}
-
-/// The first path that no other process writes to, and its lock.
-fn take_slot(path: &Path) -> io::Result<(PathBuf, Option<File>)> {
-    for number in 1..=SLOTS {
-        let path = slot(path, number);
-        let file = open_private(&beside(&path, "lock"), OpenOptions::new().write(true))?;
-        match file.try_lock() {
-            Ok(()) => return Ok((path, Some(file))),
-            Err(TryLockError::WouldBlock) => {
-                // `callgate status` looks whether it is locked by locking it for a moment.
-                thread::sleep(GLANCE);
-                if file.try_lock().is_ok() {
-                    return Ok((path, Some(file)));
-                }
-            }
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-    }
-    Err(io::Error::other(format!("{SLOTS} gateways write to it already")))
-}
-
-fn make_directory(path: &Path) -> io::Result<()> {
-    let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) else {
-        return Ok(());
-    };
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
-}
-
-fn open_to_append(path: &Path) -> io::Result<File> {
-    open_private(path, OpenOptions::new().append(true))
-}
-
-/// Opens a file that nobody else may read, and makes it where it is missing.
-fn open_private(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    options.create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options.open(path)
 }

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::file::beside;
+use super::place::beside;
 
 /// Bytes of the line, and more.
 const LINE: u64 = 1_024;

@@ -10,6 +10,7 @@ mod head;
 mod line;
 mod log;
 mod options;
+mod place;
 mod status;
 mod tail;
 mod verify;

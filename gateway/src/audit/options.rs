@@ -160,7 +160,7 @@ impl Options {
     }
 }
 
-/// A file's name for a server, whatever the server is called: a name leaves no directory, and two names never share a file.
+/// A file's name for a server, whatever the server is called: a name leads into no other directory, and two names are two files.
 fn file_name(server: &str) -> String {
     let mut out = String::new();
     for byte in server.bytes() {

@@ -16,7 +16,7 @@ use callgate::time::Timestamp;
 use serde_json::value::RawValue;
 
 use self::record::{Candidate, Decision, Gap, Record, Reload, Rule, Start};
-use super::file;
+use super::place;
 
 /// Bytes of a line that are read: no record is longer.
 const LINE: u64 = 4 << 20;
@@ -122,8 +122,8 @@ pub fn status(directory: &Path, now: Timestamp, denials: usize) -> io::Result<Ve
     for path in logs(directory)? {
         let mut log = Log { running: None, server: None };
         // Before its records: one that begins meanwhile shows next time.
-        let is_held = file::is_held(&path);
-        let mut files = file::older(&path)?;
+        let (is_held, note) = (place::is_held(&path), place::noted_start(&path));
+        let mut files = place::older(&path)?;
         files.push(path);
         for path in files {
             match File::open(&path) {
@@ -133,11 +133,7 @@ pub fn status(directory: &Path, now: Timestamp, denials: usize) -> io::Result<Ve
                 Err(error) => return Err(error),
             }
         }
-        if let (true, Some(server), Some(pid)) = (is_held, log.server, log.running)
-            && let Some(reading) = servers.get_mut(&server)
-        {
-            reading.status.running.push(pid);
-        }
+        log.end(is_held, &note, &mut servers, now, denials);
     }
     Ok(servers.into_iter().map(|(server, reading)| reading.end(server)).collect())
 }
@@ -211,6 +207,37 @@ impl Log {
             reading.status.unreadable = reading.status.unreadable.saturating_add(unreadable);
         }
         Ok(())
+    }
+}
+
+impl Log {
+    /// All files of the log were read; `note` is what its gateway says beside them, for when its own `start` record is gone.
+    fn end(
+        self,
+        is_held: bool,
+        note: &str,
+        servers: &mut BTreeMap<String, Reading>,
+        now: Timestamp,
+        denials: usize,
+    ) {
+        let noted =
+            serde_json::from_str::<Record<'_>>(note).ok().zip(serde_json::from_str::<Start>(note).ok());
+        let server = match (&noted, self.server) {
+            (Some((record, _)), _) => record.server.clone().into_owned(),
+            (None, Some(server)) => server,
+            (None, None) => return,
+        };
+        let mut pid = self.running;
+        let reading = servers.entry(server).or_insert_with(|| Reading::new(now, denials));
+        if let Some((record, start)) = noted
+            && let Ok(at) = record.ts.parse()
+        {
+            pid = Some(start.pid);
+            reading.start(at, start);
+        }
+        if let (true, Some(pid)) = (is_held, pid) {
+            reading.status.running.push(pid);
+        }
     }
 }
 

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::file;
 use super::head::{Beside, Head};
 use super::line;
+use super::place;
 
 /// Bytes of a line that are read: no record is longer.
 const LINE: u64 = 4 << 20;
@@ -142,7 +142,7 @@ pub enum VerifyError {
 pub fn verify(path: &Path) -> Result<Verified, VerifyError> {
     let found = verify_once(path)?;
     // A file that was put aside meanwhile looks as if it were missing.
-    if !found.is_whole() && file::is_held(path) { verify_once(path) } else { Ok(found) }
+    if !found.is_whole() && place::is_held(path) { verify_once(path) } else { Ok(found) }
 }
 
 fn verify_once(path: &Path) -> Result<Verified, VerifyError> {
@@ -150,8 +150,8 @@ fn verify_once(path: &Path) -> Result<Verified, VerifyError> {
         let file = file.to_owned();
         move |error| VerifyError::Unreadable { file, error }
     };
-    let is_live = file::is_held(path);
-    let mut files = file::older(path).map_err(unreadable(path))?;
+    let is_live = place::is_held(path);
+    let mut files = place::older(path).map_err(unreadable(path))?;
     files.push(path.to_owned());
     let mut walk = Walk { found: Verified::default(), last: None, has_chain: false };
     for file in &files {

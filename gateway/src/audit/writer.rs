@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use callgate::time::{Clock as _, SystemClock, Timestamp};
 
-use super::Event;
 use super::file::LogFile;
 use super::line::Heading;
 use super::log::{Health, Message};
+use super::{Event, Reload, Start, Target};
 
 /// Records that wait for the writer: the most that a process loses that is killed, with those in the writer's hands.
 pub(super) const QUEUE: usize = 1_024 - BATCH;
@@ -34,6 +34,8 @@ pub(super) struct Writer {
     health: Arc<Health>,
     /// What is not written yet.
     waiting: VecDeque<(Timestamp, Event)>,
+    /// How the gateway began, with the policies since.
+    start: Option<(Timestamp, Start)>,
     /// Records that were lost since the last that was written.
     lost: u64,
     is_failing: bool,
@@ -48,6 +50,7 @@ impl Writer {
             heading: Heading { instance, server },
             health,
             waiting: VecDeque::new(),
+            start: None,
             lost: 0,
             is_failing,
         }
@@ -96,11 +99,27 @@ impl Writer {
     }
 
     fn take(&mut self, event: (Timestamp, Event)) {
+        self.note(&event);
         if self.is_failing && self.waiting.len() >= BACKLOG {
             self.lost = self.lost.saturating_add(1);
             self.health.lose(1);
         } else {
             self.waiting.push_back(event);
+        }
+    }
+
+    /// Keeps how the gateway began and what it decides by, for those who ask when these records are gone.
+    fn note(&mut self, (at, event): &(Timestamp, Event)) {
+        match (event, &mut self.start) {
+            (Event::Start(start), noted) => *noted = Some((*at, start.clone())),
+            (Event::Reload(Reload { target, new: Some(new), .. }), Some((_, start))) => match target {
+                Target::Policy => start.policy = Some(new.clone()),
+                Target::Candidate => start.candidate = Some(new.clone()),
+            },
+            _ => return,
+        }
+        if let Some((at, start)) = &self.start {
+            self.file.note_start(&self.heading, *at, &Event::Start(start.clone()));
         }
     }
 

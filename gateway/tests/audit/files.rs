@@ -177,3 +177,19 @@ fn a_file_that_cannot_be_opened_is_an_error_where_records_are_required() {
     off.record(call(1));
     assert!(off.close().is_ok() && off.file().is_none() && off.args(Some("{\"a\":1}")).keys.is_none());
 }
+
+/// Records are worth more than the size of a file.
+#[test]
+fn where_files_cannot_be_put_aside_records_go_on() {
+    let folder = folder("rotate-failing");
+    fs::create_dir_all(folder.join("a.jsonl.1/full")).unwrap();
+    let log = Log::open(Options::in_directory(&folder, "a").rotate_at(1_500).keep(1)).unwrap();
+    for request in 0..20 {
+        log.record(call(request));
+    }
+    log.close().unwrap();
+    let written =
+        ["a.jsonl.0", "a.jsonl"].map(|name| folder.join(name)).into_iter().filter(|file| file.exists());
+    assert_eq!(written.map(|file| records(&file).len()).sum::<usize>(), 20);
+    assert_eq!(log.lost(), 0);
+}

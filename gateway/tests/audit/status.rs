@@ -143,3 +143,23 @@ fn lines_that_are_no_records_are_counted_and_passed_over() {
         .unwrap();
     assert_eq!(read(&folder)[0].calls, 1);
 }
+
+/// The record of a gateway's start goes with the oldest files; what it says stays.
+#[test]
+fn a_gateway_is_known_after_its_first_records_are_gone() {
+    let folder = folder("status-rotated");
+    let log = Log::open(Options::in_directory(&folder, "a").rotate_at(3_000).keep(1)).unwrap();
+    let digest = |digit: &str| Some(format!("sha256:{}", digit.repeat(64)));
+    log.record(Event::Start(Start { policy: digest("1"), program: "npx".to_owned(), ..Start::default() }));
+    log.record(Event::Reload(Reload { new: digest("2"), ..Reload::default() }));
+    for _ in 0..50 {
+        log.record(call("pay", 5, None));
+    }
+    log.flush().unwrap();
+    let found = read(&folder);
+    assert_eq!(found[0].running, [std::process::id()]);
+    let start = found[0].start.as_ref().unwrap();
+    assert_eq!((&*start.program, &start.policy), ("npx", &digest("2")));
+    assert!(found[0].calls < 50);
+    log.close().unwrap();
+}
