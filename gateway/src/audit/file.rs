@@ -19,7 +19,7 @@ use callgate::time::Timestamp;
 use super::head::{Beside, Head};
 use super::line::{self, Heading, Link};
 use super::place::{
-    beside, make_directory, move_with_head, older, open_private, open_to_append, remove, take_slot,
+    beside, is_named, make_directory, move_with_head, older, open_private, open_to_append, remove, take_slot,
 };
 use super::tail::{self, Tail};
 use super::{Event, Options};
@@ -46,7 +46,7 @@ pub(super) struct LogFile {
     seq: u64,
     /// Its digest.
     last: Option<String>,
-    /// Whether a failure to put files aside was said.
+    /// Whether it was said that something goes wrong.
     is_told: bool,
 }
 
@@ -126,9 +126,8 @@ impl LogFile {
         heading: &Heading,
         events: impl Iterator<Item = &'e (Timestamp, Event)>,
     ) -> (usize, io::Result<()>) {
-        if self.file.is_none()
-            && let Err(error) = self.open()
-        {
+        let opened = if self.file.is_none() { self.open() } else { self.follow_name() };
+        if let Err(error) = opened {
             return (0, Err(error));
         }
         let mut written = 0_usize;
@@ -179,7 +178,31 @@ impl LogFile {
         }
         self.size = self.size.saturating_add(batch.bytes.len() as u64);
         (self.seq, self.last) = (batch.seq, batch.last);
-        self.write_head()
+        // The records are there all the same: to report a failure would have them written again.
+        if let Err(error) = self.write_head() {
+            self.tell("its head cannot be written", &error);
+        }
+        Ok(())
+    }
+
+    /// Where somebody moved or removed the file, records go on in a new one under its name.
+    fn follow_name(&mut self) -> io::Result<()> {
+        let Some(file) = self.file.as_ref().filter(|_| self.is_regular) else { return Ok(()) };
+        if is_named(file, &self.path)? {
+            return Ok(());
+        }
+        let file = open_to_append(&self.path)?;
+        self.size = file.metadata()?.len();
+        self.begin = self.seq.saturating_add(1);
+        (self.file, self.head, self.is_torn) = (Some(file), None, false);
+        Ok(())
+    }
+
+    /// Says once what goes wrong without a record being lost.
+    fn tell(&mut self, what: &str, error: &io::Error) {
+        if !std::mem::replace(&mut self.is_told, true) {
+            eprintln!("callgate: the audit file {}: {what}: {error}", self.path.display());
+        }
     }
 
     /// After the records, so that it never names one that is not there.
@@ -200,10 +223,7 @@ impl LogFile {
             Ok(()) => self.limit = self.rotate,
             Err(error) => {
                 self.limit = self.size.saturating_add(self.rotate);
-                if !std::mem::replace(&mut self.is_told, true) {
-                    let file = self.path.display();
-                    eprintln!("callgate: the audit file {file} cannot be put aside, and grows: {error}");
-                }
+                self.tell("it cannot be put aside, and grows", &error);
             }
         }
     }

@@ -18,6 +18,24 @@ const NOTE: u64 = 64 << 10;
 /// How long somebody who looks whether a gateway lives holds its lock, at most.
 const GLANCE: Duration = Duration::from_millis(2);
 
+/// Whether the path still names the open file.
+#[cfg(unix)]
+pub(super) fn is_named(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let id = |found: fs::Metadata| (found.dev(), found.ino());
+    match fs::metadata(path) {
+        Ok(named) => Ok(id(named) == id(file.metadata()?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the path still names the open file: it is taken to. The system has no number of a file to compare.
+#[cfg(not(unix))]
+pub(super) fn is_named(_file: &File, _path: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
 /// Moves a file where there is one. Its head goes first: a head whose file is missing says nothing, and one of another file would say what is not so.
 pub(super) fn move_with_head(from: &Path, to: &Path) -> io::Result<()> {
     if !from.try_exists()? {

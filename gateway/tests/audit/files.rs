@@ -193,3 +193,38 @@ fn where_files_cannot_be_put_aside_records_go_on() {
     assert_eq!(written.map(|file| records(&file).len()).sum::<usize>(), 20);
     assert_eq!(log.lost(), 0);
 }
+
+/// As programs that rotate logs do, and people who tidy up.
+#[test]
+fn a_file_that_was_moved_or_removed_is_begun_anew() {
+    let folder = folder("moved");
+    let log = Log::open(Options::in_directory(&folder, "a").chain(true)).unwrap();
+    let file = log.file().unwrap();
+    log.record(call(0));
+    log.record(call(1));
+    log.flush().unwrap();
+    fs::rename(file, folder.join("elsewhere")).unwrap();
+    log.record(call(2));
+    log.flush().unwrap();
+    assert_eq!((records(&folder.join("elsewhere")).len(), records(file).len()), (2, 1));
+    assert!(verify(file).unwrap().is_whole());
+    fs::remove_file(file).unwrap();
+    log.record(call(3));
+    log.close().unwrap();
+    assert_eq!(records(file)[0]["seq"], 4);
+}
+
+#[test]
+fn a_head_that_cannot_be_written_costs_no_record() {
+    let folder = folder("no-head");
+    let log = Log::open(Options::in_directory(&folder, "a").chain(true).required(true)).unwrap();
+    fs::create_dir(folder.join("a.jsonl.head")).unwrap();
+    for request in 0..3 {
+        log.record(call(request));
+        log.flush().unwrap();
+    }
+    log.close().unwrap();
+    let seqs: Vec<_> =
+        records(log.file().unwrap()).iter().map(|record| record["seq"].as_u64().unwrap()).collect();
+    assert_eq!((seqs, log.lost()), (vec![1, 2, 3], 0));
+}
