@@ -159,15 +159,16 @@ fn write_call(object: &mut Object<'_>, call: &Call) {
 /// A store's URL without user, password and query. A file's path has neither.
 fn without_credentials(url: &str) -> String {
     let (scheme, rest) = match url.split_once("://") {
-        Some((scheme, rest)) => (scheme, rest),
-        None => return url.split(['?', '#']).next().unwrap_or_default().to_owned(),
+        Some((scheme, rest)) => (Some(scheme), rest),
+        None => (None, url),
     };
     // A password may hold `/` and `?` where nobody escaped them, so everything before the last `@` goes.
     let rest = match rest.rsplit_once('@') {
-        Some((_, host)) if scheme != "sqlite" => host,
+        Some((_, host)) if scheme != Some("sqlite") => host,
         _ => rest,
     };
-    format!("{scheme}://{}", rest.split(['?', '#']).next().unwrap_or_default())
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    scheme.map_or_else(|| rest.to_owned(), |scheme| format!("{scheme}://{rest}"))
 }
 
 /// An object that is being written. Writing to a `Vec` cannot fail, and neither can a text, a number or a list of texts as JSON.
@@ -234,5 +235,25 @@ impl<'o> Object<'o> {
 
     fn end(self) {
         self.out.push(b'}');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stores_url_shows_no_credentials() {
+        for (url, shown) in [
+            ("memory", "memory"),
+            ("sqlite:///home/a@b/store.db?durability=power", "sqlite:///home/a@b/store.db"),
+            ("redis://localhost:6379/1", "redis://localhost:6379/1"),
+            ("rediss://user:pass@host/0?password=word#more", "rediss://host/0"),
+            ("redis://:p@ss/w?rd@host", "redis://host"),
+            ("redis+cluster://u:p@one:1,two:2", "redis+cluster://one:1,two:2"),
+            ("user:pass@host?password", "host"),
+        ] {
+            assert_eq!(without_credentials(url), shown);
+        }
     }
 }

@@ -2,6 +2,22 @@
 //!
 //! In: events of the gateway. Out: lines of JSON in a file (`spec/audit.schema.json`). Must not show the value of an argument, a token, or a
 //! URL's credentials, and must not lose a record that was taken.
+//!
+//! ```
+//! use callgate_gateway::audit::{Call, Event, Log, Options, Start, Stop};
+//! # let directory = std::env::temp_dir().join(format!("callgate-doc-{}", std::process::id()));
+//! let log = Log::open(Options::in_directory(&directory, "github").required(true))?;
+//! log.record(Event::Start(Start { program: "npx".to_owned(), ..Start::default() }));
+//! // For each call: it may run only while records can be written. Its record is made when it has ended.
+//! log.ready()?;
+//! let args = log.args(Some(r#"{"amount":4200}"#));
+//! log.record(Event::Call(Box::new(Call { method: "tools/call".to_owned(), args, ..Call::default() })));
+//! // At the end, also by a signal.
+//! log.record(Event::Stop(Stop { why: "client_closed".to_owned(), code: Some(0) }));
+//! log.close()?;
+//! # std::fs::remove_dir_all(directory)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod bound;
 mod event;
