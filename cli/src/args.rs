@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 use callgate::time::Timestamp;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::command::proxy;
+
 pub(crate) use audit::{AuditCommand, AuditFormat, StatusArgs, VerifyArgs};
 
 /// What `--version` says: which callgate this is, down to the commit, and the stores that it can open. `-V` says the version alone.
@@ -112,6 +114,9 @@ be read, a name that matches nothing, no test at all.")]
     /// Show and reset the counters of a store
     #[command(subcommand)]
     Counters(CountersCommand),
+    /// Guard an MCP server: every tool call is decided by a policy and recorded
+    #[command(after_help = proxy::HELP)]
+    Proxy(proxy::Proxy),
     /// Show what gateways do and did: calls, denials, and the rules behind them
     #[command(after_help = audit::STATUS_HELP)]
     Status(StatusArgs),
