@@ -6,8 +6,19 @@ use crate::answer;
 use crate::frame::{self, Frame, INVALID_PARAMS, INVALID_REQUEST, Params, Refused};
 use crate::id::Id;
 use crate::machine::{
-    Action, Ask, CallId, InFlight, Note, Peer, Relay, Resumable, Running, State, WithoutSchema, to_client,
+    Action, Ask, CallId, InFlight, Note, Peer, Relay, Resumable, Running, State, WithoutSchema, digest,
+    to_client,
 };
+use crate::members::{self, Members};
+use crate::server::LONGEST_VERSION;
+
+/// The most bytes of an id's text: the relay keeps it until the answer is here.
+pub(crate) const LONGEST_ID: usize = 1 << 10;
+/// The most bytes of a tool's name, for the same reason. The longest that a policy admits is shorter.
+const LONGEST_NAME: usize = 4 << 10;
+
+/// The member of `_meta` that names the revision of the protocol, from 2026-07-28 on.
+const PROTOCOL: &str = "io.modelcontextprotocol/protocolVersion";
 
 /// What a caller is told whose tool's schema is not known.
 const UNCHECKED: &str = "The call could not be checked against the policy";
@@ -38,6 +49,15 @@ impl Relay {
         now: u64,
     ) -> Vec<Action> {
         let reject = |code, reason| refuse(Refused { code, id: Some(id_text.clone()), reason, answer: true });
+        if id_text.len() > LONGEST_ID {
+            // Not told by its id: that is long.
+            return refuse(Refused {
+                code: INVALID_REQUEST,
+                id: None,
+                reason: "the id is too long",
+                answer: true,
+            });
+        }
         if self.in_flight.contains_key(&id) || self.tools.is_own(&id) {
             return reject(INVALID_REQUEST, "a request with this id is in flight");
         }
@@ -48,6 +68,7 @@ impl Relay {
         if method != "tools/call" {
             let request = match method {
                 "tools/list" => InFlight::List { id_text },
+                "initialize" => InFlight::Initialize { id_text },
                 _ => InFlight::Other { id_text },
             };
             self.in_flight.insert(id, request);
@@ -61,28 +82,37 @@ impl Relay {
         let (Some(tool), false) = (params.name, params.is_other) else {
             return reject(INVALID_PARAMS, "`params.name` is not a string");
         };
+        if tool.len() > LONGEST_NAME {
+            return reject(INVALID_PARAMS, "`params.name` is too long");
+        }
         let mut actions = Vec::new();
         if !self.has_initialize {
             self.ask_for_tools(params.meta.as_deref(), now, &mut actions);
         }
-        let resumed = params.request_state.as_ref().and_then(|state| {
-            let known = self.resumable.get(state)?;
-            let same = known.tool == tool && known.args == params.arguments && known.until > now;
-            if same && known.rounds < self.options.max_rounds { self.resumable.remove(state) } else { None }
+        let args = params.arguments.as_deref().map(digest);
+        let resumed = params.request_state.as_deref().map(digest).and_then(|state| {
+            let known = self.resumable.get(&state)?;
+            let same = known.tool == tool && known.args == args && known.until > now;
+            if same && known.rounds < self.options.max_rounds { self.resumable.remove(&state) } else { None }
         });
         let (call, rounds, state) = match resumed {
             // It rides on its first charge and its first approval.
             Some(Resumable { call, rounds, .. }) => (call, rounds.saturating_add(1), State::Sent),
             None => {
                 self.next_call = self.next_call.saturating_add(1);
-                (CallId(self.next_call), 1, State::Held(line.to_vec()))
+                (CallId(self.next_call), 1, State::Held(line.to_vec(), params.arguments))
             }
         };
+        self.waiting = self.waiting.saturating_add(state.waiting());
+        let protocol = params.meta.as_deref().and_then(Members::read);
+        let protocol = protocol.and_then(|meta| meta.only(PROTOCOL).and_then(members::string));
+        let protocol = protocol.filter(|version| version.len() <= LONGEST_VERSION);
         let running = Running {
             call,
             id_text,
             tool,
-            args: params.arguments,
+            args,
+            protocol: protocol.or_else(|| self.protocol.clone()),
             task: params.task,
             modern: !self.has_initialize,
             rounds,
@@ -102,7 +132,7 @@ impl Relay {
     /// Has a call decided that is held, unless it waits for the server's list.
     fn decide(&mut self, id: &Id, actions: &mut Vec<Action>) {
         let Some(InFlight::Call(running)) = self.in_flight.get_mut(id) else { return };
-        let State::Held(message) = &mut running.state else { return };
+        let State::Held(message, args) = &mut running.state else { return };
         let check = self.tools.check(&running.tool).cloned();
         let needs_check = (self.options.reads_args)(&running.tool);
         if needs_check && self.tools.is_asking() {
@@ -112,17 +142,20 @@ impl Relay {
             let refusal =
                 crate::machine::Refusal { result: unchecked(), message: UNCHECKED.to_owned(), data: None };
             actions.push(to_client(answer::refusal(running, &refusal)));
-            actions.push(Action::Note(Note::Unchecked { tool: running.tool.clone() }));
+            let (request, tool) = (running.id_text.clone(), running.tool.clone());
+            actions.push(Action::Note(Note::Unchecked { request, tool }));
             let call = running.call;
             self.forget(call);
             return;
         }
-        let message = std::mem::take(message);
+        let (message, args) = (std::mem::take(message), args.take());
         running.state = State::Deciding(message);
         actions.push(Action::Decide(Ask {
             call: running.call,
+            request: running.id_text.clone(),
+            protocol: running.protocol.clone(),
             tool: running.tool.clone(),
-            args: running.args.clone(),
+            args,
             check,
             task: running.task,
         }));
@@ -134,7 +167,7 @@ impl Relay {
             .in_flight
             .iter()
             .filter_map(|(id, request)| match request {
-                InFlight::Call(running) if matches!(running.state, State::Held(_)) => {
+                InFlight::Call(running) if matches!(running.state, State::Held(..)) => {
                     Some((running.call, id.clone()))
                 }
                 _ => None,
@@ -182,9 +215,12 @@ impl Relay {
         let InFlight::Call(running) = request else { return vec![pass(line)] };
         let call = running.call;
         self.calls.remove(&call);
+        self.waiting = self.waiting.saturating_sub(running.state.waiting());
         match running.state {
             // The server knows nothing of it.
-            State::Held(_) => vec![Action::Finish { call, outcome: Outcome::NotRun }],
+            State::Held(..) => {
+                vec![Action::Note(Note::Withdrawn { request: running.id_text, tool: running.tool })]
+            }
             // `decided` says that it did not run.
             State::Deciding(_) => Vec::new(),
             State::Sent => vec![pass(line), Action::Finish { call, outcome: Outcome::Cancelled }],

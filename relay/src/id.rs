@@ -21,6 +21,12 @@ impl Id {
         // `-0` is another text for 0.
         whole.then(|| Self::Number(if digits == "0" { "0".to_owned() } else { text.to_owned() }))
     }
+
+    /// How many bytes the relay keeps of it.
+    pub(crate) fn len(&self) -> usize {
+        let (Self::Text(text) | Self::Number(text)) = self;
+        text.len()
+    }
 }
 
 impl fmt::Debug for Id {

@@ -31,6 +31,7 @@ mod machine;
 mod members;
 mod server;
 mod server_frame;
+mod too_long;
 mod tools;
 
 pub use machine::{Action, Ask, CallId, Note, Options, Peer, Refusal, Relay, Verdict, WithoutSchema};

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use callgate::{ArgsCheck, Outcome};
+use sha2::{Digest as _, Sha256};
 
 use crate::answer;
 use crate::id::Id;
@@ -51,6 +52,10 @@ pub enum Action {
 pub struct Ask {
     /// Which.
     pub call: CallId,
+    /// The id of its request, as its JSON text.
+    pub request: String,
+    /// The revision of the protocol in which it is made, where it is known.
+    pub protocol: Option<String>,
     /// The tool's name.
     pub tool: String,
     /// The text of `arguments`, as it stands in the message; `None` for absent ones.
@@ -93,6 +98,15 @@ pub enum Note {
     },
     /// A call was refused without a decision: the server's list says nothing of its tool, whose rules read arguments.
     Unchecked {
+        /// The id of its request, as its JSON text.
+        request: String,
+        /// The tool.
+        tool: String,
+    },
+    /// A call ended before it was decided: its client gave it up, or a connection ended.
+    Withdrawn {
+        /// The id of its request, as its JSON text.
+        request: String,
         /// The tool.
         tool: String,
     },
@@ -191,12 +205,16 @@ pub struct Relay {
     pub(crate) asked_by_server: HashMap<Id, ()>,
     /// Calls that are being decided or run, by which a decision finds its request.
     pub(crate) calls: HashMap<CallId, Id>,
-    /// Calls whose server waits for input, by the text of their `requestState`.
-    pub(crate) resumable: HashMap<String, Resumable>,
+    /// Calls whose server waits for input, by the digest of their `requestState`.
+    pub(crate) resumable: HashMap<Digest, Resumable>,
     pub(crate) tools: Tools,
     pub(crate) next_call: u64,
     /// Whether the client began with `initialize`.
     pub(crate) has_initialize: bool,
+    /// The revision of the protocol that the server chose in its answer to `initialize`.
+    pub(crate) protocol: Option<String>,
+    /// Bytes of messages that are held or decided.
+    pub(crate) waiting: usize,
 }
 
 /// A request of the client.
@@ -206,6 +224,10 @@ pub(crate) enum InFlight {
         id_text: String,
     },
     Call(Box<Running>),
+    /// `initialize`: its answer names the revision of the protocol.
+    Initialize {
+        id_text: String,
+    },
     Other {
         id_text: String,
     },
@@ -216,7 +238,9 @@ pub(crate) struct Running {
     pub(crate) call: CallId,
     pub(crate) id_text: String,
     pub(crate) tool: String,
-    pub(crate) args: Option<String>,
+    /// The digest of its arguments: the same call may come again, and arguments may be long.
+    pub(crate) args: Option<Digest>,
+    pub(crate) protocol: Option<String>,
     pub(crate) task: bool,
     /// Whether its answer says what kind of result it is: the generation of 2026-07-28.
     pub(crate) modern: bool,
@@ -225,19 +249,36 @@ pub(crate) struct Running {
 }
 
 pub(crate) enum State {
-    /// Waits for the server's list of tools, with its message.
-    Held(Vec<u8>),
+    /// Waits for the server's list of tools, with its message and its arguments.
+    Held(Vec<u8>, Option<String>),
     /// Is being decided, with its message.
     Deciding(Vec<u8>),
     /// Was passed on.
     Sent,
 }
 
+impl State {
+    /// Bytes of the message that waits.
+    pub(crate) fn waiting(&self) -> usize {
+        match self {
+            Self::Held(message, _) | Self::Deciding(message) => message.len(),
+            Self::Sent => 0,
+        }
+    }
+}
+
+/// SHA-256.
+pub(crate) type Digest = [u8; 32];
+
+pub(crate) fn digest(text: &str) -> Digest {
+    Sha256::digest(text).into()
+}
+
 /// A call that goes on once its input is there.
 pub(crate) struct Resumable {
     pub(crate) call: CallId,
     pub(crate) tool: String,
-    pub(crate) args: Option<String>,
+    pub(crate) args: Option<Digest>,
     pub(crate) rounds: u32,
     pub(crate) until: u64,
 }
@@ -254,7 +295,15 @@ impl Relay {
             resumable: HashMap::new(),
             next_call: 0,
             has_initialize: false,
+            protocol: None,
+            waiting: 0,
         }
+    }
+
+    /// Bytes of calls that wait for the server's list or for a decision. Who drives the relay reads no more of the client while there are
+    /// many.
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting
     }
 
     /// Puts other answers of the policy in force, after a reload. Tells the client that the list of tools changed.
@@ -281,6 +330,7 @@ impl Relay {
         match verdict {
             Verdict::Allow => {
                 let message = std::mem::take(message);
+                self.waiting = self.waiting.saturating_sub(message.len());
                 running.state = State::Sent;
                 vec![Action::Send { to: Peer::Server, message }]
             }
@@ -296,15 +346,13 @@ impl Relay {
     pub fn wake(&mut self, now: u64) -> Vec<Action> {
         let mut actions = Vec::new();
         if self.tools.is_late(now) {
-            self.tools.give_up();
-            actions.push(Action::Note(Note::ListFailed("the server did not answer in time")));
-            self.release(&mut actions);
+            actions = self.list_failed("the server did not answer in time");
         }
-        let late: Vec<String> = self
+        let late: Vec<Digest> = self
             .resumable
             .iter()
             .filter(|(_, resumable)| resumable.until <= now)
-            .map(|(state, _)| state.clone())
+            .map(|(state, _)| *state)
             .collect();
         for state in late {
             if let Some(resumable) = self.resumable.remove(&state) {
@@ -314,43 +362,50 @@ impl Relay {
         actions
     }
 
+    /// The server's list is not to be had: calls that wait for it go on without.
+    pub(crate) fn list_failed(&mut self, why: &'static str) -> Vec<Action> {
+        self.tools.give_up();
+        let mut actions = vec![Action::Note(Note::ListFailed(why))];
+        self.release(&mut actions);
+        actions
+    }
+
     /// The client is gone: what was not passed on did not run, what was may have.
     pub fn client_closed(&mut self) -> Vec<Action> {
-        self.end_calls(false)
+        self.end_calls(None)
     }
 
-    /// The server is gone: every request that waits gets an error.
-    pub fn server_closed(&mut self) -> Vec<Action> {
-        self.end_calls(true)
+    /// The server is gone, for this reason: every request that waits gets an error that says so.
+    pub fn server_closed(&mut self, reason: &str) -> Vec<Action> {
+        self.end_calls(Some(reason))
     }
 
-    fn end_calls(&mut self, answer: bool) -> Vec<Action> {
+    fn end_calls(&mut self, reason: Option<&str>) -> Vec<Action> {
         let mut actions = Vec::new();
         for (_, request) in self.in_flight.drain() {
-            let id_text = match &request {
-                InFlight::List { id_text } | InFlight::Other { id_text } => id_text,
+            let id_text = match request {
+                InFlight::List { id_text }
+                | InFlight::Initialize { id_text }
+                | InFlight::Other { id_text } => id_text,
                 InFlight::Call(running) => {
-                    let outcome = match running.state {
-                        State::Held(_) => Some(Outcome::NotRun),
-                        State::Sent => Some(Outcome::Lost),
+                    let Running { call, id_text, tool, state, .. } = *running;
+                    match state {
+                        State::Held(..) => {
+                            actions.push(Action::Note(Note::Withdrawn { request: id_text.clone(), tool }));
+                        }
+                        State::Sent => actions.push(Action::Finish { call, outcome: Outcome::Lost }),
                         // What is being decided is not known here any more: `decided` says that it did not run.
-                        State::Deciding(_) => None,
-                    };
-                    actions.extend(outcome.map(|outcome| Action::Finish { call: running.call, outcome }));
-                    &running.id_text
+                        State::Deciding(_) => {}
+                    }
+                    id_text
                 }
             };
-            if answer {
-                let reason = "the server closed the connection";
-                actions.push(to_client(answer::error(
-                    Some(id_text),
-                    crate::frame::INTERNAL_ERROR,
-                    reason,
-                    None,
-                )));
-            }
+            actions.extend(reason.map(|reason| {
+                to_client(answer::error(Some(&id_text), crate::frame::INTERNAL_ERROR, reason, None))
+            }));
         }
         self.calls.clear();
+        self.waiting = 0;
         for (_, resumable) in self.resumable.drain() {
             actions.push(Action::Finish { call: resumable.call, outcome: Outcome::Lost });
         }
@@ -359,8 +414,10 @@ impl Relay {
 
     /// Forgets a call that has ended.
     pub(crate) fn forget(&mut self, call: CallId) {
-        if let Some(id) = self.calls.remove(&call) {
-            self.in_flight.remove(&id);
+        if let Some(InFlight::Call(running)) =
+            self.calls.remove(&call).and_then(|id| self.in_flight.remove(&id))
+        {
+            self.waiting = self.waiting.saturating_sub(running.state.waiting());
         }
     }
 }

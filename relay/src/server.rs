@@ -3,12 +3,17 @@
 use callgate::Outcome;
 
 use crate::answer;
+use crate::client::LONGEST_ID;
 use crate::frame::INTERNAL_ERROR;
 use crate::id::Id;
 use crate::list;
-use crate::machine::{Action, InFlight, Note, Peer, Relay, Resumable, Running, State, to_client};
+use crate::machine::{Action, InFlight, Note, Peer, Relay, Resumable, Running, State, digest, to_client};
+use crate::members::{Members, string};
 use crate::server_frame::{self, Answer, Ended, ServerFrame, ended};
 use crate::tools::Step;
+
+/// The most bytes of a revision's name: they are dates.
+pub(crate) const LONGEST_VERSION: usize = 64;
 
 impl Relay {
     /// A message of the server, without its line feed. `now` is in milliseconds from the same start as for the client's.
@@ -17,6 +22,9 @@ impl Relay {
             Ok(ServerFrame::Request { id }) => {
                 if self.asked_by_server.len() >= self.options.max_in_flight {
                     return vec![dropped("the server has too many requests in flight")];
+                }
+                if id.len() > LONGEST_ID {
+                    return vec![dropped("the server's request has an id that is too long")];
                 }
                 if self.asked_by_server.insert(id, ()).is_some() {
                     return vec![dropped("the server's request has the id of another")];
@@ -43,10 +51,10 @@ impl Relay {
     }
 
     /// Takes a request out whose answer is here.
-    fn take(&mut self, id: &Id) -> Option<InFlight> {
+    pub(crate) fn take(&mut self, id: &Id) -> Option<InFlight> {
         let request = self.in_flight.remove(id)?;
         if let InFlight::Call(running) = &request {
-            if matches!(running.state, State::Held(_) | State::Deciding(_)) {
+            if matches!(running.state, State::Held(..) | State::Deciding(_)) {
                 // The server cannot answer what it does not know.
                 self.in_flight.insert(id.clone(), request);
                 return None;
@@ -73,7 +81,15 @@ impl Relay {
                 }
             }
             (InFlight::Call(running), answer) => self.call_answered(line, *running, answer, now),
-            (InFlight::List { .. } | InFlight::Other { .. }, _) => vec![pass(line)],
+            (InFlight::Initialize { .. }, Answer::Result(result)) => {
+                let version = Members::read(result)
+                    .and_then(|members| members.only("protocolVersion").and_then(string));
+                self.protocol = version.filter(|version| version.len() <= LONGEST_VERSION);
+                vec![pass(line)]
+            }
+            (InFlight::List { .. } | InFlight::Initialize { .. } | InFlight::Other { .. }, _) => {
+                vec![pass(line)]
+            }
         }
     }
 
@@ -89,7 +105,12 @@ impl Relay {
                     let until = now.saturating_add(self.options.resume_for);
                     let Running { tool, args, rounds, .. } = running;
                     let next = Resumable { call, tool, args, rounds, until };
-                    if let Some(before) = self.resumable.insert(state, next) {
+                    if self.resumable.len() >= self.options.max_in_flight {
+                        // It is a new call when it comes again.
+                        actions.push(Action::Finish { call, outcome: Outcome::Done });
+                        return actions;
+                    }
+                    if let Some(before) = self.resumable.insert(digest(&state), next) {
                         // Two calls with one state cannot be told apart: the earlier one has ended.
                         actions.push(Action::Finish { call: before.call, outcome: Outcome::Done });
                     }
@@ -126,9 +147,11 @@ impl Relay {
 }
 
 /// What a client is told whose answer cannot be passed on.
-fn unreadable(request: InFlight, reason: &'static str) -> Vec<Action> {
+pub(crate) fn unreadable(request: InFlight, reason: &'static str) -> Vec<Action> {
     let (id_text, call) = match request {
-        InFlight::List { id_text } | InFlight::Other { id_text } => (id_text, None),
+        InFlight::List { id_text } | InFlight::Initialize { id_text } | InFlight::Other { id_text } => {
+            (id_text, None)
+        }
         InFlight::Call(running) => (running.id_text, Some(running.call)),
     };
     let message = format!("The server's answer cannot be passed on: {reason}");
@@ -142,6 +165,6 @@ fn pass(line: &[u8]) -> Action {
     Action::Send { to: Peer::Client, message: line.to_vec() }
 }
 
-fn dropped(reason: &'static str) -> Action {
+pub(crate) fn dropped(reason: &'static str) -> Action {
     Action::Note(Note::FrameRefused { from: Peer::Server, reason })
 }

@@ -18,9 +18,7 @@ impl Event {
     pub(super) fn bounded(mut self) -> Self {
         match &mut self {
             Self::Call(call) => bound_call(call),
-            Self::FrameRefused { reason: text, .. }
-            | Self::Unchecked { name: text }
-            | Self::ListFailed { reason: text } => bound(text),
+            Self::FrameRefused { reason: text, .. } | Self::ListFailed { reason: text } => bound(text),
             Self::Stop(stop) => bound(&mut stop.why),
             Self::Reload(reload) => reload.error.iter_mut().for_each(bound),
             Self::Start(start) => {

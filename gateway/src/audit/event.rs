@@ -31,11 +31,6 @@ pub enum Event {
         /// How many.
         hidden: usize,
     },
-    /// A call was refused because the server's list says nothing of its tool.
-    Unchecked {
-        /// The tool.
-        name: String,
-    },
     /// The server's tools are not known.
     ListFailed {
         /// Why.
@@ -59,23 +54,21 @@ impl Event {
             Self::Call(_) => "call",
             Self::FrameRefused { .. } => "frame_refused",
             Self::ListFiltered { .. } => "list_filtered",
-            Self::Unchecked { .. } => "unchecked",
             Self::ListFailed { .. } => "list_failed",
             Self::Approval(_) => "approval",
             Self::Gap { .. } => "gap",
         }
     }
 
-    /// What a relay notes; `None` for what belongs in no record.
+    /// What a relay notes; `None` for what belongs in no record, or in that of a call.
     pub fn of_note(note: &Note) -> Option<Self> {
         Some(match note {
             Note::FrameRefused { from, reason } => {
                 Self::FrameRefused { from: *from, reason: (*reason).to_owned() }
             }
-            Note::Unchecked { tool } => Self::Unchecked { name: tool.clone() },
             Note::ListFiltered { hidden } => Self::ListFiltered { hidden: *hidden },
             Note::ListFailed(reason) => Self::ListFailed { reason: (*reason).to_owned() },
-            Note::Listed(_) => return None,
+            Note::Unchecked { .. } | Note::Withdrawn { .. } | Note::Listed(_) => return None,
         })
     }
 }
@@ -244,7 +237,7 @@ pub struct Call {
     pub name: Option<String>,
     /// The decision as JSON (spec 10.3); `None` in a dry run, and where the gateway refused without one.
     pub decision: Option<String>,
-    /// Why the gateway itself refused, such as `audit_unavailable` or `unchecked`; `None` where it did not.
+    /// Why the gateway itself refused, such as `audit_unavailable`, `unchecked` or `withdrawn`; `None` where it did not.
     pub refusal: Option<String>,
     /// What the candidate decided; `None` where there is none.
     pub candidate: Option<Candidate>,

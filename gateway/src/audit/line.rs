@@ -99,9 +99,6 @@ fn body(object: &mut Object<'_>, event: &Event) {
         Event::ListFiltered { hidden } => {
             object.text("method", "tools/list").value("hidden", hidden);
         }
-        Event::Unchecked { name } => {
-            object.text("name", name);
-        }
         Event::ListFailed { reason } => {
             object.text("method", "tools/list").text("reason", reason);
         }

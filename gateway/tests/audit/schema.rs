@@ -88,7 +88,6 @@ fn events(log: &Log) -> Vec<Event> {
     let notes = [
         Note::FrameRefused { from: Peer::Client, reason: "a batch" },
         Note::FrameRefused { from: Peer::Server, reason: "too long" },
-        Note::Unchecked { tool: "pay".to_owned() },
         Note::ListFiltered { hidden: 3 },
         Note::ListFailed("the server did not answer in time"),
     ];
@@ -278,7 +277,6 @@ fn records_are_bounded() {
         ..Call::default()
     })));
     log.record(Event::FrameRefused { from: Peer::Client, reason: long.clone() });
-    log.record(Event::Unchecked { name: long.clone() });
     log.record(Event::ListFailed { reason: long.clone() });
     log.record(Event::Stop(Stop { why: long, code: None }));
     log.close().unwrap();

@@ -116,6 +116,38 @@ fn a_cancelled_call_ends_once() {
 }
 
 #[test]
+fn a_call_that_is_given_up_before_it_is_decided_was_never_made() {
+    let withdrawn = |request: &str| Note::Withdrawn { request: request.to_owned(), tool: "pay".to_owned() };
+    let mut subject = Subject::reading();
+    subject.client(call(1, "{}"));
+    subject.client(call(2, "{}"));
+    assert_eq!(subject.relay.waiting_bytes(), call(1, "{}").len() + call(2, "{}").len());
+    subject.client(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#);
+    assert_eq!(subject.notes, [withdrawn("1")]);
+    assert_eq!(subject.relay.waiting_bytes(), call(2, "{}").len());
+    let actions = subject.relay.client_closed();
+    subject.take(actions);
+    assert_eq!(subject.notes[1..], [withdrawn("2")]);
+    assert_eq!((subject.finished.len(), subject.relay.waiting_bytes()), (0, 0));
+}
+
+#[test]
+fn what_is_decided_of_says_which_request_and_which_revision() {
+    let mut subject = Subject::new();
+    subject.client(r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{}}"#);
+    subject.server(r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25"}}"#);
+    subject.client(call(1, "{}"));
+    let ask = &subject.asks[0];
+    assert_eq!((ask.request.as_str(), ask.protocol.as_deref()), ("1", Some("2025-11-25")));
+    let mut subject = Subject::new();
+    subject.client(r#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"pay","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}"#);
+    let ask = &subject.asks[0];
+    assert_eq!((ask.request.as_str(), ask.protocol.as_deref()), ("\"a\"", Some("2026-07-28")));
+    subject.decided(subject.asks[0].call, Verdict::Allow);
+    assert_eq!(subject.relay.waiting_bytes(), 0);
+}
+
+#[test]
 fn requests_that_are_cancelled_take_no_room() {
     let mut subject = Subject::new().connected();
     for id in 1..=10_001 {
@@ -137,7 +169,7 @@ fn calls_end_with_their_connection() {
         subject.client(call(id, "{}"));
     }
     subject.decided(subject.asks[0].call, Verdict::Allow);
-    let actions = subject.relay.server_closed();
+    let actions = subject.relay.server_closed("the server closed the connection");
     subject.take(actions);
     assert_eq!(subject.to_client.len(), 3, "{:?}", subject.to_client);
     assert_eq!(subject.finished, [(subject.asks[0].call, "lost".to_owned())]);

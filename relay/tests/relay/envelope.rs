@@ -249,3 +249,63 @@ fn so_many_requests_are_in_flight_and_no_more() {
     assert_eq!((subject.to_server.len(), subject.to_client.len()), (10_000, 1));
     assert!(subject.to_client[0].contains("too many requests"), "{:?}", subject.to_client);
 }
+
+/// Only the ends of a line that is too long are known. Its request gets an error all the same.
+#[test]
+fn a_message_that_is_too_long_fails_its_request() {
+    let too_long = |from, head: &str, tail: &str| {
+        let mut subject = Subject::new().connected();
+        subject.client(call(7, "{}"));
+        subject.decided(subject.asks[0].call, Verdict::Allow);
+        let actions = subject.relay.too_long(from, head.as_bytes(), tail.as_bytes());
+        subject.take(actions);
+        assert!(
+            subject
+                .notes
+                .iter()
+                .any(|note| matches!(note, Note::FrameRefused { reason: "the message is too long", .. }))
+        );
+        subject.to_client.concat()
+    };
+    let error = |id: &str, code: i32| format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"#);
+    for (head, tail, id) in [
+        (r#"{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"a":""#, r#"x"}}"#, "8"),
+        (r#"{ "id" : "x\"y" ,"params":{"a":""#, r#"x"}}"#, r#""x\"y""#),
+        (r#"{"params":{"a":"x"#, r#"x"},"jsonrpc":"2.0","id":9}"#, "9"),
+        (r#"{"params":{"a":"x"#, "\u{e9}x\"}, \"id\" : \"b\" } ", r#""b""#),
+        // Cut, nested, no id, or what only looks like one.
+        (r#"{"jsonrpc":"2.0","id":8"#, r#"x"}}"#, "null"),
+        (r#"{"params":{"id":8,"a":""#, r#"x"}}"#, "null"),
+        (r#"{"params":{"a":"x"#, r#"x","id":9}}"#, "null"),
+        (r#"{"params":"x"#, r#"x\"id\":9}"#, "null"),
+        (r#"{"params":"x"#, r#"x,\"id\":9}"#, "null"),
+        (r#"{"id":{"a":1},"params":""#, r#"x"}"#, "null"),
+        (r#"[{"id":8},{"a":""#, r#"x"}]"#, "null"),
+    ] {
+        let told = too_long(Peer::Client, head, tail);
+        assert!(told.starts_with(&error(id, -32600)), "{head} … {tail}: {told}");
+    }
+    for (head, tail) in [
+        (r#"{"jsonrpc":"2.0","id":7,"result":{"a":""#, r#"x"}}"#),
+        (r#"{"result":{"a":"x"#, r#"x"},"jsonrpc":"2.0","id":7}"#),
+    ] {
+        assert!(too_long(Peer::Server, head, tail).starts_with(&error("7", -32603)), "{head}");
+    }
+    assert_eq!(too_long(Peer::Server, r#"{"jsonrpc":"2.0","id":6,"result":{"a":""#, "x\"}}"), "");
+}
+
+/// The relay keeps ids and names until the answer is here.
+#[test]
+fn ids_and_names_are_so_long_and_no_longer() {
+    let mut subject = Subject::new().connected();
+    let long = "x".repeat(1_100);
+    subject.client(format!(r#"{{"jsonrpc":"2.0","id":"{long}","method":"ping"}}"#));
+    subject.client(format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{}"}}}}"#,
+        long.repeat(4)
+    ));
+    assert!(subject.to_client[0].starts_with(r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"#));
+    assert!(subject.to_client[1].starts_with(r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"#));
+    subject.server(&format!(r#"{{"jsonrpc":"2.0","id":"{long}","method":"ping"}}"#));
+    assert_eq!((subject.to_client.len(), subject.to_server.len(), subject.notes.len()), (2, 0, 3));
+}

@@ -86,7 +86,7 @@ fn a_call_waits_for_the_list_so_long_and_no_longer() {
         subject.take(actions);
         assert_eq!(subject.asks.len(), decided);
         assert_eq!(subject.to_client.len(), 1 - decided);
-        let unchecked = Note::Unchecked { tool: "pay".to_owned() };
+        let unchecked = Note::Unchecked { request: "1".to_owned(), tool: "pay".to_owned() };
         assert_eq!(subject.notes.contains(&unchecked), decided == 0);
     }
 }
