@@ -13,8 +13,7 @@ use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 
 use crate::policy::Loaded;
 
-/// Starts to watch: every new policy is put in force on the watcher's thread, then `changed` hears of it, or of what is
-/// wrong with it.
+/// Starts to watch: every new policy is put in force, then `changed` hears of it, or of what is wrong with it.
 pub(crate) fn watch(
     engine: Arc<Engine>,
     path: &str,
@@ -24,14 +23,13 @@ pub(crate) fn watch(
     let call =
         changed.build_threadsafe_function::<Loaded>().callee_handled::<false>().weak::<true>().build()?;
     let in_force = engine.clone();
-    let mut options = WatchOptions::new().with_in_force(move || in_force.policy());
+    let mut options = WatchOptions::new()
+        .with_in_force(move || in_force.policy())
+        .with_replace(move |policy| engine.replace(policy));
     if let Some(interval) = interval {
         options = options.with_interval(interval);
     }
     let watcher = PolicyWatcher::start(path, options, move |change| {
-        if let Ok(policy) = &change {
-            engine.replace(policy.clone());
-        }
         // A full queue or a closing process: there is nobody left to tell.
         let _ = call.call(Loaded::from(change), ThreadsafeFunctionCallMode::NonBlocking);
     });

@@ -9,6 +9,7 @@ import os
 import queue
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -199,6 +200,33 @@ def test_an_on_reload_that_raises_is_logged(tmp_path: Path, caplog: pytest.LogCa
         subject.close()
     raised = [record for record in caplog.records if record.getMessage() == "on_reload raised"]
     assert raised and all(record.exc_info is not None for record in raised)
+
+
+def test_an_on_reload_that_hangs_holds_up_no_reload_and_no_other_engine(tmp_path: Path) -> None:
+    paths = [tmp_path / "hangs.yaml", tmp_path / "goes-on.yaml"]
+    for path in paths:
+        path.write_text(POLICY)
+    let_go = threading.Event()
+    heard: queue.Queue[object] = queue.Queue()
+
+    def hang(change: object) -> None:
+        let_go.wait(30)
+
+    hangs = callgate.Engine.from_file(paths[0], watch=0.02, on_reload=hang)
+    goes_on = callgate.Engine.from_file(paths[1], watch=0.02, on_reload=heard.put)
+    for tool in ("one", "two"):
+        for path in paths:
+            path.write_text(POLICY.replace("hide: [secret]", f"hide: [{tool}]"))
+        assert isinstance(heard.get(timeout=30), callgate.Policy)
+        for _ in range(3000):
+            if not hangs.visible(tool):
+                break
+            time.sleep(0.01)
+        assert not hangs.visible(tool) and not goes_on.visible(tool)
+    assert not let_go.is_set()
+    let_go.set()
+    hangs.close()
+    goes_on.close()
 
 
 def test_dropping_a_watched_engine_waits_for_no_one(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ mod source;
 mod spawn_io;
 mod url;
 mod watch;
+mod watch_thread;
 mod watched;
 
 pub use detached::{DetachedStore, Wait};

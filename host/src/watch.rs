@@ -1,21 +1,19 @@
 //! Watching a policy file.
 //!
 //! In: a path. Out: a callback for each new text, with the policy or the reason why it may not be put in force. Must not put
-//! anything in force itself.
+//! anything in force but as the host says.
 
 use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use callgate::{Engine, Policy};
 
 use crate::policy_file::LoadError;
-use crate::watched::{InForce, SETTLE, Watched};
+use crate::watch_thread::{Running, Watching};
+use crate::watched::{InForce, Watched};
 
 /// How often the file is polled by default.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -25,11 +23,15 @@ const INTERVAL: Duration = Duration::from_millis(250);
 pub struct WatchOptions {
     interval: Duration,
     in_force: InForce,
+    replace: Option<Replace>,
 }
+
+/// Puts a policy in force.
+pub(crate) type Replace = Arc<dyn Fn(Policy) + Send + Sync>;
 
 impl Default for WatchOptions {
     fn default() -> Self {
-        Self { interval: INTERVAL, in_force: InForce::Given(None) }
+        Self { interval: INTERVAL, in_force: InForce::Given(None), replace: None }
     }
 }
 
@@ -68,25 +70,42 @@ impl WatchOptions {
         self.in_force = InForce::Asked(Arc::new(in_force));
         self
     }
+
+    /// Puts each new policy in force, before the callback hears of it: no callback that hangs keeps the old one. `replace` runs on
+    /// the thread that all watchers share, so it must return at once.
+    #[must_use]
+    pub fn with_replace(mut self, replace: impl Fn(Policy) + Send + Sync + 'static) -> Self {
+        self.replace = Some(Arc::new(replace));
+        self
+    }
 }
 
-/// Watches a policy file on a thread of its own until it is dropped.
+/// Watches a policy file until it is dropped. One thread watches for all watchers of a process, and ends with the last one.
 ///
 /// The file may vanish and come back, be written in place, or be replaced by another (as editors and mounted configuration
 /// do). One that replaced another is read at the next poll. One that is written in place is read when it has not changed for
 /// a second. A text that is not a valid policy, or looks like half a file (spec 1.8), is an error: the policy in force stays.
-/// The sure way to change a policy is to write a new file beside it and rename it.
-#[derive(Debug)]
+/// The sure way to change a policy is to write a new file beside it and rename it. A pipe or a device is not read.
+///
+/// Dropping it waits for its callback, unless the callback drops it: nothing is called or put in force afterwards. In a process
+/// that was forked, a watcher of the parent watches nothing, and dropping it does nothing.
 #[must_use = "the watcher stops when it is dropped"]
 pub struct PolicyWatcher {
-    /// Dropped to stop the thread.
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    process: u32,
+    /// `None` only while it is dropped.
+    parts: Option<(Arc<Watching>, Arc<Running>)>,
+}
+
+impl fmt::Debug for PolicyWatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PolicyWatcher").field("process", &self.process).finish_non_exhaustive()
+    }
 }
 
 impl PolicyWatcher {
-    /// Starts to watch. `on_change` is called on the watcher's thread, once for each new text: with its policy, or with the
-    /// error that keeps the old one in force. Watching goes on if it panics.
+    /// Starts to watch. `on_change` is called once for each new text: with its policy, or with the error that keeps the old one
+    /// in force. It runs on a thread of this watcher that lasts as long as there is something to tell. A callback that hangs
+    /// holds up no other watcher. It misses the oldest of more than 16 texts. Watching goes on if it panics.
     ///
     /// # Errors
     /// The system's, where it gives no thread.
@@ -95,26 +114,23 @@ impl PolicyWatcher {
         options: WatchOptions,
         on_change: impl FnMut(Result<Policy, LoadError>) + Send + 'static,
     ) -> io::Result<Self> {
+        let running = Running::of_this_process()?;
         let watched = Watched::new(path.as_ref().to_owned(), options.in_force);
-        let (stop, stopped) = mpsc::channel();
-        let thread = thread::Builder::new()
-            .name("callgate-watch".to_owned())
-            .spawn(move || watch(watched, options.interval, &stopped, on_change))?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        let watching = Watching::new(options.interval, (watched, options.replace), Box::new(on_change));
+        running.watch(&watching);
+        Ok(Self { process: std::process::id(), parts: Some((watching, running)) })
     }
 }
 
 impl Drop for PolicyWatcher {
     fn drop(&mut self) {
-        // The thread waits on the other end, so this wakes it.
-        self.stop = None;
-        if let Some(thread) = self.thread.take()
-            // If its own callback drops it, joining would wait for itself.
-            && thread.thread().id() != thread::current().id()
-        {
-            // The thread catches panics of its callback; there is nothing else to report.
-            let _ = thread.join();
+        let Some((watching, running)) = self.parts.take() else { return };
+        if self.process != std::process::id() {
+            // The parent's thread does not exist here, and may have held any lock when the process forked.
+            std::mem::forget((watching, running));
+            return;
         }
+        watching.stop();
     }
 }
 
@@ -127,30 +143,11 @@ impl Drop for PolicyWatcher {
 pub fn watch_engine(
     engine: Arc<Engine>,
     path: impl AsRef<Path>,
-    mut on_reload: impl FnMut(Result<Policy, LoadError>) + Send + 'static,
+    on_reload: impl FnMut(Result<Policy, LoadError>) + Send + 'static,
 ) -> io::Result<PolicyWatcher> {
     let in_force = engine.clone();
-    let options = WatchOptions::new().with_in_force(move || in_force.policy());
-    PolicyWatcher::start(path, options, move |change| {
-        // In force first: a callback that hangs must not keep the old policy.
-        on_reload(change.inspect(|policy| engine.replace(policy.clone())));
-    })
-}
-
-fn watch(
-    mut watched: Watched,
-    interval: Duration,
-    stopped: &Receiver<()>,
-    mut on_change: impl FnMut(Result<Policy, LoadError>),
-) {
-    loop {
-        if let Some(change) = watched.look(SystemTime::now(), Instant::now()) {
-            // A panic of the host's callback must not end the watching.
-            let _ = catch_unwind(AssertUnwindSafe(|| on_change(change)));
-        }
-        let pause = if watched.is_waiting() { interval.min(SETTLE) } else { interval };
-        if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
-            return;
-        }
-    }
+    let options = WatchOptions::new()
+        .with_in_force(move || in_force.policy())
+        .with_replace(move |policy| engine.replace(policy));
+    PolicyWatcher::start(path, options, on_reload)
 }

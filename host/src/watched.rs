@@ -143,6 +143,10 @@ impl Watched {
 
     /// Reads the file and stores its identity; `None` if it is missing, as it is for a moment while some programs replace it.
     fn read(&mut self) -> Option<(Result<PolicyFile, ReadError>, Found)> {
+        // Opening a pipe may wait for ever, and every other file of the process with it.
+        if fs::metadata(&self.path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+            return None;
+        }
         // The stamp of the open file, so it is the same file, and taken before the read, so that a later change shows.
         let file = File::open(&self.path);
         let metadata = file.as_ref().ok().and_then(|file| file.metadata().ok());

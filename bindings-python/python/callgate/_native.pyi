@@ -137,8 +137,9 @@ class Engine:
         With `watch` (true, or the interval in seconds), every later version of the file comes into force by itself,
         until `close`. One that does not load, or looks like half a file (spec 1.8), leaves the old one in force. A file
         that replaced another is read at the next look, four times a second; one written in place a second after its
-        last change. On the watcher's thread, `on_reload` is called with each new policy, and `on_reload_error` with the exception
-        that keeps the old one in force. What they raise is logged.
+        last change. One thread watches for all engines of a process. On a thread of this engine's own, `on_reload` is called
+        with each new policy in force, and `on_reload_error` with the exception that keeps the old one. One that hangs holds up
+        no other engine, and no reload; it misses the oldest of more than 16. What they raise is logged.
         """
 
     def evaluate(

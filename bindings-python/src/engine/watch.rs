@@ -1,7 +1,7 @@
 //! Watching the policy file of an engine.
 //!
-//! In: an engine and a path. Out: the engine with every new policy of the file in force. Must not wait for the watcher's
-//! thread with the GIL held, which that thread may be waiting for; and must not touch a thread that a fork left behind.
+//! In: an engine and a path. Out: the engine with every new policy of the file in force. Must not wait for a watcher's
+//! callback with the GIL held, which that callback may be waiting for.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub(crate) struct ReloadHooks {
     pub(super) on_reload_error: Hook,
 }
 
-/// A watcher and the process that its thread runs in.
+/// A watcher and the process that it watches in.
 pub(crate) struct Watch {
     plan: WatchPlan,
     process: u32,
@@ -69,17 +69,16 @@ impl WatchPlan {
     }
 
     fn watcher(&self, engine: &Arc<LiveEngine>) -> PyResult<PolicyWatcher> {
-        let in_force = engine.clone();
-        let mut options = WatchOptions::new().with_in_force(move || in_force.core().policy());
+        let (in_force, replaced) = (engine.clone(), engine.clone());
+        let mut options = WatchOptions::new()
+            .with_in_force(move || in_force.core().policy())
+            .with_replace(move |policy| replaced.replace(policy));
         if let Some(interval) = self.interval {
             options = options.with_interval(interval);
         }
-        let engine = engine.clone();
         let path = self.path.to_string_lossy().into_owned();
         let hooks = self.hooks.clone();
         let watcher = PolicyWatcher::start(&self.path, options, move |change| {
-            // In force first: a logging handler that hangs must not keep the old policy.
-            let change = change.inspect(|policy| engine.replace(policy.clone()));
             // Nobody is left to be told when the interpreter is shutting down.
             let _ = Python::try_attach(|py| {
                 hooks.tell(py, &path, change);
@@ -95,8 +94,6 @@ impl Watch {
         if self.process == std::process::id() {
             return Ok(());
         }
-        // Its drop would wait for a thread that this process does not have.
-        std::mem::forget(self.watcher.take());
         self.process = std::process::id();
         self.watcher = Some(self.plan.watcher(engine)?);
         Ok(())
@@ -106,24 +103,20 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         let Some(watcher) = self.watcher.take() else { return };
-        if self.process != std::process::id() {
-            std::mem::forget(watcher);
-            return;
-        }
         let mut watcher = Some(watcher);
         let dropped = Python::try_attach(|py| {
             let watcher = watcher.take();
             py.detach(|| drop(watcher));
         });
         if dropped.is_none() {
-            // The interpreter is shutting down, and the thread may never come back from waiting for it.
+            // The interpreter is shutting down, and the callback may never come back from waiting for it.
             std::mem::forget(watcher);
         }
     }
 }
 
 impl ReloadHooks {
-    /// Reports a reload: the new policy, or why the old one stays. Called on the watcher's thread; must not raise.
+    /// Reports a reload: the new policy, or why the old one stays. Called on a thread of the watcher; must not raise.
     fn tell(&self, py: Python<'_>, path: &str, change: Result<callgate::Policy, LoadError>) {
         let told = match change {
             Ok(policy) => Py::new(py, Policy(policy)).and_then(|policy| {

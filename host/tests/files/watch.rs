@@ -167,3 +167,16 @@ fn a_callback_may_panic_or_drop_its_watcher() {
     assert_eq!(changes.recv_timeout(PATIENCE), Ok(2), "watching goes on after a panic");
     assert!(changes.recv_timeout(PATIENCE).is_err(), "the thread ended and dropped the callback");
 }
+
+#[test]
+#[cfg(unix)]
+fn a_pipe_is_not_read() {
+    let scratch = Scratch::new("watch-pipe");
+    let (pipe, path) = (scratch.path("pipe"), scratch.write("p.yaml", &policy("first")));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // Opened, it would wait for a writer that never comes, and hold up the other.
+    let (_pipe, _never) = start(&pipe, quick());
+    let (_watcher, changes) = start(&path, quick());
+    fs::write(&path, policy("second")).unwrap();
+    assert!(allows(&changes.recv_timeout(PATIENCE).unwrap().unwrap(), "second"));
+}
