@@ -62,3 +62,14 @@ pub const WINDOW_SECONDS: i64 = 366 * 86_400;
 pub const SLIDING_SECONDS: i64 = 86_400;
 /// Days for which the id of a spent approval is remembered. Hosts must not keep an approval for longer.
 pub const APPROVAL_DAYS: i64 = 366;
+
+/// Calls of one namespace that may wait for a person's approval at once (spec 7.11). More than that nobody reads; an agent can make
+/// as many as it likes.
+pub const PENDING_APPROVALS: usize = 256;
+/// Records of calls that a namespace keeps, answered ones included. A store reads all of them to file another.
+pub const FILED_APPROVALS: usize = 1_024;
+/// Hours for which a call waits for an answer. After a day its caller has long given up.
+pub const APPROVAL_PENDING_HOURS: i64 = 24;
+/// Bytes of arguments that are kept with a call that waits for approval. A person reads no more; with those of all that may wait it
+/// is 16 MiB.
+pub const FILED_ARGUMENT_BYTES: usize = 64 << 10;

@@ -3,6 +3,7 @@
 //! In: a [`Batch`] that evaluation prepared. Out: a [`BatchOutcome`]. A store keeps numbers. It must not know a policy, read
 //! arguments, or decide anything but whether every bound of the batch holds.
 
+mod approval;
 pub(crate) mod error;
 mod inspect;
 pub mod judge;
@@ -15,6 +16,10 @@ use std::sync::Arc;
 
 use smallvec::{SmallVec, smallvec};
 
+pub use approval::{
+    Answered, ApprovalAnswer, ApprovalArgs, ApprovalCall, ApprovalRecord, ApprovalRequest, ApprovalState,
+    Approvals, AsyncApprovals, Filed, FiledCall, new_approval_id,
+};
 pub use inspect::{Counters, Inspect, LiveCounter};
 pub use remote::{Answer, AsyncStore, AsyncTransport, Protocol, Question, Remote, StoreFuture, Transport};
 

@@ -25,7 +25,7 @@
 //! ```
 //!
 //! A store whose counters are shared between processes also runs [`check_processes`], from a test of its own. One that has namespaces
-//! runs [`check_namespaces`].
+//! runs [`check_namespaces`], and one in which calls are filed that wait for approval runs [`check_approvals`].
 //!
 //! A store with a clock of its own has to be opened so that it takes the time that it is given: no test could wait for
 //! the end of a month.
@@ -43,6 +43,7 @@
 mod amounts;
 mod approvals;
 mod batches;
+mod filed;
 mod guards;
 mod inspect;
 mod keys;
@@ -63,6 +64,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use callgate::store::Counters;
+pub use filed::{ApprovalClause, ApprovalStore, OpenApprovals, approval_clauses, check_approvals};
 pub use namespaces::check_namespaces;
 pub use processes::{PROCESSES, THREADS, check_processes};
 pub use property::check_choices;

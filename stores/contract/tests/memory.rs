@@ -1,7 +1,7 @@
 //! The in-memory store keeps the contract.
 
 use callgate::MemoryStore;
-use callgate_store_contract::{Counters, Subject, TimeKept, check, check_namespaces};
+use callgate_store_contract::{Counters, Subject, TimeKept, check, check_approvals, check_namespaces};
 
 struct Memory;
 
@@ -24,4 +24,10 @@ fn the_in_memory_store_keeps_the_contract() {
 fn its_namespaces_are_apart() {
     let store = MemoryStore::new();
     check_namespaces(&|name| Box::new(store.namespaced(name)));
+}
+
+#[test]
+fn calls_that_wait_for_approval_are_filed_in_it() {
+    let store = MemoryStore::new();
+    check_approvals(&|name| Box::new(store.namespaced(name)));
 }

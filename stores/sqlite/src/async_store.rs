@@ -4,12 +4,14 @@ use std::fmt;
 use std::path::Path;
 
 use callgate::StoreError;
-use callgate::store::{AsyncStore, Batch, BatchOutcome, Refund, StoreFuture, StoreId};
+use callgate::store::{
+    ApprovalRequest, AsyncApprovals, AsyncStore, Batch, BatchOutcome, Filed, Refund, StoreFuture, StoreId,
+};
 use callgate::time::Timestamp;
 
 use crate::file::File;
 use crate::group_commit::GroupCommit;
-use crate::handle::{Handle, mismatch, outcome};
+use crate::handle::{Handle, filed, mismatch, outcome};
 use crate::job::{Answer, OwnedJob, Request};
 use crate::options::SqliteOptions;
 
@@ -84,6 +86,13 @@ impl AsyncStore for AsyncSqliteStore {
                 }
             }
         })
+    }
+}
+
+impl AsyncApprovals for AsyncSqliteStore {
+    fn file<'f>(&'f self, request: &'f ApprovalRequest, now: Timestamp) -> StoreFuture<'f, Filed> {
+        let job = self.job(Request::File(request, now));
+        Box::pin(async move { filed(self.take(job).await?) })
     }
 }
 

@@ -8,6 +8,7 @@ use rusqlite::{Connection, Result, params};
 
 use crate::approval;
 use crate::clock::note_forgotten;
+use crate::filed;
 use crate::rows::{Key, Row};
 
 /// What was deleted.
@@ -29,7 +30,9 @@ struct Place {
 
 /// Deletes what has expired by the file's clock, about `limit` rows at most.
 pub(crate) fn expire(connection: &Connection, passed: i64, limit: usize) -> Result<Expired> {
-    let mut forgotten = Expired { counters: 0, rows: approval::expire(connection, passed, limit)? };
+    let rows = approval::expire(connection, passed, limit)?;
+    let rows = rows.saturating_add(filed::expire(connection, passed, limit.saturating_sub(rows))?);
+    let mut forgotten = Expired { counters: 0, rows };
     let mut latest = Timestamp::MIN;
     for Place { space, id, scope, row } in ended(connection, passed, limit)? {
         if forgotten.rows >= limit {

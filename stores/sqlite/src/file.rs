@@ -16,7 +16,7 @@ use crate::place::{Opened, Place};
 use crate::tables::{FOREIGN, own};
 
 /// Statements that are kept prepared: all that a ledger has.
-const STATEMENTS: usize = 40;
+const STATEMENTS: usize = 50;
 
 /// Bytes of the write-ahead log that stay after a checkpoint: twice its usual size. A reader that holds an old snapshot makes
 /// it grow further.

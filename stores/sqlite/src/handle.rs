@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use callgate::StoreError;
-use callgate::store::{BatchOutcome, StoreId};
+use callgate::store::{BatchOutcome, Filed, StoreId};
 
 use crate::group_commit::GroupCommit;
 use crate::job::{Answer, Job, Request};
@@ -37,6 +37,10 @@ impl Handle {
 
 pub(crate) fn outcome(answer: Answer) -> Result<BatchOutcome, StoreError> {
     if let Answer::Outcome(outcome) = answer { Ok(outcome) } else { Err(mismatch()) }
+}
+
+pub(crate) fn filed(answer: Answer) -> Result<Filed, StoreError> {
+    if let Answer::Filed(filed) = answer { Ok(filed) } else { Err(mismatch()) }
 }
 
 /// Never seen: each job has its own kind of answer.

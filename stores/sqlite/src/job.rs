@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use callgate::Amount;
 use callgate::store::{
-    Batch, BatchOutcome, Counter, CounterId, Guard, GuardMode, LiveCounter, Refund, ScopeValue, Slot, Test,
+    Answered, ApprovalAnswer, ApprovalRecord, ApprovalRequest, Batch, BatchOutcome, Counter, CounterId,
+    Filed, FiledCall, Guard, GuardMode, LiveCounter, Refund, ScopeValue, Slot, Test,
 };
 use callgate::time::Timestamp;
 
@@ -32,6 +33,16 @@ pub(crate) enum Request<'j, 'p> {
     Page(Option<&'j Shown>, Timestamp),
     /// Deletes some expired rows, of any namespace.
     Sweep(Timestamp),
+    /// Files a call.
+    File(&'j ApprovalRequest, Timestamp),
+    /// Lists the filed calls.
+    Filed(Timestamp),
+    /// Finds the filed call with this id.
+    Find(&'j str, Timestamp),
+    /// Answers it.
+    Answer(&'j str, &'j ApprovalAnswer, Timestamp),
+    /// Lists the namespaces in which calls are filed.
+    Namespaces,
 }
 
 /// A cursor: the key of the last counter that was listed.
@@ -60,6 +71,11 @@ pub(crate) enum Answer {
         counters: usize,
         is_done: bool,
     },
+    Filed(Filed),
+    Records(Vec<ApprovalRecord>),
+    Found(Option<Box<FiledCall>>),
+    Answered(Answered),
+    Namespaces(Vec<String>),
 }
 
 /// A job that waits for another thread to execute it.
@@ -75,6 +91,11 @@ enum OwnedRequest {
     Reset(CounterId, ScopeValue, Timestamp),
     Page(Option<Shown>, Timestamp),
     Sweep(Timestamp),
+    File(Box<ApprovalRequest>, Timestamp),
+    Filed(Timestamp),
+    Find(String, Timestamp),
+    Answer(String, ApprovalAnswer, Timestamp),
+    Namespaces,
 }
 
 struct OwnedBatch {
@@ -126,6 +147,11 @@ impl Request<'_, '_> {
             Self::Reset(counter, scope, now) => OwnedRequest::Reset(counter, scope.clone(), now),
             Self::Page(after, now) => OwnedRequest::Page(after.cloned(), now),
             Self::Sweep(now) => OwnedRequest::Sweep(now),
+            Self::File(request, now) => OwnedRequest::File(Box::new(request.clone()), now),
+            Self::Filed(now) => OwnedRequest::Filed(now),
+            Self::Find(id, now) => OwnedRequest::Find(id.to_owned(), now),
+            Self::Answer(id, answer, now) => OwnedRequest::Answer(id.to_owned(), answer.clone(), now),
+            Self::Namespaces => OwnedRequest::Namespaces,
         }
     }
 }
@@ -142,6 +168,11 @@ impl OwnedRequest {
             Self::Reset(counter, scope, now) => run(Request::Reset(*counter, scope, *now)),
             Self::Page(after, now) => run(Request::Page(after.as_ref(), *now)),
             Self::Sweep(now) => run(Request::Sweep(*now)),
+            Self::File(request, now) => run(Request::File(request, *now)),
+            Self::Filed(now) => run(Request::Filed(*now)),
+            Self::Find(id, now) => run(Request::Find(id, *now)),
+            Self::Answer(id, answer, now) => run(Request::Answer(id, answer, *now)),
+            Self::Namespaces => run(Request::Namespaces),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::clock::{Clock, LEAP};
 use crate::counter::{self, Found};
 use crate::error::{Refused, is_undone, store_error};
 use crate::expire::{Expired, expire};
+use crate::filed;
 use crate::job::{Answer, Job, Request};
 use crate::listing;
 use crate::namespace::{Generation, Namespace};
@@ -132,8 +133,7 @@ impl Ledger {
             Request::Reset(id, scope, now) => {
                 let key = Key { space, id: id.as_bytes(), scope: scope.as_bytes() };
                 self.rows.forget(&key);
-                let passed = self.clock.advance(&self.connection, now)?;
-                (self.now, self.added) = (self.now.max(now), self.added.saturating_add(1));
+                let passed = self.writes(now)?;
                 counter::reset(&self.connection, &key, now, passed).map(Answer::Reset)
             }
             Request::Page(after, now) => listing::page(&self.connection, space, after, now).map(Answer::Page),
@@ -142,7 +142,27 @@ impl Ledger {
                 let Expired { counters, rows } = self.expire(PURGE_STEP)?;
                 Ok(Answer::Swept { counters, is_done: rows < PURGE_STEP })
             }
+            Request::File(request, now) => {
+                let passed = self.writes(now)?;
+                filed::file(&self.connection, space, request, now, passed).map(Answer::Filed)
+            }
+            Request::Filed(now) => filed::standing(&self.connection, space, now).map(Answer::Records),
+            Request::Find(id, now) => {
+                let found = filed::find(&self.connection, space, id, now)?;
+                Ok(Answer::Found(found.map(Box::new)))
+            }
+            Request::Answer(id, answer, now) => {
+                let passed = self.writes(now)?;
+                filed::answer(&self.connection, space, id, answer, now, passed).map(Answer::Answered)
+            }
+            Request::Namespaces => filed::namespaces(&self.connection).map(Answer::Namespaces),
         }
+    }
+
+    /// Notes a row that a caller at `now` may add, and returns the file's clock.
+    fn writes(&mut self, now: Timestamp) -> Result<i64> {
+        (self.now, self.added) = (self.now.max(now), self.added.saturating_add(1));
+        self.clock.advance(&self.connection, now)
     }
 
     /// The number of the namespace in this file.

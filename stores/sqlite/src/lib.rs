@@ -47,6 +47,7 @@ mod counter;
 mod error;
 mod expire;
 mod file;
+mod filed;
 mod group_commit;
 mod handle;
 mod job;

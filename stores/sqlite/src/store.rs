@@ -5,14 +5,15 @@ use std::path::Path;
 
 use callgate::StoreError;
 use callgate::store::{
-    Batch, BatchOutcome, CounterId, Inspect, LiveCounter, Refund, ScopeValue, Store, StoreId,
+    Answered, ApprovalAnswer, ApprovalRecord, ApprovalRequest, Approvals, Batch, BatchOutcome, CounterId,
+    Filed, FiledCall, Inspect, LiveCounter, Refund, ScopeValue, Store, StoreId,
 };
 use callgate::time::Timestamp;
 
 use crate::async_store::AsyncSqliteStore;
 use crate::file::File;
 use crate::group_commit::GroupCommit;
-use crate::handle::{Handle, mismatch, outcome};
+use crate::handle::{Handle, filed, mismatch, outcome};
 use crate::job::{Answer, Page, Request};
 use crate::options::SqliteOptions;
 
@@ -70,6 +71,17 @@ impl SqliteStore {
     #[must_use]
     pub fn nonblocking(&self) -> AsyncSqliteStore {
         AsyncSqliteStore { handle: self.handle.clone() }
+    }
+
+    /// The names of the namespaces in which calls are filed that wait for approval, or were answered.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the file cannot be read.
+    pub fn filed_namespaces(&self) -> Result<Vec<String>, StoreError> {
+        match self.take(Request::Namespaces)? {
+            Answer::Namespaces(names) => Ok(names),
+            _ => Err(mismatch()),
+        }
     }
 
     /// Closes the file for all handles, as soon as the calls that wait have their answers. What is asked afterwards is an error that
@@ -134,6 +146,33 @@ impl Inspect for SqliteStore {
     fn reset(&self, counter: CounterId, scope: &ScopeValue, now: Timestamp) -> Result<bool, StoreError> {
         match self.take(Request::Reset(counter, scope, now))? {
             Answer::Reset(held) => Ok(held),
+            _ => Err(mismatch()),
+        }
+    }
+}
+
+impl Approvals for SqliteStore {
+    fn file(&self, request: &ApprovalRequest, now: Timestamp) -> Result<Filed, StoreError> {
+        filed(self.take(Request::File(request, now))?)
+    }
+
+    fn filed(&self, now: Timestamp) -> Result<Vec<ApprovalRecord>, StoreError> {
+        match self.take(Request::Filed(now))? {
+            Answer::Records(records) => Ok(records),
+            _ => Err(mismatch()),
+        }
+    }
+
+    fn find(&self, id: &str, now: Timestamp) -> Result<Option<FiledCall>, StoreError> {
+        match self.take(Request::Find(id, now))? {
+            Answer::Found(found) => Ok(found.map(|found| *found)),
+            _ => Err(mismatch()),
+        }
+    }
+
+    fn answer(&self, id: &str, answer: &ApprovalAnswer, now: Timestamp) -> Result<Answered, StoreError> {
+        match self.take(Request::Answer(id, answer, now))? {
+            Answer::Answered(answered) => Ok(answered),
             _ => Err(mismatch()),
         }
     }

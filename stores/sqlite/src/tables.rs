@@ -10,7 +10,7 @@ use crate::error::Refused;
 /// `cgat`: marks a file as counters of callgate.
 const APPLICATION: i32 = 0x6367_6174;
 /// The schema version of the tables below. A release migrates older files and refuses newer ones.
-const SCHEMA: i32 = 2;
+const SCHEMA: i32 = 3;
 
 /// Page size of a new file. A charge writes one whole page, and SQLite's usual 4,096 bytes are much for one number. With
 /// 1,024, new rows are slower.
@@ -29,7 +29,7 @@ pub(crate) const FOREIGN: Refused =
 /// - `used`: what was charged, in units of 10^-6, with expired charges that are still stored.
 /// - `entries`: how many rows of `charges` belong to it; 0 in a fixed window.
 /// - `gone`: the newest of its charges that was deleted.
-/// - `keep`: when the row expires, by the file's own clock. The same in `charges` and `approvals`.
+/// - `keep`: when the row expires, by the file's own clock. The same in `charges`, `approvals` and `filed`.
 ///
 /// Declarations are stored so that counters can be listed without a policy. `clock` holds the file's own clock, the caller's
 /// time when it was last read, and the latest end of a deleted window.
@@ -55,6 +55,20 @@ const TABLES: &str = "
     CREATE INDEX approvals_by_keep ON approvals (keep);
     CREATE TABLE clock (passed INTEGER NOT NULL, seen INTEGER NOT NULL, forgotten INTEGER NOT NULL) STRICT;
     INSERT INTO clock VALUES (0, 0, 0);
+";
+
+/// `filed` has a row for each call that waits for approval, or was answered:
+/// - `place`: what makes it that call, and `call` what a list shows of it.
+/// - `filed`, `until`, `answered`: callers' times. From `until` on, the row is as if it were not there.
+/// - `state`: `pending`, `granted` or `denied`. A grant is used where `approvals` has its id.
+/// - `args`: what is kept of the arguments; the last column, so that a list does not read it.
+const FILED: &str = "
+    CREATE TABLE filed (
+        space INTEGER NOT NULL, place TEXT NOT NULL, id TEXT NOT NULL, call TEXT NOT NULL, filed INTEGER NOT NULL,
+        until INTEGER NOT NULL, state TEXT NOT NULL, answered INTEGER, by TEXT, keep INTEGER NOT NULL, args TEXT NOT NULL,
+        UNIQUE (space, place), UNIQUE (space, id)
+    ) STRICT;
+    CREATE INDEX filed_by_keep ON filed (keep);
 ";
 
 /// Migrates the first schema, which had one row for a counter and expired rows by the callers' clocks.
@@ -91,6 +105,8 @@ enum Content {
     Nothing,
     /// Tables of the first schema.
     First,
+    /// Tables of the second schema, which had no filed calls.
+    Second,
     Ours,
 }
 
@@ -110,10 +126,14 @@ pub(crate) fn own(connection: &Connection) -> Result<(), Refused> {
     if found != Content::Ours {
         let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
         // Another process may have been quicker.
-        match content(&transaction)? {
+        let found = content(&transaction)?;
+        match found {
             Content::Nothing => transaction.execute_batch(TABLES)?,
             Content::First => FROM_FIRST.iter().try_for_each(|step| transaction.execute_batch(step))?,
-            Content::Ours => {}
+            Content::Second | Content::Ours => {}
+        }
+        if found != Content::Ours {
+            transaction.execute_batch(FILED)?;
         }
         transaction.pragma_update(None, "user_version", SCHEMA)?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
@@ -127,6 +147,7 @@ fn content(connection: &Connection) -> Result<Content, Refused> {
     match (number("application_id")?, number("user_version")?) {
         (APPLICATION, SCHEMA) => Ok(Content::Ours),
         (APPLICATION, 1) => Ok(Content::First),
+        (APPLICATION, 2) => Ok(Content::Second),
         (APPLICATION, _) => Err(NEWER),
         _ => {
             let tables = "SELECT count(*) FROM sqlite_schema";

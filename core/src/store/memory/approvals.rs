@@ -1,4 +1,4 @@
-//! The ids of approvals that were spent: each lets one call through (spec 8.5).
+//! The ids of approvals that were spent: each lets one call through (spec 7.3, 7.5).
 //!
 //! In: an id and the time. Out: whether it was unspent until now. Must not forget an id before
 //! [`APPROVAL_DAYS`](crate::ceilings::APPROVAL_DAYS) have passed.

@@ -5,10 +5,11 @@
 //! Must not do I/O, start threads or read a clock; what has expired is dropped by the calls themselves. Time does not
 //! run back in it, so no call can see that something was dropped, nor when (spec 8.4).
 //!
-//! Locks are taken in ascending order of the shard, each once, and the approvals' lock after them: no two batches can
-//! wait for each other.
+//! Locks are taken in ascending order of the shard, each once, that of the filed calls after them, and that of the approvals
+//! last: no two calls can wait for each other.
 
 mod approvals;
+mod filed;
 mod fixed;
 mod shard;
 mod sliding;
@@ -27,7 +28,8 @@ use std::sync::Arc;
 
 use smallvec::{SmallVec, smallvec};
 
-use self::approvals::Approvals;
+use self::approvals::Approvals as SpentIds;
+use self::filed::FiledCalls;
 use self::shard::{Shard, hash_key};
 use self::sync::{AtomicI64, Mutex, MutexGuard, Ordering, PoisonError, RandomState};
 use super::error::StoreError;
@@ -53,7 +55,8 @@ pub struct MemoryStore {
     /// The latest time at which a batch was decided or counters were purged, in milliseconds.
     latest: AtomicI64,
     shards: Box<[Padded]>,
-    approvals: Mutex<Approvals>,
+    approvals: Mutex<SpentIds>,
+    filed: Mutex<FiledCalls>,
     namespaces: Mutex<BTreeMap<Box<str>, Arc<MemoryStore>>>,
 }
 
@@ -86,6 +89,7 @@ impl MemoryStore {
             latest: AtomicI64::new(0),
             shards,
             approvals: Mutex::default(),
+            filed: Mutex::default(),
             namespaces: Mutex::default(),
         }
     }
@@ -200,11 +204,19 @@ impl MemoryStore {
     /// Spends the approval of the batch, if it names one; false if it was spent before.
     fn approve(&self, batch: &Batch<'_>, now: Timestamp, intent: Intent) -> bool {
         let Some(id) = batch.approval.as_deref() else { return true };
-        let mut approvals = self.approvals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut approvals = self.spent();
         match intent {
             Intent::Take => approvals.spend(id, now),
             Intent::Ask => !approvals.is_spent(id),
         }
+    }
+
+    fn spent(&self) -> MutexGuard<'_, SpentIds> {
+        self.approvals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn calls(&self) -> MutexGuard<'_, FiledCalls> {
+        self.filed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Locks a shard. A poisoned lock is still taken: a shard never panics between two writes that belong together, so its
@@ -329,7 +341,8 @@ impl Store for MemoryStore {
             dropped = dropped.saturating_add(shard.purge(self.time(now)));
         }
         let now = self.time(now);
-        self.approvals.lock().unwrap_or_else(PoisonError::into_inner).purge(now);
+        self.calls().purge(now);
+        self.spent().purge(now);
         Ok(dropped)
     }
 }

@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use callgate::StoreError;
 use callgate::store::{
-    Algorithm, AsyncStore, Batch, BatchOutcome, CounterId, Inspect, LiveCounter, Refund, ScopeValue, Store,
+    Algorithm, Answered, ApprovalAnswer, ApprovalRecord, ApprovalRequest, Approvals, AsyncApprovals,
+    AsyncStore, Batch, BatchOutcome, CounterId, Filed, FiledCall, Inspect, LiveCounter, Refund, ScopeValue,
+    Store,
 };
 use callgate::time::Timestamp;
 use callgate_sqlite::{AsyncSqliteStore, SqliteOptions, SqliteStore};
-use callgate_store_contract::{Counters, Subject, TimeKept, check, check_namespaces};
+use callgate_store_contract::{Counters, Subject, TimeKept, check, check_approvals, check_namespaces};
 use rusqlite::Connection;
 
 use crate::charges::{at, counter, is_taken, slot, used};
@@ -73,6 +75,24 @@ impl Inspect for Blocking {
     }
 }
 
+impl Approvals for Blocking {
+    fn file(&self, request: &ApprovalRequest, now: Timestamp) -> Result<Filed, StoreError> {
+        block_on(AsyncApprovals::file(&self.store, request, now))
+    }
+
+    fn filed(&self, now: Timestamp) -> Result<Vec<ApprovalRecord>, StoreError> {
+        self.beside.filed(now)
+    }
+
+    fn find(&self, id: &str, now: Timestamp) -> Result<Option<FiledCall>, StoreError> {
+        self.beside.find(id, now)
+    }
+
+    fn answer(&self, id: &str, answer: &ApprovalAnswer, now: Timestamp) -> Result<Answered, StoreError> {
+        self.beside.answer(id, answer, now)
+    }
+}
+
 struct Files(PathBuf);
 
 impl Subject for Files {
@@ -98,6 +118,16 @@ fn namespaces_of_a_file_are_apart() {
     let scratch = Scratch::new("async-namespaces");
     let store = open(scratch.path("counters.db"));
     check_namespaces(&|name| {
+        let beside = store.namespaced(name);
+        Box::new(Blocking { store: beside.nonblocking(), beside })
+    });
+}
+
+#[test]
+fn calls_that_wait_for_approval_are_filed_without_blocking() {
+    let scratch = Scratch::new("async-approvals");
+    let store = open(scratch.path("counters.db"));
+    check_approvals(&|name| {
         let beside = store.namespaced(name);
         Box::new(Blocking { store: beside.nonblocking(), beside })
     });

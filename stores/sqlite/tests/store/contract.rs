@@ -8,7 +8,9 @@ use callgate::StoreError;
 use callgate::store::{Batch, BatchOutcome, CounterId, Inspect, LiveCounter, Refund, ScopeValue, Store};
 use callgate::time::Timestamp;
 use callgate_sqlite::SqliteStore;
-use callgate_store_contract::{Counters, Subject, TimeKept, check, check_namespaces, check_processes};
+use callgate_store_contract::{
+    Counters, Subject, TimeKept, check, check_approvals, check_namespaces, check_processes,
+};
 
 use crate::scratch::{Scratch, open, root};
 
@@ -36,6 +38,15 @@ fn namespaces_of_a_file_are_apart() {
     let scratch = Scratch::new("contract-namespaces");
     let store = open(scratch.path("counters.db"));
     check_namespaces(&|name| Box::new(store.namespaced(name)));
+}
+
+/// Each handle is of one of two connections, so that a clause asks both in turn.
+#[test]
+fn calls_that_wait_for_approval_are_filed_in_a_file() {
+    let scratch = Scratch::new("contract-approvals");
+    let stores = [open(scratch.path("counters.db")), open(scratch.path("counters.db"))];
+    let next = AtomicUsize::new(0);
+    check_approvals(&|name| Box::new(stores[next.fetch_add(1, Ordering::Relaxed) % 2].namespaced(name)));
 }
 
 /// Two connections to one file, two calls each in turn: what one knows holds at its second call, and may not at the next.

@@ -5,6 +5,7 @@
 mod async_calls;
 mod charges;
 mod contract;
+mod filed;
 mod files;
 mod forking;
 mod full;
