@@ -116,7 +116,7 @@ be read, a name that matches nothing, no test at all.")]
     Counters(CountersCommand),
     /// Guard an MCP server: every tool call is decided by a policy and recorded
     #[command(after_help = proxy::HELP)]
-    Proxy(proxy::Proxy),
+    Proxy(Box<proxy::Proxy>),
     /// Show what gateways do and did: calls, denials, and the rules behind them
     #[command(after_help = audit::STATUS_HELP)]
     Status(StatusArgs),

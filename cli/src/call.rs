@@ -48,6 +48,14 @@ fn caller_of_argument(text: &str) -> Result<Caller<'_>, Failure> {
     })
 }
 
+/// The claims that an argument is; `None` for an id.
+pub(crate) fn claims_of_argument(text: &str) -> Result<Option<serde_json::Value>, Failure> {
+    match caller_of_argument(text)? {
+        Caller::Claims(_) => Ok(serde_json::from_str(text).ok()),
+        Caller::Id(_) | Caller::Nobody => Ok(None),
+    }
+}
+
 /// The caller's name in a table: the first of id, grant and session that is text.
 fn label_of<'c>(caller: &'c Caller<'_>) -> Option<Cow<'c, str>> {
     let claims = match caller {

@@ -8,6 +8,7 @@
 mod args;
 mod call;
 mod command;
+mod duration;
 mod excerpt;
 mod failure;
 mod input;

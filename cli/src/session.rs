@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use callgate::time::{Clock, ManualClock, SystemClock, Timestamp};
-use callgate::{Decision, Engine, Explanation};
+use callgate::{Decision, Engine, Explanation, Policy};
 use callgate_host::{PolicyFile, StoreOptions, open_store};
 
 use crate::call::GivenCall;
@@ -33,6 +33,26 @@ impl Clock for ReplayClock {
     }
 }
 
+/// Loads a policy. One that does not load fails with all its errors as excerpts.
+pub(crate) fn load_policy(path: &Path) -> Result<Policy, Failure> {
+    let file = PolicyFile::read(path)?;
+    let policy = file.compile().map_err(|invalid| {
+        let mut text = Excerpts::for_stderr().errors(&file, invalid.diagnostics());
+        text.push_str("error: the policy does not load\n");
+        Failure::Rendered(text)
+    })?;
+    if !policy.warnings().is_empty() {
+        let count = policy.warnings().len();
+        let s = if count == 1 { "" } else { "s" };
+        tell(
+            "warning",
+            &format!("{} has {count} warning{s}: `callgate check` shows them", path.display()),
+            None,
+        );
+    }
+    Ok(policy)
+}
+
 /// An engine for one run.
 pub(crate) struct Session {
     engine: Engine,
@@ -40,24 +60,9 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Loads a policy, and opens the counters that a URL names. A policy that does not load fails with all its errors as
-    /// excerpts.
+    /// Loads a policy, and opens the counters that a URL names.
     pub(crate) fn load(path: &Path, store: &str) -> Result<Self, Failure> {
-        let file = PolicyFile::read(path)?;
-        let policy = file.compile().map_err(|invalid| {
-            let mut text = Excerpts::for_stderr().errors(&file, invalid.diagnostics());
-            text.push_str("error: the policy does not load\n");
-            Failure::Rendered(text)
-        })?;
-        if !policy.warnings().is_empty() {
-            let count = policy.warnings().len();
-            let s = if count == 1 { "" } else { "s" };
-            tell(
-                "warning",
-                &format!("{} has {count} warning{s}: `callgate check` shows them", path.display()),
-                None,
-            );
-        }
+        let policy = load_policy(path)?;
         let store = open_store(store, &StoreOptions::new())?.blocking();
         let clock =
             Arc::new(ReplayClock { manual: ManualClock::new(Timestamp::MIN), set: AtomicBool::new(false) });

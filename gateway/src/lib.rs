@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+pub mod proxy;
 mod size;
 pub mod state;
 

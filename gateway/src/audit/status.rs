@@ -319,7 +319,8 @@ impl Reading {
         if at > self.since {
             status.recent = status.recent.saturating_add(1);
         }
-        let passed = record.refusal.is_none() && record.decision.as_ref().is_none_or(Decision::allows);
+        let passed = record.refusal.as_deref().is_none_or(|why| why == "withdrawn")
+            && record.decision.as_ref().is_none_or(Decision::allows);
         if let Some(candidate) = record.candidate {
             compare(&mut status.candidate, passed, candidate);
         }

@@ -2,23 +2,34 @@
 //!
 //! In: flags, and the server's command. Out: the server, guarded. Must not judge or record anything itself: the gateway does.
 
+mod serve;
 mod wrap;
 
 use clap::{Args, Subcommand};
 
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 
 pub(crate) const HELP: &str = "\
 Examples:
+  callgate proxy -p policy.yaml -- npx -y @modelcontextprotocol/server-filesystem /data
+  callgate proxy -p policy.yaml --name github --identity alice -- docker run -i --rm ghcr.io/github/github-mcp-server
+  callgate proxy --name files -- npx -y @modelcontextprotocol/server-filesystem /data
+  callgate proxy -p policy.yaml --store redis://counters.internal --audit /var/log/callgate/files.jsonl --audit-chain -- python server.py
+  callgate proxy -p policy.yaml --check -- python server.py
   callgate proxy wrap .mcp.json --policy policy.yaml
 
-Exit status: that of the subcommand, 2 on an error.";
+A client starts it where it started the server, and speaks to it on standard input and output. `callgate status` shows what it did.
+
+Exit status: that of the server; 128 and its number where a signal ended one of them; 127 if the server cannot be started, 2 if a flag, the
+policy, the store or the file of records cannot be used.";
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Proxy {
+    #[command(flatten)]
+    serve: serve::Serve,
     #[command(subcommand)]
-    command: Option<ProxyCommand>,
+    action: Option<ProxyCommand>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -29,11 +40,8 @@ enum ProxyCommand {
 }
 
 pub(crate) fn run(args: &Proxy) -> Outcome {
-    match &args.command {
+    match &args.action {
         Some(ProxyCommand::Wrap(args)) => wrap::run(args),
-        None => Err(Failure::with_help(
-            "a server cannot be started yet",
-            "`callgate proxy wrap` changes a client's configuration",
-        )),
+        None => serve::run(&args.serve),
     }
 }

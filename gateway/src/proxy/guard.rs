@@ -1,0 +1,346 @@
+//! What stands between the two sides: the relay, the decisions, and the records.
+//!
+//! In: lines of both, decisions that are made, time. Out: messages in two queues. Must not wait: what asks a store is a task.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use callgate::{Call, Decision, Engine, Identity, Outcome, Policy};
+use callgate_relay::{Action, Ask, CallId, Note, Peer, Refusal, Relay, Verdict};
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::calls::{Ongoing, Records};
+use super::line::Line;
+use super::policy::{Loaded, Names, reload};
+use super::queue::Queue;
+use super::say::Say;
+use super::{Caller, Options};
+use crate::audit::{Charge, Event, Log, Principal};
+
+/// What a caller is told whose call cannot be recorded.
+const UNRECORDED: &str = "The call cannot be recorded, so it does not run";
+/// How often counters that hold nothing any more are thrown away.
+const PURGE: Duration = Duration::from_secs(600);
+
+/// The end of a task.
+pub(super) enum Done {
+    Decided { call: CallId, decision: Box<Decision<'static>> },
+    Finished { ongoing: Box<Ongoing>, charge: Charge },
+}
+
+pub(super) struct Guard {
+    relay: Relay,
+    engine: Option<Arc<Engine>>,
+    caller: Arc<Caller>,
+    /// Whether asking the store never waits.
+    in_memory: bool,
+    records: Records,
+    calls: HashMap<CallId, Ongoing>,
+    pub(super) to_client: Queue,
+    pub(super) to_server: Queue,
+    pub(super) tasks: JoinSet<Done>,
+    wakes: BTreeSet<u64>,
+    began: Instant,
+    names: Option<Names>,
+    say: Say,
+    /// Whether it was said that the server writes what is no message.
+    banner: bool,
+}
+
+impl Guard {
+    pub(super) fn new(options: &Options, engine: Option<Arc<Engine>>, log: Log, say: Say) -> Self {
+        let caller = Arc::new(options.caller.clone());
+        let policy = options.policy.as_ref();
+        let relay = callgate_relay::Options::new(&nonce())
+            .max_message(options.max_message)
+            .without_schema(options.without_schema)
+            .reads_args(reads_args(policy.map(|policy| policy.policy.clone())))
+            .visible(visible(policy.map(|policy| policy.policy.clone()), caller.clone()));
+        if let Some(engine) = engine.clone() {
+            tokio::spawn(purge(engine));
+        }
+        Self {
+            relay: Relay::new(relay),
+            engine,
+            records: Records { log, mode: options.mode(), principal: principal(&caller) },
+            caller,
+            in_memory: options.store.is_in_memory(),
+            calls: HashMap::new(),
+            to_client: Queue::default(),
+            to_server: Queue::default(),
+            tasks: JoinSet::new(),
+            wakes: BTreeSet::new(),
+            began: Instant::now(),
+            names: policy.map(|policy| Names::new(&policy.file)),
+            say,
+            banner: false,
+        }
+    }
+
+    /// Bytes of calls that wait for a decision.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.relay.waiting_bytes()
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn client_wrote(&mut self, line: Line) {
+        let now = self.now();
+        let actions = match line {
+            Line::Whole(line) => self.relay.from_client(&line, now),
+            Line::TooLong { head, tail } => self.relay.too_long(Peer::Client, &head, &tail),
+        };
+        self.take(actions, None);
+    }
+
+    pub(super) fn server_wrote(&mut self, line: Line) {
+        let now = self.now();
+        match line {
+            Line::Whole(line) => {
+                let actions = self.relay.from_server(&line, now);
+                self.take(actions, Some(&line));
+            }
+            Line::TooLong { head, tail } => {
+                let actions = self.relay.too_long(Peer::Server, &head, &tail);
+                self.take(actions, None);
+            }
+        }
+    }
+
+    pub(super) fn client_closed(&mut self) {
+        let actions = self.relay.client_closed();
+        self.take(actions, None);
+    }
+
+    pub(super) fn server_closed(&mut self, reason: &str) {
+        let actions = self.relay.server_closed(reason);
+        self.take(actions, None);
+    }
+
+    /// When something is due.
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        self.began.checked_add(Duration::from_millis(*self.wakes.first()?))
+    }
+
+    pub(super) fn wake(&mut self) {
+        let now = self.now();
+        self.wakes.retain(|at| *at > now);
+        let actions = self.relay.wake(now);
+        self.take(actions, None);
+    }
+
+    /// Does what the relay asks for. `answer` is the server's message that led to it.
+    fn take(&mut self, actions: Vec<Action>, answer: Option<&[u8]>) {
+        let mut actions = VecDeque::from(actions);
+        while let Some(action) = actions.pop_front() {
+            match action {
+                Action::Send { to: Peer::Client, message } => self.to_client.push(message),
+                Action::Send { to: Peer::Server, message } => self.to_server.push(message),
+                Action::Decide(ask) => actions.extend(self.decide(ask)),
+                Action::Finish { call, outcome } => self.finished(call, outcome, answer),
+                Action::WakeAt(at) => {
+                    self.wakes.insert(at);
+                }
+                Action::Note(note) => self.note(&note),
+            }
+        }
+    }
+
+    fn decide(&mut self, ask: Ask) -> Vec<Action> {
+        let call = ask.call;
+        let mut ongoing = self.records.begin(&ask);
+        let refused = self.records.log.ready().is_err();
+        if refused {
+            ongoing.refused("audit_unavailable");
+        }
+        self.calls.insert(call, ongoing);
+        if refused {
+            return self.verdict(call, Verdict::Refuse(unrecorded()));
+        }
+        let Some(engine) = self.engine.clone() else { return self.verdict(call, Verdict::Allow) };
+        if self.in_memory {
+            let decision = engine.decide_json(&call_of(&ask, &self.caller)).into_owned();
+            return self.decided(call, decision);
+        }
+        let caller = self.caller.clone();
+        self.tasks.spawn(async move {
+            let decision = engine.decide_json_async(&call_of(&ask, &caller)).await.into_owned();
+            Done::Decided { call, decision: Box::new(decision) }
+        });
+        Vec::new()
+    }
+
+    fn decided(&mut self, call: CallId, mut decision: Decision<'static>) -> Vec<Action> {
+        if let Some(ongoing) = self.calls.get_mut(&call) {
+            ongoing.decided(&mut decision);
+        }
+        let verdict = if decision.allowed() { Verdict::Allow } else { Verdict::Refuse(refusal(&decision)) };
+        self.verdict(call, verdict)
+    }
+
+    fn verdict(&mut self, call: CallId, verdict: Verdict) -> Vec<Action> {
+        let actions = self.relay.decided(call, verdict);
+        let message = actions.iter().find_map(|action| match action {
+            Action::Send { to: Peer::Server, message } => Some(message.len()),
+            _ => None,
+        });
+        if let (Some(bytes), Some(ongoing)) = (message, self.calls.get_mut(&call)) {
+            ongoing.sent(bytes);
+        }
+        actions
+    }
+
+    fn finished(&mut self, call: CallId, outcome: Outcome, answer: Option<&[u8]>) {
+        let Some(mut ongoing) = self.calls.remove(&call) else { return };
+        let (Some(mut reservation), Some(engine)) = (ongoing.ended(outcome, answer), self.engine.clone())
+        else {
+            self.records.end(ongoing, Charge::None);
+            return;
+        };
+        self.tasks.spawn(async move {
+            let finished = engine.finish_async(&mut reservation, outcome).await;
+            let charge = match (outcome, finished) {
+                (Outcome::NotRun, Ok(())) => Charge::Released,
+                _ => Charge::Kept,
+            };
+            Done::Finished { ongoing: Box::new(ongoing), charge }
+        });
+    }
+
+    pub(super) fn done(&mut self, done: Done) {
+        match done {
+            Done::Decided { call, decision } => {
+                let actions = self.decided(call, *decision);
+                self.take(actions, None);
+            }
+            Done::Finished { ongoing, charge } => self.records.end(*ongoing, charge),
+        }
+    }
+
+    fn note(&mut self, note: &Note) {
+        match note {
+            Note::Unchecked { request, tool } => self.records.refused(request, tool, "unchecked"),
+            Note::Withdrawn { request, tool } => self.records.refused(request, tool, "withdrawn"),
+            Note::Listed(tools) => {
+                for warning in self.names.iter_mut().flat_map(|names| names.warnings(tools)) {
+                    self.say.line(&warning);
+                }
+            }
+            Note::ListFailed(reason) => self.say.line(&format!("the server's tools are not known: {reason}")),
+            Note::FrameRefused { from: Peer::Server, reason } if !self.banner => {
+                self.banner = true;
+                self.say.line(&format!("the server wrote a line that is not passed on: {reason}"));
+            }
+            Note::FrameRefused { .. } | Note::ListFiltered { .. } => {}
+        }
+        if let Some(event) = Event::of_note(note) {
+            self.records.log.record(event);
+        }
+    }
+
+    /// The policy's file changed: the new policy is in force for calls and lists from here on.
+    pub(super) fn reloaded(&mut self, loaded: Loaded) {
+        let Some(engine) = &self.engine else { return };
+        self.records.log.record(Event::Reload(reload(&engine.policy(), &loaded)));
+        match loaded {
+            Ok(policy) => {
+                engine.replace(policy.clone());
+                self.say.line("the policy was read again, and is in force");
+                let seen = visible(Some(policy.clone()), self.caller.clone());
+                let actions = self.relay.reloaded(reads_args(Some(policy)), seen);
+                self.take(actions, None);
+            }
+            Err(error) => {
+                for line in error.to_string().lines() {
+                    self.say.line(line);
+                }
+                self.say.line("the policy before stays in force");
+            }
+        }
+    }
+
+    /// Waits for decisions and charges that are under way.
+    pub(super) async fn finish(&mut self) {
+        while let Some(done) = self.tasks.join_next().await {
+            if let Ok(done) = done {
+                self.done(done);
+            }
+        }
+    }
+
+    /// Records calls whose decision never came.
+    pub(super) fn abandon(&mut self) {
+        for (_, mut ongoing) in self.calls.drain() {
+            let charge =
+                if ongoing.ended(Outcome::NotRun, None).is_some() { Charge::Kept } else { Charge::None };
+            self.records.end(ongoing, charge);
+        }
+    }
+}
+
+async fn purge(engine: Arc<Engine>) {
+    loop {
+        tokio::time::sleep(PURGE).await;
+        // A store that cannot be reached is asked again.
+        let _ = engine.purge_async().await;
+    }
+}
+
+fn call_of<'c>(ask: &'c Ask, caller: &'c Caller) -> Call<'c, &'c str> {
+    // Absent arguments are an empty object (spec 3.2).
+    let call = Call::new(&ask.tool, ask.args.as_deref().unwrap_or("{}")).identity(identity(caller));
+    match &ask.check {
+        Some(check) => call.checked(check),
+        None => call,
+    }
+}
+
+fn identity(caller: &Caller) -> Identity<'_> {
+    match caller {
+        Caller::Id(id) => Identity::new(id),
+        Caller::Claims(claims) => Identity::claims(claims),
+    }
+}
+
+fn principal(caller: &Caller) -> Principal {
+    let claim = |claims: &serde_json::Value, name: &str| claims.get(name)?.as_str().map(str::to_owned);
+    match caller {
+        Caller::Id(id) => Principal { id: Some(id.clone()), grant: None },
+        Caller::Claims(claims) => Principal { id: claim(claims, "id"), grant: claim(claims, "grant") },
+    }
+}
+
+fn reads_args(policy: Option<Policy>) -> impl Fn(&str) -> bool + Send + 'static {
+    move |tool| policy.as_ref().is_some_and(|policy| policy.reads_args(tool))
+}
+
+fn visible(policy: Option<Policy>, caller: Arc<Caller>) -> impl Fn(&str) -> bool + Send + 'static {
+    move |tool| policy.as_ref().is_none_or(|policy| policy.visible(tool, &identity(&caller)))
+}
+
+/// What the caller of a call is told that may not run.
+fn refusal(decision: &Decision<'_>) -> Refusal {
+    Refusal {
+        result: decision.to_mcp_result().unwrap_or_default(),
+        message: decision.message().unwrap_or_default().into_owned(),
+        data: None,
+    }
+}
+
+fn unrecorded() -> Refusal {
+    let code = json!({"callgate/code": "audit_unavailable"});
+    let result = json!({"content": [{"type": "text", "text": UNRECORDED}], "isError": true, "_meta": code});
+    Refusal { result: result.to_string(), message: UNRECORDED.to_owned(), data: Some(code.to_string()) }
+}
+
+/// Random text, by which the relay's own requests differ from the client's.
+fn nonce() -> String {
+    use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+    let random = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", random(), random())
+}

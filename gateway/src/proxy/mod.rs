@@ -1,0 +1,193 @@
+//! A gateway in front of a server that speaks over standard input and output.
+//!
+//! In: a policy, a store, a log, the server's command; the client on this process's standard input and output. Out: the server's messages,
+//! denials, records; the exit code. Must not leave a process of the server behind, and must not let a call pass that was not decided.
+
+mod calls;
+mod client;
+mod ending;
+mod guard;
+mod line;
+mod policy;
+mod queue;
+mod say;
+mod server;
+mod session;
+mod signals;
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use callgate::{OnStoreError, Policy};
+use callgate_host::SharedStore;
+pub use callgate_relay::WithoutSchema;
+use serde_json::Value;
+
+use crate::audit::{Log, Start};
+
+/// How long a gateway waits for a process that should end.
+const GRACE: Duration = Duration::from_secs(5);
+/// The most bytes of a message.
+const MAX_MESSAGE: usize = 16 << 20;
+
+/// Who calls. A stdio connection has one caller.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Caller {
+    /// Somebody who is known by an id alone.
+    Id(String),
+    /// An object of claims (spec 9.1).
+    Claims(Value),
+}
+
+/// What becomes of the server's standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stderr {
+    /// It is the gateway's own.
+    #[default]
+    Inherit,
+    /// It is thrown away.
+    Null,
+    /// Its lines are shown with the server's name, without control characters.
+    Log,
+}
+
+/// A policy, and the file that it was read from.
+#[derive(Debug, Clone)]
+pub struct PolicyOfFile {
+    /// The file. It is watched, unless that is switched off.
+    pub file: PathBuf,
+    /// What it holds.
+    pub policy: Policy,
+}
+
+/// What a gateway is to do.
+#[derive(Debug)]
+pub struct Options {
+    command: Vec<OsString>,
+    name: String,
+    caller: Caller,
+    policy: Option<PolicyOfFile>,
+    store: SharedStore,
+    on_store_error: OnStoreError,
+    without_schema: WithoutSchema,
+    watch: bool,
+    max_message: usize,
+    grace: Duration,
+    stderr: Stderr,
+}
+
+impl Options {
+    /// A gateway in front of the server that this command starts: its program and its arguments. Without a policy it is a dry run: every
+    /// call passes, and is recorded. `name` is what records call the server; counters are those of `store`.
+    pub fn new(command: Vec<OsString>, name: &str, store: SharedStore) -> Self {
+        Self {
+            command,
+            name: name.to_owned(),
+            caller: Caller::Id("local".to_owned()),
+            policy: None,
+            store,
+            on_store_error: OnStoreError::Deny,
+            without_schema: WithoutSchema::Deny,
+            watch: true,
+            max_message: MAX_MESSAGE,
+            grace: GRACE,
+            stderr: Stderr::Inherit,
+        }
+    }
+
+    /// The policy to enforce.
+    #[must_use]
+    pub fn policy(mut self, policy: PolicyOfFile) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Who calls; by default `local`.
+    #[must_use]
+    pub fn caller(mut self, caller: Caller) -> Self {
+        self.caller = caller;
+        self
+    }
+
+    /// What becomes of a call when the store fails.
+    #[must_use]
+    pub fn on_store_error(mut self, choice: OnStoreError) -> Self {
+        self.on_store_error = choice;
+        self
+    }
+
+    /// What becomes of a call of a tool that the server does not list, where rules read arguments.
+    #[must_use]
+    pub fn without_schema(mut self, choice: WithoutSchema) -> Self {
+        self.without_schema = choice;
+        self
+    }
+
+    /// Whether the policy's file is watched, and a new policy put in force. By default it is.
+    #[must_use]
+    pub fn watch(mut self, watch: bool) -> Self {
+        self.watch = watch;
+        self
+    }
+
+    /// The most bytes of a message; by default 16 MiB.
+    #[must_use]
+    pub fn max_message(mut self, bytes: usize) -> Self {
+        self.max_message = bytes;
+        self
+    }
+
+    /// How long the gateway waits for the server to end, before it asks it to, and again before it ends it; by default five seconds.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// What becomes of the server's standard error.
+    #[must_use]
+    pub fn stderr(mut self, stderr: Stderr) -> Self {
+        self.stderr = stderr;
+        self
+    }
+
+    /// What the log says of the beginning.
+    fn start(&self) -> Start {
+        let program = self.command.first().map(|program| program.to_string_lossy().into_owned());
+        Start {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            program: program.unwrap_or_default(),
+            policy_file: self.policy.as_ref().map(|policy| policy.file.display().to_string()),
+            policy: self.policy.as_ref().map(|policy| digest(&policy.policy)),
+            candidate: None,
+            mode: self.mode(),
+            store: self.store.kind().to_owned(),
+        }
+    }
+
+    fn mode(&self) -> crate::audit::Mode {
+        if self.policy.is_some() { crate::audit::Mode::Enforce } else { crate::audit::Mode::DryRun }
+    }
+}
+
+/// The digest of a policy as records show it.
+fn digest(policy: &Policy) -> String {
+    let digits: String = policy.digest().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{digits}")
+}
+
+/// Runs a gateway to its end. Gives the exit code: that of the server, 128 and its number for a signal, 127 where the server cannot be
+/// started. Writes to `log`, and closes it.
+///
+/// # Errors
+/// The system gives no thread, or no signals.
+pub fn run(options: Options, log: Log) -> io::Result<u8> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let code = runtime.block_on(session::run(options, log.clone()));
+    // A thread that waits for standard input ends with the process.
+    runtime.shutdown_background();
+    let _ = log.close();
+    code
+}

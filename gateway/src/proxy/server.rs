@@ -1,0 +1,144 @@
+//! The server: a child with a process group of its own.
+//!
+//! In: its command. Out: its lines, its standard input, its exit. Must not leave a process of the group behind.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::{ExitStatus, Stdio};
+
+use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::sync::mpsc;
+
+use super::Stderr;
+use super::line::{Line, Lines};
+use super::say::Say;
+
+/// How many bytes are read at a time.
+const CHUNK: usize = 64 << 10;
+/// The most bytes of a line of its standard error.
+const LONGEST_SAID: usize = 64 << 10;
+
+/// A server that was started.
+pub(super) struct Server {
+    /// Its whole group; the process that was started is inside.
+    pub(super) child: Box<dyn ChildWrapper>,
+    pub(super) lines: mpsc::Receiver<Line>,
+    /// Dropped to close its standard input, once what was sent is written.
+    pub(super) messages: Option<mpsc::Sender<Vec<u8>>>,
+    /// How it ended.
+    pub(super) status: Option<ExitStatus>,
+}
+
+impl Server {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// The command cannot be started.
+    pub(super) fn start(
+        command: &[OsString],
+        stderr: Stderr,
+        most: usize,
+        name: &str,
+        say: &Say,
+    ) -> io::Result<Self> {
+        let (program, args) =
+            command.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no command"))?;
+        let mut command = Command::new(program);
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(match stderr {
+            Stderr::Inherit => Stdio::inherit(),
+            Stderr::Null => Stdio::null(),
+            Stderr::Log => Stdio::piped(),
+        });
+        let mut command = CommandWrap::from(command);
+        command.wrap(KillOnDrop);
+        #[cfg(unix)]
+        command.wrap(process_wrap::tokio::ProcessGroup::leader());
+        #[cfg(windows)]
+        command.wrap(process_wrap::tokio::JobObject);
+        let mut child = command.spawn()?;
+        let missing = || io::Error::other("a pipe to the server is missing");
+        let stdin = child.stdin().take().ok_or_else(missing)?;
+        let stdout = child.stdout().take().ok_or_else(missing)?;
+        if let Some(stderr) = child.stderr().take() {
+            tokio::spawn(log(stderr, name.to_owned(), say.clone()));
+        }
+        let (line, lines) = mpsc::channel(1);
+        tokio::spawn(read(stdout, most, line));
+        let (messages, message) = mpsc::channel(1);
+        tokio::spawn(write(stdin, message));
+        Ok(Self { child, lines, messages: Some(messages), status: None })
+    }
+
+    /// Asks the whole group to end.
+    pub(super) fn terminate(&mut self) {
+        #[cfg(unix)]
+        let _ = self.child.signal(15);
+        #[cfg(not(unix))]
+        self.kill();
+    }
+
+    /// Ends the whole group.
+    pub(super) fn kill(&mut self) {
+        let _ = self.child.start_kill();
+    }
+
+    /// Whether no process of the group is left.
+    #[cfg(unix)]
+    pub(super) fn is_gone(&self) -> bool {
+        use nix::errno::Errno;
+        use nix::sys::signal::killpg;
+        use nix::unistd::Pid;
+        use process_wrap::tokio::ProcessGroupChild;
+
+        let child: &dyn std::any::Any = &*self.child;
+        let group = child.downcast_ref::<ProcessGroupChild>().map(ProcessGroupChild::pgid);
+        let group = group.and_then(|group| i32::try_from(group).ok());
+        group.is_none_or(|group| killpg(Pid::from_raw(group), None) == Err(Errno::ESRCH))
+    }
+
+    /// Whether the server is gone. The system ends the job's other processes with it.
+    #[cfg(not(unix))]
+    pub(super) fn is_gone(&self) -> bool {
+        self.status.is_some()
+    }
+}
+
+async fn read(mut stdout: ChildStdout, most: usize, to: mpsc::Sender<Line>) {
+    let mut lines = Lines::new(most);
+    let mut chunk = vec![0; CHUNK];
+    while let Ok(read @ 1..) = stdout.read(&mut chunk).await {
+        let mut rest = chunk.get(..read).unwrap_or_default();
+        while let Some(line) = lines.next(&mut rest) {
+            if to.send(line).await.is_err() {
+                return;
+            }
+        }
+    }
+    if let Some(line) = lines.finish() {
+        let _ = to.send(line).await;
+    }
+}
+
+async fn write(mut stdin: ChildStdin, mut messages: mpsc::Receiver<Vec<u8>>) {
+    while let Some(message) = messages.recv().await {
+        // A server that does not read ends, or is ended.
+        if stdin.write_all(&message).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Shows what the server writes on its standard error, by lines, with its name.
+async fn log(mut stderr: ChildStderr, name: String, say: Say) {
+    let mut lines = Lines::new(LONGEST_SAID);
+    let mut chunk = vec![0; 4 << 10];
+    while let Ok(read @ 1..) = stderr.read(&mut chunk).await {
+        let mut rest = chunk.get(..read).unwrap_or_default();
+        while let Some(line) = lines.next(&mut rest) {
+            let (Line::Whole(text) | Line::TooLong { head: text, .. }) = line;
+            say.from(&name, &String::from_utf8_lossy(&text));
+        }
+    }
+}
