@@ -9,5 +9,6 @@ pub mod audit;
 pub mod proxy;
 mod size;
 pub mod state;
+pub mod wrap;
 
 pub use size::{Size, SizeError};

@@ -20,6 +20,7 @@ mod guide;
 mod readme;
 mod stream;
 mod test;
+mod wrap;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
