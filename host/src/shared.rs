@@ -248,6 +248,8 @@ impl Inspect for Face {
     }
 }
 
+mod approvals;
+
 #[cfg(feature = "async")]
 mod nonblocking {
     use callgate::store::{AsyncStore, StoreFuture};

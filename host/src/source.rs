@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use callgate::store::Counters;
+use callgate::store::{Approvals, Counters};
 use callgate::{MemoryStore, StoreError};
 
 use crate::options::StoreOptions;
@@ -40,6 +40,10 @@ pub(crate) struct Faces {
     /// None where the other never waits.
     #[cfg(feature = "async")]
     pub(crate) nonblocking: Option<Arc<dyn callgate::store::AsyncStore>>,
+    /// The calls that wait for approval, in the same namespace.
+    pub(crate) approvals: Arc<dyn Approvals>,
+    #[cfg(feature = "async")]
+    pub(crate) async_approvals: Option<Arc<dyn callgate::store::AsyncApprovals>>,
 }
 
 impl Source {
@@ -84,31 +88,59 @@ impl Source {
     /// Permanent, where it cannot be the name of one.
     pub(crate) fn faces(&self, name: &str) -> Result<Faces, StoreError> {
         match self {
-            Self::Memory(store, own) => Ok(Faces {
-                blocking: if **own == *name { store.clone() } else { store.namespaced(name) },
-                #[cfg(feature = "async")]
-                nonblocking: None,
-            }),
+            Self::Memory(store, own) => {
+                let store = if **own == *name { store.clone() } else { store.namespaced(name) };
+                Ok(Faces {
+                    blocking: store.clone(),
+                    #[cfg(feature = "async")]
+                    nonblocking: None,
+                    approvals: store,
+                    #[cfg(feature = "async")]
+                    async_approvals: None,
+                })
+            }
             #[cfg(feature = "sqlite")]
             Self::Sqlite(store) => {
-                let store = store.namespaced(name);
+                let store = Arc::new(store.namespaced(name));
+                #[cfg(feature = "async")]
+                let nonblocking = Arc::new(store.nonblocking());
                 Ok(Faces {
+                    blocking: store.clone(),
                     #[cfg(feature = "async")]
-                    nonblocking: Some(Arc::new(store.nonblocking())),
-                    blocking: Arc::new(store),
+                    nonblocking: Some(nonblocking.clone()),
+                    approvals: store,
+                    #[cfg(feature = "async")]
+                    async_approvals: Some(nonblocking),
                 })
             }
             #[cfg(feature = "redis")]
             Self::Redis(clients, options) => clients.with(
                 || Clients::lazy(options),
                 |clients| {
+                    let store = Arc::new(clients.blocking.namespaced(name)?);
+                    #[cfg(feature = "async")]
+                    let nonblocking = Arc::new(clients.nonblocking.namespaced(name)?);
                     Ok(Faces {
-                        blocking: Arc::new(clients.blocking.namespaced(name)?),
+                        blocking: store.clone(),
                         #[cfg(feature = "async")]
-                        nonblocking: Some(Arc::new(clients.nonblocking.namespaced(name)?)),
+                        nonblocking: Some(nonblocking.clone()),
+                        approvals: store,
+                        #[cfg(feature = "async")]
+                        async_approvals: Some(nonblocking),
                     })
                 },
             ),
+        }
+    }
+
+    /// The namespaces in which calls are filed that wait for approval; `None` where the store cannot tell.
+    pub(crate) fn filed_namespaces(&self) -> Result<Option<Vec<String>>, StoreError> {
+        match self {
+            Self::Memory(..) => Ok(None),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(store) => store.filed_namespaces().map(Some),
+            #[cfg(feature = "redis")]
+            Self::Redis(..) => Ok(None),
         }
     }
 

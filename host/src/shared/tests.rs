@@ -104,3 +104,43 @@ fn a_call_that_was_made_before_the_closing_gets_its_answer() {
         assert!(store.blocking().purge(Timestamp::MIN).is_err());
     });
 }
+
+fn request() -> callgate::store::ApprovalRequest {
+    let policy = "version: \"1\"\ndefault: deny\ntools: {t: {rules: [{action: require_approval}]}}";
+    let engine = Engine::new(Policy::from_yaml(policy).unwrap());
+    let call =
+        callgate::store::ApprovalCall::new(&engine.decide(&Call::without_args("t")), "s", None).unwrap();
+    callgate::store::ApprovalRequest { call, args: callgate::store::ApprovalArgs::Omitted }
+}
+
+#[test]
+fn filed_calls_are_those_of_a_namespace_and_in_no_closed_store() {
+    each("filed", |store| {
+        let now = Timestamp::MIN;
+        let (one, other) = (store.namespaced("one").unwrap(), store.namespaced("other").unwrap());
+        let filed = one.approvals().file(&request(), now).unwrap();
+        assert!(matches!(filed, callgate::store::Filed::New(_)));
+        assert_eq!(store.namespaced("one").unwrap().approvals().filed(now).unwrap().len(), 1);
+        assert_eq!(other.approvals().filed(now).unwrap(), []);
+        let named = if store.is_in_memory() { None } else { Some(vec!["one".to_owned()]) };
+        assert_eq!(store.filed_namespaces().unwrap(), named);
+        #[cfg(feature = "async")]
+        match one.approvals_nonblocking() {
+            None => assert!(store.is_in_memory()),
+            Some(approvals) => {
+                let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+                let ask = || runtime.block_on(approvals.file(&request(), now));
+                assert!(matches!(ask().unwrap(), callgate::store::Filed::Found(_)));
+                one.close();
+                assert!(ask().unwrap_err().is_certainly_undone());
+            }
+        }
+        store.close();
+        let errors = [
+            one.approvals().file(&request(), now).unwrap_err(),
+            one.approvals().filed(now).unwrap_err(),
+            one.filed_namespaces().unwrap_err(),
+        ];
+        assert!(errors.iter().all(StoreError::is_certainly_undone), "{errors:?}");
+    });
+}

@@ -6,9 +6,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use callgate::StoreError;
-use callgate::store::{AsyncStore, Batch, BatchOutcome, Refund, Remote, StoreFuture, StoreId};
+use callgate::store::{
+    ApprovalRequest, AsyncApprovals, AsyncStore, AsyncTransport as _, Batch, BatchOutcome, Filed, Refund,
+    Remote, StoreFuture, StoreId,
+};
 use callgate::time::Timestamp;
 
+use crate::filed;
 use crate::nonblocking::{AsyncChannel, SharedConnections};
 use crate::options::RedisOptions;
 use crate::protocol::Scripts;
@@ -78,6 +82,14 @@ impl AsyncStore for AsyncRedisStore {
     /// Deletes nothing and returns 0: every key expires by itself.
     fn purge<'f>(&'f self, now: Timestamp) -> StoreFuture<'f, usize> {
         self.remote.purge(now)
+    }
+}
+
+impl AsyncApprovals for AsyncRedisStore {
+    fn file<'f>(&'f self, request: &'f ApprovalRequest, now: Timestamp) -> StoreFuture<'f, Filed> {
+        let scripts = self.remote.protocol();
+        let request = filed::file(&scripts.keys, request, scripts.given(now));
+        Box::pin(async move { filed::filed(&self.remote.transport().carry(request).await?) })
     }
 }
 

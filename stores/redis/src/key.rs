@@ -56,22 +56,35 @@ impl Keys {
         push_bulk(to, &[self.prefix.as_bytes(), b"a:", id.as_bytes()]);
     }
 
+    /// What the keys of all spent approvals begin with.
+    pub(crate) fn approvals(&self) -> String {
+        format!("{}a:", self.prefix)
+    }
+
+    /// The filed calls: their records, and their details.
+    pub(crate) fn push_filed(&self, to: &mut Vec<u8>) {
+        push_bulk(to, &[self.prefix.as_bytes(), b"r"]);
+        push_bulk(to, &[self.prefix.as_bytes(), b"i"]);
+    }
+
     /// The declarations of all counters.
     pub(crate) fn push_declarations(&self, to: &mut Vec<u8>) {
         push_bulk(to, &[self.prefix.as_bytes(), b"d"]);
     }
 
     /// How many kinds of keys there are.
-    pub(crate) const KINDS: usize = 4;
+    pub(crate) const KINDS: usize = 5;
 
-    /// One key of each kind: a fixed window, a sliding one, an approval, the declarations. Only the last can exist: an id is
-    /// never all zeros, and an approval's is never empty.
+    /// One key of each kind: a fixed window, a sliding one, an approval, the declarations, what filed calls are kept in. Of these only
+    /// the declarations can exist: an id is never all zeros, an approval's is never empty, and the last is a name like those of filed
+    /// calls, which may hold much.
     pub(crate) fn push_unused(&self, to: &mut Vec<u8>) {
         let (prefix, id) = (self.prefix.as_bytes(), &[b'0'; ID_DIGITS][..]);
         push_bulk(to, &[prefix, b"f:", id, b":0:"]);
         push_bulk(to, &[prefix, b"s:", id, b":"]);
         self.push_approval(to, "");
         self.push_declarations(to);
+        push_bulk(to, &[prefix, b"r:"]);
     }
 
     /// Where a counter's key has its id, counted from 1.

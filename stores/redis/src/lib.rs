@@ -13,6 +13,7 @@ mod async_store;
 mod blocking;
 mod declaration;
 mod failure;
+mod filed;
 mod inspect;
 mod key;
 mod link;

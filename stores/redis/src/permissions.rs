@@ -11,12 +11,12 @@ use crate::key::Keys;
 use crate::reply::{integer, items, mismatch};
 use crate::request::{self, Request};
 
-/// Which key a command is tried on, counted from 1: a fixed window, a sliding one, an approval, the declarations; or 0 for none.
+/// Which key a command is tried on, counted from 1: a fixed window, a sliding one, an approval, the declarations, filed calls; or 0 for none.
 /// The command has its name, then what follows the key.
 ///
 /// Each does nothing, or fails by its arguments; permissions are checked before those. A command that would change the
 /// declarations must not be tried on them.
-const TRIED: [(i64, &str); 20] = [
+const TRIED: [(i64, &str); 27] = [
     (0, "TIME"),
     (1, "GET"),
     (1, "SET 1 XX KEEPTTL"),
@@ -37,6 +37,13 @@ const TRIED: [(i64, &str); 20] = [
     (4, "HGET time"),
     (4, "HSET x x x"),
     (4, "PEXPIRE x"),
+    (5, "HGET x"),
+    (5, "HGETALL"),
+    (5, "HEXISTS x"),
+    (5, "HSET x x x"),
+    (5, "HDEL x"),
+    (5, "PEXPIRE 1"),
+    (5, "EXISTS"),
 ];
 
 /// The question.
@@ -83,7 +90,7 @@ mod tests {
         assert_eq!(told(&[]), Ok(()));
         let error = told(&[3, 17, 20]).unwrap_err();
         assert!(error.contains("(SET, PEXPIRE)"), "{error}");
-        for nonsense in [&[0][..], &[21], &[-1], &[1, i64::MIN]] {
+        for nonsense in [&[0][..], &[28], &[-1], &[1, i64::MIN]] {
             assert!(told(nonsense).unwrap_err().contains("does not fit"), "{nonsense:?}");
         }
         assert!(check(&Value::Nil).is_err());

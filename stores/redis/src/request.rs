@@ -37,7 +37,7 @@ pub(crate) struct Request {
 
 impl Request {
     /// This many keys and then this many arguments must follow.
-    fn new(script: Script, keys: usize, arguments: usize) -> Self {
+    pub(crate) fn new(script: Script, keys: usize, arguments: usize) -> Self {
         let mut bytes = Vec::with_capacity(BYTES);
         push_line(&mut bytes, b'*', keys.saturating_add(arguments).saturating_add(3));
         bytes.extend_from_slice(script.head());
@@ -46,12 +46,16 @@ impl Request {
         request
     }
 
-    fn push(&mut self, part: &[u8]) {
+    pub(crate) fn push(&mut self, part: &[u8]) {
         push_bulk(&mut self.bytes, &[part]);
     }
 
-    fn push_digits(&mut self, number: i64) {
+    pub(crate) fn push_digits(&mut self, number: i64) {
         self.push(Digits::of_signed(number).as_bytes());
+    }
+
+    pub(crate) fn push_keys(&mut self, push: impl FnOnce(&mut Vec<u8>)) {
+        push(&mut self.bytes);
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -316,7 +320,7 @@ fn edges(batch: &Batch<'_>, index: usize, slot: &Slot<'_>) -> Vec<i64> {
 }
 
 /// The time as the scripts are given it.
-fn clock(now: Given) -> i64 {
+pub(crate) fn clock(now: Given) -> i64 {
     now.unwrap_or(-1)
 }
 

@@ -22,6 +22,12 @@ pub(crate) enum Script {
     Reset,
     /// Tries which commands may be run.
     Permissions,
+    /// Files a call that waits for approval.
+    File,
+    /// Answers it.
+    Answer,
+    /// Shows filed calls.
+    FiledCalls,
 }
 
 /// A script's text. The shared functions come first in each, because a server has no modules.
@@ -32,9 +38,18 @@ macro_rules! text {
 }
 
 /// What begins each command that calls a script, computed once.
-static HEADS: LazyLock<[Vec<u8>; 6]> = LazyLock::new(|| {
-    let all =
-        [Script::Decide, Script::Refund, Script::List, Script::Declared, Script::Reset, Script::Permissions];
+static HEADS: LazyLock<[Vec<u8>; 9]> = LazyLock::new(|| {
+    let all = [
+        Script::Decide,
+        Script::Refund,
+        Script::List,
+        Script::Declared,
+        Script::Reset,
+        Script::Permissions,
+        Script::File,
+        Script::Answer,
+        Script::FiledCalls,
+    ];
     all.map(|script| {
         let mut head = Vec::new();
         push_bulk(&mut head, &[b"EVALSHA"]);
@@ -53,12 +68,15 @@ impl Script {
             Self::Declared => text!("amount", "counter", "declared"),
             Self::Reset => text!("amount", "counter", "reset"),
             Self::Permissions => text!("permissions"),
+            Self::File => text!("amount", "counter", "filed", "file"),
+            Self::Answer => text!("amount", "counter", "filed", "answer"),
+            Self::FiledCalls => text!("amount", "counter", "filed", "filed_calls"),
         }
     }
 
     /// The first two parts of each command that calls it, as they go over the wire: its digest is how a server knows it.
     pub(crate) fn head(self) -> &'static [u8] {
-        let [decide, refund, list, declared, reset, permissions] = &*HEADS;
+        let [decide, refund, list, declared, reset, permissions, file, answer, filed_calls] = &*HEADS;
         match self {
             Self::Decide => decide,
             Self::Refund => refund,
@@ -66,6 +84,9 @@ impl Script {
             Self::Declared => declared,
             Self::Reset => reset,
             Self::Permissions => permissions,
+            Self::File => file,
+            Self::Answer => answer,
+            Self::FiledCalls => filed_calls,
         }
     }
 

@@ -1,6 +1,6 @@
 -- Tries which commands may be run, and changes nothing: each does nothing, or fails by its arguments.
 --
--- KEYS  of counters, an approval and declarations, the former of which never are
+-- KEYS  of counters, an approval, declarations and filed calls, of which only the declarations can be
 -- ARGV  for each command: which key it is tried on, or 0; its name and what follows the key, between blanks
 -- Reply the numbers of those that may not be run
 

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callgate::store::{
-    AsyncStore as _, Batch, BatchOutcome, CounterId, Counters, Inspect, LiveCounter, Refund, ScopeValue,
-    Store,
+    Answered, ApprovalAnswer, ApprovalRecord, ApprovalRequest, Approvals, AsyncApprovals as _,
+    AsyncStore as _, Batch, BatchOutcome, CounterId, Counters, Filed, FiledCall, Inspect, LiveCounter,
+    Refund, ScopeValue, Store,
 };
 use callgate::time::Timestamp;
 use callgate::{Call, Code, Engine, StoreError};
 use callgate_redis::{AsyncRedisStore, RedisOptions, RedisStore};
-use callgate_store_contract::{Subject, TimeKept, check, check_namespaces};
+use callgate_store_contract::{Subject, TimeKept, check, check_approvals, check_namespaces};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::calls::TIMEOUT;
@@ -55,6 +56,24 @@ impl Inspect for Waiting {
     }
 }
 
+impl Approvals for Waiting {
+    fn file(&self, request: &ApprovalRequest, now: Timestamp) -> Result<Filed, StoreError> {
+        self.runtime.block_on(self.store.file(request, now))
+    }
+
+    fn filed(&self, now: Timestamp) -> Result<Vec<ApprovalRecord>, StoreError> {
+        self.inspected.filed(now)
+    }
+
+    fn find(&self, id: &str, now: Timestamp) -> Result<Option<FiledCall>, StoreError> {
+        self.inspected.find(id, now)
+    }
+
+    fn answer(&self, id: &str, answer: &ApprovalAnswer, now: Timestamp) -> Result<Answered, StoreError> {
+        self.inspected.answer(id, answer, now)
+    }
+}
+
 struct AsyncRedis {
     runtime: Arc<Runtime>,
     options: RedisOptions,
@@ -89,6 +108,18 @@ fn namespaces_over_one_connection_are_apart() {
     let store = AsyncRedisStore::lazy(&options).unwrap();
     let inspected = RedisStore::open(&options).unwrap();
     check_namespaces(&|name| {
+        let (store, inspected) = (store.namespaced(name).unwrap(), inspected.namespaced(name).unwrap());
+        Box::new(Waiting { runtime: runtime.clone(), store, inspected })
+    });
+}
+
+#[test]
+fn calls_that_wait_for_approval_are_filed_without_blocking() {
+    let (server, runtime) = (Server::start(), Arc::new(runtime()));
+    let options = server.options().with_callers_time();
+    let store = AsyncRedisStore::lazy(&options).unwrap();
+    let inspected = RedisStore::open(&options).unwrap();
+    check_approvals(&|name| {
         let (store, inspected) = (store.namespaced(name).unwrap(), inspected.namespaced(name).unwrap());
         Box::new(Waiting { runtime: runtime.clone(), store, inspected })
     });

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use callgate_redis::{RedisOptions, RedisStore};
-use callgate_store_contract::{Counters, Subject, TimeKept, check, check_namespaces, check_processes};
+use callgate_store_contract::{
+    Counters, Subject, TimeKept, check, check_approvals, check_namespaces, check_processes,
+};
 
 use crate::server::Server;
 
@@ -35,6 +37,13 @@ fn namespaces_over_one_pool_are_apart() {
     let server = Server::start();
     let store = RedisStore::open(&server.options().with_callers_time()).unwrap();
     check_namespaces(&|name| Box::new(store.namespaced(name).unwrap()));
+}
+
+#[test]
+fn calls_that_wait_for_approval_are_filed() {
+    let server = Server::start();
+    let store = RedisStore::open(&server.options().with_callers_time()).unwrap();
+    check_approvals(&|name| Box::new(store.namespaced(name).unwrap()));
 }
 
 /// The processes that the contract starts find the server by the process that started them.

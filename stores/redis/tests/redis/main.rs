@@ -13,6 +13,7 @@ mod calls;
 mod cluster;
 mod contract;
 mod faults;
+mod filed;
 mod host;
 mod namespaces;
 mod proxy;
