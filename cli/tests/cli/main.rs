@@ -15,6 +15,7 @@ mod counters;
 mod coverage;
 mod eval;
 mod explain;
+mod gateway;
 mod general;
 mod guide;
 mod readme;

@@ -236,13 +236,18 @@ impl Reader<'_, '_> {
             project: project.map(str::to_owned),
             name: member.name.as_str().to_owned(),
             at: member.start(),
-            kind: self.entry(&member.value),
+            kind: self.entry(member),
         }));
         Ok(())
     }
 
-    fn entry(&self, entry: &Value<'_>) -> Result<Kind, Fault> {
-        let Value::Object(entry) = entry else { return Err(fault(entry, "a server is an object")) };
+    fn entry(&self, entry: &ObjectProp<'_>) -> Result<Kind, Fault> {
+        if entry.name.as_str().is_empty() {
+            return Err(Fault { at: entry.start(), what: "a server has a name".to_owned() });
+        }
+        let Value::Object(entry) = &entry.value else {
+            return Err(fault(&entry.value, "a server is an object"));
+        };
         unique(&entry.properties, Some(&DECIDING))?;
         let member = |name: &str| entry.properties.iter().find(|member| member.name.as_str() == name);
         let Some(command) = member("command") else { return Ok(Kind::Remote) };

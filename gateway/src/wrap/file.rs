@@ -21,7 +21,7 @@ const MOST_BACKUPS: u32 = 99;
 pub(super) struct Source {
     /// As the caller names it.
     pub(super) named: PathBuf,
-    /// Where symbolic links lead to: the file itself is replaced, and a link to it stays one.
+    /// Where a symbolic link leads to: the file itself is replaced, and a link to it stays one.
     real: PathBuf,
     pub(super) bytes: Vec<u8>,
 }
@@ -29,7 +29,9 @@ pub(super) struct Source {
 impl Source {
     pub(super) fn read(named: &Path) -> Result<Self, WrapError> {
         let failed = |what| WrapError::io(named, what);
-        let real = fs::canonicalize(named).map_err(failed("cannot be read"))?;
+        let is_link = fs::symlink_metadata(named).map_err(failed("cannot be read"))?.is_symlink();
+        let real = if is_link { fs::canonicalize(named) } else { Ok(named.to_owned()) };
+        let real = real.map_err(failed("cannot be read"))?;
         // A pipe may never end.
         if !fs::metadata(&real).map_err(failed("cannot be read"))?.is_file() {
             return Err(WrapError::unusable(named, "it is not a regular file"));
@@ -96,6 +98,7 @@ impl Source {
         if replaced.is_err() {
             let _ = fs::remove_file(&new);
         } else if let Some(directory) = self.real.parent() {
+            let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
             // Not every file system can: the file is whole either way.
             let _ = File::open(directory).and_then(|directory| directory.sync_all());
         }

@@ -119,13 +119,13 @@ fn words_are_written_as_the_file_writes_them() {
 /// A name that looks like a flag is not taken for one.
 #[test]
 fn names_are_the_keys_of_the_file() {
-    let before = r#"{"mcpServers": {"--": {"command": "a", "args": ["x"]}, "-p": {"command": "b", "args": ["x"]}, "": {"command": "c", "args": ["x"]}, "\n\"": {"command": "d", "args": ["x"]}}}"#;
+    let before = r#"{"mcpServers": {"--": {"command": "a", "args": ["x"]}, "-p": {"command": "b", "args": ["x"]}, " ": {"command": "c", "args": ["x"]}, "\n\"": {"command": "d", "args": ["x"]}}}"#;
     let path = file("entries-names", before);
     wrap(&path, &enforced());
     for front in [
         r#"["proxy", "--name=--", "-p", "/etc/callgate/policy.yaml", "--", "a", "x"]"#,
         r#"["proxy", "--name=-p", "-p", "/etc/callgate/policy.yaml", "--", "b", "x"]"#,
-        r#"["proxy", "--name", "", "-p", "/etc/callgate/policy.yaml", "--", "c", "x"]"#,
+        r#"["proxy", "--name", " ", "-p", "/etc/callgate/policy.yaml", "--", "c", "x"]"#,
         r#"["proxy", "--name", "\n\"", "-p", "/etc/callgate/policy.yaml", "--", "d", "x"]"#,
     ] {
         assert!(text(&path).contains(front), "{}", text(&path));

@@ -85,7 +85,11 @@ fn servers() -> impl Strategy<Value = BTreeMap<String, Server>> {
         args_first,
         env,
     });
-    btree_map(words(), prop_oneof![4 => process, 1 => Just(Server::Remote)], 1..5)
+    btree_map(
+        words().prop_filter("a name", |name| !name.is_empty()),
+        prop_oneof![4 => process, 1 => Just(Server::Remote)],
+        1..5,
+    )
 }
 
 fn model() -> impl Strategy<Value = Model> {

@@ -19,6 +19,7 @@ fn errors_name_their_place() {
             " it has no MCP servers: they stand in `mcpServers`, or in `servers` for VS Code",
         ),
         ("{\"mcpServers\": []}", "1:16: servers are an object"),
+        ("{\"servers\": {\"\": {\"command\": \"x\"}}}", "1:14: server ``: a server has a name"),
         ("{\"servers\": null}", "1:13: servers are an object"),
         ("{\"mcpServers\": {\"a\": 1}}", "1:22: server `a`: a server is an object"),
         (
