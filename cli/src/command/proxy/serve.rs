@@ -160,6 +160,10 @@ pub(super) fn run(args: &Serve) -> Outcome {
     let store = given.open_store(args)?;
     let log = given.open_log(args)?;
     if args.check {
+        if !args.command.first().is_some_and(|program| can_be_started(Path::new(program))) {
+            let program = args.command.first().map(|program| program.to_string_lossy()).unwrap_or_default();
+            return Err(Failure::new(format!("the server's command is not found: {program}")));
+        }
         let mut out = output();
         return answered(writeln_to(&mut out, &format!("{}: ok", given.name)), 0);
     }
@@ -185,6 +189,16 @@ pub(super) fn run(args: &Serve) -> Outcome {
         Ok(code) => Ok(ExitCode::from(code)),
         Err(error) => Err(Failure::new(format!("the gateway cannot run: {error}"))),
     }
+}
+
+/// Whether there is such a program: a path, or a name that the system looks for.
+fn can_be_started(program: &Path) -> bool {
+    let is_path = program.components().nth(1).is_some();
+    if is_path || cfg!(windows) {
+        return program.exists() || !is_path;
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
 }
 
 fn writeln_to(out: &mut impl io::Write, text: &str) -> Result<(), Failure> {
