@@ -71,7 +71,7 @@ impl ShownArgs {
     }
 
     /// What to show of arguments, by their text.
-    pub(super) fn of(&self, text: Option<&str>) -> Args {
+    pub(crate) fn of(&self, text: Option<&str>) -> Args {
         let hash = match self {
             Self::None => return Args::default(),
             Self::Keys => ArgsHash::None,

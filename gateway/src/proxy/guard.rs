@@ -6,19 +6,20 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use callgate::{Call, Decision, Engine, Identity, Outcome, Policy};
+use callgate::{Engine, Outcome, Policy};
 use callgate_relay::{Action, Ask, CallId, Note, Peer, Refusal, Relay, Verdict};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::calls::{Ongoing, Records};
+use super::decide::{Asked, Judge, Judged};
 use super::line::Line;
 use super::policy::{Loaded, Names, reload};
 use super::queue::Queue;
 use super::say::Say;
 use super::{Caller, Options};
-use crate::audit::{Charge, Event, Log, Principal};
+use crate::audit::{Approval, ApprovalOutcome, Charge, Event, Log, Principal};
 
 /// What a caller is told whose call cannot be recorded.
 const UNRECORDED: &str = "The call cannot be recorded, so it does not run";
@@ -27,13 +28,14 @@ const PURGE: Duration = Duration::from_secs(600);
 
 /// The end of a task.
 pub(super) enum Done {
-    Decided { call: CallId, decision: Box<Decision<'static>> },
+    Decided { call: CallId, judged: Box<Judged> },
     Finished { ongoing: Box<Ongoing>, charge: Charge },
 }
 
 pub(super) struct Guard {
     relay: Relay,
-    engine: Option<Arc<Engine>>,
+    /// `None` in a dry run.
+    judge: Option<Arc<Judge>>,
     caller: Arc<Caller>,
     /// Whether asking the store never waits.
     in_memory: bool,
@@ -62,9 +64,16 @@ impl Guard {
         if let Some(engine) = engine.clone() {
             tokio::spawn(purge(engine));
         }
+        let judge = engine.map(|engine| Judge {
+            engine,
+            caller: caller.clone(),
+            server: options.name.clone(),
+            approvals: options.store.approvals_nonblocking(),
+            shown: options.approval_args,
+        });
         Self {
             relay: Relay::new(relay),
-            engine,
+            judge: judge.map(Arc::new),
             records: Records { log, mode: options.mode(), principal: principal(&caller) },
             caller,
             in_memory: options.store.is_in_memory(),
@@ -162,24 +171,23 @@ impl Guard {
         if refused {
             return self.verdict(call, Verdict::Refuse(unrecorded()));
         }
-        let Some(engine) = self.engine.clone() else { return self.verdict(call, Verdict::Allow) };
+        let Some(judge) = self.judge.clone() else { return self.verdict(call, Verdict::Allow) };
         if self.in_memory {
-            let decision = engine.decide_json(&call_of(&ask, &self.caller)).into_owned();
-            return self.decided(call, decision);
+            return self.decided(call, judge.at_once(&ask));
         }
-        let caller = self.caller.clone();
-        self.tasks.spawn(async move {
-            let decision = engine.decide_json_async(&call_of(&ask, &caller)).await.into_owned();
-            Done::Decided { call, decision: Box::new(decision) }
-        });
+        self.tasks.spawn(async move { Done::Decided { call, judged: Box::new(judge.judge(&ask).await) } });
         Vec::new()
     }
 
-    fn decided(&mut self, call: CallId, mut decision: Decision<'static>) -> Vec<Action> {
-        if let Some(ongoing) = self.calls.get_mut(&call) {
-            ongoing.decided(&mut decision);
+    fn decided(&mut self, call: CallId, mut judged: Judged) -> Vec<Action> {
+        if let Some(event) = approval(&judged.asked) {
+            self.records.log.record(event);
         }
-        let verdict = if decision.allowed() { Verdict::Allow } else { Verdict::Refuse(refusal(&decision)) };
+        if let Some(ongoing) = self.calls.get_mut(&call) {
+            ongoing.decided(&mut judged.decision);
+        }
+        let verdict =
+            if judged.decision.allowed() { Verdict::Allow } else { Verdict::Refuse(judged.refusal()) };
         self.verdict(call, verdict)
     }
 
@@ -197,13 +205,13 @@ impl Guard {
 
     fn finished(&mut self, call: CallId, outcome: Outcome, answer: Option<&[u8]>) {
         let Some(mut ongoing) = self.calls.remove(&call) else { return };
-        let (Some(mut reservation), Some(engine)) = (ongoing.ended(outcome, answer), self.engine.clone())
+        let (Some(mut reservation), Some(judge)) = (ongoing.ended(outcome, answer), self.judge.clone())
         else {
             self.records.end(ongoing, Charge::None);
             return;
         };
         self.tasks.spawn(async move {
-            let finished = engine.finish_async(&mut reservation, outcome).await;
+            let finished = judge.engine.finish_async(&mut reservation, outcome).await;
             let charge = match (outcome, finished) {
                 (Outcome::NotRun, Ok(())) => Charge::Released,
                 _ => Charge::Kept,
@@ -214,8 +222,8 @@ impl Guard {
 
     pub(super) fn done(&mut self, done: Done) {
         match done {
-            Done::Decided { call, decision } => {
-                let actions = self.decided(call, *decision);
+            Done::Decided { call, judged } => {
+                let actions = self.decided(call, *judged);
                 self.take(actions, None);
             }
             Done::Finished { ongoing, charge } => self.records.end(*ongoing, charge),
@@ -245,7 +253,8 @@ impl Guard {
 
     /// The policy's file changed: the new policy is in force for calls and lists from here on.
     pub(super) fn reloaded(&mut self, loaded: Loaded) {
-        let Some(engine) = &self.engine else { return };
+        let Some(judge) = &self.judge else { return };
+        let engine = &judge.engine;
         self.records.log.record(Event::Reload(reload(&engine.policy(), &loaded)));
         match loaded {
             Ok(policy) => {
@@ -291,20 +300,15 @@ async fn purge(engine: Arc<Engine>) {
     }
 }
 
-fn call_of<'c>(ask: &'c Ask, caller: &'c Caller) -> Call<'c, &'c str> {
-    // Absent arguments are an empty object (spec 3.2).
-    let call = Call::new(&ask.tool, ask.args.as_deref().unwrap_or("{}")).identity(identity(caller));
-    match &ask.check {
-        Some(check) => call.checked(check),
-        None => call,
-    }
-}
-
-fn identity(caller: &Caller) -> Identity<'_> {
-    match caller {
-        Caller::Id(id) => Identity::new(id),
-        Caller::Claims(claims) => Identity::claims(claims),
-    }
+/// The record of what became of a call that a rule asks to approve.
+fn approval(asked: &Asked) -> Option<Event> {
+    let (key, who, outcome) = match asked {
+        Asked::Waits { key, is_new: true, .. } => (key, None, ApprovalOutcome::Asked),
+        Asked::Denied { key, who, .. } => (key, who.clone(), ApprovalOutcome::Denied),
+        Asked::Used { key, who } => (key, who.clone(), ApprovalOutcome::Used),
+        Asked::Waits { .. } | Asked::Nobody | Asked::Full | Asked::Unavailable => return None,
+    };
+    Some(Event::Approval(Approval { key: key.clone(), who, outcome }))
 }
 
 fn principal(caller: &Caller) -> Principal {
@@ -320,16 +324,7 @@ fn reads_args(policy: Option<Policy>) -> impl Fn(&str) -> bool + Send + 'static 
 }
 
 fn visible(policy: Option<Policy>, caller: Arc<Caller>) -> impl Fn(&str) -> bool + Send + 'static {
-    move |tool| policy.as_ref().is_none_or(|policy| policy.visible(tool, &identity(&caller)))
-}
-
-/// What the caller of a call is told that may not run.
-fn refusal(decision: &Decision<'_>) -> Refusal {
-    Refusal {
-        result: decision.to_mcp_result().unwrap_or_default(),
-        message: decision.message().unwrap_or_default().into_owned(),
-        data: None,
-    }
+    move |tool| policy.as_ref().is_none_or(|policy| policy.visible(tool, &caller.identity()))
 }
 
 fn unrecorded() -> Refusal {

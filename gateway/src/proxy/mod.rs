@@ -5,6 +5,7 @@
 
 mod calls;
 mod client;
+mod decide;
 mod ending;
 mod guard;
 mod line;
@@ -53,6 +54,18 @@ pub enum Stderr {
     Log,
 }
 
+/// What is kept of the arguments of a call that waits for a person's approval. Whoever approves should see what would run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ApprovalShown {
+    /// Nothing.
+    None,
+    /// Their names.
+    Keys,
+    /// Their text as it would be sent, up to a ceiling (spec 7.12).
+    #[default]
+    Full,
+}
+
 /// A policy, and the file that it was read from.
 #[derive(Debug, Clone)]
 pub struct PolicyOfFile {
@@ -72,6 +85,7 @@ pub struct Options {
     store: SharedStore,
     on_store_error: OnStoreError,
     without_schema: WithoutSchema,
+    approval_args: ApprovalShown,
     watch: bool,
     max_message: usize,
     grace: Duration,
@@ -90,6 +104,7 @@ impl Options {
             store,
             on_store_error: OnStoreError::Deny,
             without_schema: WithoutSchema::Deny,
+            approval_args: ApprovalShown::Full,
             watch: true,
             max_message: MAX_MESSAGE,
             grace: GRACE,
@@ -122,6 +137,13 @@ impl Options {
     #[must_use]
     pub fn without_schema(mut self, choice: WithoutSchema) -> Self {
         self.without_schema = choice;
+        self
+    }
+
+    /// What is kept of the arguments of calls that wait for a person's approval.
+    #[must_use]
+    pub fn approval_args(mut self, shown: ApprovalShown) -> Self {
+        self.approval_args = shown;
         self
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use callgate::{OnStoreError, Policy};
 use callgate_gateway::audit::{self, Log, ShownArgs};
-use callgate_gateway::proxy::{self, Caller, Options, PolicyOfFile, WithoutSchema};
+use callgate_gateway::proxy::{self, ApprovalShown, Caller, Options, PolicyOfFile, WithoutSchema};
 use callgate_gateway::{Size, state};
 use callgate_host::{SharedStore, StoreOptions, open_store};
 use clap::{Args, ValueEnum};
@@ -49,6 +49,9 @@ pub(crate) struct Serve {
     /// What becomes of a call of a tool that the server does not list, where rules read arguments
     #[arg(long, value_enum, default_value_t, value_name = "CHOICE")]
     without_schema: Choice,
+    /// What is kept of the arguments of a call that waits for a person's approval, for `callgate approvals show`
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    approval_args: ApprovalArgs,
     /// Do not read the policy file again when it changes
     #[arg(long)]
     no_watch: bool,
@@ -124,6 +127,17 @@ enum Choice {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum ApprovalArgs {
+    /// Nothing
+    None,
+    /// Their names
+    Keys,
+    /// Their text, just as it would be sent
+    #[default]
+    Full,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Stderr {
     #[default]
     Inherit,
@@ -173,6 +187,11 @@ pub(super) fn run(args: &Serve) -> Outcome {
         .without_schema(match args.without_schema {
             Choice::Deny => WithoutSchema::Deny,
             Choice::Allow => WithoutSchema::Allow,
+        })
+        .approval_args(match args.approval_args {
+            ApprovalArgs::None => ApprovalShown::None,
+            ApprovalArgs::Keys => ApprovalShown::Keys,
+            ApprovalArgs::Full => ApprovalShown::Full,
         })
         .watch(!args.no_watch)
         .max_message(usize::try_from(args.max_message.bytes()).unwrap_or(usize::MAX))
