@@ -163,8 +163,9 @@ impl Judged {
             Asked::Nobody | Asked::Used { .. } => return refusal,
             Asked::Waits { id, .. } => (
                 Some(id),
+                // Not how a person does it: the caller may have a shell.
                 format!(
-                    "It waits for a person as {id}: `callgate approvals approve {id}`. Once it is approved, make the same call again."
+                    "It waits for a person's approval as {id}. Once it is approved, make the same call again."
                 ),
             ),
             Asked::Denied { id, .. } => {
