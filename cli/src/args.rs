@@ -1,5 +1,6 @@
 //! The command line: what may be asked, and the help that says so with examples.
 
+mod approvals;
 mod audit;
 
 use std::path::PathBuf;
@@ -10,6 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::proxy;
 
+pub(crate) use approvals::ListArgs as ApprovalsListArgs;
+pub(crate) use approvals::{ApprovalsCommand, ApprovalsFormat, ApproveArgs, DenyArgs, Place, ShowArgs};
 pub(crate) use audit::{AuditCommand, AuditFormat, StatusArgs, VerifyArgs};
 
 /// What `--version` says: which callgate this is, down to the commit, and the stores that it can open. `-V` says the version alone.
@@ -39,7 +42,7 @@ Examples:
 `callgate help COMMAND` has more examples for each command.
 
 Exit status: 0 as asked; 1 the answer is no: a policy that `check` reads does not load, a call may not run, there is nothing
-to reset, an audit file was changed; 2 the question could not be asked: a wrong option, a policy to decide by that does not load, a file or store that
+to reset, no call to approve, an audit file was changed; 2 the question could not be asked: a wrong option, a policy to decide by that does not load, a file or store that
 cannot be read, output that cannot be written."
 )]
 pub(crate) struct Cli {
@@ -114,6 +117,9 @@ be read, a name that matches nothing, no test at all.")]
     /// Show and reset the counters of a store
     #[command(subcommand)]
     Counters(CountersCommand),
+    /// Show and answer calls that wait for a person's approval
+    #[command(subcommand)]
+    Approvals(ApprovalsCommand),
     /// Guard an MCP server: every tool call is decided by a policy and recorded
     #[command(after_help = proxy::HELP)]
     Proxy(Box<proxy::Proxy>),

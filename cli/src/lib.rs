@@ -32,6 +32,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => command::explain::run(&args),
         Command::Test(args) => command::test::run(&args),
         Command::Counters(command) => command::counters::run(&command),
+        Command::Approvals(command) => command::approvals::run(&command),
         Command::Proxy(args) => command::proxy::run(&args),
         Command::Status(args) => command::status::run(&args),
         Command::Audit(command) => command::audit::run(&command),

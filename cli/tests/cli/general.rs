@@ -4,9 +4,19 @@ use crate::{callgate, file, json};
 
 #[test]
 fn every_command_has_help_with_examples() {
-    for command in
-        ["check", "eval", "explain", "test", "status", "audit verify", "proxy wrap", "schema", "completions"]
-    {
+    for command in [
+        "check",
+        "eval",
+        "explain",
+        "test",
+        "approvals list",
+        "approvals approve",
+        "status",
+        "audit verify",
+        "proxy wrap",
+        "schema",
+        "completions",
+    ] {
         let words = command.split_whitespace().chain(["--help"]).collect::<Vec<_>>();
         let run = callgate(&words);
         assert_eq!(run.status, 0);
@@ -52,6 +62,10 @@ fn each_command_documents_its_exit_status_and_keeps_it() {
         "test",
         "counters list",
         "counters reset",
+        "approvals list",
+        "approvals show",
+        "approvals approve",
+        "approvals deny",
         "status",
         "audit verify",
         "proxy wrap",

@@ -9,6 +9,7 @@
     reason = "tests may fail by panicking, and compute"
 )]
 
+mod approvals;
 mod audit;
 mod check;
 mod counters;
