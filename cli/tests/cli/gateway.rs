@@ -38,12 +38,12 @@ fn blocks(language: &str) -> Vec<&'static str> {
 }
 
 /// A folder with the page's configuration and policy, and the server as `npx`.
-struct Place {
-    folder: PathBuf,
+pub(crate) struct Place {
+    pub(crate) folder: PathBuf,
 }
 
 impl Place {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gateway").join(name);
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("bin")).unwrap();
@@ -66,7 +66,7 @@ impl Place {
     }
 
     /// Runs a command of the page, and says what it prints.
-    fn callgate(&self, line: &str) -> String {
+    pub(crate) fn callgate(&self, line: &str) -> String {
         let line = format!("callgate() {{ \"$CALLGATE\" \"$@\"; }}; {line} 2>&1");
         let mut shell = self.command("sh");
         let run = shell.args(["-c", &line]).env("CALLGATE", env!("CARGO_BIN_EXE_callgate")).output().unwrap();
@@ -78,7 +78,7 @@ impl Place {
     }
 
     /// Starts the server as a client does, and calls its tools.
-    fn client(&self, calls: &[(&str, serde_json::Value)]) -> Vec<serde_json::Value> {
+    pub(crate) fn client(&self, calls: &[(&str, serde_json::Value)]) -> Vec<serde_json::Value> {
         let entry = self.entry();
         let args = entry["args"].as_array().unwrap().iter().map(|word| word.as_str().unwrap());
         let mut server = self.command(entry["command"].as_str().unwrap());

@@ -10,6 +10,7 @@
 )]
 
 mod approvals;
+mod approvals_guide;
 mod audit;
 mod check;
 mod counters;
