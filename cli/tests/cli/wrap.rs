@@ -180,6 +180,47 @@ fn a_link_to_the_program_is_kept() {
     assert_eq!(json(&text(&folder))["mcpServers"]["files"]["command"], link.to_str().unwrap());
 }
 
+/// Programs that `npx` and `uvx` run lie in their caches, which are emptied.
+#[cfg(unix)]
+#[test]
+fn a_program_in_a_cache_is_warned_of() {
+    let folder = folder("cache");
+    let cache = folder.join("_npx/0a1b/bin");
+    fs::create_dir_all(&cache).unwrap();
+    let program = cache.join("callgate");
+    fs::hard_link(env!("CARGO_BIN_EXE_callgate"), &program).unwrap();
+    let run = |args: &[&str]| {
+        let mut command = std::process::Command::new(&program);
+        let run =
+            command.args(["proxy", "wrap", ".mcp.json"]).args(args).current_dir(&folder).output().unwrap();
+        assert!(run.status.success());
+        String::from_utf8(run.stderr).unwrap()
+    };
+    let warned = run(&[]);
+    assert!(warned.starts_with("warning: this program may not stay where it is: "), "{warned}");
+    assert!(warned.contains("_npx") && warned.contains("--command"), "{warned}");
+    assert_eq!(run(&["--command", "callgate"]), "");
+    assert_eq!(run(&["--undo"]), "");
+}
+
+/// Tools of two servers have different names.
+#[test]
+fn one_policy_for_two_servers_is_told_of() {
+    let folder = folder("shared");
+    let two = r#"{"servers": {"a": {"command": "a"}, "b": {"command": "b"}}}"#;
+    fs::write(folder.join("two.json"), two).unwrap();
+    let run = wrap(&folder, &["two.json", "-p", "policy.yaml", "--check"]);
+    assert!(
+        run.err.starts_with("note: one policy decides the calls of 2 servers\nhelp: `--server NAME`"),
+        "{}",
+        run.err
+    );
+    for args in [&["two.json", "-p", "policy.yaml", "--server", "a", "--check"][..], &["two.json", "--check"]]
+    {
+        assert_eq!(wrap(&folder, args).err, "");
+    }
+}
+
 #[test]
 fn exit_statuses_say_what_was_found() {
     let folder = folder("status");

@@ -79,11 +79,11 @@ impl Configuration {
         for entry in self.chosen(&document, &wrapping.servers)? {
             let (launch, count, front, state) = match self.started(entry, Some(&wrapping.program))? {
                 Started::Remote => {
-                    servers.push(self.server(entry, ServerState::Remote, None));
+                    servers.push(server(&document, entry, ServerState::Remote, None));
                     continue;
                 }
                 Started::Guarded => {
-                    servers.push(self.server(entry, ServerState::Guarded, None));
+                    servers.push(server(&document, entry, ServerState::Guarded, None));
                     continue;
                 }
                 Started::Bare(launch) => (launch, 0, Front::new(launch), ServerState::Wrapped),
@@ -92,7 +92,7 @@ impl Configuration {
             let front = front.with(&entry.name, wrapping.policy.as_deref());
             let edit = relaunch(&document, launch, &program, count, &front.words());
             let state = if edit.is_empty() { ServerState::Kept } else { state };
-            servers.push(self.server(entry, state, front.policy()));
+            servers.push(server(&document, entry, state, front.policy()));
             edits.extend(edit);
         }
         let mut change = self.change(edits, servers);
@@ -125,7 +125,7 @@ impl Configuration {
                     ServerState::Unwrapped
                 }
             };
-            servers.push(self.server(entry, state, None));
+            servers.push(server(&document, entry, state, None));
         }
         let mut change = self.change(edits, servers);
         if change.is_empty() {
@@ -140,6 +140,7 @@ impl Configuration {
             self.is_wrapped_form_of(&bytes, &wrapped).then(|| (path.clone(), bytes))
         });
         if let Some((path, bytes)) = exact {
+            keep_wrapped(&bytes, &mut change.servers);
             change.bytes = bytes;
             change.backup = Some(Backup::Restored(path));
         } else {
@@ -221,12 +222,6 @@ impl Configuration {
         Change { source: self.source.clone(), bytes, servers, backup: None }
     }
 
-    fn server(&self, entry: &Entry, state: ServerState, policy: Option<&str>) -> Server {
-        let (line, _) = place(&self.text, entry.at);
-        let (project, name) = (entry.project.clone(), entry.name.clone());
-        Server { project, name, line, state, policy: policy.map(str::to_owned) }
-    }
-
     fn content(&self, fault: &Fault, server: Option<&str>) -> WrapError {
         let (line, column) = place(&self.text, fault.at);
         let what = match server {
@@ -237,6 +232,11 @@ impl Configuration {
     }
 }
 
+fn server(document: &Document<'_>, entry: &Entry, state: ServerState, policy: Option<&str>) -> Server {
+    let (project, name, line) = (entry.project.clone(), entry.name.clone(), document.line(entry.at));
+    Server { project, name, line, state, policy: policy.map(str::to_owned) }
+}
+
 /// The servers that are behind callgate, with the program and the words that make it so.
 fn wrapped<'d>(document: &'d Document<'_>) -> Vec<(&'d Entry, Word, Front)> {
     let wrapped = document.entries.iter().filter_map(|entry| match started(entry, None)? {
@@ -244,6 +244,18 @@ fn wrapped<'d>(document: &'d Document<'_>) -> Vec<(&'d Entry, Word, Front)> {
         _ => None,
     });
     wrapped.collect()
+}
+
+/// Says of servers that were behind callgate in the backup, too, that they stay so.
+fn keep_wrapped(backup: &[u8], servers: &mut [Server]) {
+    let Some(Ok(document)) = text_of(backup).map(Document::parse) else { return };
+    for (entry, _, front) in wrapped(&document) {
+        let same = |server: &&mut Server| (&server.project, &server.name) == (&entry.project, &entry.name);
+        if let Some(server) = servers.iter_mut().find(same) {
+            server.state = ServerState::Kept;
+            server.policy = front.policy().map(str::to_owned);
+        }
+    }
 }
 
 fn text_of(bytes: &[u8]) -> Option<&str> {

@@ -30,6 +30,8 @@ pub(super) struct Fault {
 pub(super) struct Document<'t> {
     pub(super) text: &'t str,
     pub(super) entries: Vec<Entry>,
+    /// Where lines end.
+    line_ends: Vec<usize>,
     newline: &'static str,
 }
 
@@ -56,6 +58,8 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Launch {
     pub(super) command: Placed,
+    /// Where the server's name is written.
+    entry_start: usize,
     /// Where the member `command` begins.
     pub(super) key_start: usize,
     /// What stands between the name `command` and its value.
@@ -119,7 +123,14 @@ impl<'t> Document<'t> {
             Some(other) => return Err(fault(other, "a configuration is an object")),
             None => return Err(Fault { at: 0, what: "no JSON: it is empty".to_owned() }),
         };
-        Ok(Self { text, entries, newline: if text.contains("\r\n") { "\r\n" } else { "\n" } })
+        let line_ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at);
+        let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
+        Ok(Self { text, entries, line_ends: line_ends.collect(), newline })
+    }
+
+    /// The line of a byte, from 1.
+    pub(super) fn line(&self, at: usize) -> usize {
+        self.line_ends.partition_point(|end| *end < at).saturating_add(1)
     }
 
     /// What stands between two words of a list.
@@ -142,7 +153,9 @@ impl<'t> Document<'t> {
         let outer = self.indent(launch.key_start);
         match outer.filter(|_| self.has_tall_lists()) {
             Some(outer) => {
-                let inner = format!("{}{outer}{}", self.newline, self.unit(outer));
+                let entry = self.indent(launch.entry_start).unwrap_or_default();
+                let level = outer.strip_prefix(entry).filter(|level| !level.is_empty()).unwrap_or("  ");
+                let inner = format!("{}{outer}{level}", self.newline);
                 format!("{inner}{}{}{outer}", joined(words, &format!(",{inner}")), self.newline)
             }
             None => joined(words, launch.comma()),
@@ -171,17 +184,6 @@ impl<'t> Document<'t> {
             _ => None,
         });
         lists.take(1).any(|word| self.indent(word.at.start).is_some())
-    }
-
-    /// One level of indentation.
-    fn unit(&self, indent: &'t str) -> &'t str {
-        if indent.starts_with('\t') {
-            return "\t";
-        }
-        // The first line that is indented is one level deep.
-        let first =
-            self.text.lines().map(|line| line.get(..line.len().saturating_sub(line.trim_start().len())));
-        first.flatten().find(|space| !space.is_empty()).unwrap_or("  ")
     }
 }
 
@@ -242,8 +244,9 @@ impl Reader<'_, '_> {
     }
 
     fn entry(&self, entry: &ObjectProp<'_>) -> Result<Kind, Fault> {
+        let entry_start = entry.start();
         if entry.name.as_str().is_empty() {
-            return Err(Fault { at: entry.start(), what: "a server has a name".to_owned() });
+            return Err(Fault { at: entry_start, what: "a server has a name".to_owned() });
         }
         let Value::Object(entry) = &entry.value else {
             return Err(fault(&entry.value, "a server is an object"));
@@ -274,7 +277,7 @@ impl Reader<'_, '_> {
             }
             Some(other) => return Err(fault(other, "`args` is a list")),
         };
-        Ok(Kind::Process(Launch { command: placed, key_start: command.start(), colon, args }))
+        Ok(Kind::Process(Launch { command: placed, entry_start, key_start: command.start(), colon, args }))
     }
 
     fn placed(&self, value: &Value<'_>) -> Result<Placed, Fault> {

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::document::{Array, Document, Launch};
+use super::document::{Array, Document, Launch, Placed};
 
 /// Puts a text where another is.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,48 +69,46 @@ fn replace_front(
     count: usize,
     front: &[Word],
 ) -> Option<Edit> {
-    let old = args.words.get(..count)?;
-    let same = |(old, new): &(&super::document::Placed, &Word)| -> bool { old.word.value == new.value };
+    let (old, rest) = args.words.split_at_checked(count)?;
+    if front.is_empty() {
+        return remove(document, args, old, rest);
+    }
+    if args.words.is_empty() {
+        let start = args.at.start.checked_add(1)?;
+        return Some(Edit { at: start..start, text: document.inside(launch, front) });
+    }
+    let same = |(old, new): &(&Placed, &Word)| old.word.value == new.value;
     let head = old.iter().zip(front).take_while(same).count();
     let (old, new) = (old.get(head..)?, front.get(head..)?);
     let tail = old.iter().rev().zip(new.iter().rev()).take_while(same).count();
     let old = old.get(..old.len().checked_sub(tail)?)?;
     let new = new.get(..new.len().checked_sub(tail)?)?;
     let separator = document.separator(launch, args);
-    let next = args.words.get(head.checked_add(old.len())?);
     let text = joined(new, &separator);
-    Some(match (old, new, next) {
-        ([], [], _) => return None,
-        ([first, .., last], [_, ..], _) => Edit { at: first.at.start..last.at.end, text },
-        ([only], [_, ..], _) => Edit { at: only.at.clone(), text },
-        ([], _, Some(next)) => Edit { at: next.at.start..next.at.start, text: text + &separator },
-        ([], _, None) => match args.words.last() {
-            Some(last) => Edit { at: last.at.end..last.at.end, text: separator + &text },
-            None => {
-                let start = args.at.start.checked_add(1)?;
-                Edit { at: start..start, text: document.inside(launch, new) }
-            }
-        },
-        ([first, ..], [], Some(next)) => {
-            // A comment before the word that stays is not ours.
-            let end = old.last()?.comma_end;
-            let gap = document.text.get(end..next.at.start)?;
-            let space = gap.len().checked_sub(gap.trim_start().len())?;
-            Edit { at: first.at.start..end.checked_add(space)?, text: String::new() }
+    match (old, new) {
+        ([], []) => None,
+        ([], _) => {
+            let next = args.words.get(head)?.at.start;
+            Some(Edit { at: next..next, text: text + &separator })
         }
-        ([first, ..], [], None) => {
-            let at = first.at.start..old.last()?.comma_end;
-            let before = document.text.get(args.at.start..at.start)?;
-            let after = document.text.get(at.end..args.at.end)?;
-            match head.checked_sub(1).and_then(|before| args.words.get(before)) {
-                Some(before) => Edit { at: before.at.end..old.last()?.at.end, text: String::new() },
-                None if before.trim() == "[" && after.trim() == "]" => {
-                    Edit { at: args.at.clone(), text: "[]".to_owned() }
-                }
-                None => Edit { at, text: String::new() },
-            }
-        }
-    })
+        ([first, ..], _) => Some(Edit { at: first.at.start..old.last()?.at.end, text }),
+    }
+}
+
+/// Removes the first words of a list. A comment before the word that stays is not ours.
+fn remove(document: &Document<'_>, args: &Array, old: &[Placed], rest: &[Placed]) -> Option<Edit> {
+    let at = old.first()?.at.start..old.last()?.comma_end;
+    if let Some(next) = rest.first() {
+        let gap = document.text.get(at.end..next.at.start)?;
+        let space = gap.len().checked_sub(gap.trim_start().len())?;
+        return Some(Edit { at: at.start..at.end.checked_add(space)?, text: String::new() });
+    }
+    let before = document.text.get(args.at.start..at.start)?;
+    let after = document.text.get(at.end..args.at.end)?;
+    if before.trim() == "[" && after.trim() == "]" {
+        return Some(Edit { at: args.at.clone(), text: "[]".to_owned() });
+    }
+    Some(Edit { at, text: String::new() })
 }
 
 /// A member `args` behind the member `command`.

@@ -78,9 +78,7 @@ impl Front {
     fn set(&mut self, spellings: &[&str], value: &str, words: &[String], at: usize) -> usize {
         match find(&self.flags, spellings) {
             Some(found) => {
-                if let Some(word) = self.flags.get_mut(found.value)
-                    && word.value.get(found.skip..) != Some(value)
-                {
+                if let Some(word) = self.flags.get_mut(found.value) {
                     let prefix = word.value.get(..found.skip).unwrap_or_default();
                     *word = Word::new(&format!("{prefix}{value}"));
                 }
@@ -113,7 +111,8 @@ pub(super) fn started<'e>(entry: &'e Entry, program: Option<&str>) -> Option<Sta
     let is_ours = is_program(command)
         || program == Some(command)
         // As `wrap` writes it, where the program goes by another name.
-        || matches!(flags, [flag, name, ..] if flag.value == "--name" && name.value == entry.name);
+        || matches!(flags, [flag, name, ..] if flag.value == "--name" && name.value == entry.name)
+        || matches!(flags, [flag, ..] if flag.value.strip_prefix("--name=") == Some(&entry.name));
     if first.value != PROXY || !is_ours {
         return Some(Started::Bare(launch));
     }

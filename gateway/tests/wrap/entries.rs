@@ -54,6 +54,11 @@ fn what_a_user_added_is_kept() {
             r#"{"command": "/opt/bin/callgate", "args": ["proxy",/* a */"--name" , "files", /* b */ "-pa.yaml", "--", "npx",]}"#,
             r#"{"command": "/opt/bin/callgate", "args": ["proxy",/* a */"--name" , "files", /* b */ "-p/etc/callgate/policy.yaml", "--", "npx",]}"#,
         ),
+        // The same words in other escapes, and callgate by a name that only `wrap` knows.
+        (
+            r#"{"command": "\/opt\/bin\/callgate", "args": ["proxy", "--name", "f\u0069les", "-p", "/etc/callgate/policy.yaml", "--", "npx"]}"#,
+            r#"{"command": "\/opt\/bin\/callgate", "args": ["proxy", "--name", "f\u0069les", "-p", "/etc/callgate/policy.yaml", "--", "npx"]}"#,
+        ),
         (
             r#"{"command": "gate", "args": ["proxy", "--name", "files", "--", "npx"]}"#,
             r#"{"command": "/opt/bin/callgate", "args": ["proxy", "--name", "files", "-p", "/etc/callgate/policy.yaml", "--", "npx"]}"#,
@@ -61,6 +66,54 @@ fn what_a_user_added_is_kept() {
     ] {
         assert_eq!(becomes("entries-added", before, &enforced()), after);
     }
+}
+
+/// A program of another name is known by the form of what it starts, or by being the one that is asked for.
+#[test]
+fn callgate_by_another_name_is_recognised() {
+    let before =
+        r#"{"mcpServers": {"-a": {"command": "x", "args": ["y"]}, "b": {"command": "x", "args": ["y"]}}}"#;
+    let path = file("entries-name", before);
+    let gate = || super::Wrapping::new("gate");
+    wrap(&path, &gate());
+    assert!(wrap(&path, &gate()).is_empty());
+    fs::remove_file(path.with_file_name("mcp.json.callgate-backup")).unwrap();
+    undo(&path);
+    assert_eq!(text(&path), before);
+    let entry = r#"{"command": "gate", "args": ["proxy", "-p", "a.yaml", "--", "npx"]}"#;
+    assert_eq!(
+        becomes("entries-name-policy", entry, &gate()),
+        r#"{"command": "gate", "args": ["proxy", "--name", "files", "-p", "a.yaml", "--", "npx"]}"#
+    );
+}
+
+/// Without a backup, comments that stand in a list stay, whatever else goes.
+#[test]
+fn comments_stay_in_lists_that_become_empty() {
+    for (wrapped, expected) in [
+        (r#"["proxy", "--", "npx"]"#, "[]"),
+        (r#"[ "proxy", "--", "npx", ]"#, "[]"),
+        ("[ // one\n\"proxy\", \"--\", \"npx\"]", "[ // one\n]"),
+        ("[\"proxy\", \"--\", \"npx\" /* two */]", "[ /* two */]"),
+        ("[\"proxy\", \"--\", \"npx\", /* two */ ]", "[ /* two */ ]"),
+        ("[\"proxy\", \"--\", \"npx\", /* two */ \"-y\"]", "[/* two */ \"-y\"]"),
+    ] {
+        let entry =
+            |command: &str, args: &str| one(&format!("{{\"command\": \"{command}\", \"args\": {args}}}"));
+        let path = file("entries-comments", entry("callgate", wrapped));
+        undo(&path);
+        assert_eq!(text(&path), entry("npx", expected));
+    }
+}
+
+/// The lists of a file say how a new one is written: tall ones with one level more than the entry has.
+#[test]
+fn new_lists_are_indented_as_the_file_is() {
+    let before = "{\n /* a\n    comment */\n \"mcpServers\": {\n    \"a\": {\n       \"command\": \"x\",\n       \"args\": [\n          \"y\"\n       ]\n    },\n    \"b\": {\n       \"command\": \"z\"\n    }\n }\n}\n";
+    let path = file("entries-indent", before);
+    wrap(&path, &dry());
+    let list = "\"command\": \"/opt/bin/callgate\",\n       \"args\": [\n          \"proxy\",\n          \"--name\",\n          \"b\",\n          \"--\",\n          \"z\"\n       ]\n    }\n";
+    assert!(text(&path).contains(list), "{}", text(&path));
 }
 
 /// Somebody else's `proxy` is a server like any other.

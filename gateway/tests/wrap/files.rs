@@ -77,7 +77,18 @@ fn an_undo_gives_back_what_was_wrapped_by_hand() {
     let before = "{\"mcpServers\": {\"h\": {\"command\": \"callgate\", \"args\": [\"proxy\", \"-p\", \"h.yaml\", \"--\", \"h\"]}, \"a\": {\"command\": \"x\"}}}";
     let path = file("files-hand", before);
     wrap(&path, &enforced());
-    undo(&path);
+    // A backup that starts something else is not taken for it.
+    let backup = fs::read_to_string(backup_of(&path)).unwrap();
+    fs::write(backup_of(&path), backup.replace("\"h\"]", "\"evil\"]")).unwrap();
+    let change = Configuration::read(&path).unwrap().undo(&[]).unwrap();
+    assert!(matches!(change.backup(), Some(Backup::Kept(_))));
+    fs::write(backup_of(&path), backup).unwrap();
+    let change = undo(&path);
+    assert_eq!(
+        super::states(&change),
+        [("h", super::ServerState::Kept), ("a", super::ServerState::Unwrapped)]
+    );
+    assert_eq!(change.servers().first().unwrap().policy.as_deref(), Some("h.yaml"));
     assert_eq!(text(&path), before);
 }
 
@@ -118,4 +129,21 @@ fn links_and_modes_are_kept() {
     undo(&link);
     assert_eq!((text(&real), mode(&real)), (BEFORE.to_owned(), 0o640));
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+}
+
+/// Somebody else's file stays theirs. Only the superuser can try.
+#[cfg(unix)]
+#[test]
+fn the_owner_is_kept() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let path = file("files-owner", BEFORE);
+    let (user, group) = (12_345, 23_456);
+    if chown(&path, Some(user), Some(group)).is_err() {
+        return;
+    }
+    wrap(&path, &enforced());
+    for path in [&path, &backup_of(&path)] {
+        let found = fs::metadata(path).unwrap();
+        assert_eq!((found.uid(), found.gid()), (user, group));
+    }
 }

@@ -10,6 +10,7 @@ mod clients;
 mod entries;
 mod files;
 mod generated;
+mod mutated;
 mod refused;
 
 use std::fs;

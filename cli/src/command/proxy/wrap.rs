@@ -8,14 +8,13 @@ use std::path::{Path, PathBuf, absolute};
 use std::{env, fs};
 
 use callgate_gateway::wrap::{Backup, Change, Configuration, Server, ServerState, WrapError, Wrapping};
-use callgate_host::PolicyFile;
 use clap::ValueEnum;
 use serde_json::json;
 use similar::TextDiff;
 
 use crate::command::output;
-use crate::excerpt::Excerpts;
-use crate::failure::{Failure, NO, Outcome, answered};
+use crate::failure::{Failure, NO, Outcome, answered, tell};
+use crate::session::load_policy;
 use crate::terminal::{Paint, colours, shown};
 
 pub(super) const HELP: &str = "\
@@ -78,6 +77,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     if !args.check {
         change.write()?;
     }
+    note_shared_policy(args, &change);
     let found = |server: &Server| args.undo || !matches!(server.state, ServerState::Remote);
     let is_no = if args.check { !change.is_empty() } else { !change.servers().iter().any(found) };
     answered(write(args, &change), if is_no { NO } else { 0 })
@@ -86,12 +86,28 @@ pub(super) fn run(args: &Args) -> Outcome {
 fn wrapping(args: &Args) -> Result<Wrapping, Failure> {
     let program = match &args.command {
         Some(program) => program.clone(),
-        None => text(&program()?)?,
+        None => {
+            let program = program()?;
+            if may_be_emptied(&program) {
+                let message = format!("this program may not stay where it is: {}", program.display());
+                tell("warning", &message, Some("install it, or name one that stays with `--command`"));
+            }
+            text(&program)?
+        }
     };
     let wrapping = Wrapping::new(program).servers(&args.servers);
     match &args.policy {
         Some(policy) => Ok(wrapping.policy(policy_path(policy)?)),
         None => Ok(wrapping),
+    }
+}
+
+/// Tools of two servers have different names: what one policy allows of both is seldom what was meant.
+fn note_shared_policy(args: &Args, change: &Change) {
+    let guarded = change.servers().iter().filter(|server| server.policy.is_some()).count();
+    if args.policy.is_some() && guarded > 1 {
+        let message = format!("one policy decides the calls of {guarded} servers");
+        tell("note", &message, Some("`--server NAME` gives each server a policy of its own"));
     }
 }
 
@@ -102,12 +118,7 @@ fn policy_path(path: &Path) -> Result<String, Failure> {
         return Ok(written);
     }
     // A client whose servers do not start is a poor way to find out.
-    let file = PolicyFile::read(path)?;
-    file.compile().map_err(|invalid| {
-        let mut text = Excerpts::for_stderr().errors(&file, invalid.diagnostics());
-        text.push_str("error: the policy does not load\n");
-        Failure::Rendered(text)
-    })?;
+    load_policy(path)?;
     text(&absolute(path).map_err(|error| Failure::reading(path, &error))?)
 }
 
@@ -123,6 +134,13 @@ fn program() -> Result<PathBuf, Failure> {
         env::split_paths(&folders).filter(|folder| folder.is_absolute()).map(|folder| folder.join(&name));
     let found = found.find(|found| fs::canonicalize(found).is_ok_and(|real| real == program));
     Ok(found.unwrap_or(program))
+}
+
+/// Whether a path leads through a cache, as those of `npx` and `uvx` do, or through a folder of temporary files.
+fn may_be_emptied(program: &Path) -> bool {
+    const NAMES: [&str; 6] = ["_npx", "cache", "caches", ".cache", "tmp", "temp"];
+    let is_named = |folder: &str| NAMES.iter().any(|name| folder.eq_ignore_ascii_case(name));
+    program.components().any(|folder| folder.as_os_str().to_str().is_some_and(is_named))
 }
 
 fn text(path: &Path) -> Result<String, Failure> {
@@ -165,13 +183,9 @@ fn write_for_people(out: &mut impl Write, args: &Args, change: &Change) -> Resul
         Some(Backup::Restored(_)) => writeln!(out, "the file is as it was, byte for byte")?,
         Some(Backup::Kept(path)) => {
             let path = path.display().to_string();
-            writeln!(
-                out,
-                "the file has changed since, so only callgate was taken out; as it was before: {}",
-                shown(&path)
-            )?;
+            writeln!(out, "only callgate was taken out; the file as it was: {}", shown(&path))?;
         }
-        _ => writeln!(out, "there is no backup, so only callgate was taken out")?,
+        _ => writeln!(out, "only callgate was taken out; there is no backup")?,
     }
     writeln!(out, "restart the client")?;
     Ok(())
