@@ -55,6 +55,21 @@ pub trait BindPolicy {
     fn begin_explaining<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Explaining<'_, 't>;
     /// The same for raw JSON arguments.
     fn begin_explaining_json<'t, I: View>(&self, call: &Call<'t, &str, I>) -> Explaining<'_, 't>;
+    /// What this policy says of a call that another policy has decided. It is told of `target`, which is the call's, and borrows
+    /// nothing of the call. The approval of a call that was allowed is one of this policy, too.
+    fn evaluate_beside<'d, A: View, I: View>(
+        &'d self,
+        target: Target<'d>,
+        call: &Call<'_, A, I>,
+        was_allowed: bool,
+    ) -> Evaluation<'d>;
+    /// The same for raw JSON arguments.
+    fn evaluate_json_beside<'d, I: View>(
+        &'d self,
+        target: Target<'d>,
+        call: &Call<'_, &str, I>,
+        was_allowed: bool,
+    ) -> Evaluation<'d>;
 }
 
 impl BindPolicy for Policy {
@@ -76,6 +91,24 @@ impl BindPolicy for Policy {
 
     fn begin_explaining_json<'t, I: View>(&self, call: &Call<'t, &str, I>) -> Explaining<'_, 't> {
         Explaining::text(self, call)
+    }
+
+    fn evaluate_beside<'d, A: View, I: View>(
+        &'d self,
+        target: Target<'d>,
+        call: &Call<'_, A, I>,
+        was_allowed: bool,
+    ) -> Evaluation<'d> {
+        self.evaluate_beside(target, call, was_allowed)
+    }
+
+    fn evaluate_json_beside<'d, I: View>(
+        &'d self,
+        target: Target<'d>,
+        call: &Call<'_, &str, I>,
+        was_allowed: bool,
+    ) -> Evaluation<'d> {
+        self.evaluate_json_beside(target, call, was_allowed)
     }
 }
 

@@ -26,9 +26,9 @@
 mod detached;
 mod fork;
 mod key;
+mod observe;
 mod open;
 mod options;
-#[cfg(feature = "redis")]
 mod per_process;
 mod policy_file;
 mod shared;
@@ -43,6 +43,10 @@ mod watched;
 pub use detached::{DetachedStore, Wait};
 pub use fork::{after_fork_in_child, after_fork_in_parent, before_fork};
 pub use key::{counter_key, counter_of_key};
+pub use observe::{
+    Candidate, DecisionSummary, Flip, NoVerdict, Observation, Observations, Observed, Observer, RuleSummary,
+    SameCounters,
+};
 pub use open::open_store;
 pub use options::StoreOptions;
 pub use policy_file::{InvalidPolicy, LoadError, PolicyFile, ReadError, load_policy};

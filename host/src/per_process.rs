@@ -51,10 +51,20 @@ impl<T> PerProcess<T> {
     }
 
     /// Lends the value to `work`, unless it is a parent's.
+    #[cfg(any(test, feature = "redis"))]
     pub(crate) fn with_own(&self, work: impl FnOnce(&T)) {
         let made = self.0.load();
         if made.is_own() {
             work(&made.value);
+        }
+    }
+}
+
+impl<T> Drop for PerProcess<T> {
+    fn drop(&mut self) {
+        let made = self.0.load_full();
+        if !made.is_own() {
+            std::mem::forget(made);
         }
     }
 }
@@ -88,5 +98,9 @@ mod tests {
         assert_eq!(DROPS.load(Ordering::SeqCst), 0);
         drop(own);
         assert_eq!(DROPS.load(Ordering::SeqCst), 1);
+        let foreign = Made { process: std::process::id().wrapping_add(1), value: Counted(4) };
+        drop(values.0.swap(Arc::new(foreign)));
+        drop(values);
+        assert_eq!(DROPS.load(Ordering::SeqCst), 2, "the own one alone");
     }
 }

@@ -1,5 +1,6 @@
 //! Decision cases: policies, scripted time, calls and what must be decided.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use callgate::{
     Actual, Amount, Approval, ArgsCheck, Call, Decision, Engine, Identity, InputSchema, MemoryStore, Policy,
     Reservation, SettleError,
 };
+use callgate_host::{Candidate, Observed, Observer};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -40,6 +42,8 @@ pub struct Case {
     pub traps: Vec<u32>,
     policy: Option<Vec<String>>,
     policy_file: Option<String>,
+    /// A policy that decides beside it.
+    candidate: Option<Vec<String>>,
     /// The calls.
     pub steps: Vec<Step>,
 }
@@ -66,6 +70,27 @@ pub struct Step {
     finish_error: Option<String>,
     reload: Option<Vec<String>>,
     expect: BTreeMap<String, Value>,
+    observed: Option<Value>,
+}
+
+/// What decides, and what decides beside it.
+struct Deciding {
+    engine: Engine,
+    observer: Observer,
+    /// What the candidate said last.
+    observed: RefCell<Option<Observed>>,
+}
+
+impl Deciding {
+    fn observe<A: View, I: View>(&self, call: &Call<'_, A, I>, decision: Decision<'_>) -> Decision<'static> {
+        *self.observed.borrow_mut() = self.observer.decided(call, Some(&decision));
+        decision.into_owned()
+    }
+
+    fn observe_json<I: View>(&self, call: &Call<'_, &str, I>, decision: Decision<'_>) -> Decision<'static> {
+        *self.observed.borrow_mut() = self.observer.decided_json(call, Some(&decision));
+        decision.into_owned()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -180,11 +205,33 @@ impl Case {
 
     /// Runs the case; returns the decisions' JSON, or what differs.
     pub fn run(&self, form: Form) -> Result<Vec<String>, Vec<String>> {
+        let candidate = self.candidate.as_ref().map(|lines| {
+            let policy = lines.join("\n").parse::<Policy>();
+            Candidate::new(policy.unwrap_or_else(|error| panic!("{}: the candidate: {error}", self.name)))
+        });
+        self.run_with(form, candidate, true)
+    }
+
+    /// [`Case::run`] with this candidate, if any. What it says is not compared.
+    pub fn run_beside(&self, form: Form, candidate: Option<Candidate>) -> Result<Vec<String>, Vec<String>> {
+        self.run_with(form, candidate, false)
+    }
+
+    fn run_with(
+        &self,
+        form: Form,
+        candidate: Option<Candidate>,
+        is_own: bool,
+    ) -> Result<Vec<String>, Vec<String>> {
         let clock = Arc::new(ManualClock::new(timestamp(START)));
         let engine =
             Engine::builder(self.load()).clock(clock.clone()).store(Arc::new(MemoryStore::new())).build();
+        let observer = Observer::new();
+        observer.observe(&engine, candidate.map(|candidate| candidate.clock(clock.clone()))).unwrap();
+        let deciding = Deciding { engine, observer, observed: RefCell::new(None) };
+        let engine = &deciding.engine;
         let mut decisions: Vec<String> = Vec::new();
-        let mut reservations: Vec<Option<Reservation>> = Vec::new();
+        let mut reservations: Vec<(Option<Reservation>, Option<Observed>)> = Vec::new();
         let mut differences = Vec::new();
         for (index, step) in self.steps.iter().enumerate() {
             if let Some(at) = &step.at {
@@ -196,13 +243,13 @@ impl Case {
                 );
             }
             if let (Some(of), Some(finish)) = (step.finish_of, &step.finish) {
-                finish.apply(&engine, &mut reservations[of], step.finish_error.as_deref());
+                finish.apply(engine, &mut reservations[of], step.finish_error.as_deref());
             }
             let mut note = |difference: String| differences.push(format!("step {index}: {difference}"));
             let mut last = None;
             for turn in 0..step.repeat.unwrap_or(1) {
                 let form = if step.raw_only.is_some() { Form::Raw } else { form };
-                let decision = step.decide(&engine, form, &decisions);
+                let decision = step.decide(&deciding, form, &decisions);
                 if turn + 1 < step.repeat.unwrap_or(1) && !decision.allowed() {
                     note(format!("turn {turn} of {:?} was not allowed: {decision:?}", step.repeat));
                 }
@@ -214,12 +261,21 @@ impl Case {
                 note(format!("{difference}\n      in {json}"));
             }
             decisions.push(json);
-            reservations.push(decision.take_reservation());
+            let observed = deciding.observed.take();
+            if let (Some(wanted), true) = (&step.observed, is_own) {
+                let found = observed.as_ref().and_then(Observed::to_json).map(|json| json.parse::<Value>());
+                let mut found = found.unwrap_or(Ok(Value::Null)).unwrap();
+                found["rule"] = found["rule"].get("pointer").cloned().unwrap_or_default();
+                if found != *wanted {
+                    note(format!("observed: expected {wanted}, found {found}"));
+                }
+            }
+            reservations.push((decision.take_reservation(), observed));
             if let (None, Some(finish)) = (step.finish_of, &step.finish) {
-                if reservations[index].is_none() {
+                if reservations[index].0.is_none() {
                     note("there is no reservation to finish".to_owned());
                 }
-                finish.apply(&engine, &mut reservations[index], step.finish_error.as_deref());
+                finish.apply(engine, &mut reservations[index], step.finish_error.as_deref());
             }
         }
         if differences.is_empty() { Ok(decisions) } else { Err(differences) }
@@ -228,28 +284,46 @@ impl Case {
 
 impl Finish {
     /// Finishes a reservation, which is gone then, unless that fails as `error` says. What is gone is not finished again.
-    fn apply(&self, engine: &Engine, held: &mut Option<Reservation>, error: Option<&str>) {
+    fn apply(
+        &self,
+        engine: &Engine,
+        (held, observed): &mut (Option<Reservation>, Option<Observed>),
+        error: Option<&str>,
+    ) {
         let Some(reservation) = held else { return };
         let amount = |text: &String| text.parse::<Amount>().unwrap();
-        let finished = match self {
-            Self::Ended(outcome) => engine.finish(reservation, outcome.parse().unwrap()),
-            Self::Settled(Settle { settle: Amounts::Only(text) }) => engine.settle(reservation, amount(text)),
+        let actual = match self {
+            Self::Ended(_) => None,
+            Self::Settled(Settle { settle: Amounts::Only(text) }) => Some(Actual::Only(amount(text))),
             Self::Settled(Settle { settle: Amounts::ByCounter(texts) }) => {
                 let amounts = texts.iter().map(|(counter, text)| (counter.clone(), amount(text)));
-                engine.settle(reservation, Actual::ByCounter(amounts.collect()))
+                Some(Actual::ByCounter(amounts.collect()))
             }
+        };
+        let outcome = || match self {
+            Self::Ended(outcome) => outcome.parse().unwrap(),
+            Self::Settled(_) => unreachable!(),
+        };
+        let finished = match &actual {
+            None => engine.finish(reservation, outcome()),
+            Some(actual) => engine.settle(reservation, actual.clone()),
         };
         assert_eq!(finished.as_ref().err().map(SettleError::code), error, "{finished:?}");
         assert_eq!(reservation.is_open(), error.is_some());
         if error.is_none() {
             *held = None;
+            match (observed, actual) {
+                (None, _) => {}
+                (Some(observed), None) => observed.finish(outcome()),
+                (Some(observed), Some(actual)) => observed.settle(actual),
+            }
         }
     }
 }
 
 impl Step {
-    fn decide(&self, engine: &Engine, form: Form, before: &[String]) -> Decision<'static> {
-        let Some(approve) = &self.approve else { return self.call(engine, form, None) };
+    fn decide(&self, deciding: &Deciding, form: Form, before: &[String]) -> Decision<'static> {
+        let Some(approve) = &self.approve else { return self.call(deciding, form, None) };
         let key = match (&approve.key, approve.key_of) {
             (Some(key), None) => key.clone(),
             (None, Some(step)) => {
@@ -258,25 +332,26 @@ impl Step {
             }
             // The key of this very call; where it needs none, any will do.
             _ => self
-                .call(engine, form, None)
+                .call(deciding, form, None)
                 .approval()
                 .map(|approval| approval.key())
                 .unwrap_or("ak1:none")
                 .to_owned(),
         };
-        self.call(engine, form, Some(Approval::new(&key, &approve.id)))
+        self.call(deciding, form, Some(Approval::new(&key, &approve.id)))
     }
 
-    fn call(&self, engine: &Engine, form: Form, approval: Option<Approval<'_>>) -> Decision<'static> {
+    fn call(&self, deciding: &Deciding, form: Form, approval: Option<Approval<'_>>) -> Decision<'static> {
+        let engine = &deciding.engine;
         match form {
             Form::Raw | Form::Halves if self.explain => {
                 self.raw(approval, |call| engine.explain_json(call).decision.into_owned())
             }
-            Form::Raw => self.raw(approval, |call| engine.decide_json(call).into_owned()),
+            Form::Raw => self.raw(approval, |call| deciding.observe_json(call, engine.decide_json(call))),
             Form::Halves => self.raw(approval, |call| {
                 let policy = engine.policy();
                 assert!(engine.is_in_force(&policy));
-                engine.complete(policy.evaluate_json(call)).into_owned()
+                deciding.observe_json(call, engine.complete(policy.evaluate_json(call)))
             }),
             Form::Value | Form::Plain => {
                 let value = |text: &str| {
@@ -288,8 +363,8 @@ impl Step {
                 let (args, identity) = (self.called().1.map(value), self.identity.as_deref().map(value));
                 let values = [args.as_ref(), identity.as_ref()];
                 match form {
-                    Form::Plain => self.values(engine, form, approval, values, plain),
-                    _ => self.values(engine, form, approval, values, |value| value),
+                    Form::Plain => self.values(deciding, form, approval, values, plain),
+                    _ => self.values(deciding, form, approval, values, |value| value),
                 }
             }
         }
@@ -309,7 +384,7 @@ impl Step {
 
     fn values<'v, V: View>(
         &self,
-        engine: &Engine,
+        deciding: &Deciding,
         form: Form,
         approval: Option<Approval<'_>>,
         [args, identity]: [Option<&'v Value>; 2],
@@ -325,34 +400,35 @@ impl Step {
         match (self.called().0, args) {
             (Target::Tool(tool), None) => {
                 let call = approved(Call::without_args(tool).identity(identity), approval);
-                self.value(engine, form, &checked(call, check.as_ref()))
+                self.value(deciding, form, &checked(call, check.as_ref()))
             }
             (target, Some(args)) => {
                 let call = approved(call_of(target, view(args)).identity(identity), approval);
-                self.value(engine, form, &checked(call, check.as_ref()))
+                self.value(deciding, form, &checked(call, check.as_ref()))
             }
             (target, None) => {
                 let call = approved(call_of(target, &nothing).identity(identity), approval);
-                self.value(engine, form, &checked(call, check.as_ref()))
+                self.value(deciding, form, &checked(call, check.as_ref()))
             }
         }
     }
 
     fn value<A: View, I: View>(
         &self,
-        engine: &Engine,
+        deciding: &Deciding,
         form: Form,
         call: &Call<'_, A, I>,
     ) -> Decision<'static> {
+        let engine = &deciding.engine;
         if self.explain {
             return engine.explain(call).decision.into_owned();
         }
         if form == Form::Plain {
             // A request is of no tool, whichever was found before.
             let tool = engine.policy().tool(self.tool.as_deref().unwrap_or("pay"));
-            return engine.decide_by_tool(&tool, call).decision().into_owned();
+            return deciding.observe(call, engine.decide_by_tool(&tool, call).decision());
         }
-        engine.decide(call).into_owned()
+        deciding.observe(call, engine.decide(call))
     }
 }
 

@@ -150,6 +150,11 @@ impl Engine {
         self.policy.replace(policy);
     }
 
+    /// The store that holds the counters.
+    pub fn store_id(&self) -> StoreId {
+        self.store_id
+    }
+
     /// Decides a call and charges what it costs.
     pub fn evaluate<'t, A: View + Clone, I: View + Clone>(
         &self,
