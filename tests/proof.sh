@@ -68,8 +68,13 @@ mutants() {
         --output target/mutants
 }
 
+# Two hundred chains of processes for each way in which a gateway ends: none is left.
+orphans() {
+    CALLGATE_TEST_RUNS=200 cargo test --locked --package callgate-cli --test cli -- proxy::process::nothing_is_left
+}
+
 checks=("$@")
-[ $# -gt 0 ] || checks=(dependencies msrv interface interleavings miri coverage mutants)
+[ $# -gt 0 ] || checks=(dependencies msrv interface interleavings miri orphans coverage mutants)
 for check in "${checks[@]}"; do
     echo "== $check"
     "$check"

@@ -20,6 +20,8 @@ mod explain;
 mod gateway;
 mod general;
 mod guide;
+#[cfg(target_os = "linux")]
+mod proxy;
 mod readme;
 mod stream;
 mod test;

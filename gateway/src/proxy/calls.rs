@@ -15,6 +15,7 @@ pub(super) struct Ongoing {
     record: Call,
     reservation: Option<Reservation>,
     sent: Option<Instant>,
+    has_ended: bool,
 }
 
 /// What the records of a connection have in common.
@@ -33,7 +34,7 @@ impl Records {
             args: self.log.args(ask.args.as_deref()),
             ..self.call(&ask.tool)
         };
-        Ongoing { record, reservation: None, sent: None }
+        Ongoing { record, reservation: None, sent: None, has_ended: false }
     }
 
     /// A call that the relay itself refused, or that its client gave up.
@@ -77,6 +78,7 @@ impl Ongoing {
 
     /// It ended so, with this answer of the server. What it charged is to be finished.
     pub(super) fn ended(&mut self, outcome: Outcome, answer: Option<&[u8]>) -> Option<Reservation> {
+        self.has_ended = true;
         let upstream = &mut self.record.upstream;
         *upstream = Upstream {
             outcome,
@@ -86,6 +88,15 @@ impl Ongoing {
             bytes_in: answer.map_or(0, |answer| length(answer.len())),
         };
         self.reservation.take()
+    }
+
+    /// The gateway ends before the call is decided, or before its charges are finished: they stand.
+    pub(super) fn abandoned(&mut self) -> Charge {
+        if self.has_ended || self.ended(Outcome::NotRun, None).is_some() {
+            Charge::Kept
+        } else {
+            Charge::None
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use callgate::{Engine, Outcome, Policy};
 use callgate_relay::{Action, Ask, CallId, Note, Peer, Refusal, Relay, Verdict};
 use serde_json::json;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::calls::{Ongoing, Records};
 use super::decide::{Asked, Judge, Judged};
@@ -23,13 +23,15 @@ use crate::audit::{Approval, ApprovalOutcome, Charge, Event, Log, Principal};
 
 /// What a caller is told whose call cannot be recorded.
 const UNRECORDED: &str = "The call cannot be recorded, so it does not run";
+/// How long stores may take for what is under way at the end.
+const LAST_TASKS: Duration = Duration::from_secs(2);
 /// How often counters that hold nothing any more are thrown away.
 const PURGE: Duration = Duration::from_secs(600);
 
 /// The end of a task.
 pub(super) enum Done {
     Decided { call: CallId, judged: Box<Judged> },
-    Finished { ongoing: Box<Ongoing>, charge: Charge },
+    Finished { call: CallId, charge: Charge },
 }
 
 pub(super) struct Guard {
@@ -204,11 +206,10 @@ impl Guard {
     }
 
     fn finished(&mut self, call: CallId, outcome: Outcome, answer: Option<&[u8]>) {
-        let Some(mut ongoing) = self.calls.remove(&call) else { return };
+        let Some(ongoing) = self.calls.get_mut(&call) else { return };
         let (Some(mut reservation), Some(judge)) = (ongoing.ended(outcome, answer), self.judge.clone())
         else {
-            self.records.end(ongoing, Charge::None);
-            return;
+            return self.record(call, Charge::None);
         };
         self.tasks.spawn(async move {
             let finished = judge.engine.finish_async(&mut reservation, outcome).await;
@@ -216,8 +217,14 @@ impl Guard {
                 (Outcome::NotRun, Ok(())) => Charge::Released,
                 _ => Charge::Kept,
             };
-            Done::Finished { ongoing: Box::new(ongoing), charge }
+            Done::Finished { call, charge }
         });
+    }
+
+    fn record(&mut self, call: CallId, charge: Charge) {
+        if let Some(ongoing) = self.calls.remove(&call) {
+            self.records.end(ongoing, charge);
+        }
     }
 
     pub(super) fn done(&mut self, done: Done) {
@@ -226,7 +233,7 @@ impl Guard {
                 let actions = self.decided(call, *judged);
                 self.take(actions, None);
             }
-            Done::Finished { ongoing, charge } => self.records.end(*ongoing, charge),
+            Done::Finished { call, charge } => self.record(call, charge),
         }
     }
 
@@ -273,20 +280,18 @@ impl Guard {
         }
     }
 
-    /// Waits for decisions and charges that are under way.
-    pub(super) async fn finish(&mut self) {
-        while let Some(done) = self.tasks.join_next().await {
-            if let Ok(done) = done {
-                self.done(done);
+    /// Waits a moment for decisions and charges that are under way, and records what ends without them.
+    pub(super) async fn end(&mut self) {
+        let _ = timeout(LAST_TASKS, async {
+            while let Some(done) = self.tasks.join_next().await {
+                if let Ok(done) = done {
+                    self.done(done);
+                }
             }
-        }
-    }
-
-    /// Records calls whose decision never came.
-    pub(super) fn abandon(&mut self) {
+        })
+        .await;
         for (_, mut ongoing) in self.calls.drain() {
-            let charge =
-                if ongoing.ended(Outcome::NotRun, None).is_some() { Charge::Kept } else { Charge::None };
+            let charge = ongoing.abandoned();
             self.records.end(ongoing, charge);
         }
     }

@@ -5,11 +5,14 @@
 use std::ffi::OsString;
 use std::io;
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::Stderr;
 use super::line::{Line, Lines};
@@ -20,6 +23,9 @@ const CHUNK: usize = 64 << 10;
 /// The most bytes of a line of its standard error.
 const LONGEST_SAID: usize = 64 << 10;
 
+/// How long the end of its standard error may take, once it is gone.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// A server that was started.
 pub(super) struct Server {
     /// Its whole group; the process that was started is inside.
@@ -29,6 +35,8 @@ pub(super) struct Server {
     pub(super) messages: Option<mpsc::Sender<Vec<u8>>>,
     /// How it ended.
     pub(super) status: Option<ExitStatus>,
+    /// Shows its standard error, where that is shown by lines.
+    said: Option<JoinHandle<()>>,
 }
 
 impl Server {
@@ -61,14 +69,20 @@ impl Server {
         let missing = || io::Error::other("a pipe to the server is missing");
         let stdin = child.stdin().take().ok_or_else(missing)?;
         let stdout = child.stdout().take().ok_or_else(missing)?;
-        if let Some(stderr) = child.stderr().take() {
-            tokio::spawn(log(stderr, name.to_owned(), say.clone()));
-        }
+        let said =
+            child.stderr().take().map(|stderr| tokio::spawn(log(stderr, name.to_owned(), say.clone())));
         let (line, lines) = mpsc::channel(1);
         tokio::spawn(read(stdout, most, line));
         let (messages, message) = mpsc::channel(1);
         tokio::spawn(write(stdin, message));
-        Ok(Self { child, lines, messages: Some(messages), status: None })
+        Ok(Self { child, lines, messages: Some(messages), status: None, said })
+    }
+
+    /// Waits a moment until its last words are shown.
+    pub(super) async fn last_words(&mut self) {
+        if let Some(said) = self.said.take() {
+            let _ = timeout(LAST_WORDS, said).await;
+        }
     }
 
     /// Asks the whole group to end.
@@ -132,13 +146,19 @@ async fn write(mut stdin: ChildStdin, mut messages: mpsc::Receiver<Vec<u8>>) {
 
 /// Shows what the server writes on its standard error, by lines, with its name.
 async fn log(mut stderr: ChildStderr, name: String, say: Say) {
+    let show = |line: &Line| {
+        let (Line::Whole(text) | Line::TooLong { head: text, .. }) = line;
+        say.from(&name, &String::from_utf8_lossy(text));
+    };
     let mut lines = Lines::new(LONGEST_SAID);
     let mut chunk = vec![0; 4 << 10];
     while let Ok(read @ 1..) = stderr.read(&mut chunk).await {
         let mut rest = chunk.get(..read).unwrap_or_default();
         while let Some(line) = lines.next(&mut rest) {
-            let (Line::Whole(text) | Line::TooLong { head: text, .. }) = line;
-            say.from(&name, &String::from_utf8_lossy(&text));
+            show(&line);
         }
+    }
+    if let Some(line) = lines.finish() {
+        show(&line);
     }
 }

@@ -5,6 +5,7 @@
 
 use std::future::pending;
 use std::io;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use tokio::sync::mpsc::error::SendError;
@@ -14,6 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::client::Client;
 use super::ending::{Ending, Pressed, Why, after};
 use super::guard::{Done, Guard};
+use super::line::Line;
 use super::policy::Policies;
 use super::say::Say;
 use super::server::Server;
@@ -27,10 +29,13 @@ const WAITING: usize = 32 << 20;
 const LAST_DECISIONS: Duration = Duration::from_secs(11);
 /// How long a client of a server that cannot be started has to make its first request, which is told so.
 const FIRST_REQUEST: Duration = Duration::from_secs(5);
-/// How long stores may take for what is under way at the end.
-const LAST_TASKS: Duration = Duration::from_secs(2);
+/// How long a client may take for the last messages of a server that was killed.
+const LAST_MESSAGES: Duration = Duration::from_millis(200);
 /// How often a group that should be gone is looked for.
 const LOOK: Duration = Duration::from_millis(10);
+
+/// What a client is told whose request waits for a server that is gone.
+const SERVER_CLOSED: &str = "the server closed the connection";
 
 /// Exit code of a command that cannot be started, as shells have it.
 const NOT_STARTED: u8 = 127;
@@ -42,9 +47,9 @@ pub(super) async fn run(options: Options, log: Log) -> io::Result<u8> {
     log.record(Event::Start(options.start()));
     say.line(&opening(&options, &log));
     let policies = Policies::new(&options)?;
-    let guard = Guard::new(&options, policies.engine(), log.clone(), say.clone());
+    let mut guard = Guard::new(&options, policies.engine(), log.clone(), say.clone());
     let started = Server::start(&options.command, options.stderr, options.max_message, &options.name, &say);
-    let (why, code) = match started {
+    let Over { why, code, patience } = match started {
         Ok(server) => {
             let session = Session {
                 grace: options.grace,
@@ -63,16 +68,41 @@ pub(super) async fn run(options: Options, log: Log) -> io::Result<u8> {
                 options.command.first().map(|program| program.to_string_lossy()).unwrap_or_default();
             let reason = format!("the server cannot be started: {program}: {error}");
             say.line(&reason);
-            not_started(guard, &mut client, &reason).await;
-            ("not_started", NOT_STARTED)
+            let over = tokio::select! {
+                () = not_started(&mut guard, &mut client, &reason) => {
+                    Over { why: "not_started", code: NOT_STARTED, patience: options.grace }
+                }
+                signal = signals.next() => Over::by(Why::Signal(signal), None, options.grace),
+            };
+            guard.end().await;
+            over
         }
     };
     let Client { messages, written, .. } = client;
     drop(messages);
-    let _ = timeout(options.grace, written).await;
+    let _ = timeout(patience, written).await;
     log.record(Event::Stop(Stop { why: why.to_owned(), code: Some(code.into()) }));
     say.close();
     Ok(code)
+}
+
+/// How a session ended.
+struct Over {
+    why: &'static str,
+    code: u8,
+    /// How long the client may take for the last messages.
+    patience: Duration,
+}
+
+impl Over {
+    fn by(why: Why, status: Option<ExitStatus>, patience: Duration) -> Self {
+        let code = match (why, status) {
+            (Why::Signal(signal), _) => signal.saturating_add(128),
+            (_, Some(status)) => exit_code(status),
+            (_, None) => 0,
+        };
+        Self { why: why.as_str(), code, patience }
+    }
 }
 
 /// One line for whoever looks at the client's logs.
@@ -90,7 +120,7 @@ fn opening(options: &Options, log: &Log) -> String {
 }
 
 /// Tells the client's first requests that there is no server.
-async fn not_started(mut guard: Guard, client: &mut Client, reason: &str) {
+async fn not_started(guard: &mut Guard, client: &mut Client, reason: &str) {
     let told = async {
         while let Some(line) = client.lines.recv().await {
             guard.client_wrote(line);
@@ -138,7 +168,7 @@ async fn at(time: Option<Instant>) {
 }
 
 impl Session<'_> {
-    async fn run(mut self, signals: &mut Signals, mut policies: Policies) -> (&'static str, u8) {
+    async fn run(mut self, signals: &mut Signals, mut policies: Policies) -> Over {
         while !self.is_over() {
             let guard = &mut self.guard;
             let reads_client = self.client_writes
@@ -155,7 +185,7 @@ impl Session<'_> {
             let (child, lines) = (&mut self.server.child, &mut self.server.lines);
             tokio::select! {
                 line = self.client.lines.recv(), if reads_client => match line {
-                    Some(line) => guard.client_wrote(line),
+                    Some(line) => self.client_wrote(line),
                     None => self.client_closed(),
                 },
                 line = lines.recv(), if reads_server => match line {
@@ -195,6 +225,13 @@ impl Session<'_> {
         self.ending.get_or_insert_with(|| Ending::new(why, patience));
     }
 
+    fn client_wrote(&mut self, line: Line) {
+        self.guard.client_wrote(line);
+        if !self.server_writes {
+            self.guard.server_closed(SERVER_CLOSED);
+        }
+    }
+
     fn client_closed(&mut self) {
         self.client_writes = false;
         let patience = self.grace.saturating_add(LAST_DECISIONS);
@@ -208,7 +245,7 @@ impl Session<'_> {
     fn server_closed(&mut self) {
         self.server_writes = false;
         self.server.messages = None;
-        self.guard.server_closed("the server closed the connection");
+        self.guard.server_closed(SERVER_CLOSED);
         self.end(Why::ServerExited, self.grace);
     }
 
@@ -292,22 +329,20 @@ impl Session<'_> {
         has_given_up || is_gone && self.guard.tasks.is_empty() && self.guard.to_client.is_empty()
     }
 
-    async fn finish(mut self) -> (&'static str, u8) {
+    async fn finish(mut self) -> Over {
         self.guard.client_closed();
-        let _ = timeout(LAST_TASKS, self.guard.finish()).await;
-        self.guard.abandon();
-        let why = self.ending.map_or(Why::ServerExited, |ending| ending.why);
-        let code = match (why, self.server.status) {
-            (Why::Signal(signal), _) => signal.saturating_add(128),
-            (_, Some(status)) => exit_code(status),
-            (_, None) => 0,
-        };
-        (why.as_str(), code)
+        self.guard.end().await;
+        self.server.last_words().await;
+        let (why, pressed) =
+            self.ending.map_or((Why::ServerExited, Pressed::Not), |ending| (ending.why, ending.pressed));
+        // Who does not wait for the server does not wait for the client.
+        let patience = if pressed == Pressed::Killed { self.grace.min(LAST_MESSAGES) } else { self.grace };
+        Over::by(why, self.server.status, patience)
     }
 }
 
 /// The exit code for a process that ended so: its own, or 128 and its signal's number.
-fn exit_code(status: std::process::ExitStatus) -> u8 {
+fn exit_code(status: ExitStatus) -> u8 {
     #[cfg(unix)]
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);
     #[cfg(not(unix))]
