@@ -51,6 +51,10 @@ export declare class NativePlan {
   explainAsync(asked: Asked): Promise<Explained> | null
   /** The JSON of a decision (spec 10.3). */
   json(packed: string): string
+  /** The result that tells an MCP client, as JSON (spec 10.6): null where the call is allowed. */
+  mcpResult(packed: string): string | null
+  /** The `_meta` of that result alone. */
+  mcpMeta(packed: string): string | null
   /** Whether a decision charged anything. */
   charged(packed: string): boolean
   /** Whether a text is an amount: an error if not, before anything is finished with it. */
@@ -225,6 +229,9 @@ export interface Loaded {
   /** Why the file cannot be read, with its path in front. */
   unreadable?: string
 }
+
+/** The code of the JSON-RPC error that answers a denied call which has no result (spec 10.6). */
+export declare const MCP_DENIED: number
 
 /** What an engine is made of; checked by the TypeScript half. */
 export interface Settings {

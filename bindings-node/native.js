@@ -845,3 +845,4 @@ module.exports.NativePolicy = nativeBinding.NativePolicy
 module.exports.Policy = nativeBinding.Policy
 module.exports.NativeStore = nativeBinding.NativeStore
 module.exports.Store = nativeBinding.Store
+module.exports.MCP_DENIED = nativeBinding.MCP_DENIED

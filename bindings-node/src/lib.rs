@@ -25,3 +25,7 @@ mod reservation;
 mod store;
 mod view;
 mod watch;
+
+/// The code of the JSON-RPC error that answers a denied call which has no result (spec 10.6).
+#[napi_derive::napi]
+pub const MCP_DENIED: i32 = callgate::MCP_DENIED;

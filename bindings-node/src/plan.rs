@@ -146,6 +146,21 @@ impl Plan {
         Ok(self.plan.unpack(&packed)?.to_json())
     }
 
+    /// The result that tells an MCP client, as JSON (spec 10.6): null where the call is allowed.
+    #[napi(catch_unwind)]
+    pub fn mcp_result(
+        &self,
+        #[napi(ts_arg_type = "string")] packed: Bytes,
+    ) -> Result<Option<String>, Failure> {
+        Ok(self.plan.unpack(&packed)?.to_mcp_result())
+    }
+
+    /// The `_meta` of that result alone.
+    #[napi(catch_unwind)]
+    pub fn mcp_meta(&self, #[napi(ts_arg_type = "string")] packed: Bytes) -> Result<Option<String>, Failure> {
+        Ok(self.plan.unpack(&packed)?.to_mcp_meta())
+    }
+
     /// Whether a decision charged anything.
     #[napi(catch_unwind)]
     pub fn charged(&self, #[napi(ts_arg_type = "string")] packed: Bytes) -> Result<bool, Failure> {

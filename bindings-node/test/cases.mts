@@ -1,4 +1,4 @@
-// The shared cases, as data.
+// The shared cases, as data, and messages that tell a time.
 
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -6,6 +6,9 @@ import type { Outcome } from "callgate";
 
 /** The project's root, where `spec/` is: tests run from the package's folder. */
 export const PROJECT = join(process.cwd(), "..");
+
+/** A message, with S in place of the seconds until a limit has room: they pass while a test runs. */
+export const timeless = (text: string): string => text.replace(/Try again in \d+ seconds?\.$/, "Try again in S seconds.");
 
 export interface Step {
   at?: string;

@@ -6,7 +6,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { type Actual, ArgsCheck, type DecisionJson, Engine, Policy, PolicyError, type Diagnostic, type Outcome } from "callgate";
+import { ArgsCheck, Engine, Policy, PolicyError } from "callgate";
+import type { Actual, Decision, DecisionJson, Diagnostic, McpMeta, McpResult, Outcome } from "callgate";
 import { hostValue } from "./host-value.mjs";
 import { type Case, PROJECT, type Step, decisions, invalid, policyOf } from "./cases.mjs";
 
@@ -30,6 +31,8 @@ interface Finishable {
 }
 interface Decided {
   json: string;
+  /** The answer to an MCP client, with what the library gives of it alone. */
+  told: [result: McpResult | null, meta: McpMeta | null];
   reservation: Finishable | null;
 }
 type Approved = { key: string; id: string } | undefined;
@@ -73,10 +76,13 @@ function publicEngine(text: string, clock: () => number): Under {
       // These two are read without the JSON.
       const { effect, code } = decision.toJSON();
       assert.deepEqual([decision.effect, decision.code, decision.allowed], [effect, code, effect === "allow"]);
-      return decision;
+      const { json, reservation } = decision;
+      return { json, told: told(decision), reservation };
     },
   };
 }
+
+const told = (decision: Decision): Decided["told"] => [decision.toMcpResult(), decision.toMcpMeta()];
 
 /** The way of stores that wait: the call is evaluated in place, and its counters are asked elsewhere. */
 function storedEngine(text: string, clock: () => number): Under {
@@ -91,18 +97,19 @@ function storedEngine(text: string, clock: () => number): Under {
       const values = () => [name, parsed(text), identity, approved, check] as const;
       if (step.explain) {
         const explained = await (isRaw(step, form) ? engine.explainJsonAsync(...raw()) : engine.explainAsync(...values()));
-        return { json: explained.decision.json, reservation: null };
+        return { json: explained.decision.json, told: told(explained.decision), reservation: null };
       }
       const decide = () => {
         if (isRequest) return isRaw(step, form) ? engine.evaluateRequestJsonAsync(...raw()) : engine.evaluateRequestAsync(...values());
         return isRaw(step, form) ? engine.evaluateJsonAsync(...raw()) : engine.evaluateAsync(...values());
       };
-      const { json, reservation } = await decide();
+      const decision = await decide();
+      const { json, reservation } = decision;
       const finishable = reservation && {
         finish: (outcome: Outcome) => reservation.finishAsync(outcome),
         settle: (actual: Actual) => reservation.settleAsync(actual),
       };
-      return { json, reservation: finishable };
+      return { json, told: told(decision), reservation: finishable };
     },
   };
 }
@@ -146,7 +153,10 @@ async function run(given: Case, form: Form): Promise<string[]> {
       if (turn < (step.repeat ?? 1)) assert.equal(JSON.parse(decision.json).effect, "allow", `step ${index}, turn ${turn}`);
     }
     assert.ok(decision);
-    compare(step.expect, JSON.parse(decision.json), `step ${index}: ${decision.json}`);
+    const [result, meta] = decision.told;
+    const shown = { ...JSON.parse(decision.json), mcp_result: result };
+    assert.deepEqual([result === null, result?._meta ?? null], [shown.effect === "allow", meta], `step ${index}`);
+    compare(step.expect, shown, `step ${index}: ${decision.json}`);
     made.push(decision.json);
     open.push(decision.reservation);
     if (step.finish !== undefined && step.finish_of === undefined) {

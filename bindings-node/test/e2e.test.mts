@@ -10,6 +10,7 @@ import { describe, test, type TestContext } from "node:test";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { z } from "zod";
+import { timeless } from "./cases.mjs";
 
 const APP = join(process.cwd(), ".work/app");
 const require = createRequire(join(process.cwd(), "package.json"));
@@ -48,7 +49,8 @@ const call = (client: Client, name: string, args: Record<string, unknown> = {}) 
 const names = async (client: Client) => (await client.listTools()).tools.map(({ name }) => name);
 
 function refused(answer: Answer, message: string): void {
-  assert.deepEqual([answer.isError, answer.content], [true, [{ type: "text", text: message }]]);
+  const content = answer.content.map(({ text, ...rest }) => ({ ...rest, text: timeless(text) }));
+  assert.deepEqual([answer.isError, content], [true, [{ type: "text", text: message }]]);
 }
 
 describe("the example server", () => {
@@ -66,7 +68,7 @@ describe("the example server", () => {
     assert.match(key, /^ak1:[0-9a-f]{64}$/);
     refused(asked, `Rule "large charge" needs approval\nApproval key: ${key}`);
     for (let n = 0; n < 3; n += 1) assert.equal((await charge(4200)).content[0]?.text, "charged 4200 to alice");
-    refused(await charge(4200), "Rate limit of 3 per hour reached. Try again later.");
+    refused(await charge(4200), "Rate limit of 3 per hour reached. Try again in S seconds.");
     const refund = (amount: number) => call(client, "refund", { customer: "alice", amount });
     assert.equal((await refund(60)).isError, undefined);
     refused(await refund(41), "No more than $1.00 a day may be refunded");
@@ -140,7 +142,7 @@ tools:
     refused(await call(client, "move_file", {}), `Tool "move_file" is hidden by policy`);
     refused(await call(client, "edit_file", {}), `Tool "edit_file" is not permitted by policy`);
     assert.match((await call(client, "list_directory", { path: root })).content[0]?.text ?? "", /a\.txt/);
-    refused(await call(client, "list_directory", { path: root }), "Rate limit of 1 per day reached. Try again later.");
+    refused(await call(client, "list_directory", { path: root }), "Rate limit of 1 per day reached. Try again in S seconds.");
     assert.match((await call(client, "list_allowed_directories")).content[0]?.text ?? "", new RegExp(root));
   });
 });
@@ -171,7 +173,7 @@ tools:
     const failed = await call(client, "get-sum", { a: 1 });
     assert.equal(failed.isError, true);
     assert.match(failed.content[0]?.text ?? "", /Invalid arguments/);
-    refused(await call(client, "get-sum", { a: 1, b: 2 }), "Rate limit of 2 per hour reached. Try again later.");
+    refused(await call(client, "get-sum", { a: 1, b: 2 }), "Rate limit of 2 per hour reached. Try again in S seconds.");
     assert.ok((await client.listResources()).resources.length > 0);
     assert.ok((await client.listPrompts()).prompts.length > 0);
     assert.deepEqual(await client.ping(), {});
@@ -187,6 +189,6 @@ tools:
     // The policy has nothing against it, but the server's SDK refuses the message.
     const malformed = { method: "tools/call", params: { name: "echo", arguments: { message: "x" }, task: "not a task" } };
     await assert.rejects(client.request(malformed, z.any()), { name: "McpError" });
-    refused(await call(client, "echo", { message: "x" }), "Rate limit of 1 per day reached. Try again later.");
+    refused(await call(client, "echo", { message: "x" }), "Rate limit of 1 per day reached. Try again in S seconds.");
   });
 });

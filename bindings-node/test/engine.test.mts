@@ -9,7 +9,7 @@ import { describe, test, type TestContext } from "node:test";
 import { inspect } from "node:util";
 import * as callgate from "callgate";
 import {
-  type AuditRecord, CallgateError, Engine, type EngineOptions, Policy, PolicyError, PolicyFileError, ReservationError, StoreError,
+  type AuditRecord, CallgateError, Engine, type EngineOptions, MCP_DENIED, Policy, PolicyError, PolicyFileError, ReservationError, StoreError,
 } from "callgate";
 
 const POLICY = `version: "1"
@@ -153,7 +153,9 @@ test("a decision is its JSON", () => {
     resetsAt: new Date(86_400_000),
   });
   const denied = Engine.fromString(POLICY).evaluate("buy", { amount: 101 });
-  assert.deepEqual(denied.toMcpResult(), { content: [{ type: "text", text: denied.message }], isError: true });
+  const meta = { "callgate/code": denied.code };
+  assert.deepEqual(denied.toMcpResult(), { content: [{ type: "text", text: denied.message }], isError: true, _meta: meta });
+  assert.deepEqual([denied.toMcpMeta(), decision.toMcpMeta(), MCP_DENIED], [meta, null, -31000]);
   assert.equal(denied.reservation, null);
   assert.deepEqual(denied.rule, { layer: null, name: null, pointer: "/tools/buy/limits/0", line: 6 });
 });

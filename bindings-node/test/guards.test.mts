@@ -10,7 +10,7 @@ import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { type JSONRPCMessage, UrlElicitationRequiredError } from "@modelcontextprotocol/sdk/types.js";
 import { McpServer as McpServer2, UrlElicitationRequiredError as UrlElicitationRequiredError2 } from "@modelcontextprotocol/server";
-import { Engine } from "callgate";
+import { Engine, MCP_DENIED } from "callgate";
 import { type ApprovalAnswer, guard, type Guardable, type GuardOptions } from "callgate/mcp";
 import { z } from "zod";
 import { PROJECT } from "./cases.mjs";
@@ -24,6 +24,7 @@ interface Tool {
 interface Step {
   call?: string;
   arguments?: unknown;
+  task?: unknown;
   times?: number;
   expect?: Expect;
   text?: string;
@@ -52,7 +53,7 @@ interface Scenario {
 
 interface Answer {
   result?: { isError?: boolean; content: { text: string }[]; tools?: { name: string }[] };
-  error?: { code: number; message: string };
+  error?: { code: number; message: string; data?: unknown };
 }
 interface Call {
   tool: string;
@@ -102,7 +103,9 @@ class Run {
   #ids = 0;
 
   constructor(kind: string, { policy, tools, approvals, options = {} }: Scenario) {
-    this.#engine = Engine.fromString(Array.isArray(policy) ? policy.join("\n") : JSON.stringify(policy));
+    const text = Array.isArray(policy) ? policy.join("\n") : JSON.stringify(policy);
+    // Time stands still, so that a message which tells one can be compared.
+    this.#engine = Engine.fromString(text, { clock: () => Date.UTC(2026, 10, 21, 10) });
     const Url = kind === "node" ? UrlElicitationRequiredError : UrlElicitationRequiredError2;
     const registered = Object.entries(tools).map(([name, tool]): [string, Tool, Handler] => [name, tool, this.#handler(name, tool, () => new Url([]))]);
     this.#server = (GUARDS[kind] ?? assert.fail(`no guard ${kind}`))(registered);
@@ -143,9 +146,9 @@ class Run {
   async step(step: Step): Promise<void> {
     if (step.connect === true) await this.connect();
     else if (step.disconnect === true) await this.#near?.close();
-    else if (step.call !== undefined && step.as !== undefined) this.#calls.set(step.as, await this.#begin(step.call, step.arguments));
+    else if (step.call !== undefined && step.as !== undefined) this.#calls.set(step.as, await this.#begin(step.call, step));
     else if (step.call !== undefined) {
-      for (let n = 0; n < (step.times ?? 1); n += 1) this.#expect(await this.#done(await this.#begin(step.call, step.arguments)), step);
+      for (let n = 0; n < (step.times ?? 1); n += 1) this.#expect(await this.#done(await this.#begin(step.call, step)), step);
     } else if (step.approve !== undefined) this.#approve(step.approve, true);
     else if (step.refuse !== undefined) this.#approve(step.refuse, false);
     else if (step.finish !== undefined) (this.#of(step.finish).finish ?? assert.fail("its handler does not wait"))();
@@ -194,8 +197,9 @@ class Run {
     return call;
   }
 
-  #begin(tool: string, args: unknown): Promise<Call> {
-    return this.#request("tools/call", args === undefined ? { name: tool } : { name: tool, arguments: args }, tool, args);
+  #begin(name: string, { arguments: args, task }: Step): Promise<Call> {
+    const params = { name, ...(args === undefined ? {} : { arguments: args }), ...(task === undefined ? {} : { task }) };
+    return this.#request("tools/call", params, name, args);
   }
 
   async #done(call: Call): Promise<Call> {
@@ -211,12 +215,17 @@ class Run {
     (this.#of(name).approve ?? assert.fail("no approval was asked for"))(answer);
   }
 
-  #expect({ tool, arguments: args, answer }: Call, { expect, text }: Step): void {
+  #expect({ tool, arguments: args, answer }: Call, { task, expect, text }: Step): void {
     if (expect === "none") return assert.equal(answer, undefined);
     assert.ok(answer, "there is no answer");
     const told = answer.result?.content[0]?.text ?? answer.error?.message ?? "";
     if (text !== undefined) assert.ok(told.includes(text), told);
     if (expect === "error") return assert.ok(answer.error, JSON.stringify(answer));
+    if (task !== undefined) {
+      const { decision } = this.#engine.explain(tool, args);
+      const error = { code: MCP_DENIED, message: decision.message, data: decision.toMcpMeta() };
+      return assert.deepEqual([decision.code, answer.error], [expect, error]);
+    }
     assert.ok(answer.result, JSON.stringify(answer));
     if (expect === "result" || expect === "tool_error") return assert.equal(answer.result.isError ?? false, expect === "tool_error", told);
     if (expect === "invalid_args") {
@@ -226,8 +235,7 @@ class Run {
       return;
     }
     const { decision } = this.#engine.explain(tool, args);
-    assert.deepEqual([answer.result.isError, decision.code], [true, expect], told);
-    assert.equal(told.split("\nApproval key: ")[0], decision.message);
+    assert.deepEqual([decision.code, answer.result], [expect, decision.toMcpResult()], told);
   }
 
   #used(tool: string): string {

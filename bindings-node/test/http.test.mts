@@ -23,6 +23,7 @@ import { McpServer as McpServer2, WebStandardStreamableHTTPServerTransport } fro
 import { Engine } from "callgate";
 import { guard, type Guardable, type McpTransport } from "callgate/mcp";
 import { z } from "zod";
+import { timeless } from "./cases.mjs";
 
 const POLICY = `
 version: "1"
@@ -39,7 +40,7 @@ const TOKENS: Record<string, Record<string, unknown>> = {
   "lesser-token-of-alice": { sub: "alice", roles: [] },
   "token-of-bob": { sub: "bob", roles: [] },
 };
-const LIMITED = "Rate limit of 1 per 7d reached. Try again later.";
+const LIMITED = "Rate limit of 1 per 7d reached. Try again in S seconds.";
 const NO_ADMIN = 'Denied by rule "/tools/admin/require/0"';
 
 interface Kind {
@@ -153,7 +154,7 @@ async function connect(t: TestContext, url: URL, token: string, headers: Record<
 async function call(client: Client, name: string, args: Record<string, unknown> = {}): Promise<string> {
   const claims = { client_id: "alice", identity: "alice", sub: "alice", id: "alice" };
   const answer = await client.callTool({ name, arguments: { identity: "alice", ...args }, _meta: claims });
-  return (answer["content"] as { text: string }[])[0]?.text ?? "";
+  return timeless((answer["content"] as { text: string }[])[0]?.text ?? "");
 }
 
 /** A message as any client might send it. */
@@ -210,7 +211,8 @@ for (const [what, kind] of Object.entries(KINDS)) {
         const ask = async (token: string, name: string) => {
           const answer = await post(url, token, { id: 2, method: "tools/call", params: { name, arguments: {} } }, session);
           const data = (await answer.text()).split("\n").find((line) => line.startsWith("data:")) ?? assert.fail("no answer");
-          return (JSON.parse(data.slice(5)) as { result: { content: { text: string }[] } }).result.content[0]?.text;
+          const { result } = JSON.parse(data.slice(5)) as { result: { content: { text: string }[] } };
+          return timeless(result.content[0]?.text ?? "");
         };
         assert.equal(await ask("token-of-alice", "admin"), "admin ran");
         assert.equal(await ask("lesser-token-of-alice", "admin"), NO_ADMIN);

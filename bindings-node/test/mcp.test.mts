@@ -12,6 +12,7 @@ import { McpServer as McpServer2 } from "@modelcontextprotocol/server";
 import { Engine } from "callgate";
 import { type AuthInfo, guard, guardTransport, type GuardOptions } from "callgate/mcp";
 import { z } from "zod";
+import { timeless } from "./cases.mjs";
 
 const POLICY = `
 version: "1"
@@ -107,7 +108,7 @@ for (const [what, make] of [["Server", low], ["McpServer", high], ["McpServer of
       assert.deepEqual((await call(client, "echo", { text: "hi" })).content, [{ type: "text", text: "echo hi" }]);
       assert.deepEqual(ran, ["echo"]);
       const denied = await call(client, "echo", { text: "bad" });
-      assert.deepEqual(denied, { content: [{ type: "text", text: "Not that" }], isError: true });
+      assert.deepEqual(denied, { content: [{ type: "text", text: "Not that" }], isError: true, _meta: { "callgate/code": "denied" } });
       for (const [name, message] of [["secret", "hidden"], ["unlisted", "not permitted"], ["nowhere", "not permitted"]] as const) {
         const answer = await call(client, name, {});
         assert.equal(answer.isError, true);
@@ -120,7 +121,8 @@ for (const [what, make] of [["Server", low], ["McpServer", high], ["McpServer of
       const { client, ran } = await peer(make);
       for (let n = 0; n < 2; n += 1) assert.equal((await call(client, "fail")).content[0]?.text, "fail");
       const limited = await call(client, "fail");
-      assert.deepEqual([limited.isError, limited.content[0]?.text], [true, "Rate limit of 2 per hour reached. Try again later."]);
+      const told = timeless(limited.content[0]?.text ?? "");
+      assert.deepEqual([limited.isError, told], [true, "Rate limit of 2 per hour reached. Try again in S seconds."]);
       assert.deepEqual(ran, ["fail", "fail"]);
     });
 
@@ -129,7 +131,8 @@ for (const [what, make] of [["Server", low], ["McpServer", high], ["McpServer of
       const asked = await call(client, "ask", { text: "x" });
       const key = engine.evaluate("ask", { text: "x" }).approval?.key;
       const text = `Rule "large" needs approval\nApproval key: ${key}`;
-      assert.deepEqual(asked, { content: [{ type: "text", text }], isError: true, _meta: { "callgate/approval_key": key } });
+      const meta = { "callgate/code": "approval_required", "callgate/approval_key": key };
+      assert.deepEqual(asked, { content: [{ type: "text", text }], isError: true, _meta: meta });
       assert.deepEqual(ran, []);
       const granting = await peer(make, {
         onApproval: async ({ tool, arguments: args, decision, signal }) => {

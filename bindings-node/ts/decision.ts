@@ -4,7 +4,7 @@
 // terms, and its charges in the host's hands. Nothing native belongs to one decision, so none needs a finalizer; its text,
 // the same in every language (clause 10.3 of the language), is made when it is asked for.
 
-import { NativePlan } from "../native.js";
+import { MCP_DENIED as DENIED, NativePlan } from "../native.js";
 import { ReservationError, StoreError, throwing, typed } from "./errors.js";
 import type { Plan, Told } from "./plan.js";
 
@@ -94,10 +94,26 @@ export interface CounterUse {
   readonly resetsAt: Date;
 }
 
+/**
+ * The code of the JSON-RPC error that answers what the policy denies where there is no tool result to say it in: a call that asked
+ * for a task, and a request of another method (clause 10.6).
+ */
+export const MCP_DENIED: number = DENIED;
+
+/** Why a call may not run, for programs (clause 10.6). An alias, as `McpResult`. */
+export type McpMeta = {
+  "callgate/code": Code;
+  /** Whole seconds after which the call may pass if nothing else happens. */
+  "callgate/retry_after"?: number;
+  /** What an approval of this very call must name. */
+  "callgate/approval_key"?: string;
+};
+
 /** The result of a tool call that tells the agent why it may not (clause 10.6). An alias: the SDKs' results have an index signature. */
 export type McpResult = {
   content: { type: "text"; text: string }[];
   isError: true;
+  _meta: McpMeta;
 };
 
 // As core counts them: the first character of a packed decision is 16 times the effect, plus the code.
@@ -213,10 +229,20 @@ export class Decision {
     return this.toJSON().policy;
   }
 
-  /** The MCP tool result that tells the agent; null when the call is allowed. */
+  /**
+   * The MCP tool result that tells the agent; null when the call is allowed. Its text is the message, with the approval key on a
+   * line of its own where the call waits for approval; its `_meta` is what `toMcpMeta` gives.
+   */
   toMcpResult(): McpResult | null {
-    const { message } = this;
-    return message === null ? null : { content: [{ type: "text", text: message }], isError: true };
+    return read(() => this.#plan.native.mcpResult(this.#packed));
+  }
+
+  /**
+   * Why the call may not run, for programs; null when it is allowed. It is the `data` of a JSON-RPC error with the code `MCP_DENIED`
+   * and the message, which answers a call that asked for a task.
+   */
+  toMcpMeta(): McpMeta | null {
+    return read(() => this.#plan.native.mcpMeta(this.#packed));
   }
 
   toString(): string {
@@ -231,6 +257,12 @@ export class Decision {
   #tell(): Told {
     return (this.#told ??= this.#plan.tell(this.#packed));
   }
+}
+
+/** What a text of core means that may be none. */
+function read<T>(json: () => string | null): T | null {
+  const text = throwing(json);
+  return text === null ? null : (JSON.parse(text) as T);
 }
 
 const OUTCOMES = ["not_run", "done", "tool_error", "error", "cancelled", "timed_out", "lost"] as const;

@@ -11,11 +11,12 @@ export type {
   CounterUse,
   DecisionJson,
   Effect,
+  McpMeta,
   McpResult,
   Outcome,
   RuleRef,
 } from "./decision.js";
-export { Decision, Reservation } from "./decision.js";
+export { Decision, MCP_DENIED, Reservation } from "./decision.js";
 export type { Approval, AuditRecord, Check, EngineOptions, Explanation, FileOptions } from "./engine.js";
 export type { Claims, Identity } from "./identity.js";
 export { Engine } from "./engine.js";

@@ -6,7 +6,7 @@
 
 import { randomUUID } from "node:crypto";
 import type { ArgsCheck } from "./args-check.js";
-import type { Decision, Reservation } from "./decision.js";
+import { type Decision, MCP_DENIED, type Reservation } from "./decision.js";
 import type { Approval, Engine } from "./engine.js";
 import type { Identity } from "./identity.js";
 import { type Ask, Definitions } from "./mcp-definitions.js";
@@ -167,10 +167,10 @@ export class Guard {
       if (waiting.ended === null && decision.allowed) return await this.#deliver(asked, decision);
       // It ended while it was decided. It never reached the tool.
       if (decision.allowed) await this.#undo(decision);
-      if (waiting.ended !== "silent") await this.#refuse(asked, decision.allowed ? undecided() : refusal(decision));
+      if (waiting.ended !== "silent") await this.#refuse(asked, decision);
     } catch (error) {
       if (error !== ENDED) this.#report(error);
-      if (waiting.ended !== "silent") await this.#refuse(asked, undecided());
+      if (waiting.ended !== "silent") await this.#refuse(asked, null);
     } finally {
       this.#undecided.done(id, waiting);
     }
@@ -341,8 +341,16 @@ export class Guard {
     return open;
   }
 
-  #refuse({ id, message }: Asked, result: Message): Promise<void> {
+  /** Answers a call that does not run, by what it was denied for; by none where nothing was, or it ended before it ran. */
+  #refuse({ id, message }: Asked, decision: Decision | null): Promise<void> {
     const params = message["params"] as Message;
+    const result: Message = decision?.toMcpResult() ?? { content: [{ type: "text", text: UNDECIDED }], isError: true };
+    if (Object.hasOwn(params, "task")) {
+      // The result of a task is no tool's result, so that it could not say why (clause 10.6).
+      const data = decision?.toMcpMeta();
+      const error = { code: MCP_DENIED, message: decision?.message ?? UNDECIDED, ...(data ? { data } : {}) };
+      return this.#reply({ jsonrpc: "2.0", id, error });
+    }
     const meta = params["_meta"];
     const type = isObject(meta) && Object.hasOwn(meta, PROTOCOL_VERSION) ? { resultType: "complete" } : {};
     return this.#reply({ jsonrpc: "2.0", id, result: { ...result, ...type } });
@@ -373,19 +381,6 @@ function verified(authInfo: AuthInfo | undefined): Identity {
   const subject = claims["sub"];
   const id = typeof subject === "string" && subject !== "" ? subject : authInfo.clientId;
   return { ...claims, id, client_id: authInfo.clientId, scopes: authInfo.scopes };
-}
-
-/** The result of a call that may not run, with its approval key if it waits for one. */
-function refusal(decision: Decision): Message {
-  if (decision.approval === null) return { ...decision.toMcpResult() };
-  const { key } = decision.approval;
-  const text = `${decision.message}\nApproval key: ${key}`;
-  return { content: [{ type: "text", text }], isError: true, _meta: { "callgate/approval_key": key } };
-}
-
-/** The result of a call that nothing was decided about. */
-function undecided(): Message {
-  return { content: [{ type: "text", text: UNDECIDED }], isError: true };
 }
 
 /**

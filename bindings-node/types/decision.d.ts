@@ -62,6 +62,19 @@ export interface CounterUse {
     /** When it holds nothing any more if nothing else happens. */
     readonly resetsAt: Date;
 }
+/**
+ * The code of the JSON-RPC error that answers what the policy denies where there is no tool result to say it in: a call that asked
+ * for a task, and a request of another method (clause 10.6).
+ */
+export declare const MCP_DENIED: number;
+/** Why a call may not run, for programs (clause 10.6). An alias, as `McpResult`. */
+export type McpMeta = {
+    "callgate/code": Code;
+    /** Whole seconds after which the call may pass if nothing else happens. */
+    "callgate/retry_after"?: number;
+    /** What an approval of this very call must name. */
+    "callgate/approval_key"?: string;
+};
 /** The result of a tool call that tells the agent why it may not (clause 10.6). An alias: the SDKs' results have an index signature. */
 export type McpResult = {
     content: {
@@ -69,6 +82,7 @@ export type McpResult = {
         text: string;
     }[];
     isError: true;
+    _meta: McpMeta;
 };
 /** A decision about one call. Nothing of the call's arguments is in it. */
 export declare class Decision {
@@ -101,8 +115,16 @@ export declare class Decision {
     get approval(): ApprovalNeeded | null;
     /** Digest of the policy that decided. */
     get policy(): string;
-    /** The MCP tool result that tells the agent; null when the call is allowed. */
+    /**
+     * The MCP tool result that tells the agent; null when the call is allowed. Its text is the message, with the approval key on a
+     * line of its own where the call waits for approval; its `_meta` is what `toMcpMeta` gives.
+     */
     toMcpResult(): McpResult | null;
+    /**
+     * Why the call may not run, for programs; null when it is allowed. It is the `data` of a JSON-RPC error with the code `MCP_DENIED`
+     * and the message, which answers a call that asked for a task.
+     */
+    toMcpMeta(): McpMeta | null;
     toString(): string;
 }
 declare const OUTCOMES: readonly ["not_run", "done", "tool_error", "error", "cancelled", "timed_out", "lost"];

@@ -26,6 +26,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.setattr("MCP_DENIED", callgate::MCP_DENIED)?;
         module.setattr("__version__", env!("CARGO_PKG_VERSION"))
     }
 

@@ -11,6 +11,7 @@ import callgate
 import callgate.mcp
 import mcp.types
 from clients import SDK
+from conftest import timeless
 from mcp.shared.message import SessionMessage
 
 POLICY = """
@@ -86,7 +87,7 @@ class Line:
         answer = await self.answered()
         assert answer["id"] == message["id"] and answer["result"]["isError"] is True
         await self.nothing_served()
-        return str(answer["result"]["content"][0]["text"])
+        return timeless(answer["result"]["content"][0]["text"])
 
     async def passes(self, message: Raw) -> None:
         await self.ask(message)

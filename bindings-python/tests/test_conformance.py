@@ -110,7 +110,8 @@ class Runner:
             for turn in range(1, step.get("repeat", 1)):
                 assert decision.allowed, f"step {index}, turn {turn - 1}: {decision.to_json()}"
                 decision = self.decide(step)
-            compare(step["expect"], decision.to_dict(), f"step {index}: {decision.to_json()}")
+            where = f"step {index}: {decision.to_json()}"
+            compare(step["expect"], {**decision.to_dict(), "mcp_result": mcp_result(decision, where)}, where)
             self.decisions.append(decision)
             if "finish" in step and "finish_of" not in step:
                 self.finish(step, decision, again=False)
@@ -124,6 +125,14 @@ NULL = 0
 def asked(decision: callgate.Decision) -> str:
     """The key of the call; where it needs none, any will do."""
     return decision.approval.key if decision.approval else "ak1:none"
+
+
+def mcp_result(decision: callgate.Decision, where: str) -> dict[str, Any] | None:
+    """The answer to an MCP client, whose `_meta` is what the library gives alone."""
+    result = decision.to_mcp_result()
+    assert (result is None) == decision.allowed, where
+    assert (result or {}).get("_meta") == decision.to_mcp_meta(), where
+    return result
 
 
 def compare(expect: dict[str, Any], found: dict[str, Any], where: str) -> None:
@@ -143,7 +152,7 @@ def compare(expect: dict[str, Any], found: dict[str, Any], where: str) -> None:
                 assert len(found["counters"]) == len(wanted), where
                 for one, other in zip(found["counters"], wanted, strict=True):
                     assert {key: one[key] for key in other} == other, where
-            case "effect" | "code" | "message" | "retry_after" | "tool" | "method":
+            case "effect" | "code" | "message" | "retry_after" | "tool" | "method" | "mcp_result":
                 assert found[field] == wanted, f"{field}: {where}"
             case _:
                 pytest.fail(f"unknown expectation {field}")

@@ -108,7 +108,10 @@ def test_decision() -> None:
     assert denied.to_mcp_result() == {
         "content": [{"type": "text", "text": 'Denied by rule "cap"'}],
         "isError": True,
+        "_meta": {"callgate/code": "condition_failed"},
     }
+    assert denied.to_mcp_meta() == {"callgate/code": "condition_failed"} and decision.to_mcp_meta() is None
+    assert callgate.MCP_DENIED == -31000
     assert denied.to_dict() == json.loads(denied.to_json())
 
 

@@ -15,6 +15,7 @@ if MAJOR > 3:
     pytest.skip("fastmcp 4 has an adapter of its own", allow_module_level=True)
 
 import callgate
+from conftest import timeless
 from fastmcp import Client, FastMCP
 from fastmcp.exceptions import ToolError
 
@@ -27,7 +28,7 @@ tools:
   fails: {limits: [{counter: n, window: 7d, max: 1}]}
   pay: {rules: [{name: all, action: require_approval}]}
 """
-LIMITED = "Rate limit of 1 per 7d reached. Try again later."
+LIMITED = "Rate limit of 1 per 7d reached. Try again in S seconds."
 
 
 def run(test: Callable[[Any, list[str]], Awaitable[None]], **options: Any) -> None:
@@ -66,7 +67,7 @@ def run(test: Callable[[Any, list[str]], Awaitable[None]], **options: Any) -> No
 
 async def said(client: Any, tool: str, **arguments: Any) -> str:
     result = await client.call_tool(tool, arguments, raise_on_error=False)
-    return str(result.content[0].text)
+    return timeless(str(result.content[0].text))
 
 
 def test_calls_are_decided_before_the_tool_runs() -> None:

@@ -20,6 +20,8 @@ from guarded import GUARDS, Connection, Guarded, Tools
 from guarded_http import HttpConnection, served
 from line import Raw
 
+# Guards whose SDK does not read `params.task`.
+WITHOUT_TASKS = {"python-fastmcp"}
 # Guards of this package that another environment, or nobody, tests here.
 KNOWN = {"python-mcp1", "python-mcp2", "python-fastmcp", "python-streams", "node", "node-v2", "rmcp"}
 
@@ -73,7 +75,8 @@ class Run:
     def __init__(self, guard: str, scenario: Raw, stubborn: bool) -> None:
         policy = scenario["policy"]
         text = "\n".join(policy) if isinstance(policy, list) else json.dumps(policy)
-        self.engine = callgate.Engine.from_str(text)
+        # Time stands still, so that a message which tells one can be compared.
+        self.engine = callgate.Engine.from_str(text, clock=callgate.ManualClock(1_795_255_200.0))
         # What `explain` says of an empty counter: it may count the call itself.
         self.empty = {tool: self._use(tool).used for tool in scenario["tools"] if self._use(tool)}
         self.tools = Tools(scenario["tools"], self.happened)
@@ -81,6 +84,7 @@ class Run:
         options = dict(scenario.get("options", {}))
         if scenario.get("approvals"):
             options["on_approval"] = self.approvals
+        self.guard = guard
         self.guarded = Guarded(guard, self.tools, self.engine, options)
         self.steps: list[Raw] = scenario["steps"]
         self.over = scenario.get("over")
@@ -106,7 +110,7 @@ class Run:
 
     async def step(self, step: Raw) -> None:
         expect, text = step.pop("expect", None), step.pop("text", "")
-        about = {name: step.pop(name, None) for name in ("arguments", "times", "as")}
+        about = {name: step.pop(name, None) for name in ("arguments", "task", "times", "as")}
         ((what, value),) = step.items()
         if what == "call":
             await self.call(value, about, expect, text)
@@ -117,6 +121,8 @@ class Run:
 
     async def call(self, tool: str, about: Raw, expect: str | None, text: str) -> None:
         params = {"name": tool, "arguments": about["arguments"]}
+        if about["task"] is not None:
+            params["task"] = about["task"]
         if about["as"] is not None:
             self.calling, self._happened = about["as"], anyio.Event()
             self.calls[about["as"]] = self.connection, await self.connection.request("tools/call", params)
@@ -124,7 +130,7 @@ class Run:
             return
         for _ in range(about["times"] or 1):
             number = await self.connection.request("tools/call", params)
-            self.check(await self.connection.answer_to(number), expect, text, tool, about["arguments"])
+            self.check(await self.connection.answer_to(number), expect, text, tool, about)
 
     async def answer(self, name: str, expect: str | None, text: str) -> None:
         connection, number = self.calls[name]
@@ -134,9 +140,15 @@ class Run:
         else:
             self.check(await connection.answer_to(number), expect, text, "")
 
-    def check(self, answer: Raw, expect: str | None, text: str, tool: str, arguments: Any = None) -> None:
+    def check(self, answer: Raw, expect: str | None, text: str, tool: str, about: Raw | None = None) -> None:
+        about = about or {}
         if expect == "error":
             assert text in answer["error"]["message"]
+            return
+        if about.get("task") is not None and self.guard not in WITHOUT_TASKS:
+            decision = self.engine.explain(tool, about["arguments"]).decision
+            error = {"code": callgate.MCP_DENIED, "message": decision.message, "data": decision.to_mcp_meta()}
+            assert text in error["message"] and (decision.code, answer["error"]) == (expect, error)
             return
         result = answer["result"]
         said = result["content"][0]["text"]
@@ -146,8 +158,8 @@ class Run:
         elif expect == "invalid_args":
             assert result["isError"] and said.startswith("Arguments are not valid: ")
         elif expect is not None:
-            decision = self.engine.explain(tool, arguments).decision
-            assert (result["isError"], decision.code) == (True, expect) and said.startswith(str(decision.message))
+            decision = self.engine.explain(tool, about.get("arguments")).decision
+            assert (decision.code, result) == (expect, decision.to_mcp_result())
 
     async def settled(self) -> None:
         """All that this process does of itself is done."""

@@ -35,7 +35,7 @@ from line import (
 from mcp.shared.message import ServerMessageMetadata, SessionMessage
 from starlette.requests import Request
 
-LIMITED = "Rate limit of 1 per 7d reached. Try again later."
+LIMITED = "Rate limit of 1 per 7d reached. Try again in S seconds."
 
 
 def test_everything_but_calls_passes_untouched() -> None:

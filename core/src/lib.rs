@@ -105,7 +105,8 @@ pub use args_check::ArgsCheck;
 pub use call::{Approval, Call};
 pub use canonical::ArgsHash;
 pub use decision::{
-    Actual, ApprovalNeeded, AuditRecord, AuditedCall, CounterUse, Decision, Reservation, RuleRef, SettleError,
+    Actual, ApprovalNeeded, AuditRecord, AuditedCall, CounterUse, Decision, MCP_DENIED, Reservation, RuleRef,
+    SettleError,
 };
 pub use diagnostic::{Diagnostic, Severity};
 pub use engine::{Engine, EngineBuilder, Explanation};

@@ -279,6 +279,11 @@ impl Ruling {
         self.more().is_none().then_some(self.head.0.get())
     }
 
+    /// Whole seconds until all bounds that refused hold again; `None` if waiting does not help (spec 8.9).
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        self.more()?.retry_millis.map(|millis| millis.div_ceil(1_000))
+    }
+
     pub(crate) fn counters(&self) -> &[Counted] {
         self.more().map_or(&[], |more| &more.counters)
     }

@@ -6,8 +6,8 @@ use crate::answer;
 use crate::frame::{self, Frame, INVALID_PARAMS, INVALID_REQUEST, Params, Refused};
 use crate::id::Id;
 use crate::machine::{
-    Action, Ask, CallId, InFlight, Note, Peer, Relay, Resumable, Running, State, WithoutSchema, digest,
-    to_client,
+    Action, Ask, CallId, InFlight, Note, Peer, Refusal, Relay, Resumable, Running, State, WithoutSchema,
+    digest, to_client,
 };
 use crate::members::{self, Members};
 use crate::server::LONGEST_VERSION;
@@ -19,9 +19,6 @@ const LONGEST_NAME: usize = 4 << 10;
 
 /// The member of `_meta` that names the revision of the protocol, from 2026-07-28 on.
 const PROTOCOL: &str = "io.modelcontextprotocol/protocolVersion";
-
-/// What a caller is told whose tool's schema is not known.
-const UNCHECKED: &str = "The call could not be checked against the policy";
 
 impl Relay {
     /// A message of the client, without its line feed. `now` is in milliseconds from any start.
@@ -139,9 +136,7 @@ impl Relay {
             return;
         }
         if needs_check && check.is_none() && self.options.without_schema == WithoutSchema::Deny {
-            let refusal =
-                crate::machine::Refusal { result: unchecked(), message: UNCHECKED.to_owned(), data: None };
-            actions.push(to_client(answer::refusal(running, &refusal)));
+            actions.push(to_client(answer::refusal(running, &Refusal::unchecked())));
             let (request, tool) = (running.id_text.clone(), running.tool.clone());
             actions.push(Action::Note(Note::Unchecked { request, tool }));
             let call = running.call;
@@ -226,11 +221,6 @@ impl Relay {
             State::Sent => vec![pass(line), Action::Finish { call, outcome: Outcome::Cancelled }],
         }
     }
-}
-
-/// The result of a call that is not decided because its tool's schema is not known.
-fn unchecked() -> String {
-    format!(r#"{{"content":[{{"type":"text","text":{}}}],"isError":true}}"#, answer::quoted(UNCHECKED))
 }
 
 fn pass(line: &[u8]) -> Action {

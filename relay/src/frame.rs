@@ -15,8 +15,6 @@ pub(crate) const PARSE_ERROR: i32 = -32700;
 pub(crate) const INVALID_REQUEST: i32 = -32600;
 pub(crate) const INVALID_PARAMS: i32 = -32602;
 pub(crate) const INTERNAL_ERROR: i32 = -32603;
-/// A request that the policy denies, where there is no result to say it in.
-pub(crate) const DENIED: i32 = -31000;
 
 /// Members that mean something here: a name that folds to one of them without being it may be read as it by another parser.
 const KNOWN: [&str; 13] = [

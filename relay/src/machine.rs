@@ -75,14 +75,14 @@ pub enum Verdict {
     Refuse(Refusal),
 }
 
-/// What a caller is told whose call does not run.
+/// What a caller is told whose call does not run: of a [`callgate::Decision`], `Refusal::from(&decision)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The result, a JSON object (spec 10.6).
     pub result: String,
-    /// The message.
+    /// The message, for a call that asked for a task: its answer is an error with the code [`callgate::MCP_DENIED`].
     pub message: String,
-    /// A JSON object that goes with the message where the answer is an error; `None` for none.
+    /// The error's `data`, a JSON object; `None` for none.
     pub data: Option<String>,
 }
 

@@ -257,7 +257,9 @@ impl Case {
             }
             let decision = last.expect("at least one turn");
             let json = decision.to_json();
-            for difference in compare(&step.expect, &serde_json::from_str(&json).unwrap()) {
+            let mut shown: Value = serde_json::from_str(&json).unwrap();
+            shown["mcp_result"] = mcp_result(&decision);
+            for difference in compare(&step.expect, &shown) {
                 note(format!("{difference}\n      in {json}"));
             }
             decisions.push(json);
@@ -446,6 +448,15 @@ fn checked<'c, A, I>(call: Call<'c, A, I>, check: Option<&'c ArgsCheck>) -> Call
     }
 }
 
+/// The answer to an MCP client, whose `_meta` is what the library gives alone (spec 10.6).
+fn mcp_result(decision: &Decision<'_>) -> Value {
+    let read = |text: Option<String>| text.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap());
+    let (result, meta) = (read(decision.to_mcp_result()), read(decision.to_mcp_meta()));
+    assert_eq!(result.is_null(), decision.allowed());
+    assert_eq!(result.get("_meta").unwrap_or(&Value::Null), &meta);
+    result
+}
+
 fn compare(expect: &BTreeMap<String, Value>, decision: &Value) -> Vec<String> {
     assert!(
         expect.contains_key("effect") && expect.contains_key("code"),
@@ -478,7 +489,7 @@ fn compare(expect: &BTreeMap<String, Value>, decision: &Value) -> Vec<String> {
                     }
                 }
             }
-            "effect" | "code" | "message" | "retry_after" | "tool" | "method" => {
+            "effect" | "code" | "message" | "retry_after" | "tool" | "method" | "mcp_result" => {
                 check(field, wanted, &decision[field])
             }
             other => panic!("unknown expectation {other}"),

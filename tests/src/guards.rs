@@ -86,6 +86,7 @@ pub struct Step {
     /// A null that is written is a value: what a guard reads as absent, the client has sent.
     #[serde(deserialize_with = "written")]
     pub arguments: Option<Value>,
+    pub task: Option<Value>,
     pub times: Option<u32>,
     pub expect: Option<String>,
     pub text: Option<String>,

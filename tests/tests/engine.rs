@@ -379,7 +379,10 @@ fn results_and_records_are_what_clients_and_logs_need() {
     let decision = engine.decide(&call);
     assert_eq!(
         decision.to_mcp_result().unwrap(),
-        r#"{"content":[{"type":"text","text":"Tool \"x\" is not permitted by policy"}],"isError":true}"#
+        concat!(
+            r#"{"content":[{"type":"text","text":"Tool \"x\" is not permitted by policy"}],"isError":true,"#,
+            r#""_meta":{"callgate/code":"not_listed"}}"#
+        )
     );
     let record = decision.audit(&call, ArgsHash::Sha256).to_json();
     assert!(

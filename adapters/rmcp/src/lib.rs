@@ -20,7 +20,9 @@
 //! What it does:
 //!
 //! - drops from `tools/list` what the policy hides (spec 10.9); everything else of the result stays;
-//! - decides each `tools/call` before the handler sees it; a denied one gets `isError: true` with the message (spec 10.6);
+//! - decides each `tools/call` before the handler sees it; a denied one gets `isError: true` with the message, and why in `_meta`
+//!   (spec 10.6). It gets that where it asked for a task by `params.task`, too, which rmcp does not read: its servers answer such
+//!   calls as others;
 //! - checks arguments before any rule, where rules read them (spec 3.7, 3.8): a value of a type that the tool's own input schema
 //!   does not admit is refused, and so is a member that some servers take for one that is read (`Amount` for `amount`). The
 //!   guard asks the server for `tools/list` itself. Where that fails, no call runs. [`Guard::check_args`] switches this off;
@@ -48,4 +50,3 @@ mod guard;
 mod refusal;
 
 pub use guard::{ApprovalRequest, Guard};
-pub use refusal::APPROVAL_KEY;

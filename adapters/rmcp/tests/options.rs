@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use callgate::store::BatchOutcome;
 use callgate::store::{AsyncStore, Batch, Refund, Store, StoreFuture};
-use callgate::time::Timestamp;
-use callgate::{Engine, MemoryStore, Policy, StoreError};
+use callgate::time::{ManualClock, Timestamp};
+use callgate::{Engine, EngineBuilder, MemoryStore, Policy, StoreError};
 use callgate_rmcp::Guard;
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CallToolResponse, CallToolResult, ClientRequest, ContentBlock,
@@ -65,10 +65,16 @@ async fn call(client: &Client, tool: &'static str, args: serde_json::Value) -> S
     }
 }
 
-const REFUSED: &str = "Rate limit of 2 per hour reached. Try again later.";
+const REFUSED: &str = "Rate limit of 2 per hour reached. Try again in 3600 seconds.";
+
+/// Time stands still, so that a message which tells one can be compared.
+fn builder() -> EngineBuilder {
+    let clock = Arc::new(ManualClock::new("2026-11-21T10:00:00.000Z".parse().unwrap()));
+    Engine::builder(Policy::from_yaml(POLICY).unwrap()).clock(clock)
+}
 
 fn engine() -> Engine {
-    Engine::new(Policy::from_yaml(POLICY).unwrap())
+    builder().build()
 }
 
 #[tokio::test]
@@ -177,10 +183,7 @@ async fn a_store_that_does_not_block_has_the_counters() {
     // Nobody lets the store go on that blocks.
     let (_sender, receiver) = mpsc::channel();
     let blocking = Blocking { counters: MemoryStore::new(), go_on: Mutex::new(receiver) };
-    let engine = Engine::builder(Policy::from_yaml(POLICY).unwrap())
-        .store(Arc::new(blocking))
-        .async_store(Arc::new(Yielding::default()))
-        .build();
+    let engine = builder().store(Arc::new(blocking)).async_store(Arc::new(Yielding::default())).build();
     let guard = Guard::new(Server::default(), engine).refund_on_error(|_, error| error.code.0 == -1);
     let client = connect(guard).await;
     for (code, expected) in [(-1, "no"), (-2, "no"), (-1, "no"), (-2, "no"), (-2, REFUSED)] {
@@ -196,7 +199,7 @@ fn request(tool: &'static str) -> ClientRequest {
 #[tokio::test]
 async fn a_call_that_ends_while_it_is_charged_costs_nothing() {
     let (server, store) = (Server::default(), Arc::new(Yielding::default()));
-    let engine = Engine::builder(Policy::from_yaml(POLICY).unwrap()).async_store(store.clone()).build();
+    let engine = builder().async_store(store.clone()).build();
     let client = connect(Guard::new(server.clone(), engine)).await;
     for _ in 0..3 {
         let held_up = store.1.lock().await;

@@ -72,10 +72,13 @@ async fn the_policy_decides_before_the_handler() {
     let waiting = call(&client, "create_charge", json!({"amount": 30_000})).await.unwrap();
     let key = waiting["_meta"]["callgate/approval_key"].as_str().unwrap();
     assert!(
-        key.starts_with("ak1:") && text(&waiting).ends_with(&format!("Approval key: {key}")),
+        key.starts_with("ak1:") && text(&waiting).ends_with(&format!("\nApproval key: {key}")),
         "{waiting}"
     );
-    assert_eq!(waiting["isError"], true);
+    assert_eq!(
+        (&waiting["_meta"]["callgate/code"], &waiting["isError"]),
+        (&json!("approval_required"), &json!(true))
+    );
 
     // Trap 39: neither an error of the protocol nor a result with `isError` gives anything back.
     for (amount, outcome) in [(14, Err(())), (1, Ok("charge 2: 1")), (13, Ok("the card was refused"))] {
@@ -87,7 +90,9 @@ async fn the_policy_decides_before_the_handler() {
         }
     }
     let limited = call(&client, "create_charge", json!({"amount": 1})).await.unwrap();
-    assert_eq!(text(&limited), "Rate limit of 3 per day reached. Try again later.");
+    let when = &limited["_meta"]["callgate/retry_after"];
+    let told = format!("Rate limit of 3 per day reached. Try again in {when} second");
+    assert!(text(&limited).starts_with(&told), "{limited}");
     client.cancel().await.unwrap();
 }
 

@@ -28,6 +28,7 @@ from callgate._errors import (
     StoreURLError,
 )
 from callgate._native import (
+    MCP_DENIED,
     ApprovalNeeded,
     ArgsCheck,
     AuditRecord,
@@ -53,6 +54,7 @@ if _TYPE_CHECKING:
     from callgate import mcp as mcp
 
 __all__ = [
+    "MCP_DENIED",
     "Approval",
     "ApprovalNeeded",
     "ArgsCheck",

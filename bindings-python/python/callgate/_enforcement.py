@@ -18,14 +18,13 @@ import anyio
 
 from callgate._callbacks import synchronous
 from callgate._calls import ApprovalRequest, IdentityOf, OnApproval, RefundOnError, ServerError, ToolCall
-from callgate._native import ArgsCheck, Decision, Engine, Policy
+from callgate._native import MCP_DENIED, ArgsCheck, Decision, Engine, Policy
 from callgate._values import Approval
 from callgate._waiting import Caller, Gone
 
 # Shown to the agent when deciding itself failed (no detail: that is for the log), and to nobody, or a client that comes back.
 GONE = "The client closed the connection while the call waited"
 UNDECIDED = "The call could not be checked against the policy"
-APPROVAL_KEY = "callgate/approval_key"
 # Pages of a server's own list of tools that are read for one call.
 _PAGES = 1_000
 _logger = logging.getLogger("callgate")
@@ -72,19 +71,32 @@ class Permitted:
 
 @dataclass(frozen=True)
 class Refused:
-    """The handler must not run; this is the result."""
+    """The handler must not run; this is the answer (clause 10.6)."""
 
     result: dict[str, Any]
+    """The tool's result."""
+    message: str
+
+    @classmethod
+    def undecided(cls, message: str) -> Refused:
+        """For a call that no policy denied."""
+        return cls({"content": [{"type": "text", "text": message}], "isError": True}, message)
 
     @property
     def text(self) -> str:
-        """What to tell the agent."""
+        """What the result tells the agent."""
         return str(self.result["content"][0]["text"])
 
     @property
     def meta(self) -> dict[str, Any] | None:
         """The result's `_meta`."""
         return self.result.get("_meta")
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The JSON-RPC error that answers a call which asked for a task: the result of a task is no tool's result."""
+        error = {"code": MCP_DENIED, "message": self.message}
+        return error if self.meta is None else {**error, "data": self.meta}
 
 
 class Enforcement:
@@ -135,17 +147,12 @@ class Enforcement:
                 await permitted.not_run()
                 raise
         except Gone:
-            return Refused({"content": [{"type": "text", "text": GONE}], "isError": True})
+            return Refused.undecided(GONE)
         except Exception:
             _logger.exception("a call of %r could not be decided", tool)
-            return Refused({"content": [{"type": "text", "text": UNDECIDED}], "isError": True})
+            return Refused.undecided(UNDECIDED)
         result = decision.to_mcp_result()
-        if result is None:
-            return permitted
-        if decision.approval is not None:
-            result["content"][0]["text"] += f"\nApproval key: {decision.approval.key}"
-            result["_meta"] = {APPROVAL_KEY: decision.approval.key}
-        return Refused(result)
+        return permitted if result is None else Refused(result, str(decision.message))
 
     async def _decide(
         self, tool: str, args: Any, identity: Any, approved: Approval | None, schema: InputSchemaOf

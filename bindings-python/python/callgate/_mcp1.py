@@ -77,6 +77,8 @@ class _Handlers(UserDict[Any, Handler]):
                 call.name, call.arguments, context, lambda: self._schema(call.name)
             )
             if isinstance(answer, Refused):
+                if call.task is not None:
+                    return self._types.ErrorData(**answer.error)
                 return self._types.ServerResult(self._types.CallToolResult.model_validate(answer.result))
             result = await run(answer, lambda: handler(request))
             if isinstance(result, self._types.ErrorData):

@@ -56,6 +56,8 @@ class _Guard:
             name, params.get("arguments"), context, lambda: self._schema(name, context)
         )
         if isinstance(answer, Refused):
+            if "task" in params:
+                raise import_module("mcp.shared.exceptions").MCPError(**answer.error)
             return self._envelope(answer.result, context.protocol_version)
         return await self._run(answer, context, call_next)
 

@@ -553,7 +553,18 @@ class Decision:
         """The same as Python values; amounts are strings."""
 
     def to_mcp_result(self) -> dict[str, Any] | None:
-        """The MCP tool result that tells the agent; `None` when the call is allowed (spec 10.6)."""
+        """The MCP tool result that tells the agent; `None` when the call is allowed (spec 10.6).
+
+        Its text is the message, with the approval key on a line of its own where the call waits for approval; its `_meta` is what
+        `to_mcp_meta` gives.
+        """
+
+    def to_mcp_meta(self) -> dict[str, Any] | None:
+        """Why the call may not run, for programs; `None` when it is allowed (spec 10.6).
+
+        `callgate/code`, and `callgate/retry_after` (whole seconds) or `callgate/approval_key` where there is one. It is the `data` of a
+        JSON-RPC error with the code `MCP_DENIED` and the message, which answers a call that asked for a task.
+        """
 
     def __bool__(self) -> bool: ...
 

@@ -183,6 +183,10 @@ class _Guard:
             if (unanswered := getattr(item.metadata, "on_request_unanswered", None)) is not None:
                 await unanswered()
         elif isinstance(answer, Refused):
+            if "task" in params:
+                error = self._types.ErrorData(**answer.error)
+                await self._reply(self._types.JSONRPCError(jsonrpc="2.0", id=request.id, error=error))
+                return
             result = answer.result
             if isinstance(meta := params.get("_meta"), dict) and _PROTOCOL_VERSION in meta:
                 result = {**result, "resultType": "complete"}

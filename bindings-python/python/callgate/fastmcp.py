@@ -50,6 +50,9 @@ class Guard(Middleware):
 
     Arguments are checked first, where rules read them: against the tool's own input schema, and for members that fold, as
     `callgate.mcp.guard` does. `check_args=False` switches that off.
+
+    A refused call that asked for a task by `params.task` gets a tool's result, too: `fastmcp` does not read it, and answers such calls
+    as others.
     """
 
     def __init__(

@@ -202,6 +202,11 @@ impl Decision {
         self.inner.to_mcp_result().map(|json| loads(py, &json)).transpose()
     }
 
+    /// The `_meta` of that result; `None` when the call is allowed.
+    fn to_mcp_meta<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.inner.to_mcp_meta().map(|json| loads(py, &json)).transpose()
+    }
+
     /// Whether the call may run now: an unread decision must not look like a permission.
     fn __bool__(&self) -> bool {
         self.inner.allowed()

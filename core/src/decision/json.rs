@@ -95,9 +95,30 @@ fn write_rule(out: &mut String, rule: RuleRef<'_>) {
     let _ = write!(out, ",\"line\":{}}}", rule.line());
 }
 
-pub(super) fn mcp_result(message: &str) -> String {
+/// `None` when the call is allowed.
+pub(super) fn mcp_result(decision: &Decision<'_>) -> Option<String> {
+    let mut text = decision.message()?;
+    if let Some(approval) = decision.approval() {
+        let _ = write!(text.to_mut(), "\nApproval key: {}", approval.key());
+    }
     let mut out = String::from("{\"content\":[{\"type\":\"text\",\"text\":");
-    let _ = write_string(&mut out, message);
-    out.push_str("}],\"isError\":true}");
-    out
+    let _ = write_string(&mut out, &text);
+    let _ = write!(out, "}}],\"isError\":true,\"_meta\":{}}}", mcp_meta(decision)?);
+    Some(out)
+}
+
+/// `None` when the call is allowed.
+pub(super) fn mcp_meta(decision: &Decision<'_>) -> Option<String> {
+    if decision.allowed() {
+        return None;
+    }
+    let mut out = format!("{{\"callgate/code\":\"{}\"", decision.code());
+    if let Some(seconds) = decision.retry_after() {
+        let _ = write!(out, ",\"callgate/retry_after\":{seconds}");
+    }
+    if let Some(approval) = decision.approval() {
+        let _ = write!(out, ",\"callgate/approval_key\":\"{}\"", approval.key());
+    }
+    out.push('}');
+    Some(out)
 }

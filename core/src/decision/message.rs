@@ -35,13 +35,19 @@ pub(super) fn message<'d>(
         Code::Hidden => format!("Tool \"{tool}\" is hidden by policy"),
         Code::NotListed => format!("Tool \"{tool}\" is not permitted by policy"),
         Code::Allowed | Code::Denied | Code::ConditionFailed => format!("Denied by rule \"{label}\""),
-        Code::LimitExceeded if matches!(detail, Some(Detail::Full)) => {
-            format!("The counter of rule \"{label}\" is full. Try again later.")
-        }
         Code::LimitExceeded => {
-            match declared.and_then(|declared| declared.max.map(|max| (max, &declared.window))) {
-                Some((max, window)) => format!("Rate limit of {max} per {window} reached. Try again later."),
+            let maximum = declared.and_then(|declared| declared.max.map(|max| (max, &declared.window)));
+            let what = match maximum {
+                _ if matches!(detail, Some(Detail::Full)) => {
+                    format!("The counter of rule \"{label}\" is full")
+                }
+                Some((max, window)) => format!("Rate limit of {max} per {window} reached"),
                 None => format!("Denied by rule \"{label}\""),
+            };
+            match ruling.retry_after() {
+                Some(1) => format!("{what}. Try again in 1 second."),
+                Some(seconds) => format!("{what}. Try again in {seconds} seconds."),
+                None => format!("{what}. Waiting does not help."),
             }
         }
         Code::ApprovalRequired => format!("Rule \"{label}\" needs approval"),

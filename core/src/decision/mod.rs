@@ -25,6 +25,10 @@ use crate::ruling::{Asking, Code, Counted, Effect, Ruling};
 use crate::store::{Counter, Owner, StoreId};
 use crate::time::Timestamp;
 
+/// The code of the JSON-RPC error that answers what the policy denies where there is no tool result to say it in: a call that
+/// asked for a task, and a request of another method (spec 10.6).
+pub const MCP_DENIED: i32 = -31_000;
+
 /// A decision about one call (spec 10).
 ///
 /// Borrows the policy, or shares it, and borrows the name of the tool or method: making one on a path without counters allocates
@@ -269,7 +273,7 @@ impl<'d> Decision<'d> {
 
     /// Whole seconds after which the call may pass if nothing else happens; `None` if waiting does not help (spec 8.9).
     pub fn retry_after(&self) -> Option<u64> {
-        self.ruling.more()?.retry_millis.map(|millis| millis.div_ceil(1_000))
+        self.ruling.retry_after()
     }
 
     /// What an approval of this call must name, and which rules ask for it; `None` unless the effect is `require_approval`
@@ -299,8 +303,20 @@ impl<'d> Decision<'d> {
     }
 
     /// The MCP tool result that tells the agent, as JSON; `None` when the call is allowed (spec 10.6).
+    ///
+    /// Its text is the [message](Self::message), with the approval key on a line of its own where the call waits for approval;
+    /// its `_meta` is [`Decision::to_mcp_meta`].
     pub fn to_mcp_result(&self) -> Option<String> {
-        self.message().map(|message| json::mcp_result(&message))
+        json::mcp_result(self)
+    }
+
+    /// Why the call may not run, for programs, as a JSON object: `callgate/code`, and `callgate/retry_after` (whole seconds) or
+    /// `callgate/approval_key` where there is one; `None` when the call is allowed (spec 10.6).
+    ///
+    /// It is the `_meta` of the result, and the `data` of a JSON-RPC error with the code [`MCP_DENIED`] and the
+    /// [message](Self::message), which answers a call that asked for a task.
+    pub fn to_mcp_meta(&self) -> Option<String> {
+        json::mcp_meta(self)
     }
 
     /// The same decision on its own, borrowing nothing.

@@ -110,14 +110,6 @@ fn waits(record: ApprovalRecord, is_new: bool) -> Asked {
     Asked::Waits { id: record.id, key: record.call.key, is_new }
 }
 
-fn refusal(decision: &Decision<'_>) -> Refusal {
-    Refusal {
-        result: decision.to_mcp_result().unwrap_or_default(),
-        message: decision.message().unwrap_or_default().into_owned(),
-        data: None,
-    }
-}
-
 impl ApprovalShown {
     fn of(self, args: Option<&str>) -> ApprovalArgs {
         // Absent arguments are an empty object (spec 3.2).
@@ -158,7 +150,7 @@ impl Caller {
 impl Judged {
     /// What the caller is told of a call that may not run: the decision's own words (spec 10.6), and where its approval stands.
     pub(super) fn refusal(&self) -> Refusal {
-        let refusal = refusal(&self.decision);
+        let refusal = Refusal::from(&self.decision);
         let (id, words) = match &self.asked {
             Asked::Nobody | Asked::Used { .. } => return refusal,
             Asked::Waits { id, .. } => (

@@ -1,5 +1,10 @@
 //! Calls: decided before they are passed on, ended once.
 
+use std::sync::Arc;
+
+use callgate::time::ManualClock;
+use callgate::{Call, Decision, Engine, Policy};
+
 use super::*;
 
 #[test]
@@ -64,6 +69,38 @@ fn a_refused_call_that_asked_for_a_task_gets_an_error() {
     let wanted = serde_json::json!({"jsonrpc": "2.0", "id": "t",
         "error": {"code": -31000, "message": "no", "data": {"callgate/code": "denied"}}});
     assert_eq!(answer, wanted);
+}
+
+/// Spec 10.6.
+#[test]
+fn what_a_decision_tells_a_client_is_a_result_or_the_error_of_a_task() {
+    let policy = r#"{"version":"1","default":"deny","tools":{"pay":{"limits":[{"counter":"n","window":"minute","max":1}]}}}"#;
+    let clock = Arc::new(ManualClock::new("2026-11-21T10:00:06.000Z".parse().unwrap()));
+    let engine = Engine::builder(Policy::from_json(policy).unwrap()).clock(clock).build();
+    let decide = || engine.decide_json(&Call::new("pay", "{}")).into_owned();
+    let (allowed, denied) = (decide(), decide());
+    let told = |task: &str, decision: &Decision<'_>| {
+        let mut subject = Subject::new().connected();
+        let params = format!(r#"{{"name":"pay"{task}}}"#);
+        subject.client(format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#));
+        subject.decided(subject.asks[0].call, Verdict::Refuse(Refusal::from(decision)));
+        let mut answer: Value = serde_json::from_str(&subject.to_client[0]).unwrap();
+        if task.is_empty() { answer["result"].take() } else { answer["error"].take() }
+    };
+    let text = "Rate limit of 1 per minute reached. Try again in 54 seconds.";
+    let meta = serde_json::json!({"callgate/code": "limit_exceeded", "callgate/retry_after": 54});
+    let result =
+        serde_json::json!({"content": [{"type": "text", "text": text}], "isError": true, "_meta": meta});
+    assert_eq!(told("", &denied), result);
+    let task = r#","task":{"ttl":1000}"#;
+    assert_eq!(
+        told(task, &denied),
+        serde_json::json!({"code": callgate::MCP_DENIED, "message": text, "data": meta})
+    );
+    // A driver that refuses what is allowed has nothing to tell, and the call does not run all the same.
+    let text = "The call could not be checked against the policy";
+    assert_eq!(told("", &allowed)["content"][0]["text"], text);
+    assert_eq!(told(task, &allowed), serde_json::json!({"code": callgate::MCP_DENIED, "message": text}));
 }
 
 #[test]

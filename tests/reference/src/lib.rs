@@ -347,19 +347,27 @@ impl Reference {
         let mut decision = if let Some(first) = refused.first() {
             // Clause 6.7: the first in order is the reported rule.
             let mut decision = about(&first.item, "deny", first.code(batch, &self.logs, now));
-            if let (Kind::Max(slot), None) = (&first.kind, &first.item.on_deny) {
+            decision.retry_after = self.logs.retry_after(batch, &refused, now);
+            if let Kind::Max(slot) = &first.kind {
                 // Clause 8.8: a maximum refuses, or the counter can hold no more.
                 decision.message = Some(match Bound::exceeded(batch, *slot, &self.logs, now) {
                     Some(max) => {
                         let (max, window) = (amount_text(max), &batch.slots[*slot].counter.window_text);
-                        format!("Rate limit of {max} per {window} reached. Try again later.")
+                        format!("Rate limit of {max} per {window} reached")
                     }
-                    None => {
-                        format!("The counter of rule \"{}\" is full. Try again later.", label(&first.item))
-                    }
+                    None => format!("The counter of rule \"{}\" is full", label(&first.item)),
                 });
             }
-            decision.retry_after = self.logs.retry_after(batch, &refused, now);
+            // Clause 10.5: the policy's own words, or when the limit has room again.
+            decision.message = match (&first.item.on_deny, decision.message, decision.code) {
+                (Some(text), ..) => Some(text.clone()),
+                (None, Some(text), "limit_exceeded") => Some(match decision.retry_after {
+                    None => format!("{text}. Waiting does not help."),
+                    Some(1) => format!("{text}. Try again in 1 second."),
+                    Some(seconds) => format!("{text}. Try again in {seconds} seconds."),
+                }),
+                (None, text, _) => text,
+            };
             decision
         } else if let Some((askers, key, _)) = approval.as_ref().filter(|(_, _, id)| self.is_spent(id)) {
             // Clause 7.3

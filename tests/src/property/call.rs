@@ -108,7 +108,18 @@ fn shown_as_it_is(decision: &Decision<'_>) {
     if let Some(result) = result {
         reads_back(&result);
         let result: Value = serde_json::from_str(&result).expect("a result is JSON");
-        assert_eq!(result["content"][0]["text"], shown["message"]);
+        let mut text = shown["message"].as_str().expect("a message").to_owned();
+        let mut meta = serde_json::Map::from_iter([("callgate/code".to_owned(), shown["code"].clone())]);
+        if !shown["retry_after"].is_null() {
+            meta.insert("callgate/retry_after".to_owned(), shown["retry_after"].clone());
+        }
+        if let Some(key) = shown["approval"]["key"].as_str() {
+            text.push_str("\nApproval key: ");
+            text.push_str(key);
+            meta.insert("callgate/approval_key".to_owned(), key.into());
+        }
+        let content = serde_json::json!([{"type": "text", "text": text}]);
+        assert_eq!(result, serde_json::json!({"content": content, "isError": true, "_meta": meta}));
     }
 }
 
