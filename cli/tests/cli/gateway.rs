@@ -152,6 +152,27 @@ fn the_guide_works_as_it_says() {
     assert_eq!(place.entry()["args"][4], "${POLICIES:-.}/files.yaml");
 }
 
+/// Every flag that `--help` shows is told of, and none that is not there.
+#[test]
+fn the_guide_tells_every_flag() {
+    // The long flag of a line that begins with one, behind a short one or not.
+    let flag = |line: &str| {
+        let line = line.trim_start_matches(['|', ' ', '`']);
+        let is_flag = line.starts_with('-') && !line.starts_with("- ") && !line.starts_with("---");
+        let words = line.split([' ', '`', ',']).filter(|_| is_flag);
+        words.map(str::to_owned).find(|word| word.starts_with("--"))
+    };
+    let (_, told) = GUIDE.split_once("## Flags of `callgate proxy`\n").unwrap();
+    let help = crate::callgate(&["proxy", "--help"]).out;
+    let (_, options) = help.split_once("\nOptions:\n").unwrap();
+    let (options, _) = options.split_once("\nExamples:\n").unwrap();
+    let mut told = told.lines().filter_map(flag).collect::<Vec<_>>();
+    let mut options = options.lines().filter_map(flag).filter(|flag| flag != "--help").collect::<Vec<_>>();
+    told.sort();
+    options.sort();
+    assert!(told.len() > 15 && told == options, "the page has {told:?}, and the program {options:?}");
+}
+
 /// What the page says that `wrap` writes.
 #[test]
 fn the_guide_shows_what_is_written() {
