@@ -2,6 +2,7 @@
 //!
 //! In: a policy, flags, a server. Out: what came back, what the server saw, what was recorded. Must not wait for ever for anything.
 
+mod audit;
 mod process;
 mod survive;
 
@@ -19,6 +20,9 @@ use serde_json::{Value, json};
 
 /// After this, what should have happened never will. No test waits so long that passes.
 const NEVER: Duration = Duration::from_secs(30);
+
+/// A policy that has nothing against anything.
+const ALLOW: &str = "{version: '1', default: allow}";
 
 /// How often a test of processes is run: more often by `tests/proof.sh orphans`.
 fn runs() -> usize {
@@ -39,19 +43,19 @@ struct Setup {
 impl Setup {
     /// A dry run of the server `server.py`, with counters in memory.
     fn new(test: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("proxy").join(test);
+        let folder = folder(test);
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
+        Self::kept(test)
+    }
+
+    /// The same, with what is left of others in this test.
+    fn kept(test: &str) -> Self {
+        let folder = folder(test);
         let setup =
             Self { folder, flags: Vec::new(), server: Vec::new(), env: Vec::new(), reads_stderr: true };
-        let (audit, seen) = (setup.path("audit.jsonl"), setup.path("seen"));
-        setup.flags(&["--audit", &audit, "--name", "tests"]).server(&[
-            "python3",
-            "-S",
-            &helper("server.py"),
-            "--seen",
-            &seen,
-        ])
+        let seen = setup.path("seen");
+        setup.flags(&["--name", "tests"]).server(&["python3", "-S", &helper("server.py"), "--seen", &seen])
     }
 
     fn path(&self, name: &str) -> String {
@@ -125,9 +129,14 @@ impl Setup {
         proxy
     }
 
+    /// The log, where it is by default.
+    fn audit(&self) -> String {
+        self.path("state/audit/tests.jsonl")
+    }
+
     /// The records, in their order.
     fn records(&self) -> Vec<Value> {
-        records_of(&self.path("audit.jsonl"))
+        records_of(&self.audit())
     }
 
     /// The records of calls.
@@ -146,6 +155,10 @@ impl Setup {
         let messages = self.seen().into_iter().map(|line| serde_json::from_str::<Value>(&line).unwrap());
         messages.filter(|message| message["method"] == "tools/call").collect()
     }
+}
+
+fn folder(test: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("proxy").join(test)
 }
 
 fn records_of(file: &str) -> Vec<Value> {
