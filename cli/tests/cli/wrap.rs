@@ -180,6 +180,17 @@ fn a_link_to_the_program_is_kept() {
     assert_eq!(json(&text(&folder))["mcpServers"]["files"]["command"], link.to_str().unwrap());
 }
 
+/// Callgate by another name is taken away by that name.
+#[test]
+fn an_undo_may_name_the_program() {
+    let folder = folder("named");
+    assert_eq!(wrap(&folder, &[".mcp.json", "--command", "gate"]).status, 0);
+    let run = wrap(&folder, &[".mcp.json", "--undo"]);
+    assert!(run.out.starts_with(".mcp.json:3: files: is started without callgate\n"), "{}", run.out);
+    assert_eq!(wrap(&folder, &[".mcp.json", "--undo", "--command", "gate"]).status, 0);
+    assert_eq!(text(&folder), BEFORE);
+}
+
 /// Programs that `npx` and `uvx` run lie in their caches, which are emptied.
 #[cfg(unix)]
 #[test]
@@ -234,7 +245,6 @@ fn exit_statuses_say_what_was_found() {
         &["missing.json"],
         &[],
         &[".mcp.json", "--undo", "--policy", "policy.yaml"],
-        &[".mcp.json", "--undo", "--command", "callgate"],
         &[".mcp.json", "--server", "none"],
     ] {
         let run = wrap(&folder, args);

@@ -77,7 +77,7 @@ impl Configuration {
         let mut edits = Vec::new();
         let mut servers = Vec::new();
         for entry in self.chosen(&document, &wrapping.servers)? {
-            let (launch, count, front, state) = match self.started(entry, Some(&wrapping.program))? {
+            let (launch, count, front, state) = match self.started(entry, &wrapping.program)? {
                 Started::Remote => {
                     servers.push(server(&document, entry, ServerState::Remote, None));
                     continue;
@@ -97,26 +97,25 @@ impl Configuration {
         }
         let mut change = self.change(edits, servers);
         if !change.is_empty() {
-            let is_wrapped =
-                |entry| matches!(started(entry, Some(&wrapping.program)), Some(Started::Wrapped(..)));
+            let is_wrapped = |entry| matches!(started(entry, &wrapping.program), Some(Started::Wrapped(..)));
             change.backup = Some(self.backup_before(document.entries.iter().any(is_wrapped))?);
         }
         Ok(change)
     }
 
-    /// Takes callgate away from servers: from these, or from all if no name is given.
+    /// Takes callgate away from servers: from these, or from all if no name is given. Callgate is what is called so, and `program`.
     ///
     /// If a backup holds what the file was, and nothing but callgate's words has changed since, the file gets the backup's bytes. Else these
     /// words alone are taken out of the file; an empty list `args` may then stand where there was none.
     ///
     /// # Errors
     /// As [`wrap`](Self::wrap).
-    pub fn undo(&self, names: &[String]) -> Result<Change, WrapError> {
+    pub fn undo(&self, program: &str, names: &[String]) -> Result<Change, WrapError> {
         let document = self.document()?;
         let mut edits = Vec::new();
         let mut servers = Vec::new();
         for entry in self.chosen(&document, names)? {
-            let state = match self.started(entry, None)? {
+            let state = match self.started(entry, program)? {
                 Started::Remote => ServerState::Remote,
                 Started::Guarded => ServerState::Guarded,
                 Started::Bare(_) => ServerState::Bare,
@@ -131,16 +130,16 @@ impl Configuration {
         if change.is_empty() {
             return Ok(change);
         }
-        let wrapped = wrapped(&document);
+        let wrapped = wrapped(&document, program);
         let is_whole = change.servers.iter().filter(|server| server.state == ServerState::Unwrapped).count()
             == wrapped.len();
         let backups = self.source.backups();
         let exact = backups.iter().rev().filter(|_| is_whole).find_map(|path| {
             let bytes = file::read(path).ok()?;
-            self.is_wrapped_form_of(&bytes, &wrapped).then(|| (path.clone(), bytes))
+            self.is_wrapped_form_of(&bytes, program, &wrapped).then(|| (path.clone(), bytes))
         });
         if let Some((path, bytes)) = exact {
-            keep_wrapped(&bytes, &mut change.servers);
+            keep_wrapped(&bytes, program, &mut change.servers);
             change.bytes = bytes;
             change.backup = Some(Backup::Restored(path));
         } else {
@@ -150,7 +149,7 @@ impl Configuration {
     }
 
     /// Whether a text, its servers started as those of this file are, is this file.
-    fn is_wrapped_form_of(&self, bytes: &[u8], wrapped: &[(&Entry, Word, Front)]) -> bool {
+    fn is_wrapped_form_of(&self, bytes: &[u8], program: &str, wrapped: &[(&Entry, Word, Front)]) -> bool {
         let Some(before) = text_of(bytes) else { return false };
         let is_marked = |bytes: &[u8]| bytes.starts_with(BYTE_ORDER_MARK);
         if is_marked(bytes) != is_marked(&self.source.bytes) {
@@ -163,7 +162,7 @@ impl Configuration {
                 .entries
                 .iter()
                 .find(|old| (&old.project, &old.name) == (&entry.project, &entry.name));
-            let (launch, count) = match same.and_then(|old| started(old, None)) {
+            let (launch, count) = match same.and_then(|old| started(old, program)) {
                 Some(Started::Bare(launch)) if launch.command.word == front.command => (launch, 0),
                 Some(Started::Wrapped(launch, old)) if old.command == front.command => {
                     (launch, front_len(launch))
@@ -207,7 +206,7 @@ impl Configuration {
         Ok(entries.iter().filter(|entry| names.is_empty() || names.contains(&entry.name)).collect())
     }
 
-    fn started<'e>(&self, entry: &'e Entry, program: Option<&str>) -> Result<Started<'e>, WrapError> {
+    fn started<'e>(&self, entry: &'e Entry, program: &str) -> Result<Started<'e>, WrapError> {
         match &entry.kind {
             Err(fault) => Err(self.content(fault, Some(&entry.name))),
             // Of an entry without a fault it is always told.
@@ -238,8 +237,8 @@ fn server(document: &Document<'_>, entry: &Entry, state: ServerState, policy: Op
 }
 
 /// The servers that are behind callgate, with the program and the words that make it so.
-fn wrapped<'d>(document: &'d Document<'_>) -> Vec<(&'d Entry, Word, Front)> {
-    let wrapped = document.entries.iter().filter_map(|entry| match started(entry, None)? {
+fn wrapped<'d>(document: &'d Document<'_>, program: &str) -> Vec<(&'d Entry, Word, Front)> {
+    let wrapped = document.entries.iter().filter_map(|entry| match started(entry, program)? {
         Started::Wrapped(launch, front) => Some((entry, launch.command.word.clone(), front)),
         _ => None,
     });
@@ -247,9 +246,9 @@ fn wrapped<'d>(document: &'d Document<'_>) -> Vec<(&'d Entry, Word, Front)> {
 }
 
 /// Says of servers that were behind callgate in the backup, too, that they stay so.
-fn keep_wrapped(backup: &[u8], servers: &mut [Server]) {
+fn keep_wrapped(backup: &[u8], program: &str, servers: &mut [Server]) {
     let Some(Ok(document)) = text_of(backup).map(Document::parse) else { return };
-    for (entry, _, front) in wrapped(&document) {
+    for (entry, _, front) in wrapped(&document, program) {
         let same = |server: &&mut Server| (&server.project, &server.name) == (&entry.project, &entry.name);
         if let Some(server) = servers.iter_mut().find(same) {
             server.state = ServerState::Kept;

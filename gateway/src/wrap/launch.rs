@@ -98,8 +98,8 @@ pub(super) fn front_len(launch: &Launch) -> usize {
     words.take_while(|word| word.word.value != END).count().saturating_add(2)
 }
 
-/// How a server is started, as its form says.
-pub(super) fn started<'e>(entry: &'e Entry, program: Option<&str>) -> Option<Started<'e>> {
+/// How a server is started, where `program` is callgate, and so is what is called so.
+pub(super) fn started<'e>(entry: &'e Entry, program: &str) -> Option<Started<'e>> {
     let launch = match entry.kind.as_ref().ok()? {
         Kind::Process(launch) => launch,
         Kind::Remote => return Some(Started::Remote),
@@ -108,12 +108,8 @@ pub(super) fn started<'e>(entry: &'e Entry, program: Option<&str>) -> Option<Sta
     let words = words.collect::<Vec<_>>();
     let [first, flags @ ..] = &*words else { return Some(Started::Bare(launch)) };
     let command = &*launch.command.word.value;
-    let is_ours = is_program(command)
-        || program == Some(command)
-        // As `wrap` writes it, where the program goes by another name.
-        || matches!(flags, [flag, name, ..] if flag.value == "--name" && name.value == entry.name)
-        || matches!(flags, [flag, ..] if flag.value.strip_prefix("--name=") == Some(&entry.name));
-    if first.value != PROXY || !is_ours {
+    // Not by its flags: other programs have a `proxy --name NAME -- COMMAND`, too.
+    if first.value != PROXY || (command != program && !is_program(command)) {
         return Some(Started::Bare(launch));
     }
     let end = flags.iter().position(|word| word.value == END);
@@ -122,11 +118,7 @@ pub(super) fn started<'e>(entry: &'e Entry, program: Option<&str>) -> Option<Sta
         let flags = flags.get(..end)?.iter().map(|word| (*word).clone()).collect();
         Some(Front { flags, command })
     });
-    Some(match front {
-        Some(front) => Started::Wrapped(launch, front),
-        None if is_program(command) || program == Some(command) => Started::Guarded,
-        None => Started::Bare(launch),
-    })
+    Some(front.map_or(Started::Guarded, |front| Started::Wrapped(launch, front)))
 }
 
 /// Whether a command is callgate, by its name: a path of either system, with any ending.

@@ -54,36 +54,34 @@ fn what_a_user_added_is_kept() {
             r#"{"command": "/opt/bin/callgate", "args": ["proxy",/* a */"--name" , "files", /* b */ "-pa.yaml", "--", "npx",]}"#,
             r#"{"command": "/opt/bin/callgate", "args": ["proxy",/* a */"--name" , "files", /* b */ "-p/etc/callgate/policy.yaml", "--", "npx",]}"#,
         ),
-        // The same words in other escapes, and callgate by a name that only `wrap` knows.
+        // The same words in other escapes.
         (
             r#"{"command": "\/opt\/bin\/callgate", "args": ["proxy", "--name", "f\u0069les", "-p", "/etc/callgate/policy.yaml", "--", "npx"]}"#,
             r#"{"command": "\/opt\/bin\/callgate", "args": ["proxy", "--name", "f\u0069les", "-p", "/etc/callgate/policy.yaml", "--", "npx"]}"#,
-        ),
-        (
-            r#"{"command": "gate", "args": ["proxy", "--name", "files", "--", "npx"]}"#,
-            r#"{"command": "/opt/bin/callgate", "args": ["proxy", "--name", "files", "-p", "/etc/callgate/policy.yaml", "--", "npx"]}"#,
         ),
     ] {
         assert_eq!(becomes("entries-added", before, &enforced()), after);
     }
 }
 
-/// A program of another name is known by the form of what it starts, or by being the one that is asked for.
+/// A program of another name is callgate where it is said to be; other programs have a `proxy` with these flags, too.
 #[test]
-fn callgate_by_another_name_is_recognised() {
+fn callgate_by_another_name_is_said() {
     let before =
         r#"{"mcpServers": {"-a": {"command": "x", "args": ["y"]}, "b": {"command": "x", "args": ["y"]}}}"#;
     let path = file("entries-name", before);
     let gate = || super::Wrapping::new("gate");
     wrap(&path, &gate());
     assert!(wrap(&path, &gate()).is_empty());
-    fs::remove_file(path.with_file_name("mcp.json.callgate-backup")).unwrap();
-    undo(&path);
+    assert_eq!(states(&undo(&path)), [("-a", Bare), ("b", Bare)]);
+    let change = Configuration::read(&path).unwrap().undo("gate", &[]).unwrap();
+    change.write().unwrap();
+    assert_eq!(states(&change), [("-a", Unwrapped), ("b", Unwrapped)]);
     assert_eq!(text(&path), before);
-    let entry = r#"{"command": "gate", "args": ["proxy", "-p", "a.yaml", "--", "npx"]}"#;
+    let other = r#"{"command": "other", "args": ["proxy", "--name", "files", "--", "npx"]}"#;
     assert_eq!(
-        becomes("entries-name-policy", entry, &gate()),
-        r#"{"command": "gate", "args": ["proxy", "--name", "files", "-p", "a.yaml", "--", "npx"]}"#
+        becomes("entries-name-other", other, &gate()),
+        r#"{"command": "gate", "args": ["proxy", "--name", "files", "--", "other", "proxy", "--name", "files", "--", "npx"]}"#
     );
 }
 
@@ -197,7 +195,7 @@ fn only_the_servers_that_are_named() {
     assert!(text(&path).contains(r#""a": {"command": "a"}"#));
     wrap(&path, &enforced().servers(["a"]));
     // One of two: the file is not what it was before, so no backup is put back.
-    let change = Configuration::read(&path).unwrap().undo(&["a".to_owned()]).unwrap();
+    let change = Configuration::read(&path).unwrap().undo(super::PROGRAM, &["a".to_owned()]).unwrap();
     change.write().unwrap();
     assert_eq!(states(&change), [("a", Unwrapped)]);
     assert!(fs::read_to_string(&path).unwrap().contains(r#""command": "a", "args": []"#));

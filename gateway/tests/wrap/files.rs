@@ -80,7 +80,7 @@ fn an_undo_gives_back_what_was_wrapped_by_hand() {
     // A backup that starts something else is not taken for it.
     let backup = fs::read_to_string(backup_of(&path)).unwrap();
     fs::write(backup_of(&path), backup.replace("\"h\"]", "\"evil\"]")).unwrap();
-    let change = Configuration::read(&path).unwrap().undo(&[]).unwrap();
+    let change = Configuration::read(&path).unwrap().undo(super::PROGRAM, &[]).unwrap();
     assert!(matches!(change.backup(), Some(Backup::Kept(_))));
     fs::write(backup_of(&path), backup).unwrap();
     let change = undo(&path);

@@ -53,7 +53,7 @@ fn wrap(path: &Path, wrapping: &Wrapping) -> Change {
 
 /// Undoes it, and writes the file.
 fn undo(path: &Path) -> Change {
-    let change = Configuration::read(path).unwrap().undo(&[]).unwrap();
+    let change = Configuration::read(path).unwrap().undo(PROGRAM, &[]).unwrap();
     change.write().unwrap();
     change
 }

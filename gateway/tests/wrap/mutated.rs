@@ -63,7 +63,7 @@ proptest! {
         if let Ok(change) = wrapped && !change.is_empty() {
             change.write().unwrap();
             prop_assert!(Configuration::read(&path).unwrap().wrap(&enforced()).unwrap().is_empty());
-            Configuration::read(&path).unwrap().undo(&[]).unwrap().write().unwrap();
+            Configuration::read(&path).unwrap().undo(super::PROGRAM, &[]).unwrap().write().unwrap();
             prop_assert_eq!(fs::read(&path).unwrap(), text);
         } else {
             prop_assert_eq!(fs::read(&path).unwrap(), text);

@@ -94,7 +94,7 @@ fn only_a_chosen_server_must_be_sound() {
     assert!(read.wrap(&enforced()).is_err());
     let unknown = read.wrap(&enforced().servers(["a", "c"])).unwrap_err().to_string();
     assert!(unknown.ends_with("mcp.json: there is no server `c`; there are: a, b"), "{unknown}");
-    assert!(read.undo(&["c".to_owned()]).is_err());
+    assert!(read.undo(super::PROGRAM, &["c".to_owned()]).is_err());
 }
 
 #[test]

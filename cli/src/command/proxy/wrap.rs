@@ -54,7 +54,7 @@ pub(crate) struct Args {
     #[arg(long)]
     check: bool,
     /// How the client starts callgate; the absolute path of this program if left out
-    #[arg(long, value_name = "PROGRAM", conflicts_with = "undo")]
+    #[arg(long, value_name = "PROGRAM")]
     command: Option<String>,
     /// How servers are shown
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
@@ -72,8 +72,16 @@ enum Format {
 
 pub(super) fn run(args: &Args) -> Outcome {
     let configuration = Configuration::read(&args.file)?;
-    let change =
-        if args.undo { configuration.undo(&args.servers)? } else { configuration.wrap(&wrapping(args)?)? };
+    let program = program_of(args)?;
+    let change = if args.undo {
+        configuration.undo(&program, &args.servers)?
+    } else {
+        let wrapping = Wrapping::new(program).servers(&args.servers);
+        configuration.wrap(&match &args.policy {
+            Some(policy) => wrapping.policy(policy_path(policy)?),
+            None => wrapping,
+        })?
+    };
     if !args.check {
         change.write()?;
     }
@@ -83,23 +91,17 @@ pub(super) fn run(args: &Args) -> Outcome {
     answered(write(args, &change), if is_no { NO } else { 0 })
 }
 
-fn wrapping(args: &Args) -> Result<Wrapping, Failure> {
-    let program = match &args.command {
-        Some(program) => program.clone(),
-        None => {
-            let program = program()?;
-            if may_be_emptied(&program) {
-                let message = format!("this program may not stay where it is: {}", program.display());
-                tell("warning", &message, Some("install it, or name one that stays with `--command`"));
-            }
-            text(&program)?
-        }
-    };
-    let wrapping = Wrapping::new(program).servers(&args.servers);
-    match &args.policy {
-        Some(policy) => Ok(wrapping.policy(policy_path(policy)?)),
-        None => Ok(wrapping),
+/// How the client starts callgate.
+fn program_of(args: &Args) -> Result<String, Failure> {
+    if let Some(program) = &args.command {
+        return Ok(program.clone());
     }
+    let program = program()?;
+    if !args.undo && may_be_emptied(&program) {
+        let message = format!("this program may not stay where it is: {}", program.display());
+        tell("warning", &message, Some("install it, or name one that stays with `--command`"));
+    }
+    text(&program)
 }
 
 /// Tools of two servers have different names: what one policy allows of both is seldom what was meant.
