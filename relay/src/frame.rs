@@ -54,7 +54,7 @@ pub(crate) struct Params {
     pub(crate) meta: Option<String>,
     /// Whether the caller asks for a task.
     pub(crate) task: bool,
-    /// The text of `requestState`: the call goes on from an earlier one.
+    /// `requestState`, if it is a string: the call goes on from an earlier one. Either side may write it with other escapes.
     pub(crate) request_state: Option<String>,
     /// `requestId` of a cancellation.
     pub(crate) request_id: Option<Id>,
@@ -149,7 +149,7 @@ fn read_params(view: RawView<'_>) -> Result<Params, &'static str> {
         arguments: text("arguments").filter(|text| text != "null"),
         meta: text("_meta"),
         task: parts.get("task").is_some(),
-        request_state: text("requestState"),
+        request_state: parts.get("requestState").and_then(string),
         request_id: parts.get("requestId").and_then(|view| Id::from_json(view.text())),
     })
 }

@@ -54,7 +54,7 @@ pub(crate) fn read(line: &[u8]) -> Result<ServerFrame<'_>, (&'static str, Option
 pub(crate) enum Ended {
     Done,
     ToolError,
-    /// The server needs input first. The call goes on with the text of `requestState`.
+    /// The server needs input first. The call goes on with `requestState`.
     InputRequired(Option<String>),
 }
 
@@ -62,7 +62,7 @@ pub(crate) enum Ended {
 pub(crate) fn ended(result: &str) -> Ended {
     let Some(members) = Members::read(result) else { return Ended::Done };
     if members.only("resultType") == Some("\"input_required\"") {
-        return Ended::InputRequired(members.only("requestState").map(str::to_owned));
+        return Ended::InputRequired(members.only("requestState").and_then(string));
     }
     if members.all().any(|(name, value)| name == "isError" && value == "true") {
         Ended::ToolError

@@ -217,6 +217,7 @@ fn calls_end_with_their_connection() {
     assert_eq!(subject.to_server.len(), 1);
 }
 
+/// Trap 42: a call in several rounds is decided and charged once, and nothing else rides on it.
 #[test]
 fn a_call_that_needed_input_rides_on_its_first_decision() {
     let again = |id: u32, amount: u32, state: &str| {
@@ -244,7 +245,8 @@ fn a_call_that_needed_input_rides_on_its_first_decision() {
         subject.client(again(id, amount, state));
     }
     assert_eq!(subject.asks.len(), 4);
-    subject.client(again(6, 5, "\"s-2\""));
+    // An escape is another spelling of the same state.
+    subject.client(again(6, 5, "\"s\\u002d2\""));
     assert_eq!(subject.asks.len(), 4);
     subject.server(r#"{"jsonrpc":"2.0","id":6,"result":{}}"#);
     assert_eq!(subject.finished, [(subject.asks[0].call, "done".to_owned())]);
@@ -266,10 +268,10 @@ fn a_call_that_needs_input_ends_in_time_and_in_rounds() {
     for id in 1..=8 {
         let before = id - 1;
         subject.server(&format!(
-            r#"{{"jsonrpc":"2.0","id":{before},"result":{{"resultType":"input_required","requestState":{before}}}}}"#
+            r#"{{"jsonrpc":"2.0","id":{before},"result":{{"resultType":"input_required","requestState":"{before}"}}}}"#
         ));
         subject.client(format!(
-            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"pay","arguments":{{}},"requestState":{before}}}}}"#
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"pay","arguments":{{}},"requestState":"{before}"}}}}"#
         ));
     }
     assert_eq!(subject.asks.len(), 2, "the ninth round is a new call");

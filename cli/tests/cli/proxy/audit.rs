@@ -32,10 +32,9 @@ fn a_signal_in_the_middle_of_many_calls_loses_no_record() {
     // Some hundred are under way at any time: more than ten thousand are refused.
     let mut next = 1;
     let mut send = |proxy: &mut Proxy, until: u64| {
-        for id in next..until.min(CALLS) {
-            proxy.send(&call(id, "echo", "{}"));
-            next = id + 1;
-        }
+        let until = until.min(CALLS);
+        (next..until).for_each(|id| proxy.send(&call(id, "echo", "{}")));
+        next = next.max(until);
     };
     let mut answered = BTreeSet::new();
     send(&mut proxy, 500);
