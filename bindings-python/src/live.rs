@@ -1,12 +1,13 @@
 //! The engine of core that a Python engine and its decisions share.
 //!
-//! In: a core engine and the store behind it. Out: both, and how often the policy was replaced. Every replacement must go through
+//! In: a core engine and the store behind it. Out: both, a candidate beside them, and how often either policy was replaced. Every replacement must go through
 //! here: caches are told by that count.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use callgate::store::AsyncStore;
+use callgate_host::{Candidate, Observer, SameCounters};
 use pyo3::Python;
 
 use crate::store::Handle;
@@ -17,12 +18,13 @@ pub(crate) struct LiveEngine {
     store: Handle,
     /// Whether the store goes with the engine: a `Store` of the host's may serve others.
     owns_store: bool,
+    observer: Observer,
     replaced: AtomicUsize,
 }
 
 impl LiveEngine {
     pub(crate) fn new(engine: callgate::Engine, store: Handle, owns_store: bool) -> Self {
-        Self { engine, store, owns_store, replaced: AtomicUsize::new(0) }
+        Self { engine, store, owns_store, observer: Observer::new(), replaced: AtomicUsize::new(0) }
     }
 
     pub(crate) fn core(&self) -> &callgate::Engine {
@@ -54,6 +56,19 @@ impl LiveEngine {
     #[inline]
     pub(crate) fn replaced(&self) -> usize {
         self.replaced.load(Ordering::Acquire)
+    }
+
+    /// What lets a candidate decide beside this engine.
+    pub(crate) fn observer(&self) -> &Observer {
+        &self.observer
+    }
+
+    /// Lets a candidate decide beside this engine, for every call from here on, or none.
+    pub(crate) fn observe(&self, candidate: Option<Candidate>) -> Result<(), SameCounters> {
+        self.observer.observe(&self.engine, candidate)?;
+        // Caches know whether there is a candidate.
+        self.replaced.fetch_add(1, Ordering::Release);
+        Ok(())
     }
 
     /// Puts another policy in force, for every call from here on.

@@ -41,11 +41,13 @@ def policy_text(case: dict[str, Any]) -> str:
 class Runner:
     """One case in one form."""
 
-    def __init__(self, case: dict[str, Any], form: Form) -> None:
+    def __init__(self, case: dict[str, Any], form: Form, *, store: callgate.Store | None = None) -> None:
         self.case = case
         self.form: Form = form
         self.clock = callgate.ManualClock(seconds(START))
         self.engine = callgate.Engine.from_str(policy_text(case), clock=self.clock)
+        if "candidate" in case:
+            self.engine.observe(callgate.Policy.from_str("\n".join(case["candidate"])), store=store)
         self.decisions: list[callgate.Decision] = []
 
     def call(self, step: dict[str, Any], approved: callgate.Approval | None) -> callgate.Decision:
@@ -112,6 +114,11 @@ class Runner:
                 decision = self.decide(step)
             where = f"step {index}: {decision.to_json()}"
             compare(step["expect"], {**decision.to_dict(), "mcp_result": mcp_result(decision, where)}, where)
+            if "observed" in step and "candidate" in self.case:
+                observed: Any = decision.observed()
+                assert observed is not None, f"step {index}: nothing was observed"
+                rule = observed["rule"] and observed["rule"]["pointer"]
+                assert {**observed, "rule": rule} == step["observed"], f"step {index}: {observed}"
             self.decisions.append(decision)
             if "finish" in step and "finish_of" not in step:
                 self.finish(step, decision, again=False)

@@ -44,8 +44,8 @@ pub use detached::{DetachedStore, Wait};
 pub use fork::{after_fork_in_child, after_fork_in_parent, before_fork};
 pub use key::{counter_key, counter_of_key};
 pub use observe::{
-    Candidate, DecisionSummary, Flip, NoVerdict, Observation, Observations, Observed, Observer, RuleSummary,
-    SameCounters,
+    Begun, Candidate, DecisionSummary, Flip, NoVerdict, Observation, Observations, Observed, Observer,
+    RuleSummary, SameCounters,
 };
 pub use open::open_store;
 pub use options::StoreOptions;

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwapOption;
 use callgate::__binding::{BindEngine as _, BindPolicy as _, Target};
 use callgate::store::Store;
-use callgate::time::{Clock, SystemClock};
+use callgate::time::{Clock, SystemClock, Timestamp};
 use callgate::value::View;
 use callgate::{Call, Decision, Engine, Evaluation, Outcome, Policy};
 
@@ -171,6 +171,25 @@ impl Observer {
         }))
     }
 
+    /// [`Observer::decided`] in two steps, for a host that cannot hold the arguments until the call is decided: this one reads them.
+    pub fn begin<A: View, I: View>(&self, call: &Call<'_, A, I>) -> Option<Begun> {
+        let observing = self.0.load_full()?;
+        Some(Begun::new(observing, |observing, was_allowed| {
+            observing
+                .evaluate(target(call), |policy, target| policy.evaluate_beside(target, call, was_allowed))
+        }))
+    }
+
+    /// [`Observer::begin`] for raw JSON arguments.
+    pub fn begin_json<I: View>(&self, call: &Call<'_, &str, I>) -> Option<Begun> {
+        let observing = self.0.load_full()?;
+        Some(Begun::new(observing, |observing, was_allowed| {
+            observing.evaluate(target(call), |policy, target| {
+                policy.evaluate_json_beside(target, call, was_allowed)
+            })
+        }))
+    }
+
     /// What came of all calls since the candidate began; `None` without a candidate.
     pub fn observations(&self) -> Option<Observations> {
         let observing = self.0.load_full()?;
@@ -181,6 +200,38 @@ impl Observer {
 impl fmt::Debug for Observer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Observer").field("candidate", &self.candidate()).finish()
+    }
+}
+
+/// A decision, or what counters decide; `None` where the evaluation panicked.
+type Evaluated = Option<Result<Held, Box<Decision<'static>>>>;
+
+/// A call that a candidate has read, and that is not decided yet. Dropped, it charges nothing and is not counted.
+#[must_use = "say what was decided"]
+pub struct Begun {
+    observing: Arc<Observing>,
+    now: Timestamp,
+    if_allowed: Evaluated,
+    if_refused: Evaluated,
+}
+
+impl Begun {
+    fn new(observing: Arc<Observing>, evaluate: impl Fn(&Observing, bool) -> Evaluated) -> Self {
+        let (if_allowed, if_refused) = (evaluate(&observing, true), evaluate(&observing, false));
+        Self { now: observing.clock.now(), observing, if_allowed, if_refused }
+    }
+
+    /// What the candidate says of the call, which was decided so.
+    pub fn decided(self, enforced: Option<&Decision<'_>>) -> Observed {
+        let was_allowed = enforced.is_none_or(Decision::allowed);
+        let evaluated = if was_allowed { self.if_allowed } else { self.if_refused };
+        self.observing.conclude(evaluated, enforced, self.now)
+    }
+}
+
+impl fmt::Debug for Begun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Begun").finish_non_exhaustive()
     }
 }
 
@@ -224,6 +275,15 @@ impl Observing {
         done
     }
 
+    /// What the candidate says of a call, as far as that goes without counters; `None` if it panicked.
+    fn evaluate(
+        &self,
+        target: Target<'_>,
+        evaluate: impl for<'d> FnOnce(&'d Policy, Target<'d>) -> Evaluation<'d>,
+    ) -> Evaluated {
+        catch_unwind(AssertUnwindSafe(|| Held::evaluate(&self.policy, target, evaluate))).ok()
+    }
+
     fn decide(
         self: Arc<Self>,
         target: Target<'_>,
@@ -231,22 +291,32 @@ impl Observing {
         evaluate: impl for<'d> FnOnce(&'d Policy, Target<'d>) -> Evaluation<'d>,
     ) -> Observed {
         let now = self.clock.now();
+        let evaluated = if self.waits {
+            self.evaluate(target, evaluate)
+        } else {
+            let complete = || at(now, || self.engine.complete(evaluate(&self.policy, target)).into_owned());
+            catch_unwind(AssertUnwindSafe(complete)).ok().map(|decision| Err(Box::new(decision)))
+        };
+        self.conclude(evaluated, enforced, now)
+    }
+
+    fn conclude(
+        self: Arc<Self>,
+        evaluated: Evaluated,
+        enforced: Option<&Decision<'_>>,
+        now: Timestamp,
+    ) -> Observed {
         let shared = Arc::new(Shared::new(enforced, now));
-        let begun = catch_unwind(AssertUnwindSafe(|| {
-            if self.waits {
-                return Held::evaluate(&self.policy, target, evaluate);
-            }
-            Err(Box::new(at(now, || self.engine.complete(evaluate(&self.policy, target)).into_owned())))
-        }));
-        self.with_process(|process| match begun {
-            Ok(Err(decision)) => shared.decided(*decision, &process.table),
-            Ok(Ok(held)) => {
+        self.with_process(|process| match evaluated {
+            Some(Err(decision)) => shared.decided(*decision, &process.table),
+            Some(Ok(held)) if self.waits => {
                 let job = Job::Decide { held, shared: shared.clone() };
                 if !process.jobs.push(job, &self.engine, &process.table) {
                     shared.failed(NoVerdict::Overloaded, &process.table);
                 }
             }
-            Err(_) => shared.failed(NoVerdict::Failed, &process.table),
+            Some(Ok(held)) => held.told(&shared, &self.engine, &process.table),
+            None => shared.failed(NoVerdict::Failed, &process.table),
         });
         Observed::new(self, shared)
     }

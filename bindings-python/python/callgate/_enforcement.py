@@ -42,6 +42,7 @@ class Permitted:
 
     async def not_run(self) -> None:
         """Takes the charges back: the call never reached its tool."""
+        self.call.decision._observed_not_run()
         reservation = self.call.decision.reservation
         if reservation is None or not reservation.open:
             return
@@ -57,6 +58,7 @@ class Permitted:
         that this one gives the charges back.
         """
         if self.refund_on_error is None or self.call.decision.reservation is None:
+            # What a candidate charged stands, too: nobody decides about it.
             return
         try:
             refunds: object = self.refund_on_error(self.call, error)

@@ -287,6 +287,18 @@ class Engine:
     def replace(self, policy: Policy) -> None:
         """Puts another policy in force, for every call from here on. Counters go on (spec 8.6)."""
 
+    def observe(self, candidate: Policy | None, *, store: Store | None = None) -> None:
+        """Lets a candidate decide each call beside the policy in force, from here on; `None` ends it (spec 10.11).
+
+        It changes no decision, and no call waits for it. It has counters of its own: in memory, or in `store`, which must not have
+        those of this engine: take another namespace. `ValueError` if it has. The table of `observations` begins anew.
+        """
+
+    def observations(self) -> dict[str, Any] | None:
+        """What came of all calls since the candidate began: `policy`, `calls`, `failed`, `omitted` and `rows`, each with `tool`,
+        `method`, `enforced`, `candidate`, `flip`, `count`, `first` and `last` (spec 10.11). `None` without a candidate.
+        """
+
     def purge(self) -> int:
         """Forgets what no call can see any more, and gives its memory back; returns how many counters were dropped (spec 8.12).
 
@@ -546,6 +558,12 @@ class Decision:
     def reservation(self) -> Reservation | None:
         """The charges of an allowed call; `None` if nothing was charged."""
 
+    def observed(self) -> dict[str, Any] | None:
+        """What a candidate says of the call: `effect`, `code`, `rule` and `flip`, which is `"none"`, `"looser"` or `"tighter"`
+        (spec 10.11). `None` without a candidate, where it failed, and as long as its store has not answered.
+        """
+
+    def _observed_not_run(self) -> None: ...
     def to_json(self) -> str:
         """The decision as JSON, the same in every language (spec 10.3)."""
 

@@ -29,6 +29,8 @@ pub(crate) struct PolicyCache {
     policy: callgate::Policy,
     /// How often the policy had been replaced before this one was asked for.
     replaced: usize,
+    /// Whether a candidate decides beside it. Then nothing is cached: each decision has what the candidate said of it.
+    is_observed: bool,
     /// A slot is written once, so reading it takes no lock.
     tools: Box<[PyOnceLock<ToolCache>]>,
 }
@@ -70,11 +72,16 @@ impl PolicyCache {
     /// The policy that is in force, which must have been replaced so often or more.
     fn new(engine: &LiveEngine, replaced: usize) -> Self {
         let tools = (0..SLOTS).map(|_| PyOnceLock::new()).collect();
-        Self { policy: engine.core().policy(), replaced, tools }
+        let is_observed = engine.observer().candidate().is_some();
+        Self { policy: engine.core().policy(), replaced, is_observed, tools }
     }
 
     pub(crate) fn policy(&self) -> &callgate::Policy {
         &self.policy
+    }
+
+    pub(crate) fn is_observed(&self) -> bool {
+        self.is_observed
     }
 
     /// The cache of a tool that was called before.
@@ -108,7 +115,7 @@ impl PolicyCache {
     /// Caches the tool of a decision, if there is room and the policy admits it.
     #[cold]
     fn add(&self, py: Python<'_>, decision: &callgate::Decision<'_>) -> Option<&ToolCache> {
-        if matches!(decision.code(), Code::NotListed | Code::InvalidTool) {
+        if self.is_observed || matches!(decision.code(), Code::NotListed | Code::InvalidTool) {
             return None;
         }
         let tool = decision.tool()?;

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callgate::__binding::{finish_with, settle_with};
 use callgate::store::AsyncStore;
-use callgate::{Actual, Outcome, SettleError};
+use callgate::{Actual, Engine, Outcome, SettleError};
+use callgate_host::Observed;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -22,6 +23,24 @@ pub(super) enum Ending {
     Settled(Actual),
 }
 
+impl Ending {
+    pub(super) fn apply(&self, engine: &Engine, charges: &mut callgate::Reservation) -> Finished {
+        match self {
+            Self::Ended(outcome) => engine.finish(charges, *outcome),
+            Self::Settled(actual) => engine.settle(charges, actual.clone()),
+        }
+    }
+
+    /// Does the same to the charges of a candidate.
+    pub(super) fn observe(&self, observed: Option<&Observed>) {
+        match (observed, self) {
+            (Some(observed), Self::Ended(outcome)) => observed.finish(*outcome),
+            (Some(observed), Self::Settled(actual)) => observed.settle(actual.clone()),
+            (None, _) => {}
+        }
+    }
+}
+
 type Finished = Result<(), SettleError>;
 
 /// Charges on their way back. Not public: `finish_async` and `settle_async` make and finish it.
@@ -30,6 +49,7 @@ pub(crate) struct Finishing {
     engine: Arc<LiveEngine>,
     /// Where the charges go back to if nothing was changed.
     held: Arc<Charges>,
+    observed: Option<Observed>,
     ending: Ending,
     state: Mutex<State>,
 }
@@ -47,11 +67,11 @@ enum State {
 impl Finishing {
     pub(super) fn new(
         engine: Arc<LiveEngine>,
-        held: Arc<Charges>,
+        (held, observed): (Arc<Charges>, Option<Observed>),
         charges: callgate::Reservation,
         ending: Ending,
     ) -> Self {
-        Self { engine, held, ending, state: Mutex::new(State::Unasked(charges)) }
+        Self { engine, held, observed, ending, state: Mutex::new(State::Unasked(charges)) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -103,10 +123,7 @@ impl Finishing {
         let taken = std::mem::replace(&mut *self.state(), State::Over);
         let finished = match taken {
             State::Unasked(mut charges) => {
-                let finished = match &self.ending {
-                    Ending::Ended(outcome) => self.engine.core().finish(&mut charges, *outcome),
-                    Ending::Settled(actual) => self.engine.core().settle(&mut charges, actual.clone()),
-                };
+                let finished = self.ending.apply(self.engine.core(), &mut charges);
                 self.held.keep(charges);
                 finished
             }
@@ -114,6 +131,9 @@ impl Finishing {
             State::Asked => return Err(PyRuntimeError::new_err("the store could not be asked")),
             State::Over => return Err(error::finished(py)),
         };
+        if finished.is_ok() {
+            self.ending.observe(self.observed.as_ref());
+        }
         finished.map_err(|error| error::settle(py, &error))
     }
 }

@@ -12,5 +12,5 @@ mod reservation;
 pub(crate) use audit::{About, AuditRecord, Hash};
 pub(crate) use explanation::{Check, Explanation};
 pub(crate) use finishing::Finishing;
-pub(crate) use object::{ApprovalNeeded, CounterUse, Decision, Rule, decimal, instant};
+pub(crate) use object::{ApprovalNeeded, CounterUse, Decision, Rule, decimal, instant, loads};
 pub(crate) use reservation::{Finisher, Reservation};

@@ -2,6 +2,8 @@
 //!
 //! In: the core's decision. Out: its parts as Python values, made when they are asked for. Holds no arguments.
 
+use callgate::Outcome;
+use callgate_host::Observed;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyString, PyTuple};
@@ -72,10 +74,24 @@ impl Decision {
         Self { finisher, ..Self::uncharged(py, inner) }
     }
 
+    /// A decision of the engine of `finisher`, which holds what a candidate says of it.
+    pub(crate) fn observed_by(
+        py: Python<'_>,
+        finisher: Finisher,
+        inner: callgate::Decision<'static>,
+    ) -> PyResult<Self> {
+        let finisher = Some(Py::new(py, finisher)?);
+        Ok(Self { finisher, ..Self::uncharged(py, inner) })
+    }
+
     /// A decision that charged nothing, whatever it says.
     pub(crate) fn uncharged(py: Python<'_>, inner: callgate::Decision<'static>) -> Self {
         let allowed = PyBool::new(py, inner.allowed()).to_owned().unbind();
         Self { allowed, inner, finisher: None, reservation: PyOnceLock::new() }
+    }
+
+    fn candidate(&self) -> Option<&Observed> {
+        self.finisher.as_ref()?.get().observed.as_ref()
     }
 
     pub(crate) fn inner(&self) -> &callgate::Decision<'static> {
@@ -97,7 +113,7 @@ pub(crate) fn instant(py: Python<'_>, at: callgate::time::Timestamp) -> PyResult
     INSTANT.import(py, "callgate._values", "instant")?.call1((at.as_millis(),)).map(Bound::unbind)
 }
 
-fn loads<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn loads<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
     LOADS.import(py, "json", "loads")?.call1((json,))
 }
 
@@ -182,9 +198,22 @@ impl Decision {
         let reservation = self.reservation.get_or_try_init(py, || {
             let Some(finisher) = &self.finisher else { return Ok(None) };
             let held = self.inner.take_reservation();
-            held.map(|held| Py::new(py, Reservation::new(finisher.get().0.clone(), held))).transpose()
+            held.map(|held| Py::new(py, Reservation::new(finisher.get(), held))).transpose()
         })?;
         Ok(reservation.as_ref().map(|reservation| reservation.clone_ref(py)))
+    }
+
+    /// What a candidate says of the call; `None` without one, where it failed, and while its store has not answered.
+    fn observed<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let json = self.candidate().and_then(Observed::to_json);
+        json.map(|json| loads(py, &json)).transpose()
+    }
+
+    /// Gives the charges of a candidate back, also where the policy in force charged nothing. For guards.
+    fn _observed_not_run(&self) {
+        if let Some(observed) = self.candidate() {
+            observed.finish(Outcome::NotRun);
+        }
     }
 
     /// The decision as JSON, the same in every language.

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use callgate::value::Number;
-use callgate::{Actual, Amount, Engine, Outcome, ParseError, SettleError};
+use callgate::{Actual, Amount, Outcome, ParseError};
+use callgate_host::Observed;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -20,18 +21,24 @@ use crate::values::integer;
 
 /// An engine as its decisions hold it: by Python's reference count, which needs no atomic operation.
 #[pyclass(module = "callgate", frozen)]
-pub(crate) struct Finisher(pub(crate) Arc<LiveEngine>);
+pub(crate) struct Finisher {
+    pub(crate) engine: Arc<LiveEngine>,
+    /// What a candidate says of the one decision that has this.
+    pub(crate) observed: Option<Observed>,
+}
 
 /// The charges of an allowed call. Dropped, they stand.
 #[pyclass(module = "callgate", frozen)]
 pub(crate) struct Reservation {
     engine: Arc<LiveEngine>,
     held: Arc<Charges>,
+    observed: Option<Observed>,
 }
 
 impl Reservation {
-    pub(crate) fn new(engine: Arc<LiveEngine>, held: callgate::Reservation) -> Self {
-        Self { engine, held: Arc::new(Charges::new(held)) }
+    pub(crate) fn new(finisher: &Finisher, held: callgate::Reservation) -> Self {
+        let Finisher { engine, observed } = finisher;
+        Self { engine: engine.clone(), held: Arc::new(Charges::new(held)), observed: observed.clone() }
     }
 
     fn take(&self, py: Python<'_>) -> PyResult<callgate::Reservation> {
@@ -39,14 +46,13 @@ impl Reservation {
         taken.ok_or_else(|| error::finished(py))
     }
 
-    fn end(
-        &self,
-        py: Python<'_>,
-        how: impl FnOnce(&Engine, &mut callgate::Reservation) -> Result<(), SettleError>,
-    ) -> PyResult<()> {
+    fn end(&self, py: Python<'_>, ending: &Ending) -> PyResult<()> {
         let mut charges = self.take(py)?;
-        let finished = how(self.engine.core(), &mut charges);
+        let finished = ending.apply(self.engine.core(), &mut charges);
         self.held.keep(charges);
+        if finished.is_ok() {
+            ending.observe(self.observed.as_ref());
+        }
         finished.map_err(|error| error::settle(py, &error))
     }
 }
@@ -56,14 +62,12 @@ impl Reservation {
     /// Says how the call ended: `"not_run"` takes all charges back.
     fn finish(&self, py: Python<'_>, outcome: &str) -> PyResult<()> {
         // Before the reservation is taken: an outcome that is not known spends nothing.
-        let outcome = parsed(outcome)?;
-        self.end(py, |core, charges| core.finish(charges, outcome))
+        self.end(py, &Ending::Ended(parsed(outcome)?))
     }
 
     /// Makes charges that came from `increment_from` smaller, to what the call really cost.
     fn settle(&self, py: Python<'_>, actual: &Bound<'_, PyAny>) -> PyResult<()> {
-        let actual = settled(actual)?;
-        self.end(py, |core, charges| core.settle(charges, actual))
+        self.end(py, &Ending::Settled(settled(actual)?))
     }
 
     /// `finish`, without blocking the event loop. A coroutine.
@@ -91,7 +95,8 @@ impl Reservation {
             (None, Some(actual)) => Ending::Settled(settled(actual)?),
             (None, None) => return Err(PyTypeError::new_err("an outcome or an amount is needed")),
         };
-        Ok(Finishing::new(self.engine.clone(), self.held.clone(), self.take(py)?, ending))
+        let observed = self.observed.clone();
+        Ok(Finishing::new(self.engine.clone(), (self.held.clone(), observed), self.take(py)?, ending))
     }
 
     /// Whether it can still be finished.

@@ -47,6 +47,11 @@ impl ChosenClock {
         Ok(Self { clock: Arc::new(CalledClock(clock.clone().unbind())), raises: true })
     }
 
+    /// The same clock for a candidate.
+    pub(super) fn quiet(&self) -> Arc<dyn Clock> {
+        if self.raises { Arc::new(QuietClock(self.clock.clone())) } else { self.clock.clone() }
+    }
+
     /// What the clock raised on this thread since it was asked last.
     #[inline]
     pub(crate) fn check(&self) -> PyResult<()> {
@@ -54,6 +59,18 @@ impl ChosenClock {
             return Ok(());
         }
         RAISED.with_borrow_mut(Option::take).map_or(Ok(()), Err)
+    }
+}
+
+/// A clock whose errors concern nobody: that of a candidate, which must not fail a call.
+struct QuietClock(Arc<dyn Clock>);
+
+impl Clock for QuietClock {
+    fn now(&self) -> Timestamp {
+        let before = RAISED.take();
+        let now = self.0.now();
+        RAISED.set(before);
+        now
     }
 }
 

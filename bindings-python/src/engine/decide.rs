@@ -6,6 +6,8 @@
 use std::sync::Arc;
 
 use callgate::__binding::{BindEngine as _, Target};
+use callgate::Call;
+use callgate_host::{Begun, Observed};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -15,7 +17,7 @@ use super::parts::EngineParts;
 use super::pending::{PendingArgs, begin};
 use crate::cache::ToolCache;
 use crate::decision::{Decision, Explanation};
-use crate::values::{Budget, Caller, RootValue};
+use crate::values::{Budget, Caller, PyView, RootValue};
 
 /// Text that no parser accepts, in place of arguments that are not Unicode text: core gives the reason.
 const LONE_SURROGATE: &str = "\"\\ud800\"";
@@ -35,6 +37,26 @@ pub(super) enum Args<'c, 'py> {
     Json(&'c Bound<'py, PyString>),
 }
 
+/// Shows a call to a candidate, with a budget of its own.
+fn shown<'py, R>(
+    target: Target<'_>,
+    args: Args<'_, 'py>,
+    beside: Beside<'_, 'py>,
+    value: impl FnOnce(&Call<'_, PyView<'_, 'py>, PyView<'_, 'py>>) -> R,
+    json: impl FnOnce(&Call<'_, &str, PyView<'_, 'py>>) -> R,
+) -> PyResult<R> {
+    let (approval, budget) = (GivenApproval::new(beside.approved)?, Budget::new());
+    let (caller, check) = (Caller::new(beside.identity), core_check(beside.check));
+    let identity = caller.identity(&budget);
+    Ok(match args {
+        Args::Value(args) => {
+            let args = RootValue::new(args, None, &budget);
+            value(&host_call(target, args.view(&budget), identity, approval.as_ref(), check))
+        }
+        Args::Json(text) => json(&host_call(target, unicode(text), identity, approval.as_ref(), check)),
+    })
+}
+
 fn unicode<'c>(text: &'c Bound<'_, PyString>) -> &'c str {
     text.to_str().unwrap_or(LONE_SURROGATE)
 }
@@ -46,14 +68,14 @@ impl EngineParts {
         &self,
         py: Python<'py>,
         tool: &Bound<'py, PyString>,
-        args: Option<&Bound<'py, PyAny>>,
+        given: Option<&Bound<'py, PyAny>>,
         beside: Beside<'_, 'py>,
     ) -> PyResult<Py<Decision>> {
         let policy = self.current.get(py, &self.engine)?;
         let (policy, name) = (policy.get(), tool.to_str()?);
         let tool = policy.tool(py, name);
         let (approval, budget) = (GivenApproval::new(beside.approved)?, Budget::new());
-        let args = RootValue::new(args, tool.map(ToolCache::names), &budget);
+        let args = RootValue::new(given, tool.map(ToolCache::names), &budget);
         let (caller, check) = (Caller::new(beside.identity), core_check(beside.check));
         let (target, identity) = (Target::Tool(name), caller.identity(&budget));
         let call = host_call(target, args.view(&budget), identity, approval.as_ref(), check);
@@ -67,6 +89,7 @@ impl EngineParts {
                 }
                 decided.decision()
             }
+            None if policy.is_observed() => return self.decide(py, target, Args::Value(given), beside),
             None => self.core().complete(policy.policy().evaluate(&call)),
         };
         let about = self.about(&decision, &call);
@@ -102,11 +125,50 @@ impl EngineParts {
                 (decision, about)
             }
         };
+        if policy.is_observed() {
+            self.clock.check()?;
+            let observed = self.observed(target, args, beside, &decision)?;
+            return self.conclude_observed(py, decision.into_owned(), about, observed);
+        }
         let tool = match target {
             Target::Tool(tool) => policy.tool(py, tool),
             Target::Method(_) => None,
         };
         self.conclude(py, (policy, tool), decision, about)
+    }
+
+    /// What a candidate says of a call that was decided.
+    fn observed(
+        &self,
+        target: Target<'_>,
+        args: Args<'_, '_>,
+        beside: Beside<'_, '_>,
+        decision: &callgate::Decision<'_>,
+    ) -> PyResult<Option<Observed>> {
+        let observer = self.engine.observer();
+        shown(
+            target,
+            args,
+            beside,
+            |call| observer.decided(call, Some(decision)),
+            |call| observer.decided_json(call, Some(decision)),
+        )
+    }
+
+    /// What a candidate says of a call that is yet to be decided.
+    fn begun(
+        &self,
+        target: Target<'_>,
+        args: Args<'_, '_>,
+        beside: Beside<'_, '_>,
+    ) -> PyResult<Option<Box<Begun>>> {
+        let observer = self.engine.observer();
+        if observer.candidate().is_none() {
+            return Ok(None);
+        }
+        let begun =
+            shown(target, args, beside, |call| observer.begin(call), |call| observer.begin_json(call))?;
+        Ok(begun.map(Box::new))
     }
 
     /// The first half of a decision that is awaited: the decision, or what waits for the store.
@@ -122,7 +184,7 @@ impl EngineParts {
         }
         let (approval, budget) = (GivenApproval::new(beside.approved)?, Budget::new());
         let (caller, check) = (Caller::new(beside.identity), core_check(beside.check));
-        let beside = (approval, check);
+        let beside = (approval, check, self.begun(target, args, beside)?);
         match args {
             Args::Value(args) => {
                 let args = RootValue::new(args, None, &budget);

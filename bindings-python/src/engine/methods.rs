@@ -8,6 +8,8 @@ use std::sync::PoisonError;
 
 use callgate::__binding::Target;
 use callgate::store::Store as _;
+use callgate_host::Candidate;
+use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -18,10 +20,10 @@ use super::args_check::ArgsCheck;
 use super::decide::{Args, Beside};
 use super::object::Engine;
 use super::options::Options;
-use crate::decision::{Decision, Explanation};
+use crate::decision::{Decision, Explanation, loads};
 use crate::error;
 use crate::policy::{self, Policy};
-use crate::store::LiveCounter;
+use crate::store::{LiveCounter, Store};
 
 /// A function of `callgate._awaiting`.
 fn awaiting<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
@@ -319,6 +321,29 @@ impl Engine {
     fn replace(&self, py: Python<'_>, policy: &Bound<'_, Policy>) -> PyResult<()> {
         self.parts.engine.replace(policy.get().0.clone());
         self.warn_again(py)
+    }
+
+    /// Lets a candidate decide beside the policy in force, with counters of its own, or none. Changes no decision.
+    #[pyo3(signature = (candidate, *, store = None))]
+    fn observe(
+        &self,
+        candidate: Option<&Bound<'_, Policy>>,
+        store: Option<&Bound<'_, Store>>,
+    ) -> PyResult<()> {
+        let candidate = candidate.map(|policy| {
+            let candidate = Candidate::new(policy.get().0.clone()).clock(self.parts.clock.quiet());
+            match store {
+                Some(store) => candidate.store(store.get().0.shared()),
+                None => candidate,
+            }
+        });
+        self.parts.engine.observe(candidate).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// What came of all calls since the candidate began; `None` without one.
+    fn observations<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let observations = self.parts.engine.observer().observations();
+        observations.map(|observations| loads(py, &observations.to_json())).transpose()
     }
 
     /// Forgets what no call can see any more, and gives its memory back; returns how many counters were dropped.

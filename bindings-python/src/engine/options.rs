@@ -75,7 +75,7 @@ impl<'a, 'py> Options<'a, 'py> {
             .on_store_error(on_store_error)
             .build();
         let engine = Arc::new(LiveEngine::new(core, store, owns_store));
-        let finisher = Py::new(py, Finisher(engine.clone()))?;
+        let finisher = Py::new(py, Finisher { engine: engine.clone(), observed: None })?;
         let current = CurrentPolicy::new(py);
         Ok(EngineParts { engine, current, finisher, on_store_error, clock, observer, warnings })
     }

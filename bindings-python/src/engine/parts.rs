@@ -9,6 +9,7 @@ use callgate::store::AsyncStore;
 use callgate::time::Timestamp;
 use callgate::value::{RawJson, View};
 use callgate::{Call, Identity, OnStoreError};
+use callgate_host::{Begun, Observed};
 use pyo3::prelude::*;
 
 use super::clock::ChosenClock;
@@ -101,10 +102,28 @@ impl EngineParts {
         &self,
         py: Python<'_>,
         decision: callgate::Decision<'static>,
-        about: Option<Box<About>>,
+        (about, begun): (Option<Box<About>>, Option<Box<Begun>>),
     ) -> PyResult<Py<Decision>> {
         self.clock.check()?;
-        let decision = Bound::new(py, Decision::new(py, &self.finisher, decision))?;
+        let observed = begun.map(|begun| begun.decided(Some(&decision)));
+        self.conclude_observed(py, decision, about, observed)
+    }
+
+    /// The same for a decision of which a candidate may say something.
+    pub(super) fn conclude_observed(
+        &self,
+        py: Python<'_>,
+        decision: callgate::Decision<'static>,
+        about: Option<Box<About>>,
+        observed: Option<Observed>,
+    ) -> PyResult<Py<Decision>> {
+        let decision = match observed {
+            None => Decision::new(py, &self.finisher, decision),
+            observed => {
+                Decision::observed_by(py, Finisher { engine: self.engine.clone(), observed }, decision)?
+            }
+        };
+        let decision = Bound::new(py, decision)?;
         self.observer.tell(&decision, about)?;
         Ok(decision.unbind())
     }

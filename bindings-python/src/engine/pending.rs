@@ -12,6 +12,7 @@ use callgate::__binding::{Target, call_of};
 use callgate::store::{AsyncStore, BatchOutcome};
 use callgate::time::Timestamp;
 use callgate::{Call, Evaluation, Identity, OnStoreError, Pending, StoreError};
+use callgate_host::Begun;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use self_cell::self_cell;
@@ -60,19 +61,22 @@ pub(crate) struct PendingCall {
     state: Mutex<State>,
 }
 
+/// What is kept for the record of a call, and for a candidate that has read it.
+type Later = (Option<Box<About>>, Option<Box<Begun>>);
+
 /// How far a pending call has come.
 enum State {
     /// The store is yet to be asked.
-    Unasked(HeldCall, Option<Box<About>>),
+    Unasked(HeldCall, Later),
     /// The store was asked, and what it said is to come.
-    Asked(Option<Box<About>>),
-    Answered(Box<Decided>, Option<Box<About>>),
+    Asked(Later),
+    Answered(Box<Decided>, Later),
     Decided,
 }
 
 impl PendingCall {
-    fn new(engine: Arc<EngineParts>, held: HeldCall, about: Option<Box<About>>) -> Self {
-        Self { engine, state: Mutex::new(State::Unasked(held, about)) }
+    fn new(engine: Arc<EngineParts>, held: HeldCall, later: Later) -> Self {
+        Self { engine, state: Mutex::new(State::Unasked(held, later)) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -83,7 +87,7 @@ impl PendingCall {
     fn answered(&self, decision: Decided) {
         let mut state = self.state();
         *state = match std::mem::replace(&mut *state, State::Decided) {
-            State::Asked(about) => State::Answered(Box::new(decision), about),
+            State::Asked(later) => State::Answered(Box::new(decision), later),
             other => other,
         };
     }
@@ -102,7 +106,7 @@ pub(super) fn begin(
     target: Target<'_>,
     args: &PendingArgs<'_, '_>,
     (caller, budget): (&Caller<'_, '_>, &Budget),
-    (approval, check): (Option<GivenApproval>, Option<&callgate::ArgsCheck>),
+    (approval, check, begun): (Option<GivenApproval>, Option<&callgate::ArgsCheck>, Option<Box<Begun>>),
 ) -> PyResult<Py<PyAny>> {
     let (policy, identity) = (parts.core().policy(), || caller.identity(budget));
     let id = match identity() {
@@ -121,7 +125,7 @@ pub(super) fn begin(
     match HeldCall::evaluate(owner, args, identity(), budget) {
         Err(decision) => {
             let about = about(&decision);
-            parts.conclude_late(py, *decision, about).map(Py::into_any)
+            parts.conclude_late(py, *decision, (about, begun)).map(Py::into_any)
         }
         Ok(held) => {
             let about = if parts.observer.listens() {
@@ -132,7 +136,7 @@ pub(super) fn begin(
             } else {
                 None
             };
-            Ok(Py::new(py, PendingCall::new(parts.clone(), held, about))?.into_any())
+            Ok(Py::new(py, PendingCall::new(parts.clone(), held, (about, begun)))?.into_any())
         }
     }
 }
@@ -227,14 +231,14 @@ impl PendingCall {
     fn start(slf: &Bound<'_, Self>, wake: Py<PyAny>) -> bool {
         let Some((store, now)) = slf.get().engine.unblocking() else { return false };
         let mut state = slf.get().state();
-        let (held, about) = match std::mem::replace(&mut *state, State::Decided) {
-            State::Unasked(held, about) => (held, about),
+        let (held, later) = match std::mem::replace(&mut *state, State::Decided) {
+            State::Unasked(held, later) => (held, later),
             other => {
                 *state = other;
                 return false;
             }
         };
-        *state = State::Asked(about);
+        *state = State::Asked(later);
         drop(state);
         let ask = held.decide_with(store, now, slf.get().engine.on_store_error);
         let pending = slf.clone().unbind();
@@ -251,13 +255,13 @@ impl PendingCall {
     fn decide(&self, py: Python<'_>) -> PyResult<Py<Decision>> {
         let engine = &self.engine;
         let taken = std::mem::replace(&mut *self.state(), State::Decided);
-        let (decision, about) = match taken {
-            State::Unasked(held, about) => (held.decide(engine).ok_or_else(again)?, about),
-            State::Answered(decision, about) => (*decision, about),
+        let (decision, later) = match taken {
+            State::Unasked(held, later) => (held.decide(engine).ok_or_else(again)?, later),
+            State::Answered(decision, later) => (*decision, later),
             State::Asked(_) => return Err(PyRuntimeError::new_err("the store could not be asked")),
             State::Decided => return Err(again()),
         };
-        engine.conclude_late(py, decision, about)
+        engine.conclude_late(py, decision, later)
     }
 }
 

@@ -57,11 +57,17 @@ impl Held {
         })
     }
 
-    /// Asks the store, which may wait.
-    fn complete(mut self, engine: &Engine) -> Option<Decision<'static>> {
-        self.with_dependent_mut(|_, pending| {
-            Some(engine.complete(Evaluation::Pending(pending.take()?)).into_owned())
-        })
+    /// Asks the store, which may wait, and tells what follows.
+    pub(super) fn told(mut self, shared: &Shared, engine: &Engine, table: &Mutex<Table>) {
+        let complete = || {
+            self.with_dependent_mut(|_, pending| {
+                Some(engine.complete(Evaluation::Pending(pending.take()?)).into_owned())
+            })
+        };
+        match catch_unwind(AssertUnwindSafe(|| at(shared.now, complete))) {
+            Ok(Some(decision)) => shared.decided(decision, table),
+            _ => shared.failed(NoVerdict::Failed, table),
+        }
     }
 }
 
@@ -96,13 +102,7 @@ fn start(engine: Arc<Engine>, table: Arc<Mutex<Table>>) -> Option<SyncSender<Job
 fn work(jobs: &Receiver<Job>, engine: &Engine, table: &Mutex<Table>) {
     for job in jobs {
         match job {
-            Job::Decide { held, shared } => {
-                let completed = catch_unwind(AssertUnwindSafe(|| at(shared.now, || held.complete(engine))));
-                match completed {
-                    Ok(Some(decision)) => shared.decided(decision, table),
-                    _ => shared.failed(NoVerdict::Failed, table),
-                }
-            }
+            Job::Decide { held, shared } => held.told(&shared, engine, table),
             Job::End { shared, ending, now } => {
                 let _ = catch_unwind(AssertUnwindSafe(|| shared.end(engine, &ending, now)));
             }
