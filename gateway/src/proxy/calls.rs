@@ -5,15 +5,17 @@
 use std::time::Instant;
 
 use callgate::{Decision, Outcome, Reservation};
+use callgate_host::Observed;
 use callgate_relay::Ask;
 use serde::Deserialize;
 
-use crate::audit::{Call, Charge, Event, Log, Mode, Principal, Upstream};
+use crate::audit::{Call, Candidate, Charge, Event, Log, Mode, Principal, Upstream};
 
 /// A call that has not ended.
 pub(super) struct Ongoing {
     record: Call,
     reservation: Option<Reservation>,
+    observed: Option<Observed>,
     sent: Option<Instant>,
     has_ended: bool,
 }
@@ -34,7 +36,7 @@ impl Records {
             args: self.log.args(ask.args.as_deref()),
             ..self.call(&ask.tool)
         };
-        Ongoing { record, reservation: None, sent: None, has_ended: false }
+        Ongoing { record, reservation: None, observed: None, sent: None, has_ended: false }
     }
 
     /// A call that the relay itself refused, or that its client gave up.
@@ -55,14 +57,19 @@ impl Records {
 
     /// Writes the record of a call that has ended.
     pub(super) fn end(&self, ongoing: Ongoing, charge: Charge) {
-        self.log.record(Event::Call(Box::new(Call { charge, ..ongoing.record })));
+        let candidate = ongoing.observed.map(|observed| Candidate {
+            decision: observed.decision().map(Decision::to_json),
+            error: observed.error().map(|error| error.as_str().to_owned()),
+        });
+        self.log.record(Event::Call(Box::new(Call { charge, candidate, ..ongoing.record })));
     }
 }
 
 impl Ongoing {
-    pub(super) fn decided(&mut self, decision: &mut Decision<'_>) {
-        self.record.decision = Some(decision.to_json());
-        self.reservation = decision.take_reservation();
+    pub(super) fn decided(&mut self, decision: Option<Decision<'_>>, observed: Option<Observed>) {
+        self.record.decision = decision.as_ref().map(Decision::to_json);
+        self.reservation = decision.and_then(|decision| decision.take_reservation());
+        self.observed = observed;
     }
 
     /// The gateway refuses it.
@@ -76,6 +83,11 @@ impl Ongoing {
         self.record.upstream.bytes_out = length(bytes);
     }
 
+    /// What the candidate says of it.
+    pub(super) fn observed(&self) -> Option<Observed> {
+        self.observed.clone()
+    }
+
     /// It ended so, with this answer of the server. What it charged is to be finished.
     pub(super) fn ended(&mut self, outcome: Outcome, answer: Option<&[u8]>) -> Option<Reservation> {
         self.has_ended = true;
@@ -87,6 +99,9 @@ impl Ongoing {
             bytes_out: upstream.bytes_out,
             bytes_in: answer.map_or(0, |answer| length(answer.len())),
         };
+        if let Some(observed) = &self.observed {
+            observed.finish(outcome);
+        }
         self.reservation.take()
     }
 

@@ -10,9 +10,11 @@ use callgate::store::{
 };
 use callgate::time::{Clock as _, SystemClock};
 use callgate::{Approval, Call, Decision, Engine, Identity};
-use callgate_relay::{Ask, Refusal};
+use callgate_host::Observed;
+use callgate_relay::{Ask, Refusal, Verdict};
 use serde_json::{Map, Value, json};
 
+use super::beside::Beside;
 use super::{ApprovalShown, Caller};
 use crate::audit::ShownArgs;
 
@@ -21,7 +23,12 @@ const ROUNDS: usize = 3;
 
 /// Decides the calls of a connection.
 pub(super) struct Judge {
-    pub(super) engine: Arc<Engine>,
+    /// `None` in a dry run: every call passes.
+    pub(super) engine: Option<Arc<Engine>>,
+    /// A candidate that decides beside it.
+    pub(super) beside: Option<Arc<Beside>>,
+    /// Whether asking the store never waits.
+    pub(super) in_memory: bool,
     pub(super) caller: Arc<Caller>,
     /// The server's name, as records have it.
     pub(super) server: String,
@@ -33,8 +40,11 @@ pub(super) struct Judge {
 
 /// What was decided.
 pub(super) struct Judged {
-    pub(super) decision: Decision<'static>,
+    /// `None` in a dry run.
+    pub(super) decision: Option<Decision<'static>>,
     pub(super) asked: Asked,
+    /// What the candidate says.
+    pub(super) observed: Option<Observed>,
 }
 
 /// What became of a call that a rule asks to approve.
@@ -47,7 +57,7 @@ pub(super) enum Asked {
     /// A person said no.
     Denied { id: String, key: String, who: Option<String> },
     /// A person said yes, and the engine took it.
-    Used { key: String, who: Option<String> },
+    Used { key: String, id: String, who: Option<String> },
     /// As many calls wait as may.
     Full,
     /// The store cannot be reached.
@@ -55,54 +65,70 @@ pub(super) enum Asked {
 }
 
 impl Judge {
-    /// Decides at once, for a store that never waits.
-    pub(super) fn at_once(&self, ask: &Ask) -> Judged {
-        let decision = self.engine.decide_json(&call_of(ask, &self.caller)).into_owned();
-        Judged { decision, asked: Asked::Nobody }
+    /// Decides at once, where nothing waits; `None` where a store must be asked.
+    pub(super) fn at_once(&self, ask: &Ask) -> Option<Judged> {
+        let call = call_of(ask, &self.caller);
+        let decision = match &self.engine {
+            None => None,
+            Some(engine) if self.in_memory => Some(engine.decide_json(&call).into_owned()),
+            Some(_) => return None,
+        };
+        Some(self.judged(ask, decision, Asked::Nobody))
     }
 
     pub(super) async fn judge(&self, ask: &Ask) -> Judged {
-        let mut decision = self.decide(ask, None).await;
-        let Some(approvals) = &self.approvals else { return Judged { decision, asked: Asked::Nobody } };
+        let Some(engine) = &self.engine else { return self.judged(ask, None, Asked::Nobody) };
+        let (decision, asked) = self.decide(engine, ask).await;
+        self.judged(ask, Some(decision), asked)
+    }
+
+    fn judged(&self, ask: &Ask, decision: Option<Decision<'static>>, asked: Asked) -> Judged {
+        let observed = self.beside.as_ref().and_then(|beside| {
+            let call = call_of(ask, &self.caller);
+            // What a person approved is approved for both.
+            let call = match &asked {
+                Asked::Used { key, id, .. } => call.approved(Approval::new(key, id)),
+                _ => call,
+            };
+            beside.decided(&call, decision.as_ref())
+        });
+        Judged { decision, asked, observed }
+    }
+
+    async fn decide(&self, engine: &Engine, ask: &Ask) -> (Decision<'static>, Asked) {
+        let mut decision = engine.decide_json_async(&call_of(ask, &self.caller)).await.into_owned();
+        let Some(approvals) = &self.approvals else { return (decision, Asked::Nobody) };
         for _ in 0..ROUNDS {
             let asks = !decision.allowed();
             let call = asks.then(|| ApprovalCall::new(&decision, &self.server, self.caller.id())).flatten();
-            let Some(call) = call else { return Judged { decision, asked: Asked::Nobody } };
+            let Some(call) = call else { return (decision, Asked::Nobody) };
             let request = ApprovalRequest { call, args: self.shown.of(ask.args.as_deref()) };
             let record = match approvals.file(&request, SystemClock.now()).await {
-                Ok(Filed::New(record)) => return Judged { decision, asked: waits(*record, true) },
-                Ok(Filed::Found(record)) => record,
-                Ok(Filed::Full) => return Judged { decision, asked: Asked::Full },
-                Err(_) => return Judged { decision, asked: Asked::Unavailable },
+                Ok(Filed::New(record)) => return (decision, waits(*record, true)),
+                Ok(Filed::Found(record)) => *record,
+                Ok(Filed::Full) => return (decision, Asked::Full),
+                Err(_) => return (decision, Asked::Unavailable),
             };
             let granted = match record.state {
                 ApprovalState::Granted => record.approval_id(),
                 ApprovalState::Denied => {
-                    let ApprovalRecord { id, call, answer, .. } = *record;
+                    let ApprovalRecord { id, call, answer, .. } = record;
                     let who = answer.map(|(who, _)| who);
-                    return Judged { decision, asked: Asked::Denied { id, key: call.key, who } };
+                    return (decision, Asked::Denied { id, key: call.key, who });
                 }
                 ApprovalState::Pending | ApprovalState::Used => None,
             };
-            let Some(id) = granted else { return Judged { decision, asked: waits(*record, false) } };
+            let Some(id) = granted else { return (decision, waits(record, false)) };
             let key = record.call.key;
-            decision = self.decide(ask, Some(Approval::new(&key, &id))).await;
+            let call = call_of(ask, &self.caller).approved(Approval::new(&key, &id));
+            decision = engine.decide_json_async(&call).await.into_owned();
             if decision.allowed() {
                 let who = record.answer.map(|(who, _)| who);
-                return Judged { decision, asked: Asked::Used { key, who } };
+                return (decision, Asked::Used { key, id, who });
             }
             // Another call took the approval, or another policy asks for another one: once more.
         }
-        Judged { decision, asked: Asked::Unavailable }
-    }
-
-    async fn decide(&self, ask: &Ask, approval: Option<Approval<'_>>) -> Decision<'static> {
-        let call = call_of(ask, &self.caller);
-        let call = match approval {
-            Some(approval) => call.approved(approval),
-            None => call,
-        };
-        self.engine.decide_json_async(&call).await.into_owned()
+        (decision, Asked::Unavailable)
     }
 }
 
@@ -148,9 +174,16 @@ impl Caller {
 }
 
 impl Judged {
-    /// What the caller is told of a call that may not run: the decision's own words (spec 10.6), and where its approval stands.
-    pub(super) fn refusal(&self) -> Refusal {
-        let refusal = Refusal::from(&self.decision);
+    /// Whether the call may run. If not, the caller is told the decision's own words (spec 10.6), and where its approval stands.
+    pub(super) fn verdict(&self) -> Verdict {
+        match &self.decision {
+            Some(decision) if !decision.allowed() => Verdict::Refuse(self.refusal(decision)),
+            _ => Verdict::Allow,
+        }
+    }
+
+    fn refusal(&self, decision: &Decision<'_>) -> Refusal {
+        let refusal = Refusal::from(decision);
         let (id, words) = match &self.asked {
             Asked::Nobody | Asked::Used { .. } => return refusal,
             Asked::Waits { id, .. } => (

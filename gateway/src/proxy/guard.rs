@@ -12,14 +12,15 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use super::beside;
 use super::calls::{Ongoing, Records};
 use super::decide::{Asked, Judge, Judged};
 use super::line::Line;
-use super::policy::{Loaded, Names, reload};
+use super::policy::{Loaded, Names, Policies, reload};
 use super::queue::Queue;
 use super::say::Say;
 use super::{Caller, Options};
-use crate::audit::{Approval, ApprovalOutcome, Charge, Event, Log, Principal};
+use crate::audit::{Approval, ApprovalOutcome, Charge, Event, Log, Principal, Target};
 
 /// What a caller is told whose call cannot be recorded.
 const UNRECORDED: &str = "The call cannot be recorded, so it does not run";
@@ -36,11 +37,8 @@ pub(super) enum Done {
 
 pub(super) struct Guard {
     relay: Relay,
-    /// `None` in a dry run.
-    judge: Option<Arc<Judge>>,
+    judge: Arc<Judge>,
     caller: Arc<Caller>,
-    /// Whether asking the store never waits.
-    in_memory: bool,
     records: Records,
     calls: HashMap<CallId, Ongoing>,
     pub(super) to_client: Queue,
@@ -55,7 +53,8 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(options: &Options, engine: Option<Arc<Engine>>, log: Log, say: Say) -> Self {
+    pub(super) fn new(options: &Options, policies: &Policies, log: Log, say: Say) -> Self {
+        let engine = policies.engine.clone();
         let caller = Arc::new(options.caller.clone());
         let policy = options.policy.as_ref();
         let relay = callgate_relay::Options::new(&nonce())
@@ -66,19 +65,20 @@ impl Guard {
         if let Some(engine) = engine.clone() {
             tokio::spawn(purge(engine));
         }
-        let judge = engine.map(|engine| Judge {
+        let judge = Judge {
             engine,
+            beside: policies.beside.clone(),
+            in_memory: options.store.is_in_memory(),
             caller: caller.clone(),
             server: options.name.clone(),
             approvals: options.store.approvals_nonblocking(),
             shown: options.approval_args,
-        });
+        };
         Self {
             relay: Relay::new(relay),
-            judge: judge.map(Arc::new),
+            judge: Arc::new(judge),
             records: Records { log, mode: options.mode(), principal: principal(&caller) },
             caller,
-            in_memory: options.store.is_in_memory(),
             calls: HashMap::new(),
             to_client: Queue::default(),
             to_server: Queue::default(),
@@ -173,23 +173,22 @@ impl Guard {
         if refused {
             return self.verdict(call, Verdict::Refuse(unrecorded()));
         }
-        let Some(judge) = self.judge.clone() else { return self.verdict(call, Verdict::Allow) };
-        if self.in_memory {
-            return self.decided(call, judge.at_once(&ask));
+        if let Some(judged) = self.judge.at_once(&ask) {
+            return self.decided(call, judged);
         }
+        let judge = self.judge.clone();
         self.tasks.spawn(async move { Done::Decided { call, judged: Box::new(judge.judge(&ask).await) } });
         Vec::new()
     }
 
-    fn decided(&mut self, call: CallId, mut judged: Judged) -> Vec<Action> {
+    fn decided(&mut self, call: CallId, judged: Judged) -> Vec<Action> {
         if let Some(event) = approval(&judged.asked) {
             self.records.log.record(event);
         }
+        let verdict = judged.verdict();
         if let Some(ongoing) = self.calls.get_mut(&call) {
-            ongoing.decided(&mut judged.decision);
+            ongoing.decided(judged.decision, judged.observed);
         }
-        let verdict =
-            if judged.decision.allowed() { Verdict::Allow } else { Verdict::Refuse(judged.refusal()) };
         self.verdict(call, verdict)
     }
 
@@ -207,16 +206,24 @@ impl Guard {
 
     fn finished(&mut self, call: CallId, outcome: Outcome, answer: Option<&[u8]>) {
         let Some(ongoing) = self.calls.get_mut(&call) else { return };
-        let (Some(mut reservation), Some(judge)) = (ongoing.ended(outcome, answer), self.judge.clone())
-        else {
+        let (reservation, observed) = (ongoing.ended(outcome, answer), ongoing.observed());
+        if reservation.is_none() && observed.is_none() {
             return self.record(call, Charge::None);
-        };
+        }
+        let engine = self.judge.engine.clone();
         self.tasks.spawn(async move {
-            let finished = judge.engine.finish_async(&mut reservation, outcome).await;
-            let charge = match (outcome, finished) {
-                (Outcome::NotRun, Ok(())) => Charge::Released,
-                _ => Charge::Kept,
+            let charge = match (engine, reservation) {
+                (Some(engine), Some(mut reservation)) => {
+                    match (outcome, engine.finish_async(&mut reservation, outcome).await) {
+                        (Outcome::NotRun, Ok(())) => Charge::Released,
+                        _ => Charge::Kept,
+                    }
+                }
+                _ => Charge::None,
             };
+            if let Some(observed) = observed {
+                beside::verdict(&observed).await;
+            }
             Done::Finished { call, charge }
         });
     }
@@ -258,25 +265,46 @@ impl Guard {
         }
     }
 
-    /// The policy's file changed: the new policy is in force for calls and lists from here on.
-    pub(super) fn reloaded(&mut self, loaded: Loaded) {
-        let Some(judge) = &self.judge else { return };
-        let engine = &judge.engine;
-        self.records.log.record(Event::Reload(reload(&engine.policy(), &loaded)));
+    /// A policy's file changed. The policy in force is another for calls and lists from here on.
+    pub(super) fn reloaded(&mut self, (target, loaded): (Target, Loaded)) {
+        let before = match target {
+            Target::Policy => self.judge.engine.as_ref().map(|engine| engine.policy()),
+            Target::Candidate => self.judge.beside.as_ref().and_then(|beside| beside.candidate()),
+        };
+        let Some(before) = before else { return };
+        self.records.log.record(Event::Reload(reload(target, &before, &loaded)));
+        let what = match target {
+            Target::Policy => "policy",
+            Target::Candidate => "candidate",
+        };
         match loaded {
             Ok(policy) => {
-                engine.replace(policy.clone());
-                self.say.line("the policy was read again, and is in force");
-                let seen = visible(Some(policy.clone()), self.caller.clone());
-                let actions = self.relay.reloaded(reads_args(Some(policy)), seen);
-                self.take(actions, None);
+                self.say.line(&format!("the {what} was read again, and has taken effect"));
+                self.replace(target, policy);
             }
             Err(error) => {
                 for line in error.to_string().lines() {
                     self.say.line(line);
                 }
-                self.say.line("the policy before stays in force");
+                self.say.line(&format!("the {what} before stays"));
             }
+        }
+    }
+
+    fn replace(&mut self, target: Target, policy: Policy) {
+        match (target, &self.judge.engine, &self.judge.beside) {
+            (Target::Policy, Some(engine), _) => {
+                engine.replace(policy.clone());
+                let seen = visible(Some(policy.clone()), self.caller.clone());
+                let actions = self.relay.reloaded(reads_args(Some(policy)), seen);
+                self.take(actions, None);
+            }
+            (Target::Candidate, _, Some(beside)) => {
+                if let Err(error) = beside.replace(policy) {
+                    self.say.line(&format!("the candidate before stays: {error}"));
+                }
+            }
+            _ => {}
         }
     }
 
@@ -310,7 +338,7 @@ fn approval(asked: &Asked) -> Option<Event> {
     let (key, who, outcome) = match asked {
         Asked::Waits { key, is_new: true, .. } => (key, None, ApprovalOutcome::Asked),
         Asked::Denied { key, who, .. } => (key, who.clone(), ApprovalOutcome::Denied),
-        Asked::Used { key, who } => (key, who.clone(), ApprovalOutcome::Used),
+        Asked::Used { key, who, .. } => (key, who.clone(), ApprovalOutcome::Used),
         Asked::Waits { .. } | Asked::Nobody | Asked::Full | Asked::Unavailable => return None,
     };
     Some(Event::Approval(Approval { key: key.clone(), who, outcome }))

@@ -3,6 +3,7 @@
 //! In: a policy, a store, a log, the server's command; the client on this process's standard input and output. Out: the server's messages,
 //! denials, records; the exit code. Must not leave a process of the server behind, and must not let a call pass that was not decided.
 
+mod beside;
 mod calls;
 mod client;
 mod decide;
@@ -26,7 +27,7 @@ use callgate_host::SharedStore;
 pub use callgate_relay::WithoutSchema;
 use serde_json::Value;
 
-use crate::audit::{Log, Start};
+use crate::audit::{Log, Mode, Start};
 
 /// How long a gateway waits for a process that should end.
 const GRACE: Duration = Duration::from_secs(5);
@@ -82,6 +83,7 @@ pub struct Options {
     name: String,
     caller: Caller,
     policy: Option<PolicyOfFile>,
+    candidate: Option<PolicyOfFile>,
     store: SharedStore,
     on_store_error: OnStoreError,
     without_schema: WithoutSchema,
@@ -101,6 +103,7 @@ impl Options {
             name: name.to_owned(),
             caller: Caller::Id("local".to_owned()),
             policy: None,
+            candidate: None,
             store,
             on_store_error: OnStoreError::Deny,
             without_schema: WithoutSchema::Deny,
@@ -116,6 +119,14 @@ impl Options {
     #[must_use]
     pub fn policy(mut self, policy: PolicyOfFile) -> Self {
         self.policy = Some(policy);
+        self
+    }
+
+    /// A candidate: it decides beside the policy, with counters of its own, and changes nothing (spec 10.11). Without a policy it
+    /// decides alone, in a dry run.
+    #[must_use]
+    pub fn candidate(mut self, candidate: PolicyOfFile) -> Self {
+        self.candidate = Some(candidate);
         self
     }
 
@@ -183,14 +194,18 @@ impl Options {
             program: program.unwrap_or_default(),
             policy_file: self.policy.as_ref().map(|policy| policy.file.display().to_string()),
             policy: self.policy.as_ref().map(|policy| digest(&policy.policy)),
-            candidate: None,
+            candidate: self.candidate.as_ref().map(|candidate| digest(&candidate.policy)),
             mode: self.mode(),
             store: self.store.kind().to_owned(),
         }
     }
 
-    fn mode(&self) -> crate::audit::Mode {
-        if self.policy.is_some() { crate::audit::Mode::Enforce } else { crate::audit::Mode::DryRun }
+    fn mode(&self) -> Mode {
+        match (&self.policy, &self.candidate) {
+            (None, _) => Mode::DryRun,
+            (Some(_), None) => Mode::Enforce,
+            (Some(_), Some(_)) => Mode::Observe,
+        }
     }
 }
 

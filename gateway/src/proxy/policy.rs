@@ -12,8 +12,9 @@ use std::sync::Arc;
 use callgate::{Engine, Policy, lint};
 use callgate_host::{LoadError, PolicyFile, PolicyWatcher, WatchOptions};
 use serde_json::json;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::beside::Beside;
 use super::{Options, digest};
 use crate::audit::{Reload, Target};
 
@@ -23,63 +24,76 @@ const WARNINGS: usize = 10;
 /// What the policy's file holds now.
 pub(super) type Loaded = Result<Policy, LoadError>;
 
-/// An engine, and the file of its policy.
+/// The engine of the policy in force, a candidate beside it, and their files.
 pub(super) struct Policies {
-    engine: Option<Arc<Engine>>,
-    changes: Option<UnboundedReceiver<Loaded>>,
-    _watcher: Option<PolicyWatcher>,
+    /// `None` in a dry run.
+    pub(super) engine: Option<Arc<Engine>>,
+    pub(super) beside: Option<Arc<Beside>>,
+    changes: UnboundedReceiver<(Target, Loaded)>,
+    /// Held: a channel without senders has ended.
+    _changed: UnboundedSender<(Target, Loaded)>,
+    _watchers: Vec<PolicyWatcher>,
 }
 
 impl Policies {
     /// # Errors
-    /// The system gives no thread for the watcher.
+    /// The system gives no thread for the watcher; the store admits no namespace for a candidate.
     pub(super) fn new(options: &Options) -> io::Result<Self> {
-        let Some(given) = &options.policy else {
-            return Ok(Self { engine: None, changes: None, _watcher: None });
-        };
-        let mut engine = Engine::builder(given.policy.clone())
-            .store(options.store.blocking())
-            .on_store_error(options.on_store_error);
-        if let Some(store) = options.store.nonblocking() {
-            engine = engine.async_store(store);
+        let engine = options.policy.as_ref().map(|given| engine(options, &given.policy));
+        let beside = options.candidate.as_ref();
+        let beside = beside.map(|given| Beside::new(given.policy.clone(), engine.clone(), &options.store));
+        let beside = beside.transpose()?.map(Arc::new);
+        let (changed, changes) = unbounded_channel();
+        let mut watchers = Vec::new();
+        if let (true, Some(given), Some(engine)) = (options.watch, &options.policy, engine.clone()) {
+            let in_force = WatchOptions::new().with_in_force(move || engine.policy());
+            watchers.push(watch(&given.file, in_force, Target::Policy, changed.clone())?);
         }
-        let engine = Arc::new(engine.build());
-        if !options.watch {
-            return Ok(Self { engine: Some(engine), changes: None, _watcher: None });
+        if let (true, Some(given)) = (options.watch, &options.candidate) {
+            let known = WatchOptions::new().with_known(given.policy.clone());
+            watchers.push(watch(&given.file, known, Target::Candidate, changed.clone())?);
         }
-        let (change, changes) = unbounded_channel();
-        let in_force = engine.clone();
-        let watched = WatchOptions::new().with_in_force(move || in_force.policy());
-        let watcher = PolicyWatcher::start(&given.file, watched, move |loaded| {
-            let _ = change.send(loaded);
-        })?;
-        Ok(Self { engine: Some(engine), changes: Some(changes), _watcher: Some(watcher) })
+        Ok(Self { engine, beside, changes, _changed: changed, _watchers: watchers })
     }
 
-    pub(super) fn engine(&self) -> Option<Arc<Engine>> {
-        self.engine.clone()
-    }
-
-    /// The next change of the file.
-    pub(super) async fn next(&mut self) -> Loaded {
-        let next = match &mut self.changes {
-            Some(changes) => changes.recv().await,
-            None => None,
-        };
-        match next {
-            Some(loaded) => loaded,
+    /// The next change of a file.
+    pub(super) async fn next(&mut self) -> (Target, Loaded) {
+        match self.changes.recv().await {
+            Some(changed) => changed,
             None => pending().await,
         }
     }
 }
 
+fn engine(options: &Options, policy: &Policy) -> Arc<Engine> {
+    let engine = Engine::builder(policy.clone())
+        .store(options.store.blocking())
+        .on_store_error(options.on_store_error);
+    let engine = match options.store.nonblocking() {
+        Some(store) => engine.async_store(store),
+        None => engine,
+    };
+    Arc::new(engine.build())
+}
+
+fn watch(
+    file: &Path,
+    options: WatchOptions,
+    target: Target,
+    changed: UnboundedSender<(Target, Loaded)>,
+) -> io::Result<PolicyWatcher> {
+    PolicyWatcher::start(file, options, move |loaded| {
+        let _ = changed.send((target, loaded));
+    })
+}
+
 /// The record of a change.
-pub(super) fn reload(before: &Policy, loaded: &Loaded) -> Reload {
+pub(super) fn reload(target: Target, before: &Policy, loaded: &Loaded) -> Reload {
     let (new, error) = match loaded {
         Ok(policy) => (Some(digest(policy)), None),
         Err(error) => (None, Some(place(error))),
     };
-    Reload { target: Target::Policy, old: Some(digest(before)), new, error }
+    Reload { target, old: Some(digest(before)), new, error }
 }
 
 /// What is wrong with a file, by codes and places: a record holds no text of a policy.

@@ -20,7 +20,7 @@ use super::policy::Policies;
 use super::say::Say;
 use super::server::Server;
 use super::signals::Signals;
-use super::{Options, digest};
+use super::{Options, PolicyOfFile, digest};
 use crate::audit::{Event, Log, Stop};
 
 /// Bytes of calls that may wait for a decision.
@@ -47,7 +47,7 @@ pub(super) async fn run(options: Options, log: Log) -> io::Result<u8> {
     log.record(Event::Start(options.start()));
     say.line(&opening(&options, &log));
     let policies = Policies::new(&options)?;
-    let mut guard = Guard::new(&options, policies.engine(), log.clone(), say.clone());
+    let mut guard = Guard::new(&options, &policies, log.clone(), say.clone());
     let started = Server::start(&options.command, options.stderr, options.max_message, &options.name, &say);
     let Over { why, code, patience } = match started {
         Ok(server) => {
@@ -107,16 +107,18 @@ impl Over {
 
 /// One line for whoever looks at the client's logs.
 fn opening(options: &Options, log: &Log) -> String {
-    let policy = match &options.policy {
-        None => "no policy, a dry run: every call passes".to_owned(),
-        Some(policy) => {
-            let digest = digest(&policy.policy);
-            format!("{} ({})", policy.file.display(), digest.get(..19).unwrap_or(&digest))
-        }
+    let named = |policy: &PolicyOfFile| {
+        let digest = digest(&policy.policy);
+        format!("policy {} ({})", policy.file.display(), digest.get(..19).unwrap_or(&digest))
     };
+    let mut policy =
+        options.policy.as_ref().map_or("no policy, a dry run: every call passes".to_owned(), named);
+    if let Some(candidate) = &options.candidate {
+        policy = format!("{policy}; beside it {}", named(candidate));
+    }
     let store = format!("{} `{}`", options.store.kind(), options.store.namespace());
     let audit = log.file().map_or("off".to_owned(), |file| file.display().to_string());
-    format!("{}: policy {policy}; counters {store}; audit {audit}", options.name)
+    format!("{}: {policy}; counters {store}; audit {audit}", options.name)
 }
 
 /// Tells the client's first requests that there is no server.

@@ -28,6 +28,9 @@ pub(crate) struct Serve {
     /// The policy file to enforce. Without one it is a dry run: every call passes, and is recorded
     #[arg(long, short, value_name = "FILE", short_alias = 'c', alias = "config")]
     policy: Option<PathBuf>,
+    /// A candidate: it decides beside the policy, with counters of its own, and changes nothing. Records have both decisions
+    #[arg(long, value_name = "NEXT")]
+    observe: Option<PathBuf>,
     /// What records and counters call the server; the policy file's name if left out
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -204,6 +207,9 @@ pub(super) fn run(args: &Serve) -> Outcome {
     if let (Some(file), Some(policy)) = (&args.policy, given.policy) {
         options = options.policy(PolicyOfFile { file: file.clone(), policy });
     }
+    if let (Some(file), Some(policy)) = (&args.observe, given.candidate) {
+        options = options.candidate(PolicyOfFile { file: file.clone(), policy });
+    }
     match proxy::run(options, log) {
         Ok(code) => Ok(ExitCode::from(code)),
         Err(error) => Err(Failure::new(format!("the gateway cannot run: {error}"))),
@@ -237,6 +243,7 @@ struct Given {
     name: String,
     caller: Caller,
     policy: Option<Policy>,
+    candidate: Option<Policy>,
     store: String,
     /// The directory to be made for the store.
     directory: Option<PathBuf>,
@@ -252,6 +259,7 @@ impl Given {
             return Err(Failure::with_help("the server's command is missing: it stands after `--`", help));
         }
         let policy = args.policy.as_deref().map(load_policy).transpose()?;
+        let candidate = args.observe.as_deref().map(load_policy).transpose()?;
         let name = args.name.clone().unwrap_or_else(|| args.default_name());
         if name.is_empty() {
             return Err(Failure::with_help("the server has no name", "give it one, as in `--name github`"));
@@ -277,7 +285,7 @@ impl Given {
             Some(claims) => Caller::Claims(claims),
             None => Caller::Id(args.identity.clone()),
         };
-        Ok(Self { caller, policy, store, directory, namespace, audit, name })
+        Ok(Self { caller, policy, candidate, store, directory, namespace, audit, name })
     }
 
     fn open_store(&self, args: &Serve) -> Result<SharedStore, Failure> {
@@ -315,8 +323,13 @@ impl Given {
         json!({
             "command": args.command.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>(),
             "name": self.name,
-            "mode": if self.policy.is_some() { "enforce" } else { "dry_run" },
+            "mode": match (&args.policy, &args.observe) {
+                (None, _) => "dry_run",
+                (Some(_), None) => "enforce",
+                (Some(_), Some(_)) => "observe",
+            },
             "policy": args.policy,
+            "observe": args.observe,
             "identity": match &self.caller {
                 Caller::Id(id) => json!(id),
                 Caller::Claims(claims) => claims.clone(),

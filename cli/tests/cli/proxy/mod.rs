@@ -2,7 +2,9 @@
 //!
 //! In: a policy, flags, a server. Out: what came back, what the server saw, what was recorded. Must not wait for ever for anything.
 
+mod approvals;
 mod audit;
+mod observe;
 mod process;
 mod survive;
 
