@@ -60,7 +60,7 @@ say "types"
 mypy="$work/mcp2/bin/python -m mypy"
 (cd "$work" && $mypy --config-file ../pyproject.toml -p callgate)
 (cd "$work" && "$work/mcp2/bin/python" -m mypy.stubtest callgate --mypy-config-file ../pyproject.toml)
-$mypy ../examples/python/server.py ../examples/python/gateway.py
+$mypy ../examples/python/server.py
 MYPYPATH=tests:tests/servers $mypy tests/*.py tests/servers/{behaviour,everything,fastmcp4,http_*,mcp2_*}.py
 
 say "conformance, values, engine"
@@ -80,10 +80,10 @@ for name in mcp2 pytest8; do
   "$work/$name/bin/python" -P -m pytest -p no:cacheprovider tests/test_pytest.py
 done
 
-say "adapters, gateway and HTTP, by the official SDK 2.x"
-"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,streams_callers,guards,arguments,misuse,gateway,forwarding,http}.py
-say "adapters, gateway and HTTP, by the official SDK 1.x"
-"$work/mcp1/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,streams_callers,guards,arguments,misuse,forwarding,http}.py
+say "adapters, the proxy and HTTP, by the official SDK 2.x"
+"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,streams_callers,guards,arguments,misuse,published,recorded,forwarding,http}.py
+say "adapters, the proxy and HTTP, by the official SDK 1.x"
+"$work/mcp1/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,streams_callers,guards,arguments,misuse,recorded,forwarding,http}.py
 for major in 2 3; do
   say "servers of fastmcp $major"
   "$work/fastmcp$major/bin/python" -P -m pytest -p no:cacheprovider tests/test_fastmcp_older.py

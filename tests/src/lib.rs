@@ -9,7 +9,9 @@ pub mod loopback;
 pub mod messages;
 pub mod plain;
 pub mod property;
+pub mod relayed;
 pub mod suites;
+pub mod traffic;
 pub mod wrong;
 pub mod yaml;
 

@@ -1,5 +1,14 @@
 //! Messages of a client made at random: calls, and what some parser may read as one.
 
+/// Under it, `pay` is denied, and `get` with an amount of 9 or more.
+pub const POLICY: &str = r#"{"version": "1", "default": "allow", "tools": {
+  "pay": {"rules": [{"action": "deny"}]},
+  "get": {"deny_if": [{"path": "args.amount", "op": "gte", "value": 9}]}
+}}"#;
+
+/// What the server lists.
+pub const TOOLS: &str = r#"{"tools":[{"name":"pay","inputSchema":{"type":"object"}},{"name":"get","inputSchema":{"type":"object","properties":{"amount":{"type":"number"}}}}]}"#;
+
 /// A call of the tool `pay`.
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"pay","arguments":{}}}"#;
 
@@ -66,6 +75,21 @@ const VALUES: [&str; 14] = [
     "{\"amount\":9}",
 ];
 
+const ARGS: [&str; 12] = [
+    "{}",
+    "{}",
+    "{\"amount\":1}",
+    "{\"amount\":8.99e0}",
+    "{\"amount\":9}",
+    "{\"amount\":0.9e1}",
+    "{\"Amount\":9}",
+    "{\"amount\":1,\"AMOUNT\":9}",
+    "{\"amount\":1,\"am\\u006funt\":9}",
+    "{\"amount\\u0000\":9}",
+    "{\"a\":{\"amount\":9}}",
+    "null",
+];
+
 fn object(choices: &mut Choices, names: &[&str], depth: usize) -> String {
     let mut text = String::from("{");
     for index in 0..choices.below(6) {
@@ -86,15 +110,17 @@ fn object(choices: &mut Choices, names: &[&str], depth: usize) -> String {
 
 /// A message: mostly a call, with a few changes.
 pub fn message(choices: &mut Choices) -> Vec<u8> {
-    let mut text = match choices.below(4) {
+    let mut text = match choices.below(6) {
         0 => object(choices, &NAMES, 2),
         1 => format!("[{CALL}]"),
         _ => {
-            let extra = choices.of(&["", "", "", "", ",\"Method\":\"ping\"", ",\"method\":\"ping\"", ",\"params\":{}", ",\"Params\":{\"name\":\"pay\"}", ",\"id\":2"]);
-            let inner = choices.of(&["", "", "", ",\"name\":\"get\"", ",\"Name\":\"pay\"", ",\"NAME\":\"pay\"", ",\"_meta\":{}"]);
+            let extra = choices.of(&["", "", "", "", "", "", "", "", "", ",\"Method\":\"ping\"", ",\"method\":\"ping\"", ",\"params\":{}", ",\"Params\":{\"name\":\"pay\"}", ",\"id\":2"]);
+            let inner = choices.of(&["", "", "", "", "", "", ",\"name\":\"get\"", ",\"Name\":\"pay\"", ",\"NAME\":\"pay\"", ",\"_meta\":{}"]);
             let method = choices.of(&["tools/call", "tools\\/call", "ping", "tools/cal\\u006c", "TOOLS/CALL"]);
             let id = choices.of(&["1", "\"1\"", "-7", "\"x\"", "null", "1.0", "[]"]);
-            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{"name":"pay","arguments":{{}}{inner}}}{extra}}}"#)
+            let name = choices.of(&["pay", "pay", "get", "get", "Pay", "g\\u0065t", "ge\\u0074\\u0000"]);
+            let args = choices.of(&ARGS);
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{"name":"{name}","arguments":{args}{inner}}}{extra}}}"#)
         }
     }
     .into_bytes();

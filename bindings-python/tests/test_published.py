@@ -1,19 +1,21 @@
-"""The example gateway in front of published servers, unmodified: `mcp-server-time` and `mcp-server-git`."""
+"""`callgate proxy` in front of published servers, unmodified: `mcp-server-time` and `mcp-server-git`; and the guarded servers of the
+examples."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("mcp_server_time", reason="the gateway's tests run where the published servers are installed")
+pytest.importorskip("mcp_server_time", reason="these tests run where the published servers are installed")
 
 from clients import ERAS, Agent, run
 from conftest import PROJECT, timeless
 
-GATEWAY = str(PROJECT / "examples" / "python" / "gateway.py")
 QUICKSTART = PROJECT / "examples" / "quickstart"
 EXAMPLE = str(PROJECT / "examples" / "python" / "server.py")
 every_era = pytest.mark.parametrize("era", ERAS)
@@ -48,10 +50,14 @@ tools:
 """
 
 
-def gateway(tmp_path: Path, policy: str, module: str, *arguments: str) -> list[str]:
+def behind(tmp_path: Path, policy: str, era: str, test: Callable[[Agent], Awaitable[None]], *server: str) -> list[tuple[str, str]]:
+    """Runs a test against a server behind the proxy. Gives the calls, as the records say."""
     path = tmp_path / "policy.yaml"
     path.write_text(policy)
-    return [GATEWAY, str(path), "--", sys.executable, "-m", module, *arguments]
+    command = ["-m", "callgate", "proxy", "-p", str(path), "--name", "server", "--", sys.executable, "-m", *server]
+    run(test, command, era, CALLGATE_STATE_DIR=str(tmp_path / "state"))
+    records = map(json.loads, (tmp_path / "state" / "audit" / "server.jsonl").read_text().splitlines())
+    return [(call["name"], call["decision"]["effect"]) for call in records if call["kind"] == "call"]
 
 
 @every_era
@@ -71,7 +77,10 @@ def test_time_server(tmp_path: Path, era: str) -> None:
         # A JSON-RPC error of the server gives nothing back.
         assert timeless((await agent.call("no_such_tool")).text) == "Rate limit of 1 per 7d reached. Try again in S seconds."
 
-    run(test, gateway(tmp_path, TIME_POLICY, "mcp_server_time", "--local-timezone", "UTC"), era)
+    ended = behind(tmp_path, TIME_POLICY, era, test, "mcp_server_time", "--local-timezone", "UTC")
+    current, unknown = "get_current_time", "no_such_tool"
+    denied_first = [("convert_time", "deny"), (current, "deny"), (current, "allow"), (current, "allow")]
+    assert ended == [*denied_first, (current, "deny"), (unknown, "allow"), (unknown, "deny")]
 
 
 @every_era
@@ -89,7 +98,7 @@ def test_git_server(tmp_path: Path, era: str) -> None:
         assert (await agent.call("git_status", repo_path=repo)).text.startswith("Rate limit of 2 per 7d")
         assert "not permitted" in (await agent.call("git_add", repo_path=repo, files=["x"])).text
         waiting = await agent.call("git_commit", repo_path=repo, message="m")
-        assert waiting.is_error and waiting.meta["callgate/approval_key"] in waiting.text
+        assert waiting.is_error and waiting.text.startswith('Rule "commits" needs approval')
         for path in ("/etc", f"{repo}/../other", "relative"):
             assert (await agent.call("git_diff_unstaged", repo_path=path)).text == "Not that repository"
         assert not (await agent.call("git_diff_unstaged", repo_path=repo)).is_error
@@ -99,7 +108,8 @@ def test_git_server(tmp_path: Path, era: str) -> None:
         assert (await agent.call("git_log", repo_path=repo)).text.startswith("Rate limit of 1 per 7d")
         assert (await agent.call("no_such_tool")).code == -32602
 
-    run(test, gateway(tmp_path, GIT_POLICY % repository, "mcp_server_git"), era)
+    ended = behind(tmp_path, GIT_POLICY % repository, era, test, "mcp_server_git")
+    assert len(ended) == 12 and {("git_add", "deny"), ("git_commit", "require_approval"), ("git_log", "deny")} <= set(ended)
 
 
 def test_example_server() -> None:
