@@ -3,6 +3,7 @@
 //! In: a policy, flags, a server. Out: what came back, what the server saw, what was recorded. Must not wait for ever for anything.
 
 mod approvals;
+mod around;
 mod audit;
 mod observe;
 mod process;
