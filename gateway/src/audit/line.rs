@@ -153,8 +153,8 @@ fn write_call(object: &mut Object<'_>, call: &Call) {
     object.text("charge", call.charge.as_str());
 }
 
-/// A store's URL without user, password and query. A file's path has neither.
-fn without_credentials(url: &str) -> String {
+/// A store's URL without user, password and query, as records show it. A file's path has neither.
+pub fn without_credentials(url: &str) -> String {
     let (scheme, rest) = match url.split_once("://") {
         Some((scheme, rest)) => (Some(scheme), rest),
         None => (None, url),

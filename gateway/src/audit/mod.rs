@@ -36,6 +36,7 @@ pub use event::{
     Approval, ApprovalOutcome, Args, Call, Candidate, Charge, Event, Mode, Principal, Reload, Start, Stop,
     Target, Upstream,
 };
+pub use line::without_credentials;
 pub use log::{Log, OpenError, Unavailable};
 pub use options::{Options, ShownArgs};
 pub use status::{Compared, Denial, ServerStatus, Started, status};

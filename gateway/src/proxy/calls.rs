@@ -17,7 +17,8 @@ pub(super) struct Ongoing {
     reservation: Option<Reservation>,
     observed: Option<Observed>,
     sent: Option<Instant>,
-    has_ended: bool,
+    /// Once it has ended, whether charges of it are to be finished.
+    ended: Option<bool>,
 }
 
 /// What the records of a connection have in common.
@@ -36,7 +37,7 @@ impl Records {
             args: self.log.args(ask.args.as_deref()),
             ..self.call(&ask.tool)
         };
-        Ongoing { record, reservation: None, observed: None, sent: None, has_ended: false }
+        Ongoing { record, reservation: None, observed: None, sent: None, ended: None }
     }
 
     /// A call that the relay itself refused, or that its client gave up.
@@ -90,7 +91,7 @@ impl Ongoing {
 
     /// It ended so, with this answer of the server. What it charged is to be finished.
     pub(super) fn ended(&mut self, outcome: Outcome, answer: Option<&[u8]>) -> Option<Reservation> {
-        self.has_ended = true;
+        self.ended = Some(self.reservation.is_some());
         let upstream = &mut self.record.upstream;
         *upstream = Upstream {
             outcome,
@@ -107,11 +108,11 @@ impl Ongoing {
 
     /// The gateway ends before the call is decided, or before its charges are finished: they stand.
     pub(super) fn abandoned(&mut self) -> Charge {
-        if self.has_ended || self.ended(Outcome::NotRun, None).is_some() {
-            Charge::Kept
-        } else {
-            Charge::None
-        }
+        let is_charged = match self.ended {
+            Some(is_charged) => is_charged,
+            None => self.ended(Outcome::NotRun, None).is_some(),
+        };
+        if is_charged { Charge::Kept } else { Charge::None }
     }
 }
 

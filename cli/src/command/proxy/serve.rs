@@ -315,13 +315,10 @@ impl Given {
 
     /// The configuration that results, without what may be a secret.
     fn shown(&self, args: &Serve) -> serde_json::Value {
-        let kind = self.store.split(['?', '#']).next().unwrap_or_default();
-        let store = match (kind.split_once("://"), kind.split_once('@')) {
-            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-            _ => kind.to_owned(),
-        };
         json!({
-            "command": args.command.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>(),
+            // Servers take keys as arguments.
+            "program": args.command.first().map(|program| program.to_string_lossy()),
+            "arguments": args.command.len().saturating_sub(1),
             "name": self.name,
             "mode": match (&args.policy, &args.observe) {
                 (None, _) => "dry_run",
@@ -332,9 +329,12 @@ impl Given {
             "observe": args.observe,
             "identity": match &self.caller {
                 Caller::Id(id) => json!(id),
-                Caller::Claims(claims) => claims.clone(),
+                Caller::Claims(claims) => json!({
+                    "id": claims.get("id"),
+                    "claims": claims.as_object().map(|claims| claims.keys().collect::<Vec<_>>()),
+                }),
             },
-            "store": store,
+            "store": audit::without_credentials(&self.store),
             "namespace": self.namespace,
             "on_store_error": named(args.on_store_error),
             "without_schema": named(args.without_schema),

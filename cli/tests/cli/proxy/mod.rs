@@ -5,8 +5,11 @@
 mod approvals;
 mod around;
 mod audit;
+mod flags;
 mod observe;
 mod process;
+mod reload;
+mod secrets;
 mod survive;
 
 use std::collections::VecDeque;
@@ -41,6 +44,8 @@ struct Setup {
     env: Vec<(String, String)>,
     /// Whether somebody reads the gateway's standard error.
     reads_stderr: bool,
+    /// Whether counters are in memory where no flag says where.
+    in_memory: bool,
 }
 
 impl Setup {
@@ -55,8 +60,14 @@ impl Setup {
     /// The same, with what is left of others in this test.
     fn kept(test: &str) -> Self {
         let folder = folder(test);
-        let setup =
-            Self { folder, flags: Vec::new(), server: Vec::new(), env: Vec::new(), reads_stderr: true };
+        let setup = Self {
+            folder,
+            flags: Vec::new(),
+            server: Vec::new(),
+            env: Vec::new(),
+            reads_stderr: true,
+            in_memory: true,
+        };
         let seen = setup.path("seen");
         setup.flags(&["--name", "tests"]).server(&["python3", "-S", &helper("server.py"), "--seen", &seen])
     }
@@ -96,7 +107,11 @@ impl Setup {
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_callgate"));
         command.arg("proxy");
-        if !self.flags.iter().any(|flag| flag == "--store" || flag == "--state-dir" || flag == "--state-dsn")
+        if self.in_memory
+            && !self
+                .flags
+                .iter()
+                .any(|flag| flag == "--store" || flag == "--state-dir" || flag == "--state-dsn")
         {
             command.args(["--store", "memory"]);
         }
@@ -252,7 +267,9 @@ impl Proxy {
             return self.other.remove(at).unwrap();
         }
         loop {
-            let Some(line) = self.line() else { panic!("the gateway has ended") };
+            let Some(line) = self.line() else {
+                panic!("it has ended: {}", self.said.take().unwrap().join().unwrap())
+            };
             let message: Value =
                 serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
             if found(&message) {

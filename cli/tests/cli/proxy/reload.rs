@@ -1,0 +1,92 @@
+//! A policy's file that changes while the gateway runs.
+
+use super::*;
+
+/// Puts a file in another's place, as editors and deployments do.
+fn replace(file: &str, text: &str) {
+    let new = format!("{file}.new");
+    fs::write(&new, text).unwrap();
+    fs::rename(&new, file).unwrap();
+}
+
+fn reloads(setup: &Setup) -> Vec<Value> {
+    setup.records().into_iter().filter(|record| record["kind"] == "reload").collect()
+}
+
+const FIRST: &str = "\
+version: '1'
+default: allow
+tools: {pay: {limits: [{counter: paid, window: month, max: 3}]}}
+";
+const SECOND: &str = "\
+version: '1'
+default: allow
+hide: [go]
+tools: {pay: {limits: [{counter: paid, window: month, max: 2}]}, echo: {rules: [{action: deny}]}}
+";
+
+fn is_denied(answer: &Value) -> bool {
+    answer["result"]["isError"] == true
+}
+
+fn lists(proxy: &mut Proxy, id: u64, tool: &str) -> bool {
+    proxy.send(&request(id, "tools/list", "{}"));
+    let list = proxy.answer(id);
+    list["result"]["tools"].as_array().unwrap().iter().any(|listed| listed["name"] == tool)
+}
+
+/// Letter j: a file that is replaced, broken, and replaced again.
+#[test]
+fn the_next_call_is_decided_by_the_file_as_it_is() {
+    let mut proxy = Setup::new("reload").policy(FIRST).open();
+    let file = proxy.setup.path("policy.yaml");
+    assert!(!is_denied(&proxy.call(1, "echo", "{}")) && lists(&mut proxy, 2, "go"));
+    assert!(!is_denied(&proxy.call(3, "pay", "{}")) && !is_denied(&proxy.call(4, "pay", "{}")));
+    replace(&file, SECOND);
+    // What is seen has changed: the client is told, and calls are decided by the new policy.
+    proxy.find(|message| message["method"] == "notifications/tools/list_changed");
+    assert!(is_denied(&proxy.call(5, "echo", "{}")) && !lists(&mut proxy, 6, "go"));
+    assert_eq!(proxy.call(7, "go", "{}")["result"]["_meta"]["callgate/code"], "hidden");
+    // What was charged stays charged.
+    assert_eq!(proxy.call(8, "pay", "{}")["result"]["_meta"]["callgate/code"], "limit_exceeded");
+    // Broken in several ways, one after the other: the policy before stays.
+    for (count, broken) in
+        [(2, "version: '1'\ndefualt: allow\n"), (3, "version: '1'\ndefault: [\n"), (4, "- 1\n")]
+    {
+        replace(&file, broken);
+        until("the fault is recorded", || reloads(&proxy.setup).len() == count);
+        assert!(is_denied(&proxy.call(10 + count as u64, "echo", "{}")));
+    }
+    // Replaced twice.
+    replace(&file, "{version: '1', default: deny}");
+    until("it is in force", || reloads(&proxy.setup).len() == 5);
+    replace(&file, FIRST);
+    until("it is in force", || reloads(&proxy.setup).len() == 6);
+    assert!(!is_denied(&proxy.call(20, "echo", "{}")) && !is_denied(&proxy.call(21, "pay", "{}")));
+    assert!(is_denied(&proxy.call(22, "pay", "{}")));
+    let ended = proxy.close();
+    let reloads = reloads(&ended.setup);
+    let digest = |at: usize, name: &str| reloads[at][name].as_str().map(str::to_owned);
+    assert_eq!(reloads.len(), 6);
+    for (at, reload) in reloads.iter().enumerate() {
+        assert_eq!(reload["target"], "policy");
+        assert_eq!(reload["new"].is_null(), reload["error"].is_string(), "{reload}");
+        assert_eq!(reload["error"].is_string(), (1..4).contains(&at), "{reload}");
+    }
+    assert_eq!(ended.setup.records()[0]["policy"].as_str().map(str::to_owned), digest(0, "old"));
+    assert_eq!((digest(0, "new"), digest(0, "old")), (digest(1, "old"), digest(5, "new")));
+    assert_eq!(digest(1, "error").unwrap(), "1:1: missing_default; 2:1: unknown_field");
+    assert_eq!(ended.said.matches("the policy before stays").count(), 3, "{}", ended.said);
+    assert_eq!(ended.said.matches("the policy was read again").count(), 3, "{}", ended.said);
+}
+
+#[test]
+fn a_file_that_nobody_watches_changes_nothing() {
+    let mut proxy = Setup::new("unwatched").policy(FIRST).flags(&["--no-watch"]).open();
+    assert!(!is_denied(&proxy.call(1, "echo", "{}")));
+    replace(&proxy.setup.path("policy.yaml"), SECOND);
+    // As long as a change takes that is watched, and longer.
+    thread::sleep(Duration::from_secs(1));
+    assert!(!is_denied(&proxy.call(2, "echo", "{}")));
+    assert!(reloads(&proxy.close().setup).is_empty());
+}
