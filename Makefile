@@ -8,9 +8,10 @@ PART ?=
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: ## Run agents' calls against the policies of spec/policies, then the same calls from Python and Node
+demo: ## Run agents' calls against the policies of spec/policies, from Python and Node too, and a runaway client against a real server
 	@demo/run.sh
 	@demo/languages.sh
+	@demo/proxy.sh
 
 check: ## The quick loop: pages, format, lints, and the tests of core
 	tests/pages.py
