@@ -37,6 +37,9 @@ _Identity = object
 
 __version__: str
 
+MCP_DENIED: int
+"""The code of the JSON-RPC error that answers what the policy denies where there is no tool result to say it in (spec 10.6)."""
+
 __all__ = [
     "_after_fork_in_child",
     "_after_fork_in_parent",
