@@ -28,12 +28,27 @@ export declare class NativeEngine {
   get policy(): Policy
   /** Puts another policy in force. */
   replace(policy: Policy): void
+  /** Lets a candidate decide beside the policy in force, or none. */
+  observe(candidate?: Policy | undefined | null, store?: Store | undefined | null): void
+  /** What came of all calls since the candidate began, as JSON; null without one. */
+  observations(): string | null
   /** Watches a policy file until `close`. */
   watch(path: string, interval: number | undefined | null, changed: (arg: Loaded) => void): void
   /** Stops watching. */
   close(): void
 }
 export type Engine = NativeEngine
+
+/** What a candidate says of one call. */
+export declare class NativeObserved {
+  /** `{effect, code, rule, flip}`; null where the candidate failed, and as long as its store has not answered. */
+  json(): string | null
+  /** Says how the call ended. */
+  finish(outcome: string, now?: number | undefined | null): void
+  /** Makes the candidate's charges that came from `increment_from` smaller, where the amounts fit them. */
+  settle(names: Array<string> | undefined | null, amounts: Array<string>, now?: number | undefined | null): void
+}
+export type Observed = NativeObserved
 
 /** The plan of a tool or of another method, in the hands of JS. */
 export declare class NativePlan {
@@ -122,6 +137,8 @@ export interface Answer {
   packed: string
   /** The audit record's JSON (spec 10.8), if one was asked for. */
   audit?: string
+  /** What a candidate says of the call, if there is one. */
+  observed?: NativeObserved
 }
 
 /** A call in JS terms. */

@@ -8,6 +8,7 @@ use callgate::{AuditedCall, Decision, Evaluation};
 
 use crate::call::{Args, Given, Hash, call, checked};
 use crate::clock;
+use crate::observed::{Observed, observed};
 use crate::planned::Planned;
 use crate::raw::Bytes;
 
@@ -19,13 +20,29 @@ pub struct Answer {
     pub packed: Bytes,
     /// The audit record's JSON (spec 10.8), if one was asked for.
     pub audit: Option<String>,
+    /// What a candidate says of the call, if there is one.
+    #[napi(ts_type = "NativeObserved")]
+    pub observed: Option<Observed>,
 }
 
 /// Decides a call by the plan's policy and charges what it costs.
 pub(crate) fn decide<A: View + Clone, I: View + Clone>(plan: &Planned, given: Given<'_, A, I>) -> Answer {
     let decision = clock::at(given.now, || plan.engine.complete(evaluate(plan, &given)));
     let record = given.audit.as_ref().map(|hash| audited(plan, &given, hash));
-    answer(&decision, record)
+    answer(&decision, record, None)
+}
+
+/// [`decide`], with what a candidate says of the call. `renew` is called before the call is read anew.
+pub(crate) fn decide_observed<A: View + Clone, I: View + Clone>(
+    plan: &Planned,
+    given: Given<'_, A, I>,
+    renew: impl FnOnce(),
+) -> Answer {
+    let decision = clock::at(given.now, || plan.engine.complete(evaluate(plan, &given)));
+    let record = given.audit.as_ref().map(|hash| audited(plan, &given, hash));
+    renew();
+    let observed = observed(plan, &given, &decision);
+    answer(&decision, record, observed)
 }
 
 /// Decides a call as far as that goes without counters.
@@ -62,8 +79,12 @@ pub(crate) fn audited<A: View + Clone, I: View + Clone>(
 }
 
 /// The decision as it crosses the border, with its record.
-pub(crate) fn answer(decision: &Decision<'_>, record: Option<AuditedCall>) -> Answer {
+pub(crate) fn answer(
+    decision: &Decision<'_>,
+    record: Option<AuditedCall>,
+    observed: Option<Observed>,
+) -> Answer {
     let mut packed = Vec::new();
     decision.pack(&mut packed);
-    Answer { packed: Bytes(packed), audit: record.map(|call| decision.audit_of(call).to_json()) }
+    Answer { packed: Bytes(packed), audit: record.map(|call| decision.audit_of(call).to_json()), observed }
 }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callgate::{Engine as Core, OnStoreError};
-use callgate_host::PolicyWatcher;
+use callgate_host::{Candidate, Observer, PolicyWatcher};
 use napi::JsString;
 use napi::bindgen_prelude::{Function, Uint8Array};
 use napi_derive::napi;
 
 use crate::call::Hash;
 use crate::clock;
+use crate::failure::{Failure, failure};
 use crate::plan::Plan;
 use crate::planned::{Planned, Unblocking};
 use crate::policy::{Loaded, Policy};
@@ -22,6 +23,7 @@ use crate::store::Store;
 #[napi(js_name = "NativeEngine")]
 pub struct Engine {
     engine: Arc<Core>,
+    observer: Arc<Observer>,
     unblocking: Option<Unblocking>,
     hash: Hash,
     watcher: Option<PolicyWatcher>,
@@ -55,7 +57,7 @@ impl Engine {
             (true, None) => Hash::Sha256,
             (true, Some(key)) => Hash::HmacSha256(key.as_ref().into()),
         };
-        Self { engine: Arc::new(engine), unblocking, hash, watcher: None }
+        Self { engine: Arc::new(engine), observer: Arc::default(), unblocking, hash, watcher: None }
     }
 
     /// The plan of a tool's calls, under the policy in force.
@@ -82,6 +84,25 @@ impl Engine {
         self.engine.replace(policy.0.clone());
     }
 
+    /// Lets a candidate decide beside the policy in force, or none.
+    #[napi(catch_unwind)]
+    pub fn observe(&self, candidate: Option<&Policy>, store: Option<&Store>) -> Result<(), Failure> {
+        let candidate = candidate.map(|policy| {
+            let candidate = Candidate::new(policy.0.clone()).clock(Arc::new(clock::HostClock));
+            match store {
+                Some(store) => candidate.store(&store.0),
+                None => candidate,
+            }
+        });
+        self.observer.observe(&self.engine, candidate).map_err(|error| failure("same_counters", error))
+    }
+
+    /// What came of all calls since the candidate began, as JSON; null without one.
+    #[napi(catch_unwind)]
+    pub fn observations(&self) -> Option<String> {
+        self.observer.observations().map(|observations| observations.to_json())
+    }
+
     /// Watches a policy file until `close`.
     #[napi(catch_unwind)]
     pub fn watch(
@@ -105,6 +126,7 @@ impl Engine {
 impl Engine {
     fn planned(&self, name: JsString<'_>, is_tool: bool) -> napi::Result<Plan> {
         let (unblocking, hash) = (self.unblocking.clone(), self.hash.clone());
-        Ok(Plan::new(Planned::new(self.engine.clone(), unblocking, hash, name, is_tool)?))
+        let engine = (self.engine.clone(), self.observer.clone());
+        Ok(Plan::new(Planned::new(engine, unblocking, hash, name, is_tool)?))
     }
 }

@@ -15,6 +15,7 @@ mod engine;
 mod explain;
 mod failure;
 mod names;
+mod observed;
 mod pending;
 mod plan;
 mod planned;

@@ -17,10 +17,12 @@ use self_cell::self_cell;
 use crate::asked::{Read, ReadArgs, ReadIdentity};
 use crate::call::{Args, Given, Hash};
 use crate::clock::{self, HostClock};
-use crate::decide::{Answer, answer, audited, decide, evaluate};
+use crate::decide::{Answer, answer, audited, decide_observed, evaluate};
 use crate::explain::{Explained, begin_explaining, explain, explained};
+use crate::observed::{begun, concluded};
 use crate::planned::Planned;
 use crate::promise::{carried, resolved};
+use crate::view::Host;
 
 /// What a call that waits borrows.
 struct Owned {
@@ -60,7 +62,7 @@ self_cell!(
 pub(crate) fn promise<'e>(
     env: &'e Env,
     plan: Planned,
-    read: Read<'_, '_>,
+    (read, host): (Read<'_, '_>, &Host<'_>),
     wanted: Wanted,
 ) -> napi::Result<Unknown<'e>> {
     // Taken now: the store may be closed before the call is asked.
@@ -69,7 +71,9 @@ pub(crate) fn promise<'e>(
         return resolved(
             env,
             match wanted {
-                Wanted::Decision(audit) => Either::A(decide(&plan, read.given(audit))),
+                Wanted::Decision(audit) => {
+                    Either::A(decide_observed(&plan, read.given(audit), || host.renew()))
+                }
                 Wanted::Explanation => Either::B(explain(&plan, read.given(None))),
             },
         );
@@ -111,14 +115,20 @@ pub(crate) fn promise<'e>(
         };
         let evaluation = evaluate(&owned.plan, &given);
         let record = audit.map(|hash| audited(&owned.plan, &given, &hash));
+        host.renew();
+        let begun = begun(&owned.plan, &given);
         match evaluation {
-            Evaluation::Decided(decision) => Err(Either::A(answer(&decision, record))),
+            Evaluation::Decided(decision) => {
+                let observed = concluded(begun, &decision);
+                Err(Either::A(answer(&decision, record, observed)))
+            }
             Evaluation::Pending(pending) => Ok(Box::pin(async move {
                 let decision = match store.reserve(pending.batch(), at).await {
                     Ok(outcome) => pending.resolve(&outcome),
                     Err(_) => pending.unanswered(on_error),
                 };
-                Either::A(answer(&decision, record))
+                let observed = concluded(begun, &decision);
+                Either::A(answer(&decision, record, observed))
             }) as Asking<'_>),
         }
     });

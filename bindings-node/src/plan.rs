@@ -12,7 +12,7 @@ use napi_derive::napi;
 
 use crate::asked::{Asked, Read, ReadIdentity};
 use crate::call::{Args, Given};
-use crate::decide::{Answer, decide};
+use crate::decide::{Answer, decide, decide_observed};
 use crate::explain::{Explained, explain};
 use crate::failure::{Failure, failure};
 use crate::names::{ARGS, BEFORE, Fetched, IDENTITY, NODES, Names};
@@ -105,7 +105,7 @@ impl Plan {
         let audit = self.plan.audit(asked.audit);
         let host = Host::new(env, asked.probe, None);
         let read = Read::asked(&self.plan, &host, asked)?;
-        Ok(Some(decide(&self.plan, read.given(audit))))
+        Ok(Some(decide_observed(&self.plan, read.given(audit), || host.renew())))
     }
 
     /// `evaluate` without blocking on the store. What the checks read is read before it returns.
@@ -117,7 +117,7 @@ impl Plan {
         let audit = self.plan.audit(asked.audit);
         let host = Host::new(*env, asked.probe, None);
         let read = Read::asked(&self.plan, &host, asked)?;
-        pending::promise(env, self.plan.clone(), read, Wanted::Decision(audit)).map(Some)
+        pending::promise(env, self.plan.clone(), (read, &host), Wanted::Decision(audit)).map(Some)
     }
 
     /// What would be decided now, and why: null once another policy is in force. Charges nothing.
@@ -137,7 +137,7 @@ impl Plan {
         }
         let host = Host::new(*env, asked.probe, None);
         let read = Read::asked(&self.plan, &host, asked)?;
-        pending::promise(env, self.plan.clone(), read, Wanted::Explanation).map(Some)
+        pending::promise(env, self.plan.clone(), (read, &host), Wanted::Explanation).map(Some)
     }
 
     /// The JSON of a decision (spec 10.3).

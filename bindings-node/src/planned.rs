@@ -8,7 +8,7 @@ use std::sync::Arc;
 use callgate::__binding::{BindEngine as _, BindPolicy as _, Target};
 use callgate::value::Unreadable;
 use callgate::{Decision, Engine, OnStoreError, Policy};
-use callgate_host::SharedStore;
+use callgate_host::{Observer, SharedStore};
 use napi::{JsString, JsValue as _};
 
 use crate::call::Hash;
@@ -28,6 +28,7 @@ pub(crate) struct Unblocking {
 pub(crate) struct Planned {
     pub(crate) engine: Arc<Engine>,
     pub(crate) policy: Policy,
+    pub(crate) observer: Arc<Observer>,
     /// The tool's, or the method's.
     name: Arc<str>,
     is_tool: bool,
@@ -38,7 +39,7 @@ pub(crate) struct Planned {
 
 impl Planned {
     pub(crate) fn new(
-        engine: Arc<Engine>,
+        (engine, observer): (Arc<Engine>, Arc<Observer>),
         unblocking: Option<Unblocking>,
         hash: Hash,
         name: JsString<'_>,
@@ -49,7 +50,7 @@ impl Planned {
             Err(_) => (shown(name)?, false),
         };
         let policy = engine.policy();
-        Ok(Self { engine, policy, name: name.into(), is_tool, unblocking, hash, is_text })
+        Ok(Self { engine, policy, observer, name: name.into(), is_tool, unblocking, hash, is_text })
     }
 
     pub(crate) fn target(&self) -> Target<'_> {

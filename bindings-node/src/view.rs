@@ -83,6 +83,11 @@ impl<'e> Host<'e> {
         Some(JsView { node: Some(node), ..self.view(value) })
     }
 
+    /// Lets the values be read once more, by another reader.
+    pub(crate) fn renew(&self) {
+        self.budget.set(BUDGET);
+    }
+
     fn spend(&self, units: usize) -> Result<(), Unreadable> {
         let left = self.budget.get().checked_sub(units).ok_or(Unreadable::TooLarge)?;
         self.budget.set(left);

@@ -27,10 +27,12 @@ export interface Step {
   finish_of?: number;
   reload?: string[];
   expect: Record<string, unknown>;
+  observed?: object;
 }
 
 export interface Case {
   name: string;
+  candidate?: string[];
   policy?: string[];
   policy_file?: string;
   steps: Step[];

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { ArgsCheck, Engine, Policy, PolicyError } from "callgate";
-import type { Actual, Decision, DecisionJson, Diagnostic, McpMeta, McpResult, Outcome } from "callgate";
+import type { Actual, Decision, DecisionJson, Diagnostic, McpMeta, McpResult, Observed, Outcome } from "callgate";
 import { hostValue } from "./host-value.mjs";
 import { type Case, PROJECT, type Step, decisions, invalid, policyOf } from "./cases.mjs";
 
@@ -34,6 +34,7 @@ interface Decided {
   /** The answer to an MCP client, with what the library gives of it alone. */
   told: [result: McpResult | null, meta: McpMeta | null];
   reservation: Finishable | null;
+  observed: Observed | null;
 }
 type Approved = { key: string; id: string } | undefined;
 interface Under {
@@ -57,8 +58,14 @@ function isRaw(step: Step, form: Form): boolean {
   return !(step.raw_only.includes("double") && hostValue(called(step).text ?? "{}").exact);
 }
 
-function publicEngine(text: string, clock: () => number): Under {
-  const engine = Engine.fromString(text, { clock, onWarning: () => {} });
+/** Lets the candidate of a case, if it has one, decide beside its policy. */
+function observe(engine: Engine, { candidate }: Case): void {
+  if (candidate !== undefined) engine.observe(Policy.fromString(candidate.join("\n")));
+}
+
+function publicEngine(given: Case, clock: () => number): Under {
+  const engine = Engine.fromString(policyOf(given), { clock, onWarning: () => {} });
+  observe(engine, given);
   return {
     replace: (next) => engine.replace(Policy.fromString(next)),
     decide: async (step, form, approved) => {
@@ -77,7 +84,7 @@ function publicEngine(text: string, clock: () => number): Under {
       const { effect, code } = decision.toJSON();
       assert.deepEqual([decision.effect, decision.code, decision.allowed], [effect, code, effect === "allow"]);
       const { json, reservation } = decision;
-      return { json, told: told(decision), reservation };
+      return { json, told: told(decision), reservation, observed: decision.observed() };
     },
   };
 }
@@ -85,8 +92,9 @@ function publicEngine(text: string, clock: () => number): Under {
 const told = (decision: Decision): Decided["told"] => [decision.toMcpResult(), decision.toMcpMeta()];
 
 /** The way of stores that wait: the call is evaluated in place, and its counters are asked elsewhere. */
-function storedEngine(text: string, clock: () => number): Under {
-  const engine = Engine.fromString(text, { clock, store: `sqlite://${join(folder, `${(files += 1)}.db`)}` });
+function storedEngine(given: Case, clock: () => number): Under {
+  const engine = Engine.fromString(policyOf(given), { clock, store: `sqlite://${join(folder, `${(files += 1)}.db`)}` });
+  observe(engine, given);
   return {
     replace: (next) => engine.replace(Policy.fromString(next)),
     decide: async (step, form, approved) => {
@@ -97,7 +105,7 @@ function storedEngine(text: string, clock: () => number): Under {
       const values = () => [name, parsed(text), identity, approved, check] as const;
       if (step.explain) {
         const explained = await (isRaw(step, form) ? engine.explainJsonAsync(...raw()) : engine.explainAsync(...values()));
-        return { json: explained.decision.json, told: told(explained.decision), reservation: null };
+        return { json: explained.decision.json, told: told(explained.decision), reservation: null, observed: null };
       }
       const decide = () => {
         if (isRequest) return isRaw(step, form) ? engine.evaluateRequestJsonAsync(...raw()) : engine.evaluateRequestAsync(...values());
@@ -109,7 +117,7 @@ function storedEngine(text: string, clock: () => number): Under {
         finish: (outcome: Outcome) => reservation.finishAsync(outcome),
         settle: (actual: Actual) => reservation.settleAsync(actual),
       };
-      return { json, told: told(decision), reservation: finishable };
+      return { json, told: told(decision), reservation: finishable, observed: decision.observed() };
     },
   };
 }
@@ -121,7 +129,7 @@ after(() => rmSync(folder, { recursive: true }));
 
 async function run(given: Case, form: Form): Promise<string[]> {
   let now = Date.parse(START);
-  const under = (form === "store" ? storedEngine : publicEngine)(policyOf(given), () => now);
+  const under = (form === "store" ? storedEngine : publicEngine)(given, () => now);
   const made: string[] = [];
   const open: (Finishable | null)[] = [];
   const finish = async (step: Step, reservation: Finishable | null | undefined) => {
@@ -157,6 +165,10 @@ async function run(given: Case, form: Form): Promise<string[]> {
     const shown = { ...JSON.parse(decision.json), mcp_result: result };
     assert.deepEqual([result === null, result?._meta ?? null], [shown.effect === "allow", meta], `step ${index}`);
     compare(step.expect, shown, `step ${index}: ${decision.json}`);
+    if (step.observed !== undefined) {
+      const { rule = null, ...observed } = decision.observed ?? {};
+      assert.deepEqual({ ...observed, rule: rule?.pointer ?? null }, step.observed, `step ${index}: observed`);
+    }
     made.push(decision.json);
     open.push(decision.reservation);
     if (step.finish !== undefined && step.finish_of === undefined) {

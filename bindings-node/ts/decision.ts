@@ -4,7 +4,7 @@
 // terms, and its charges in the host's hands. Nothing native belongs to one decision, so none needs a finalizer; its text,
 // the same in every language (clause 10.3 of the language), is made when it is asked for.
 
-import { MCP_DENIED as DENIED, NativePlan } from "../native.js";
+import { MCP_DENIED as DENIED, type NativeObserved, NativePlan } from "../native.js";
 import { ReservationError, StoreError, throwing, typed } from "./errors.js";
 import type { Plan, Told } from "./plan.js";
 
@@ -76,6 +76,54 @@ export interface DecisionJson {
   readonly policy: string;
 }
 
+/** The rule of a decision that is compared with another. */
+export interface ObservedRule {
+  readonly name: string | null;
+  readonly pointer: string;
+  readonly line: number;
+}
+
+/** How a candidate's decision differs from the enforced one: it would refuse less, or more (clause 10.11). */
+export type Flip = "none" | "looser" | "tighter";
+
+/** What decisions are compared by (clause 10.11). */
+export interface DecisionSummary {
+  readonly effect: Effect;
+  readonly code: Code;
+  readonly rule: ObservedRule | null;
+}
+
+/** What a candidate says of one call (clause 10.11). */
+export interface Observed extends DecisionSummary {
+  readonly flip: Flip;
+}
+
+/** Calls of one tool about which both policies decided the same each time (clause 10.11). */
+export interface Observation {
+  /** Null for another method than `tools/call`, and for names that neither policy lists. */
+  readonly tool: string | null;
+  readonly method: string;
+  readonly enforced: DecisionSummary;
+  readonly candidate: DecisionSummary;
+  readonly flip: Flip;
+  readonly count: number;
+  /** When, as RFC 3339. */
+  readonly first: string;
+  readonly last: string;
+}
+
+/** What came of all calls since a candidate began (clause 10.11). */
+export interface Observations {
+  /** Digest of the candidate. */
+  readonly policy: string;
+  readonly calls: number;
+  /** Calls of which the candidate said nothing. */
+  readonly failed: number;
+  /** Calls that no row has: there are 1,024 at most. */
+  readonly omitted: number;
+  readonly rows: readonly Observation[];
+}
+
 /** A counter of a decision. Amounts are exact decimal strings. */
 export interface CounterUse {
   /** The key in `tools`; null for `all_tools`. */
@@ -139,6 +187,27 @@ const CODES: readonly Code[] = [
 /** Taken before anybody could replace it: what it says of the first character decides whether a call runs. */
 const codeAt = Function.prototype.call.bind(String.prototype.charCodeAt) as unknown as (text: string, index: number) => number;
 
+/** Beside the decisions: most have nothing of it, and a field of each would take its time. */
+const candidates = new WeakMap<Decision, { observed: NativeObserved; host: Host }>();
+
+/** @internal Keeps what a candidate says of a decision's call. */
+export function keepObserved(decision: Decision, observed: NativeObserved | null | undefined, host: Host): void {
+  if (observed) candidates.set(decision, { observed, host });
+}
+
+/** @internal Gives back what a candidate charged for a call that did not run, also where the policy in force charged nothing. */
+export function observedNotRun(decision: Decision): void {
+  const candidate = candidates.get(decision);
+  if (candidate === undefined) return;
+  let at: number | null = null;
+  try {
+    at = now(candidate.host);
+  } catch {
+    // It fails no call; the machine's time is right but for a clock of the host's.
+  }
+  candidate.observed.finish("not_run", at);
+}
+
 /** A decision about one call. Nothing of the call's arguments is in it. */
 export class Decision {
   readonly #packed: string;
@@ -164,9 +233,17 @@ export class Decision {
     if (this.#reservation === undefined) {
       // An allowed call that no counter was asked about is one character.
       const charged = this.#packed.length > 1 && throwing(() => this.#plan.native.charged(this.#packed));
-      this.#reservation = charged ? new Reservation(this.#packed, this.#plan.native, this.#host) : null;
+      this.#reservation = charged ? new Reservation(this.#packed, this.#plan.native, this.#host, candidates.get(this)?.observed) : null;
     }
     return this.#reservation;
+  }
+
+  /**
+   * What a candidate says of the call (clause 10.11); null without a candidate, where it failed, and as long as its store has not
+   * answered.
+   */
+  observed(): Observed | null {
+    return read(() => candidates.get(this)?.observed.json() ?? null);
   }
 
   /** The decision as plain data, frozen; what `JSON.stringify` writes. */
@@ -283,13 +360,15 @@ export class Reservation {
   readonly #packed: string;
   readonly #native: NativePlan;
   readonly #host: Host;
+  readonly #observed: NativeObserved | undefined;
   #finished = false;
 
   /** @internal */
-  constructor(packed: string, native: NativePlan, host: Host) {
+  constructor(packed: string, native: NativePlan, host: Host, observed: NativeObserved | undefined) {
     this.#packed = packed;
     this.#native = native;
     this.#host = host;
+    this.#observed = observed;
   }
 
   /**
@@ -301,7 +380,10 @@ export class Reservation {
    */
   finish(outcome: Outcome): void {
     known(outcome);
-    this.#finish((at) => this.#native.finish(this.#packed, outcome, at));
+    this.#finish((at) => {
+      this.#native.finish(this.#packed, outcome, at);
+      this.#observed?.finish(outcome, at);
+    });
   }
 
   /**
@@ -313,21 +395,34 @@ export class Reservation {
    */
   settle(actual: Actual): void {
     const { names, amounts } = checked(actual);
-    this.#finish((at) => this.#native.settle(this.#packed, names, amounts, at));
+    this.#finish((at) => {
+      this.#native.settle(this.#packed, names, amounts, at);
+      this.#observed?.settle(names, amounts, at);
+    });
   }
 
   /** `finish`, without blocking on a store that waits for a disk or a network. */
   async finishAsync(outcome: Outcome): Promise<void> {
     if (this.#host.immediate) return this.finish(outcome);
     known(outcome);
-    await this.#finishAsync((at) => this.#native.finishAsync(this.#packed, outcome, at));
+    await this.#finishAsync((at) =>
+      this.#native.finishAsync(this.#packed, outcome, at).then((failure) => {
+        if (failure === null) this.#observed?.finish(outcome, at);
+        return failure;
+      }),
+    );
   }
 
   /** `settle`, without blocking on a store that waits for a disk or a network. */
   async settleAsync(actual: Actual): Promise<void> {
     if (this.#host.immediate) return this.settle(actual);
     const { names, amounts } = checked(actual);
-    await this.#finishAsync((at) => this.#native.settleAsync(this.#packed, names, amounts, at));
+    await this.#finishAsync((at) =>
+      this.#native.settleAsync(this.#packed, names, amounts, at).then((failure) => {
+        if (failure === null) this.#observed?.settle(names, amounts, at);
+        return failure;
+      }),
+    );
   }
 
   /** Whether it can still be finished. */

@@ -6,7 +6,7 @@
 
 import * as native from "../native.js";
 import { ArgsCheck } from "./args-check.js";
-import { Decision, type DecisionJson, type Host, now } from "./decision.js";
+import { Decision, type DecisionJson, type Host, type Observations, keepObserved, now } from "./decision.js";
 import { type CallgateError, type Diagnostic, throwing, typed } from "./errors.js";
 import type { Identity } from "./identity.js";
 import { type Kind, choice, millis, promised, read, tell } from "./options.js";
@@ -133,6 +133,8 @@ export class Engine {
   readonly #requests: Plans;
   readonly #host: Host;
   readonly #onDecision: EngineOptions["onDecision"];
+  /** Whether more than a decision is wanted of each call: a record, or what a candidate says. */
+  #isHeard: boolean;
   readonly #onWarning: OnWarning;
 
   /**
@@ -158,6 +160,7 @@ export class Engine {
     this.#requests = new Plans("a method", (method) => this.#native.requestPlan(method));
     this.#host = { clock: own.clock, immediate: this.#store.immediate };
     this.#onDecision = own.onDecision;
+    this.#isHeard = own.onDecision !== undefined;
     this.#onWarning = own.onWarning ?? warn;
     report(policy, this.#onWarning);
   }
@@ -201,7 +204,7 @@ export class Engine {
    * `undefined` and null mean absent, for arguments and identity. `check` is what is looked at in the arguments before any rule.
    */
   evaluate(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Decision {
-    if (this.#onDecision !== undefined || (approved !== undefined && approved !== null) || (check !== undefined && check !== null)) {
+    if (this.#isHeard || (approved !== undefined && approved !== null) || (check !== undefined && check !== null)) {
       return this.#evaluate(this.#plans, tool, this.#asked(args ?? NO_ARGS, false, identity, approved, check));
     }
     const at = now(this.#host) ?? NaN;
@@ -288,6 +291,31 @@ export class Engine {
     if (!(policy instanceof Policy)) throw new TypeError("an engine needs a Policy");
     this.#native.replace(policy.native);
     report(policy, this.#onWarning);
+  }
+
+  /**
+   * Lets a candidate decide each call beside the policy in force, from here on; null ends it (clause 10.11). It changes no decision,
+   * and no call waits for it. It has counters of its own: in memory, or in `store`, which must not have those of this engine: take
+   * another namespace. The table of `observations` begins anew.
+   *
+   * @throws {TypeError} where the store has the engine's counters.
+   */
+  observe(candidate: Policy | null, options: { readonly store?: Store } = {}): void {
+    const { store } = read(options, { store: "any" });
+    if (candidate !== null && !(candidate instanceof Policy)) throw new TypeError("a candidate is a Policy, or null");
+    if (store !== undefined && !(store instanceof Store)) throw new TypeError("the option `store` is a Store");
+    try {
+      this.#native.observe(candidate?.native, store?.native);
+    } catch (error) {
+      throw new TypeError((error as Error).message);
+    }
+    this.#isHeard = this.#onDecision !== undefined || candidate !== null;
+  }
+
+  /** What came of all calls since the candidate began; null without a candidate (clause 10.11). */
+  observations(): Observations | null {
+    const json = this.#native.observations();
+    return json === null ? null : (JSON.parse(json) as Observations);
   }
 
   /**
@@ -392,6 +420,7 @@ export class Engine {
 
   #decided(answer: native.Answer, plan: Plan): Decision {
     const made = new Decision(answer.packed, plan, this.#host);
+    keepObserved(made, answer.observed, this.#host);
     if (this.#onDecision !== undefined && typeof answer.audit === "string") {
       const heard: unknown = this.#onDecision(JSON.parse(answer.audit) as AuditRecord, made);
       if (promised(heard, () => {})) {

@@ -6,7 +6,7 @@
 
 import { randomUUID } from "node:crypto";
 import type { ArgsCheck } from "./args-check.js";
-import { type Decision, MCP_DENIED, type Reservation } from "./decision.js";
+import { type Decision, MCP_DENIED, type Reservation, observedNotRun } from "./decision.js";
 import type { Approval, Engine } from "./engine.js";
 import type { Identity } from "./identity.js";
 import { type Ask, Definitions } from "./mcp-definitions.js";
@@ -264,6 +264,7 @@ export class Guard {
 
   /** Gives back what a call was charged that was not passed on. */
   async #undo(decision: Decision): Promise<void> {
+    observedNotRun(decision);
     await decision.reservation?.finishAsync("not_run").catch((error: unknown) => this.#report(error));
   }
 

@@ -45,6 +45,48 @@ export interface DecisionJson {
     readonly approval: ApprovalNeeded | null;
     readonly policy: string;
 }
+/** The rule of a decision that is compared with another. */
+export interface ObservedRule {
+    readonly name: string | null;
+    readonly pointer: string;
+    readonly line: number;
+}
+/** How a candidate's decision differs from the enforced one: it would refuse less, or more (clause 10.11). */
+export type Flip = "none" | "looser" | "tighter";
+/** What decisions are compared by (clause 10.11). */
+export interface DecisionSummary {
+    readonly effect: Effect;
+    readonly code: Code;
+    readonly rule: ObservedRule | null;
+}
+/** What a candidate says of one call (clause 10.11). */
+export interface Observed extends DecisionSummary {
+    readonly flip: Flip;
+}
+/** Calls of one tool about which both policies decided the same each time (clause 10.11). */
+export interface Observation {
+    /** Null for another method than `tools/call`, and for names that neither policy lists. */
+    readonly tool: string | null;
+    readonly method: string;
+    readonly enforced: DecisionSummary;
+    readonly candidate: DecisionSummary;
+    readonly flip: Flip;
+    readonly count: number;
+    /** When, as RFC 3339. */
+    readonly first: string;
+    readonly last: string;
+}
+/** What came of all calls since a candidate began (clause 10.11). */
+export interface Observations {
+    /** Digest of the candidate. */
+    readonly policy: string;
+    readonly calls: number;
+    /** Calls of which the candidate said nothing. */
+    readonly failed: number;
+    /** Calls that no row has: there are 1,024 at most. */
+    readonly omitted: number;
+    readonly rows: readonly Observation[];
+}
 /** A counter of a decision. Amounts are exact decimal strings. */
 export interface CounterUse {
     /** The key in `tools`; null for `all_tools`. */
@@ -91,6 +133,11 @@ export declare class Decision {
     get json(): string;
     /** The charges of an allowed call, to be finished or settled; null if nothing was charged. */
     get reservation(): Reservation | null;
+    /**
+     * What a candidate says of the call (clause 10.11); null without a candidate, where it failed, and as long as its store has not
+     * answered.
+     */
+    observed(): Observed | null;
     /** The decision as plain data, frozen; what `JSON.stringify` writes. */
     toJSON(): DecisionJson;
     /** Whether the call may run now. */

@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { ArgsCheck } from "./args-check.js";
-import { Decision, type DecisionJson } from "./decision.js";
+import { Decision, type DecisionJson, type Observations } from "./decision.js";
 import { type CallgateError, type Diagnostic } from "./errors.js";
 import type { Identity } from "./identity.js";
 import { type NamedTool, Policy } from "./policy.js";
@@ -150,6 +150,18 @@ export declare class Engine {
     get policy(): Policy;
     /** Puts another policy in force, for every call from here on. Counters go on (clause 8.6). */
     replace(policy: Policy): void;
+    /**
+     * Lets a candidate decide each call beside the policy in force, from here on; null ends it (clause 10.11). It changes no decision,
+     * and no call waits for it. It has counters of its own: in memory, or in `store`, which must not have those of this engine: take
+     * another namespace. The table of `observations` begins anew.
+     *
+     * @throws {TypeError} where the store has the engine's counters.
+     */
+    observe(candidate: Policy | null, options?: {
+        readonly store?: Store;
+    }): void;
+    /** What came of all calls since the candidate began; null without a candidate (clause 10.11). */
+    observations(): Observations | null;
     /**
      * Forgets what no call can see any more, and gives its memory back; tells how many counters were dropped (clause 8.12). For
      * counters in memory and in a SQLite file, after a rush or now and then. Those in Redis expire by themselves: 0.

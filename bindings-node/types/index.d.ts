@@ -1,6 +1,6 @@
 export type { ArgsCheckOptions } from "./args-check.js";
 export { ArgsCheck } from "./args-check.js";
-export type { Actual, Amount, ApprovalNeeded, Code, CounterJson, CounterUse, DecisionJson, Effect, McpMeta, McpResult, Outcome, RuleRef, } from "./decision.js";
+export type { Actual, Amount, ApprovalNeeded, Code, CounterJson, CounterUse, DecisionJson, DecisionSummary, Effect, Flip, McpMeta, McpResult, Observation, Observations, Observed, ObservedRule, Outcome, RuleRef, } from "./decision.js";
 export { Decision, MCP_DENIED, Reservation } from "./decision.js";
 export type { Approval, AuditRecord, Check, EngineOptions, Explanation, FileOptions } from "./engine.js";
 export type { Claims, Identity } from "./identity.js";
