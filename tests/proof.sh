@@ -82,6 +82,15 @@ relayed() {
     "$run" unchanged --count "${UNCHANGED:-10000000}" --seed "$seed"
 }
 
+# The servers that the seeds are about, unmodified, behind the proxy.
+aws() {
+    local work=target/aws/venv
+    [ -d "$work" ] || python3 -m venv "$work"
+    "$work/bin/pip" install -q awslabs.amazon-mq-mcp-server==2.1.1 awslabs.ecs-mcp-server==0.1.37 awslabs.iam-mcp-server==1.1.2
+    cargo build --quiet --locked --package callgate-cli --bin callgate
+    python3 tests/aws.py target/debug/callgate "$work/bin"
+}
+
 # Mistakes put into core one at a time: a test has to fail for each. Takes hours; MUTANTS=0/100 tries a hundredth.
 mutants() {
     installed cargo-mutants
@@ -96,7 +105,7 @@ orphans() {
 }
 
 checks=("$@")
-[ $# -gt 0 ] || checks=(dependencies msrv interface interleavings relayed miri orphans coverage mutants)
+[ $# -gt 0 ] || checks=(dependencies msrv interface interleavings relayed aws miri orphans coverage mutants)
 for check in "${checks[@]}"; do
     echo "== $check"
     "$check"
