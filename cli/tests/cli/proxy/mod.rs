@@ -157,9 +157,12 @@ impl Setup {
         records_of(&self.audit())
     }
 
-    /// The records of calls.
+    /// The records of calls, in the order of their requests: they are written in the order in which calls end.
     fn calls(&self) -> Vec<Value> {
-        self.records().into_iter().filter(|record| record["kind"] == "call").collect()
+        let mut calls: Vec<_> =
+            self.records().into_iter().filter(|record| record["kind"] == "call").collect();
+        calls.sort_by_key(|call| call["request"].as_str().and_then(|id| id.parse::<u64>().ok()));
+        calls
     }
 
     /// The lines that `server.py` read.
