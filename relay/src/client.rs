@@ -55,8 +55,14 @@ impl Relay {
                 answer: true,
             });
         }
-        if self.in_flight.contains_key(&id) || self.tools.is_own(&id) {
+        let twin = id.twin();
+        if [Some(&id), twin.as_ref()].into_iter().flatten().any(|id| self.in_flight.contains_key(id))
+            || self.tools.is_own(&id)
+        {
             return reject(INVALID_REQUEST, "a request with this id is in flight");
+        }
+        if [Some(&id), twin.as_ref()].into_iter().flatten().any(|id| self.cancelled.contains(id)) {
+            return reject(INVALID_REQUEST, "a request with this id was cancelled, and has no answer yet");
         }
         if self.in_flight.len() >= self.options.max_in_flight {
             return reject(INVALID_REQUEST, "too many requests are in flight");
@@ -151,7 +157,7 @@ impl Relay {
             protocol: running.protocol.clone(),
             tool: running.tool.clone(),
             args,
-            check,
+            check: check.unwrap_or_default(),
             task: running.task,
         }));
     }
@@ -206,7 +212,21 @@ impl Relay {
 
     /// The client gives a request up: a server need not answer it any more, and an answer that comes all the same is nobody's.
     fn cancelled(&mut self, line: &[u8], id: Option<&Id>) -> Vec<Action> {
-        let Some(request) = id.and_then(|id| self.in_flight.remove(id)) else { return vec![pass(line)] };
+        let Some((id, request)) = id.and_then(|id| self.in_flight.remove_entry(id)) else {
+            return vec![pass(line)];
+        };
+        let was_sent = match &request {
+            InFlight::Call(running) => matches!(running.state, State::Sent),
+            _ => true,
+        };
+        if was_sent {
+            if self.cancelled.len() >= self.options.max_in_flight {
+                // No more can be told apart from others: this one stays in flight until it is answered.
+                self.in_flight.insert(id, request);
+                return vec![pass(line)];
+            }
+            self.cancelled.insert(id);
+        }
         let InFlight::Call(running) = request else { return vec![pass(line)] };
         let call = running.call;
         self.calls.remove(&call);

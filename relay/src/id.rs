@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The largest whole number that every parser reads as itself: beyond it, two ids become one in a server that has floats alone.
+const LARGEST: u64 = (1 << 53) - 1;
+
 /// An id: a string or a whole number. `1` and `"1"` are two.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Id {
@@ -17,9 +20,19 @@ impl Id {
             return serde_json::from_str(text).ok().map(Self::Text);
         }
         let digits = text.strip_prefix('-').unwrap_or(text);
-        let whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let whole = !digits.is_empty()
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+            && digits.parse::<u64>().is_ok_and(|number| number <= LARGEST);
         // `-0` is another text for 0.
         whole.then(|| Self::Number(if digits == "0" { "0".to_owned() } else { text.to_owned() }))
+    }
+
+    /// The id that some servers take for the same: the number for a text of digits, the text for a number.
+    pub(crate) fn twin(&self) -> Option<Self> {
+        match self {
+            Self::Text(text) => Self::from_json(text).filter(|id| matches!(id, Self::Number(_))),
+            Self::Number(text) => Some(Self::Text(text.clone())),
+        }
     }
 
     /// How many bytes the relay keeps of it.

@@ -34,6 +34,9 @@ pub(crate) fn read(result: &str, most: usize) -> Result<Page, &'static str> {
     Ok(Page { tools, next })
 }
 
+/// The most tools of one list.
+pub(crate) const MOST_TOOLS: usize = 10_000;
+
 type Tools<'t> = Vec<(Listed, RawView<'t>)>;
 
 fn parts(root: RawView<'_>) -> Result<(Tools<'_>, Option<String>), &'static str> {
@@ -42,9 +45,13 @@ fn parts(root: RawView<'_>) -> Result<(Tools<'_>, Option<String>), &'static str>
         return Err("`tools` is not a list");
     }
     let mut found = Vec::new();
-    let mut broken = false;
+    let (mut broken, mut too_many) = (false, false);
     // A text that was read whole has elements that can be read.
     let _ = tools.elements(|tool| match member(tool, "name").map(string) {
+        _ if found.len() >= MOST_TOOLS => {
+            too_many = true;
+            ControlFlow::Break(())
+        }
         Some(Some(name)) => {
             let schema = member(tool, "inputSchema").map(|schema| schema.text().to_owned());
             found.push((Listed { name, schema }, tool));
@@ -55,6 +62,9 @@ fn parts(root: RawView<'_>) -> Result<(Tools<'_>, Option<String>), &'static str>
             ControlFlow::Break(())
         }
     });
+    if too_many {
+        return Err("the list has too many tools");
+    }
     let mut names = BTreeSet::new();
     if broken || !found.iter().all(|(listed, _)| names.insert(listed.name.as_str())) {
         return Err("a tool has no name, or two have one");

@@ -1,6 +1,6 @@
 //! The machine: what it is told, what it asks for, and what it remembers between messages.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use callgate::{ArgsCheck, Outcome};
 use sha2::{Digest as _, Sha256};
@@ -60,8 +60,8 @@ pub struct Ask {
     pub tool: String,
     /// The text of `arguments`, as it stands in the message; `None` for absent ones.
     pub args: Option<String>,
-    /// What the server's list says of the tool; `None` where it is not known, and the call is to be decided all the same.
-    pub check: Option<ArgsCheck>,
+    /// How its arguments are to be checked: by the server's list of tools, as far as that is known.
+    pub check: ArgsCheck,
     /// Whether the caller asks for a task.
     pub task: bool,
 }
@@ -201,6 +201,8 @@ pub struct Relay {
     pub(crate) options: Options,
     /// Requests of the client that have no answer yet.
     pub(crate) in_flight: HashMap<Id, InFlight>,
+    /// Requests that the client gave up and that the server may answer all the same: nobody else's answer may come by their ids.
+    pub(crate) cancelled: HashSet<Id>,
     /// Requests of the server that have no answer yet.
     pub(crate) asked_by_server: HashMap<Id, ()>,
     /// Calls that are being decided or run, by which a decision finds its request.
@@ -290,6 +292,7 @@ impl Relay {
             tools: Tools::new(&options.nonce),
             options,
             in_flight: HashMap::new(),
+            cancelled: HashSet::new(),
             asked_by_server: HashMap::new(),
             calls: HashMap::new(),
             resumable: HashMap::new(),
@@ -314,8 +317,15 @@ impl Relay {
     ) -> Vec<Action> {
         let before = std::mem::replace(&mut self.options.visible, Box::new(visible));
         self.options.reads_args = Box::new(reads_args);
+        // What was allowed under another policy is decided anew when it comes again.
+        let ended = self.resumable.drain().map(|(_, resumable)| resumable.call);
+        let mut actions: Vec<Action> =
+            ended.map(|call| Action::Finish { call, outcome: Outcome::Done }).collect();
         let changed = self.tools.names().any(|name| before(name) != (self.options.visible)(name));
-        if changed { vec![to_client(answer::LIST_CHANGED.to_owned())] } else { Vec::new() }
+        if changed {
+            actions.push(to_client(answer::LIST_CHANGED.to_owned()));
+        }
+        actions
     }
 
     /// A call was decided.

@@ -33,8 +33,16 @@ impl Relay {
             }
             Ok(ServerFrame::Notification { method }) => {
                 let mut actions = vec![pass(line)];
-                if method == "notifications/tools/list_changed" && self.tools.was_asked() {
-                    self.ask_again(None, now, &mut actions);
+                match &*method {
+                    "notifications/tools/list_changed" if self.tools.was_asked() => {
+                        self.ask_again(None, now, &mut actions);
+                    }
+                    "notifications/cancelled" => {
+                        if let Some(id) = server_frame::cancelled(line) {
+                            self.asked_by_server.remove(&id);
+                        }
+                    }
+                    _ => {}
                 }
                 actions
             }
@@ -67,6 +75,9 @@ impl Relay {
     fn answered(&mut self, line: &[u8], id: &Id, answer: Answer<'_>, now: u64) -> Vec<Action> {
         if self.tools.asked_with(id) {
             return self.tools_answered(answer);
+        }
+        if self.cancelled.remove(id) {
+            return vec![dropped("an answer to a request that was cancelled")];
         }
         let Some(request) = self.take(id) else { return vec![dropped("an answer that nobody asked for")] };
         match (request, answer) {

@@ -49,6 +49,12 @@ pub(crate) fn read(line: &[u8]) -> Result<ServerFrame<'_>, (&'static str, Option
     }
 }
 
+/// The request that a cancellation gives up.
+pub(crate) fn cancelled(line: &[u8]) -> Option<Id> {
+    let message = Members::read(std::str::from_utf8(line).ok()?)?;
+    Id::from_json(Members::read(message.only("params")?)?.only("requestId")?)
+}
+
 /// How the answer to a call says that it ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ended {

@@ -25,6 +25,8 @@ pub(crate) struct Tools {
 struct Asking {
     id: Id,
     until: u64,
+    /// Whether calls wait no longer for it. An answer that comes late counts all the same.
+    is_overdue: bool,
     found: BTreeMap<String, ArgsCheck>,
     bytes: usize,
     pages: u32,
@@ -50,7 +52,7 @@ impl Tools {
 
     /// Whether they are being asked for.
     pub(crate) fn is_asking(&self) -> bool {
-        self.asking.is_some()
+        self.asking.as_ref().is_some_and(|asking| !asking.is_overdue)
     }
 
     /// Whether the list was ever asked for.
@@ -73,12 +75,19 @@ impl Tools {
         if let Some(meta) = meta {
             self.meta = Some(meta.to_owned());
         }
-        if self.asking.is_some() {
+        if self.is_asking() {
             self.again = true;
             return None;
         }
         self.again = false;
-        let asking = Asking { id: self.next_id(), until, found: BTreeMap::new(), bytes: 0, pages: 0 };
+        let asking = Asking {
+            id: self.next_id(),
+            until,
+            is_overdue: false,
+            found: BTreeMap::new(),
+            bytes: 0,
+            pages: 0,
+        };
         let message = self.question(&asking.id, None);
         self.asking = Some(asking);
         Some(message)
@@ -109,12 +118,14 @@ impl Tools {
     }
 
     pub(crate) fn is_late(&self, now: u64) -> bool {
-        self.asking.as_ref().is_some_and(|asking| asking.until <= now)
+        self.asking.as_ref().is_some_and(|asking| !asking.is_overdue && asking.until <= now)
     }
 
-    /// Stops asking; what was known before stays.
+    /// Calls wait no longer for the answer; what was known before stays.
     pub(crate) fn give_up(&mut self) {
-        self.asking = None;
+        if let Some(asking) = &mut self.asking {
+            asking.is_overdue = true;
+        }
     }
 
     /// The server's answer to the question: the text of its result; `None` for an error.
@@ -123,7 +134,7 @@ impl Tools {
         let Some(result) = result else { return Step::Failed("the server lists no tools") };
         asking.bytes = asking.bytes.saturating_add(result.len());
         asking.pages = asking.pages.saturating_add(1);
-        if asking.bytes > most || asking.pages > MOST_PAGES {
+        if asking.bytes > most || asking.pages > MOST_PAGES || asking.found.len() > list::MOST_TOOLS {
             return Step::Failed("the list of tools is too large");
         }
         let Page { tools, next } = match list::read(result, most) {

@@ -112,7 +112,9 @@ fn object(choices: &mut Choices, names: &[&str], depth: usize) -> String {
 pub fn message(choices: &mut Choices) -> Vec<u8> {
     let mut text = match choices.below(6) {
         0 => object(choices, &NAMES, 2),
-        1 => format!("[{CALL}]"),
+        1 if choices.below(2) == 0 => format!("[{CALL}]"),
+        // A message in another, between what ends a line for some servers.
+        1 => format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{{\"a\":\r{CALL}\r}}}}"),
         _ => {
             let extra = choices.of(&["", "", "", "", "", "", "", "", "", ",\"Method\":\"ping\"", ",\"method\":\"ping\"", ",\"params\":{}", ",\"Params\":{\"name\":\"pay\"}", ",\"id\":2"]);
             let inner = choices.of(&["", "", "", "", "", "", ",\"name\":\"get\"", ",\"Name\":\"pay\"", ",\"NAME\":\"pay\"", ",\"_meta\":{}"]);

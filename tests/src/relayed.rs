@@ -40,10 +40,7 @@ impl Relayed {
                     Action::Decide(ask) => {
                         self.decided += 1;
                         let call = Call::new(&ask.tool, ask.args.as_deref().unwrap_or("{}"));
-                        let call = match &ask.check {
-                            Some(check) => call.checked(check),
-                            None => call,
-                        };
+                        let call = call.checked(&ask.check);
                         let verdict = match self.engine.decide_json(&call).to_mcp_result() {
                             None => Verdict::Allow,
                             Some(result) => {
@@ -85,8 +82,13 @@ pub fn reads_as_denied(line: &[u8]) -> bool {
     denied(line, &|object, name, wanted| object.get(name).is_some_and(wanted))
 }
 
-/// Whether a parser that ignores case, or cuts names at NUL, reads a call that is denied.
+/// Whether a server that ends lines at a carriage return, whose parser ignores case, or cuts names at NUL, reads a call that is denied.
 pub fn may_read_as_denied(line: &[u8]) -> bool {
+    let parts = line.split(|byte| *byte == b'\r').filter(|part| part.len() < line.len());
+    parts.chain([line]).any(may_read_part_as_denied)
+}
+
+fn may_read_part_as_denied(line: &[u8]) -> bool {
     denied(line, &|object, name, wanted| {
         object.as_object().is_some_and(|members| {
             members.iter().any(|(key, value)| {

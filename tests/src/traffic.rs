@@ -56,7 +56,7 @@ const NUMBERS: [&str; 12] = [
     "2.50",
     "-7",
 ];
-const SPACES: [&str; 8] = ["", "", "", "", "", " ", "\t ", "\r"];
+const SPACES: [&str; 8] = ["", "", "", "", "", " ", "\t ", "  "];
 
 /// A source of messages.
 pub struct Traffic {

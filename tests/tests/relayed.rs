@@ -16,7 +16,7 @@ const MESSAGES: usize = 200_000;
 const PYTHON: &str = "
 import json, sys
 read = calls = denied = 0
-for line in sys.stdin.buffer:
+for line in sys.stdin.buffer.read().replace(b'\\r', b'\\n').split(b'\\n'):
     try: value = json.loads(line)
     except ValueError: continue
     read += 1
@@ -33,7 +33,7 @@ print(read, calls, denied)
 ";
 const NODE: &str = "
 let read = 0, calls = 0, denied = 0
-for (const line of require('fs').readFileSync(0, 'utf8').split('\\n')) {
+for (const line of require('fs').readFileSync(0, 'utf8').split(/[\\r\\n]/)) {
   let value
   try { value = JSON.parse(line) } catch { continue }
   read++

@@ -150,11 +150,8 @@ impl ApprovalShown {
 
 fn call_of<'c>(ask: &'c Ask, caller: &'c Caller) -> Call<'c, &'c str> {
     // Absent arguments are an empty object (spec 3.2).
-    let call = Call::new(&ask.tool, ask.args.as_deref().unwrap_or("{}")).identity(caller.identity());
-    match &ask.check {
-        Some(check) => call.checked(check),
-        None => call,
-    }
+    let args = ask.args.as_deref().unwrap_or("{}");
+    Call::new(&ask.tool, args).identity(caller.identity()).checked(&ask.check)
 }
 
 impl Caller {

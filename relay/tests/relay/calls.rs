@@ -276,3 +276,19 @@ fn a_call_that_needs_input_ends_in_time_and_in_rounds() {
     }
     assert_eq!(subject.asks.len(), 2, "the ninth round is a new call");
 }
+
+/// Another policy may deny what goes on, and its charge is of another policy.
+#[test]
+fn a_call_that_goes_on_after_a_reload_is_a_new_call() {
+    let mut subject = Subject::new().connected();
+    subject.client(call(1, "{}"));
+    subject.decided(subject.asks[0].call, Verdict::Allow);
+    subject.server(r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"input_required","requestState":"s"}}"#);
+    let actions = subject.relay.reloaded(|_| false, |_| true);
+    subject.take(actions);
+    assert_eq!(subject.finished, [(subject.asks[0].call, "done".to_owned())]);
+    subject.client(
+        r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"pay","arguments":{},"inputResponses":{},"requestState":"s"}}"#,
+    );
+    assert_eq!((subject.asks.len(), subject.to_server.len()), (2, 1));
+}

@@ -186,7 +186,7 @@ fn an_id_in_flight_is_not_taken_again() {
     assert_eq!(subject.to_server, [""; 0]);
     assert!(subject.to_client[0].contains("-32600"));
     // A number is no string, and the relay's own ids are nobody else's.
-    subject.client(r#"{"jsonrpc":"2.0","id":"1","method":"ping"}"#);
+    subject.client(r#"{"jsonrpc":"2.0","id":"one","method":"ping"}"#);
     assert_eq!(subject.to_server.len(), 1);
     subject.client(r#"{"jsonrpc":"2.0","id":"callgate-n-9","method":"ping"}"#);
     assert_eq!(subject.to_server.len(), 1);
@@ -196,7 +196,7 @@ fn an_id_in_flight_is_not_taken_again() {
 fn all_else_passes_byte_for_byte() {
     let mut subject = Subject::new().connected();
     let lines = [
-        r#" { "jsonrpc" : "2.0", "id" : 12345678901234567890123 , "method":"future/method","params":{"n":1.000e-7,"x":[1,2]}} "#,
+        r#" { "jsonrpc" : "2.0", "id" : 9007199254740991 , "method":"future/method","params":{"n":1.000e-7,"x":[1,2]}} "#,
         r#"{"method":"notifications/future","jsonrpc":"2.0","other":{"\u0061":1}}"#,
         r#"{"jsonrpc":"2.0","id":"é\u0041","method":"resources/read","params":{"uri":"file:///x"},"extension":1e400}"#,
     ];
@@ -205,7 +205,7 @@ fn all_else_passes_byte_for_byte() {
     }
     assert_eq!(subject.to_server, lines);
     let answers = [
-        r#"{"id":12345678901234567890123,"jsonrpc":"2.0","result":{"a":1,"a":2,"b":"\ud800","n":1.10}}"#,
+        r#"{"id":9007199254740991,"jsonrpc":"2.0","result":{"a":1,"a":2,"b":"\ud800","n":1.10}}"#,
         r#" {"jsonrpc":"2.0","id":"éA","error":{"code":-1,"message":"x"}}"#,
         r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1}}"#,
     ];
@@ -308,4 +308,65 @@ fn ids_and_names_are_so_long_and_no_longer() {
     assert!(subject.to_client[1].starts_with(r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"#));
     subject.server(&format!(r#"{{"jsonrpc":"2.0","id":"{long}","method":"ping"}}"#));
     assert_eq!((subject.to_client.len(), subject.to_server.len(), subject.notes.len()), (2, 0, 3));
+}
+
+/// Some servers end lines at a carriage return, too: what stands behind one would be a message of its own there.
+#[test]
+fn a_carriage_return_in_a_message_is_refused() {
+    let inner = call(8, "{}");
+    refused(
+        format!("{{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"ping\",\"params\":{{\"a\":\r{inner}\r}}}}"),
+        -32600,
+        "7",
+    );
+    let mut subject = Subject::new().connected();
+    let text = "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"ping\",\"params\":{\"a\":\"\\r\u{2028}\u{85}\"}}";
+    subject.client(text);
+    assert_eq!(subject.to_server, [text], "in a string, no message can stand behind it");
+}
+
+/// The answer to a request that was given up comes by an id that a later request may want.
+#[test]
+fn an_id_that_was_cancelled_is_not_taken_again_before_its_answer() {
+    let mut subject = Subject::new().connected();
+    let list = r#"{"jsonrpc":"2.0","id":5,"method":"tools/list"}"#;
+    subject.client(list);
+    subject.client(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":5}}"#);
+    for id in ["5", "\"5\""] {
+        subject.client(format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#));
+        assert!(subject.to_client.pop().unwrap().contains("was cancelled"), "{id}");
+    }
+    subject.server(r#"{"jsonrpc":"2.0","id":5,"result":{"tools":[{"name":"secret"}]}}"#);
+    assert_eq!(subject.to_client, [""; 0]);
+    // It was answered: the id is free.
+    subject.client(r#"{"jsonrpc":"2.0","id":5,"method":"ping"}"#);
+    assert_eq!(subject.to_server.len(), 3);
+}
+
+/// A number that some servers round is no id, and a text of digits is not told from the number by all.
+#[test]
+fn ids_that_become_one_in_some_servers_are_refused() {
+    for id in ["9007199254740992", "-9007199254740993", "12345678901234567890123"] {
+        refused(format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#), -32600, "null");
+    }
+    let mut subject = Subject::new().connected();
+    subject.client(r#"{"jsonrpc":"2.0","id":5,"method":"tools/list"}"#);
+    subject.client(r#"{"jsonrpc":"2.0","id":"5","method":"ping"}"#);
+    assert!(subject.to_client[0].contains("in flight"), "{:?}", subject.to_client);
+    // Two that are none of each other.
+    subject.client(r#"{"jsonrpc":"2.0","id":"05","method":"ping"}"#);
+    assert_eq!(subject.to_server.len(), 2);
+}
+
+/// A server may give up what it asked: the client's answer is nobody's then, and the id is free.
+#[test]
+fn a_server_takes_its_request_back() {
+    let mut subject = Subject::new().connected();
+    for _ in 0..3 {
+        subject.server(r#"{"jsonrpc":"2.0","id":1,"method":"roots/list"}"#);
+        subject.server(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#);
+    }
+    assert_eq!((subject.to_client.len(), subject.notes.len()), (6, 0));
+    subject.client(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+    assert_eq!((subject.to_server.len(), subject.notes.len()), (0, 1));
 }

@@ -70,7 +70,7 @@ fn the_server_is_asked_for_all_pages_before_a_call_is_decided() {
     subject.server(&page(&second["id"], r#"{"tools":[{"name":"pay","inputSchema":{"type":"object"}}]}"#));
     assert_eq!(subject.asks.len(), 2, "in the order in which they came");
     assert_eq!(subject.asks[0].args.as_deref(), Some(r#"{"amount":"5"}"#));
-    assert!(subject.asks.iter().all(|ask| ask.check.is_some()));
+
     assert_eq!(subject.to_client.len(), 1, "the client hears nothing of it: {:?}", subject.to_client);
 }
 
@@ -147,4 +147,32 @@ fn a_list_has_so_many_pages_and_no_more() {
         subject.notes
     );
     assert_eq!(subject.to_client.len(), 1, "the call waits no longer");
+}
+
+/// A server that is slow to start is slow to answer: what it says late is known from then on.
+#[test]
+fn a_list_that_comes_late_counts() {
+    let mut subject = Subject::with(Options::new("n").list_timeout(50));
+    subject.client(call(1, "{}"));
+    let question: Value = serde_json::from_str(&subject.to_server[0]).unwrap();
+    let actions = subject.relay.wake(50);
+    subject.take(actions);
+    assert_eq!((subject.asks.len(), subject.to_client.len()), (0, 1));
+    subject.server(&format!(
+        r#"{{"jsonrpc":"2.0","id":{},"result":{{"tools":[{{"name":"pay","inputSchema":{{}}}}]}}}}"#,
+        question["id"]
+    ));
+    subject.client(call(2, "{}"));
+    assert_eq!((subject.asks.len(), subject.to_client.len()), (1, 1));
+}
+
+#[test]
+fn a_list_has_so_many_tools_and_no_more() {
+    let tools = (0..10_001).map(|at| format!(r#"{{"name":"tool {at}"}}"#)).collect::<Vec<_>>();
+    for (tools, passes) in [(&tools[1..], true), (&tools[..], false)] {
+        let mut subject = Subject::new().connected();
+        subject.client(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#);
+        subject.server(&format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{}]}}}}"#, tools.join(",")));
+        assert_eq!(subject.to_client[0].contains("\"result\""), passes);
+    }
 }
