@@ -89,8 +89,12 @@ impl Relay {
             return reject(INVALID_PARAMS, "`params.name` is too long");
         }
         let mut actions = Vec::new();
-        if !self.has_initialize {
-            self.ask_for_tools(params.meta.as_deref(), now, &mut actions);
+        let meta = params.meta.as_deref().filter(|_| !self.has_initialize);
+        if self.tools.is_wanted() && (self.options.reads_args)(&tool) {
+            // Nobody asked yet, though the client calls already; or the server could not answer, and may now.
+            self.ask_again(meta, now, &mut actions);
+        } else if !self.has_initialize {
+            self.ask_for_tools(meta, now, &mut actions);
         }
         let args = params.arguments.as_deref().map(digest);
         let resumed = params.request_state.as_deref().map(digest).and_then(|state| {

@@ -55,6 +55,11 @@ impl Tools {
         self.asking.as_ref().is_some_and(|asking| !asking.is_overdue)
     }
 
+    /// Whether they are not known, and nobody asks for them.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.known.is_none() && self.asking.is_none()
+    }
+
     /// Whether the list was ever asked for.
     pub(crate) fn was_asked(&self) -> bool {
         self.asked > 0

@@ -91,6 +91,34 @@ fn a_call_waits_for_the_list_so_long_and_no_longer() {
     }
 }
 
+/// A server that was slow once, or a client that does not say that it is ready, loses no tool for the rest of the session.
+#[test]
+fn a_list_that_is_not_known_is_asked_for_by_the_next_call_that_needs_it() {
+    let mut subject = Subject::reading();
+    subject.client(r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{}}"#);
+    subject.server(r#"{"jsonrpc":"2.0","id":0,"result":{}}"#);
+    let asked =
+        |subject: &Subject| subject.to_server.iter().filter(|line| line.contains("tools/list")).count();
+    for id in 1..=3 {
+        let asked_before = asked(&subject);
+        subject.client(call(id, "{}"));
+        assert_eq!(asked(&subject), asked_before + 1);
+        if id < 3 {
+            subject.now += 10_000;
+            let actions = subject.relay.wake(subject.now);
+            subject.take(actions);
+            assert_eq!((subject.asks.len(), subject.to_client.len()), (0, 1 + id as usize));
+        }
+    }
+    let question: Value =
+        serde_json::from_str(subject.to_server.iter().rfind(|line| line.contains("tools/list")).unwrap())
+            .unwrap();
+    let id = &question["id"];
+    subject.server(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"tools":[{{"name":"pay"}}]}}}}"#));
+    subject.client(call(4, "{}"));
+    assert_eq!((subject.asks.len(), asked(&subject)), (2, 3));
+}
+
 #[test]
 fn a_list_that_changes_is_asked_for_again() {
     let mut subject = Subject::new().connected();

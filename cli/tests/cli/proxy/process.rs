@@ -155,6 +155,31 @@ fn the_exit_code_is_the_servers() {
 }
 
 #[test]
+fn a_signal_is_the_exit_code() {
+    for (signal, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
+        let mut proxy = Setup::new("signals").served(&["--code", "5"]).open();
+        proxy.call(1, "echo", "{}");
+        proxy.send(&call(2, "hold", "{}"));
+        until("it runs", || proxy.setup.seen_calls().len() == 2);
+        proxy.signal(signal);
+        let ended = proxy.wait();
+        assert_eq!(ended.code, code);
+        let outcomes: Vec<_> =
+            ended.setup.calls().iter().map(|call| call["upstream"]["outcome"].clone()).collect();
+        assert_eq!(outcomes, ["done", "lost"]);
+    }
+}
+
+/// What ends at the end of its input ends with a gateway that was killed.
+#[test]
+fn nothing_holds_the_input_of_a_server_open() {
+    let mut proxy = Setup::new("killed").env("CALLGATE_TEST_MARK", "killed").open();
+    assert_eq!((left("killed").len(), text(&proxy.call(1, "echo", "{}"))), (2, "{}"));
+    proxy.signal("KILL");
+    until("the server ends", || left("killed").is_empty());
+}
+
+#[test]
 fn a_command_that_does_not_exist_is_told_to_the_first_request() {
     for command in [&["callgate-no-such-program"][..], &["/etc/passwd"]] {
         let mut proxy = Setup::new("missing").server(command).start();
@@ -195,10 +220,12 @@ fn what_a_server_writes_last_is_not_lost() {
 
 #[test]
 fn a_client_that_ends_its_input_gets_all_answers() {
-    for late in [&[][..], &["--late"]] {
+    for (late, says_ready) in [(&[][..], true), (&["--late"], true), (&[], false)] {
         let mut proxy = Setup::new("ends").served(late).policy(ARGS).start();
         proxy.send(&request(0, "initialize", "{}"));
-        proxy.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+        if says_ready {
+            proxy.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+        }
         for id in 1..=50 {
             proxy.send(&call(id, "pay", r#"{"amount":1}"#));
         }
