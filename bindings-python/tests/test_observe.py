@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -129,3 +131,32 @@ def test_a_watched_engine_keeps_its_candidate(tmp_path: Path) -> None:
     after = engine.evaluate("free")
     flips = [observed["flip"] for decision in (before, after) if (observed := decision.observed()) is not None]
     assert flips == ["none", "looser"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_has_a_thread_and_a_table_of_its_own(tmp_path: Path) -> None:
+    store = callgate.Store(f"sqlite://{tmp_path}/s.db")
+    engine = callgate.Engine.from_str(ONE % 9)
+    engine.observe(callgate.Policy.from_str(ONE % 2), store=store)
+
+    def flip() -> Any:
+        decision = engine.evaluate("t")
+        until(lambda: decision.observed() is not None)
+        return (decision.observed() or {})["flip"]
+
+    assert flip() == "none"
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            flips = [flip(), flip()]
+            os.write(writer, json.dumps([flips, (engine.observations() or {})["calls"]]).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as answers:
+        assert json.loads(answers.read()) == [["none", "tighter"], 2]
+    os.waitpid(child, 0)
+    assert flip() == "tighter"
+    observations = engine.observations()
+    assert observations is not None and observations["calls"] == 2
