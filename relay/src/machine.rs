@@ -356,6 +356,7 @@ impl Relay {
     pub fn wake(&mut self, now: u64) -> Vec<Action> {
         let mut actions = Vec::new();
         if self.tools.is_late(now) {
+            self.tools.give_up();
             actions = self.list_failed("the server did not answer in time");
         }
         let late: Vec<Digest> = self
@@ -374,7 +375,6 @@ impl Relay {
 
     /// The server's list is not to be had: calls that wait for it go on without.
     pub(crate) fn list_failed(&mut self, why: &'static str) -> Vec<Action> {
-        self.tools.give_up();
         let mut actions = vec![Action::Note(Note::ListFailed(why))];
         self.release(&mut actions);
         actions

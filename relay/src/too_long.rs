@@ -29,6 +29,7 @@ impl Relay {
             Peer::Server => {
                 let Some(id) = id.as_deref().and_then(id_of) else { return vec![dropped(REASON)] };
                 if self.tools.asked_with(&id) {
+                    self.tools.forget();
                     return self.list_failed("the list of tools is too large");
                 }
                 match self.take(&id) {

@@ -55,7 +55,7 @@ impl Tools {
         self.asking.as_ref().is_some_and(|asking| !asking.is_overdue)
     }
 
-    /// Whether they are not known, and nobody asks for them.
+    /// Whether they are not known, and no answer is to come.
     pub(crate) fn is_wanted(&self) -> bool {
         self.known.is_none() && self.asking.is_none()
     }
@@ -131,6 +131,11 @@ impl Tools {
         if let Some(asking) = &mut self.asking {
             asking.is_overdue = true;
         }
+    }
+
+    /// The answer came, and cannot be used.
+    pub(crate) fn forget(&mut self) {
+        self.asking = None;
     }
 
     /// The server's answer to the question: the text of its result; `None` for an error.

@@ -91,32 +91,33 @@ fn a_call_waits_for_the_list_so_long_and_no_longer() {
     }
 }
 
-/// A server that was slow once, or a client that does not say that it is ready, loses no tool for the rest of the session.
+/// A server that could not answer once, or a client that does not say that it is ready, loses no tool for the rest of the session.
 #[test]
 fn a_list_that_is_not_known_is_asked_for_by_the_next_call_that_needs_it() {
-    let mut subject = Subject::reading();
+    let mut subject = Subject::with(Options::new("n").max_message(100_000));
     subject.client(r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{}}"#);
     subject.server(r#"{"jsonrpc":"2.0","id":0,"result":{}}"#);
-    let asked =
-        |subject: &Subject| subject.to_server.iter().filter(|line| line.contains("tools/list")).count();
-    for id in 1..=3 {
-        let asked_before = asked(&subject);
-        subject.client(call(id, "{}"));
-        assert_eq!(asked(&subject), asked_before + 1);
-        if id < 3 {
-            subject.now += 10_000;
-            let actions = subject.relay.wake(subject.now);
+    let questions = |subject: &Subject| {
+        let lines = subject.to_server.iter().filter(|line| line.contains("tools/list"));
+        lines.map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].clone()).collect::<Vec<_>>()
+    };
+    for (number, answer) in
+        (1..).zip([r#""error":{"code":-32600,"message":""}"#, "", r#""result":{"tools":[{"name":"pay"}]}"#])
+    {
+        subject.client(call(number, "{}"));
+        let asked = questions(&subject);
+        assert_eq!(u32::try_from(asked.len()), Ok(number));
+        let head = format!(r#"{{"jsonrpc":"2.0","id":{}"#, asked.last().unwrap());
+        if answer.is_empty() {
+            let actions = subject.relay.too_long(Peer::Server, format!("{head},").as_bytes(), b"");
             subject.take(actions);
-            assert_eq!((subject.asks.len(), subject.to_client.len()), (0, 1 + id as usize));
+        } else {
+            subject.server(&format!("{head},{answer}}}"));
         }
+        assert_eq!(subject.asks.len(), usize::from(number == 3));
     }
-    let question: Value =
-        serde_json::from_str(subject.to_server.iter().rfind(|line| line.contains("tools/list")).unwrap())
-            .unwrap();
-    let id = &question["id"];
-    subject.server(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"tools":[{{"name":"pay"}}]}}}}"#));
     subject.client(call(4, "{}"));
-    assert_eq!((subject.asks.len(), asked(&subject)), (2, 3));
+    assert_eq!((subject.asks.len(), questions(&subject).len(), subject.to_client.len()), (2, 3, 3));
 }
 
 #[test]
