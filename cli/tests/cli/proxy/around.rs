@@ -144,6 +144,20 @@ fn lines() -> Vec<(&'static str, Vec<u8>, Becomes)> {
         ("a comment", format!("{} // ok", pay(7, over)).into(), Error(-32700, Value::Null)),
         ("a number that is none", pay(7, r#"{"amount":NaN}"#).into(), Error(-32700, Value::Null)),
         (
+            "a message behind a carriage return",
+            format!(
+                "{{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"ping\",\"params\":{{\"a\":\r{}\r}}}}",
+                pay(8, over)
+            )
+            .into(),
+            Error(-32600, id.clone()),
+        ),
+        (
+            "an id that is rounded",
+            with("\"id\":7", "\"id\":9007199254740993").into(),
+            Error(-32600, Value::Null),
+        ),
+        (
             "levels without end",
             format!("{}{}{}", "[".repeat(100_000), pay(7, over), "]".repeat(100_000)).into(),
             Error(-32600, Value::Null),
