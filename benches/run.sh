@@ -22,6 +22,7 @@ measure() {
         engines) peers --features engines --bin engines ;;
         instructions) benches/count.sh ;;
         python) bindings-python/bench/run.sh --rounds "$([ "$quick" = 0 ] && echo 200 || echo 40)" --json "$BENCH_JSON" ;;
+        gateway) benches/gateway/run.sh ;;
         node) ROUNDS=$([ "$quick" = 0 ] && echo 31 || echo 9) bindings-node/bench/bench.sh --json "$BENCH_JSON" ;;
         sqlite)
             directory=$(mktemp -d)
@@ -36,7 +37,7 @@ measure() {
 }
 
 parts=("$@")
-[ $# -gt 0 ] || parts=(evaluate growth tests limits compile engines instructions python node sqlite redis)
+[ $# -gt 0 ] || parts=(evaluate growth tests limits compile engines instructions python node sqlite redis gateway)
 failed=()
 for part in "${parts[@]}"; do
     echo "== $part"

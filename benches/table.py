@@ -115,6 +115,15 @@ ROWS = [
         *(same(f"against {name}", "node", "two conditions", "callgate", start, most)
           for name, start, most in [("a function written by hand", "JS by hand", None), ("cel-js", "cel-js", None), ("cedar-wasm", "cedar-wasm", 0.02)]),
     ]),
+    ("Gateway: added to a call over stdio, 1 KiB of arguments, in memory, with records", [
+        Row("`callgate proxy`, median; at most 100 µs", ("gateway", "added to a call, p50", "callgate"), 100_000, 1),
+        Row("`callgate proxy`, 99th percentile; at most 1 ms", ("gateway", "added to a call, p99", "callgate"), 1_000_000, 1),
+        Row("`callgate proxy`, the start; at most 20 ms", ("gateway", "added to the start", "callgate"), 20_000_000, 1),
+        Row("`callgate proxy`, bytes of an idle one; at most 20 MiB", ("gateway", "memory of an idle one", "callgate"), 20 << 20, 1),
+        *(same(f"{case}, against {name}", "gateway", case, "callgate", start, None)
+          for case in ["added to a call, p50", "added to a call, p99", "added to the start", "memory of an idle one"]
+          for name, start in [("a relay of bytes", "a relay"), ("PyPI's `mcp-proxy`", "mcp-proxy"), ("fastmcp's proxy with the guard", "fastmcp")]),
+    ]),
     ("Stores: `Engine::evaluate`", [
         Row("Redis, one fixed counter, against the smallest script", ("redis", "one call", "1 fixed"), ("redis", "one call", "smallest"), 1.25,
             "a limit in Redis, over a socket", "the smallest script"),

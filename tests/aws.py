@@ -37,7 +37,7 @@ class Client:
         keys = {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": "us-east-1"}
         env = {**os.environ, **keys, "AWS_CONFIG_FILE": str(config), "CALLGATE_STATE_DIR": str(folder / "state")}
         identity = json.dumps({"id": "agent", "grant": "ci-runner"})
-        command = [CALLGATE, "proxy", "-p", policy, "--identity", identity, "--stderr", "null", "--", SERVERS / server, *arguments]
+        command = [CALLGATE, "proxy", "-p", str(policy), "--identity", identity, "--stderr", "null", "--", str(SERVERS / server), *arguments]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
         self.ids = 0
         self.ask("initialize", protocolVersion="2025-06-18", capabilities={}, clientInfo={"name": "proof", "version": "1"})
@@ -64,7 +64,7 @@ class Client:
 
     def end(self) -> str:
         """What the proxy said."""
-        said = self.process.communicate(timeout=60)[1]
+        said: str = self.process.communicate(timeout=60)[1]
         assert self.process.returncode == 0, (self.process.returncode, said)
         return said
 
