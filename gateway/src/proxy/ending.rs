@@ -45,13 +45,15 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub(super) struct Ending {
     pub(super) why: Why,
     pub(super) pressed: Pressed,
+    /// Whether somebody asked twice, and does not want to wait.
+    pub(super) is_hurried: bool,
     pub(super) deadline: Instant,
 }
 
 impl Ending {
     /// It begins to end; what is under way may take so long.
     pub(super) fn new(why: Why, patience: Duration) -> Self {
-        Self { why, pressed: Pressed::Not, deadline: after(patience) }
+        Self { why, pressed: Pressed::Not, is_hurried: false, deadline: after(patience) }
     }
 
     /// The server is pressed harder; it has so long until the next step.
@@ -59,6 +61,13 @@ impl Ending {
         if pressed > self.pressed {
             self.pressed = pressed;
             self.deadline = after(if pressed == Pressed::Killed { CLEARED } else { grace });
+        }
+    }
+
+    /// Only the client is waited for, and it takes what is left: it has so long for the next.
+    pub(super) fn client_took(&mut self, grace: Duration) {
+        if !self.is_hurried {
+            self.deadline = self.deadline.max(after(grace));
         }
     }
 

@@ -35,6 +35,7 @@ pub(super) struct Server {
     pub(super) messages: Option<mpsc::Sender<Vec<u8>>>,
     /// How it ended.
     pub(super) status: Option<ExitStatus>,
+    has_gone: bool,
     /// Shows its standard error, where that is shown by lines.
     said: Option<JoinHandle<()>>,
 }
@@ -75,7 +76,7 @@ impl Server {
         tokio::spawn(read(stdout, most, line));
         let (messages, message) = mpsc::channel(1);
         tokio::spawn(write(stdin, message));
-        Ok(Self { child, lines, messages: Some(messages), status: None, said })
+        Ok(Self { child, lines, messages: Some(messages), status: None, has_gone: false, said })
     }
 
     /// Waits a moment until its last words are shown.
@@ -88,34 +89,42 @@ impl Server {
     /// Asks the whole group to end.
     pub(super) fn terminate(&mut self) {
         #[cfg(unix)]
-        let _ = self.child.signal(15);
+        if !self.is_gone() {
+            let _ = self.child.signal(15);
+        }
         #[cfg(not(unix))]
         self.kill();
     }
 
     /// Ends the whole group.
     pub(super) fn kill(&mut self) {
-        let _ = self.child.start_kill();
+        if !self.is_gone() {
+            let _ = self.child.start_kill();
+        }
     }
 
-    /// Whether no process of the group is left.
+    /// Whether no process of the group is left. Once that is so, its number may be another's.
     #[cfg(unix)]
-    pub(super) fn is_gone(&self) -> bool {
+    pub(super) fn is_gone(&mut self) -> bool {
         use nix::errno::Errno;
         use nix::sys::signal::killpg;
         use nix::unistd::Pid;
         use process_wrap::tokio::ProcessGroupChild;
 
-        let child: &dyn std::any::Any = &*self.child;
-        let group = child.downcast_ref::<ProcessGroupChild>().map(ProcessGroupChild::pgid);
-        let group = group.and_then(|group| i32::try_from(group).ok());
-        group.is_none_or(|group| killpg(Pid::from_raw(group), None) == Err(Errno::ESRCH))
+        if !self.has_gone {
+            let child: &dyn std::any::Any = &*self.child;
+            let group = child.downcast_ref::<ProcessGroupChild>().map(ProcessGroupChild::pgid);
+            let group = group.and_then(|group| i32::try_from(group).ok());
+            self.has_gone = group.is_none_or(|group| killpg(Pid::from_raw(group), None) == Err(Errno::ESRCH));
+        }
+        self.has_gone
     }
 
     /// Whether the server is gone. The system ends the job's other processes with it.
     #[cfg(not(unix))]
-    pub(super) fn is_gone(&self) -> bool {
-        self.status.is_some()
+    pub(super) fn is_gone(&mut self) -> bool {
+        self.has_gone = self.status.is_some();
+        self.has_gone
     }
 }
 

@@ -29,7 +29,7 @@ const WAITING: usize = 32 << 20;
 const LAST_DECISIONS: Duration = Duration::from_secs(11);
 /// How long a client of a server that cannot be started has to make its first request, which is told so.
 const FIRST_REQUEST: Duration = Duration::from_secs(5);
-/// How long a client may take for the last messages of a server that was killed.
+/// How long a client may take for the last message where somebody does not want to wait.
 const LAST_MESSAGES: Duration = Duration::from_millis(200);
 /// How often a group that should be gone is looked for.
 const LOOK: Duration = Duration::from_millis(10);
@@ -195,7 +195,10 @@ impl Session<'_> {
                     None => self.server_closed(),
                 },
                 sent = to_client.reserve(), if !guard.to_client.is_empty() => match sent {
-                    Ok(permit) => if let Some(message) = guard.to_client.pop() { permit.send(message) },
+                    Ok(permit) => if let Some(message) = guard.to_client.pop() {
+                        permit.send(message);
+                        self.client_took();
+                    },
                     Err(_) => {
                         self.client_reads = false;
                         self.client_closed();
@@ -244,6 +247,16 @@ impl Session<'_> {
         }
     }
 
+    fn client_took(&mut self) {
+        if self.server.status.is_some()
+            && !self.server_writes
+            && self.server.is_gone()
+            && let Some(ending) = &mut self.ending
+        {
+            ending.client_took(self.grace);
+        }
+    }
+
     fn server_closed(&mut self) {
         self.server_writes = false;
         self.server.messages = None;
@@ -255,8 +268,10 @@ impl Session<'_> {
         self.client_writes = false;
         let grace = self.grace;
         match &mut self.ending {
-            // Who asks twice does not want to wait.
-            Some(Ending { why: Why::Signal(_), .. }) => self.press(Pressed::Killed),
+            Some(ending @ Ending { why: Why::Signal(_), .. }) => {
+                ending.is_hurried = true;
+                self.press(Pressed::Killed);
+            }
             Some(ending) => {
                 *ending = Ending { pressed: ending.pressed, ..Ending::new(Why::Signal(signal), grace) }
             }
@@ -324,7 +339,7 @@ impl Session<'_> {
         }
     }
 
-    fn is_over(&self) -> bool {
+    fn is_over(&mut self) -> bool {
         let Some(ending) = &self.ending else { return false };
         let has_given_up = ending.pressed == Pressed::Killed && !self.server_writes && !self.client_reads;
         let is_gone = self.server.status.is_some() && !self.server_writes && self.server.is_gone();
@@ -335,10 +350,9 @@ impl Session<'_> {
         self.guard.client_closed();
         self.guard.end().await;
         self.server.last_words().await;
-        let (why, pressed) =
-            self.ending.map_or((Why::ServerExited, Pressed::Not), |ending| (ending.why, ending.pressed));
-        // Who does not wait for the server does not wait for the client.
-        let patience = if pressed == Pressed::Killed { self.grace.min(LAST_MESSAGES) } else { self.grace };
+        let (why, is_hurried) =
+            self.ending.map_or((Why::ServerExited, false), |ending| (ending.why, ending.is_hurried));
+        let patience = if is_hurried { self.grace.min(LAST_MESSAGES) } else { self.grace };
         Over::by(why, self.server.status, patience)
     }
 }
