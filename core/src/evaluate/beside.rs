@@ -4,7 +4,8 @@
 
 use super::{Charger, Evaluated, Evaluation, deferred};
 use crate::call::{Approval, Call, Target};
-use crate::policy::Policy;
+use crate::policy::{Compiled, Found, Policy};
+use crate::raw::RawJson;
 use crate::ruling::{Code, Ruling};
 use crate::trace::Silent;
 use crate::view::View;
@@ -17,8 +18,8 @@ impl Policy {
         call: &Call<'_, A, I>,
         was_allowed: bool,
     ) -> Evaluation<'d> {
-        let evaluated = approving(call.approval.filter(|_| was_allowed), |key, ask| {
-            self.0.evaluate_approved(call, key.as_ref().or(call.approval.as_ref()), &mut Silent, ask)
+        let evaluated = approving(call.approval, was_allowed, |approval, ask| {
+            self.0.evaluate_approved(call, call.args.as_ref(), approval, ask)
         });
         self.evaluation(target, evaluated)
     }
@@ -30,22 +31,56 @@ impl Policy {
         call: &Call<'_, &str, I>,
         was_allowed: bool,
     ) -> Evaluation<'d> {
-        let evaluated = approving(call.approval.filter(|_| was_allowed), |key, ask| {
-            self.0.evaluate_json_approved(call, key.as_ref().or(call.approval.as_ref()), &mut Silent, ask)
+        let mut raw = RawJson::unread(call.args.unwrap_or_default());
+        let args = match call.args.map(|_| raw.read()) {
+            None => Ok(None),
+            Some(Ok(())) => Ok(Some(raw.root())),
+            Some(Err(error)) => Err(error),
+        };
+        let evaluated = approving(call.approval, was_allowed, |approval, ask| match &args {
+            Ok(args) => self.0.evaluate_approved(call, args.as_ref(), approval, ask),
+            // Where the tool is refused before its arguments are looked at, that is the answer.
+            Err(error) => {
+                let refused = self.0.admit(call.target, &mut Found::new()).err();
+                Some(refused.unwrap_or_else(|| Ruling::invalid_args(error.to_string())))
+            }
         });
         self.evaluation(target, evaluated)
     }
 }
 
-/// Evaluates, and once more with an approval of the right key if one is asked for: a key is of one policy (spec 7.1).
+impl Compiled {
+    /// [`Compiled::evaluate`] with these arguments and this approval. Not one function with it: that costs 20 instructions there.
+    fn evaluate_approved<'p, T, A: View, I: View>(
+        &'p self,
+        call: &Call<'_, T, I>,
+        args: Option<&A>,
+        approval: Option<Approval<'_>>,
+        ask: &mut dyn Charger<'p>,
+    ) -> Option<Ruling> {
+        let Call { target, identity, checked, .. } = call;
+        match self.admit(*target, &mut Found::new()) {
+            Ok(entries) => {
+                self.check(entries, *target, args, identity, approval.as_ref(), *checked, &mut Silent, ask)
+            }
+            Err(ruling) => Some(ruling),
+        }
+    }
+}
+
+/// Evaluates; once more if it was allowed with an approval and one is asked for, with the key that is asked for: a key is of one
+/// policy (spec 7.1).
 fn approving<'d>(
-    accepted: Option<Approval<'_>>,
+    given: Option<Approval<'_>>,
+    was_allowed: bool,
     evaluate: impl Fn(Option<Approval<'_>>, &mut dyn Charger<'d>) -> Option<Ruling>,
 ) -> Evaluated<'d> {
-    let evaluated = deferred(|ask| evaluate(None, ask));
-    let (Some(accepted), Evaluated::Decided(ruling)) = (accepted, &evaluated) else { return evaluated };
+    let evaluated = deferred(|ask| evaluate(given, ask));
+    let (Some(given), true, Evaluated::Decided(ruling)) = (given, was_allowed, &evaluated) else {
+        return evaluated;
+    };
     let asking = ruling.more().and_then(|more| more.asking.as_ref());
     let Some(asking) = asking.filter(|_| ruling.code() == Code::ApprovalRequired) else { return evaluated };
-    let own = Approval::new(&asking.key, accepted.id);
+    let own = Approval::new(&asking.key, given.id);
     deferred(|ask| evaluate(Some(own), ask))
 }

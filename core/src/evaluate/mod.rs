@@ -112,25 +112,13 @@ impl Compiled {
         sink: &mut S,
         ask: &mut dyn Charger<'p>,
     ) -> Option<Ruling> {
-        self.evaluate_approved(call, call.approval.as_ref(), sink, ask)
-    }
-
-    /// [`Compiled::evaluate`] with this approval instead of the call's.
-    #[inline]
-    fn evaluate_approved<'p, A: View, I: View, S: Sink>(
-        &'p self,
-        call: &Call<'_, A, I>,
-        approval: Option<&Approval<'_>>,
-        sink: &mut S,
-        ask: &mut dyn Charger<'p>,
-    ) -> Option<Ruling> {
         match self.admit(call.target, &mut Found::new()) {
             Ok(entries) => self.check(
                 entries,
                 call.target,
                 call.args.as_ref(),
                 &call.identity,
-                approval,
+                call.approval.as_ref(),
                 call.checked,
                 sink,
                 ask,

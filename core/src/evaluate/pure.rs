@@ -1,7 +1,7 @@
 //! The sans-I/O face: `policy.evaluate(&call)` gives a decision, or the batch that a store must take first (spec 6).
 
 use super::{Charger, Evaluated, PendingBatch, deferred};
-use crate::call::{Approval, Call, Target};
+use crate::call::{Call, Target};
 use crate::decision::Decision;
 use crate::policy::{Found, Policy, Tool};
 use crate::raw::RawJson;
@@ -170,18 +170,6 @@ impl crate::policy::Compiled {
         sink: &mut S,
         ask: &mut dyn Charger<'p>,
     ) -> Option<Ruling> {
-        self.evaluate_json_approved(call, call.approval.as_ref(), sink, ask)
-    }
-
-    /// [`Compiled::evaluate_json`] with this approval instead of the call's.
-    #[inline]
-    pub(super) fn evaluate_json_approved<'p, I: View, S: Sink>(
-        &'p self,
-        call: &Call<'_, &str, I>,
-        approval: Option<&Approval<'_>>,
-        sink: &mut S,
-        ask: &mut dyn Charger<'p>,
-    ) -> Option<Ruling> {
         let mut found = Found::new();
         let entries = match self.admit(call.target, &mut found) {
             Ok(entries) => entries,
@@ -194,7 +182,7 @@ impl crate::policy::Compiled {
             Some(Ok(())) => Some(raw.root()),
             Some(Err(error)) => return Some(Ruling::invalid_args(error.to_string())),
         };
-        let Call { target, identity, checked, .. } = call;
-        self.check(entries, *target, args.as_ref(), identity, approval, *checked, sink, ask)
+        let Call { target, identity, approval, checked, .. } = call;
+        self.check(entries, *target, args.as_ref(), identity, approval.as_ref(), *checked, sink, ask)
     }
 }

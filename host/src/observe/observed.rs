@@ -210,7 +210,7 @@ impl Shared {
         if self.enforced() == Effect::Allow {
             *lock(&self.reservation) = decision.take_reservation();
         }
-        lock(table).add(&decision, self.enforced.clone(), self.flip(&decision), self.now);
+        lock(table).add(&decision, self.enforced.as_ref(), self.flip(&decision), self.now);
         // Nobody else tells.
         let _ = self.told.set(Ok(decision));
     }

@@ -2,10 +2,12 @@
 //!
 //! In: decisions of both policies. Out: a row for each kind of call. Must not grow without bound: an agent chooses names.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher as _;
 
 use callgate::time::Timestamp;
-use callgate::{Code, Decision, Policy};
+use callgate::{Code, Decision, Effect, Policy};
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 use serde_json::json;
 
 use super::observed::{DecisionSummary, Flip};
@@ -71,19 +73,22 @@ impl Observations {
     }
 }
 
-#[derive(PartialEq, Eq, Hash)]
-struct Kind {
-    tool: Option<String>,
-    method: String,
-    enforced: Option<DecisionSummary>,
-    candidate: DecisionSummary,
-    flip: Flip,
+/// Effect and code, with the rule's pointer and line.
+type Essence<'a> = (Effect, Code, Option<(&'a str, u32)>);
+
+/// What rows differ in: tool, method, and both decisions.
+type Key<'a> = (Option<&'a str>, &'a str, Option<Essence<'a>>, Essence<'a>);
+
+fn essence(decision: &DecisionSummary) -> Essence<'_> {
+    let rule = decision.rule.as_ref().map(|rule| (&*rule.pointer, rule.line));
+    (decision.effect, decision.code, rule)
 }
 
-struct Seen {
-    count: u64,
-    first: Timestamp,
-    last: Timestamp,
+impl Observation {
+    fn key(&self) -> Key<'_> {
+        let enforced = self.enforced.as_ref().map(essence);
+        (self.tool.as_deref(), &self.method, enforced, essence(&self.candidate))
+    }
 }
 
 #[derive(Default)]
@@ -91,34 +96,44 @@ pub(super) struct Table {
     calls: u64,
     failed: u64,
     omitted: u64,
-    rows: HashMap<Kind, Seen>,
+    rows: HashTable<Observation>,
+    hasher: RandomState,
 }
 
 impl Table {
     pub(super) fn add(
         &mut self,
         decision: &Decision<'_>,
-        enforced: Option<DecisionSummary>,
+        enforced: Option<&DecisionSummary>,
         flip: Flip,
         now: Timestamp,
     ) {
         self.calls = self.calls.saturating_add(1);
         let is_unlisted = |code| matches!(code, Code::NotListed | Code::InvalidTool | Code::InvalidMethod);
         // Made up by an agent, it would take the place of a tool.
-        let is_made_up = is_unlisted(decision.code())
-            && enforced.as_ref().is_none_or(|enforced| is_unlisted(enforced.code));
-        let kind = Kind {
-            tool: decision.tool().filter(|_| !is_made_up).map(str::to_owned),
-            method: if decision.code() == Code::InvalidMethod { "" } else { decision.method() }.to_owned(),
-            enforced,
-            candidate: DecisionSummary::new(decision),
-            flip,
-        };
-        if let Some(seen) = self.rows.get_mut(&kind) {
-            seen.count = seen.count.saturating_add(1);
-            seen.last = now;
+        let is_made_up =
+            is_unlisted(decision.code()) && enforced.is_none_or(|enforced| is_unlisted(enforced.code));
+        let tool = decision.tool().filter(|_| !is_made_up);
+        let method = if decision.code() == Code::InvalidMethod { "" } else { decision.method() };
+        let rule = decision.rule().map(|rule| (rule.pointer(), rule.line()));
+        let key: Key<'_> = (tool, method, enforced.map(essence), (decision.effect(), decision.code(), rule));
+        let hash = self.hasher.hash_one(key);
+        if let Some(row) = self.rows.find_mut(hash, |row| row.key() == key) {
+            row.count = row.count.saturating_add(1);
+            row.last = now;
         } else if self.rows.len() < ROWS {
-            self.rows.insert(kind, Seen { count: 1, first: now, last: now });
+            let row = Observation {
+                tool: tool.map(str::to_owned),
+                method: method.to_owned(),
+                enforced: enforced.cloned(),
+                candidate: DecisionSummary::new(decision),
+                flip,
+                count: 1,
+                first: now,
+                last: now,
+            };
+            let hasher = &self.hasher;
+            self.rows.insert_unique(hash, row, |row| hasher.hash_one(row.key()));
         } else {
             self.omitted = self.omitted.saturating_add(1);
         }
@@ -130,28 +145,16 @@ impl Table {
     }
 
     pub(super) fn observations(&self, policy: &Policy) -> Observations {
-        let mut rows: Vec<_> = self.rows.iter().map(|(kind, seen)| row(kind, seen)).collect();
-        rows.sort_by(|one, other| key(one).cmp(&key(other)));
+        let mut rows: Vec<_> = self.rows.iter().cloned().collect();
+        rows.sort_by(|one, other| order(one).cmp(&order(other)));
         let Self { calls, failed, omitted, .. } = *self;
         Observations { policy: *policy.digest(), calls, failed, omitted, rows }
     }
 }
 
-fn row(kind: &Kind, seen: &Seen) -> Observation {
-    Observation {
-        tool: kind.tool.clone(),
-        method: kind.method.clone(),
-        enforced: kind.enforced.clone(),
-        candidate: kind.candidate.clone(),
-        flip: kind.flip,
-        count: seen.count,
-        first: seen.first,
-        last: seen.last,
-    }
-}
-
 /// The order of rows.
-fn key(row: &Observation) -> impl Ord + '_ {
-    let of = |summary: &DecisionSummary| (summary.code.as_str(), summary.rule.as_ref().map(|rule| rule.line));
-    (&row.method, &row.tool, row.flip, row.enforced.as_ref().map(of), of(&row.candidate))
+fn order(row: &Observation) -> impl Ord + '_ {
+    let of = |(_, code, rule): Essence<'_>| (code.as_str(), rule.map(|(_, line)| line));
+    let (tool, method, enforced, candidate) = row.key();
+    (method, tool, row.flip, enforced.map(of), of(candidate))
 }
