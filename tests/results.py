@@ -28,6 +28,9 @@ def table(runs: list[dict[str, Any]]) -> str:
         of = [run for run in differ if run["generator"] == generator]
         row(f"`differ`, generator {generator}, calls", of, "calls", "differences")
     row("`differ`, all calls", differ, "calls", "differences")
+    for name, judged in [("read by Go", "go"), ("of both sides, byte for byte", "bytes")]:
+        of = [run for run in runs if run["run"] == "relayed" and run["judge"] == judged]
+        row(f"`relayed`, messages {name}", of, "messages", "finds")
     fuzz = [run for run in runs if run["run"] == "fuzz"]
     for target in sorted({run["target"] for run in fuzz}):
         row(f"fuzz target `{target}`, executions", [run for run in fuzz if run["target"] == target], "executions", "finds")
