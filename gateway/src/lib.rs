@@ -7,6 +7,7 @@
 
 pub mod audit;
 pub mod proxy;
+mod say;
 mod size;
 pub mod state;
 pub mod wrap;

@@ -34,4 +34,5 @@ mod server_frame;
 mod too_long;
 mod tools;
 
+pub use list::Listed;
 pub use machine::{Action, Ask, CallId, Note, Options, Peer, Refusal, Relay, Verdict, WithoutSchema};

@@ -12,11 +12,13 @@ use callgate::value::{Kind, RawView, View as _};
 
 use crate::frame::string;
 
-/// A tool in a list.
-pub(crate) struct Listed {
-    pub(crate) name: String,
-    /// The text of its input schema.
-    pub(crate) schema: Option<String>,
+/// A tool in a server's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// The text of its input schema, JSON; `None` where the list has none.
+    pub schema: Option<String>,
 }
 
 /// A page of a list.

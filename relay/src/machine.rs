@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::answer;
 use crate::id::Id;
+use crate::list::Listed;
 use crate::tools::Tools;
 
 /// One side of the stream.
@@ -115,8 +116,8 @@ pub enum Note {
         /// How many.
         hidden: usize,
     },
-    /// The server's tools are known now: their names.
-    Listed(Vec<String>),
+    /// The server's tools are known now.
+    Listed(Vec<Listed>),
     /// The server's tools are not known, for this reason.
     ListFailed(&'static str),
 }

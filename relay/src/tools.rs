@@ -8,7 +8,7 @@ use callgate::{ArgsCheck, InputSchema};
 
 use crate::answer::quoted;
 use crate::id::Id;
-use crate::list::{self, Page};
+use crate::list::{self, Listed, Page};
 
 /// What is known of the server's tools.
 pub(crate) struct Tools {
@@ -28,6 +28,7 @@ struct Asking {
     /// Whether calls wait no longer for it. An answer that comes late counts all the same.
     is_overdue: bool,
     found: BTreeMap<String, ArgsCheck>,
+    listed: Vec<Listed>,
     bytes: usize,
     pages: u32,
 }
@@ -40,7 +41,7 @@ pub(crate) enum Step {
     /// Send this.
     Ask(String),
     /// All tools are known.
-    Done(Vec<String>),
+    Done(Vec<Listed>),
     /// They are not.
     Failed(&'static str),
 }
@@ -90,6 +91,7 @@ impl Tools {
             until,
             is_overdue: false,
             found: BTreeMap::new(),
+            listed: Vec::new(),
             bytes: 0,
             pages: 0,
         };
@@ -155,9 +157,10 @@ impl Tools {
             let Some(check) = check_of(tool.schema.as_deref()) else {
                 return Step::Failed("a tool's input schema cannot be read");
             };
-            if asking.found.insert(tool.name, check).is_some() {
+            if asking.found.insert(tool.name.clone(), check).is_some() {
                 return Step::Failed("two tools have one name");
             }
+            asking.listed.push(tool);
         }
         if let Some(cursor) = next {
             asking.id = self.next_id();
@@ -172,7 +175,7 @@ impl Tools {
         {
             return Step::Ask(message);
         }
-        Step::Done(self.names().map(str::to_owned).collect())
+        Step::Done(asking.listed)
     }
 }
 

@@ -128,6 +128,9 @@ fn write_start(out: &mut impl Write, start: &Started) -> Result<(), Failure> {
     let file = start.policy_file.as_deref().unwrap_or("-");
     let policy = digest(&start.policy).unwrap_or_else(|| "no policy".to_owned());
     writeln!(out, "  policy     {} {}, {}", shown(file), shown(&policy), shown(mode))?;
+    if let Some(error) = &start.reload_error {
+        writeln!(out, "             its file has changed and cannot be used: {}", shown(error))?;
+    }
     if let Some(candidate) = digest(&start.candidate) {
         writeln!(out, "  candidate  {}", shown(&candidate))?;
     }
@@ -179,6 +182,7 @@ fn as_json(server: &ServerStatus) -> serde_json::Value {
             "program": start.program,
             "policy_file": start.policy_file,
             "policy": start.policy,
+            "reload_error": start.reload_error,
             "candidate": start.candidate,
             "mode": start.mode,
             "store": start.store,

@@ -25,6 +25,8 @@ pub enum Event {
         from: Peer,
         /// Why.
         reason: String,
+        /// How many so far, with this one: of more than a hundred for one reason, those are recorded whose number is a power of two.
+        times: u64,
     },
     /// Tools were left out of a list.
     ListFiltered {
@@ -64,7 +66,7 @@ impl Event {
     pub fn of_note(note: &Note) -> Option<Self> {
         Some(match note {
             Note::FrameRefused { from, reason } => {
-                Self::FrameRefused { from: *from, reason: (*reason).to_owned() }
+                Self::FrameRefused { from: *from, reason: (*reason).to_owned(), times: 1 }
             }
             Note::ListFiltered { hidden } => Self::ListFiltered { hidden: *hidden },
             Note::ListFailed(reason) => Self::ListFailed { reason: (*reason).to_owned() },

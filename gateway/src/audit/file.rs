@@ -23,6 +23,7 @@ use super::place::{
 };
 use super::tail::{self, Tail};
 use super::{Event, Options};
+use crate::say;
 
 pub(super) struct LogFile {
     path: PathBuf,
@@ -201,7 +202,7 @@ impl LogFile {
     /// Says once what goes wrong without a record being lost.
     fn tell(&mut self, what: &str, error: &io::Error) {
         if !std::mem::replace(&mut self.is_told, true) {
-            eprintln!("callgate: the audit file {}: {what}: {error}", self.path.display());
+            say::line(&format!("the audit file {}: {what}: {error}", self.path.display()));
         }
     }
 

@@ -89,12 +89,12 @@ fn body(object: &mut Object<'_>, event: &Event) {
             object.value("error", &reload.error);
         }
         Event::Call(call) => write_call(object, call),
-        Event::FrameRefused { from, reason } => {
+        Event::FrameRefused { from, reason, times } => {
             let from = match from {
                 Peer::Client => "client",
                 Peer::Server => "server",
             };
-            object.text("from", from).text("reason", reason);
+            object.text("from", from).text("reason", reason).value("times", times);
         }
         Event::ListFiltered { hidden } => {
             object.text("method", "tools/list").value("hidden", hidden);

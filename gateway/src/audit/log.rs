@@ -62,6 +62,17 @@ pub(super) struct Health {
     lost: AtomicU64,
 }
 
+/// Says that nothing is written any more, if the writer panics.
+struct Dead(Arc<Health>);
+
+impl Drop for Dead {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.set(Some("the thread that writes them has failed".to_owned()));
+        }
+    }
+}
+
 impl Health {
     pub(super) fn set(&self, failure: Option<String>) {
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
@@ -97,7 +108,11 @@ impl Log {
         let path = file.path().into();
         let (sender, receiver) = sync_channel(QUEUE);
         let mut writer = Writer::new(file, options.server, health.clone());
-        let thread = thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run(&receiver))?;
+        let dead = Dead(health.clone());
+        let thread = thread::Builder::new().name("audit".to_owned()).spawn(move || {
+            let _dead = dead;
+            writer.run(&receiver);
+        })?;
         let open =
             Open { sender, health, file: path, required: options.required, thread: Mutex::new(Some(thread)) };
         Ok(Self { open: Some(Arc::new(open)), args: Arc::new(options.args) })

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use callgate::value::RawJson;
 use callgate::{ArgsHash, AuditedCall, Call};
+use sha2::{Digest as _, Sha256};
 
 use super::Args;
 
@@ -71,7 +72,7 @@ impl ShownArgs {
     }
 
     /// What to show of arguments, by their text.
-    pub(crate) fn of(&self, text: Option<&str>) -> Args {
+    pub(super) fn of(&self, text: Option<&str>) -> Args {
         let hash = match self {
             Self::None => return Args::default(),
             Self::Keys => ArgsHash::None,
@@ -160,6 +161,9 @@ impl Options {
     }
 }
 
+/// The most bytes of a server's name in its file's name, which systems bound.
+const LONGEST_NAME: usize = 150;
+
 /// A file's name for a server, whatever the server is called: a name leads into no other directory, and two names are two files.
 fn file_name(server: &str) -> String {
     let mut out = String::new();
@@ -168,6 +172,11 @@ fn file_name(server: &str) -> String {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => out.push(byte.into()),
             _ => out.push_str(&format!("%{byte:02x}")),
         }
+    }
+    if out.len() > LONGEST_NAME {
+        let digest: String =
+            Sha256::digest(server).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        out = format!("{}-{digest}", cut(&out, LONGEST_NAME));
     }
     if out.is_empty() { "%".to_owned() } else { out }
 }

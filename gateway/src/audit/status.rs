@@ -73,6 +73,8 @@ pub struct Started {
     pub policy_file: Option<String>,
     /// The digest of the policy in force.
     pub policy: Option<String>,
+    /// What is wrong with the policy's file, if it changed since and cannot be used: codes and places.
+    pub reload_error: Option<String>,
     /// The candidate's digest.
     pub candidate: Option<String>,
     /// `enforce`, `observe` or `dry_run`.
@@ -297,19 +299,29 @@ impl Reading {
         let Start { pid, version, program, policy_file, policy, candidate, mode, store } = start;
         // Else another gateway of the same server began later.
         if self.status.start.as_ref().is_none_or(|start| start.at <= at) {
-            let started = Started { at, version, program, policy_file, policy, candidate, mode, store };
+            let started = Started {
+                at,
+                version,
+                program,
+                policy_file,
+                policy,
+                reload_error: None,
+                candidate,
+                mode,
+                store,
+            };
             self.status.start = Some(started);
         }
         Some(pid)
     }
 
     fn reload(&mut self, reload: Reload) {
-        if let (Some(start), Some(new)) = (&mut self.status.start, reload.new) {
-            if reload.target == "candidate" {
-                start.candidate = Some(new);
-            } else {
-                start.policy = Some(new);
-            }
+        let Some(start) = &mut self.status.start else { return };
+        match (&*reload.target, reload.new) {
+            ("candidate", Some(new)) => start.candidate = Some(new),
+            ("candidate", None) => {}
+            (_, Some(new)) => (start.policy, start.reload_error) = (Some(new), None),
+            (_, None) => start.reload_error = reload.error,
         }
     }
 

@@ -18,6 +18,7 @@ use super::file::LogFile;
 use super::line::Heading;
 use super::log::{Health, Message};
 use super::{Event, Reload, Start, Target};
+use crate::say;
 
 /// Records that wait for the writer: the most that a process loses that is killed, with those in the writer's hands.
 pub(super) const QUEUE: usize = 1_024 - BATCH;
@@ -165,7 +166,7 @@ impl Writer {
         if left > 0 {
             self.health.lose(left);
             let file = self.file.path().display();
-            eprintln!("callgate: {left} audit records are lost: {file} cannot be written");
+            say::line(&format!("{left} audit records are lost: {file} cannot be written"));
         }
         self.file.end();
     }
@@ -173,5 +174,5 @@ impl Writer {
 
 /// Says once that records cannot be written.
 pub(super) fn say_failure(file: &Path, error: &io::Error) {
-    eprintln!("callgate: audit records cannot be written to {}: {error}", file.display());
+    say::line(&format!("audit records cannot be written to {}: {error}", file.display()));
 }

@@ -37,6 +37,26 @@ impl Client {
     }
 }
 
+/// Whether the client has closed standard input, though not all of it was read.
+#[cfg(unix)]
+pub(super) fn is_gone() -> bool {
+    use std::os::fd::AsFd as _;
+
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+    let stdin = io::stdin();
+    let mut polled = [PollFd::new(stdin.as_fd(), PollFlags::empty())];
+    let gone = PollFlags::POLLHUP | PollFlags::POLLERR;
+    poll(&mut polled, PollTimeout::ZERO).is_ok()
+        && polled.iter().filter_map(PollFd::revents).any(|found| found.intersects(gone))
+}
+
+/// Nothing tells, before all of it was read.
+#[cfg(not(unix))]
+pub(super) fn is_gone() -> bool {
+    false
+}
+
 fn read(most: usize, to: &mpsc::Sender<Line>) {
     let mut lines = Lines::new(most);
     let mut chunk = vec![0; CHUNK];

@@ -9,14 +9,14 @@ use callgate::store::{
     ApprovalArgs, ApprovalCall, ApprovalRecord, ApprovalRequest, ApprovalState, AsyncApprovals, Filed,
 };
 use callgate::time::{Clock as _, SystemClock};
-use callgate::{Approval, Call, Decision, Engine, Identity};
+use callgate::value::RawJson;
+use callgate::{Approval, ArgsHash, AuditedCall, Call, Decision, Engine, Identity};
 use callgate_host::Observed;
 use callgate_relay::{Ask, Refusal, Verdict};
 use serde_json::{Map, Value, json};
 
 use super::beside::Beside;
 use super::{ApprovalShown, Caller};
-use crate::audit::ShownArgs;
 
 /// How often a call is decided again because another took its approval.
 const ROUNDS: usize = 3;
@@ -142,10 +142,16 @@ impl ApprovalShown {
         let text = args.unwrap_or("{}");
         match self {
             Self::None => ApprovalArgs::Omitted,
-            Self::Keys => ApprovalArgs::keys(&ShownArgs::Keys.of(Some(text)).keys.unwrap_or_default()),
+            Self::Keys => ApprovalArgs::keys(&names(text)),
             Self::Full => ApprovalArgs::full(text),
         }
     }
+}
+
+/// The names of arguments, sorted; none of what is no object.
+fn names(text: &str) -> Vec<String> {
+    let Ok(raw) = RawJson::parse(text) else { return Vec::new() };
+    AuditedCall::new(&Call::new("", raw.root()), ArgsHash::None).keys().to_vec()
 }
 
 fn call_of<'c>(ask: &'c Ask, caller: &'c Caller) -> Call<'c, &'c str> {

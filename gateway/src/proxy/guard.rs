@@ -18,14 +18,16 @@ use super::decide::{Asked, Judge, Judged};
 use super::line::Line;
 use super::policy::{Loaded, Names, Policies, reload};
 use super::queue::Queue;
-use super::say::Say;
 use super::{Caller, Options};
 use crate::audit::{Approval, ApprovalOutcome, Charge, Event, Log, Principal, Target};
+use crate::say;
 
 /// What a caller is told whose call cannot be recorded.
 const UNRECORDED: &str = "The call cannot be recorded, so it does not run";
 /// How long stores may take for what is under way at the end.
 const LAST_TASKS: Duration = Duration::from_secs(2);
+/// How many messages that are refused for one reason are recorded each. Of more, every one whose number is a power of two is.
+const EACH_REFUSED: u64 = 100;
 /// How often counters that hold nothing any more are thrown away.
 const PURGE: Duration = Duration::from_secs(600);
 
@@ -47,13 +49,14 @@ pub(super) struct Guard {
     wakes: BTreeSet<u64>,
     began: Instant,
     names: Option<Names>,
-    say: Say,
+    /// How many messages were refused: whether of the client, and why.
+    refused: HashMap<(bool, String), u64>,
     /// Whether it was said that the server writes what is no message.
     banner: bool,
 }
 
 impl Guard {
-    pub(super) fn new(options: &Options, policies: &Policies, log: Log, say: Say) -> Self {
+    pub(super) fn new(options: &Options, policies: &Policies, log: Log) -> Self {
         let engine = policies.engine.clone();
         let caller = Arc::new(options.caller.clone());
         let policy = options.policy.as_ref();
@@ -70,7 +73,7 @@ impl Guard {
             beside: policies.beside.clone(),
             in_memory: options.store.is_in_memory(),
             caller: caller.clone(),
-            server: options.name.clone(),
+            server: options.approved_server(),
             approvals: options.store.approvals_nonblocking(),
             shown: options.approval_args,
         };
@@ -86,7 +89,7 @@ impl Guard {
             wakes: BTreeSet::new(),
             began: Instant::now(),
             names: policy.map(|policy| Names::new(&policy.file)),
-            say,
+            refused: HashMap::new(),
             banner: false,
         }
     }
@@ -249,19 +252,30 @@ impl Guard {
             Note::Unchecked { request, tool } => self.records.refused(request, tool, "unchecked"),
             Note::Withdrawn { request, tool } => self.records.refused(request, tool, "withdrawn"),
             Note::Listed(tools) => {
-                for warning in self.names.iter_mut().flat_map(|names| names.warnings(tools)) {
-                    self.say.line(&warning);
+                for warning in self.names.iter_mut().flat_map(|names| names.listed(tools)) {
+                    say::line(&warning);
                 }
             }
-            Note::ListFailed(reason) => self.say.line(&format!("the server's tools are not known: {reason}")),
+            Note::ListFailed(reason) => say::line(&format!("the server's tools are not known: {reason}")),
             Note::FrameRefused { from: Peer::Server, reason } if !self.banner => {
                 self.banner = true;
-                self.say.line(&format!("the server wrote a line that is not passed on: {reason}"));
+                say::line(&format!("the server wrote a line that is not passed on: {reason}"));
             }
             Note::FrameRefused { .. } | Note::ListFiltered { .. } => {}
         }
-        if let Some(event) = Event::of_note(note) {
-            self.records.log.record(event);
+        match Event::of_note(note) {
+            Some(Event::FrameRefused { from, reason, .. }) => self.frame_refused(from, reason),
+            Some(event) => self.records.log.record(event),
+            None => {}
+        }
+    }
+
+    /// A client that sends very much of what is refused must not fill the log, and push out of it what it did before.
+    fn frame_refused(&mut self, from: Peer, reason: String) {
+        let count = self.refused.entry((from == Peer::Client, reason.clone())).or_default();
+        *count = count.saturating_add(1);
+        if *count <= EACH_REFUSED || count.is_power_of_two() {
+            self.records.log.record(Event::FrameRefused { from, reason, times: *count });
         }
     }
 
@@ -279,14 +293,17 @@ impl Guard {
         };
         match loaded {
             Ok(policy) => {
-                self.say.line(&format!("the {what} was read again, and has taken effect"));
+                say::line(&format!("the {what} was read again, and has taken effect"));
                 self.replace(target, policy);
+                for warning in self.names.iter_mut().flat_map(Names::warnings) {
+                    say::line(&warning);
+                }
             }
             Err(error) => {
                 for line in error.to_string().lines() {
-                    self.say.line(line);
+                    say::line(line);
                 }
-                self.say.line(&format!("the {what} before stays"));
+                say::line(&format!("the {what} before stays"));
             }
         }
     }
@@ -301,7 +318,7 @@ impl Guard {
             }
             (Target::Candidate, _, Some(beside)) => {
                 if let Err(error) = beside.replace(policy) {
-                    self.say.line(&format!("the candidate before stays: {error}"));
+                    say::line(&format!("the candidate before stays: {error}"));
                 }
             }
             _ => {}

@@ -12,7 +12,6 @@ mod guard;
 mod line;
 mod policy;
 mod queue;
-mod say;
 mod server;
 mod session;
 mod signals;
@@ -26,6 +25,7 @@ use callgate::{OnStoreError, Policy};
 use callgate_host::SharedStore;
 pub use callgate_relay::WithoutSchema;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::audit::{Log, Mode, Start};
 
@@ -184,6 +184,21 @@ impl Options {
     pub fn stderr(mut self, stderr: Stderr) -> Self {
         self.stderr = stderr;
         self
+    }
+
+    /// The server that an approval is for: another command, or another folder, is another server, whatever it is called. Arguments of a
+    /// command may hold secrets, so their digest stands for them.
+    fn approved_server(&self) -> String {
+        let mut digest = Sha256::new();
+        for part in &self.command {
+            digest.update(part.as_encoded_bytes());
+            digest.update([0]);
+        }
+        let digits: String = digest.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        match std::env::current_dir() {
+            Ok(folder) => format!("{} in {} #{digits}", self.name, folder.display()),
+            Err(_) => format!("{} #{digits}", self.name),
+        }
     }
 
     /// What the log says of the beginning.

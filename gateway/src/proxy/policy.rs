@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use callgate::{Engine, Policy, lint};
 use callgate_host::{LoadError, PolicyFile, PolicyWatcher, WatchOptions};
-use serde_json::json;
+use callgate_relay::Listed;
+use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::beside::Beside;
@@ -112,19 +113,33 @@ fn place(error: &LoadError) -> String {
 /// What the server's list says of a policy's names, as the file has them now.
 pub(super) struct Names {
     file: PathBuf,
+    /// The list, as it was last.
+    tools: Value,
     told: BTreeSet<String>,
 }
 
 impl Names {
     pub(super) fn new(file: &Path) -> Self {
-        Self { file: file.to_owned(), told: BTreeSet::new() }
+        Self { file: file.to_owned(), tools: Value::Null, told: BTreeSet::new() }
     }
 
-    /// Warnings of entries that match none of these tools, each once.
-    pub(super) fn warnings(&mut self, tools: &[String]) -> Vec<String> {
-        let tools = json!(tools.iter().map(|name| json!({"name": name})).collect::<Vec<_>>());
-        let Ok(file) = PolicyFile::read(&self.file) else { return Vec::new() };
-        let Ok(found) = lint(file.text(), file.format(), &&tools) else { return Vec::new() };
+    /// The server has these tools now.
+    pub(super) fn listed(&mut self, tools: &[Listed]) -> Vec<String> {
+        let schema = |text: &String| serde_json::from_str(text).unwrap_or(Value::Null);
+        let tools = tools.iter().map(|tool| match tool.schema.as_ref().map(schema) {
+            Some(schema) => json!({"name": tool.name, "inputSchema": schema}),
+            None => json!({"name": tool.name}),
+        });
+        self.tools = tools.collect();
+        self.warnings()
+    }
+
+    /// Warnings of entries that match no tool, and of arguments that no tool has, each once.
+    pub(super) fn warnings(&mut self) -> Vec<String> {
+        let (Ok(file), false) = (PolicyFile::read(&self.file), self.tools.is_null()) else {
+            return Vec::new();
+        };
+        let Ok(found) = lint(file.text(), file.format(), &&self.tools) else { return Vec::new() };
         let shown = found.iter().map(|warning| format!("{}:{warning}", self.file.display()));
         shown.take(WARNINGS).filter(|warning| self.told.insert(warning.clone())).collect()
     }

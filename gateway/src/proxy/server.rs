@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::Stderr;
 use super::line::{Line, Lines};
-use super::say::Say;
+use crate::say;
 
 /// How many bytes are read at a time.
 const CHUNK: usize = 64 << 10;
@@ -45,13 +45,7 @@ impl Server {
     ///
     /// # Errors
     /// The command cannot be started.
-    pub(super) fn start(
-        command: &[OsString],
-        stderr: Stderr,
-        most: usize,
-        name: &str,
-        say: &Say,
-    ) -> io::Result<Self> {
+    pub(super) fn start(command: &[OsString], stderr: Stderr, most: usize, name: &str) -> io::Result<Self> {
         let (program, args) =
             command.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no command"))?;
         let mut command = Command::new(program);
@@ -70,8 +64,7 @@ impl Server {
         let missing = || io::Error::other("a pipe to the server is missing");
         let stdin = child.stdin().take().ok_or_else(missing)?;
         let stdout = child.stdout().take().ok_or_else(missing)?;
-        let said =
-            child.stderr().take().map(|stderr| tokio::spawn(log(stderr, name.to_owned(), say.clone())));
+        let said = child.stderr().take().map(|stderr| tokio::spawn(log(stderr, name.to_owned())));
         let (line, lines) = mpsc::channel(1);
         tokio::spawn(read(stdout, most, line));
         let (messages, message) = mpsc::channel(1);
@@ -154,10 +147,10 @@ async fn write(mut stdin: ChildStdin, mut messages: mpsc::Receiver<Vec<u8>>) {
 }
 
 /// Shows what the server writes on its standard error, by lines, with its name.
-async fn log(mut stderr: ChildStderr, name: String, say: Say) {
+async fn log(mut stderr: ChildStderr, name: String) {
     let show = |line: &Line| {
         let (Line::Whole(text) | Line::TooLong { head: text, .. }) = line;
-        say.from(&name, &String::from_utf8_lossy(text));
+        say::from(&name, &String::from_utf8_lossy(text));
     };
     let mut lines = Lines::new(LONGEST_SAID);
     let mut chunk = vec![0; 4 << 10];

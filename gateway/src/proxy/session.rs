@@ -12,16 +12,16 @@ use tokio::sync::mpsc::error::SendError;
 use tokio::sync::mpsc::{Permit, Sender};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::client::Client;
+use super::client::{self, Client};
 use super::ending::{Ending, Pressed, Why, after};
 use super::guard::{Done, Guard};
 use super::line::Line;
 use super::policy::Policies;
-use super::say::Say;
 use super::server::Server;
 use super::signals::Signals;
 use super::{Options, PolicyOfFile, digest};
 use crate::audit::{Event, Log, Stop};
+use crate::say;
 
 /// Bytes of calls that may wait for a decision.
 const WAITING: usize = 32 << 20;
@@ -37,18 +37,20 @@ const LOOK: Duration = Duration::from_millis(10);
 /// What a client is told whose request waits for a server that is gone.
 const SERVER_CLOSED: &str = "the server closed the connection";
 
+/// How often a client is looked for of which nothing is read.
+const LOOK_FOR_CLIENT: Duration = Duration::from_secs(1);
+
 /// Exit code of a command that cannot be started, as shells have it.
 const NOT_STARTED: u8 = 127;
 
 pub(super) async fn run(options: Options, log: Log) -> io::Result<u8> {
-    let say = Say::start()?;
     let mut signals = Signals::listen()?;
     let mut client = Client::start(options.max_message)?;
     log.record(Event::Start(options.start()));
-    say.line(&opening(&options, &log));
+    say::line(&opening(&options, &log));
     let policies = Policies::new(&options)?;
-    let mut guard = Guard::new(&options, &policies, log.clone(), say.clone());
-    let started = Server::start(&options.command, options.stderr, options.max_message, &options.name, &say);
+    let mut guard = Guard::new(&options, &policies, log.clone());
+    let started = Server::start(&options.command, options.stderr, options.max_message, &options.name);
     let Over { why, code, patience } = match started {
         Ok(server) => {
             let session = Session {
@@ -60,6 +62,7 @@ pub(super) async fn run(options: Options, log: Log) -> io::Result<u8> {
                 client_writes: true,
                 server_writes: true,
                 ending: None,
+                look_for_client: None,
             };
             session.run(&mut signals, policies).await
         }
@@ -67,7 +70,7 @@ pub(super) async fn run(options: Options, log: Log) -> io::Result<u8> {
             let program =
                 options.command.first().map(|program| program.to_string_lossy()).unwrap_or_default();
             let reason = format!("the server cannot be started: {program}: {error}");
-            say.line(&reason);
+            say::line(&reason);
             let over = tokio::select! {
                 () = not_started(&mut guard, &mut client, &reason) => {
                     Over { why: "not_started", code: NOT_STARTED, patience: options.grace }
@@ -82,7 +85,7 @@ pub(super) async fn run(options: Options, log: Log) -> io::Result<u8> {
     drop(messages);
     let _ = timeout(patience, written).await;
     log.record(Event::Stop(Stop { why: why.to_owned(), code: Some(code.into()) }));
-    say.close();
+    say::flush();
     Ok(code)
 }
 
@@ -152,6 +155,8 @@ struct Session<'c> {
     client_reads: bool,
     server_writes: bool,
     ending: Option<Ending>,
+    /// When to look whether the client is still there, though nothing is read of it.
+    look_for_client: Option<Instant>,
 }
 
 /// Room for a message to the server; never, once its standard input is closed.
@@ -177,6 +182,13 @@ impl Session<'_> {
                 && !guard.to_client.is_full()
                 && !guard.to_server.is_full()
                 && guard.waiting_bytes() < WAITING;
+            // Its end does not show while there is no room for what comes before.
+            self.look_for_client = match self.look_for_client {
+                _ if reads_client || !self.client_writes => None,
+                None => Some(after(self.grace)),
+                at => at,
+            };
+            let look_for_client = self.look_for_client;
             let reads_server = self.server_writes && !guard.to_client.is_full();
             let deadline = self.ending.as_ref().map(|ending| ending.deadline);
             // Whether processes that should be gone are: nothing tells.
@@ -219,6 +231,7 @@ impl Session<'_> {
                 loaded = policies.next() => guard.reloaded(loaded),
                 () = at(wake) => guard.wake(),
                 () = at(look) => {}
+                () = at(look_for_client) => self.look_for_client(),
                 () = at(deadline) => self.press_harder(),
             }
             self.advance();
@@ -234,6 +247,13 @@ impl Session<'_> {
         self.guard.client_wrote(line);
         if !self.server_writes {
             self.guard.server_closed(SERVER_CLOSED);
+        }
+    }
+
+    fn look_for_client(&mut self) {
+        self.look_for_client = Some(after(LOOK_FOR_CLIENT));
+        if client::is_gone() {
+            self.client_closed();
         }
     }
 

@@ -276,7 +276,7 @@ fn records_are_bounded() {
         args: log.args(Some(&format!("{{{args}}}"))),
         ..Call::default()
     })));
-    log.record(Event::FrameRefused { from: Peer::Client, reason: long.clone() });
+    log.record(Event::FrameRefused { from: Peer::Client, reason: long.clone(), times: 1 });
     log.record(Event::ListFailed { reason: long.clone() });
     log.record(Event::Stop(Stop { why: long, code: None }));
     log.close().unwrap();

@@ -64,7 +64,7 @@ fn a_status_counts_what_was_recorded() {
     log.record(Event::Call(Box::new(Call { candidate: Some(candidate), refusal, ..Call::default() })));
     log.record(Event::Reload(Reload { new: digest("2"), ..Reload::default() }));
     log.record(Event::Reload(Reload { error: Some("syntax at 1:1".to_owned()), ..Reload::default() }));
-    log.record(Event::FrameRefused { from: Peer::Client, reason: "a batch".to_owned() });
+    log.record(Event::FrameRefused { from: Peer::Client, reason: "a batch".to_owned(), times: 1 });
     log.record(Event::Gap { lost: 7 });
     log.flush().unwrap();
     let found = read(&folder);

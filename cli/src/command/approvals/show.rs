@@ -61,7 +61,7 @@ pub(super) fn rows(
 
 fn cells(Entry { namespace, record }: &Entry, now: Timestamp) -> [String; 7] {
     let call = &record.call;
-    let server = if *namespace == call.server {
+    let server = if call.server.starts_with(&**namespace) {
         shown(&call.server).into_owned()
     } else {
         format!("{} in {}", shown(&call.server), shown(namespace))

@@ -115,3 +115,16 @@ fn an_approval_is_for_the_policy_that_asked() {
     assert_ne!(waits(&proxy.call(2, "pay", "{}")), id);
     assert!(proxy.close().setup.seen_calls().is_empty());
 }
+
+/// The same policy and the same name in front of another server: a person has seen one of them.
+#[test]
+fn an_approval_is_for_the_server_that_was_shown() {
+    let (mut proxy, store) = filing("server", &[]);
+    let id = waits(&proxy.call(1, "pay", "{}"));
+    approvals(&["approve", &id], &store);
+    proxy.close();
+    let other = Setup::new("server-other").policy(POLICY).flags(&["--store", &store]);
+    let mut other = other.served(&["--code", "0"]).open();
+    assert_ne!(waits(&other.call(1, "pay", "{}")), id);
+    assert!(other.close().setup.seen_calls().is_empty());
+}

@@ -334,3 +334,16 @@ fn a_call_in_several_rounds_is_one() {
     assert_eq!((calls.len(), done.len(), &done[0]["charge"]), (4, 1, &json!("kept")));
     assert_eq!(done[0]["protocol"], "2026-07-28");
 }
+
+/// Servers that read lines by another standard library end them at a carriage return.
+#[test]
+fn no_call_hides_behind_a_carriage_return() {
+    let mut proxy =
+        Setup::new("carriage-return").policy("{version: '1', default: deny, tools: {echo: {}}}").open();
+    let hidden = call(7, "pay", "{}");
+    proxy.send(&format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"resources/list\",\"params\":{{\"a\":\r{hidden}\r}}}}"
+    ));
+    assert_eq!(proxy.answer(7)["error"]["code"], -32600);
+    assert!(proxy.close().setup.seen().iter().all(|line| !line.contains("pay")));
+}

@@ -196,3 +196,24 @@ fn standard_error_is_passed_on_thrown_away_or_shown_by_lines() {
         assert_eq!(proxy.close().code, 0);
     }
 }
+
+/// What is not read hides that the client is gone: here, one that is killed while most of its output waits.
+#[test]
+fn a_client_that_is_killed_is_missed_behind_what_nobody_reads() {
+    let setup = Setup::new("gone").flags(&["--grace", "200ms"]).server(&["sleep", "1000"]);
+    let mut writer = Command::new("python3")
+        .args(["-S", "-c", "import sys\nline = '{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"params\":{\"a\":\"%s\"}}\\n' % ('x' * 1000000)\nwhile True: sys.stdout.write(line)"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut command = setup.command();
+    command.stdin(writer.stdout.take().unwrap()).stderr(Stdio::null());
+    let mut proxy = command.spawn().unwrap();
+    // The gateway holds the pipe alone from here on.
+    drop(command);
+    thread::sleep(Duration::from_secs(1));
+    assert!(proxy.try_wait().unwrap().is_none());
+    writer.kill().unwrap();
+    writer.wait().unwrap();
+    until("the gateway ends", || proxy.try_wait().unwrap().is_some());
+}

@@ -49,6 +49,7 @@ pub(super) struct Start {
 pub(super) struct Reload {
     pub(super) target: String,
     pub(super) new: Option<String>,
+    pub(super) error: Option<String>,
 }
 
 /// What a record of lost records says beside.
