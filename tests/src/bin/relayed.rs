@@ -1,8 +1,10 @@
 //! Messages of a client that sends anything, for judges in other languages; what no other parser is needed for is checked here.
 //!
-//!     relayed forwarded --count N --seed S    prints those of N messages that reach the server
-//!     relayed sent --count N --seed S         prints those of N messages that `serde_json` does not read as a denied call
-//!     relayed unchanged --count N --seed S    sends N messages of both sides, none of which is denied: each comes out byte for byte
+//! ```text
+//! relayed forwarded --count N --seed S    prints those of N messages that reach the server
+//! relayed sent --count N --seed S         prints those of N messages that `serde_json` does not read as a denied call
+//! relayed unchanged --count N --seed S    sends N messages of both sides, none of which is denied: each comes out byte for byte
+//! ```
 
 use std::io::{self, BufWriter, Write};
 
