@@ -22,6 +22,9 @@ use crate::command::output;
 use crate::failure::{Failure, Outcome, answered, tell};
 use crate::session::load_policy;
 
+/// The least size at which a file of records is put aside.
+const LEAST_ROTATE: Size = Size::of(64 << 10);
+
 /// The gateway, and its server.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -308,6 +311,13 @@ impl Given {
         let mut options =
             options.chain(args.audit_chain).required(args.audit_required).args(args.shown_args()?);
         if let Some(size) = args.audit_rotate {
+            if size < LEAST_ROTATE {
+                let help = "a record alone may have 1 KiB, so a file of fewer holds next to nothing";
+                return Err(Failure::with_help(
+                    format!("--audit-rotate {size}: at least {LEAST_ROTATE}"),
+                    help,
+                ));
+            }
             options = options.rotate_at(size.bytes());
         }
         Log::open(options).map_err(|error| Failure::new(error.to_string()))

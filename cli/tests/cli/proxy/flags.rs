@@ -233,3 +233,15 @@ fn a_message_has_so_many_bytes_and_no_more() {
     assert_eq!(text(&proxy.call(1, "echo", &long)).len(), long.len() + 1);
     assert_eq!(proxy.close().code, 0);
 }
+
+/// `5` is five bytes, and not what somebody means who leaves the unit out.
+#[test]
+fn a_file_of_records_is_not_put_aside_after_each_record() {
+    let policy = crate::file("rotate.yaml", "{version: '1', default: allow}");
+    for (size, status) in [("5", 2), ("65535", 2), ("64KiB", 0), ("64MiB", 0)] {
+        let audit = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rotate.jsonl");
+        let flags = ["proxy", "-p", &policy, "--store", "memory", "--audit", audit.to_str().unwrap()];
+        let run = crate::callgate(&[&flags[..], &["--audit-rotate", size, "--check", "--", "true"]].concat());
+        assert_eq!(run.status, status, "{size}: {}{}", run.out, run.err);
+    }
+}
