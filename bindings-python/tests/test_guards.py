@@ -148,7 +148,8 @@ class Run:
         if about.get("task") is not None and self.guard not in WITHOUT_TASKS:
             decision = self.engine.explain(tool, about["arguments"]).decision
             error = {"code": callgate.MCP_DENIED, "message": decision.message, "data": decision.to_mcp_meta()}
-            assert text in error["message"] and (decision.code, answer["error"]) == (expect, error)
+            assert decision.message and text in decision.message
+            assert (decision.code, answer["error"]) == (expect, error)
             return
         result = answer["result"]
         said = result["content"][0]["text"]
