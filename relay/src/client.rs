@@ -14,6 +14,8 @@ use crate::server::LONGEST_VERSION;
 
 /// The most bytes of an id's text: the relay keeps it until the answer is here.
 pub(crate) const LONGEST_ID: usize = 1 << 10;
+/// The most lists and calls that are known to be given up. A server need not answer them, so they may be known for ever.
+const MOST_CANCELLED: usize = 100_000;
 /// The most bytes of a tool's name, for the same reason. The longest that a policy admits is shorter.
 const LONGEST_NAME: usize = 4 << 10;
 
@@ -61,7 +63,7 @@ impl Relay {
         {
             return reject(INVALID_REQUEST, "a request with this id is in flight");
         }
-        if [Some(&id), twin.as_ref()].into_iter().flatten().any(|id| self.cancelled.contains(id)) {
+        if [Some(&id), twin.as_ref()].into_iter().flatten().any(|id| self.cancelled.contains(&id.digest())) {
             return reject(INVALID_REQUEST, "a request with this id was cancelled, and has no answer yet");
         }
         if self.in_flight.len() >= self.options.max_in_flight {
@@ -219,17 +221,19 @@ impl Relay {
         let Some((id, request)) = id.and_then(|id| self.in_flight.remove_entry(id)) else {
             return vec![pass(line)];
         };
-        let was_sent = match &request {
+        // Of others, an answer that comes late shows and ends nothing.
+        let may_be_answered = match &request {
             InFlight::Call(running) => matches!(running.state, State::Sent),
-            _ => true,
+            InFlight::List { .. } => true,
+            InFlight::Initialize { .. } | InFlight::Other { .. } => false,
         };
-        if was_sent {
-            if self.cancelled.len() >= self.options.max_in_flight {
+        if may_be_answered {
+            if self.cancelled.len() >= MOST_CANCELLED {
                 // No more can be told apart from others: this one stays in flight until it is answered.
                 self.in_flight.insert(id, request);
                 return vec![pass(line)];
             }
-            self.cancelled.insert(id);
+            self.cancelled.insert(id.digest());
         }
         let InFlight::Call(running) = request else { return vec![pass(line)] };
         let call = running.call;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::machine::{Digest, digest};
+
 /// The largest whole number that every parser reads as itself: beyond it, two ids become one in a server that has floats alone.
 const LARGEST: u64 = (1 << 53) - 1;
 
@@ -32,6 +34,14 @@ impl Id {
         match self {
             Self::Text(text) => Self::from_json(text).filter(|id| matches!(id, Self::Number(_))),
             Self::Number(text) => Some(Self::Text(text.clone())),
+        }
+    }
+
+    /// What stands for it where very many are kept.
+    pub(crate) fn digest(&self) -> Digest {
+        match self {
+            Self::Text(text) => digest(&format!("\"{text}")),
+            Self::Number(text) => digest(text),
         }
     }
 

@@ -202,8 +202,9 @@ pub struct Relay {
     pub(crate) options: Options,
     /// Requests of the client that have no answer yet.
     pub(crate) in_flight: HashMap<Id, InFlight>,
-    /// Requests that the client gave up and that the server may answer all the same: nobody else's answer may come by their ids.
-    pub(crate) cancelled: HashSet<Id>,
+    /// Lists and calls that the client gave up and that the server may answer all the same, by the digests of their ids: no such answer
+    /// may be taken for that of another request.
+    pub(crate) cancelled: HashSet<Digest>,
     /// Requests of the server that have no answer yet.
     pub(crate) asked_by_server: HashMap<Id, ()>,
     /// Calls that are being decided or run, by which a decision finds its request.

@@ -76,7 +76,7 @@ impl Relay {
         if self.tools.asked_with(id) {
             return self.tools_answered(answer);
         }
-        if self.cancelled.remove(id) {
+        if self.cancelled.remove(&id.digest()) {
             return vec![dropped("an answer to a request that was cancelled")];
         }
         let Some(request) = self.take(id) else { return vec![dropped("an answer that nobody asked for")] };
