@@ -200,3 +200,37 @@ fn each_of_many_calls_has_one_outcome_and_is_charged_by_it() {
         .collect();
     assert_eq!((used["all"].parse(), used["spend"].parse()), (Ok(f64::from(all)), Ok(spent)));
 }
+
+/// A log that cannot be written says so on standard error. That nobody reads it, or that it is closed, lets no call through and stops nothing.
+#[test]
+fn records_that_are_required_are_required_whoever_reads_standard_error() {
+    for is_closed in [true, false] {
+        let name = if is_closed { "stderr-closed" } else { "stderr-unread" };
+        let setup = Setup::new(name).policy("{version: '1', default: allow}");
+        let mut command = setup.flags(&["--audit", "/dev/full", "--audit-required"]).command();
+        let (reader, writer) = std::io::pipe().unwrap();
+        let reader = (!is_closed).then_some(reader);
+        if reader.is_some() {
+            // Full, so that whoever writes to it waits for ever.
+            let mut full = writer.try_clone().unwrap();
+            thread::spawn(move || while full.write_all(&[b'x'; 4096]).is_ok() {});
+            thread::sleep(Duration::from_millis(100));
+        }
+        let mut child = command.stderr(writer).spawn().unwrap();
+        drop(command);
+        let mut stdin = child.stdin.take().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let hello = request(0, "initialize", r#"{"protocolVersion":"2025-11-25","capabilities":{}}"#);
+        stdin.write_all(format!("{hello}\n").as_bytes()).unwrap();
+        lines.next().unwrap().unwrap();
+        for id in 1..20 {
+            stdin.write_all(format!("{}\n", call(id, "echo", "{}")).as_bytes()).unwrap();
+            let answer: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+            let code = &answer["result"]["_meta"]["callgate/code"];
+            assert!(code == "audit_unavailable" || id == 1, "{name}: {answer}");
+        }
+        drop(stdin);
+        until("the gateway ends", || child.try_wait().unwrap().is_some());
+        drop(reader);
+    }
+}
