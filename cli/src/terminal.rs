@@ -5,6 +5,8 @@ use std::env;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 
+use callgate::__text::is_invisible;
+
 /// Whether to colour what goes to `stream`: only a terminal, and not where `NO_COLOR` forbids it.
 pub(crate) fn colours(stream: &impl IsTerminal) -> bool {
     let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -35,12 +37,12 @@ impl Paint {
 /// Untrusted text, such as a tool's name, made safe: control characters, line breaks and characters that reorder text are
 /// written as `\u{…}`.
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(steers) {
+    if !text.chars().any(is_invisible) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if steers(c) {
+        if is_invisible(c) {
             // Writing to a String cannot fail.
             let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
         } else {
@@ -48,18 +50,6 @@ pub(crate) fn shown(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
-}
-
-/// Whether a character is one of those, or cannot be seen at all.
-pub(crate) fn steers(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
-        || matches!(c, '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-        // Not drawn: soft hyphen, joiners, fillers, selectors of variants.
-        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}')
-        || matches!(c, '\u{206a}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{1d173}'..='\u{1d17a}')
-        // Drawn as blanks, and others than the blank.
-        || matches!(c, '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}')
 }
 
 /// A whole number with a comma at every thousand.
@@ -99,6 +89,8 @@ mod tests {
         assert_eq!(shown("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\\u{a}c");
         assert_eq!(shown("pay\u{202e}yap\u{200b}"), "pay\\u{202e}yap\\u{200b}");
         assert_eq!(shown("\u{9b}é"), "\\u{9b}é");
+        // Not drawn, or drawn as the blank.
+        assert_eq!(shown("a\u{ad}b\u{3164}c\u{a0}d\u{fe0f} e"), "a\\u{ad}b\\u{3164}c\\u{a0}d\\u{fe0f} e");
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub mod __analysis;
 pub mod __binding;
 #[doc(hidden)]
 pub mod __relay;
+#[doc(hidden)]
+pub mod __text;
 mod admission;
 mod amount;
 mod args_check;

@@ -9,6 +9,8 @@ use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 use std::time::Duration;
 
+use callgate::__text::is_invisible;
+
 /// Lines that may wait. More are dropped: nobody reads them.
 const WAITING: usize = 256;
 /// How long the end waits for the last lines.
@@ -46,10 +48,10 @@ pub(crate) fn line(text: &str) {
     from("callgate", text);
 }
 
-/// Writes a line of somebody's. Control characters, by which a terminal can be steered, are left out.
+/// Writes a line of somebody's. What cannot be seen is left out: it may steer a terminal.
 pub(crate) fn from(who: &str, text: &str) {
     let mut line = format!("{who}: {text}");
-    line.retain(|character| character == '\t' || !is_control(character));
+    line.retain(|character| character == '\t' || !is_invisible(character));
     line.push('\n');
     if let Some(writer) = writer() {
         let _ = writer.try_send(Told::Line(line));
@@ -62,10 +64,4 @@ pub(crate) fn flush() {
     if writer().is_some_and(|writer| writer.try_send(Told::Close(done)).is_ok()) {
         let _ = wait.recv_timeout(LAST);
     }
-}
-
-/// Whether it controls a terminal, or the direction of the text around it.
-fn is_control(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use callgate::__text::is_invisible;
+
 use super::{FileReport, Status, Totals};
 use crate::coverage::CoverageReport;
 
@@ -118,7 +120,7 @@ fn inline(text: &str) -> String {
         match c {
             // A cell would end, also within code.
             '|' => inside.push_str("\\|"),
-            c if c.is_control() || steers(c) => _ = write!(inside, "\\u{{{:x}}}", u32::from(c)),
+            c if is_invisible(c) => _ = write!(inside, "\\u{{{:x}}}", u32::from(c)),
             c => inside.push(c),
         }
     }
@@ -126,11 +128,6 @@ fn inline(text: &str) -> String {
     let fence = "`".repeat(runs.max().unwrap_or_default().saturating_add(1));
     // Code may not begin or end with its own fence, and one blank on both sides is taken away.
     format!("{fence} {inside} {fence}")
-}
-
-/// Whether a character reorders text, or is not seen.
-fn steers(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

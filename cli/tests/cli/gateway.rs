@@ -70,7 +70,7 @@ impl Place {
         let line = format!("callgate() {{ \"$CALLGATE\" \"$@\"; }}; {line} 2>&1");
         let mut shell = self.command("sh");
         let run = shell.args(["-c", &line]).env("CALLGATE", env!("CARGO_BIN_EXE_callgate")).output().unwrap();
-        String::from_utf8(run.stdout).unwrap()
+        crate::wherever(&String::from_utf8(run.stdout).unwrap())
     }
 
     fn entry(&self) -> serde_json::Value {

@@ -62,8 +62,16 @@ fn callgate_with(args: &[&str], input: &[u8]) -> Run {
     Run {
         status: output.status.code().unwrap(),
         out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
+        err: wherever(&String::from_utf8(output.stderr).unwrap()),
     }
+}
+
+/// What is said wherever the project lies: `wrap` warns of a program in a folder of temporary files, and this one may be there.
+fn wherever(said: &str) -> String {
+    let place =
+        format!("warning: this program may not stay where it is: {}\n", env!("CARGO_BIN_EXE_callgate"));
+    let help = "help: install it, or name one that stays with `--command`\n";
+    said.replace(&format!("{place}{help}"), "")
 }
 
 /// One of the policies of `spec/`.

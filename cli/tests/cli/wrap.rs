@@ -36,7 +36,7 @@ fn wrap(folder: &Path, args: &[&str]) -> Ran {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_callgate"));
     let run = command.args(["proxy", "wrap"]).args(args).current_dir(folder).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran { status: run.status.code().unwrap(), out: text(run.stdout), err: text(run.stderr) }
+    Ran { status: run.status.code().unwrap(), out: text(run.stdout), err: crate::wherever(&text(run.stderr)) }
 }
 
 fn text(folder: &Path) -> String {

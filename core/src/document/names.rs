@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::Document;
 use super::entry::presentation;
 use super::reader::{Field, Reader, shown};
+use crate::__text::is_invisible;
 use crate::ceilings::NAME_BYTES;
 use crate::diagnostic::{Span, push_segment};
 use crate::glob::Glob;
@@ -152,13 +153,4 @@ fn fold(name: &str) -> Cow<'_, str> {
         return Cow::Borrowed(name);
     }
     name.chars().flat_map(char::to_lowercase).collect()
-}
-
-fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
-        || (c.is_whitespace() && c != ' ')
 }

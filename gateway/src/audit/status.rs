@@ -299,13 +299,15 @@ impl Reading {
         let Start { pid, version, program, policy_file, policy, candidate, mode, store } = start;
         // Else another gateway of the same server began later.
         if self.status.start.as_ref().is_none_or(|start| start.at <= at) {
+            // The same beginning may stand in the file and in its lock, which says nothing of a fault since.
+            let same = self.status.start.take().filter(|start| start.at == at);
             let started = Started {
                 at,
                 version,
                 program,
                 policy_file,
                 policy,
-                reload_error: None,
+                reload_error: same.and_then(|start| start.reload_error),
                 candidate,
                 mode,
                 store,

@@ -177,6 +177,7 @@ async fn at(time: Option<Instant>) {
 impl Session<'_> {
     async fn run(mut self, signals: &mut Signals, mut policies: Policies) -> Over {
         while !self.is_over() {
+            let looks = self.server_has_ended();
             let guard = &mut self.guard;
             let reads_client = self.client_writes
                 && !guard.to_client.is_full()
@@ -192,7 +193,6 @@ impl Session<'_> {
             let reads_server = self.server_writes && !guard.to_client.is_full();
             let deadline = self.ending.as_ref().map(|ending| ending.deadline);
             // Whether processes that should be gone are: nothing tells.
-            let looks = self.server.status.is_some() && !self.server_writes;
             let look = looks.then(|| Instant::now().checked_add(LOOK)).flatten();
             let wake = guard.next_wake();
             let (to_client, to_server) = (self.client.messages.clone(), self.server.messages.clone());
@@ -268,9 +268,7 @@ impl Session<'_> {
     }
 
     fn client_took(&mut self) {
-        if self.server.status.is_some()
-            && !self.server_writes
-            && self.server.is_gone()
+        if self.is_server_gone()
             && let Some(ending) = &mut self.ending
         {
             ending.client_took(self.grace);
@@ -354,16 +352,26 @@ impl Session<'_> {
             self.press(Pressed::Closed);
         }
         // The server is gone, and has left others behind.
-        if self.server.status.is_some() && !self.server_writes && !self.server.is_gone() {
+        if self.server_has_ended() && !self.server.is_gone() {
             self.press(Pressed::Terminated);
         }
+    }
+
+    /// Whether the process that was started has ended, and all is read that it and its children wrote.
+    fn server_has_ended(&self) -> bool {
+        self.server.status.is_some() && !self.server_writes
+    }
+
+    /// Whether its children have ended, too.
+    fn is_server_gone(&mut self) -> bool {
+        self.server_has_ended() && self.server.is_gone()
     }
 
     fn is_over(&mut self) -> bool {
         let Some(ending) = &self.ending else { return false };
         let has_given_up = ending.pressed == Pressed::Killed && !self.server_writes && !self.client_reads;
-        let is_gone = self.server.status.is_some() && !self.server_writes && self.server.is_gone();
-        has_given_up || is_gone && self.guard.tasks.is_empty() && self.guard.to_client.is_empty()
+        has_given_up
+            || self.is_server_gone() && self.guard.tasks.is_empty() && self.guard.to_client.is_empty()
     }
 
     async fn finish(mut self) -> Over {

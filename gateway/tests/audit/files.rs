@@ -228,3 +228,20 @@ fn a_head_that_cannot_be_written_costs_no_record() {
         records(log.file().unwrap()).iter().map(|record| record["seq"].as_u64().unwrap()).collect();
     assert_eq!((seqs, log.lost()), (vec![1, 2, 3], 0));
 }
+
+/// Systems bound the length of a file's name. Two names that begin alike are two files all the same.
+#[test]
+fn a_server_of_any_name_has_a_file() {
+    let folder = folder("names");
+    let names = ["é".repeat(60), format!("{}a", "é".repeat(60)), "x".repeat(10_000), "/".repeat(255)];
+    let files: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let log = Log::open(Options::in_directory(&folder, name).required(true)).unwrap();
+            log.close().unwrap();
+            log.file().unwrap().to_owned()
+        })
+        .collect();
+    assert!(files.iter().all(|file| file.parent() == Some(&*folder) && file.exists()), "{files:?}");
+    assert_eq!(files.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len());
+}

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 
 use super::{ApprovalsFormat, Entry};
 use crate::failure::Failure;
-use crate::terminal::{Paint, colours, grouped, shown, spell_seconds, steers};
+use callgate::__text::is_invisible;
+
+use crate::terminal::{Paint, colours, grouped, shown, spell_seconds};
 
 /// A row for each call.
 pub(super) fn rows(
@@ -191,7 +193,7 @@ fn args_json(args: &ApprovalArgs) -> Value {
 fn json_line(out: &mut impl Write, value: &Value) -> Result<(), Failure> {
     let mut line = String::new();
     for letter in value.to_string().chars() {
-        if steers(letter) {
+        if is_invisible(letter) {
             for unit in letter.encode_utf16(&mut [0; 2]) {
                 let _ = write!(line, "\\u{unit:04x}");
             }

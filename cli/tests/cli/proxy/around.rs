@@ -278,7 +278,7 @@ fn a_list_is_filtered_or_not_passed_on() {
     assert_eq!(*result, shown);
 }
 
-/// What another server reads otherwise than the rules: letter i, and traps 19 and 29.
+/// What another server reads otherwise than the rules: traps 19 and 29.
 #[test]
 fn a_counter_cannot_be_refilled() {
     let policy = "\
@@ -346,4 +346,20 @@ fn no_call_hides_behind_a_carriage_return() {
     ));
     assert_eq!(proxy.answer(7)["error"]["code"], -32600);
     assert!(proxy.close().setup.seen().iter().all(|line| !line.contains("pay")));
+}
+
+/// A tool that the server does not list may run by choice. Members that some servers take for others are denied all the same.
+#[test]
+fn what_folds_is_denied_without_a_schema_too() {
+    let policy =
+        "{version: '1', default: allow, tools: {pay: {deny_if: [{path: args.amount, op: gt, value: 10}]}}}";
+    let setup = Setup::new("unlisted").policy(policy).flags(&["--without-schema", "allow"]);
+    let mut proxy = setup.served(&["--list", r#"{"tools":[]}"#]).open();
+    let codes = [r#"{"amount":5}"#, r#"{"amount":50}"#, r#"{"Amount":50}"#].map(|args| {
+        let answer =
+            proxy.call(u64::try_from(args.len() + usize::from(args.contains('A'))).unwrap(), "pay", args);
+        answer["result"]["_meta"]["callgate/code"].as_str().map(str::to_owned)
+    });
+    assert_eq!(codes, [None, Some("denied".to_owned()), Some("invalid_args".to_owned())]);
+    proxy.close();
 }

@@ -234,3 +234,18 @@ fn records_that_are_required_are_required_whoever_reads_standard_error() {
         drop(reader);
     }
 }
+
+/// A client that sends very much of what is refused must not push out of the files what it did before.
+#[test]
+fn very_many_refused_messages_are_few_records() {
+    let mut proxy = Setup::new("junk").open();
+    for _ in 0..300 {
+        proxy.send("x");
+        assert_eq!(proxy.next().unwrap()["error"]["code"], -32700);
+    }
+    let records = proxy.close().setup.records();
+    let times =
+        records.iter().filter(|record| record["kind"] == "frame_refused").map(|record| &record["times"]);
+    let times: Vec<_> = times.map(|times| times.as_u64().unwrap()).collect();
+    assert_eq!(times, (1..=100).chain([128, 256]).collect::<Vec<_>>());
+}

@@ -158,7 +158,7 @@ fn counters_outlive_the_gateway_where_no_store_is_named() {
     let folder = first.close().setup.path("state");
     let private = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o77 == 0;
     assert!(private(Path::new(&folder)) && private(&Path::new(&folder).join("store.db")));
-    // A client that starts it anew gets no new limits; another caller and another server have their own (letter n).
+    // A client that starts it anew gets no new limits; another caller and another server have their own.
     for (flags, denied) in [
         (&[][..], true),
         (&["--identity", "local"], true),

@@ -35,7 +35,7 @@ fn lists(proxy: &mut Proxy, id: u64, tool: &str) -> bool {
     list["result"]["tools"].as_array().unwrap().iter().any(|listed| listed["name"] == tool)
 }
 
-/// Letter j: a file that is replaced, broken, and replaced again.
+/// A file that is replaced, broken, and replaced again.
 #[test]
 fn the_next_call_is_decided_by_the_file_as_it_is() {
     let mut proxy = Setup::new("reload").policy(FIRST).open();
@@ -89,4 +89,34 @@ fn a_file_that_nobody_watches_changes_nothing() {
     thread::sleep(Duration::from_secs(1));
     assert!(!is_denied(&proxy.call(2, "echo", "{}")));
     assert!(reloads(&proxy.close().setup).is_empty());
+}
+
+/// Who looks whether a policy is in force sees that its file is not.
+#[test]
+fn status_says_what_is_wrong_with_a_file_that_cannot_be_used() {
+    let proxy = Setup::new("reload-status").policy(FIRST).open();
+    let file = proxy.setup.path("policy.yaml");
+    let status = || crate::callgate(&["status", "--dir", &proxy.setup.path("state/audit")]).out;
+    assert!(!status().contains("cannot be used"));
+    replace(&file, "version: '1'\ndefualt: allow\n");
+    until("the fault is recorded", || status().contains("2:1: unknown_field"));
+    replace(&file, SECOND);
+    until("it is mended", || !status().contains("cannot be used"));
+    proxy.close();
+}
+
+/// A name that nothing has is most often misspelt: at the start, and in a policy that takes its place.
+#[test]
+fn names_that_the_server_does_not_have_are_warned_of() {
+    let list = r#"{"tools":[{"name":"pay","inputSchema":{"type":"object","properties":{"amount":{}},"additionalProperties":false}}]}"#;
+    let policy =
+        "{version: '1', default: allow, tools: {pay: {deny_if: [{path: args.amuont, op: gt, value: 1}]}}}";
+    let mut proxy = Setup::new("reload-names").policy(policy).served(&["--list", list]).open();
+    proxy.call(1, "pay", r#"{"amount":1}"#);
+    replace(&proxy.setup.path("policy.yaml"), "{version: '1', default: allow, tools: {pya: {}}}");
+    until("it is in force", || reloads(&proxy.setup).len() == 1);
+    proxy.call(2, "pay", r#"{"amount":1}"#);
+    let said = proxy.close().said;
+    assert!(said.contains("unknown_argument") && said.contains("args.amuont"), "{said}");
+    assert!(said.contains("unmatched_entry") && said.contains("`pya`"), "{said}");
 }
