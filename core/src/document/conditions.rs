@@ -2,7 +2,7 @@
 
 use super::notation;
 use super::reader::{Field, Reader, shown};
-use super::{Checks, Clause, StateTest};
+use super::{Checks, Clause, StateTest, claims};
 use crate::bytes::same;
 use crate::condition::{Condition, NAMES, Operand, Operator, Test};
 use crate::diagnostic::Span;
@@ -113,7 +113,10 @@ fn read_test<'n>(
             let text =
                 reader.string(field.value(), "a string, the path", "write a path like `args.amount`")?;
             match reader.path(text) {
-                Ok(path) => Some(path),
+                Ok(path) => {
+                    claims::check_path(reader, &path, field.value().span());
+                    Some(path)
+                }
                 Err(error) => {
                     reader.error("invalid_path", field.value().span(), error.message, error.help);
                     None

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::entry::presentation;
 use super::notation;
 use super::reader::{Field, Reader, shown};
-use super::{Charge, Checks, Declared, Document, StateTest, Step};
+use super::{Charge, Checks, Declared, Document, StateTest, Step, claims};
 use crate::amount::Amount;
 use crate::ceilings::{SLIDING_CHARGES, SLIDING_SECONDS};
 use crate::condition::Place;
@@ -361,6 +361,7 @@ pub(super) fn read_scope<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> O
             Content::Sequence(items) => items,
             Content::String(name) => {
                 let scope = Scope::named(name);
+                claims::check_scope(reader, name, node.span());
                 if scope.is_none() {
                     let help = match reader.diagnostics.suggestions.nearest(name, SCOPES) {
                         Some(known) => format!("did you mean `{known}`?"),
@@ -407,7 +408,10 @@ pub(super) fn read_scope<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> O
                         Some(known) => {
                             (format!("`{}` is named twice", shown(&known.text)), "name it once".into())
                         }
-                        None => return Some(path),
+                        None => {
+                            claims::check_path(reader, &path, item.span());
+                            return Some(path);
+                        }
                     },
                     Err(error) => (error.message, error.help),
                 };

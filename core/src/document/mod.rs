@@ -3,6 +3,7 @@
 //! In: nodes with spans. Out: a [`Document`], and every error at its place. Resolves nothing across entries; that is
 //! `policy::compile`'s work.
 
+mod claims;
 mod conditions;
 mod counters;
 mod entry;
@@ -130,7 +131,7 @@ pub(crate) enum Charge {
     From(Arc<Path>),
 }
 
-const FIELDS: [&str; 6] = ["version", "description", "default", "hide", "all_tools", "tools"];
+const FIELDS: [&str; 7] = ["version", "description", "default", "claims", "hide", "all_tools", "tools"];
 
 /// Reads the whole document. The result is complete only if there are no errors.
 pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>) -> Document {
@@ -139,13 +140,13 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
     let whole = root.span();
     let mut reader = Reader::new(diagnostics);
     let members = match root.content() {
-        Content::Null => [None; 6],
+        Content::Null => [None; FIELDS.len()],
         _ => match reader.fields(root, "a mapping", FIELDS) {
             Some(fields) => fields,
             None => return document,
         },
     };
-    let [version, description, default, hide, all_tools, tools] = members;
+    let [version, description, default, claims, hide, all_tools, tools] = members;
     let mut sources = [hide, all_tools, tools].into_iter().flatten();
     // A misspelt field was meant to decide something, and is reported already.
     let decides_nothing = default.is_none()
@@ -194,6 +195,9 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
                 ),
             }
         }),
+    }
+    if let Some(field) = claims {
+        reader.within("claims", |reader| claims::read_claims(reader, field));
     }
     if let Some(field) = hide {
         reader.within("hide", |reader| names::read_hide(reader, field, &mut document));

@@ -22,6 +22,8 @@ pub struct Reader<'n, 'l> {
     pub(super) patterns: HashMap<&'n str, Pattern, foldhash::fast::RandomState>,
     /// The paths so far, by their text: policies name the same few again and again.
     paths: HashMap<&'n str, Arc<Path>, foldhash::fast::RandomState>,
+    /// The claims that identities have, each with its line; `None` where the policy does not say.
+    pub(super) claims: Option<HashMap<&'n str, u32, foldhash::fast::RandomState>>,
     /// Whether some name may be taken for another.
     pub(super) has_odd_names: bool,
     /// How many names were not globs.
@@ -63,6 +65,7 @@ impl<'n, 'l> Reader<'n, 'l> {
             diagnostics,
             patterns: HashMap::default(),
             paths: HashMap::default(),
+            claims: None,
             has_odd_names: false,
             exact_names: 0,
             reads_counters: false,
