@@ -37,6 +37,8 @@ impl fmt::Display for Test {
             }
             Operator::Matches(pattern) => write!(f, "{not}regex {}", Operand::String(pattern.text().into())),
             Operator::Contains(operand) => write!(f, "{not}contains {operand}"),
+            Operator::Includes(operand) => write!(f, "{not}includes {operand}"),
+            Operator::HasType(types) => write!(f, "type {types}"),
             Operator::Exists(wanted) => write!(f, "exists {wanted}"),
             Operator::StartsWith(text) => write!(f, "starts_with {}", Operand::String(text.clone())),
             Operator::EndsWith(text) => write!(f, "ends_with {}", Operand::String(text.clone())),

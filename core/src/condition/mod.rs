@@ -10,6 +10,7 @@ mod operator;
 mod outcome;
 mod path_walk;
 mod readings;
+mod types;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub(crate) use operator::{NAMES, Operator};
 pub(crate) use outcome::Outcome;
 pub(crate) use outcome::{Place, Quantifier};
 pub(crate) use path_walk::{CallContext, Leaf, Visitor};
+pub(crate) use types::TYPES;
 
 use crate::budget::Budget;
 use crate::path::{Path, Root};

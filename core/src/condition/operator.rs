@@ -1,4 +1,4 @@
-//! The operators (spec 5.10 to 5.26): each is a row of [`Operator::compile`], an arm of [`Operator::test`] and a name in
+//! The operators (spec 5.10 to 5.29): each is a row of [`Operator::compile`], an arm of [`Operator::test`] and a name in
 //! [`NAMES`].
 
 use std::cmp::Ordering;
@@ -7,6 +7,7 @@ use super::directory::Directory;
 use super::operand::{List, Operand, every};
 use super::outcome::{Outcome, Quantifier};
 use super::readings::is_plain;
+use super::types::Types;
 use crate::budget::Budget;
 use crate::bytes::same;
 use crate::number::Number;
@@ -15,7 +16,7 @@ use crate::pattern::Pattern;
 use crate::view::{Kind, Unreadable, View};
 
 /// Every operator that a policy may name.
-pub(crate) const NAMES: [&str; 17] = [
+pub(crate) const NAMES: [&str; 20] = [
     "eq",
     "neq",
     "in",
@@ -28,7 +29,10 @@ pub(crate) const NAMES: [&str; 17] = [
     "not_regex",
     "contains",
     "not_contains",
+    "includes",
+    "not_includes",
     "exists",
+    "type",
     "starts_with",
     "ends_with",
     "subset_of",
@@ -43,7 +47,9 @@ pub(crate) enum Operator {
     Ordered(Box<Ordered>),
     Matches(Box<Pattern>),
     Contains(Operand),
+    Includes(Operand),
     Exists(bool),
+    HasType(Types),
     StartsWith(Box<str>),
     EndsWith(Box<str>),
     SubsetOf(Box<List>),
@@ -185,6 +191,12 @@ impl Operator {
             "not_regex" => negative(pattern(operand)),
             "contains" => positive(Ok(Self::Contains(operand))),
             "not_contains" => negative(Ok(Self::Contains(operand))),
+            "includes" => positive(Ok(Self::Includes(operand))),
+            "not_includes" => negative(Ok(Self::Includes(operand))),
+            "type" => positive(match Types::new(&operand) {
+                Some(types) => Ok(Self::HasType(types)),
+                None => wants("the name of a type, or a list of different ones,"),
+            }),
             "exists" => positive(match operand {
                 Operand::Bool(wanted) => Ok(Self::Exists(wanted)),
                 _ => wants("`true` or `false`"),
@@ -211,11 +223,12 @@ impl Operator {
         let (operands, with_elements) = match self {
             Self::Equal(operand) => (one(operand), false),
             Self::Member(list) => (list.parts(), false),
-            Self::Contains(operand) => (one(operand), true),
+            Self::Contains(operand) | Self::Includes(operand) => (one(operand), true),
             Self::SubsetOf(list) => (list.parts(), true),
             Self::Ordered(_)
             | Self::Matches(_)
             | Self::Exists(_)
+            | Self::HasType(_)
             | Self::StartsWith(_)
             | Self::EndsWith(_)
             | Self::Within(_) => ([&[][..], &[]], false),
@@ -271,6 +284,7 @@ impl Operator {
         if let Kind::String(text) = &kind {
             steps.take_text(text)?;
             let differs = match self {
+                Self::HasType(types) => reading.has_two(text, steps)? && !types.agree_on(text),
                 Self::Exists(_) => reading.may_be_null(text, steps)?,
                 _ => reading.has_two(text, steps)?,
             };
@@ -282,6 +296,7 @@ impl Operator {
         }
         Ok(match (self, kind) {
             (Self::Exists(wanted), kind) => ((kind != Kind::Null) == *wanted).into(),
+            (Self::HasType(types), kind) => types.admit(&kind),
             (Self::Ordered(ordered), Kind::Number(number)) => {
                 ordered.order.admits(number.compare(&ordered.operand)).into()
             }
@@ -290,7 +305,7 @@ impl Operator {
                 pattern.is_match(&text).into()
             }
             (Self::Contains(Operand::String(part)), Kind::String(text)) => text.contains(&**part).into(),
-            (Self::Contains(operand), Kind::Array) => {
+            (Self::Contains(operand) | Self::Includes(operand), Kind::Array) => {
                 every(value, Quantifier::Any, steps, |element| operand.equals(&element, reading, steps))?
             }
             (Self::StartsWith(prefix), Kind::String(text)) => text.starts_with(&**prefix).into(),

@@ -245,8 +245,10 @@ fn read_test<'n>(
 fn takes_text(name: &str, operand: &Operand) -> bool {
     let is_text = |operand: &Operand| matches!(operand, Operand::String(_));
     match (name, operand) {
-        ("lt" | "lte" | "gt" | "gte" | "subset_of", _) => false,
+        ("lt" | "lte" | "gt" | "gte" | "subset_of" | "includes" | "not_includes", _) => false,
+        ("type", Operand::String(name)) => &**name == "string",
         ("eq" | "neq" | "contains" | "not_contains", operand) => is_text(operand),
+        ("type", Operand::Array(members)) => members.iter().any(|member| takes_text(name, member)),
         ("in" | "not_in", Operand::Array(members)) => members.iter().all(is_text),
         _ => true,
     }

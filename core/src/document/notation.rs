@@ -4,6 +4,8 @@
 //! what was written.
 
 use super::reader::shown;
+use crate::condition::TYPES;
+use crate::suggest::Suggestions;
 use crate::text::{Content, Node};
 use crate::window::Window;
 
@@ -54,7 +56,18 @@ pub(super) fn operand_help(name: &str, node: Node<'_>) -> String {
         "lt" | "lte" | "gt" | "gte" => "a number",
         "exists" => "a boolean",
         "in" | "not_in" | "subset_of" => "a list",
-        "eq" | "neq" => return String::new(),
+        "eq" | "neq" | "includes" | "not_includes" => return String::new(),
+        "type" => {
+            let near = match node.content() {
+                Content::Null => return "write `\"null\"`".to_owned(),
+                Content::String(text) => Suggestions::new().nearest(text, TYPES),
+                _ => None,
+            };
+            return match near {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("types: {}", TYPES.join(", ")),
+            };
+        }
         "within" => return "give a directory, such as `/srv/data`".to_owned(),
         _ => "a string",
     };
