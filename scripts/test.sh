@@ -8,7 +8,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 # Where policies have tests beside them.
-policies=(spec examples adapters bindings-python/tests/servers)
+policies=(spec docs examples adapters bindings-python/tests/servers)
 stores=(callgate-store-contract callgate-sqlite callgate-redis)
 
 # The pages; format, lints and documentation of all Rust code.

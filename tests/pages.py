@@ -6,12 +6,13 @@ a second; it must not build or run anything.
 
 - A sentence has at most 35 words. Pages of `spec/` are left out: a clause is one sentence where that makes it exact.
 - Relative links lead to a file, and anchors to a heading. A path in backticks that begins with a folder of the repository is there.
-- Each code block of a README and of `docs/guide` says who runs it, in a comment on the line before:
+- Each code block of a README and below `docs/guide` says who runs it, in a comment on the line before:
       <!-- same as FILE -->         the block is that file, whole
       <!-- part of FILE -->         the block's lines stand in that file, or in the example of its crate docs
       <!-- run by FILE -->          that test takes the block from the page
       <!-- not run: REASON -->
 - Each page of `docs/decisions` is in its list, and has its four parts.
+- Each recipe is a page, a policy that the page quotes whole, and its tests. The guide lists it, and every other page of the guide.
 - The number of traps that the README tells is the number of rows in `spec/traps.md`, and `tests/RESULTS.md` adds up its runs.
 """
 
@@ -150,6 +151,22 @@ def decisions() -> None:
             faults.append(f"{page.relative_to(ROOT)}: needs context, decision, rejected and figure")
 
 
+def guide() -> None:
+    """Every page of the guide is in its list, and every recipe has its page, its policy and its tests."""
+    folder = ROOT / "docs/guide"
+    listed = (folder / "README.md").read_text("utf-8")
+    for page in sorted(folder.rglob("*.md")):
+        if page.name != "README.md" and f"({page.relative_to(folder).as_posix()})" not in listed:
+            faults.append(f"{page.relative_to(ROOT)}: not in the list of the guide")
+    recipes = folder / "recipes"
+    endings = (".md", ".yaml", "_test.yaml")
+    for name in sorted({re.sub(r"(_test)?\.\w+$", "", file.name) for file in recipes.iterdir()}):
+        missing = [name + ending for ending in endings if not (recipes / (name + ending)).is_file()]
+        faults.extend(f"docs/guide/recipes/{file}: a recipe lacks it" for file in missing)
+        if not missing and f"<!-- same as docs/guide/recipes/{name}.yaml -->" not in (recipes / f"{name}.md").read_text("utf-8"):
+            faults.append(f"docs/guide/recipes/{name}.md: does not quote its policy")
+
+
 def traps(page: Path, text: str) -> None:
     rows = len(re.findall(r"^\| \d+ \|", (ROOT / "spec/traps.md").read_text("utf-8"), re.MULTILINE))
     for said in re.findall(r"\[(\d+) ways\]", text):
@@ -166,9 +183,10 @@ def main() -> None:
         traps(page, text)
         if page.relative_to(ROOT).parts[0] != "spec":
             long_sentences(page, text)
-            if page.name == "README.md" or page.parent == ROOT / "docs/guide":
+            if page.name == "README.md" or ROOT / "docs/guide" in page.parents:
                 blocks(page, text)
     decisions()
+    guide()
     added = subprocess.run([sys.executable, ROOT / "tests/results.py", "--check"], capture_output=True, text=True)
     if added.returncode != 0:
         faults.append(added.stderr.strip())

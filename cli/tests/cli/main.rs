@@ -12,6 +12,7 @@
 mod approvals;
 mod approvals_guide;
 mod audit;
+mod authors_guide;
 mod check;
 mod counters;
 mod coverage;
