@@ -3,6 +3,7 @@
 use crate::decimal::Decimal;
 use crate::json::Json;
 use crate::path::Segment;
+use crate::view::View;
 
 /// What a host wants checked.
 #[derive(Debug, Clone, Copy)]
@@ -11,6 +12,12 @@ pub struct Check<'c> {
     pub schema: Option<&'c str>,
     /// Whether members that fold to one that is read deny.
     pub folding: bool,
+}
+
+/// Clause 3.7: the part of a path that a schema speaks of: what a view or `.**` reads is read whole.
+pub fn before_views(path: &[Segment]) -> &[Segment] {
+    let goes_on = |segment: &Segment| !matches!(segment, Segment::View(_) | Segment::Scalars);
+    &path[..path.iter().take_while(|segment| goes_on(segment)).count()]
 }
 
 /// Clause 3.7: whether a schema admits what paths lead to, by JSON types.
@@ -69,16 +76,22 @@ fn is_whole(paths: &[&[Segment]]) -> bool {
     paths.iter().any(|path| path.is_empty())
 }
 
-/// The members that paths lead to or through, each with what goes on from there.
+/// The members that paths lead to or through, each with what goes on from there; by its name and by `.*` are each for itself.
 fn parts_of_object<'v, 'p>(
     members: &'v [(String, Json)],
     paths: &[&'p [Segment]],
 ) -> Vec<(&'v str, &'v Json, Vec<&'p [Segment]>)> {
     let mut parts = Vec::new();
     for (name, value) in members {
-        let on = if is_whole(paths) { vec![&[][..]] } else { rests(paths, &Segment::Name(name.clone())) };
-        if !on.is_empty() {
-            parts.push((name.as_str(), value, on));
+        if is_whole(paths) {
+            parts.push((name.as_str(), value, vec![&[][..]]));
+            continue;
+        }
+        for segment in [Segment::Name(name.clone()), Segment::Members] {
+            let on = rests(paths, &segment);
+            if !on.is_empty() {
+                parts.push((name.as_str(), value, on));
+            }
         }
     }
     parts
@@ -157,18 +170,26 @@ pub fn folds(value: &Json, paths: &[&[Segment]]) -> bool {
             _ => None,
         })
         .collect();
-    match value {
-        Json::Object(members) => members.iter().any(|(name, value)| {
-            if names.contains(&name) {
-                return folds(value, &rests(paths, &Segment::Name(name.clone())));
-            }
-            names.iter().any(|read| folded(read) == folded(name))
-        }),
-        Json::Array(elements) => elements.iter().enumerate().any(|(index, value)| {
-            folds(value, &rests(paths, &Segment::Index(index))) || folds(value, &rests(paths, &Segment::Each))
-        }),
-        _ => false,
-    }
+    // Behind `@json` the objects in a text are looked at, too; any other value stays as it is.
+    let in_json = rests(paths, &Segment::View(View::Json));
+    let folds_inside = match value {
+        _ if in_json.is_empty() => false,
+        Json::String(text) => Json::read(text).is_ok_and(|value| folds(&value, &in_json)),
+        value => folds(value, &in_json),
+    };
+    folds_inside
+        || match value {
+            Json::Object(members) => members.iter().any(|(name, value)| {
+                folds(value, &rests(paths, &Segment::Name(name.clone())))
+                    || folds(value, &rests(paths, &Segment::Members))
+                    || !names.contains(&name) && names.iter().any(|read| folded(read) == folded(name))
+            }),
+            Json::Array(elements) => elements.iter().enumerate().any(|(index, value)| {
+                folds(value, &rests(paths, &Segment::Index(index)))
+                    || folds(value, &rests(paths, &Segment::Each))
+            }),
+            _ => false,
+        }
 }
 
 /// Clause 3.8: the paths to every member of what a value is compared with, from the path to the value.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::condition;
 use crate::decimal::LARGEST;
 use crate::json::Json;
 use crate::policy::{Charge, Counter, Item};
+use crate::state;
 
 /// Live charges that one sliding window keeps (clause 11).
 const LIVE: usize = 10_000;
@@ -228,12 +228,10 @@ impl Bound {
                 let full = slot.counter.sliding && charge > 0 && logs.standing(slot, now).live >= LIVE;
                 !full && Self::reads(batch, *index, logs, now) <= slot.counter.max.unwrap_or(LARGEST)
             }
-            Kind::Needs(slot, condition) => {
-                condition::state_holds(condition, Self::reads(batch, *slot, logs, now))
-            }
-            Kind::Blocks(tests) => !tests.iter().all(|(slot, condition)| {
-                condition::state_holds(condition, Self::reads(batch, *slot, logs, now))
-            }),
+            Kind::Needs(slot, condition) => state::holds(condition, Self::reads(batch, *slot, logs, now)),
+            Kind::Blocks(tests) => !tests
+                .iter()
+                .all(|(slot, condition)| state::holds(condition, Self::reads(batch, *slot, logs, now))),
         }
     }
 
@@ -244,7 +242,7 @@ impl Bound {
             Kind::Blocks(tests) => {
                 let fails_for_good = |(slot, condition): &(usize, Json)| {
                     for_good(&moments, |moment| {
-                        !condition::state_holds(condition, Self::reads(batch, *slot, logs, moment))
+                        !state::holds(condition, Self::reads(batch, *slot, logs, moment))
                     })
                 };
                 tests.iter().filter_map(fails_for_good).min()
@@ -258,11 +256,11 @@ impl Bound {
         // Whether no amount from what is read upwards is admitted.
         let is_above = |slot: usize, condition: &Json, admits: bool| {
             let reads = Self::reads(batch, slot, logs, now).min(LARGEST);
-            let mut amounts = condition::state_borders(condition);
+            let mut amounts = state::borders(condition);
             amounts.extend([0, reads, LARGEST]);
             let admits_from = |least: i128| {
                 let mut amounts = amounts.iter().filter(|amount| (least..=LARGEST).contains(amount));
-                amounts.any(|amount| condition::state_holds(condition, *amount) == admits)
+                amounts.any(|amount| state::holds(condition, *amount) == admits)
             };
             admits_from(0) && !admits_from(reads)
         };

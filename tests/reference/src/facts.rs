@@ -1,10 +1,10 @@
 //! What a call gives to conditions, scopes and amounts (sections 4, 8 and 9).
 
+use crate::condition::Place;
 use crate::decimal::{Decimal, LARGEST};
 use crate::json::{Json, quoted};
-use crate::path::{self, Leaf};
+use crate::path::{self, At, Leaf};
 use crate::policy::{Charge, Scope};
-use crate::readings;
 
 /// What conditions read.
 pub struct Facts<'c> {
@@ -12,32 +12,51 @@ pub struct Facts<'c> {
     pub(crate) args: &'c Json,
     /// Clause 3.3: a string `s` means `{"id": s}`.
     pub(crate) identity: Option<&'c Json>,
+    /// Clause 9.5.
+    pub(crate) server: Option<Json>,
 }
 
-impl Facts<'_> {
-    /// Everything that a path leads to (clauses 4.1 and 9.1).
-    pub fn leaves(&self, path: &str) -> Vec<Leaf<'_>> {
-        let (root, segments) = path::read(path);
-        match root.as_str() {
-            "tool" => vec![Leaf::Value(&self.tool)],
-            "args" => path::follow(self.args, &segments),
-            "identity" => match self.identity {
-                Some(identity) => path::follow(identity, &segments),
-                None => vec![Leaf::Absent],
-            },
+impl<'c> Facts<'c> {
+    pub(crate) fn new(
+        tool: &str,
+        args: &'c Json,
+        identity: Option<&'c Json>,
+        server: Option<&str>,
+    ) -> Facts<'c> {
+        let text = |text: &str| Json::String(text.to_owned());
+        Facts { tool: text(tool), args, identity, server: server.map(text) }
+    }
+
+    /// Clauses 4.1, 9.1 and 9.5: the value of a root; none if it is absent.
+    fn root(&self, root: &str) -> Option<At> {
+        let (value, readings) = match root {
+            "tool" => (Some(&self.tool), false),
+            "server" => (self.server.as_ref(), false),
+            "args" => (Some(self.args), true),
+            "identity" => (self.identity, false),
             other => panic!("no root: {other}"),
+        };
+        Some(At { value: value?.clone(), readings })
+    }
+
+    /// Everything that a path leads to.
+    pub fn leaves(&self, path: &str, place: Place) -> Vec<Leaf> {
+        let (root, segments) = path::read(path);
+        match self.root(&root) {
+            Some(at) => at.follow(&segments, place),
+            None => vec![Leaf::Absent],
         }
     }
 
-    /// Clause 9.3: the value of one path of a scope; none if it is missing.
+    /// Clause 5.31.
+    pub fn lacks(&self, path: &str) -> bool {
+        let (root, segments) = path::read(path);
+        self.root(&root).is_none_or(|at| at.lacks(&segments))
+    }
+
+    /// Clause 9.3: the value of one path of a scope; none if it is missing, which a text with two readings is.
     fn scope_value(&self, path: &str) -> Option<String> {
-        match self.leaves(path)[..] {
-            // Clause 9.3: a text with two readings is none.
-            [Leaf::Value(Json::String(text))]
-                if path::has_readings(path) && readings::other(text).is_some() =>
-            {
-                None
-            }
+        match &self.leaves(path, Place::Permit)[..] {
             [Leaf::Value(Json::String(text))] if !text.is_empty() && text.len() <= 1_024 => {
                 Some(quoted(text))
             }
@@ -72,9 +91,9 @@ impl Facts<'_> {
             Charge::Fixed(amount) => Some(*amount),
             Charge::From(path) => {
                 let mut sum = 0;
-                for leaf in self.leaves(path) {
+                for leaf in self.leaves(path, Place::Permit) {
                     match leaf {
-                        Leaf::Value(Json::Number(literal)) => sum += Decimal::read(literal)?.to_amount()?,
+                        Leaf::Value(Json::Number(literal)) => sum += Decimal::read(&literal)?.to_amount()?,
                         _ => return None,
                     }
                 }

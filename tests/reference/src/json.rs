@@ -2,6 +2,9 @@
 //!
 //! In: text. Out: a tree, or why there is none (clauses 1.4, 3.5). Must not repair or round anything.
 
+use crate::decimal::Decimal;
+use crate::readings::Other;
+
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Json {
@@ -19,8 +22,8 @@ pub enum Json {
     Object(Vec<(String, Json)>),
     /// A string with two readings, for conditions alone (clause 5.27).
     Open {
-        /// Whether the other one is null; else it is a list or an object.
-        null: bool,
+        /// What else the text is.
+        other: Other,
     },
 }
 
@@ -39,6 +42,27 @@ impl Json {
         let value = reader.value(1)?;
         reader.space();
         if reader.at < reader.chars.len() { Err("text after the value".to_owned()) } else { Ok(value) }
+    }
+
+    /// Clause 5.2: the type of a value; none for what JSON has no type for, and for what has two.
+    pub fn kind(&self) -> Option<&'static str> {
+        Some(match self {
+            Json::Null => "null",
+            Json::Bool(_) => "boolean",
+            Json::Number(literal) => {
+                Decimal::read(literal)?;
+                "number"
+            }
+            Json::String(_) => "string",
+            Json::Open { .. } => return None,
+            Json::Array(_) => "array",
+            Json::Object(_) => "object",
+        })
+    }
+
+    /// Whether it has a type.
+    pub fn has_type(&self) -> bool {
+        self.kind().is_some()
     }
 
     /// The member of an object.
@@ -110,6 +134,26 @@ pub fn quoted(text: &str) -> String {
         }
     }
     out + "\""
+}
+
+/// Clause 10.7: the canonical form; none where a value has no type.
+pub fn canonical(value: &Json) -> Option<String> {
+    Some(match value {
+        Json::Number(literal) => Decimal::read(literal)?.plain(),
+        Json::Array(elements) => {
+            let elements: Option<Vec<_>> = elements.iter().map(canonical).collect();
+            format!("[{}]", elements?.join(","))
+        }
+        Json::Object(members) => {
+            let mut members = members.clone();
+            members.sort_by(|(one, _), (other, _)| one.chars().cmp(other.chars()));
+            let member =
+                |(key, value): &(String, Json)| Some(format!("{}:{}", quoted(key), canonical(value)?));
+            let members: Option<Vec<_>> = members.iter().map(member).collect();
+            format!("{{{}}}", members?.join(","))
+        }
+        other => other.write(),
+    })
 }
 
 struct Reader {

@@ -10,23 +10,33 @@ pub mod check;
 pub mod condition;
 pub mod decimal;
 pub mod json;
+pub mod mistake;
+pub mod operator;
 pub mod path;
 pub mod pattern;
 pub mod policy;
 pub mod readings;
+pub mod state;
+pub mod syntax;
 pub mod time;
+pub mod view;
 
 mod counters;
+mod decision;
 mod facts;
+mod visible;
 
 use std::rc::Rc;
 
 use check::Check;
 use condition::{Outcome, Place};
 use counters::{Batch, Bound, Kind, Logs, Slot, Taken};
-use decimal::{Decimal, amount_text};
+use decimal::amount_text;
+pub use decision::{CounterUse, Decision};
+use decision::{about, label, named};
 pub use facts::Facts;
-use json::{Json, quoted};
+use json::{Json, canonical, quoted};
+use mistake::{Mistake, is_made};
 use path::Segment;
 use policy::{Charge, Counter, Document, Entry, Item, Scope};
 
@@ -39,6 +49,8 @@ pub struct Call<'c> {
     pub args: Option<&'c str>,
     /// The identity as raw JSON (clause 3.3).
     pub identity: Option<&'c str>,
+    /// The name of the server, where the host gives it (clause 9.5).
+    pub server: Option<&'c str>,
     /// Key and id of an approval (clause 7.2).
     pub approval: Option<(&'c str, &'c str)>,
     /// What the host has checked (clauses 3.7 and 3.8).
@@ -54,71 +66,6 @@ pub enum Target<'c> {
     Method(&'c str),
 }
 
-/// A decision (clause 10.3).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Decision {
-    /// `allow`, `deny` or `require_approval`.
-    pub effect: &'static str,
-    /// Clause 10.2.
-    pub code: &'static str,
-    /// Clause 10.5. Why arguments are not valid is the engine's to say: then the message ends with a colon.
-    pub message: Option<String>,
-    /// The reported rule's name.
-    pub rule_name: Option<String>,
-    /// The reported rule's JSON Pointer.
-    pub rule: Option<String>,
-    /// Clause 10.4.
-    pub counters: Vec<CounterUse>,
-    /// Clause 8.9.
-    pub retry_after: Option<i64>,
-    /// Stands for the approval key: equal for two calls exactly when the engine's keys must be.
-    pub approval_key: Option<String>,
-    /// The name and the JSON Pointer of each rule that asks for approval.
-    pub askers: Vec<(Option<String>, String)>,
-    taken: Vec<Taken>,
-}
-
-/// A counter in a decision (clause 10.4).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CounterUse {
-    /// The key of its entry; none for `all_tools`.
-    pub entry: Option<String>,
-    /// Its name.
-    pub counter: String,
-    /// The kind of its scope.
-    pub scope: String,
-    /// Its window.
-    pub window: String,
-    /// What was charged.
-    pub charged: Option<String>,
-    /// What it holds.
-    pub used: String,
-    /// Its maximum.
-    pub max: Option<String>,
-    /// When it holds nothing any more.
-    pub resets_at: String,
-}
-
-/// Clause 10.7: the canonical form; none where a value has no type.
-pub fn canonical(value: &Json) -> Option<String> {
-    Some(match value {
-        Json::Number(literal) => Decimal::read(literal)?.plain(),
-        Json::Array(elements) => {
-            let elements: Option<Vec<_>> = elements.iter().map(canonical).collect();
-            format!("[{}]", elements?.join(","))
-        }
-        Json::Object(members) => {
-            let mut members = members.clone();
-            members.sort_by(|(one, _), (other, _)| one.chars().cmp(other.chars()));
-            let member =
-                |(key, value): &(String, Json)| Some(format!("{}:{}", quoted(key), canonical(value)?));
-            let members: Option<Vec<_>> = members.iter().map(member).collect();
-            format!("{{{}}}", members?.join(","))
-        }
-        other => other.write(),
-    })
-}
-
 /// A policy, its counters and the approvals that were spent.
 pub struct Reference {
     text: String,
@@ -132,8 +79,8 @@ impl Reference {
     pub fn new(policy: &str) -> Result<Reference, String> {
         let document = Document::read(policy)?;
         for entry in &document.entries {
-            for pattern in entry.items.iter().flat_map(|item| &item.conditions).flat_map(condition::patterns)
-            {
+            let conditions = entry.items.iter().flat_map(|item| item.conditions.iter().chain(&item.when));
+            for pattern in conditions.flat_map(syntax::patterns) {
                 pattern::Regex::read(pattern).ok_or(format!("unknown pattern {pattern}"))?;
             }
         }
@@ -193,16 +140,11 @@ impl Reference {
         if call.check.is_some_and(|check| self.refuses(&check, &entries, &args)) {
             return invalid_args();
         }
-        let identity = match call.identity.map(|text| Json::read(text).expect("an identity is JSON")) {
-            None => None,
-            Some(Json::String(id)) => Some(Json::Object(vec![("id".to_owned(), Json::String(id))])),
-            Some(claims @ Json::Object(_)) => Some(claims),
-            Some(_) => {
-                return deny("invalid_identity", "Identity is neither a string nor an object".to_owned());
-            }
+        let Some(identity) = claims(call.identity) else {
+            return deny("invalid_identity", "Identity is neither a string nor an object".to_owned());
         };
         let (Target::Tool(name) | Target::Method(name)) = call.target;
-        let facts = Facts { tool: Json::String(name.to_owned()), args: &args, identity: identity.as_ref() };
+        let facts = Facts::new(name, &args, identity.as_ref(), call.server);
         let items: Vec<&Item> = entries.iter().flat_map(|entry| &entry.items).collect();
 
         // Clause 6.3: the stateless pass.
@@ -210,12 +152,13 @@ impl Reference {
         let mut counting = Vec::new();
         for item in items {
             let stateless: Vec<&Json> =
-                item.conditions.iter().filter(|condition| !condition::is_state(condition)).collect();
+                item.conditions.iter().filter(|condition| !state::is_state(condition)).collect();
             let has_state = stateless.len() < item.conditions.len();
             let outcome = condition::list(&stateless, &facts, item.place);
             match item.place {
                 Place::Permit if outcome != Outcome::Holds => return about(item, "deny", "condition_failed"),
                 Place::Permit => counting.push(item),
+                Place::Limit => unreachable!("only `when` stands there"),
                 Place::Block if outcome == Outcome::Fails => {}
                 Place::Block if item.approves => askers.push(item),
                 // Clause 6.4
@@ -231,24 +174,37 @@ impl Reference {
 
         // Clause 6.6
         let mut approval = None;
-        if let Some(item) = askers.first().copied() {
+        if !askers.is_empty() {
             // Clause 7.1: what the key is a digest of.
             let identity = identity.as_ref().map_or(Some("absent".to_owned()), canonical);
             let (Some(args), Some(identity)) = (canonical(&args), identity) else { return invalid_args() };
-            let key = [self.text.as_str(), name, &args, &identity].map(quoted).join(",");
+            let parts = [Some(self.text.as_str()), Some(name), Some(&args), Some(&identity), call.server];
+            let key = parts.into_iter().flatten().map(quoted).collect::<Vec<_>>().join(",");
             let given = call.approval.filter(|(given, id)| *given == key && (1..=256).contains(&id.len()));
-            let Some((_, id)) = given else {
-                let mut decision = about(item, "require_approval", "approval_required");
-                decision.approval_key = Some(key);
-                decision.askers = askers.into_iter().map(named).collect();
-                return decision;
-            };
+            let Some((_, id)) = given else { return self.look(&batch, &askers, key, now) };
             approval = Some((askers, key, id));
         } else if batch.slots.is_empty() {
             return Decision { effect: "allow", code: "allowed", ..Decision::default() };
         }
 
         self.settle_batch(&batch, approval, now)
+    }
+
+    /// Clause 10.9: whether a list that this caller asks for has a tool.
+    pub fn visible(&self, tool: &str, identity: Option<&str>, server: Option<&str>) -> bool {
+        if tool.len() > 1_024 || self.document.hide.iter().any(|hidden| names(hidden, tool)) {
+            return false;
+        }
+        if !self.document.lists_callable {
+            return true;
+        }
+        if self.document.default_deny && !self.document.lists(tool) {
+            return false;
+        }
+        let Some(identity) = claims(identity) else { return false };
+        let facts = Facts::new(tool, &Json::Null, identity.as_ref(), server);
+        let entries = self.document.matching(tool);
+        !entries.iter().flat_map(|entry| &entry.items).any(|item| visible::refuses_all(item, &facts))
     }
 
     /// Clauses 3.7 and 3.8: whether the server may read the arguments otherwise than a matching entry does.
@@ -258,14 +214,16 @@ impl Reference {
             let mut texts: Vec<String> = Vec::new();
             let mut compared = Vec::new();
             for item in &entry.items {
+                // Clause 2.20: the names of `only_args` count as read.
+                texts.extend(item.only_args.iter().map(|name| format!("args[{}]", quoted(name))));
                 let mut counters: Vec<&Counter> = item.counter.iter().collect();
-                for condition in &item.conditions {
-                    if condition::is_state(condition) {
+                for condition in item.conditions.iter().chain(&item.when) {
+                    if state::is_state(condition) {
                         let path = condition.get("path").and_then(Json::text).expect("a path");
                         counters.push(self.document.counter(path));
                     } else {
-                        texts.extend(condition::paths(condition));
-                        compared.extend(condition::compared(condition));
+                        texts.extend(syntax::paths(condition));
+                        compared.extend(syntax::compared(condition));
                     }
                 }
                 if let Some(Charge::From(path)) = item.counter.as_ref().map(|counter| &counter.charge) {
@@ -282,18 +240,13 @@ impl Reference {
                 let (root, path) = path::read(&text);
                 paths.extend(check::paths_in(operand, &path).into_iter().map(|path| (root.clone(), path)));
             }
-            // A view reads the value that the path before it leads to.
-            let without_view =
-                |path: &'_ Vec<Segment>| path.len() - usize::from(path.last() == Some(&Segment::Text));
-            let paths: Vec<&[Segment]> = paths
-                .iter()
-                .filter(|(root, _)| root == "args")
-                .map(|(_, path)| &path[..without_view(path)])
-                .collect();
+            paths.retain(|(root, _)| root == "args");
+            let read: Vec<&[Segment]> = paths.iter().map(|(_, path)| path.as_slice()).collect();
+            let whole: Vec<&[Segment]> = read.iter().map(|path| check::before_views(path)).collect();
             // Nothing is looked at where no rule looks.
             !paths.is_empty()
-                && (schema.as_ref().is_some_and(|schema| !check::admits(schema, schema, args, &paths))
-                    || check.folding && check::folds(args, &paths))
+                && (schema.as_ref().is_some_and(|schema| !check::admits(schema, schema, args, &whole))
+                    || check.folding && check::folds(args, &read))
         })
     }
 
@@ -302,7 +255,10 @@ impl Reference {
         let mut batch = Batch { slots: vec![], bounds: vec![] };
         for item in counting {
             let label = label(item);
-            if let Some(counter) = &item.counter {
+            // Clause 2.21: a limit that does not apply is none.
+            let when: Vec<&Json> = item.when.iter().collect();
+            let applies = condition::list(&when, facts, Place::Limit) != Outcome::Fails;
+            if let Some(counter) = item.counter.as_ref().filter(|_| applies) {
                 let Some(amount) = facts.amount(&counter.charge) else {
                     let Charge::From(path) = &counter.charge else { unreachable!() };
                     let mut denial = about(item, "deny", "invalid_amount");
@@ -314,15 +270,15 @@ impl Reference {
                 batch.bounds.push(Bound { item: (*item).clone(), kind: Kind::Max(slot) });
             }
             let mut tests = Vec::new();
-            for state in item.conditions.iter().filter(|condition| condition::is_state(condition)) {
-                let path = state.get("path").and_then(Json::text).expect("a path");
+            for test in item.conditions.iter().filter(|condition| state::is_state(condition)) {
+                let path = test.get("path").and_then(Json::text).expect("a path");
                 let slot = slot(&mut batch, self.document.counter(path), facts, item)?;
                 match item.place {
                     Place::Permit => {
-                        let kind = Kind::Needs(slot, state.clone());
+                        let kind = Kind::Needs(slot, test.clone());
                         batch.bounds.push(Bound { item: (*item).clone(), kind });
                     }
-                    Place::Block => tests.push((slot, state.clone())),
+                    _ => tests.push((slot, test.clone())),
                 }
             }
             if !tests.is_empty() {
@@ -333,6 +289,52 @@ impl Reference {
         Ok(batch)
     }
 
+    /// Clause 6.6: what the bounds say of a call that waits for approval; nothing is taken.
+    fn look(&self, batch: &Batch, askers: &[&Item], key: String, now: i64) -> Decision {
+        let asks = || Decision {
+            approval_key: Some(key),
+            askers: askers.iter().copied().map(named).collect(),
+            ..about(askers[0], "require_approval", "approval_required")
+        };
+        if is_made(Mistake::ApprovalBeforeLimit) {
+            return asks();
+        }
+        let mut decision = self.refusal(batch, now).unwrap_or_else(asks);
+        decision.counters = batch.slots.iter().map(|slot| self.shown(slot, false, now)).collect();
+        decision
+    }
+
+    /// Clause 6.7: what is said where bounds refuse.
+    fn refusal(&self, batch: &Batch, now: i64) -> Option<Decision> {
+        let refused: Vec<&Bound> =
+            batch.bounds.iter().filter(|bound| !bound.holds(batch, &self.logs, now)).collect();
+        let first = refused.first()?;
+        // Clause 6.7: the first in order is the reported rule.
+        let mut decision = about(&first.item, "deny", first.code(batch, &self.logs, now));
+        decision.retry_after = self.logs.retry_after(batch, &refused, now);
+        if let Kind::Max(slot) = &first.kind {
+            // Clause 8.8: a maximum refuses, or the counter can hold no more.
+            decision.message = Some(match Bound::exceeded(batch, *slot, &self.logs, now) {
+                Some(max) => {
+                    let (max, window) = (amount_text(max), &batch.slots[*slot].counter.window_text);
+                    format!("Rate limit of {max} per {window} reached")
+                }
+                None => format!("The counter of rule \"{}\" is full", label(&first.item)),
+            });
+        }
+        // Clause 10.5: the policy's own words, or when the limit has room again.
+        decision.message = match (&first.item.on_deny, decision.message, decision.code) {
+            (Some(text), ..) => Some(text.clone()),
+            (None, Some(text), "limit_exceeded") => Some(match decision.retry_after {
+                None => format!("{text}. Waiting does not help."),
+                Some(1) => format!("{text}. Try again in 1 second."),
+                Some(seconds) => format!("{text}. Try again in {seconds} seconds."),
+            }),
+            (None, text, _) => text,
+        };
+        Some(decision)
+    }
+
     /// Clauses 6.7 and 8.1: the batch is taken whole, or a bound refuses.
     fn settle_batch(
         &mut self,
@@ -341,34 +343,9 @@ impl Reference {
         now: i64,
     ) -> Decision {
         self.logs.decide_at(now);
-        let refused: Vec<&Bound> =
-            batch.bounds.iter().filter(|bound| !bound.holds(batch, &self.logs, now)).collect();
         let mut taken = false;
-        let mut decision = if let Some(first) = refused.first() {
-            // Clause 6.7: the first in order is the reported rule.
-            let mut decision = about(&first.item, "deny", first.code(batch, &self.logs, now));
-            decision.retry_after = self.logs.retry_after(batch, &refused, now);
-            if let Kind::Max(slot) = &first.kind {
-                // Clause 8.8: a maximum refuses, or the counter can hold no more.
-                decision.message = Some(match Bound::exceeded(batch, *slot, &self.logs, now) {
-                    Some(max) => {
-                        let (max, window) = (amount_text(max), &batch.slots[*slot].counter.window_text);
-                        format!("Rate limit of {max} per {window} reached")
-                    }
-                    None => format!("The counter of rule \"{}\" is full", label(&first.item)),
-                });
-            }
-            // Clause 10.5: the policy's own words, or when the limit has room again.
-            decision.message = match (&first.item.on_deny, decision.message, decision.code) {
-                (Some(text), ..) => Some(text.clone()),
-                (None, Some(text), "limit_exceeded") => Some(match decision.retry_after {
-                    None => format!("{text}. Waiting does not help."),
-                    Some(1) => format!("{text}. Try again in 1 second."),
-                    Some(seconds) => format!("{text}. Try again in {seconds} seconds."),
-                }),
-                (None, text, _) => text,
-            };
-            decision
+        let mut decision = if let Some(refusal) = self.refusal(batch, now) {
+            refusal
         } else if let Some((askers, key, _)) = approval.as_ref().filter(|(_, _, id)| self.is_spent(id)) {
             // Clause 7.3
             let item = askers[0];
@@ -434,6 +411,16 @@ impl Reference {
     }
 }
 
+/// Clause 3.3: the claims of an identity, if there is one; none if it is not valid.
+fn claims(identity: Option<&str>) -> Option<Option<Json>> {
+    match identity.map(|text| Json::read(text).expect("an identity is JSON")) {
+        None => Some(None),
+        Some(Json::String(id)) => Some(Some(Json::Object(vec![("id".to_owned(), Json::String(id))]))),
+        Some(claims @ Json::Object(_)) => Some(Some(claims)),
+        Some(_) => None,
+    }
+}
+
 /// The slot of a counter, made on first mention (clause 10.4); clause 9.4: a missing scope denies.
 fn slot(
     batch: &mut Batch,
@@ -458,31 +445,4 @@ fn slot(
 /// Clauses 2.4 and 2.7: whether a name or glob of `hide` is about a tool.
 fn names(hidden: &str, tool: &str) -> bool {
     if pattern::is_glob(hidden) { pattern::glob_matches(hidden, tool) } else { hidden == tool }
-}
-
-/// Clause 10.5: a rule's name, else its pointer.
-fn label(item: &Item) -> &str {
-    item.name.as_deref().unwrap_or(&item.pointer)
-}
-
-fn named(item: &Item) -> (Option<String>, String) {
-    (item.name.clone(), item.pointer.clone())
-}
-
-/// A decision that reports a rule. Clause 10.5: `on_deny` speaks for some codes only.
-fn about(item: &Item, effect: &'static str, code: &'static str) -> Decision {
-    let speaks = matches!(code, "condition_failed" | "denied" | "limit_exceeded" | "approval_required");
-    let message = match &item.on_deny {
-        Some(text) if speaks => text.clone(),
-        _ if code == "approval_required" => format!("Rule \"{}\" needs approval", label(item)),
-        _ => format!("Denied by rule \"{}\"", label(item)),
-    };
-    Decision {
-        effect,
-        code,
-        message: Some(message),
-        rule_name: item.name.clone(),
-        rule: Some(item.pointer.clone()),
-        ..Decision::default()
-    }
 }

@@ -21,6 +21,10 @@ pub struct Item {
     pub approves: bool,
     /// All its conditions.
     pub conditions: Vec<Json>,
+    /// Clause 2.20: the names of `only_args`.
+    pub only_args: Vec<String>,
+    /// Clause 2.21: when its counter counts.
+    pub when: Vec<Json>,
     /// The counter that it charges.
     pub counter: Option<Counter>,
 }
@@ -88,6 +92,8 @@ pub struct Entry {
 pub struct Document {
     /// Clause 2.3.
     pub default_deny: bool,
+    /// Clause 2.23: whether a list leaves out what its reader can never call.
+    pub lists_callable: bool,
     /// Clause 2.4.
     pub hide: Vec<String>,
     /// Entries in document order, `all_tools` last.
@@ -110,6 +116,7 @@ impl Document {
         }
         Ok(Document {
             default_deny: root.get("default").and_then(Json::text) == Some("deny"),
+            lists_callable: root.get("list").and_then(Json::text) == Some("callable"),
             hide: texts(root.get("hide").unwrap_or(&null)),
             entries,
         })
@@ -180,6 +187,10 @@ fn entry(key: Option<&str>, value: &Json) -> Entry {
     let mut items = Vec::new();
     // Clause 6.1: its fields, and their items, in document order.
     for (field, list) in value.members() {
+        if field == "only_args" {
+            items.push(only_args(format!("{base}/only_args"), list));
+            continue;
+        }
         for (index, item) in list.list().iter().enumerate() {
             let pointer = format!("{base}/{field}/{index}");
             match field.as_str() {
@@ -207,6 +218,8 @@ fn blank(pointer: String, item: &Json) -> Item {
         place: Place::Permit,
         approves: false,
         conditions: item.get("conditions").unwrap_or(&Json::Null).list().to_vec(),
+        only_args: vec![],
+        when: item.get("when").unwrap_or(&Json::Null).list().to_vec(),
         counter: None,
     }
 }
@@ -247,6 +260,18 @@ fn rule(entry: Option<&str>, pointer: String, rule: &Json) -> Item {
         item.counter = Some(counter(entry, &Json::Object(declaration), scope, false));
     }
     item
+}
+
+/// Clause 2.20: a condition on the names of the arguments.
+fn only_args(pointer: String, names: &Json) -> Item {
+    let text = |text: &str| Json::String(text.to_owned());
+    let condition = vec![
+        ("path".to_owned(), text("args.@keys")),
+        ("op".to_owned(), text("subset_of")),
+        ("value".to_owned(), names.clone()),
+    ];
+    let only_args = names.list().iter().filter_map(Json::text).map(str::to_owned).collect();
+    Item { conditions: vec![Json::Object(condition)], only_args, ..blank(pointer, &Json::Null) }
 }
 
 /// Clause 2.15: an item with conditions, or a bare condition.

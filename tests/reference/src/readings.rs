@@ -12,7 +12,7 @@ const LEVELS: usize = 128;
 pub fn opened(value: &Json) -> Json {
     match value {
         Json::String(text) => match other(text) {
-            Some(other) => Json::Open { null: other == Other::Null },
+            Some(other) => Json::Open { other },
             None => value.clone(),
         },
         Json::Array(elements) => Json::Array(elements.iter().map(opened).collect()),
@@ -28,8 +28,10 @@ pub fn opened(value: &Json) -> Json {
 pub enum Other {
     /// Null.
     Null,
-    /// A list or an object.
-    Parts,
+    /// A list.
+    List,
+    /// An object.
+    Object,
 }
 
 /// Clause 5.27: what else a text is; none if it is a string alone.
@@ -41,8 +43,9 @@ pub fn other(text: &str) -> Option<Other> {
     if !text.starts_with(['[', '{']) {
         return None;
     }
+    let parts = if text.starts_with('[') { Other::List } else { Other::Object };
     match value(text, 1) {
-        Ok("") | Err(Failure::TooDeep) => Some(Other::Parts),
+        Ok("") | Err(Failure::TooDeep) => Some(parts),
         Ok(_) | Err(Failure::NoJson) => None,
     }
 }

@@ -47,6 +47,7 @@ pub fn a_schema_admits_what_the_reference_admits(text: &str) {
         target: Target::Tool("t"),
         args: Some(args),
         identity: None,
+        server: None,
         approval: None,
         check: Some(check),
     };

@@ -1,0 +1,57 @@
+//! Whether a rule is against a tool whatever is in the call (clause 10.9).
+
+use crate::Facts;
+use crate::condition::{self, Elements, Outcome, Place, all, any, not};
+use crate::json::Json;
+use crate::path;
+use crate::policy::Item;
+use crate::state::is_state;
+
+use Outcome::{Fails, Holds};
+
+/// Whether a rule or an item refuses every call of a tool.
+pub(crate) fn refuses_all(item: &Item, facts: &Facts<'_>) -> bool {
+    let list =
+        item.conditions.iter().map(|condition| ways(condition, facts, item.place, Elements::of(item.place)));
+    let list = joined(list, all);
+    match item.place {
+        Place::Permit => !list.contains(&Holds),
+        _ => !item.approves && !item.conditions.iter().any(is_state) && !list.contains(&Fails),
+    }
+}
+
+/// The outcomes that a condition may have.
+fn ways(condition: &Json, facts: &Facts<'_>, place: Place, elements: Elements) -> Vec<Outcome> {
+    let each = |list: &'_ Json| -> Vec<Vec<Outcome>> {
+        list.list().iter().map(|condition| ways(condition, facts, place, elements)).collect()
+    };
+    if let Some(list) = condition.get("any") {
+        return joined(each(list).into_iter(), any);
+    }
+    if let Some(list) = condition.get("all") {
+        return joined(each(list).into_iter(), all);
+    }
+    if let Some(inner) = condition.get("not") {
+        return ways(inner, facts, place, elements.swapped()).into_iter().map(not).collect();
+    }
+    let is_open = ["path", "value_from"]
+        .into_iter()
+        .filter_map(|field| condition.get(field)?.text())
+        .any(|path| matches!(path::read(path).0.as_str(), "args" | "state"));
+    if is_open { vec![Holds, Fails] } else { vec![condition::test(condition, facts, place, elements)] }
+}
+
+/// What may come of outcomes that may each be several.
+fn joined(list: impl Iterator<Item = Vec<Outcome>>, join: fn(&[Outcome]) -> Outcome) -> Vec<Outcome> {
+    list.reduce(|before, next| {
+        let pairs = before.iter().flat_map(|one| next.iter().map(|other| join(&[*one, *other])));
+        let mut joined: Vec<Outcome> = Vec::new();
+        for outcome in pairs {
+            if !joined.contains(&outcome) {
+                joined.push(outcome);
+            }
+        }
+        joined
+    })
+    .unwrap_or_else(|| vec![join(&[])])
+}
