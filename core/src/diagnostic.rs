@@ -304,6 +304,15 @@ impl<'t> Diagnostics<'t> {
         }
     }
 
+    pub(crate) fn has_warnings(&self) -> bool {
+        !self.warnings.is_empty()
+    }
+
+    /// Drops the warnings of which `keep` is false.
+    pub(crate) fn keep_warnings(&mut self, keep: impl Fn(&Diagnostic) -> bool) {
+        self.warnings.retain(|(_, warning)| keep(warning));
+    }
+
     fn found(&self) -> usize {
         self.errors.len().saturating_add(self.warnings.len())
     }

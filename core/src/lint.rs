@@ -48,6 +48,7 @@ pub fn lint<V: View>(text: &str, format: Format, tools: &V) -> Result<Vec<Diagno
             unmatched(name, span, pointer.to_owned(), &tools, &mut diagnostics);
         }
     }
+    document::drop_ignored(&tree, &mut diagnostics);
     Ok(diagnostics.finish())
 }
 

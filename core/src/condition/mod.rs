@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub(crate) use operand::Operand;
-pub(crate) use operator::{NAMES, Operator};
+pub(crate) use operator::{NAMES, Operator, Order};
 pub(crate) use outcome::Outcome;
 pub(crate) use outcome::{Place, Quantifier};
 pub(crate) use path_walk::{CallContext, Leaf, Visitor};

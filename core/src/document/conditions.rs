@@ -1,5 +1,6 @@
 //! Conditions as written (spec 4.5, 5.1).
 
+use super::lints;
 use super::notation;
 use super::reader::{Field, Reader, shown};
 use super::{Checks, Clause, StateTest, claims};
@@ -73,8 +74,14 @@ fn read<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, states: &mut States<'_>
                 "give it conditions, or remove it",
             );
         }
-        let read_item = |(index, item)| reader.item(index, |reader| read(reader, item, &mut None));
-        Some(items.enumerate().filter_map(read_item).collect())
+        let mut conditions: Vec<Condition> = Vec::with_capacity(items.len());
+        for (index, item) in items.clone().enumerate() {
+            conditions.extend(reader.item(index, |reader| read(reader, item, &mut None)));
+        }
+        if all.is_some() && conditions.len() == items.len() {
+            lints::warn_of_pairs(reader, conditions.iter().enumerate(), |at| items.clone().nth(at));
+        }
+        Some(conditions.into())
     })?;
     Some(if any.is_some() { Condition::Any(conditions) } else { Condition::All(conditions) })
 }
@@ -219,6 +226,7 @@ fn read_test<'n>(
         reader.within("value", |reader| reader.error("invalid_operand", value.value().span(), message, help));
         return None;
     }
+    lints::warn_of_operand(reader, &path, name, &operand, value.value());
     if let Some(pattern) = known_pattern(reader, name, &operand) {
         let operator = Operator::Matches(Box::new(pattern));
         return Some(Condition::Test(Test { path, operator, negated: name == "not_regex" }));

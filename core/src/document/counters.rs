@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use smallvec::SmallVec;
 
 use super::entry::presentation;
+use super::lints;
 use super::notation;
 use super::reader::{Field, Reader, shown};
 use super::{Charge, Checks, Declared, Document, StateTest, Step, claims};
@@ -410,6 +411,7 @@ pub(super) fn read_scope<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> O
                         }
                         None => {
                             claims::check_path(reader, &path, item.span());
+                            lints::note_scope(reader, &path, item.span());
                             return Some(path);
                         }
                     },

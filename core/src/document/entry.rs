@@ -1,7 +1,7 @@
 //! Entries, their rules, and the items of the limits dialect (spec 2.5 to 2.16).
 
 use super::reader::{Field, Reader, shown};
-use super::{Checks, Document, Entry, Step, conditions, counters, names, rates};
+use super::{Checks, Document, Entry, Step, conditions, counters, lints, names, rates};
 use crate::bytes::same;
 use crate::condition::Place;
 use crate::diagnostic::Span;
@@ -86,6 +86,7 @@ pub(super) fn read_entry<'n>(
             if steps.is_empty() {
                 steps.reserve_exact(items.len());
             }
+            let first = steps.len();
             for (index, item) in items.enumerate() {
                 if reader.is_full() {
                     return;
@@ -100,8 +101,13 @@ pub(super) fn read_entry<'n>(
                     steps.extend(step);
                 });
             }
+            if known == 1 {
+                let required = steps.get(first..).unwrap_or_default();
+                lints::warn_of_items(required, document, reader.diagnostics);
+            }
         });
     }
+    lints::warn_of_scopes(reader, &steps);
     document.entries.push(Entry { owner, span, steps: steps.into() });
 }
 
@@ -181,7 +187,7 @@ fn read_conditions<'n>(
             return Some(0);
         }
         let items = reader.list(field.value(), "a list of conditions")?;
-        let count = items.len();
+        let (count, places) = (items.len(), items.clone());
         checks.clauses.reserve_exact(count);
         for (index, item) in items.enumerate() {
             if reader.is_full() {
@@ -191,6 +197,8 @@ fn read_conditions<'n>(
                 conditions::read_clause(reader, item, Some(index), may_read_state, checks);
             });
         }
+        let conditions = checks.clauses.iter().filter_map(|clause| Some((clause.index?, &clause.condition)));
+        lints::warn_of_pairs(reader, conditions, |at| places.clone().nth(at));
         Some(count)
     })
 }

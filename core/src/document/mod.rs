@@ -7,6 +7,7 @@ mod claims;
 mod conditions;
 mod counters;
 mod entry;
+mod lints;
 mod names;
 mod notation;
 mod rates;
@@ -23,6 +24,7 @@ use crate::scope::Scope;
 use crate::store::{Counter, Owner};
 use crate::text::{Content, Tree};
 pub(crate) use counters::report_unreachable;
+pub(crate) use lints::drop_ignored;
 use reader::{Reader, shown};
 pub(crate) use rules::{Rule, Rules};
 

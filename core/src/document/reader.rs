@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::lints::ScopePath;
 use crate::bytes::same;
 use crate::diagnostic::{Diagnostics, Span, push_segment};
 use crate::path::{Path, PathError};
@@ -24,6 +25,8 @@ pub struct Reader<'n, 'l> {
     paths: HashMap<&'n str, Arc<Path>, foldhash::fast::RandomState>,
     /// The claims that identities have, each with its line; `None` where the policy does not say.
     pub(super) claims: Option<HashMap<&'n str, u32, foldhash::fast::RandomState>>,
+    /// The scopes of the entry that is being read, as far as they count by arguments.
+    pub(super) scopes: Vec<ScopePath>,
     /// Whether some name may be taken for another.
     pub(super) has_odd_names: bool,
     /// How many names were not globs.
@@ -66,6 +69,7 @@ impl<'n, 'l> Reader<'n, 'l> {
             patterns: HashMap::default(),
             paths: HashMap::default(),
             claims: None,
+            scopes: Vec::new(),
             has_odd_names: false,
             exact_names: 0,
             reads_counters: false,

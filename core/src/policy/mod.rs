@@ -273,7 +273,9 @@ impl Policy {
         let tree = parse(text, format, &mut diagnostics);
         let compiled = tree.and_then(|tree| {
             let document = document::read(&tree, &mut diagnostics);
-            compile::compile(text, document, &mut diagnostics)
+            let compiled = compile::compile(text, document, &mut diagnostics);
+            document::drop_ignored(&tree, &mut diagnostics);
+            compiled
         });
         let failed = diagnostics.has_errors();
         let list = diagnostics.finish();
