@@ -10,6 +10,7 @@ use super::{Clause, Step};
 use crate::budget::Budget;
 use crate::condition::{Condition, Operand, Operator, Order, Outcome, Place, Test};
 use crate::diagnostic::{Diagnostics, Span, push_segment};
+use crate::number::Number;
 use crate::path::{Path, Reading, Root};
 use crate::raw::RawJson;
 use crate::text::{Content, Node, Tree};
@@ -158,7 +159,14 @@ fn kind_of(test: &Test) -> Option<&'static str> {
         (Operator::Matches(_) | Operator::StartsWith(_) | Operator::EndsWith(_) | Operator::Within(_), _) => {
             "string"
         }
-        (Operator::SubsetOf(_), _) => "array",
+        (Operator::SubsetOf(_) | Operator::Includes(_), _) => "array",
+        (Operator::HasType(types), false) => {
+            let number = Kind::Number(Number::from_i64(0));
+            let kinds =
+                [Kind::Null, Kind::Bool(true), number, Kind::String("".into()), Kind::Array, Kind::Object];
+            let mut admitted = kinds.iter().filter(|kind| types.admit(kind) == Outcome::Holds).map(type_of);
+            return admitted.next().filter(|_| admitted.next().is_none());
+        }
         (Operator::Exists(false), false) => "null",
         _ => return None,
     })
@@ -376,6 +384,10 @@ mod tests {
             (("exists", "true"), ("eq", "null"), true),
             (("in", "[]"), ("gt", "1"), false),
             (("neq", "1"), ("neq", "2"), false),
+            (("type", "\"string\""), ("gt", "1"), true),
+            (("type", "[\"string\",\"integer\"]"), ("gt", "1"), false),
+            (("type", "\"array\""), ("includes", "1"), false),
+            (("includes", "1"), ("regex", "\"a\""), true),
         ] {
             let (first, second) = (test(one.0, one.1), test(other.0, other.1));
             assert_eq!(excludes(&first, &second), expected, "{first} / {second}");
@@ -394,6 +406,9 @@ mod tests {
             ("not_regex", "\"a\"", true),
             ("contains", "\"a\"", false),
             ("exists", "true", false),
+            ("type", "\"integer\"", true),
+            ("type", "[\"integer\",\"number\"]", true),
+            ("type", "[\"integer\",\"string\"]", false),
         ] {
             assert_eq!(holds_to_one_type(&test(op, operand)), expected, "{op} {operand}");
         }
