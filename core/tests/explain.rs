@@ -32,6 +32,7 @@ fn every_kind_of_rule_says_what_it_does() {
             named: {rules: [{name: big, action: deny, conditions: [{path: args.a, op: eq, value: 1}]}]},
             ask: {rules: [{action: require_approval, conditions: [{path: args.a, op: eq, value: 1}]}]},
             count: {rules: [{name: rate, rate_limit: 1/hour}]},
+            some: {limits: [{counter: n, window: hour, max: 1, when: [{path: args.a, op: eq, value: 1}]}]},
             state: {rules: [{action: deny, conditions: [{path: args.a, op: eq, value: 1}, {path: state.count._rate_hour, op: gt, value: 0}]}]}}}",
     );
     let resets = "maximum 1, resets at 2025-11-21T11:00:00.000Z";
@@ -44,6 +45,15 @@ fn every_kind_of_rule_says_what_it_does() {
         ("ask", 1, vec!["/tools/ask/rules/0: require_approval: asks for approval".to_owned()]),
         ("ask", 2, vec!["/tools/ask/rules/0: require_approval: does not act".to_owned()]),
         ("state", 2, vec!["/tools/state/rules/0: deny: does not act".to_owned()]),
+        ("some", 2, vec!["/tools/some/limits/0: limit: does not apply".to_owned()]),
+        (
+            "some",
+            1,
+            vec![
+                "/tools/some/limits/0: limit: counts".to_owned(),
+                format!("/tools/some/limits/0: counter some.n: charged (holds 1 with this call, {resets})"),
+            ],
+        ),
         (
             "state",
             1,
@@ -163,4 +173,25 @@ tools:
     }
     let args = json!({"amount": 5});
     assert_eq!(engine.explain(&Call::new("pay", &args)).checks.len(), 1);
+}
+
+#[test]
+fn a_limit_shows_the_conditions_that_it_applies_by() {
+    let engine = engine(
+        "{version: '1', default: deny, tools: {t: {rules: [{rate_limit: 1/hour, when: [{path: args.a, op: exists, value: true}, {path: args.a, op: neq, value: 1}]}]}}}",
+    );
+    let explanation = engine.explain(&Call::new("t", &json!({"a": 1})));
+    let checks: Vec<_> = explanation.checks[0]
+        .checks
+        .iter()
+        .map(|check| format!("{}: {}: {}", check.pointer, check.what, check.outcome))
+        .collect();
+    assert_eq!(
+        checks,
+        [
+            "/tools/t/rules/0/when/0: args.a exists true: holds",
+            "/tools/t/rules/0/when/1: args.a neq 1: fails",
+        ]
+    );
+    assert_eq!((&*explanation.checks[0].outcome, explanation.checks.len()), ("does not apply", 1));
 }

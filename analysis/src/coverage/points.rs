@@ -196,7 +196,7 @@ impl Points {
         if is_bare {
             self.read_condition(within, rule.to_owned(), item, blocks);
         } else {
-            self.read_conditions(within, conditions);
+            self.read_conditions(within, item, "conditions");
         }
         self.note_counters(at, rule);
     }
@@ -213,7 +213,7 @@ impl Points {
             let text = format!("rate_limit {max}/{window}");
             let shape = Shape::Limit { entry: owner, counter, max: Some(max.to_owned()) };
             self.add_limit(within, format!("{rule}/rate_limit"), rate, text, shape, true);
-            return;
+            return self.read_when(within, node);
         }
         let conditions = member(node, "conditions");
         let state = member(node, "state");
@@ -227,11 +227,11 @@ impl Points {
             self.add(within.group(Kind::Approval, node, text, branches, Shape::Approval));
         } else if has_conditions || state.is_none() {
             let at = self.add_rule(within, node, has_conditions, action == "allow");
-            self.read_conditions(within, conditions);
+            self.read_conditions(within, node, "conditions");
             self.note_counters(at, rule);
         }
         if action == "require_approval" {
-            self.read_conditions(within, conditions);
+            self.read_conditions(within, node, "conditions");
         }
         if let Some(state) = state {
             let counter = text_of(state, "counter").unwrap_or_default().to_owned();
@@ -254,6 +254,12 @@ impl Points {
         let charges = can_charge(max.as_deref(), increment);
         let shape = Shape::Limit { entry: key.map(str::to_owned), counter, max };
         self.add_limit(within, rule.to_owned(), node, text, shape, charges);
+        self.read_when(within, node);
+    }
+
+    /// The conditions of a limit that applies to some calls: an unknown one makes it apply.
+    fn read_when(&mut self, within: Within<'_>, node: Node<'_>) {
+        self.read_conditions(Within { blocks: true, ..within }, node, "when");
     }
 
     /// A rule that permits or denies. One without conditions has one outcome: it always acts, or always lets pass.
@@ -305,10 +311,10 @@ impl Points {
         self.add(Group { pointer, ..within.group(Kind::Limit, node, text, branches, shape) });
     }
 
-    fn read_conditions(&mut self, within: Within<'_>, list: Option<Node<'_>>) {
-        let Some(Content::Sequence(items)) = list.map(Node::content) else { return };
+    fn read_conditions(&mut self, within: Within<'_>, node: Node<'_>, field: &str) {
+        let Some(Content::Sequence(items)) = member(node, field).map(Node::content) else { return };
         for (index, item) in items.enumerate() {
-            self.read_condition(within, format!("{}/conditions/{index}", within.rule), item, within.blocks);
+            self.read_condition(within, format!("{}/{field}/{index}", within.rule), item, within.blocks);
         }
     }
 

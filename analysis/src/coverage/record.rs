@@ -221,6 +221,7 @@ impl Coverage {
                 | "counts"
                 | "passes"
                 | "does not act"
+                | "does not apply"
                 | "asks for approval"
                 | "acts if its counters say so"
                 | "broken off") => {

@@ -202,6 +202,7 @@ fn charge_nothing(
     if rate.is_some() {
         rule.take("scope");
         rule.take("algorithm");
+        rule.take("when");
     }
     if !matches!(rule.get("conditions"), Some(Json::List(conditions)) if !conditions.is_empty()) {
         rule.set("action", Json::string("allow"));

@@ -43,7 +43,7 @@ fn write_level(
 /// Outcomes are words for people and may change; an unknown one is not coloured as a success.
 fn paint_of(outcome: &str) -> Paint {
     match outcome {
-        "holds" | "passes" | "charged" | "does not act" => Paint::Green,
+        "holds" | "passes" | "charged" | "does not act" | "does not apply" => Paint::Green,
         "fails" | "denies" | "refuses" | "full" => Paint::Red,
         _ => Paint::Yellow,
     }

@@ -222,7 +222,7 @@ impl Test {
             Leaf::WrongType => (Outcome::Unknown, Why::WrongStep),
             Leaf::Absent => match (&self.operator, place) {
                 (Operator::Exists(wanted), _) => ((!*wanted).into(), Why::Absent),
-                (_, Place::Permit) => (Outcome::Unknown, Why::Absent),
+                (_, Place::Permit | Place::Limit) => (Outcome::Unknown, Why::Absent),
                 (_, Place::Block) => (Outcome::Fails, Why::Absent),
             },
         };

@@ -86,15 +86,17 @@ pub(crate) enum Place {
     Permit,
     /// `deny_if`, and rules with `deny` or `require_approval`.
     Block,
+    /// `when`: whether a limit applies (spec 2.21).
+    Limit,
 }
 
 impl Place {
-    /// The outcome that is not against the call.
+    /// The outcome that is not against the call: by it, a limit does not apply.
     #[inline]
     pub(crate) const fn passing(self) -> Outcome {
         match self {
             Self::Permit => Outcome::Holds,
-            Self::Block => Outcome::Fails,
+            Self::Block | Self::Limit => Outcome::Fails,
         }
     }
 
@@ -102,7 +104,7 @@ impl Place {
     pub(crate) const fn quantifier(self) -> Quantifier {
         match self {
             Self::Permit => Quantifier::All,
-            Self::Block => Quantifier::Any,
+            Self::Block | Self::Limit => Quantifier::Any,
         }
     }
 }

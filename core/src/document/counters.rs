@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
-use super::entry::presentation;
+use super::entry::{presentation, read_when};
 use super::lints;
 use super::notation;
 use super::reader::{Field, Reader, shown};
@@ -46,7 +46,7 @@ impl Names {
 }
 
 const STATE_FIELDS: [&str; 6] = ["counter", "window", "increment", "increment_from", "scope", "algorithm"];
-const LIMIT_FIELDS: [&str; 10] = [
+const LIMIT_FIELDS: [&str; 11] = [
     "counter",
     "window",
     "max",
@@ -54,6 +54,7 @@ const LIMIT_FIELDS: [&str; 10] = [
     "increment_from",
     "scope",
     "algorithm",
+    "when",
     "name",
     "on_deny",
     "reason",
@@ -69,7 +70,7 @@ pub(super) fn read_limit<'n>(
     names: &mut Names,
     document: &mut Document,
 ) -> Option<Step> {
-    let [counter, window, max, increment, from, scope, algorithm, name, on_deny, reason] =
+    let [counter, window, max, increment, from, scope, algorithm, when, name, on_deny, reason] =
         reader.fields(node, "a limit: `{counter, window, max}`", LIMIT_FIELDS)?;
     let rule = presentation(reader, node, name, on_deny, reason, document);
     if max.is_none() {
@@ -79,6 +80,7 @@ pub(super) fn read_limit<'n>(
     let max = max.and_then(|field| reader.within("max", |reader| amount(reader, field.value())));
     let parts = Parts { counter, window, increment, from, scope, algorithm };
     let charge = declare(reader, node, parts, false, owner, names, document, || max);
+    let checks = when.map(|field| read_when(reader, field));
     let (charge, max) = (charge?, max?);
     if let Some(Declared { counter, amount: Charge::Fixed(one), .. }) = document.declared.get(charge as usize)
         && counter.algorithm() == Algorithm::Sliding
@@ -89,7 +91,11 @@ pub(super) fn read_limit<'n>(
             check_reachable(reader, max, *one, window, span, "invalid_number")
         })?;
     }
-    Some(Step::new(rule, Place::Permit, false, Checks::default(), Some(charge)))
+    let (place, checks) = match checks {
+        Some(checks) => (Place::Limit, checks?),
+        None => (Place::Permit, Checks::default()),
+    };
+    Some(Step::new(rule, place, false, checks, Some(charge)))
 }
 
 pub(super) fn read_state<'n>(

@@ -6,11 +6,21 @@ use crate::bytes::same;
 use crate::condition::Place;
 use crate::diagnostic::Span;
 use crate::store::Owner;
-use crate::text::{Content, Node};
+use crate::text::{Content, Items, Node};
 
 const ENTRY_FIELDS: [&str; 4] = ["rules", "require", "deny_if", "limits"];
-const RULE_FIELDS: [&str; 9] =
-    ["name", "action", "conditions", "rate_limit", "state", "scope", "algorithm", "on_deny", "reason"];
+const RULE_FIELDS: [&str; 10] = [
+    "name",
+    "action",
+    "conditions",
+    "rate_limit",
+    "state",
+    "scope",
+    "algorithm",
+    "when",
+    "on_deny",
+    "reason",
+];
 const ITEM_FIELDS: [&str; 4] = ["name", "conditions", "on_deny", "reason"];
 const ACTIONS: [&str; 4] = ["evaluate", "allow", "deny", "require_approval"];
 const ACTION_HELP: &str =
@@ -187,20 +197,44 @@ fn read_conditions<'n>(
             return Some(0);
         }
         let items = reader.list(field.value(), "a list of conditions")?;
-        let (count, places) = (items.len(), items.clone());
-        checks.clauses.reserve_exact(count);
-        for (index, item) in items.enumerate() {
-            if reader.is_full() {
-                return None;
-            }
-            reader.item(index, |reader| {
-                conditions::read_clause(reader, item, Some(index), may_read_state, checks);
-            });
-        }
-        let conditions = checks.clauses.iter().filter_map(|clause| Some((clause.index?, &clause.condition)));
-        lints::warn_of_pairs(reader, conditions, |at| places.clone().nth(at));
-        Some(count)
+        read_clauses(reader, items, may_read_state, checks)
     })
+}
+
+/// Reads what says to which calls a limit applies.
+pub(super) fn read_when<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> Option<Checks> {
+    reader.within("when", |reader| {
+        let items = reader.list(field.value(), "a list of conditions")?;
+        if items.len() == 0 {
+            let help = "give it conditions, or remove it: without it the limit applies to every call";
+            reader.error("empty_conditions", field.value().span(), "`when` has no conditions", help);
+        }
+        let mut checks = Checks::default();
+        read_clauses(reader, items, false, &mut checks)?;
+        Some(checks)
+    })
+}
+
+/// Reads the conditions of a list; `None` where there is no use in reading on.
+fn read_clauses<'n>(
+    reader: &mut Reader<'n, '_>,
+    items: Items<'n>,
+    may_read_state: bool,
+    checks: &mut Checks,
+) -> Option<usize> {
+    let (count, places) = (items.len(), items.clone());
+    checks.clauses.reserve_exact(count);
+    for (index, item) in items.enumerate() {
+        if reader.is_full() {
+            return None;
+        }
+        reader.item(index, |reader| {
+            conditions::read_clause(reader, item, Some(index), may_read_state, checks);
+        });
+    }
+    let conditions = checks.clauses.iter().filter_map(|clause| Some((clause.index?, &clause.condition)));
+    lints::warn_of_pairs(reader, conditions, |at| places.clone().nth(at));
+    Some(count)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -243,7 +277,7 @@ fn read_rule<'n>(
     names: &mut counters::Names,
     document: &mut Document,
 ) -> Option<Step> {
-    let [name, action, conditions, rate_limit, state, scope, algorithm, on_deny, reason] =
+    let [name, action, conditions, rate_limit, state, scope, algorithm, when, on_deny, reason] =
         reader.fields(node, "a rule: a mapping", RULE_FIELDS)?;
     let rule = presentation(reader, node, name, on_deny, reason, document);
     let action_field = action;
@@ -262,9 +296,12 @@ fn read_rule<'n>(
         }
         charge = rates::read_rate_limit(reader, field, scope, algorithm, owner, names, document);
     } else {
-        for field in [scope, algorithm].into_iter().flatten() {
+        for field in [scope, algorithm, when].into_iter().flatten() {
             let message = format!("`{}` stands beside a `rate_limit`", field.key.text());
-            let help = "move it into `state`, or remove it";
+            let help = match field.key.text() {
+                "when" => "write its conditions into `conditions`, or give the rule a `rate_limit`",
+                _ => "move it into `state`, or remove it",
+            };
             reader.within(field.key.text(), |reader| {
                 reader.error("conflicting_fields", field.key.span(), message, help)
             });
@@ -287,6 +324,9 @@ fn read_rule<'n>(
         let help =
             "give it `conditions`, `rate_limit` or `state`, or an `action`: allow, deny, require_approval";
         reader.error("empty_rule", node.span(), "the rule does nothing", help);
+    }
+    if let (Some(when), true) = (when, rate_limit.is_some()) {
+        return Some(Step::new(rule, Place::Limit, false, read_when(reader, when)?, charge));
     }
     let place = if blocks { Place::Block } else { Place::Permit };
     Some(Step::new(rule, place, action == Action::RequireApproval, checks, charge))

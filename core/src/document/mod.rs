@@ -76,11 +76,23 @@ impl Step {
             rule,
             place,
             approves,
-            denies: place == Place::Permit || !approves && checks.states.is_empty(),
+            denies: match place {
+                Place::Permit => true,
+                Place::Block => !approves && checks.states.is_empty(),
+                Place::Limit => false,
+            },
             asks: approves || charge.is_some() || !checks.states.is_empty(),
             conditions: checks.clauses.into(),
             states: checks.states.into(),
             charge,
+        }
+    }
+
+    /// The field that its conditions stand in.
+    pub(crate) const fn field(&self) -> &'static str {
+        match self.place {
+            Place::Permit | Place::Block => "conditions",
+            Place::Limit => "when",
         }
     }
 }

@@ -86,8 +86,9 @@ impl<'p> Remaining<'p> {
     /// nothing, and it would take the registers of their loop.
     #[inline(never)]
     fn add(&mut self, step: &'p Step, outcome: Outcome) {
-        // A block place whose stateless conditions fail is settled: its counters need not be read (spec 6.4).
-        if step.place == Place::Block && outcome == Outcome::Fails {
+        // A block place whose stateless conditions fail is settled: its counters need not be read (spec 6.4). A limit whose conditions
+        // fail does not apply (spec 2.21).
+        if step.place != Place::Permit && outcome == Outcome::Fails {
             return;
         }
         if step.approves {
@@ -226,7 +227,7 @@ impl Compiled {
         sink.open(At::Root(self.rule(step.rule).map_or("", |rule| rule.pointer())), || self.describe(step));
         let mut whole = Outcome::Holds;
         for clause in &step.conditions {
-            sink.enter(clause.index.map_or(At::Here, |index| At::Item("conditions", index)));
+            sink.enter(clause.index.map_or(At::Here, |index| At::Item(step.field(), index)));
             let outcome = clause.condition.evaluate(facts, step.place, step.place.quantifier(), sink)?;
             sink.leave();
             match outcome {
@@ -241,8 +242,9 @@ impl Compiled {
         let passes = whole == step.place.passing();
         let text = match step.place {
             _ if step.denies && !passes => "denies",
-            Place::Permit if step.asks => "counts",
-            Place::Permit => "passes",
+            Place::Limit if passes => "does not apply",
+            Place::Permit | Place::Limit if step.asks => "counts",
+            Place::Permit | Place::Limit => "passes",
             Place::Block if passes => "does not act",
             Place::Block if step.approves => "asks for approval",
             Place::Block => "acts if its counters say so",
@@ -256,6 +258,7 @@ impl Compiled {
             (Place::Block, true) => "require_approval",
             (Place::Block, false) => "deny",
             (Place::Permit, _) => "permit",
+            (Place::Limit, _) => "limit",
         };
         match self.rule(step.rule).and_then(|rule| rule.name()) {
             Some(name) => format!("{what} \"{name}\""),
@@ -273,7 +276,7 @@ pub(crate) fn unreadable(why: Unreadable) -> Ruling {
 /// The code of a denial by stateless conditions.
 const fn code(place: Place) -> Code {
     match place {
-        Place::Permit => Code::ConditionFailed,
+        Place::Permit | Place::Limit => Code::ConditionFailed,
         Place::Block => Code::Denied,
     }
 }
