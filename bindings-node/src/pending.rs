@@ -123,7 +123,7 @@ pub(crate) fn promise<'e>(
                 Err(Either::A(answer(&decision, record, observed)))
             }
             Evaluation::Pending(pending) => Ok(Box::pin(async move {
-                let decision = match store.reserve(pending.batch(), at).await {
+                let decision = match pending.ask_async(&*store, at).await {
                     Ok(outcome) => pending.resolve(&outcome),
                     Err(_) => pending.unanswered(on_error),
                 };

@@ -32,6 +32,7 @@ pub struct OwnedBatch {
     slots: Vec<(Counter, ScopeValue, Option<Amount>, Amount, u32)>,
     guards: Vec<OwnedGuard>,
     approval: Option<String>,
+    only_looks: bool,
 }
 
 /// A [`Guard`] that borrows nothing.
@@ -54,6 +55,7 @@ impl OwnedBatch {
             slots: batch.slots.iter().map(slot).collect(),
             guards: batch.guards.iter().map(guard).collect(),
             approval: batch.approval.as_deref().map(str::to_owned),
+            only_looks: batch.only_looks,
         }
     }
 
@@ -74,6 +76,7 @@ impl OwnedBatch {
             slots: slots.collect(),
             guards: guards.collect(),
             approval: self.approval.as_deref().map(Into::into),
+            only_looks: self.only_looks,
         }
     }
 }

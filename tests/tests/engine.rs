@@ -91,10 +91,19 @@ fn a_store_that_fails_waives_no_approval() {
         .on_store_error(OnStoreError::Allow)
         .build();
     let args = json!({"n": 1});
+    let working = Engine::new(policy.clone());
     for tool in ["pay", "ask"] {
         let call = Call::new(tool, &args);
-        let asked = engine.decide(&call);
+        let asked = working.decide(&call);
         assert_eq!((asked.effect(), asked.code()), (Effect::RequireApproval, Code::ApprovalRequired));
+        // Clause 6.6: what cannot be looked at is not asked for.
+        for decision in [engine.decide(&call), engine.explain(&call).decision] {
+            let expected = match tool {
+                "pay" => (Effect::Deny, Code::StoreUnavailable),
+                _ => (Effect::RequireApproval, Code::ApprovalRequired),
+            };
+            assert_eq!((decision.effect(), decision.code()), expected, "{tool}");
+        }
         let call =
             call.approved(Approval::new(asked.approval().map(|approval| approval.key()).unwrap(), "a1"));
         let pending = match policy.evaluate(&call) {

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use callgate::__binding::BindEngine as _;
 use callgate::store::{
     Answer, AsyncStore, AsyncTransport, Batch, Counters, Protocol, Question, Remote, Store, StoreFuture,
     Transport,
 };
 use callgate::time::{ManualClock, Timestamp};
-use callgate::{Call, Code, Engine, MemoryStore, Policy, StoreError};
+use callgate::{Approval, Call, Code, Engine, Evaluation, MemoryStore, Policy, StoreError};
 use callgate_store_contract::{Subject, TimeKept, check};
 use callgate_tests::loopback::{Blocking, OneAnswer, Point, Polled, block_on, store};
 use serde_json::json;
@@ -138,6 +139,59 @@ fn another_time_is_asked_for_a_few_times() {
             assert_eq!(remote.protocol().questions.load(std::sync::atomic::Ordering::Relaxed), asked);
         }
     }
+}
+
+/// Clause 6.6: what waits for approval is looked at, in every way to ask.
+#[test]
+fn a_call_that_waits_for_approval_is_only_looked_at() {
+    let policy: Policy = "{version: '1', default: deny, tools: {pay: {
+        rules: [{action: require_approval}], limits: [{counter: n, window: hour, max: 1}]}}}"
+        .parse()
+        .unwrap();
+    let now = Timestamp::from_millis(0);
+    let remote = Arc::new(store());
+    let engine = Engine::builder(policy.clone())
+        .clock(Arc::new(ManualClock::new(now)))
+        .store(remote.clone())
+        .async_store(remote.clone())
+        .build();
+    let args = json!({});
+    let call = Call::new("pay", &args);
+    let evaluated = || match policy.evaluate(&call) {
+        Evaluation::Pending(pending) => pending,
+        Evaluation::Decided(decision) => panic!("{decision:?}"),
+    };
+    let every_way = |expected: Code, used: i64| {
+        let (pending, polled, by_mistake) = (evaluated(), evaluated(), evaluated());
+        assert!(pending.only_looks());
+        let told = pending.ask(&*remote, now).unwrap();
+        let polled_told = block_on(polled.ask_async(&*remote, now)).unwrap();
+        // A host that does not know of looks.
+        let taken = Store::reserve(&*remote, by_mistake.batch(), now).unwrap();
+        for decision in [
+            engine.decide(&call),
+            engine.decide_json(&Call::new("pay", "{}")),
+            block_on(engine.decide_async(&call)),
+            block_on(engine.decide_json_async(&Call::new("pay", "{}"))),
+            engine.explain(&call).decision,
+            block_on(engine.explain_async(&call)).decision,
+            engine.complete(policy.evaluate(&call)),
+            pending.resolve(&told),
+            polled.resolve(&polled_told),
+            by_mistake.resolve(&taken),
+        ] {
+            assert_eq!(decision.code(), expected);
+            assert!(decision.take_reservation().is_none());
+            let decided: serde_json::Value = serde_json::from_str(&decision.to_json()).unwrap();
+            assert_eq!(decided["counters"][0]["charged"], json!(null));
+            assert_eq!(decided["counters"][0]["used"], json!(used.to_string()));
+        }
+    };
+    every_way(Code::ApprovalRequired, 0);
+    let asked = engine.decide(&call);
+    let call = call.approved(Approval::new(asked.approval().unwrap().key(), "a1"));
+    assert!(engine.decide(&call).allowed());
+    every_way(Code::LimitExceeded, 1);
 }
 
 /// Explaining reads the counters through the wire, releasing gives back through it, and a dead one is told of.

@@ -197,7 +197,7 @@ impl HeldCall {
                     Question::Unasked(pending) => {
                         let store = store.clone();
                         Question::Asking(Box::pin(async move {
-                            let answer = store.reserve(pending.batch(), now).await;
+                            let answer = pending.ask_async(&*store, now).await;
                             decided(pending, answer, on_error)
                         }))
                     }

@@ -131,8 +131,8 @@ impl Engine {
         let now = self.clock.now();
         let outcome = self.store.peek(batch, now)?;
         let standing = match outcome.verdict {
-            Verdict::Reserved => self.store.peek(&batch.only_read(), now)?.usage,
-            Verdict::Refused(_) | Verdict::ApprovalSpent => outcome.usage.clone(),
+            Verdict::Reserved if !batch.only_looks => self.store.peek(&batch.only_read(), now)?.usage,
+            _ => outcome.usage.clone(),
         };
         Ok((outcome, standing))
     }
@@ -141,8 +141,8 @@ impl Engine {
 async fn look_without_blocking(store: &dyn AsyncStore, batch: &Batch<'_>, now: Timestamp) -> Looked {
     let outcome = store.peek(batch, now).await?;
     let standing = match outcome.verdict {
-        Verdict::Reserved => store.peek(&batch.only_read(), now).await?.usage,
-        Verdict::Refused(_) | Verdict::ApprovalSpent => outcome.usage.clone(),
+        Verdict::Reserved if !batch.only_looks => store.peek(&batch.only_read(), now).await?.usage,
+        _ => outcome.usage.clone(),
     };
     Ok((outcome, standing))
 }

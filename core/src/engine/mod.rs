@@ -238,12 +238,13 @@ impl Engine {
         self.policy.is(policy)
     }
 
-    /// The store's answer to a batch, for callers that drive the pure evaluation themselves.
+    /// The store's answer to a batch, for callers that drive the pure evaluation themselves. One that is
+    /// [only looked at](Batch::only_looks) charges nothing.
     ///
     /// # Errors
     /// [`StoreError`] where the store did not answer.
     pub fn reserve(&self, batch: &Batch<'_>) -> Result<BatchOutcome, StoreError> {
-        self.store.reserve(batch, self.clock.now())
+        batch.ask(&*self.store, self.clock.now())
     }
 
     /// Drops counters that no call can see any more by the engine's clock, frees their memory, and returns how many there were.

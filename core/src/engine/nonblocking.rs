@@ -35,7 +35,7 @@ impl Engine {
         match evaluated {
             Evaluated::Decided(ruling) => ruling,
             Evaluated::Pending(mut prepared) => {
-                match store.reserve(&prepared.batch, self.clock.now()).await {
+                match prepared.batch.ask_async(store, self.clock.now()).await {
                     Ok(outcome) => prepared.rule(&outcome).charged_in(store.id()),
                     Err(_) => prepared.unanswered(self.on_store_error),
                 }

@@ -76,11 +76,15 @@ fn approving<'d>(
     evaluate: impl Fn(Option<Approval<'_>>, &mut dyn Charger<'d>) -> Option<Ruling>,
 ) -> Evaluated<'d> {
     let evaluated = deferred(|ask| evaluate(given, ask));
-    let (Some(given), true, Evaluated::Decided(ruling)) = (given, was_allowed, &evaluated) else {
-        return evaluated;
+    let (Some(given), true) = (given, was_allowed) else { return evaluated };
+    let asking = match &evaluated {
+        Evaluated::Decided(ruling) if ruling.code() == Code::ApprovalRequired => {
+            ruling.more().and_then(|more| more.asking.as_deref())
+        }
+        Evaluated::Decided(_) => None,
+        Evaluated::Pending(prepared) => prepared.looking(),
     };
-    let asking = ruling.more().and_then(|more| more.asking.as_ref());
-    let Some(asking) = asking.filter(|_| ruling.code() == Code::ApprovalRequired) else { return evaluated };
+    let Some(asking) = asking else { return evaluated };
     let own = Approval::new(&asking.key, given.id);
     deferred(|ask| evaluate(Some(own), ask))
 }

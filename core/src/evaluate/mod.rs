@@ -192,7 +192,7 @@ impl Compiled {
         ruling.unwrap_or_else(|why| Some(unreadable(why)))
     }
 
-    /// What is left once no stateless rule is against the call: charges, then approval (spec 6.5, 6.6).
+    /// What is left once no stateless rule is against the call: charges, then approval (spec 6.5 to 6.7).
     #[inline(never)]
     fn ask<'p, A: View, I: View>(
         &'p self,
@@ -210,7 +210,11 @@ impl Compiled {
             let asking = Box::new(Asking { key, rules: left.askers.as_slice().into() });
             match approval.filter(|approval| approval.is_valid() && approval.key == &*asking.key) {
                 Some(approval) => prepared.approve(asking, approval.id),
-                None => return Ok(Some(Ruling::ask(Code::ApprovalRequired, asking))),
+                None if prepared.batch.slots.is_empty() => {
+                    return Ok(Some(Ruling::ask(Code::ApprovalRequired, asking)));
+                }
+                // Nobody is asked about a call that its limits refuse.
+                None => prepared.ask_after_a_look(asking),
             }
         }
         Ok(ask.decide(&mut prepared))

@@ -107,6 +107,17 @@ impl PendingBatch<'_> {
         self.approval = Some(asking);
     }
 
+    /// Lets the batch be looked at only: the call asks for approval if no bound refuses it (spec 6.6).
+    pub(crate) fn ask_after_a_look(&mut self, asking: Box<Asking>) {
+        self.batch.only_looks = true;
+        self.approval = Some(asking);
+    }
+
+    /// What the call asks to approve, if its counters let it.
+    pub(crate) fn looking(&self) -> Option<&Asking> {
+        self.approval.as_deref().filter(|_| self.batch.only_looks)
+    }
+
     /// The ruling where the store did not answer (spec 8.11).
     pub(crate) fn unanswered(&self, choice: OnStoreError) -> Ruling {
         let effect = match choice {
@@ -123,17 +134,21 @@ impl PendingBatch<'_> {
             return Ruling::deny(Code::StoreUnavailable, None);
         }
         let mut ruling = match &outcome.verdict {
+            Verdict::Reserved if self.batch.only_looks => match &self.approval {
+                Some(asking) => Ruling::ask(Code::ApprovalRequired, asking.clone()),
+                None => return Ruling::deny(Code::StoreUnavailable, None),
+            },
             Verdict::Reserved => Ruling::new(Effect::Allow, Code::Allowed, None),
             Verdict::ApprovalSpent => match &self.approval {
-                Some(asking) => Ruling::ask(Code::ApprovalSpent, asking.clone()),
-                None => return Ruling::deny(Code::StoreUnavailable, None),
+                Some(asking) if !self.batch.only_looks => Ruling::ask(Code::ApprovalSpent, asking.clone()),
+                _ => return Ruling::deny(Code::StoreUnavailable, None),
             },
             Verdict::Refused(refusals) => match refusals.first() {
                 Some(first) => self.refused(first, refusals, outcome),
                 None => return Ruling::deny(Code::StoreUnavailable, None),
             },
         };
-        let taken = outcome.verdict == Verdict::Reserved;
+        let taken = self.is_taken(outcome);
         // A batch of an approval alone has no counters to show.
         if !self.declared.is_empty() {
             let counters = &mut ruling.more_mut().counters;
@@ -166,10 +181,15 @@ impl PendingBatch<'_> {
         ruling
     }
 
+    /// Whether what the outcome tells of the counters has the charges in it.
+    fn is_taken(&self, outcome: &BatchOutcome) -> bool {
+        outcome.verdict == Verdict::Reserved && !self.batch.only_looks
+    }
+
     /// What a test of the slot's counter reads (spec 8.5).
     fn used_with_charge(&self, slot: usize, outcome: &BatchOutcome) -> Amount {
         let held = outcome.usage.get(slot).map_or(Amount::ZERO, |usage| usage.used);
-        if outcome.verdict == Verdict::Reserved {
+        if self.is_taken(outcome) {
             return held;
         }
         let charge = self.batch.slots.get(slot).and_then(|slot| slot.charge).unwrap_or_default();
@@ -231,8 +251,7 @@ impl PendingBatch<'_> {
             let place = Step::Root(rule.map_or("", |rule| rule.pointer()));
             sink.open(place, || format!("counter {owner}.{}", slot.counter.name()));
             let max = declared.max.map_or_else(|| "no maximum".to_owned(), |max| format!("maximum {max}"));
-            let held =
-                if outcome.verdict == Verdict::Reserved { "with this call" } else { "without this call" };
+            let held = if self.is_taken(outcome) { "with this call" } else { "without this call" };
             let why = format!("holds {} {held}, {max}, resets at {}", usage.used, usage.resets_at);
             sink.close(if slot.charge.is_some() { "charged" } else { "read" }, Some(&why));
         }

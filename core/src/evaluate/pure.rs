@@ -6,7 +6,9 @@ use crate::decision::Decision;
 use crate::policy::{Found, Policy, Tool};
 use crate::raw::RawJson;
 use crate::ruling::Ruling;
-use crate::store::{Batch, BatchOutcome};
+use crate::store::error::StoreError;
+use crate::store::{AsyncStore, Batch, BatchOutcome, Store};
+use crate::time::Timestamp;
 use crate::trace::{Check, Recorder, Silent, Sink};
 use crate::view::View;
 
@@ -16,11 +18,31 @@ use crate::view::View;
 pub enum Evaluation<'d> {
     /// The decision. No store is needed.
     Decided(Decision<'d>),
-    /// The call is allowed if a store takes the batch.
+    /// The call is allowed if a store takes the batch; where it is yet to be approved, the store is only to look at it.
     Pending(Pending<'d>),
 }
 
-/// A call that counters decide: hand [`Pending::batch`] to any store, and its answer to [`Pending::resolve`].
+/// A call that counters decide: ask any store by [`Pending::ask`] or [`Pending::ask_async`], and hand its answer to
+/// [`Pending::resolve`].
+///
+/// A call that is yet to be approved must charge nothing, but is denied at once where its limits refuse it (spec 6.6):
+/// [`Pending::only_looks`]. The two questions see to that, and so does every store that keeps [`Batch::only_looks`].
+///
+/// ```
+/// use callgate::{Call, Effect, Evaluation, MemoryStore, Policy};
+/// use callgate::time::Timestamp;
+/// let policy: Policy =
+///     "{version: '1', default: deny, tools: {pay: {rules: [{action: require_approval}, {rate_limit: 1/hour}]}}}".parse()?;
+/// let (store, now) = (MemoryStore::new(), Timestamp::from_millis(0));
+/// for _ in 0..2 {
+///     let Evaluation::Pending(pending) = policy.evaluate(&Call::without_args("pay")) else { panic!("it has a limit") };
+///     assert!(pending.only_looks());
+///     let answer = pending.ask(&store, now)?;
+///     // Twice: nothing was charged.
+///     assert_eq!(pending.resolve(&answer).effect(), Effect::RequireApproval);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a call may run only if its decision allows it"]
 pub struct Pending<'d> {
@@ -52,9 +74,35 @@ impl<'d> Evaluation<'d> {
 }
 
 impl<'d> Pending<'d> {
-    /// What the store must take, all or none.
+    /// What the store must take, all or none; or only look at, as [`Pending::only_looks`] and [`Batch::only_looks`] say.
     pub fn batch(&self) -> &Batch<'d> {
         &self.prepared.batch
+    }
+
+    /// Whether the store must take nothing: a rule asks for an approval that the call does not have. It is then asked by
+    /// [`Store::peek`].
+    pub fn only_looks(&self) -> bool {
+        self.prepared.batch.only_looks
+    }
+
+    /// Asks a store: [`Store::reserve`], or [`Store::peek`] where it must take nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the store did not answer: [`Pending::unanswered`] says what follows.
+    pub fn ask(&self, store: &dyn Store, now: Timestamp) -> Result<BatchOutcome, StoreError> {
+        self.prepared.batch.ask(store, now)
+    }
+
+    /// [`Pending::ask`] without blocking.
+    ///
+    /// # Errors
+    /// As [`Pending::ask`].
+    pub async fn ask_async(
+        &self,
+        store: &dyn AsyncStore,
+        now: Timestamp,
+    ) -> Result<BatchOutcome, StoreError> {
+        self.prepared.batch.ask_async(store, now).await
     }
 
     /// The decision that follows from the store's answer.

@@ -218,6 +218,9 @@ pub struct Batch<'p> {
     pub guards: SmallVec<[Guard<'p>; 1]>,
     /// The approval that the batch spends: refused if its id was spent before.
     pub approval: Option<Cow<'p, str>>,
+    /// Whether the batch is only looked at: its call is yet to be approved (spec 6.6). [`Store::reserve`] and [`Store::peek`] both
+    /// say then which bounds would refuse it, take nothing, and tell each counter as it stands.
+    pub only_looks: bool,
 }
 
 impl<'p> Batch<'p> {
@@ -225,6 +228,26 @@ impl<'p> Batch<'p> {
     pub(crate) fn only_read(&self) -> Self {
         let slots = self.slots.iter().map(|slot| Slot { charge: None, ..slot.clone() }).collect();
         Self { slots, ..Self::default() }
+    }
+
+    /// Asks `store` to take the batch or, where it is only looked at, what it comes to. Nothing hangs on whether a store knows
+    /// the mark.
+    pub(crate) fn ask(&self, store: &dyn Store, now: Timestamp) -> Result<BatchOutcome, StoreError> {
+        if self.only_looks { store.peek(self, now) } else { store.reserve(self, now) }
+    }
+
+    /// [`Batch::ask`] without blocking.
+    pub(crate) fn ask_async<'f>(
+        &'f self,
+        store: &'f dyn AsyncStore,
+        now: Timestamp,
+    ) -> StoreFuture<'f, BatchOutcome> {
+        if self.only_looks { store.peek(self, now) } else { store.reserve(self, now) }
+    }
+
+    /// What an outcome says of a counter, where the batch passes if `passes`. For implementations of [`Store`].
+    pub fn usage(&self, seen: &judge::Seen<'_>, passes: bool) -> Usage {
+        seen.standing.usage(if passes && !self.only_looks { seen.added } else { 0 })
     }
 }
 
@@ -242,7 +265,7 @@ pub struct BatchOutcome {
 /// Whether a batch was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// All charges stand.
+    /// All charges stand; of a batch that is [only looked at](Batch::only_looks): they would, and nothing was charged.
     Reserved,
     /// Nothing was charged: these bounds refused, in ascending order of `order`. Never empty.
     Refused(SmallVec<[Refusal; 1]>),
@@ -338,7 +361,7 @@ pub trait Store: Send + Sync {
         StoreId::of(self)
     }
 
-    /// Takes the batch if every bound holds, else changes nothing.
+    /// Takes the batch if every bound holds, else changes nothing. Never takes one that is [only looked at](Batch::only_looks).
     ///
     /// # Errors
     /// [`StoreError`] where it is unknown whether the batch was taken; the engine then denies the call.

@@ -1,6 +1,6 @@
 //! Batches: taken all or none, and what a refusal says (spec 8.1, 8.8, 8.9).
 
-use callgate::store::{Algorithm, Bound, Counter, Refusal, Slot, Verdict, Window};
+use callgate::store::{Algorithm, Batch, Bound, Counter, Refusal, Slot, Verdict, Window};
 
 use crate::ledger::*;
 use crate::{Subject, group};
@@ -11,6 +11,7 @@ group! {
     "8.8" every_bound_that_refuses_is_named_in_order,
     "8.6" a_maximum_that_changes_acts_in_the_running_window,
     "8.1" asking_answers_like_taking_and_changes_nothing,
+    "6.6" a_batch_that_is_only_looked_at_takes_nothing,
     "8.1" a_charge_alone_is_a_batch_of_one,
     "8.1" an_empty_batch_is_taken,
     "8.4" an_outcome_names_the_time_that_was_given,
@@ -95,6 +96,32 @@ fn asking_answers_like_taking_and_changes_nothing(subject: &dyn Subject) {
         assert_eq!(ledger.reserve(&two, now), asked);
     }
     assert_eq!([ledger.used(&fixed, 4), ledger.used(&sliding, 4)], [4, 4]);
+}
+
+fn a_batch_that_is_only_looked_at_takes_nothing(subject: &dyn Subject) {
+    let ledger = Ledger::open(subject);
+    let [fixed, sliding] = both();
+    let looks = || Batch { only_looks: true, ..batch([charge(&fixed, 2, 5), charge(&sliding, 2, 5)]) };
+    let standing = |ledger: &Ledger, now| ledger.peek(&batch([read(&fixed), read(&sliding)]), now).usage;
+    for now in [0, 10, 20] {
+        for outcome in [ledger.reserve(&looks(), now), ledger.peek(&looks(), now)] {
+            assert_eq!(outcome.verdict, Verdict::Reserved, "at {now}");
+            // As they stand: without the charges.
+            assert_eq!(outcome.usage, standing(&ledger, now));
+        }
+        if now < 20 {
+            assert!(taken(&ledger.reserve(&batch([charge(&fixed, 1, 5), charge(&sliding, 1, 5)]), now)));
+        }
+    }
+    assert_eq!([ledger.used(&fixed, 20), ledger.used(&sliding, 20)], [2, 2]);
+    // What would refuse the charges refuses the look, and says until when.
+    assert!(taken(&ledger.charge(&sliding, 2, 5, 30)));
+    let refused = ledger.peek(&batch([charge(&fixed, 2, 5), charge(&sliding, 2, 5)]), 40);
+    assert!(!refusals(&refused).is_empty());
+    for outcome in [ledger.reserve(&looks(), 40), ledger.peek(&looks(), 40)] {
+        assert_eq!(outcome, refused);
+    }
+    assert_eq!([ledger.used(&fixed, 40), ledger.used(&sliding, 40)], [2, 4]);
 }
 
 fn a_charge_alone_is_a_batch_of_one(subject: &dyn Subject) {

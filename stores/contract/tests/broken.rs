@@ -48,10 +48,11 @@ enum Fault {
     RefundsBeforeAReset,
     TellsItsOwnTime,
     ChargesAlonePastTheMaximum,
+    TakesWhatIsOnlyLookedAt,
 }
 
 /// Each fault with a clause that has to catch it; others may, too.
-const CAUGHT: [(Fault, &str); 27] = [
+const CAUGHT: [(Fault, &str); 28] = [
     (Fault::ChecksThenActs, "threads_pass_exactly_the_limit_of_a_fixed_window"),
     (Fault::ChargesOneByOne, "a_batch_is_taken_whole_or_not_at_all"),
     (Fault::ChargesWhenRefused, "a_batch_is_taken_whole_or_not_at_all"),
@@ -79,6 +80,7 @@ const CAUGHT: [(Fault, &str); 27] = [
     (Fault::RefundsBeforeAReset, "what_was_charged_before_a_reset_is_not_refunded_after_it"),
     (Fault::TellsItsOwnTime, "an_outcome_names_the_time_that_was_given"),
     (Fault::ChargesAlonePastTheMaximum, "a_charge_alone_is_a_batch_of_one"),
+    (Fault::TakesWhatIsOnlyLookedAt, "a_batch_that_is_only_looked_at_takes_nothing"),
 ];
 
 struct Broken {
@@ -110,6 +112,7 @@ impl Broken {
         let mut batch = borrowed(batch);
         match self.fault {
             Fault::ForgetsConditions => batch.guards.clear(),
+            Fault::TakesWhatIsOnlyLookedAt => batch.only_looks = false,
             Fault::HasNoMaximum => batch.slots.iter_mut().for_each(|slot| slot.max = Amount::MAX),
             Fault::CountsWholeUnits => {
                 for slot in &mut batch.slots {
@@ -348,6 +351,7 @@ fn borrowed<'b>(batch: &'b Batch<'_>) -> Batch<'b> {
         slots: batch.slots.iter().map(|slot| Slot { scope: slot.scope.clone(), ..*slot }).collect(),
         guards: batch.guards.iter().map(guard).collect(),
         approval: batch.approval.as_deref().map(Cow::Borrowed),
+        only_looks: batch.only_looks,
     }
 }
 

@@ -93,7 +93,7 @@ fn read(batch: &Batch<'_>, at: Timestamp, reply: &Value) -> Option<Answer> {
         _ => return None,
     };
     let taken = verdict == Verdict::Reserved;
-    let usage = seen.iter().map(|seen| seen.standing.usage(if taken { seen.added } else { 0 })).collect();
+    let usage = seen.iter().map(|seen| batch.usage(seen, taken)).collect();
     Some(Answer::Outcome(BatchOutcome { verdict, usage, now }))
 }
 

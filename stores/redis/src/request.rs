@@ -91,6 +91,7 @@ pub(crate) fn decide(
     at: Timestamp,
 ) -> Result<Request, StoreError> {
     refuse_twins(batch)?;
+    let intent = if batch.only_looks { Intent::Ask } else { intent };
     let (slots, usual) = (batch.slots.len(), intent == Intent::Take && is_usual(batch, now));
     let keys_given = slots.saturating_add(if batch.approval.is_some() { 2 } else { 1 });
     let arguments = if usual { slots.saturating_mul(2).saturating_add(1) } else { 1 };

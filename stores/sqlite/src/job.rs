@@ -102,6 +102,7 @@ struct OwnedBatch {
     slots: Vec<OwnedSlot>,
     guards: Vec<OwnedGuard>,
     approval: Option<String>,
+    only_looks: bool,
 }
 
 struct OwnedSlot {
@@ -195,6 +196,7 @@ impl OwnedBatch {
             slots: batch.slots.iter().map(slot).collect(),
             guards: batch.guards.iter().map(guard).collect(),
             approval: batch.approval.as_deref().map(str::to_owned),
+            only_looks: batch.only_looks,
         }
     }
 
@@ -212,7 +214,7 @@ impl OwnedBatch {
             order: guard.order,
         });
         let approval = self.approval.as_deref().map(Cow::Borrowed);
-        Batch { slots: slots.collect(), guards: guards.collect(), approval }
+        Batch { slots: slots.collect(), guards: guards.collect(), approval, only_looks: self.only_looks }
     }
 }
 

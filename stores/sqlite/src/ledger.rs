@@ -173,7 +173,7 @@ impl Ledger {
     fn reserve(&mut self, space: i64, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome> {
         let Judged { outcome, slots } = self.judged(space, batch, now)?;
         self.now = self.now.max(now);
-        if outcome.verdict != Verdict::Reserved {
+        if outcome.verdict != Verdict::Reserved || batch.only_looks {
             return Ok(outcome);
         }
         let passed = self.clock.advance(&self.connection, now)?;
@@ -224,8 +224,7 @@ impl Ledger {
             Verdict::Reserved
         };
         let taken = verdict == Verdict::Reserved;
-        let usage =
-            seen(&slots).iter().map(|seen| seen.standing.usage(if taken { seen.added } else { 0 })).collect();
+        let usage = seen(&slots).iter().map(|seen| batch.usage(seen, taken)).collect();
         Ok(Judged { outcome: BatchOutcome { verdict, usage, now }, slots })
     }
 

@@ -134,6 +134,7 @@ impl MemoryStore {
 
     /// Any batch: locks its shards, judges all bounds, and applies all charges or none.
     fn decide(&self, batch: &Batch<'_>, given: Timestamp, intent: Intent) -> BatchOutcome {
+        let intent = if batch.only_looks { Intent::Ask } else { intent };
         if intent == Intent::Take {
             self.advance(given);
         }
@@ -160,8 +161,7 @@ impl MemoryStore {
             Verdict::ApprovalSpent
         };
         let taken = verdict == Verdict::Reserved;
-        let usage: SmallVec<[Usage; 2]> =
-            seen.iter().map(|seen| seen.standing.usage(if taken { seen.added } else { 0 })).collect();
+        let usage: SmallVec<[Usage; 2]> = seen.iter().map(|seen| batch.usage(seen, taken)).collect();
         drop(seen);
         if taken && intent == Intent::Take {
             for ((slot, place), usage) in batch.slots.iter().zip(&places).zip(&usage) {
