@@ -3,11 +3,11 @@
 
 pub use crate::diagnostic::{Diagnostics, Span};
 pub use crate::document::reader::{Field, Reader, shown};
-pub use crate::path::Segment;
+pub use crate::path::{PathView, Segment};
 pub use crate::text::{Content, Items, Members, Node, Tree};
 
 use crate::call::Target;
-use crate::path::{Path, Reading};
+use crate::path::Path;
 use crate::policy::{Found, Policy};
 use crate::ruling::Code;
 
@@ -16,9 +16,9 @@ pub fn parse<'t>(text: &'t str, diagnostics: &mut Diagnostics<'t>) -> Option<Tre
     crate::policy::parse(text, crate::policy::Format::Detect, diagnostics)
 }
 
-/// The segments of a path behind its root (spec 4.2); `None` for what is no path, and for one that ends in a view.
+/// The segments of a path behind its root (spec 4.2); `None` for what is no path, and for one with a view.
 pub fn segments(path: &str) -> Option<Box<[Segment]>> {
-    Path::parse(path).ok().filter(|path| path.reading != Reading::Text).map(|path| path.segments)
+    Path::parse(path).ok().filter(|path| path.views().next().is_none()).map(|path| path.segments)
 }
 
 /// What of a policy applies to a tool, whatever the call is (spec 2.8, 3.6, 6.1).

@@ -8,7 +8,7 @@ use crate::condition::Condition;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::document::{self, Charge, Document, Entry};
 use crate::glob::{Glob, Work};
-use crate::path::{Path, Root, Segment};
+use crate::path::{Path, PathView, Root, Segment};
 use crate::policy::{Format, PolicyError, parse};
 use crate::store::Owner;
 use crate::view::{Kind, View};
@@ -227,6 +227,8 @@ fn missing<V: View>(schema: &V, segments: &[Segment], at: usize) -> Option<(usiz
             }
         }
         Segment::Index(_) | Segment::Each => missing(&member(schema, "items")?, rest, next),
+        // Views say for themselves what they do not take.
+        Segment::View(_) => None,
     }
 }
 
@@ -237,6 +239,9 @@ fn types_of_no_scope<V: View>(schema: &V, segments: &[Segment]) -> Option<Vec<St
         let part = match segment {
             Segment::Name(name) | Segment::Quoted(name) => member(&member(schema, "properties")?, name)?,
             Segment::Index(_) | Segment::Each => member(schema, "items")?,
+            // What is text must have been a string: of the other types that are no scope, it makes none.
+            Segment::View(PathView::Text | PathView::Lower) => return types_of_no_scope(schema, rest),
+            Segment::View(_) => return None,
         };
         return types_of_no_scope(&part, rest);
     }

@@ -10,7 +10,7 @@ use crate::budget::Budget;
 use crate::ceilings::SCOPE_BYTES;
 use crate::condition::{CallContext, Leaf, Visitor};
 use crate::identity::Identity;
-use crate::path::{Path, Reading, Root, Segment};
+use crate::path::{Path, Root, Segment};
 use crate::store::ScopeValue;
 use crate::view::{Kind, Unreadable, View};
 
@@ -185,7 +185,7 @@ fn append<A: View, I: View>(
     path: &Path,
     encoded: &mut ScopeValue,
 ) -> Result<bool, Unreadable> {
-    let mut part = Part { tag, encoded, reading: path.reading, steps: &facts.steps, found: false };
+    let mut part = Part { tag, encoded, steps: &facts.steps, found: false };
     facts.reach(path, &mut part)?;
     Ok(part.found)
 }
@@ -206,7 +206,6 @@ fn push(encoded: &mut ScopeValue, tag: u8, kind: u8, text: &str) -> bool {
 struct Part<'e> {
     tag: u8,
     encoded: &'e mut ScopeValue,
-    reading: Reading,
     steps: &'e Budget,
     found: bool,
 }
@@ -219,15 +218,13 @@ impl Part<'_> {
 
 impl Visitor for Part<'_> {
     fn leaf<V: View>(&mut self, leaf: Leaf<'_, V>) -> Result<ControlFlow<()>, Unreadable> {
-        if let Leaf::Value(value) = leaf {
+        if let Leaf::Value(value, reading) = leaf {
             match value.kind()? {
                 // What is too long cannot be one, whatever its readings are.
-                Kind::String(text)
-                    if text.len() <= SCOPE_BYTES && !self.reading.has_two(&text, self.steps)? =>
-                {
+                Kind::String(text) if text.len() <= SCOPE_BYTES && !reading.has_two(&text, self.steps)? => {
                     self.push(b's', &text);
                 }
-                Kind::Number(number) if self.reading != Reading::Text => {
+                Kind::Number(number) => {
                     let mut text = String::new();
                     let _ = number.write_canonical(&mut text);
                     // Canonical text has a point exactly where the number is not an integer.

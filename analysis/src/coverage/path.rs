@@ -13,7 +13,7 @@ use callgate::value::{Kind, Number, RawView, Reached, View as _};
 pub(super) struct ArgsPath(Box<[Segment]>);
 
 impl ArgsPath {
-    /// Reads a path; `None` where it does not read the arguments, or reads them as text.
+    /// Reads a path; `None` where it does not read the arguments, or has a view.
     pub(super) fn parse(path: &str) -> Option<Self> {
         path.starts_with("args").then(|| segments(path)).flatten().map(Self)
     }
@@ -30,7 +30,7 @@ pub(super) fn state_names(path: &str) -> Option<(bool, Vec<String>)> {
     let is_exact = matches!(segments.first(), Some(Segment::Quoted(_)));
     let names = segments.iter().map(|segment| match segment {
         Segment::Name(name) | Segment::Quoted(name) => Some(name.to_string()),
-        Segment::Index(_) | Segment::Each => None,
+        Segment::Index(_) | Segment::Each | Segment::View(_) => None,
     });
     names.collect::<Option<_>>().map(|names| (is_exact, names))
 }
@@ -64,5 +64,7 @@ fn walk(value: RawView<'_>, segments: &[Segment], each: &mut dyn FnMut(Number<'_
                 });
             }
         }
+        // Paths with views are not read.
+        Some((Segment::View(_), _)) => {}
     }
 }

@@ -39,7 +39,7 @@ impl Place {
             return;
         }
         let mut place = self;
-        for segment in &path.segments {
+        for segment in path.before_views() {
             place = place.part(segment);
         }
         place.is_read = true;
@@ -72,7 +72,7 @@ impl Place {
     }
 
     fn part(&mut self, segment: &Segment) -> &mut Self {
-        let root = if self.path.is_empty() { "args" } else { &*self.path };
+        let root = self.path();
         let path = format!("{root}{segment}");
         let path = if path.len() > PATH_BYTES { root.to_owned() } else { path };
         let new = || Self { path: path.into(), ..Self::default() };
@@ -81,7 +81,7 @@ impl Place {
                 self.members.entry(name.clone()).or_insert_with(|| Box::new(new()))
             }
             Segment::Index(index) => self.indexes.entry(*index).or_insert_with(new),
-            Segment::Each => self.elements.get_or_insert_with(|| Box::new(new())),
+            Segment::Each | Segment::View(_) => self.elements.get_or_insert_with(|| Box::new(new())),
         }
     }
 
@@ -94,13 +94,13 @@ impl Place {
         self
     }
 
-    /// Whether no path leads anywhere.
+    /// Whether no path leads into it.
     pub(crate) fn is_idle(&self) -> bool {
         self.members.is_empty() && self.indexes.is_empty() && self.elements.is_none()
     }
 
     pub(crate) fn path(&self) -> &str {
-        &self.path
+        if self.path.is_empty() { "args" } else { &self.path }
     }
 
     pub(crate) fn folds(&self) -> &Folds {

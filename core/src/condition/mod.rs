@@ -5,9 +5,11 @@
 
 mod describe;
 mod directory;
+mod made;
 mod operand;
 mod operator;
 mod outcome;
+mod path_views;
 mod path_walk;
 mod readings;
 mod types;
@@ -19,11 +21,12 @@ pub(crate) use operand::Operand;
 pub(crate) use operator::{NAMES, Operator, Order};
 pub(crate) use outcome::Outcome;
 pub(crate) use outcome::{Place, Quantifier};
-pub(crate) use path_walk::{CallContext, Leaf, Visitor};
+pub(crate) use path_views::is_lower;
+pub(crate) use path_walk::{CallContext, Leaf, Visitor, Wrong};
 pub(crate) use types::TYPES;
 
 use crate::budget::Budget;
-use crate::path::{Path, Root};
+use crate::path::{Path, Reading, Root};
 use crate::trace::{Sink, Step};
 use crate::view::{Kind, Reached, Unreadable, View};
 
@@ -147,7 +150,7 @@ impl Test {
         quantifier: Quantifier,
         sink: &mut S,
     ) -> Result<Outcome, Unreadable> {
-        if let (Root::Args, false, Some(args)) = (self.path.root, self.path.has_each, facts.args) {
+        if let (Root::Args, true, Some(args)) = (self.path.root, self.path.is_direct, facts.args) {
             let reached = path_walk::find(args, &self.path.segments, &facts.steps)?;
             return self.conclude(reached, place, &facts.steps, sink);
         }
@@ -167,10 +170,10 @@ impl Test {
         let (outcome, why) = match &reached {
             Reached::Value(value) => {
                 steps.take_value(value)?;
-                self.of(Leaf::Value(value), place, steps, S::REPORTS)?
+                self.of(Leaf::Value(value, self.path.reading), place, steps, S::REPORTS)?
             }
             Reached::Absent => self.of(Leaf::<V>::Absent, place, steps, S::REPORTS)?,
-            Reached::WrongType => self.of(Leaf::<V>::WrongType, place, steps, S::REPORTS)?,
+            Reached::WrongType => self.of(Leaf::<V>::WrongType(Wrong::Step), place, steps, S::REPORTS)?,
         };
         Ok(self.report(outcome, why, sink))
     }
@@ -214,12 +217,12 @@ impl Test {
         reports: bool,
     ) -> Result<(Outcome, Why), Unreadable> {
         let (outcome, why) = match leaf {
-            Leaf::Value(value) => match self.operator.test(value, self.path.reading, steps)? {
-                Outcome::Unknown if reports => (Outcome::Unknown, self.why_unknown(value)),
+            Leaf::Value(value, reading) => match self.operator.test(value, reading, steps)? {
+                Outcome::Unknown if reports => (Outcome::Unknown, why_unknown(value, reading)),
                 Outcome::Unknown => (Outcome::Unknown, Why::WrongType),
                 decided => (decided, Why::Decided),
             },
-            Leaf::WrongType => (Outcome::Unknown, Why::WrongStep),
+            Leaf::WrongType(wrong) => (Outcome::Unknown, Why::Wrong(wrong)),
             Leaf::Absent => match (&self.operator, place) {
                 (Operator::Exists(wanted), _) => ((!*wanted).into(), Why::Absent),
                 (_, Place::Permit | Place::Limit) => (Outcome::Unknown, Why::Absent),
@@ -228,18 +231,16 @@ impl Test {
         };
         Ok((if self.negated { !outcome } else { outcome }, why))
     }
+}
 
-    /// Takes no steps: an explanation must not come to another decision.
-    #[cold]
-    fn why_unknown<V: View>(&self, value: &V) -> Why {
-        match value.kind() {
-            Ok(Kind::String(text))
-                if self.path.reading.has_two(&text, &Budget::without_end()) == Ok(true) =>
-            {
-                Why::TwoReadings
-            }
-            _ => Why::WrongType,
+/// Takes no steps: an explanation must not come to another decision.
+#[cold]
+fn why_unknown<V: View>(value: &V, reading: Reading) -> Why {
+    match value.kind() {
+        Ok(Kind::String(text)) if reading.has_two(&text, &Budget::without_end()) == Ok(true) => {
+            Why::Wrong(Wrong::TwoReadings)
         }
+        _ => Why::WrongType,
     }
 }
 
@@ -260,9 +261,8 @@ enum Why {
     NoElement,
     Decided,
     Absent,
-    WrongStep,
+    Wrong(Wrong),
     WrongType,
-    TwoReadings,
 }
 
 impl Why {
@@ -271,9 +271,11 @@ impl Why {
             Self::Decided => None,
             Self::NoElement => Some("there is no element"),
             Self::Absent => Some("the path is absent"),
-            Self::WrongStep => Some("the path steps into a value of another type"),
+            Self::Wrong(Wrong::Step) => Some("the path steps into a value of another type"),
+            Self::Wrong(Wrong::View) => Some("the value has no such view"),
+            Self::Wrong(Wrong::NullView) => Some("the value is null, which has no such view"),
+            Self::Wrong(Wrong::TwoReadings) => Some("this text is JSON, too"),
             Self::WrongType => Some("the value is of another type"),
-            Self::TwoReadings => Some("this text is JSON, too"),
         }
     }
 }

@@ -291,8 +291,6 @@ impl Operator {
             if differs {
                 return Ok(Outcome::Unknown);
             }
-        } else if reading == Reading::Text {
-            return Ok(Outcome::Unknown);
         }
         Ok(match (self, kind) {
             (Self::Exists(wanted), kind) => ((kind != Kind::Null) == *wanted).into(),

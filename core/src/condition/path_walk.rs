@@ -3,20 +3,44 @@
 //! In: a view and segments. Out: each value reached, or that it is absent or of the wrong type on the way. Own members
 //! and elements only; nothing is converted.
 
-use std::borrow::Cow;
 use std::ops::ControlFlow;
 
+use super::made::Made;
+use super::path_views::walk_far;
 use crate::budget::Budget;
 use crate::call::Target;
 use crate::identity::Identity;
-use crate::path::{Path, Root, Segment};
+use crate::path::{Path, Reading, Root, Segment};
 use crate::view::{Access, Kind, Reached, Unreadable, View};
 
 /// What stands at the end of a path.
 pub(crate) enum Leaf<'v, V> {
-    Value(&'v V),
+    /// A value, and how its strings are read.
+    Value(&'v V, Reading),
     Absent,
-    WrongType,
+    WrongType(Wrong),
+}
+
+/// What makes a wrong type (spec 4.4, 4.7). It decides nothing more: only explanations tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    /// The value has no such parts.
+    Step,
+    /// A view does not take the value.
+    View,
+    /// A view does not take null.
+    NullView,
+    /// A view of strings does not take one with two readings (spec 5.27).
+    TwoReadings,
+}
+
+/// What is left of a path.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way<'w> {
+    pub(super) segments: &'w [Segment],
+    /// How strings are read here.
+    pub(super) reading: Reading,
+    pub(super) steps: &'w Budget,
 }
 
 /// The values of a call that paths read.
@@ -50,19 +74,15 @@ impl<A: View, I: View> CallContext<'_, A, I> {
     /// Shows every value that `path` names to `visitor`, in order.
     #[inline]
     pub(crate) fn reach(&self, path: &Path, visitor: &mut impl Visitor) -> Result<(), Unreadable> {
+        let way = Way { segments: &path.segments, reading: path.reading, steps: &self.steps };
         // The visitor knows whether it broke off.
         let _flow = match (path.root, self.identity) {
             (Root::Args, _) => match self.args {
-                Some(args) => walk(args, &path.segments, &self.steps, visitor)?,
-                None => in_empty_object::<A>(&path.segments, visitor)?,
+                Some(args) => walk(args, way, visitor)?,
+                None => walk(&Made::Nothing, way, visitor)?,
             },
-            (Root::Identity, Identity::Claims(claims)) => walk(claims, &path.segments, &self.steps, visitor)?,
-            (Root::Identity, Identity::Id(id)) => match path.segments.split_first() {
-                Some((Segment::Name(name) | Segment::Quoted(name), rest)) if &**name == "id" => {
-                    walk(&Text(id), rest, &self.steps, visitor)?
-                }
-                _ => in_empty_object::<A>(&path.segments, visitor)?,
-            },
+            (Root::Identity, Identity::Claims(claims)) => walk(claims, way, visitor)?,
+            (Root::Identity, Identity::Id(id)) => walk(&Made::Id(id), way, visitor)?,
             (Root::Tool, _) => self.reach_tool(visitor)?,
             // State paths are compiled into tests of counters and never reached here.
             (Root::Identity | Root::State, _) => visitor.leaf::<A>(Leaf::Absent)?,
@@ -74,51 +94,39 @@ impl<A: View, I: View> CallContext<'_, A, I> {
     #[inline(never)]
     fn reach_tool(&self, visitor: &mut impl Visitor) -> Result<ControlFlow<()>, Unreadable> {
         match self.target() {
-            Target::Tool(tool) => visitor.leaf(Leaf::Value(&Text(tool))),
+            Target::Tool(tool) => visitor.leaf(Leaf::Value(&Made::Text(tool), Reading::Plain)),
             Target::Method(_) => visitor.leaf::<A>(Leaf::Absent),
         }
     }
 }
 
-/// What a path finds in `{}`.
-fn in_empty_object<V: View>(
-    segments: &[Segment],
-    visitor: &mut impl Visitor,
-) -> Result<ControlFlow<()>, Unreadable> {
-    visitor.leaf::<V>(match segments.first() {
-        Some(Segment::Index(_) | Segment::Each) => Leaf::WrongType,
-        _ => Leaf::Absent,
-    })
-}
-
-/// Recursion is as deep as the path has `[*]`, which its ceiling bounds.
+/// Recursion is as deep as the path has segments that are more than a step, which its ceiling bounds.
 #[inline]
-fn walk<V: View>(
+pub(super) fn walk<V: View>(
     root: &V,
-    segments: &[Segment],
-    steps: &Budget,
+    way: Way<'_>,
     visitor: &mut impl Visitor,
 ) -> Result<ControlFlow<()>, Unreadable> {
     let mut held: V;
     let mut value = root;
-    let mut rest = segments;
-    while let Some((segment, after)) = rest.split_first() {
-        if matches!(segment, Segment::Each) && kind_of(value, steps)? == Kind::Array {
-            return each(value, after, steps, visitor);
+    let mut rest = way.segments;
+    while let Some((segment, segments)) = rest.split_first() {
+        if !segment.is_step() {
+            return walk_far(value, segment, Way { segments, ..way }, visitor);
         }
-        match step(value, segment, steps)? {
+        match step(value, segment, way.steps)? {
             Reached::Value(next) => held = next,
             Reached::Absent => return visitor.leaf::<V>(Leaf::Absent),
-            Reached::WrongType => return visitor.leaf::<V>(Leaf::WrongType),
+            Reached::WrongType => return visitor.leaf::<V>(Leaf::WrongType(Wrong::Step)),
         }
         value = &held;
-        rest = after;
+        rest = segments;
     }
-    steps.take_value(value)?;
-    visitor.leaf(Leaf::Value(value))
+    way.steps.take_value(value)?;
+    visitor.leaf(Leaf::Value(value, way.reading))
 }
 
-/// Where one segment leads. The walk itself follows `[*]`; on anything but an array, `[*]` leads where an index does.
+/// Where a step leads. What is more than a step leads nowhere here: [`walk_far`] follows it.
 #[inline]
 fn step<V: View>(value: &V, segment: &Segment, steps: &Budget) -> Result<Reached<V>, Unreadable> {
     let index = match segment {
@@ -127,7 +135,7 @@ fn step<V: View>(value: &V, segment: &Segment, steps: &Budget) -> Result<Reached
             return value.step(name);
         }
         Segment::Index(index) => Some(*index),
-        Segment::Each => None,
+        Segment::Each | Segment::View(_) => None,
     };
     Ok(match (kind_of(value, steps)?, index) {
         (Kind::Array, Some(index)) => {
@@ -139,7 +147,7 @@ fn step<V: View>(value: &V, segment: &Segment, steps: &Budget) -> Result<Reached
     })
 }
 
-/// What a path without `[*]` leads to from `root`, which is at least one step away. For nearly all paths, which are not worth a
+/// What a direct path leads to from `root`, which is at least one step away. For nearly all paths, which are not worth a
 /// visitor.
 pub(super) fn find<V: View>(
     root: &V,
@@ -156,66 +164,7 @@ pub(super) fn find<V: View>(
 }
 
 /// The kind of a value that a path steps into. Takes the steps of reading it.
-fn kind_of<'v, V: View>(value: &'v V, steps: &Budget) -> Result<Kind<'v>, Unreadable> {
+pub(super) fn kind_of<'v, V: View>(value: &'v V, steps: &Budget) -> Result<Kind<'v>, Unreadable> {
     steps.take_value(value)?;
     value.kind()
-}
-
-#[inline(never)]
-fn each<V: View>(
-    array: &V,
-    rest: &[Segment],
-    steps: &Budget,
-    visitor: &mut impl Visitor,
-) -> Result<ControlFlow<()>, Unreadable> {
-    let mut result = Ok(ControlFlow::Continue(()));
-    array.elements(|element| {
-        // One to come to it, and one to set out from there.
-        result = steps.take(2).and_then(|()| {
-            // Otherwise taken where the walk ends.
-            if !rest.is_empty() {
-                steps.take_value(&element)?;
-            }
-            walk(&element, rest, steps, visitor)
-        });
-        if matches!(result, Ok(ControlFlow::Continue(()))) {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
-    })?;
-    result
-}
-
-/// A string outside any object: the tool's name, or an identity that is only an id.
-struct Text<'t>(&'t str);
-
-impl View for Text<'_> {
-    fn kind(&self) -> Result<Kind<'_>, Unreadable> {
-        Ok(Kind::String(Cow::Borrowed(self.0)))
-    }
-
-    fn as_str(&self) -> Option<&str> {
-        Some(self.0)
-    }
-
-    fn member(&self, _name: &str) -> Result<Option<Self>, Unreadable> {
-        Ok(None)
-    }
-
-    fn element(&self, _index: usize) -> Result<Option<Self>, Unreadable> {
-        Ok(None)
-    }
-
-    fn size(&self) -> Result<usize, Unreadable> {
-        Ok(0)
-    }
-
-    fn elements(&self, _each: impl FnMut(Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
-        Ok(())
-    }
-
-    fn members(&self, _each: impl FnMut(&str, Self) -> ControlFlow<()>) -> Result<(), Unreadable> {
-        Ok(())
-    }
 }

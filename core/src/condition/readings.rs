@@ -280,7 +280,6 @@ mod tests {
         ] {
             assert!(has_two(text), "{text}");
             assert!(!Reading::Plain.has_two(text, &Budget::new()).unwrap(), "{text}");
-            assert!(!Reading::Text.has_two(text, &Budget::new()).unwrap(), "{text}");
             let is_null = text.trim() == "null";
             assert_eq!(Reading::Twofold.may_be_null(text, &Budget::new()).unwrap(), is_null, "{text}");
         }

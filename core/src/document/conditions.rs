@@ -1,5 +1,6 @@
 //! Conditions as written (spec 4.5, 5.1).
 
+use super::given::misfit;
 use super::lints;
 use super::notation;
 use super::reader::{Field, Reader, shown};
@@ -8,7 +9,7 @@ use crate::bytes::same;
 use crate::condition::{Condition, NAMES, Operand, Operator, Test};
 use crate::diagnostic::Span;
 use crate::number::Number;
-use crate::path::{Reading, Root};
+use crate::path::Root;
 use crate::pattern::Pattern;
 use crate::suggest::operator;
 use crate::text::{Content, Node};
@@ -219,10 +220,7 @@ fn read_test<'n>(
         states.push(StateTest { index: *index, declared: u32::MAX, path, span, pointer, text, ranges });
         return None;
     }
-    if path.reading == Reading::Text && !takes_text(name, &operand) {
-        let message =
-            format!("`{name}` with this `value` says nothing of a string, and `{path}` gives nothing else");
-        let help = "compare it with a string (`in` and `not_in` with strings), or leave out `.@text`";
+    if let Some((message, help)) = misfit(&path, name, &operand) {
         reader.within("value", |reader| reader.error("invalid_operand", value.value().span(), message, help));
         return None;
     }
@@ -246,19 +244,6 @@ fn read_test<'n>(
             });
             None
         }
-    }
-}
-
-/// Whether an operator with this operand can tell one string from another, or complains of the operand itself.
-fn takes_text(name: &str, operand: &Operand) -> bool {
-    let is_text = |operand: &Operand| matches!(operand, Operand::String(_));
-    match (name, operand) {
-        ("lt" | "lte" | "gt" | "gte" | "subset_of" | "includes" | "not_includes", _) => false,
-        ("type", Operand::String(name)) => &**name == "string",
-        ("eq" | "neq" | "contains" | "not_contains", operand) => is_text(operand),
-        ("type", Operand::Array(members)) => members.iter().any(|member| takes_text(name, member)),
-        ("in" | "not_in", Operand::Array(members)) => members.iter().all(is_text),
-        _ => true,
     }
 }
 

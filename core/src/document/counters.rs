@@ -14,7 +14,7 @@ use crate::ceilings::{SLIDING_CHARGES, SLIDING_SECONDS};
 use crate::condition::Place;
 use crate::diagnostic::{Diagnostics, Span};
 use crate::number::Number;
-use crate::path::{Path, Reading, Root};
+use crate::path::{Path, PathView, Root};
 use crate::scope::Scope;
 use crate::store::{Counter, Owner};
 use crate::text::{Content, Node};
@@ -194,9 +194,9 @@ fn declare<'n>(
                 "write a path like `args.amount`",
             )?;
             let (message, help) = match reader.path(text) {
-                Ok(path) if path.reading == Reading::Text => (
-                    format!("`{}` gives text, which is not an amount", shown(text)),
-                    "leave out `.@text`".into(),
+                Ok(path) if !path.views().all(PathView::may_count) => (
+                    format!("`{}` gives no amount", shown(text)),
+                    "an amount is a number at a path, or what `@length` and `@count` give".into(),
                 ),
                 Ok(path) if path.root == Root::Args => return Some(Charge::From(path)),
                 Ok(_) => (
@@ -411,6 +411,10 @@ pub(super) fn read_scope<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> O
                     Ok(path) if path.has_each => {
                         ("a scope is one value, so `[*]` cannot stand here".into(), "name one element".into())
                     }
+                    Ok(path) if !path.views().all(PathView::may_scope) => (
+                        format!("`{}` gives no scope", shown(text)),
+                        "of the views, a scope takes `@text` and `@lower`".into(),
+                    ),
                     Ok(path) => match paths.iter().find(|known| known.leads_where(&path)) {
                         Some(known) => {
                             (format!("`{}` is named twice", shown(&known.text)), "name it once".into())

@@ -11,7 +11,7 @@ use crate::budget::Budget;
 use crate::condition::{Condition, Operand, Operator, Order, Outcome, Place, Test};
 use crate::diagnostic::{Diagnostics, Span, push_segment};
 use crate::number::Number;
-use crate::path::{Path, Reading, Root};
+use crate::path::{Gives, Path, Reading, Root};
 use crate::raw::RawJson;
 use crate::text::{Content, Node, Tree};
 use crate::view::{Kind, View};
@@ -236,7 +236,7 @@ pub(super) struct ScopePath {
 
 /// Keeps a path of a scope until the entry has been read, if its value may have several types.
 pub(super) fn note_scope(reader: &mut Reader<'_, '_>, path: &Path, span: Span) {
-    if path.root == Root::Args && path.reading == Reading::Twofold {
+    if path.root == Root::Args && path.gives == Gives::Anything {
         let scope = ScopePath { path: path.clone(), span, pointer: reader.pointer() };
         reader.scopes.push(scope);
     }

@@ -7,6 +7,7 @@ mod claims;
 mod conditions;
 mod counters;
 mod entry;
+mod given;
 mod lints;
 mod names;
 mod notation;

@@ -69,6 +69,6 @@ impl Compiled {
             self.paths_of(index, &mut |_, path, operator| places.add(path, operator));
             Box::new(places.finished())
         });
-        (!places.is_idle()).then_some(places)
+        (places.is_read() || !places.is_idle()).then_some(places)
     }
 }

@@ -153,11 +153,11 @@ struct Sum(Option<Amount>);
 impl Visitor for Sum {
     fn leaf<V: View>(&mut self, leaf: Leaf<'_, V>) -> Result<ControlFlow<()>, Unreadable> {
         let amount = match leaf {
-            Leaf::Value(value) => match value.kind()? {
+            Leaf::Value(value, _) => match value.kind()? {
                 Kind::Number(number) => number.to_amount(),
                 _ => None,
             },
-            Leaf::Absent | Leaf::WrongType => None,
+            Leaf::Absent | Leaf::WrongType(_) => None,
         };
         self.0 = match (self.0, amount) {
             (Some(sum), Some(amount)) => sum.checked_add(amount),

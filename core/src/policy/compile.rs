@@ -202,15 +202,7 @@ impl Counters {
     }
 
     fn resolve(&mut self, state: &StateTest, diagnostics: &mut Diagnostics<'_>) -> Option<u32> {
-        let texts: Option<Vec<&str>> = state
-            .path
-            .segments
-            .iter()
-            .map(|segment| match segment {
-                Segment::Name(text) | Segment::Quoted(text) => Some(&**text),
-                Segment::Index(_) | Segment::Each => None,
-            })
-            .collect();
+        let texts: Option<Vec<&str>> = state.path.segments.iter().map(Segment::name).collect();
         let mut found: SmallVec<[u32; 2]> = SmallVec::new();
         if let Some((first, rest)) = texts.as_deref().and_then(<[&str]>::split_first) {
             let rest = rest.join(".");

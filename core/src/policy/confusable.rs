@@ -127,14 +127,14 @@ fn each_name<'p, P: Copy>(
         return;
     }
     let mut place = start;
-    for segment in &path.segments {
+    for segment in path.before_views() {
         place = match segment {
             Segment::Name(name) | Segment::Quoted(name) => {
                 see(place, name);
                 step(place, Step::Member(name))
             }
             Segment::Index(index) => step(place, Step::Index(*index)),
-            Segment::Each => step(place, Step::Each),
+            Segment::Each | Segment::View(_) => step(place, Step::Each),
         };
     }
     let Some(compared) = operator.map(Operator::compared) else { return };

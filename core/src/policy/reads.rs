@@ -11,7 +11,7 @@ use crate::path::{Path, Root, Segment};
 
 /// The values that deciding a call of one tool may read, each by the names that lead to it.
 ///
-/// A path that goes on with `[3]` or `[*]` ends before it. Approvals and audit records read arguments whole; that is not
+/// A path that goes on with `[3]`, `[*]` or a view ends before it. Approvals and audit records read arguments whole; that is not
 /// named here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reads<'p> {
@@ -36,14 +36,10 @@ impl<'p> Reads<'p> {
             Root::Identity => &mut self.identity,
             Root::State | Root::Tool => return,
         };
-        let name = |segment: &'p Segment| match segment {
-            Segment::Name(name) | Segment::Quoted(name) => Some(&**name),
-            Segment::Index(_) | Segment::Each => None,
-        };
         let names: Vec<_> = match &path.member {
             // The very text that a view is asked for, so that a host may tell it by where it stands.
             Some(name) => vec![&**name],
-            None => path.segments.iter().map_while(name).collect(),
+            None => path.segments.iter().map_while(Segment::name).collect(),
         };
         if !names.is_empty() && !paths.contains(&names) {
             paths.push(names);
