@@ -117,6 +117,7 @@ fn as_generated(case: &Value) -> Option<GeneratedCase> {
             is_request: step.get("method").is_some(),
             args: step.get("args").unwrap_or(&step["params"]).as_str().unwrap_or("{}").to_owned(),
             identity: step["identity"].as_str().map(str::to_owned),
+            server: step["server"].as_str().map(str::to_owned),
             raw_only: step.get("raw_only").is_some(),
             check: step.get("check").map(|check| GeneratedCheck {
                 schema: check.get("schema").map(Value::to_string),

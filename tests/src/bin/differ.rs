@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use callgate_tests::differ::{Compared, compare, minimise, written};
-use callgate_tests::generate::Generator;
+use callgate_tests::generate::{Generator, has_features};
 
 /// Kinds of differences that are printed.
 const PRINTED: usize = 10;
@@ -34,7 +34,7 @@ fn main() -> io::Result<ExitCode> {
     let mut out = io::stdout().lock();
     writeln!(out, "seed {seed}")?;
     let mut generator = Generator::new(seed);
-    let (mut done, mut policies, mut skipped) = (0_u64, 0_u64, 0_u64);
+    let (mut done, mut policies, mut skipped, mut extended) = (0_u64, 0_u64, 0_u64, 0_u64);
     let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
     let mut codes: BTreeMap<&str, u64> = BTreeMap::new();
     let mut shown = Instant::now();
@@ -47,6 +47,9 @@ fn main() -> io::Result<ExitCode> {
         match compare(&case) {
             Compared::Same(decided) => {
                 done += decided.len() as u64;
+                if has_features(&case.policy) {
+                    extended += decided.len() as u64;
+                }
                 for code in decided {
                     *codes.entry(code).or_default() += 1;
                 }
@@ -95,6 +98,10 @@ fn main() -> io::Result<ExitCode> {
     writeln!(
         out,
         "seed {seed}: {done} calls under {policies} policies, {skipped} skipped, {found} differences"
+    )?;
+    writeln!(
+        out,
+        "{extended} of them under policies with views, wildcards, operands from the call or other additions"
     )?;
     let codes: Vec<String> = codes.iter().map(|(code, count)| format!("{code} {count}")).collect();
     writeln!(out, "decided alike: {}", codes.join(", "))?;

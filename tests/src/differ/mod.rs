@@ -100,7 +100,7 @@ pub fn compare(case: &GeneratedCase) -> Compared {
             target: if step.call.is_request { Called::Method(name) } else { Called::Tool(name) },
             args: Some(&step.call.args),
             identity: step.call.identity.as_deref(),
-            server: None,
+            server: step.call.server.as_deref(),
             approval: other_key.as_deref().zip(id),
             check: step
                 .call
@@ -122,6 +122,12 @@ pub fn compare(case: &GeneratedCase) -> Compared {
         {
             fields.push("approval (equal for one of them only)".to_owned());
         }
+        let seen = visible(&engine, &reference, &step.call);
+        if fields.is_empty() && seen.0 != seen.1 {
+            let fields = vec!["visible".to_owned()];
+            let (engine, reference) = (json!({"visible": seen.0}), json!({"visible": seen.1}));
+            return Compared::Different { step: index, fields, engine, reference };
+        }
         if !fields.is_empty() {
             return Compared::Different { step: index, fields, engine: shown, reference: expected };
         }
@@ -140,6 +146,15 @@ pub fn compare(case: &GeneratedCase) -> Compared {
         reservations.push((one.take_reservation(), Some(other)));
     }
     Compared::Same(codes)
+}
+
+/// Whether each shows the tool to the caller in a list.
+fn visible(engine: &Engine, reference: &Reference, call: &GeneratedCall) -> (bool, bool) {
+    let caller = Caller::read(call.identity.as_deref()).expect("an identity is JSON");
+    (
+        engine.visible(&call.name, &caller.identity()),
+        reference.visible(&call.name, call.identity.as_deref(), call.server.as_deref()),
+    )
 }
 
 /// Whether each could finish what a step charged.

@@ -52,6 +52,22 @@ pub fn minimise(case: &GeneratedCase) -> GeneratedCase {
             if differs(&smaller) {
                 best = smaller.clone();
             }
+            if let Some(identity) = best.steps[index].call.identity.clone() {
+                shrink(&identity, |identity| {
+                    let mut smaller = best.clone();
+                    smaller.steps[index].call.identity = Some(identity);
+                    let keep = differs(&smaller);
+                    if keep {
+                        best = smaller;
+                    }
+                    keep
+                });
+            }
+            smaller = best.clone();
+            smaller.steps[index].call.server = None;
+            if differs(&smaller) {
+                best = smaller.clone();
+            }
             smaller = best.clone();
             smaller.steps[index].call.check = None;
             if differs(&smaller) {
@@ -82,6 +98,7 @@ fn size(case: &GeneratedCase) -> usize {
         1 + step.call.args.len()
             + step.call.identity.as_ref().map_or(0, String::len)
             + usize::from(step.call.check.is_some())
+            + usize::from(step.call.server.is_some())
             + usize::from(step.approve.is_some())
             + usize::from(step.finish.is_some())
             + step.reload.as_ref().map_or(0, String::len)

@@ -31,6 +31,9 @@ pub fn written(case: &GeneratedCase, name: &str) -> String {
         if let Some(identity) = &step.call.identity {
             let _ = write!(text, ", \"identity\": {}", quoted(identity));
         }
+        if let Some(server) = &step.call.server {
+            let _ = write!(text, ", \"server\": {}", quoted(server));
+        }
         if let Some(check) = &step.call.check {
             let schema = check.schema.as_ref().map(|schema| format!("\"schema\": {schema}, "));
             let schema = schema.unwrap_or_default();

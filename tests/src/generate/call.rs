@@ -3,6 +3,7 @@
 use callgate::ceilings::SLIDING_CHARGES;
 
 use super::alphabet::TOOLS;
+use super::feature::Feature;
 use super::{GeneratedCall, GeneratedCase, GeneratedStep, Generator, START, Ways};
 
 impl Generator {
@@ -42,6 +43,7 @@ impl Generator {
                         is_request: false,
                         args: format!("{{\"a\":{amount}}}"),
                         identity: None,
+                        server: None,
                         raw_only: false,
                         check: None,
                     }
@@ -111,6 +113,7 @@ impl Generator {
                 is_request: false,
                 args: format!("{{\"a\":{amount}}}"),
                 identity: None,
+                server: None,
                 raw_only: false,
                 check: None,
             };
@@ -167,6 +170,15 @@ impl Generator {
             };
             members.push(format!("\"{name}\":{value}"));
         }
+        // What identities have, too.
+        let given: Vec<String> = members
+            .iter()
+            .filter_map(|member| member.split_once(':'))
+            .map(|(_, value)| value.to_owned())
+            .collect();
+        if self.extended {
+            members.extend(self.deeper());
+        }
         // Spellings that some servers take for a member that policies read.
         for name in ["A", "Missing", "li\u{17f}t"] {
             if self.chance(3) {
@@ -176,7 +188,7 @@ impl Generator {
         let mut raw_only = raw;
         let mut args = format!("{{{}}}", members.join(","));
         // Below a path that a policy compares whole, too.
-        if self.chance(6) {
+        if self.chance(6) && !args.contains("\"X\":") {
             args = args.replacen("\"x\":", "\"X\":", 1);
         }
         if self.chance(4) {
@@ -189,15 +201,26 @@ impl Generator {
                 _ => format!("{args} x"),
             };
         }
-        let identity = match self.below(7) {
+        let identity = if self.extended && self.chance(60) {
+            // A host holds no identity with a number that only text can hold.
+            Some(self.claims(if raw { &[] } else { &given }))
+        } else {
+            self.identity()
+        };
+        let servers = ["main", "a", "pay", ""];
+        let server = (self.may(Feature::Server) && self.chance(50)).then(|| self.pick(&servers).to_owned());
+        let check = self.chance(25).then(|| self.check());
+        GeneratedCall { name, is_request: false, args, identity, server, raw_only, check }
+    }
+
+    fn identity(&mut self) -> Option<String> {
+        match self.below(7) {
             0 => None,
             1 | 2 => Some("\"alice\"".to_owned()),
             3 => Some(format!("{{\"id\":{},\"roles\":{}}}", self.value(0), self.list())),
             4 => Some("{\"id\":1.0,\"grant\":\"\",\"session\":1,\"level\":5.0}".to_owned()),
             5 => Some("{\"id\":\"bob\",\"grant\":\"g1\",\"session\":\"s1\",\"level\":5}".to_owned()),
             _ => Some("{\"roles\":[\"a\",\"ab\"],\"level\":\"5\"}".to_owned()),
-        };
-        let check = self.chance(25).then(|| self.check());
-        GeneratedCall { name, is_request: false, args, identity, raw_only, check }
+        }
     }
 }

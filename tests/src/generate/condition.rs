@@ -2,6 +2,8 @@
 
 use super::Generator;
 use super::alphabet::{JSON_TEXTS, PATHS, RAW_NUMBERS, SCALARS};
+use super::feature::Feature;
+use super::reach::Gives;
 
 impl Generator {
     pub(super) fn value(&mut self, depth: usize) -> String {
@@ -26,7 +28,7 @@ impl Generator {
         format!("[{}]", items.join(","))
     }
 
-    fn text(&mut self) -> String {
+    pub(super) fn text(&mut self) -> String {
         let texts = ["\"a\"", "\"b\"", "\"alice\"", "\"\"", "\"5\""];
         if self.chance(60) { self.pick(&JSON_TEXTS).to_owned() } else { self.pick(&texts).to_owned() }
     }
@@ -44,8 +46,20 @@ impl Generator {
         }
     }
 
-    fn test(&mut self) -> String {
-        let (op, value) = match self.below(12) {
+    /// An operator with an operand, for a path that leads to whatever is there.
+    pub(super) fn ordinary(&mut self) -> (&'static str, String) {
+        if self.may(Feature::Operators) && self.chance(20) {
+            let types = ["null", "boolean", "number", "integer", "string", "array", "object"];
+            return match self.below(3) {
+                0 => (self.pick(&["includes", "not_includes"]), self.value(1)),
+                1 => ("type", format!("\"{}\"", self.pick(&types))),
+                _ => {
+                    let (one, other) = (self.below(3), 3 + self.below(4));
+                    ("type", format!("[\"{}\",\"{}\"]", types[one], types[other]))
+                }
+            };
+        }
+        match self.below(12) {
             0 => ("eq", self.value(2)),
             1 => ("neq", self.value(2)),
             2 => ("in", self.list()),
@@ -83,17 +97,46 @@ impl Generator {
                 let directory = self.pick(&["/srv/data", "/srv/data/", "/srv/./x/../data", "/"]);
                 ("within", format!("\"{directory}\""))
             }
+        }
+    }
+
+    fn test(&mut self) -> String {
+        let from = self.may(Feature::ValueFrom) && self.chance(25);
+        let reaching = if self.chance(50) { self.reaching() } else { None };
+        let (path, gives) = match reaching {
+            Some((gives, path)) => (path.to_owned(), gives),
+            None if self.may(Feature::Server) && self.chance(10) => ("server".to_owned(), Gives::Any),
+            None => (self.pick(&PATHS).replace('"', "\\\""), Gives::Any),
         };
-        let path = self.pick(&PATHS).replace('"', "\\\"");
-        let (op, value) = if path.ends_with("@text") { self.of_text(op, value) } else { (op, value) };
-        format!("{{\"path\":\"{path}\",\"op\":\"{op}\",\"value\":{value}}}")
+        let is_text = path.ends_with("@text") && gives == Gives::Any;
+        let (op, value) = match self.fitting(if from && is_text { Gives::Text } else { gives }, from) {
+            ("includes", _) | ("not_includes" | "type", _) if is_text => ("eq", self.text()),
+            (op, value) if is_text && !from => self.of_text(op, value),
+            found => found,
+        };
+        // Where a directory comes from, only a claim may say.
+        let op = if from && gives == Gives::Any && !is_text && self.chance(10) { "within" } else { op };
+        let operand = if from {
+            format!("\"value_from\":\"{}\"", self.operand_path(op))
+        } else {
+            format!("\"value\":{value}")
+        };
+        let optional = self.permits && op != "exists" && self.may(Feature::Optional) && self.chance(30);
+        let optional = if optional { ",\"optional\":true" } else { "" };
+        format!("{{\"path\":\"{path}\",\"op\":\"{op}\",{operand}{optional}}}")
     }
 
     pub(super) fn condition(&mut self, depth: usize) -> String {
         match self.below(8) {
             0 if depth > 0 => format!("{{\"any\":{}}}", self.conditions(depth - 1)),
             1 if depth > 0 => format!("{{\"all\":{}}}", self.conditions(depth - 1)),
-            2 if depth > 0 => format!("{{\"not\":{}}}", self.condition(depth - 1)),
+            2 if depth > 0 => {
+                // Nothing is optional under `not`.
+                let permits = std::mem::take(&mut self.permits);
+                let inner = self.condition(depth - 1);
+                self.permits = permits;
+                format!("{{\"not\":{inner}}}")
+            }
             _ => self.test(),
         }
     }

@@ -1,11 +1,21 @@
 //! Declarations of counters, and conditions on them.
 
 use super::Generator;
+use super::feature::Feature;
 
 impl Generator {
     pub(super) fn scope(&mut self) -> &'static str {
         if self.counts && self.chance(60) {
             return self.pick(&["", ",\"scope\":\"global\"", ",\"scope\":[\"tool\"]"]);
+        }
+        if self.may(Feature::Views) && self.chance(20) {
+            return self.pick_path(&[
+                ",\"scope\":[\"args.b.@lower\"]",
+                ",\"scope\":[\"args.b.@text.@lower\"]",
+                ",\"scope\":[\"args.s.@json.x\"]",
+                ",\"scope\":[\"args.a.@json\",\"tool\"]",
+                ",\"scope\":[\"identity.id.@lower\"]",
+            ]);
         }
         self.pick(&[
             "",
@@ -24,6 +34,16 @@ impl Generator {
     pub(super) fn increment(&mut self) -> &'static str {
         if self.counts && self.chance(60) {
             return self.pick(&["", ",\"increment\":0.5", ",\"increment\":3"]);
+        }
+        if self.may(Feature::Views) && self.chance(30) {
+            return self.pick_path(&[
+                ",\"increment_from\":\"args.list.@count\"",
+                ",\"increment_from\":\"args.b.@length\"",
+                ",\"increment_from\":\"args.@count\"",
+                ",\"increment_from\":\"args.s.@json.x\"",
+                ",\"increment_from\":\"args.a.@json\"",
+                ",\"increment_from\":\"args.c.*\"",
+            ]);
         }
         self.pick(&[
             "",

@@ -8,8 +8,13 @@ mod call;
 mod choice;
 mod condition;
 mod counter;
+mod deep;
+mod feature;
 mod policy;
+mod reach;
 mod schema;
+
+pub use feature::{Feature, KNOWN, has_features};
 
 use std::collections::VecDeque;
 
@@ -24,6 +29,10 @@ pub struct Generator {
     state: u64,
     /// Whether the policy is mostly about counters, so that calls get as far as those.
     counts: bool,
+    /// Whether the policy may have what [`KNOWN`] lists.
+    extended: bool,
+    /// Whether conditions stand where they may be optional.
+    permits: bool,
 }
 
 /// A generated call, as raw JSON texts.
@@ -37,6 +46,8 @@ pub struct GeneratedCall {
     pub args: String,
     /// The identity's text, if there is one.
     pub identity: Option<String>,
+    /// The name of the server, if the host gives it.
+    pub server: Option<String>,
     /// Whether a host value may differ from the text: broken text, duplicate keys, numbers that a double changes.
     pub raw_only: bool,
     /// What the host has checked in the arguments, if anything.

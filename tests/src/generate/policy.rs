@@ -2,11 +2,13 @@
 
 use super::Generator;
 use super::alphabet::ENTRIES;
+use super::feature::Feature;
 
 impl Generator {
     /// A policy, as JSON text. It loads.
     pub fn policy(&mut self) -> String {
         self.counts = self.chance(60);
+        self.extended = self.chance(60);
         let mut entries = Vec::new();
         let mut declared = Vec::new();
         for key in ENTRIES {
@@ -24,6 +26,7 @@ impl Generator {
             "\"hide\":[\"read.*\",\"pay_all\"],",
             "\"hide\":[\"*[ ]\",\"[!a-z]*\"],",
         ]);
+        let top = self.top();
         let default = if self.counts { "allow" } else { self.pick(&["allow", "deny"]) };
         let all = if self.chance(30) {
             format!("\"all_tools\":{},", self.entry(None, &mut declared))
@@ -31,9 +34,63 @@ impl Generator {
             String::new()
         };
         format!(
-            "{{\"version\":\"1\",\"default\":\"{default}\",{hide}{all}\"tools\":{{{}}}}}",
+            "{{\"version\":\"1\",\"default\":\"{default}\",{top}{hide}{all}\"tools\":{{{}}}}}",
             entries.join(",")
         )
+    }
+
+    /// What may stand at the top beside the rules.
+    fn top(&mut self) -> String {
+        let mut top = String::new();
+        if self.may(Feature::List) && self.chance(60) {
+            top.push_str(self.pick(&[
+                "\"list\":\"callable\",",
+                "\"list\":\"callable\",",
+                "\"list\":\"all\",",
+            ]));
+        }
+        if self.may(Feature::Claims) && self.chance(10) {
+            let claims = ["id", "grant", "session", "roles", "level", "allowed", "dir", "doc", "unused"];
+            let claims: Vec<String> = claims.iter().map(|claim| format!("\"{claim}\"")).collect();
+            top.push_str(&format!("\"claims\":[{}],", claims.join(",")));
+        }
+        top
+    }
+
+    /// When a limit applies, behind a comma.
+    fn when(&mut self) -> String {
+        if !self.may(Feature::When) || !self.chance(40) {
+            return String::new();
+        }
+        self.permits = true;
+        let condition = match self.below(4) {
+            0 => {
+                let op = self.pick(&["in", "not_in"]);
+                format!("{{\"path\":\"tool\",\"op\":\"{op}\",\"value\":[\"pay\",\"refund\"]}}")
+            }
+            _ => self.condition(1),
+        };
+        let more = if self.chance(20) { format!(",{}", self.condition(1)) } else { String::new() };
+        format!(",\"when\":[{condition}{more}]")
+    }
+
+    /// Most of the names that arguments have.
+    fn only_args(&mut self) -> String {
+        let mut names = Vec::new();
+        for name in ["a", "b", "c", "list", "items", "a.b", "o", "s", "missing"] {
+            if self.chance(93) {
+                names.push(format!("\"{name}\""));
+            }
+        }
+        // Names that fold together may be read where one entry lists both.
+        for (name, other) in
+            [("\"a\"", "\"A\""), ("\"missing\"", "\"Missing\""), ("\"list\"", "\"li\u{17f}t\"")]
+        {
+            if names.iter().any(|listed| listed == name) && self.chance(30) {
+                names.push(other.to_owned());
+            }
+        }
+        format!("\"only_args\":[{}]", names.join(","))
     }
 
     /// A policy of a few counters that two tools charge and read, and nothing else: its bounds meet often.
@@ -116,6 +173,7 @@ impl Generator {
         for number in 0..self.below(4) {
             let name = if self.chance(30) { format!("\"name\":\"rule {number}\",") } else { String::new() };
             let kind = if self.counts { [1, 2, 3, 4, 0, 3][self.below(6)] } else { self.below(8) };
+            self.permits = kind > 1;
             let rule = match kind {
                 1 if self.counts && self.chance(60) => "\"action\":\"require_approval\"".to_owned(),
                 0 => format!("\"action\":\"deny\",\"conditions\":{}", self.mixed(2, declared)),
@@ -123,11 +181,14 @@ impl Generator {
                 2 if !rates.is_empty() => {
                     let window = rates.swap_remove(self.below(rates.len()));
                     let (max, scope) = (1 + self.below(4), self.scope());
+                    let when = self.when();
                     let sliding = if self.chance(30) { ",\"algorithm\":\"sliding\"" } else { "" };
                     if self.chance(30) {
-                        format!("\"rate_limit\":{{\"max\":{max},\"window\":\"{window}\"}}{scope}{sliding}")
+                        format!(
+                            "\"rate_limit\":{{\"max\":{max},\"window\":\"{window}\"}}{scope}{sliding}{when}"
+                        )
                     } else {
-                        format!("\"rate_limit\":\"{max}/{window}\"{scope}{sliding}")
+                        format!("\"rate_limit\":\"{max}/{window}\"{scope}{sliding}{when}")
                     }
                 }
                 3 | 4 => {
@@ -159,13 +220,18 @@ impl Generator {
             // So many equal charges no sliding window keeps, and then the maximum does not load.
             let equal = window.contains("sliding") && !increment.contains("from");
             let max = if equal && max.len() > 4 { "5" } else { max };
+            let when = self.when();
             limits.push(format!(
-                "{{\"counter\":\"{counter}\",\"window\":{window},\"max\":{max}{scope}{increment}}}"
+                "{{\"counter\":\"{counter}\",\"window\":{window},\"max\":{max}{scope}{increment}{when}}}"
             ));
             let path = self.state_path(key, &counter);
             declared.push(path);
         }
         let items_percent = if self.counts { 12 } else { 35 };
+        if self.may(Feature::OnlyArgs) && self.chance(20) {
+            items.push(self.only_args());
+        }
+        self.permits = true;
         if self.chance(items_percent) {
             let item = if declared.is_empty() || self.chance(60) {
                 self.condition(2)
@@ -177,6 +243,7 @@ impl Generator {
         if !rules.is_empty() {
             items.push(format!("\"rules\":[{}]", rules.join(",")));
         }
+        self.permits = false;
         if self.chance(items_percent) {
             let item = match self.below(3) {
                 0 => self.condition(2),
