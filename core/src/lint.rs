@@ -190,7 +190,12 @@ fn check_arguments<V: View>(
 /// Recursion is as deep as the condition, which the document's depth bounds.
 fn each_path(condition: &Condition, see: &mut impl FnMut(&Path)) {
     match condition {
-        Condition::Test(test) => see(&test.path),
+        Condition::Test(test) => {
+            see(&test.path);
+            if let Some(operand) = test.more.as_ref().and_then(|more| more.operand.as_ref()) {
+                see(operand);
+            }
+        }
         Condition::Any(conditions) | Condition::All(conditions) => {
             conditions.iter().for_each(|condition| each_path(condition, see));
         }

@@ -196,3 +196,49 @@ fn a_limit_shows_the_conditions_that_it_applies_by() {
     );
     assert_eq!((&*explanation.checks[0].outcome, explanation.checks.len()), ("does not apply", 1));
 }
+
+#[test]
+fn an_operand_from_the_call_is_named_by_its_path_and_type() {
+    let engine = engine(
+        "{version: '1', default: deny, tools: {t: {require: [{path: args.customer, op: eq, value_from: identity.customer}]}, u: {require: [{path: 'args.to[*]', op: not_in, value_from: args.blocked, optional: true}]}}}",
+    );
+    let shown = |tool: &str, args: Value, identity: Value| {
+        let explanation = engine.explain(&Call::new(tool, &args).identity(Identity::claims(&identity)));
+        let check = &explanation.checks[0].checks[0];
+        format!("{}: {}: {}", check.what, check.outcome, check.why.as_deref().unwrap_or_default())
+    };
+    for (tool, args, identity, expected) in [
+        (
+            "t",
+            json!({"customer": "a"}),
+            json!({"id": "u"}),
+            "args.customer eq identity.customer: unknown: args.customer is a string, identity.customer is absent",
+        ),
+        (
+            "t",
+            json!({"customer": "secret"}),
+            json!({"customer": "other"}),
+            "args.customer eq identity.customer: fails: args.customer is a string, identity.customer is a string",
+        ),
+        (
+            "t",
+            json!({"customer": "[1]"}),
+            json!({"customer": ""}),
+            "args.customer eq identity.customer: unknown: args.customer is text that is JSON, too, identity.customer is an empty string",
+        ),
+        (
+            "u",
+            json!({"to": ["a", 1, "b"], "blocked": ["c", 2]}),
+            json!({}),
+            "args.to[*] not_in args.blocked, optional: holds: args.to[*] is a string and a number, args.blocked is a list",
+        ),
+        (
+            "u",
+            json!({"blocked": []}),
+            json!({}),
+            "args.to[*] not_in args.blocked, optional: holds: args.to[*] is absent, args.blocked is a list",
+        ),
+    ] {
+        assert_eq!(shown(tool, args, identity), expected);
+    }
+}

@@ -248,3 +248,34 @@ fn look_ups_among_many_members_take_steps() {
         assert_eq!(of_value(&tests(count), &args), expected, "{what}");
     }
 }
+
+/// Clause 5.30: an operand that the call brings is copied, sorted and compared, and each takes steps.
+#[test]
+fn an_operand_from_the_call_takes_steps() {
+    let entry = |op: &str| json!({"require": [{"path": "args.v", "op": op, "value_from": "args.a"}]});
+    let with = |v: &str, element: &str, count: usize| {
+        format!("{{\"v\":{v},\"a\":[{}]}}", vec![element; count].join(","))
+    };
+    for (what, op, args, expected) in [
+        ("many words", "in", with("\"x\"", "\"x\"", 100_000), Code::Allowed),
+        ("too many words", "in", with("\"x\"", "\"x\"", 170_000), Code::InvalidArgs),
+        ("many numbers", "in", with("7", "7", 30_000), Code::Allowed),
+        ("too many numbers", "in", with("7", "7", 60_000), Code::InvalidArgs),
+        (
+            "a long text",
+            "eq",
+            format!("{{\"v\":1,\"a\":\"{}\"}}", "x".repeat(4_000_000)),
+            Code::ConditionFailed,
+        ),
+        ("long numbers", "in", with("7", &"7".repeat(2_000), 1_000), Code::InvalidArgs),
+        ("a long number", "lt", format!("{{\"v\":1,\"a\":{}}}", "7".repeat(300_000)), Code::InvalidArgs),
+        (
+            "a list for each element",
+            "subset_of",
+            with(&format!("[{}]", ["\"x\""; 100_000].join(",")), "\"x\"", 50_000),
+            Code::Allowed,
+        ),
+    ] {
+        assert_eq!(of_text(&entry(op), &args), expected, "{what}");
+    }
+}

@@ -349,6 +349,7 @@ impl Points {
             }
             _ => None,
         };
+        let operand = text_of(node, "value_from").unwrap_or(operand);
         let text = format!("{} {op} {}", shown(&path), shown(operand));
         let counter = path.starts_with("state").then_some(path);
         let shape = Shape::Condition(ConditionShape { unknown_holds, counter, number });

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::operand::Operand;
-use super::operator::{Operator, Order};
+use super::operator::Operator;
 use super::{Outcome, Test};
 use crate::json_text::write_string;
 
@@ -26,13 +26,7 @@ impl fmt::Display for Test {
             Operator::Equal(operand) => write!(f, "{} {operand}", if self.negated { "neq" } else { "eq" }),
             Operator::Member(list) => write!(f, "{not}in {list}"),
             Operator::Ordered(ordered) => {
-                let name = match ordered.order {
-                    Order::Less => "lt",
-                    Order::LessOrEqual => "lte",
-                    Order::Greater => "gt",
-                    Order::GreaterOrEqual => "gte",
-                };
-                write!(f, "{name} ")?;
+                write!(f, "{} ", ordered.order.name())?;
                 ordered.operand.write_canonical(f)
             }
             Operator::Matches(pattern) => write!(f, "{not}regex {}", Operand::String(pattern.text().into())),
@@ -44,7 +38,16 @@ impl fmt::Display for Test {
             Operator::EndsWith(text) => write!(f, "ends_with {}", Operand::String(text.clone())),
             Operator::SubsetOf(list) => write!(f, "subset_of {list}"),
             Operator::Within(directory) => write!(f, "within {directory}"),
-        }
+            Operator::FromCall(comparison) => {
+                f.write_str(comparison.name(self.negated))?;
+                match self.more.as_ref().and_then(|more| more.operand.as_ref()) {
+                    Some(path) => write!(f, " {path}"),
+                    None => Ok(()),
+                }
+            }
+        }?;
+        let is_optional = self.more.as_ref().is_some_and(|more| more.optional.is_some());
+        if is_optional { f.write_str(", optional") } else { Ok(()) }
     }
 }
 
@@ -69,6 +72,8 @@ impl fmt::Display for Operand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => f.write_str("null"),
+            // No explanation shows what a call brings.
+            Self::Undecided | Self::Members(_) => f.write_str("…"),
             Self::Bool(value) => write!(f, "{value}"),
             Self::Number(number) => number.write_canonical(f),
             Self::String(text) => write_string(f, text),

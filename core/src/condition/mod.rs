@@ -5,6 +5,7 @@
 
 mod describe;
 mod directory;
+mod from_call;
 mod made;
 mod operand;
 mod operator;
@@ -17,6 +18,7 @@ mod types;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+pub(crate) use from_call::{Comparison, More};
 pub(crate) use operand::Operand;
 pub(crate) use operator::{NAMES, Operator, Order};
 pub(crate) use outcome::Outcome;
@@ -45,6 +47,8 @@ pub(crate) struct Test {
     pub(crate) path: Arc<Path>,
     pub(crate) operator: Operator,
     pub(crate) negated: bool,
+    /// What few tests have. Their path has no `member`, so that others need not look here.
+    pub(crate) more: Option<Box<More>>,
 }
 
 impl Condition {
@@ -150,12 +154,53 @@ impl Test {
         quantifier: Quantifier,
         sink: &mut S,
     ) -> Result<Outcome, Unreadable> {
+        if let Some(more) = &self.more {
+            return self.evaluate_more(more, facts, place, quantifier, sink);
+        }
         if let (Root::Args, true, Some(args)) = (self.path.root, self.path.is_direct, facts.args) {
             let reached = path_walk::find(args, &self.path.segments, &facts.steps)?;
             return self.conclude(reached, place, &facts.steps, sink);
         }
         let (outcome, why) = self.fold(facts, place, quantifier, S::REPORTS)?;
         Ok(self.report(outcome, why, sink))
+    }
+
+    /// The outcome of a test with an operand from the call, which is looked at first, or with a value that may be left out.
+    #[cold]
+    fn evaluate_more<A: View, I: View, S: Sink>(
+        &self,
+        more: &More,
+        facts: &CallContext<'_, A, I>,
+        place: Place,
+        quantifier: Quantifier,
+        sink: &mut S,
+    ) -> Result<Outcome, Unreadable> {
+        let with_operand = match (&more.operand, &self.operator) {
+            (Some(path), Operator::FromCall(comparison)) => {
+                let operator = from_call::operator(*comparison, path, facts)?;
+                let (path, negated) = (Arc::clone(&self.path), self.negated);
+                Some(operator.map(|operator| Self { path, operator, negated, more: None }))
+            }
+            _ => None,
+        };
+        let left_out = match &more.optional {
+            Some(path) if !matches!(with_operand, Some(None)) => from_call::is_left_out(path, facts)?,
+            _ => false,
+        };
+        let (outcome, why) = match &with_operand {
+            Some(None) => (Outcome::Unknown, Why::WrongType),
+            _ if left_out => (place.passing(), Why::LeftOut),
+            Some(Some(test)) => test.fold(facts, place, quantifier, S::REPORTS)?,
+            None => self.fold(facts, place, quantifier, S::REPORTS)?,
+        };
+        match (&more.operand, S::REPORTS) {
+            (Some(operand), true) => {
+                sink.open(Step::Here, || self.to_string());
+                sink.close(outcome.name(), Some(&from_call::sides(&self.path, operand, facts)));
+                Ok(outcome)
+            }
+            _ => Ok(self.report(outcome, why, sink)),
+        }
     }
 
     /// The outcome of the one value that the path leads to.
@@ -261,6 +306,7 @@ enum Why {
     NoElement,
     Decided,
     Absent,
+    LeftOut,
     Wrong(Wrong),
     WrongType,
 }
@@ -271,6 +317,7 @@ impl Why {
             Self::Decided => None,
             Self::NoElement => Some("there is no element"),
             Self::Absent => Some("the path is absent"),
+            Self::LeftOut => Some("the value is left out, as it may be"),
             Self::Wrong(Wrong::Step) => Some("the path steps into a value of another type"),
             Self::Wrong(Wrong::View) => Some("the value has no such view"),
             Self::Wrong(Wrong::NullView) => Some("the value is null, which has no such view"),

@@ -1,6 +1,6 @@
 //! Operands: the values that conditions compare with, compiled once (spec 5.7, 5.12).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use super::describe::write_array;
@@ -20,7 +20,13 @@ pub(crate) enum Operand {
     String(Box<str>),
     Array(Box<[Operand]>),
     Object(Box<[(Box<str>, Operand)]>),
+    /// Of a call: a value without a type, or text with two readings. Unknown against everything.
+    Undecided,
+    /// Of a call: an object. Its names are never looked up in a value: hosts may keep the names that they are asked for.
+    Members(Box<Members>),
 }
+
+pub(super) type Members = HashMap<Box<str>, Operand, foldhash::fast::RandomState>;
 
 impl Operand {
     fn text(&self) -> Option<&str> {
@@ -59,7 +65,7 @@ impl Operand {
     ) -> Result<Outcome, Unreadable> {
         steps.take(1)?;
         Ok(match (self, value.kind()?) {
-            (_, Kind::Foreign) => Outcome::Unknown,
+            (_, Kind::Foreign) | (Self::Undecided, _) => Outcome::Unknown,
             (Self::Null, Kind::String(text)) if reading.may_be_null(&text, steps)? => Outcome::Unknown,
             (Self::Null, kind) => (kind == Kind::Null).into(),
             (Self::Bool(operand), Kind::Bool(value)) => (*operand == value).into(),
@@ -97,6 +103,28 @@ impl Operand {
                     }
                 }
                 whole
+            }
+            (Self::Members(operands), Kind::Object) => {
+                if operands.len() != value.size()? {
+                    return Ok(Outcome::Fails);
+                }
+                let (mut whole, mut failure) = (Outcome::Holds, None);
+                value.members(|name, member| {
+                    let outcome = steps.take_text(name).and_then(|()| match operands.get(name) {
+                        Some(operand) => operand.equals(&member, reading, steps),
+                        None => Ok(Outcome::Fails),
+                    });
+                    match outcome {
+                        Ok(outcome) => whole = Quantifier::All.with(whole, outcome),
+                        Err(why) => failure = Some(why),
+                    }
+                    if failure.is_some() || whole == Outcome::Fails {
+                        ControlFlow::Break(())
+                    } else {
+                        ControlFlow::Continue(())
+                    }
+                })?;
+                return failure.map_or(Ok(whole), Err);
             }
             _ => Outcome::Unknown,
         })
@@ -137,6 +165,10 @@ pub(crate) struct List {
     strings: Strings,
     arrays: Box<[Operand]>,
     objects: Box<[Operand]>,
+    /// Whether it is a list of a call without members: then nothing is one, which an empty list of a policy leaves undecided.
+    is_nothing: bool,
+    /// Whether a member is undecided.
+    has_undecided: bool,
 }
 
 /// A few strings are compared one by one, which is faster than hashing.
@@ -244,15 +276,7 @@ impl std::fmt::Display for List {
 
 impl List {
     pub(crate) fn new(members: Box<[Operand]>) -> Self {
-        let mut list = Self {
-            text: None,
-            null: false,
-            bools: [false; 2],
-            numbers: Box::default(),
-            strings: Strings::Few(Words::default()),
-            arrays: Box::default(),
-            objects: Box::default(),
-        };
+        let mut list = Self::of_none();
         if members.len() <= FEW && members.iter().all(|member| member.text().is_some()) {
             list.strings = Strings::Few(Words::new(members.iter().filter_map(Operand::text)));
             return list;
@@ -261,6 +285,38 @@ impl List {
             ..=SHOWN => Operand::Array(members.clone()).to_string().into(),
             more => format!("a list of {more}").into(),
         });
+        list.sort(members);
+        list
+    }
+
+    /// The members that a call brings, which no explanation shows.
+    pub(super) fn from_call(members: Box<[Operand]>) -> Self {
+        let mut list = Self { is_nothing: members.is_empty(), ..Self::of_none() };
+        list.sort(members);
+        list
+    }
+
+    pub(super) fn is_nothing(&self) -> bool {
+        self.is_nothing
+    }
+
+    fn of_none() -> Self {
+        Self {
+            text: None,
+            null: false,
+            bools: [false; 2],
+            numbers: Box::default(),
+            strings: Strings::Few(Words::default()),
+            arrays: Box::default(),
+            objects: Box::default(),
+            is_nothing: false,
+            has_undecided: false,
+        }
+    }
+
+    /// Puts each member where its type belongs.
+    fn sort(&mut self, members: Box<[Operand]>) {
+        let list = self;
         let (mut numbers, mut strings, mut arrays, mut objects) = (vec![], vec![], vec![], vec![]);
         for member in members.into_vec() {
             match member {
@@ -272,7 +328,8 @@ impl List {
                 Operand::Number(number) => numbers.push(number),
                 Operand::String(text) => strings.push(text),
                 Operand::Array(_) => arrays.push(member),
-                Operand::Object(_) => objects.push(member),
+                Operand::Object(_) | Operand::Members(_) => objects.push(member),
+                Operand::Undecided => list.has_undecided = true,
             }
         }
         numbers.sort_by(Number::compare);
@@ -284,7 +341,6 @@ impl List {
         };
         list.arrays = arrays.into();
         list.objects = objects.into();
-        list
     }
 
     /// The members that are lists or objects.
@@ -310,6 +366,19 @@ impl List {
         reading: Reading,
         steps: &Budget,
     ) -> Result<Outcome, Unreadable> {
+        let outcome = self.has_of_type(value, reading, steps)?;
+        // What is undecided may be the value.
+        let is_open = self.has_undecided && outcome == Outcome::Fails;
+        Ok(if is_open { Outcome::Unknown } else { outcome })
+    }
+
+    #[inline]
+    fn has_of_type<V: View>(
+        &self,
+        value: &V,
+        reading: Reading,
+        steps: &Budget,
+    ) -> Result<Outcome, Unreadable> {
         steps.take(1)?;
         let among = |found: bool, any_of_type: bool| match (found, any_of_type) {
             (true, _) => Outcome::Holds,
@@ -318,6 +387,9 @@ impl List {
         };
         Ok(match value.kind()? {
             Kind::Null => among(self.null, false),
+            Kind::Foreign => Outcome::Unknown,
+            Kind::String(text) if reading.has_two(&text, steps)? => Outcome::Unknown,
+            _ if self.is_nothing => Outcome::Fails,
             Kind::Bool(value) => {
                 let [no, yes] = self.bools;
                 among(if value { yes } else { no }, no || yes)
@@ -330,11 +402,9 @@ impl List {
                 let found = self.numbers.binary_search_by(|member| member.compare(&number)).is_ok();
                 among(found, !self.numbers.is_empty())
             }
-            Kind::String(text) if reading.has_two(&text, steps)? => Outcome::Unknown,
             Kind::String(text) => self.has_string(&text, steps)?,
             Kind::Array => Self::any_equal(&self.arrays, value, reading, steps)?,
             Kind::Object => Self::any_equal(&self.objects, value, reading, steps)?,
-            Kind::Foreign => Outcome::Unknown,
         })
     }
 

@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 
 use super::directory::Directory;
+use super::from_call::Comparison;
 use super::operand::{List, Operand, every};
 use super::outcome::{Outcome, Quantifier};
 use super::readings::is_plain;
@@ -54,6 +55,8 @@ pub(crate) enum Operator {
     EndsWith(Box<str>),
     SubsetOf(Box<List>),
     Within(Box<Directory>),
+    /// With an operand that the call brings: `from_call` makes one of the others of it.
+    FromCall(Comparison),
 }
 
 /// An order and its operand.
@@ -76,6 +79,15 @@ pub(crate) enum Order {
 }
 
 impl Order {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Less => "lt",
+            Self::LessOrEqual => "lte",
+            Self::Greater => "gt",
+            Self::GreaterOrEqual => "gte",
+        }
+    }
+
     #[inline]
     fn admits(self, ordering: Ordering) -> bool {
         match self {
@@ -88,7 +100,7 @@ impl Order {
 }
 
 impl Ordered {
-    fn new(order: Order, operand: Number<'static>) -> Self {
+    pub(super) fn new(order: Order, operand: Number<'static>) -> Self {
         if let Some(whole) = operand.as_i64() {
             let nothing = (i64::MAX, i64::MIN);
             let (from, to) = match order {
@@ -231,7 +243,8 @@ impl Operator {
             | Self::HasType(_)
             | Self::StartsWith(_)
             | Self::EndsWith(_)
-            | Self::Within(_) => ([&[][..], &[]], false),
+            | Self::Within(_)
+            | Self::FromCall(_) => ([&[][..], &[]], false),
         };
         Compared { operands, with_elements }
     }
@@ -308,6 +321,7 @@ impl Operator {
             }
             (Self::StartsWith(prefix), Kind::String(text)) => text.starts_with(&**prefix).into(),
             (Self::EndsWith(suffix), Kind::String(text)) => text.ends_with(&**suffix).into(),
+            (Self::SubsetOf(list), Kind::Array) if list.is_nothing() => (value.size()? == 0).into(),
             (Self::SubsetOf(list), Kind::Array) => {
                 every(value, Quantifier::All, steps, |element| list.has(&element, reading, steps))?
             }

@@ -1,20 +1,32 @@
 //! Conditions as written (spec 4.5, 5.1).
 
+use std::sync::Arc;
+
+use super::entry::conflict;
+use super::from_call;
 use super::given::misfit;
 use super::lints;
 use super::notation;
 use super::reader::{Field, Reader, shown};
 use super::{Checks, Clause, StateTest, claims};
 use crate::bytes::same;
-use crate::condition::{Condition, NAMES, Operand, Operator, Test};
+use crate::condition::{Condition, More, NAMES, Operand, Operator, Place, Test};
 use crate::diagnostic::Span;
 use crate::number::Number;
-use crate::path::Root;
+use crate::path::{Path, Root};
 use crate::pattern::Pattern;
 use crate::suggest::operator;
 use crate::text::{Content, Node};
 
-pub(super) const FIELDS: [&str; 6] = ["path", "op", "value", "any", "all", "not"];
+pub(super) const FIELDS: [&str; 8] = ["path", "op", "value", "value_from", "optional", "any", "all", "not"];
+
+/// Where a condition stands.
+#[derive(Clone, Copy)]
+pub(super) struct Site {
+    pub(super) place: Place,
+    /// Whether a `not` is around it.
+    pub(super) negated: bool,
+}
 
 /// Whether an item is written as a condition.
 pub(super) fn is_bare(node: Node<'_>) -> bool {
@@ -27,12 +39,13 @@ pub(super) fn read_clause<'n>(
     reader: &mut Reader<'n, '_>,
     node: Node<'n>,
     index: Option<usize>,
+    place: Place,
     may_read_state: bool,
     checks: &mut Checks,
 ) {
     let Checks { clauses, states } = checks;
     let mut states = if may_read_state { Some((index, states)) } else { None };
-    if let Some(condition) = read(reader, node, &mut states) {
+    if let Some(condition) = read(reader, node, Site { place, negated: false }, &mut states) {
         clauses.push(Clause { index, condition });
     }
 }
@@ -41,16 +54,21 @@ pub(super) fn read_clause<'n>(
 type States<'s> = Option<(Option<usize>, &'s mut Vec<StateTest>)>;
 
 /// Recursion is as deep as the document, which has a ceiling.
-fn read<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, states: &mut States<'_>) -> Option<Condition> {
+fn read<'n>(
+    reader: &mut Reader<'n, '_>,
+    node: Node<'n>,
+    site: Site,
+    states: &mut States<'_>,
+) -> Option<Condition> {
     if reader.is_full() {
         return None;
     }
     let expected = "a condition: `{path, op, value}`, `{any: […]}`, `{all: […]}` or `{not: {…}}`";
-    let [path, op, value, any, all, not] = reader.fields(node, expected, FIELDS)?;
+    let [path, op, value, from, optional, any, all, not] = reader.fields(node, expected, FIELDS)?;
     let combinators = [any, all, not].into_iter().flatten();
-    let plain = [path, op, value].into_iter().flatten();
+    let plain = [path, op, value, from, optional].into_iter().flatten();
     let Some(first) = combinators.clone().next() else {
-        return read_test(reader, node, path, op, value, states);
+        return read_test(reader, node, Parts { path, op, value, from, optional }, site, states);
     };
     if let Some(other) = plain.chain(combinators.skip(1)).max_by_key(|field| field.key.span()) {
         let later = if other.key.span() > first.key.span() { other.key } else { first.key };
@@ -61,7 +79,10 @@ fn read<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, states: &mut States<'_>
     }
     if let Some(field) = not {
         return reader
-            .within("not", |reader| read(reader, field.value(), &mut None))
+            .within("not", |reader| {
+                let site = Site { negated: true, ..site };
+                read(reader, field.value(), site, &mut None)
+            })
             .map(|condition| Condition::Not(condition.into()));
     }
     let conditions = reader.within(first.key.text(), |reader| {
@@ -77,7 +98,7 @@ fn read<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, states: &mut States<'_>
         }
         let mut conditions: Vec<Condition> = Vec::with_capacity(items.len());
         for (index, item) in items.clone().enumerate() {
-            conditions.extend(reader.item(index, |reader| read(reader, item, &mut None)));
+            conditions.extend(reader.item(index, |reader| read(reader, item, site, &mut None)));
         }
         if all.is_some() && conditions.len() == items.len() {
             lints::warn_of_pairs(reader, conditions.iter().enumerate(), |at| items.clone().nth(at));
@@ -87,14 +108,24 @@ fn read<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>, states: &mut States<'_>
     Some(if any.is_some() { Condition::Any(conditions) } else { Condition::All(conditions) })
 }
 
-fn read_test<'n>(
-    reader: &mut Reader<'n, '_>,
-    node: Node<'n>,
+/// The fields of a test.
+#[derive(Clone, Copy)]
+struct Parts<'n> {
     path: Option<Field<'n>>,
     op: Option<Field<'n>>,
     value: Option<Field<'n>>,
+    from: Option<Field<'n>>,
+    optional: Option<Field<'n>>,
+}
+
+fn read_test<'n>(
+    reader: &mut Reader<'n, '_>,
+    node: Node<'n>,
+    parts: Parts<'n>,
+    site: Site,
     states: &mut States<'_>,
 ) -> Option<Condition> {
+    let Parts { path, op, value, from, optional } = parts;
     if path.is_none() {
         reader.missing(
             node,
@@ -109,7 +140,9 @@ fn read_test<'n>(
             "operators: eq, neq, in, not_in, lt, lte, gt, gte, regex, contains, exists, …",
         );
     }
-    if value.is_none() {
+    if let (Some(value), Some(from)) = (value, from) {
+        conflict(reader, value, from, "an operand is a `value` or a `value_from`", "keep one of them");
+    } else if value.is_none() && from.is_none() {
         reader.missing(
             node,
             "value",
@@ -184,6 +217,17 @@ fn read_test<'n>(
         reader.within("path", |reader| reader.error("misplaced_state", field.value().span(), message, help));
         return None;
     }
+    let optional = match optional {
+        Some(optional) => from_call::read_optional(reader, optional, site, parsed.as_deref(), name)?,
+        None => false,
+    };
+    if let (Some(from), None) = (from, value) {
+        let operand = from_call::read_operand(reader, from, name, parsed.as_deref());
+        let (path, (operator, negated, operand)) = (parsed?, operand?);
+        let more =
+            More { operand: Some(operand), optional: optional.then(|| from_call::before_wildcard(&path)) };
+        return Some(Condition::Test(from_call::test(&path, operator, negated, more)));
+    }
     let (path, name, (value, operand), field) = (parsed?, name?, operand?, path?);
     if let (true, Some((index, states))) = (is_state, states) {
         let Some(ranges) = ranges(name, &operand) else {
@@ -227,7 +271,7 @@ fn read_test<'n>(
     lints::warn_of_operand(reader, &path, name, &operand, value.value());
     if let Some(pattern) = known_pattern(reader, name, &operand) {
         let operator = Operator::Matches(Box::new(pattern));
-        return Some(Condition::Test(Test { path, operator, negated: name == "not_regex" }));
+        return Some(literal(path, operator, name == "not_regex", optional));
     }
     match Operator::compile(name, operand)? {
         Ok((operator, negated)) => {
@@ -235,7 +279,7 @@ fn read_test<'n>(
             {
                 reader.patterns.insert(text, Pattern::clone(pattern));
             }
-            Some(Condition::Test(Test { path, operator, negated }))
+            Some(literal(path, operator, negated, optional))
         }
         Err(error) => {
             let help = error.help.unwrap_or_else(|| notation::operand_help(name, value.value()));
@@ -245,6 +289,16 @@ fn read_test<'n>(
             None
         }
     }
+}
+
+/// A test whose operand stands in the policy.
+fn literal(path: Arc<Path>, operator: Operator, negated: bool, optional: bool) -> Condition {
+    Condition::Test(if optional {
+        let more = More { operand: None, optional: Some(from_call::before_wildcard(&path)) };
+        from_call::test(&path, operator, negated, more)
+    } else {
+        Test { path, operator, negated, more: None }
+    })
 }
 
 /// A pattern that the policy has had before: compiling a heavy one takes milliseconds.

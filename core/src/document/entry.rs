@@ -161,13 +161,13 @@ fn read_item<'n>(
             return None;
         }
         let rule = presentation(reader, node, None, None, None, document);
-        conditions::read_clause(reader, node, None, true, &mut checks);
+        conditions::read_clause(reader, node, None, place, true, &mut checks);
         return Some(Step::new(rule, place, false, checks, None));
     }
     let expected = "an item: `{conditions, on_deny, name}` or a condition";
     let [name, conditions, on_deny, reason] = reader.fields(node, expected, ITEM_FIELDS)?;
     let rule = presentation(reader, node, name, on_deny, reason, document);
-    let count = read_conditions(reader, conditions, true, &mut checks)?;
+    let count = read_conditions(reader, conditions, place, true, &mut checks)?;
     if count == 0 && place == Place::Permit {
         let help = "give it conditions, or remove the item";
         let message = "a `require` item without conditions requires nothing";
@@ -187,6 +187,7 @@ fn read_item<'n>(
 fn read_conditions<'n>(
     reader: &mut Reader<'n, '_>,
     field: Option<Field<'n>>,
+    place: Place,
     may_read_state: bool,
     checks: &mut Checks,
 ) -> Option<usize> {
@@ -197,7 +198,7 @@ fn read_conditions<'n>(
             return Some(0);
         }
         let items = reader.list(field.value(), "a list of conditions")?;
-        read_clauses(reader, items, may_read_state, checks)
+        read_clauses(reader, items, place, may_read_state, checks)
     })
 }
 
@@ -210,7 +211,7 @@ pub(super) fn read_when<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> Op
             reader.error("empty_conditions", field.value().span(), "`when` has no conditions", help);
         }
         let mut checks = Checks::default();
-        read_clauses(reader, items, false, &mut checks)?;
+        read_clauses(reader, items, Place::Limit, false, &mut checks)?;
         Some(checks)
     })
 }
@@ -219,6 +220,7 @@ pub(super) fn read_when<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> Op
 fn read_clauses<'n>(
     reader: &mut Reader<'n, '_>,
     items: Items<'n>,
+    place: Place,
     may_read_state: bool,
     checks: &mut Checks,
 ) -> Option<usize> {
@@ -229,7 +231,7 @@ fn read_clauses<'n>(
             return None;
         }
         reader.item(index, |reader| {
-            conditions::read_clause(reader, item, Some(index), may_read_state, checks);
+            conditions::read_clause(reader, item, Some(index), place, may_read_state, checks);
         });
     }
     let conditions = checks.clauses.iter().filter_map(|clause| Some((clause.index?, &clause.condition)));
@@ -285,7 +287,8 @@ fn read_rule<'n>(
     let blocks = matches!(action, Some(Action::Deny | Action::RequireApproval));
     let may_read_state = action != Some(Action::RequireApproval);
     let mut checks = Checks::default();
-    let count = read_conditions(reader, conditions, may_read_state, &mut checks);
+    let place = if blocks { Place::Block } else { Place::Permit };
+    let count = read_conditions(reader, conditions, place, may_read_state, &mut checks);
 
     let mut charge = None;
     if let Some(field) = rate_limit {
@@ -328,7 +331,6 @@ fn read_rule<'n>(
     if let (Some(when), true) = (when, rate_limit.is_some()) {
         return Some(Step::new(rule, Place::Limit, false, read_when(reader, when)?, charge));
     }
-    let place = if blocks { Place::Block } else { Place::Permit };
     Some(Step::new(rule, place, action == Action::RequireApproval, checks, charge))
 }
 
@@ -342,7 +344,13 @@ fn mixed(node: Node<'_>) -> Option<Field<'_>> {
 }
 
 /// Reports two fields that exclude each other, at the later one.
-fn conflict<'n>(reader: &mut Reader<'n, '_>, a: Field<'n>, b: Field<'n>, message: &str, help: &str) {
+pub(super) fn conflict<'n>(
+    reader: &mut Reader<'n, '_>,
+    a: Field<'n>,
+    b: Field<'n>,
+    message: &str,
+    help: &str,
+) {
     let later = if a.key.span() > b.key.span() { a.key } else { b.key };
     reader.within(later.text(), |reader| reader.error("conflicting_fields", later.span(), message, help));
 }

@@ -108,7 +108,8 @@ fn excluding<'c>(
     mut warn: impl FnMut(usize, String),
 ) {
     let tests = conditions.filter_map(|(index, condition)| match condition {
-        Condition::Test(test) if !test.path.has_each => Some((index, test)),
+        // One whose value may be left out, or whose operand the call brings, goes with any other.
+        Condition::Test(test) if !test.path.has_each && test.more.is_none() => Some((index, test)),
         _ => None,
     });
     let mut pairs = 0_usize;

@@ -7,6 +7,7 @@ mod claims;
 mod conditions;
 mod counters;
 mod entry;
+mod from_call;
 mod given;
 mod lints;
 mod names;

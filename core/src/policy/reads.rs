@@ -48,9 +48,14 @@ impl<'p> Reads<'p> {
 }
 
 /// Shows every path of a condition, each with what is asked of its value. Recursion is as deep as the condition, which the document's depth bounds.
-fn each_path<'p>(condition: &'p Condition, see: &mut impl FnMut(&'p Path, &'p Operator)) {
+fn each_path<'p>(condition: &'p Condition, see: &mut impl FnMut(&'p Path, Option<&'p Operator>)) {
     match condition {
-        Condition::Test(test) => see(&test.path, &test.operator),
+        Condition::Test(test) => {
+            see(&test.path, Some(&test.operator));
+            if let Some(operand) = test.more.as_ref().and_then(|more| more.operand.as_ref()) {
+                see(operand, None);
+            }
+        }
         Condition::Any(conditions) | Condition::All(conditions) => {
             conditions.iter().for_each(|condition| each_path(condition, see));
         }
@@ -107,7 +112,7 @@ impl Compiled {
         let steps = self.entries.get(entry as usize).map_or(&[][..], |entry| &entry.steps);
         for step in steps {
             for clause in &step.conditions {
-                each_path(&clause.condition, &mut |path, operator| see(step.rule, path, Some(operator)));
+                each_path(&clause.condition, &mut |path, operator| see(step.rule, path, operator));
             }
             let mut see = |path| see(step.rule, path, None);
             let charged = step.charge.and_then(|index| self.declared(index));
