@@ -173,6 +173,10 @@ impl Points {
         let Content::Mapping(fields) = entry.content() else { return };
         for (field, list) in fields {
             let Content::Sequence(items) = list.content() else { continue };
+            if field.text() == "only_args" {
+                self.read_only_args(index, &format!("{pointer}/only_args"), list);
+                continue;
+            }
             for (at, item) in items.enumerate() {
                 let rule = format!("{pointer}/{}/{at}", field.text());
                 match field.text() {
@@ -184,6 +188,15 @@ impl Points {
                 }
             }
         }
+    }
+
+    /// The condition on the names of the arguments.
+    fn read_only_args(&mut self, entry: usize, pointer: &str, list: Node<'_>) {
+        let within = Within { rule: pointer, entry, name: None, blocks: false };
+        let shape = ConditionShape { unknown_holds: false, counter: None, number: None };
+        let branches = vec![Branch::Holds, Branch::Fails];
+        let (text, shape) = ("only_args".to_owned(), Shape::Condition(shape));
+        self.add(within.group(Kind::Condition, list, text, branches, shape));
     }
 
     fn read_item(&mut self, entry: usize, rule: &str, item: Node<'_>, blocks: bool) {

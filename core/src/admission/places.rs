@@ -53,6 +53,11 @@ impl Place {
         }
     }
 
+    /// Adds a name of the arguments that a policy knows, without a path that leads to its value.
+    pub(crate) fn add_name(&mut self, name: &str) {
+        self.part(&Segment::member(name));
+    }
+
     /// Adds the names in an operand that the value is compared with. Recursion is as deep as the operand, which the document
     /// bounds.
     fn compare(&mut self, operand: &Operand) {

@@ -1,5 +1,6 @@
 //! Entries, their rules, and the items of the limits dialect (spec 2.5 to 2.16).
 
+use super::only_args::read_only_args;
 use super::reader::{Field, Reader, shown};
 use super::{Checks, Document, Entry, Step, conditions, counters, lints, names, rates};
 use crate::bytes::same;
@@ -8,7 +9,7 @@ use crate::diagnostic::Span;
 use crate::store::Owner;
 use crate::text::{Content, Items, Node};
 
-const ENTRY_FIELDS: [&str; 4] = ["rules", "require", "deny_if", "limits"];
+const ENTRY_FIELDS: [&str; 5] = ["rules", "require", "deny_if", "limits", "only_args"];
 const RULE_FIELDS: [&str; 10] = [
     "name",
     "action",
@@ -68,7 +69,7 @@ pub(super) fn read_entry<'n>(
     span: Span,
     document: &mut Document,
 ) {
-    let mut steps = Vec::new();
+    let (mut steps, mut only_args) = (Vec::new(), None);
     let members = match node.content() {
         Content::Null => {
             reader.null("null_entry", span, "the entry is null, and checks nothing");
@@ -76,8 +77,10 @@ pub(super) fn read_entry<'n>(
         }
         Content::Mapping(members) => Some(members),
         _ => {
-            return reader
-                .mismatch(node, "an entry: a mapping with `rules`, `require`, `deny_if` or `limits`");
+            return reader.mismatch(
+                node,
+                "an entry: a mapping with `rules`, `require`, `deny_if`, `limits` or `only_args`",
+            );
         }
     };
     let mut counters = counters::Names::default();
@@ -91,6 +94,13 @@ pub(super) fn read_entry<'n>(
         reader.within(key.text(), |reader| {
             if known == 0 && value.is_null() {
                 return reader.null("null_rules", key.span(), "`rules` is null, and checks nothing");
+            }
+            if known == 4 {
+                if let Some((step, names)) = read_only_args(reader, value, document) {
+                    steps.push(step);
+                    only_args = Some(Box::new(names));
+                }
+                return;
             }
             let Some(items) = reader.list(value, "a list") else { return };
             if steps.is_empty() {
@@ -118,7 +128,7 @@ pub(super) fn read_entry<'n>(
         });
     }
     lints::warn_of_scopes(reader, &steps);
-    document.entries.push(Entry { owner, span, steps: steps.into() });
+    document.entries.push(Entry { owner, span, steps: steps.into(), only_args });
 }
 
 /// Adds a rule or item with its name, place and message; its index.

@@ -12,6 +12,7 @@ mod given;
 mod lints;
 mod names;
 mod notation;
+mod only_args;
 mod rates;
 pub(crate) mod reader;
 mod rules;
@@ -54,6 +55,17 @@ pub(crate) struct Entry {
     pub(crate) owner: Owner,
     pub(crate) span: Span,
     pub(crate) steps: Box<[Step]>,
+    pub(crate) only_args: Option<Box<OnlyArgs>>,
+}
+
+/// The names that the arguments may have (spec 2.20). They count as read (spec 3.8).
+#[derive(Debug)]
+pub(crate) struct OnlyArgs {
+    pub(crate) rule: u32,
+    /// Of the condition on the names.
+    pub(crate) path: Arc<Path>,
+    /// Sorted.
+    pub(crate) names: Box<[Box<str>]>,
 }
 
 /// A rule or an item: what the policy checks, in document order.

@@ -67,6 +67,7 @@ impl Compiled {
         let places = entry.places.get_or_init(|| {
             let mut places = Place::default();
             self.paths_of(index, &mut |_, path, operator| places.add(path, operator));
+            entry.only_args.iter().flat_map(|only| &only.names).for_each(|name| places.add_name(name));
             Box::new(places.finished())
         });
         (places.is_read() || !places.is_idle()).then_some(places)

@@ -68,7 +68,7 @@ pub(super) fn compile(
             }
             Owner::Tool(key) => names.entry(key).or_default().entries = [index].into(),
         }
-        entries.push(Entry { steps: entry.steps, places: OnceLock::new() });
+        entries.push(Entry { steps: entry.steps, only_args: entry.only_args, places: OnceLock::new() });
     }
     if diagnostics.has_errors() {
         return None;

@@ -39,6 +39,7 @@ pub(crate) fn report_confusable<'t>(
                 }
             });
         });
+        odd.extend(listed(policy, entry).filter(|name| !is_folded(name)).map(fold));
     }
     if odd.is_empty() {
         return;
@@ -48,6 +49,7 @@ pub(crate) fn report_confusable<'t>(
     let mut reported = HashSet::new();
     // Of each entry, its spellings of names that somebody may write in another way.
     let mut spellings: HashMap<u32, Vec<Spelling<'_>>> = HashMap::new();
+    let mut read: Vec<Spelling<'_>> = Vec::new();
     for entry in entries {
         let mut first: HashMap<usize, &str> = HashMap::new();
         policy.paths_of(entry, &mut |rule, path, operator| {
@@ -55,28 +57,41 @@ pub(crate) fn report_confusable<'t>(
                 let next = places.len().saturating_add(1);
                 *places.entry((place, step)).or_insert(next)
             };
-            each_name(0, path, operator, &mut step, &mut |place, name| {
+            let mut group = |place, name: &str| {
                 let folded = fold(name);
                 if !odd.contains(&folded) {
-                    return;
+                    return None;
                 }
                 let next = groups.len();
-                let group = *groups.entry((place, folded)).or_insert(next);
-                match first.get(&group) {
-                    Some(other) if *other != name => {
-                        if reported.insert(group) {
-                            report(policy, rule, path, other, name, diagnostics);
-                        }
-                    }
-                    Some(_) => {}
-                    None => {
-                        first.insert(group, name);
-                        let spelling = Spelling { group, name, path, rule };
-                        spellings.entry(entry).or_default().push(spelling);
+                Some(*groups.entry((place, folded)).or_insert(next))
+            };
+            each_name(0, path, operator, &mut step, &mut |place, name| {
+                read.extend(group(place, name).map(|group| Spelling { group, name, path, rule }));
+            });
+            // Those of `only_args` are read where all arguments are.
+            let only = policy.only_args(entry).filter(|only| only.rule == rule);
+            for (only, name) in
+                only.into_iter().flat_map(|only| only.names.iter().map(move |name| (only, name)))
+            {
+                let spelling = |group| Spelling { group, name, path: &only.path, rule };
+                read.extend(group(0, name).map(spelling));
+            }
+        });
+        for spelling in read.drain(..) {
+            let Spelling { group, name, path, rule } = spelling;
+            match first.get(&group) {
+                Some(other) if *other != name => {
+                    if !lists_both(policy, entry, other, name) && reported.insert(group) {
+                        report(policy, rule, path, other, name, diagnostics);
                     }
                 }
-            });
-        });
+                Some(_) => {}
+                None => {
+                    first.insert(group, name);
+                    spellings.entry(entry).or_default().push(spelling);
+                }
+            }
+        }
     }
     let mut looks = 0_usize;
     let mut conflicts: HashMap<usize, (&Spelling<'_>, &str)> = HashMap::new();
@@ -87,6 +102,10 @@ pub(crate) fn report_confusable<'t>(
             looks = looks.saturating_add(1);
             let other = *first.entry(spelling.group).or_insert(spelling);
             if other.name == spelling.name || reported.contains(&spelling.group) {
+                continue;
+            }
+            looks = looks.saturating_add(entries.len());
+            if entries.iter().any(|entry| lists_both(policy, *entry, other.name, spelling.name)) {
                 continue;
             }
             // The first in the document that is not alone, whichever tool comes first.
@@ -104,6 +123,19 @@ pub(crate) fn report_confusable<'t>(
     for (spelling, other) in conflicts.into_values() {
         report(policy, spelling.rule, spelling.path, other, spelling.name, diagnostics);
     }
+}
+
+/// The names that an entry lists in `only_args`.
+fn listed(policy: &Compiled, entry: u32) -> impl Iterator<Item = &str> {
+    policy.only_args(entry).into_iter().flat_map(|only| &only.names).map(|name| &**name)
+}
+
+/// Whether an entry lists two names in `only_args`, so that its author knows of both.
+fn lists_both(policy: &Compiled, entry: u32, one: &str, other: &str) -> bool {
+    policy.only_args(entry).is_some_and(|only| {
+        let has = |wanted: &str| only.names.binary_search_by(|name| (**name).cmp(wanted)).is_ok();
+        has(one) && has(other)
+    })
 }
 
 /// One step from a place in the arguments to another, however it is written.

@@ -26,7 +26,7 @@ use crate::call::Target;
 use crate::ceilings::{GLOB_STEPS, NAME_BYTES};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::document::{self, Declared, Rule, Rules};
-pub(crate) use crate::document::{StateTest, Step};
+pub(crate) use crate::document::{OnlyArgs, StateTest, Step};
 use crate::glob::{Exhausted, GlobIndex, Work};
 use crate::identity::Identity;
 use crate::ruling::{Code, Ruling};
@@ -145,6 +145,8 @@ impl Admission {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) steps: Box<[Step]>,
+    /// The names that the arguments may have, where the entry lists them.
+    pub(crate) only_args: Option<Box<OnlyArgs>>,
     /// What it reads of arguments, found when a call that is to be checked for it comes first.
     pub(crate) places: OnceLock<Box<Place>>,
 }

@@ -3,7 +3,7 @@
 //! In: the compiled policy and a tool's name. Out: the names that lead to each value. Must not be needed for a right
 //! decision: evaluation reads through [`View`](crate::value::View) whatever it needs, named here or not.
 
-use super::{Compiled, Found, Policy};
+use super::{Compiled, Found, OnlyArgs, Policy};
 use crate::call::Target;
 use crate::condition::{Condition, Operator};
 use crate::document::Charge;
@@ -100,6 +100,11 @@ impl Compiled {
             self.paths_of(*entry, &mut |_, path, _| reads.path(path));
         }
         reads
+    }
+
+    /// The names that an entry lets the arguments have, where it lists them.
+    pub(super) fn only_args(&self, entry: u32) -> Option<&OnlyArgs> {
+        self.entries.get(entry as usize)?.only_args.as_deref()
     }
 
     /// Shows every path that an entry's conditions, amounts and scopes read, in order, each with its rule, and
