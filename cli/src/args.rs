@@ -249,7 +249,7 @@ pub(crate) struct EvalArgs {
     #[command(flatten)]
     pub(crate) call: CallArgs,
     /// Calls as JSON lines; `-` is standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["args", "identity"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["args", "identity", "server"])]
     pub(crate) calls: Option<PathBuf>,
     /// How decisions are shown
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
@@ -271,6 +271,9 @@ pub(crate) struct CallArgs {
     /// Who calls: an id, or claims as a JSON object
     #[arg(long, value_name = "ID|JSON")]
     pub(crate) identity: Option<String>,
+    /// The name of the server that the call goes to
+    #[arg(long, value_name = "NAME")]
+    pub(crate) server: Option<String>,
     /// When, as RFC 3339; the present if left out
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<Timestamp>,

@@ -24,6 +24,8 @@ pub(crate) struct GivenCall<'t> {
     pub(crate) tool: Cow<'t, str>,
     pub(crate) args: Cow<'t, str>,
     pub(crate) identity: Caller<'t>,
+    /// The server's name, if it is given.
+    pub(crate) server: Option<Cow<'t, str>>,
     /// The time; `None` for the clock's.
     pub(crate) at: Option<Timestamp>,
 }
@@ -83,7 +85,11 @@ impl GivenCall<'_> {
 
     /// The call, for core.
     pub(crate) fn call(&self) -> Call<'_, &str, RawView<'_>> {
-        Call::new(&self.tool, &*self.args).identity(self.identity.identity())
+        let call = Call::new(&self.tool, &*self.args).identity(self.identity.identity());
+        match &self.server {
+            Some(server) => call.server(server),
+            None => call,
+        }
     }
 }
 
@@ -106,6 +112,7 @@ impl<'t> GivenCall<'t> {
             None => Caller::Nobody,
             Some(text) => caller_of_argument(text)?,
         };
-        Ok(Self { tool: Cow::Borrowed(tool), args, identity, at: given.at })
+        let server = given.server.as_deref().map(Cow::Borrowed);
+        Ok(Self { tool: Cow::Borrowed(tool), args, identity, server, at: given.at })
     }
 }

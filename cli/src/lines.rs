@@ -131,6 +131,8 @@ struct Line<'l> {
     args: Option<&'l RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     identity: Option<&'l RawValue>,
+    #[serde(borrow)]
+    server: Option<Cow<'l, str>>,
     at: Option<String>,
 }
 
@@ -168,7 +170,7 @@ fn parse(line: &[u8]) -> Result<GivenCall<'_>, LineError> {
         .transpose()
         .map_err(|error| LineError::whole(format!("`at`: {error}")))?;
     let args = line.args.map_or(NO_ARGS, RawValue::get);
-    Ok(GivenCall { tool: line.tool, args: Cow::Borrowed(args), identity, at })
+    Ok(GivenCall { tool: line.tool, args: Cow::Borrowed(args), identity, server: line.server, at })
 }
 
 #[cfg(test)]

@@ -49,8 +49,15 @@ pub struct Call<'c, A = &'c serde_json::Value, I = &'c serde_json::Value> {
     pub(crate) target: Target<'c>,
     pub(crate) args: Option<A>,
     pub(crate) identity: Identity<'c, I>,
+    pub(crate) beside: Beside<'c>,
+}
+
+/// What a host gives beside arguments and identity.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Beside<'c> {
     pub(crate) approval: Option<Approval<'c>>,
     pub(crate) checked: Option<&'c ArgsCheck>,
+    pub(crate) server: Option<&'c str>,
 }
 
 /// An approval that the host holds for a call (spec 7.2).
@@ -98,7 +105,12 @@ impl<'c, A> Call<'c, A> {
 
     #[inline]
     pub(crate) fn of(target: Target<'c>, args: Option<A>) -> Self {
-        Self { target, args, identity: Identity::Absent, approval: None, checked: None }
+        Self {
+            target,
+            args,
+            identity: Identity::Absent,
+            beside: Beside { approval: None, checked: None, server: None },
+        }
     }
 }
 
@@ -112,19 +124,37 @@ impl<'c> Call<'c> {
 impl<'c, A, I> Call<'c, A, I> {
     /// The call by somebody.
     pub fn identity<J>(self, identity: Identity<'c, J>) -> Call<'c, A, J> {
-        let Self { target, args, identity: _, approval, checked } = self;
-        Call { target, args, identity, approval, checked }
+        let Self { target, args, identity: _, beside } = self;
+        Call { target, args, identity, beside }
     }
 
     /// The call with an approval.
     pub fn approved(mut self, approval: Approval<'c>) -> Self {
-        self.approval = Some(approval);
+        self.beside.approval = Some(approval);
         self
     }
 
     /// The call, whose arguments are to be checked against what the host knows of the tool's server (spec 3.7, 3.8).
     pub fn checked(mut self, check: &'c ArgsCheck) -> Self {
-        self.checked = Some(check);
+        self.beside.checked = Some(check);
+        self
+    }
+
+    /// The call to a server of this name, as the host knows it: what a server says of itself is not it (spec 9.5). Conditions read it
+    /// as `server`, and an approval is for a call to this server only.
+    ///
+    /// ```
+    /// use callgate::{Call, Engine, Policy};
+    /// let engine = Engine::new(Policy::from_yaml(
+    ///     "{version: \"1\", default: deny, tools: {pay: {deny_if: [{path: server, op: neq, value: bank}]}}}",
+    /// )?);
+    /// assert!(engine.decide(&Call::without_args("pay").server("bank")).allowed());
+    /// assert!(!engine.decide(&Call::without_args("pay").server("other")).allowed());
+    /// assert!(!engine.decide(&Call::without_args("pay")).allowed(), "no server is known");
+    /// # Ok::<(), callgate::PolicyError>(())
+    /// ```
+    pub fn server(mut self, name: &'c str) -> Self {
+        self.beside.server = Some(name);
         self
     }
 

@@ -244,11 +244,12 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::call::Target;
+    use crate::call::{Beside, Target};
 
     fn encoded(scope: &Scope, identity: &Identity<'_, &Value>) -> Option<ScopeValue> {
         let mut value = ScopeValue::default();
-        let facts = CallContext::<&Value, &Value>::new(Target::Tool("t"), None, identity);
+        let beside = Beside::default();
+        let facts = CallContext::<&Value, &Value>::new(Target::Tool("t"), None, identity, &beside);
         let found = scope.encode(&facts, &mut value).unwrap();
         found.then_some(value)
     }

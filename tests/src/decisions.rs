@@ -58,6 +58,7 @@ pub struct Step {
     method: Option<String>,
     params: Option<String>,
     pub(crate) identity: Option<String>,
+    server: Option<String>,
     raw_only: Option<String>,
     #[serde(default)]
     explain: bool,
@@ -381,7 +382,7 @@ impl Step {
         let (target, args) = self.called();
         let check = self.check.as_ref().map(Check::compiled);
         let call = call_of(target, args.unwrap_or("{}")).identity(caller.identity());
-        decide(&checked(approved(call, approval), check.as_ref()))
+        decide(&self.beside(call, approval, check.as_ref()))
     }
 
     fn values<'v, V: View>(
@@ -401,17 +402,31 @@ impl Step {
         let nothing = Value::Object(serde_json::Map::new());
         match (self.called().0, args) {
             (Target::Tool(tool), None) => {
-                let call = approved(Call::without_args(tool).identity(identity), approval);
-                self.value(deciding, form, &checked(call, check.as_ref()))
+                let call = Call::without_args(tool).identity(identity);
+                self.value(deciding, form, &self.beside(call, approval, check.as_ref()))
             }
             (target, Some(args)) => {
-                let call = approved(call_of(target, view(args)).identity(identity), approval);
-                self.value(deciding, form, &checked(call, check.as_ref()))
+                let call = call_of(target, view(args)).identity(identity);
+                self.value(deciding, form, &self.beside(call, approval, check.as_ref()))
             }
             (target, None) => {
-                let call = approved(call_of(target, &nothing).identity(identity), approval);
-                self.value(deciding, form, &checked(call, check.as_ref()))
+                let call = call_of(target, &nothing).identity(identity);
+                self.value(deciding, form, &self.beside(call, approval, check.as_ref()))
             }
+        }
+    }
+
+    /// The call with what the host gives beside its arguments and its identity.
+    fn beside<'c, A, I>(
+        &'c self,
+        call: Call<'c, A, I>,
+        approval: Option<Approval<'c>>,
+        check: Option<&'c ArgsCheck>,
+    ) -> Call<'c, A, I> {
+        let call = checked(approved(call, approval), check);
+        match &self.server {
+            Some(server) => call.server(server),
+            None => call,
         }
     }
 

@@ -64,6 +64,7 @@ pub fn convert(case: &Value) -> Converted {
             ("args", "raw"),
             ("params", "raw"),
             ("identity", "raw_identity"),
+            ("server", "server"),
             ("explain", "explain"),
             ("check", "check"),
         ] {

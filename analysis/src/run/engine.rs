@@ -254,6 +254,9 @@ impl Made<'_> {
         if let Some(check) = self.check {
             call = call.checked(check);
         }
+        if let Some(server) = &self.step.server {
+            call = call.server(server);
+        }
         make(&call)
     }
 }

@@ -44,6 +44,7 @@ pub(super) struct Template<'n> {
     pub(super) tool: Node<'n>,
     pub(super) args: Args<'n>,
     pub(super) identity: Option<Option<String>>,
+    pub(super) server: Option<String>,
     pub(super) unlisted: bool,
     pub(super) check: Option<ArgsCheck>,
 }
@@ -87,7 +88,8 @@ impl Args<'_> {
 /// Bytes of arguments and identities of all steps of a file: a name stands for as much as it names, each time.
 const MOST_BYTES: usize = 128 << 20;
 
-const CALL: [&str; 8] = ["tool", "args", "raw", "as", "identity", "raw_identity", "unlisted", "check"];
+const CALL: [&str; 9] =
+    ["tool", "args", "raw", "as", "identity", "raw_identity", "server", "unlisted", "check"];
 
 impl<'n> Fixtures<'n> {
     pub(super) fn read_identities(&mut self, reader: &mut Reader<'n, '_>, node: Node<'n>) {
@@ -106,16 +108,17 @@ impl<'n> Fixtures<'n> {
         for (key, node) in members {
             reader.within(key.text(), |reader| {
                 let Some(fields) = reader.fields(node, "a mapping, a call", CALL) else { return };
-                let [tool, args, raw, named, inline, raw_identity, unlisted, check] = fields;
+                let [tool, args, raw, named, inline, raw_identity, server, unlisted, check] = fields;
                 let Some(tool) = tool else {
                     return reader.missing(node, "tool", "write `tool:` and the tool's name");
                 };
                 let args = read_args(reader, args, raw);
                 let identity = self.read_caller(reader, named, inline, raw_identity);
+                let server = reader.text(server).map(str::to_owned);
                 let unlisted = read_flag(reader, unlisted);
                 let check = check.and_then(|field| read_check(reader, field));
                 let (Some(args), Some(identity)) = (args, identity) else { return };
-                let template = Template { tool: tool.value(), args, identity, unlisted, check };
+                let template = Template { tool: tool.value(), args, identity, server, unlisted, check };
                 self.calls.insert(key.text(), Named { template, used: false });
                 self.order.push((Kind::Call, key.text(), key.span()));
             });

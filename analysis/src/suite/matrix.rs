@@ -69,6 +69,7 @@ fn read_sides<'n>(
                     tool: node,
                     args: Args::Absent,
                     identity: None,
+                    server: None,
                     unlisted: false,
                     check: None,
                 })
@@ -180,6 +181,7 @@ fn cell<'n>(
         unlisted: call.unlisted,
         args: call.args.text(),
         identity,
+        server: call.server.clone(),
         check: call.check.clone(),
         explain: false,
         repeat: 1,

@@ -105,6 +105,8 @@ pub struct Step {
     pub args: Option<String>,
     /// The caller as JSON text; `None` for an absent one.
     pub identity: Option<String>,
+    /// The name of the server that it goes to; `None` where the host does not say.
+    pub server: Option<String>,
     /// What the host checks in the arguments.
     pub check: Option<ArgsCheck>,
     /// Whether the call is explained, so that nothing is charged.

@@ -9,7 +9,7 @@ use super::calls::{Args, Fixtures, Template, members_of, read_args, read_check, 
 use super::file::{located, place, time};
 use super::{ApprovalKey, Approve, Ending, Finish, Step, expect};
 
-const FIELDS: [&str; 29] = [
+const FIELDS: [&str; 30] = [
     "name",
     "description",
     "at",
@@ -25,6 +25,7 @@ const FIELDS: [&str; 29] = [
     "as",
     "identity",
     "raw_identity",
+    "server",
     "unlisted",
     "check",
     "explain",
@@ -104,6 +105,7 @@ fn read<'n>(
         named,
         inline,
         raw_identity,
+        server,
         unlisted,
         check,
         explain,
@@ -132,6 +134,7 @@ fn read<'n>(
         return None;
     }
     let identity = fixtures.read_caller(reader, named, inline, raw_identity);
+    let own_server = reader.text(server).map(str::to_owned);
     let own_check = check.and_then(|field| read_check(reader, field));
     let own_unlisted = read_flag(reader, unlisted);
     let explain = read_flag(reader, explain);
@@ -171,6 +174,7 @@ fn read<'n>(
         unlisted: template.unlisted || own_unlisted,
         args,
         identity,
+        server: own_server.or(template.server),
         check: own_check.or(template.check),
         explain,
         repeat: repeat?,
@@ -205,7 +209,14 @@ fn read_call<'n>(
         }
         (None, Some(field)) => {
             let args = read_args(reader, args, raw)?;
-            Some(Template { tool: field.value(), args, identity: None, unlisted: false, check: None })
+            Some(Template {
+                tool: field.value(),
+                args,
+                identity: None,
+                server: None,
+                unlisted: false,
+                check: None,
+            })
         }
         (Some(_), Some(field)) => {
             reader.within("tool", |reader| {

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use super::made::Made;
 use super::path_views::walk_far;
 use crate::budget::Budget;
-use crate::call::Target;
+use crate::call::{Beside, Target};
 use crate::identity::Identity;
 use crate::path::{Path, Reading, Root, Segment};
 use crate::view::{Access, Kind, Reached, Unreadable, View};
@@ -50,13 +50,26 @@ pub(crate) struct CallContext<'c, A, I> {
     is_tool: bool,
     pub(crate) args: Option<&'c A>,
     pub(crate) identity: &'c Identity<'c, I>,
+    pub(crate) beside: &'c Beside<'c>,
     pub(crate) steps: Budget,
 }
 
 impl<'c, A, I> CallContext<'c, A, I> {
-    pub(crate) fn new(target: Target<'c>, args: Option<&'c A>, identity: &'c Identity<'c, I>) -> Self {
+    pub(crate) fn new(
+        target: Target<'c>,
+        args: Option<&'c A>,
+        identity: &'c Identity<'c, I>,
+        beside: &'c Beside<'c>,
+    ) -> Self {
         let (Target::Tool(name) | Target::Method(name)) = target;
-        Self { name, is_tool: matches!(target, Target::Tool(_)), args, identity, steps: Budget::new() }
+        Self {
+            name,
+            is_tool: matches!(target, Target::Tool(_)),
+            args,
+            identity,
+            beside,
+            steps: Budget::new(),
+        }
     }
 
     /// What is called.
@@ -83,19 +96,20 @@ impl<A: View, I: View> CallContext<'_, A, I> {
             },
             (Root::Identity, Identity::Claims(claims)) => walk(claims, way, visitor)?,
             (Root::Identity, Identity::Id(id)) => walk(&Made::Id(id), way, visitor)?,
-            (Root::Tool, _) => self.reach_tool(visitor)?,
+            (Root::Tool | Root::Server, _) => self.reach_name(path.root, visitor)?,
             // State paths are compiled into tests of counters and never reached here.
             (Root::Identity | Root::State, _) => visitor.leaf::<A>(Leaf::Absent)?,
         };
         Ok(())
     }
 
-    /// Shows the tool's name. A function of its own: nearly no path reads it, and it would take registers of those that do not.
+    /// Shows the tool's name, or the server's. A function of its own: nearly no path reads it, and it would take registers of those that do not.
     #[inline(never)]
-    fn reach_tool(&self, visitor: &mut impl Visitor) -> Result<ControlFlow<()>, Unreadable> {
-        match self.target() {
-            Target::Tool(tool) => visitor.leaf(Leaf::Value(&Made::Text(tool), Reading::Plain)),
-            Target::Method(_) => visitor.leaf::<A>(Leaf::Absent),
+    fn reach_name(&self, root: Root, visitor: &mut impl Visitor) -> Result<ControlFlow<()>, Unreadable> {
+        let name = if root == Root::Server { self.beside.server } else { self.target().tool() };
+        match name {
+            Some(name) => visitor.leaf(Leaf::Value(&Made::Text(name), Reading::Plain)),
+            None => visitor.leaf::<A>(Leaf::Absent),
         }
     }
 }

@@ -404,6 +404,11 @@ pub(super) fn read_scope<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> O
                     "write a path like `identity.tenant` or `args.account`",
                 )?;
                 let (message, help) = match Path::parse(text) {
+                    Ok(path) if path.root == Root::Server => (
+                        "a server is no scope".into(),
+                        "use an `identity.` or `args.` path, or `tool`; give each server a store of its own"
+                            .into(),
+                    ),
                     Ok(path) if path.root == Root::State => (
                         "a counter cannot count by a counter".into(),
                         "use an `identity.` or `args.` path, or `tool`".into(),

@@ -32,7 +32,9 @@ pub(crate) fn approval_key<A: View, I: View>(
         Identity::Claims(claims) => canonical(claims, steps)?,
     };
     let mut hash = Sha256::new();
-    for part in [purpose.as_bytes(), policy, name.as_bytes(), args.as_bytes(), identity.as_bytes()] {
+    let parts = [purpose.as_bytes(), policy, name.as_bytes(), args.as_bytes(), identity.as_bytes()];
+    // Only where there is one: keys of calls without a server are those of earlier versions.
+    for part in parts.into_iter().chain(facts.beside.server.map(str::as_bytes)) {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }

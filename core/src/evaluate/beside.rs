@@ -3,7 +3,7 @@
 //! In: the call, and whether it was allowed. Out: an evaluation that outlives the call. Must not act.
 
 use super::{Charger, Evaluated, Evaluation, deferred};
-use crate::call::{Approval, Call, Target};
+use crate::call::{Approval, Beside, Call, Target};
 use crate::policy::{Compiled, Found, Policy};
 use crate::raw::RawJson;
 use crate::ruling::{Code, Ruling};
@@ -18,7 +18,7 @@ impl Policy {
         call: &Call<'_, A, I>,
         was_allowed: bool,
     ) -> Evaluation<'d> {
-        let evaluated = approving(call.approval, was_allowed, |approval, ask| {
+        let evaluated = approving(call.beside.approval, was_allowed, |approval, ask| {
             self.0.evaluate_approved(call, call.args.as_ref(), approval, ask)
         });
         self.evaluation(target, evaluated)
@@ -37,7 +37,7 @@ impl Policy {
             Some(Ok(())) => Ok(Some(raw.root())),
             Some(Err(error)) => Err(error),
         };
-        let evaluated = approving(call.approval, was_allowed, |approval, ask| match &args {
+        let evaluated = approving(call.beside.approval, was_allowed, |approval, ask| match &args {
             Ok(args) => self.0.evaluate_approved(call, args.as_ref(), approval, ask),
             // Where the tool is refused before its arguments are looked at, that is the answer.
             Err(error) => {
@@ -58,11 +58,17 @@ impl Compiled {
         approval: Option<Approval<'_>>,
         ask: &mut dyn Charger<'p>,
     ) -> Option<Ruling> {
-        let Call { target, identity, checked, .. } = call;
+        let Call { target, identity, beside, .. } = call;
         match self.admit(*target, &mut Found::new()) {
-            Ok(entries) => {
-                self.check(entries, *target, args, identity, approval.as_ref(), *checked, &mut Silent, ask)
-            }
+            Ok(entries) => self.check(
+                entries,
+                *target,
+                args,
+                identity,
+                &Beside { approval, ..*beside },
+                &mut Silent,
+                ask,
+            ),
             Err(ruling) => Some(ruling),
         }
     }

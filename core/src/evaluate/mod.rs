@@ -16,8 +16,7 @@ pub(crate) use pending::{Alone, PendingBatch};
 pub use pure::{Decided, Evaluation, OnStoreError, Pending};
 
 use self::approval::approval_key;
-use crate::args_check::ArgsCheck;
-use crate::call::{Approval, Call, Target};
+use crate::call::{Beside, Call, Target};
 use crate::condition::{CallContext, Outcome, Place};
 use crate::identity::Identity;
 use crate::policy::{Compiled, Found, Step};
@@ -114,16 +113,9 @@ impl Compiled {
         ask: &mut dyn Charger<'p>,
     ) -> Option<Ruling> {
         match self.admit(call.target, &mut Found::new()) {
-            Ok(entries) => self.check(
-                entries,
-                call.target,
-                call.args.as_ref(),
-                &call.identity,
-                call.approval.as_ref(),
-                call.checked,
-                sink,
-                ask,
-            ),
+            Ok(entries) => {
+                self.check(entries, call.target, call.args.as_ref(), &call.identity, &call.beside, sink, ask)
+            }
             Err(ruling) => Some(ruling),
         }
     }
@@ -140,8 +132,7 @@ impl Compiled {
         target: Target<'_>,
         args: Option<&A>,
         identity: &Identity<'_, I>,
-        approval: Option<&Approval<'_>>,
-        checked: Option<&ArgsCheck>,
+        beside: &Beside<'_>,
         sink: &mut S,
         ask: &mut dyn Charger<'p>,
     ) -> Option<Ruling> {
@@ -150,8 +141,8 @@ impl Compiled {
             Ok(false) => return Some(Ruling::invalid_args("they are not an object")),
             Err(why) => return Some(unreadable(why)),
         }
-        let facts = &CallContext::new(target, args, identity);
-        if let (Some(check), Some(args)) = (checked, args)
+        let facts = &CallContext::new(target, args, identity, beside);
+        if let (Some(check), Some(args)) = (beside.checked, args)
             && let Some(ruling) = self.refused(entries, args, check, &facts.steps, sink)
         {
             return Some(ruling);
@@ -187,7 +178,7 @@ impl Compiled {
             ([Step { charge: Some(counter), states, rule, .. }], true) if states.is_empty() => {
                 self.charge_one(*rule, *counter, facts, ask)
             }
-            _ => self.ask(&left, facts, approval, ask),
+            _ => self.ask(&left, facts, ask),
         };
         ruling.unwrap_or_else(|why| Some(unreadable(why)))
     }
@@ -198,7 +189,6 @@ impl Compiled {
         &'p self,
         left: &Remaining<'p>,
         facts: &CallContext<'_, A, I>,
-        approval: Option<&Approval<'_>>,
         ask: &mut dyn Charger<'p>,
     ) -> Result<Option<Ruling>, Unreadable> {
         let mut prepared = PendingBatch::default();
@@ -208,7 +198,8 @@ impl Compiled {
         if !left.askers.is_empty() {
             let key = approval_key(&self.digest, facts)?.into_boxed_str();
             let asking = Box::new(Asking { key, rules: left.askers.as_slice().into() });
-            match approval.filter(|approval| approval.is_valid() && approval.key == &*asking.key) {
+            match facts.beside.approval.filter(|approval| approval.is_valid() && approval.key == &*asking.key)
+            {
                 Some(approval) => prepared.approve(asking, approval.id),
                 None if prepared.batch.slots.is_empty() => {
                     return Ok(Some(Ruling::ask(Code::ApprovalRequired, asking)));

@@ -171,17 +171,8 @@ impl Tool {
         }
         match self.admitted() {
             Ok(entries) => {
-                let Call { target, args, identity, approval, checked } = call;
-                self.policy().0.check(
-                    entries,
-                    *target,
-                    args.as_ref(),
-                    identity,
-                    approval.as_ref(),
-                    *checked,
-                    &mut Silent,
-                    ask,
-                )
+                let Call { target, args, identity, beside } = call;
+                self.policy().0.check(entries, *target, args.as_ref(), identity, beside, &mut Silent, ask)
             }
             Err(denial) => Some(denial.clone()),
         }
@@ -230,7 +221,7 @@ impl crate::policy::Compiled {
             Some(Ok(())) => Some(raw.root()),
             Some(Err(error)) => return Some(Ruling::invalid_args(error.to_string())),
         };
-        let Call { target, identity, approval, checked, .. } = call;
-        self.check(entries, *target, args.as_ref(), identity, approval.as_ref(), *checked, sink, ask)
+        let Call { target, identity, beside, .. } = call;
+        self.check(entries, *target, args.as_ref(), identity, beside, sink, ask)
     }
 }

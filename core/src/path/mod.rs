@@ -19,6 +19,7 @@ pub(crate) enum Root {
     Identity,
     State,
     Tool,
+    Server,
 }
 
 /// How a string is read (spec 5.27).

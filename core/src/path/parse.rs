@@ -14,7 +14,7 @@ pub(crate) struct PathError {
     pub(crate) help: Cow<'static, str>,
 }
 
-const GRAMMAR: &str = "paths look like `args.a.b`, `args[\"any key\"]`, `args.items[0]`, `args.items[*].amount`, `args.note.@text`, `identity.roles`, `state.<tool>.<counter>`, `tool`";
+const GRAMMAR: &str = "paths look like `args.a.b`, `args[\"any key\"]`, `args.items[0]`, `args.items[*].amount`, `args.note.@text`, `identity.roles`, `state.<tool>.<counter>`, `tool`, `server`";
 
 impl Path {
     /// Parses a path of any root.
@@ -33,9 +33,10 @@ impl Path {
             "identity" => Root::Identity,
             "state" => Root::State,
             "tool" => Root::Tool,
+            "server" => Root::Server,
             _ => {
                 return error(
-                    format!("`{text}` does not begin with `args`, `identity`, `state` or `tool`"),
+                    format!("`{text}` does not begin with `args`, `identity`, `state`, `tool` or `server`"),
                     GRAMMAR,
                 );
             }
@@ -65,8 +66,8 @@ impl Path {
             }
         }
         match root {
-            Root::Tool if !segments.is_empty() => {
-                error(format!("`{text}`: `tool` has no members"), "write `tool`")
+            Root::Tool | Root::Server if !segments.is_empty() => {
+                error(format!("`{text}`: a name has no members"), "write `tool` or `server` alone")
             }
             Root::Args | Root::Identity | Root::State if segments.is_empty() => {
                 error(format!("`{text}` alone names no value"), GRAMMAR)
@@ -80,7 +81,7 @@ impl Path {
     pub(crate) fn parse_operand(text: &str) -> Result<Self, PathError> {
         let path = Self::parse(text)?;
         let (message, help) = if path.root == Root::State {
-            (format!("`{text}`: a counter is no operand"), "read `args`, `identity` or `tool`")
+            (format!("`{text}`: a counter is no operand"), "read `args`, `identity`, `tool` or `server`")
         } else if path.has_each {
             (
                 format!("`{text}` stands for several values"),

@@ -34,7 +34,7 @@ impl<'p> Reads<'p> {
         let paths = match path.root {
             Root::Args => &mut self.args,
             Root::Identity => &mut self.identity,
-            Root::State | Root::Tool => return,
+            Root::State | Root::Tool | Root::Server => return,
         };
         let names: Vec<_> = match &path.member {
             // The very text that a view is asked for, so that a host may tell it by where it stands.

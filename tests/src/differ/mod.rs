@@ -223,19 +223,26 @@ fn ask(
             Some(claims) => Identity::claims(claims),
         };
         let call = approved(call_of(step.call.target(), telling(&args)).identity(identity), approval);
-        let call = checked(call, check.as_ref());
+        let call = to_server(checked(call, check.as_ref()), step);
         return if explained { engine.explain(&call).decision } else { engine.decide(&call) }.into_owned();
     }
     let caller = Caller::read(step.call.identity.as_deref()).expect("an identity is JSON");
     let call = call_of(step.call.target(), step.call.args.as_str()).identity(caller.identity());
     let call = approved(call, approval);
-    let call = checked(call, check.as_ref());
+    let call = to_server(checked(call, check.as_ref()), step);
     if explained { engine.explain_json(&call).decision } else { engine.decide_json(&call) }.into_owned()
 }
 
 fn approved<'c, A, I>(call: Call<'c, A, I>, approval: Option<(&'c str, &'c str)>) -> Call<'c, A, I> {
     match approval {
         Some((key, id)) => call.approved(Approval::new(key, id)),
+        None => call,
+    }
+}
+
+fn to_server<'c, A, I>(call: Call<'c, A, I>, step: &'c GeneratedStep) -> Call<'c, A, I> {
+    match &step.call.server {
+        Some(server) => call.server(server),
         None => call,
     }
 }
