@@ -72,8 +72,8 @@ function publicEngine(given: Case, clock: () => number): Under {
       const identity = parsed(step.identity) as object;
       const check = step.check && new ArgsCheck(step.check);
       const { name, text, isRequest } = called(step);
-      const raw = () => [name, text ?? "{}", identity, approved, check] as const;
-      const values = () => [name, parsed(text), identity, approved, check] as const;
+      const raw = () => [name, text ?? "{}", identity, approved, check, step.server] as const;
+      const values = () => [name, parsed(text), identity, approved, check, step.server] as const;
       const decide = () => {
         if (isRequest) return isRaw(step, form) ? engine.evaluateRequestJson(...raw()) : engine.evaluateRequest(...values());
         return isRaw(step, form) ? engine.evaluateJson(...raw()) : engine.evaluate(...values());
@@ -101,8 +101,8 @@ function storedEngine(given: Case, clock: () => number): Under {
       const identity = parsed(step.identity) as object;
       const check = step.check && new ArgsCheck(step.check);
       const { name, text, isRequest } = called(step);
-      const raw = () => [name, text ?? "{}", identity, approved, check] as const;
-      const values = () => [name, parsed(text), identity, approved, check] as const;
+      const raw = () => [name, text ?? "{}", identity, approved, check, step.server] as const;
+      const values = () => [name, parsed(text), identity, approved, check, step.server] as const;
       if (step.explain) {
         const explained = await (isRaw(step, form) ? engine.explainJsonAsync(...raw()) : engine.explainAsync(...values()));
         return { json: explained.decision.json, told: told(explained.decision), reservation: null, observed: null };

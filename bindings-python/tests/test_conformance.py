@@ -57,16 +57,17 @@ class Runner:
             # JSON null is not absent, and Python has no other null: an identity of no valid type stands for it.
             identity = []
         check = callgate.ArgsCheck(**step["check"]) if "check" in step else None
+        server = step.get("server")
         called, text = (step["tool"], "args") if "tool" in step else (step["method"], "params")
         if self.form == "raw" or "raw_only" in step:
-            raw = (called, step.get(text, "{}"), identity, approved, check)
+            raw = (called, step.get(text, "{}"), identity, approved, check, server)
             if "method" in step:
                 return self.engine.evaluate_request_json(*raw)
             return self.engine.explain_json(*raw).decision if explain else self.engine.evaluate_json(*raw)
         args = json.loads(step[text]) if text in step else None
         if text in step and args is None:
             args = NULL
-        call = (called, args, identity, approved, check)
+        call = (called, args, identity, approved, check, server)
         if "method" in step:
             return self.engine.evaluate_request(*call)
         return self.engine.explain(*call).decision if explain else self.engine.evaluate(*call)
@@ -100,7 +101,20 @@ class Runner:
         else:
             assert error is None and not reservation.open
 
+    def see(self, seen: dict[str, Any]) -> None:
+        identity = json.loads(seen["identity"]) if "identity" in seen else None
+        server = seen.get("server")
+        tools = [*seen["shown"], *seen["left_out"]]
+        policy = self.engine.policy
+        for tool in tools:
+            shown = [of.visible(tool, identity, server) for of in (self.engine, policy)]
+            assert shown == [tool in seen["shown"]] * 2, f"{seen}: {tool}"
+        for of in (self.engine, policy):
+            assert of.filter_tools(tools, identity, server) == seen["shown"], f"{seen}"
+
     def run(self) -> None:
+        for seen in self.case.get("visible", []):
+            self.see(seen)
         for index, step in enumerate(self.case["steps"]):
             if "at" in step:
                 self.clock.set(seconds(step["at"]))

@@ -44,8 +44,61 @@ pub struct Case {
     policy_file: Option<String>,
     /// A policy that decides beside it.
     candidate: Option<Vec<String>>,
+    /// Who sees which tools.
+    #[serde(default)]
+    visible: Vec<Seen>,
     /// The calls.
     pub steps: Vec<Step>,
+}
+
+/// Who sees which tools.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seen {
+    identity: Option<String>,
+    server: Option<String>,
+    shown: Vec<String>,
+    left_out: Vec<String>,
+}
+
+impl Seen {
+    /// What differs, of an identity as text and as a value.
+    fn differences(&self, engine: &Engine) -> Vec<String> {
+        let caller = Caller::read(self.identity.as_deref()).unwrap();
+        let value: Option<Value> = self.identity.as_deref().map(|text| serde_json::from_str(text).unwrap());
+        let identity = match &value {
+            None => Identity::Absent,
+            Some(Value::String(id)) => Identity::Id(id.as_str()),
+            Some(claims) => Identity::claims(claims),
+        };
+        let mut differences = self.differing(engine, caller.identity());
+        differences.extend(self.differing(engine, identity));
+        differences
+    }
+
+    fn differing<I: View + Copy>(&self, engine: &Engine, identity: Identity<'_, I>) -> Vec<String> {
+        let policy = engine.policy();
+        let sees = |tool: &String| {
+            let call = Call::without_args(tool).identity(identity);
+            match &self.server {
+                Some(server) => [engine.shows(&call.server(server)), policy.shows(&call.server(server))],
+                None => [engine.visible(tool, &identity), policy.shows(&call)],
+            }
+        };
+        let all: Vec<&String> = self.shown.iter().chain(&self.left_out).collect();
+        let mut differences = Vec::new();
+        for (index, tool) in all.iter().enumerate() {
+            let shown = sees(tool);
+            if shown != [index < self.shown.len(); 2] {
+                differences.push(format!("{:?} on {:?}: {tool}: {shown:?}", self.identity, self.server));
+            }
+        }
+        if self.server.is_none() && engine.filter_tools(all, &identity, |tool| tool).len() != self.shown.len()
+        {
+            differences.push(format!("{:?}: the list has another length", self.identity));
+        }
+        differences
+    }
 }
 
 /// One call and what must be decided.
@@ -233,7 +286,8 @@ impl Case {
         let engine = &deciding.engine;
         let mut decisions: Vec<String> = Vec::new();
         let mut reservations: Vec<(Option<Reservation>, Option<Observed>)> = Vec::new();
-        let mut differences = Vec::new();
+        let mut differences: Vec<String> =
+            self.visible.iter().flat_map(|seen| seen.differences(engine)).collect();
         for (index, step) in self.steps.iter().enumerate() {
             if let Some(at) = &step.at {
                 clock.set(timestamp(at));

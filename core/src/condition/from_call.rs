@@ -223,7 +223,7 @@ impl Visitor for LeftOut {
 /// What both sides of a comparison are, for an explanation. Takes no steps of the call's: an explanation must not come to another
 /// decision.
 pub(super) fn sides<A: View, I: View>(value: &Path, operand: &Path, facts: &CallContext<'_, A, I>) -> String {
-    let mut facts = CallContext::new(facts.target(), facts.args, facts.identity);
+    let mut facts = CallContext::new(facts.target(), facts.args, facts.identity, facts.beside);
     facts.steps = Budget::without_end();
     let side = |path: &Path| {
         let mut types = TypesFound(Vec::new());

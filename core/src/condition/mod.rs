@@ -51,6 +51,19 @@ pub(crate) struct Test {
     pub(crate) more: Option<Box<More>>,
 }
 
+impl Test {
+    /// Every path that it reads.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let operand = self.more.as_ref().and_then(|more| more.operand.as_deref());
+        std::iter::once(&*self.path).chain(operand)
+    }
+
+    /// Whether its outcome is known only of one call: it reads arguments or counters (spec 10.9).
+    pub(crate) fn is_open(&self) -> bool {
+        self.paths().any(|path| matches!(path.root, Root::Args | Root::State))
+    }
+}
+
 impl Condition {
     /// The condition's outcome for a call, in `place`.
     ///

@@ -35,6 +35,8 @@ pub(crate) use rules::{Rule, Rules};
 #[derive(Debug, Default)]
 pub(crate) struct Document {
     pub(crate) default_deny: bool,
+    /// `list: callable`.
+    pub(crate) lists_callable: bool,
     /// Names and globs, each with its rule.
     pub(crate) hide: Vec<(Box<str>, u32)>,
     /// In document order; `all_tools` last.
@@ -159,7 +161,9 @@ pub(crate) enum Charge {
     From(Arc<Path>),
 }
 
-const FIELDS: [&str; 7] = ["version", "description", "default", "claims", "hide", "all_tools", "tools"];
+const FIELDS: [&str; 8] =
+    ["version", "description", "default", "list", "claims", "hide", "all_tools", "tools"];
+const LISTS: [&str; 2] = ["all", "callable"];
 
 /// Reads the whole document. The result is complete only if there are no errors.
 pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>) -> Document {
@@ -174,7 +178,7 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
             None => return document,
         },
     };
-    let [version, description, default, claims, hide, all_tools, tools] = members;
+    let [version, description, default, list, claims, hide, all_tools, tools] = members;
     let mut sources = [hide, all_tools, tools].into_iter().flatten();
     // A misspelt field was meant to decide something, and is reported already.
     let decides_nothing = default.is_none()
@@ -224,6 +228,9 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
             }
         }),
     }
+    if let Some(field) = list {
+        document.lists_callable = reader.within("list", |reader| lists_callable(reader, field));
+    }
     if let Some(field) = claims {
         reader.within("claims", |reader| claims::read_claims(reader, field));
     }
@@ -246,6 +253,24 @@ pub(crate) fn read<'n>(tree: &'n Tree<'_>, diagnostics: &'n mut Diagnostics<'_>)
         names::warn_confusable(&mut reader, root);
     }
     document
+}
+
+/// Whether lists leave out what a caller can never call.
+fn lists_callable<'n>(reader: &mut Reader<'n, '_>, field: reader::Field<'n>) -> bool {
+    let help = "write `all`, or `callable` to leave out what the caller can never call";
+    match reader.string(field.value(), "a string, `all` or `callable`", help) {
+        Some("callable") => true,
+        Some("all") | None => false,
+        Some(other) => {
+            let help = match reader.diagnostics.suggestions.nearest(other, LISTS) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => help.to_owned(),
+            };
+            let message = format!("`{}` is no choice of what is listed", shown(other));
+            reader.error("invalid_list", field.value().span(), message, help);
+            false
+        }
+    }
 }
 
 /// Warns of rules that no call gets to: under `default: deny` only an exact name or a glob lists a tool (spec 2.8).

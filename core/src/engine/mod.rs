@@ -262,7 +262,12 @@ impl Engine {
         self.policy.lend().visible(tool, identity)
     }
 
-    /// Drops what `hide` names from a list of tools; all by one policy (spec 10.9).
+    /// [`Policy::shows`] by the policy in force.
+    pub fn shows<A: View, I: View>(&self, call: &Call<'_, A, I>) -> bool {
+        self.policy.lend().shows(call)
+    }
+
+    /// Drops what the caller may not see from a list of tools; all by one policy (spec 10.9).
     pub fn filter_tools<T, I: View>(
         &self,
         tools: Vec<T>,

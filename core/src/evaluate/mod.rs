@@ -9,6 +9,7 @@ mod beside;
 mod charges;
 mod pending;
 mod pure;
+mod visible;
 
 use smallvec::SmallVec;
 

@@ -77,6 +77,7 @@ pub(super) fn compile(
     let mut compiled = Compiled {
         digest: sha256(text.as_bytes()),
         default_deny: document.default_deny,
+        lists_callable: document.lists_callable,
         names: Names::new(std::iter::empty()),
         entries: entries.into(),
         globs: GlobIndex::new(globs),

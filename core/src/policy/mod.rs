@@ -28,10 +28,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::document::{self, Declared, Rule, Rules};
 pub(crate) use crate::document::{OnlyArgs, StateTest, Step};
 use crate::glob::{Exhausted, GlobIndex, Work};
-use crate::identity::Identity;
 use crate::ruling::{Code, Ruling};
 use crate::text::{Tree, parse_json, parse_yaml};
-use crate::view::View;
 
 /// A compiled policy.
 ///
@@ -96,6 +94,8 @@ pub enum Format {
 pub(crate) struct Compiled {
     pub(crate) digest: [u8; 32],
     pub(crate) default_deny: bool,
+    /// Whether tools that a caller can never call are left out of lists.
+    pub(crate) lists_callable: bool,
     /// Every exact name in `tools` and `hide`.
     names: Names<NamedTool>,
     pub(crate) entries: Box<[Entry]>,
@@ -303,24 +303,6 @@ impl Policy {
     /// SHA-256 of the policy's text.
     pub fn digest(&self) -> &[u8; 32] {
         &self.0.digest
-    }
-
-    /// Whether this caller may see the tool in `tools/list`: `hide` hides, and so does a name that no call can have (spec 10.9).
-    /// Neither asks who calls.
-    pub fn visible<I: View>(&self, tool: &str, identity: &Identity<'_, I>) -> bool {
-        let _ = identity;
-        let mut found = Found::new();
-        !matches!(self.0.admit(Target::Tool(tool), &mut found), Err(ruling) if matches!(ruling.code(), Code::Hidden | Code::InvalidTool))
-    }
-
-    /// Drops what `hide` names from a list of tools; `name` tells the name of each (spec 10.9).
-    pub fn filter_tools<T, I: View>(
-        &self,
-        tools: Vec<T>,
-        identity: &Identity<'_, I>,
-        name: impl Fn(&T) -> &str,
-    ) -> Vec<T> {
-        tools.into_iter().filter(|tool| self.visible(name(tool), identity)).collect()
     }
 }
 

@@ -151,10 +151,12 @@ pub fn compare(case: &GeneratedCase) -> Compared {
 /// Whether each shows the tool to the caller in a list.
 fn visible(engine: &Engine, reference: &Reference, call: &GeneratedCall) -> (bool, bool) {
     let caller = Caller::read(call.identity.as_deref()).expect("an identity is JSON");
-    (
-        engine.visible(&call.name, &caller.identity()),
-        reference.visible(&call.name, call.identity.as_deref(), call.server.as_deref()),
-    )
+    let asked = Call::without_args(&call.name).identity(caller.identity());
+    let asked = match &call.server {
+        Some(server) => asked.server(server),
+        None => asked,
+    };
+    (engine.shows(&asked), reference.visible(&call.name, call.identity.as_deref(), call.server.as_deref()))
 }
 
 /// Whether each could finish what a step charged.

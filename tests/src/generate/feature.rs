@@ -30,7 +30,8 @@ pub enum Feature {
 }
 
 /// What the engine knows.
-pub const KNOWN: &[Feature] = &[Feature::Operators, Feature::Claims, Feature::When, Feature::Views];
+pub const KNOWN: &[Feature] =
+    &[Feature::Operators, Feature::Claims, Feature::When, Feature::Views, Feature::Server, Feature::List];
 
 /// How a part of the language is written, as it stands in a policy in JSON.
 const WRITTEN: [&str; 15] = [
