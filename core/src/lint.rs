@@ -232,8 +232,8 @@ fn missing<V: View>(schema: &V, segments: &[Segment], at: usize) -> Option<(usiz
             }
         }
         Segment::Index(_) | Segment::Each => missing(&member(schema, "items")?, rest, next),
-        // Views say for themselves what they do not take.
-        Segment::View(_) => None,
+        // Views say for themselves what they do not take; behind `@json` and where any member may stand nothing is known.
+        Segment::Members | Segment::Scalars | Segment::View(_) => None,
     }
 }
 
@@ -246,7 +246,7 @@ fn types_of_no_scope<V: View>(schema: &V, segments: &[Segment]) -> Option<Vec<St
             Segment::Index(_) | Segment::Each => member(schema, "items")?,
             // What is text must have been a string: of the other types that are no scope, it makes none.
             Segment::View(PathView::Text | PathView::Lower) => return types_of_no_scope(schema, rest),
-            Segment::View(_) => return None,
+            Segment::Members | Segment::Scalars | Segment::View(_) => return None,
         };
         return types_of_no_scope(&part, rest);
     }
@@ -392,8 +392,10 @@ tools:
     #[test]
     fn follows_schemas_as_far_as_they_go() {
         let policy = |path: &str| {
+            let test =
+                if path.ends_with("**") { "op: contains, value: x" } else { "op: exists, value: true" };
             format!(
-                "version: \"1\"\ndefault: deny\ntools: {{t: {{deny_if: [{{path: '{path}', op: eq, value: 1}}]}}}}\n"
+                "version: \"1\"\ndefault: deny\ntools: {{t: {{deny_if: [{{path: '{path}', {test}}}]}}}}\n"
             )
         };
         let a = json!({"a": {"properties": {"b": {}}}, "l": {"items": {"properties": {"b": {}}}}});
@@ -410,6 +412,13 @@ tools:
             (plain.clone(), "args.a[0].c", true),
             (plain.clone(), "args.l[0].b", true),
             (plain.clone(), "args.l[0].c", false),
+            (plain.clone(), "args.l[*].c.@length", false),
+            (plain.clone(), "args.a.b.@length", true),
+            (plain.clone(), "args.a.@json.c", true),
+            (plain.clone(), "args.*.c", true),
+            (plain.clone(), "args.a.**", true),
+            (plain.clone(), "args.c.**", false),
+            (plain.clone(), "args.@keys", true),
             (plain.clone(), "args.l.b", true),
             (plain.clone(), "args.c", false),
             (plain.clone(), "args[0]", true),

@@ -96,7 +96,10 @@ fn a_text_with_two_readings_says_so() {
             plain: {deny_if: [{path: args.v, op: eq, value: x}]},
             far: {deny_if: [{path: 'args.l[*].v', op: regex, value: x}]},
             nothing: {require: [{path: args.v, op: exists, value: true}]},
-            text: {deny_if: [{path: args.v.@text, op: eq, value: x}]}}}",
+            text: {deny_if: [{path: args.v.@text, op: eq, value: x}]},
+            length: {deny_if: [{path: args.v.@length, op: gt, value: 5}]},
+            json: {deny_if: [{path: args.v.@json.a, op: eq, value: x}]},
+            anywhere: {require: [{path: args.v.**, op: not_contains, value: x}]}}}",
     );
     let two = Some("this text is JSON, too");
     let other = Some("the value is of another type");
@@ -111,6 +114,16 @@ fn a_text_with_two_readings_says_so() {
         ("text", json!({"v": "[1]"}), "fails", None),
         ("text", json!({"v": null}), "unknown", Some("the value is null, which has no such view")),
         ("text", json!({"v": 1}), "unknown", Some("the value has no such view")),
+        ("length", json!({"v": "[1]"}), "unknown", two),
+        ("length", json!({"v": []}), "unknown", Some("the value has no such view")),
+        ("length", json!({"v": "a"}), "fails", None),
+        ("json", json!({"v": "a"}), "unknown", Some("the text is not JSON")),
+        ("json", json!({"v": "5"}), "unknown", Some("the path steps into a value of another type")),
+        ("json", json!({"v": "{\"a\":\"[]\"}"}), "unknown", two),
+        ("json", json!({"v": "{}"}), "fails", Some("the path is absent")),
+        ("anywhere", json!({"v": ["a", 5]}), "unknown", other),
+        ("anywhere", json!({"v": ["{}"]}), "unknown", two),
+        ("anywhere", json!({"v": []}), "holds", Some("there is no element")),
     ] {
         let explanation = engine.explain(&Call::new(tool, &args));
         let check = &explanation.checks[0].checks[0];

@@ -176,6 +176,33 @@ fn each_element_takes_what_it_is_tested_with() {
     }
 }
 
+/// Views take steps for what they read, each time, and so does each value that a wildcard leads to.
+#[test]
+fn views_and_wildcards_take_steps() {
+    let text = |bytes: usize| json!({"a": "x".repeat(bytes)});
+    let of_json = |bytes: usize| json!({"a": format!("[{}1]", "1,".repeat(bytes / 2))});
+    let named = |count: usize| {
+        let members = (0..count).rev().map(|n| (format!("{n:06}"), json!("x")));
+        json!({"a": serde_json::Map::from_iter(members)})
+    };
+    for (path, op, value, fits, too_large) in [
+        ("args.a.@length", "eq", json!(1), text(4_000_000), None),
+        ("args.a.@lower", "eq", json!("y"), text(1_000_000), Some(text(2_000_000))),
+        ("args.a.@json.@count", "eq", json!(1), of_json(2_000_000), Some(of_json(3_000_000))),
+        ("args.a.@count", "eq", json!(1), named(100_000), None),
+        ("args.a.@keys", "contains", json!("y"), named(30_000), Some(named(400_000))),
+        ("args.a.*", "eq", json!("y"), named(100_000), Some(named(400_000))),
+        ("args.a.**", "eq", json!("y"), named(60_000), Some(named(200_000))),
+    ] {
+        let entry = deny_if(1, path, op, value);
+        for (args, expected) in [(Some(fits), Code::Allowed), (too_large, Code::InvalidArgs)] {
+            let Some(args) = args else { continue };
+            assert_eq!(of_value(&entry, &args), expected, "{path}");
+            assert_eq!(of_text(&entry, &args.to_string()), expected, "{path}, raw");
+        }
+    }
+}
+
 /// What may be JSON is read as far as it may, each time; what asks only for null does not read it, and `@text` neither.
 #[test]
 fn a_text_that_may_be_json_takes_steps() {

@@ -30,7 +30,7 @@ pub(super) fn state_names(path: &str) -> Option<(bool, Vec<String>)> {
     let is_exact = matches!(segments.first(), Some(Segment::Quoted(_)));
     let names = segments.iter().map(|segment| match segment {
         Segment::Name(name) | Segment::Quoted(name) => Some(name.to_string()),
-        Segment::Index(_) | Segment::Each | Segment::View(_) => None,
+        Segment::Index(_) | Segment::Each | Segment::Members | Segment::Scalars | Segment::View(_) => None,
     });
     names.collect::<Option<_>>().map(|names| (is_exact, names))
 }
@@ -64,7 +64,15 @@ fn walk(value: RawView<'_>, segments: &[Segment], each: &mut dyn FnMut(Number<'_
                 });
             }
         }
-        // Paths with views are not read.
-        Some((Segment::View(_), _)) => {}
+        Some((Segment::Members, rest)) => {
+            if matches!(value.kind(), Ok(Kind::Object)) {
+                let _ = value.members(|_, next| {
+                    walk(next, rest, each);
+                    ControlFlow::Continue(())
+                });
+            }
+        }
+        // Only text is tested there, and paths with views are not read.
+        Some((Segment::Scalars | Segment::View(_), _)) => {}
     }
 }

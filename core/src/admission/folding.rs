@@ -10,6 +10,7 @@ use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
 use super::Place;
 use crate::budget::Budget;
+use crate::raw::RawJson;
 use crate::view::{Access, Kind, Reached, Unreadable, View};
 
 /// The member that readers of both kinds look for. Characters that fold to a lower case letter of ASCII become that, others the
@@ -85,6 +86,12 @@ pub(crate) fn refused<'p, V: View>(
     place: &'p Place,
     steps: &Budget,
 ) -> Result<Option<&'p Place>, Unreadable> {
+    if place.opens() {
+        steps.take_value(value)?;
+        if let Kind::String(text) = value.kind()? {
+            return refused_in_text(&text, place, steps);
+        }
+    }
     if !place.members().is_empty() && value.is_object()? {
         let mut known = 0_usize;
         for (name, member) in place.members() {
@@ -100,6 +107,19 @@ pub(crate) fn refused<'p, V: View>(
             && let Some(found) = folded_member(value, place, steps)?
         {
             return Ok(Some(found));
+        }
+    }
+    if let Some(every) = place.every().filter(|every| !every.is_idle())
+        && value.is_object()?
+    {
+        let mut result = Ok(None);
+        value.members(|name, value| {
+            let taken = steps.take(2).and_then(|()| steps.take_text(name));
+            result = taken.and_then(|()| refused(&value, every, steps));
+            if matches!(result, Ok(None)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        if !matches!(result, Ok(None)) {
+            return result;
         }
     }
     if place.indexes().is_empty() && place.elements().is_none() {
@@ -124,6 +144,21 @@ pub(crate) fn refused<'p, V: View>(
         if matches!(result, Ok(None)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     result
+}
+
+/// The same in what a text says (spec 4.7). Text that is no JSON has no members. Recursion ends: what a text quotes is shorter.
+#[inline(never)]
+fn refused_in_text<'p>(
+    text: &str,
+    place: &'p Place,
+    steps: &Budget,
+) -> Result<Option<&'p Place>, Unreadable> {
+    steps.take_json(text.len())?;
+    let mut raw = RawJson::unread(text);
+    match raw.read() {
+        Ok(()) => refused(&raw.root(), place, steps),
+        Err(_) => Ok(None),
+    }
 }
 
 /// The place whose name a member folds to, where the member is not one of the names that are read here.

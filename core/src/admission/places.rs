@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::folding::Folds;
 use crate::ceilings::PATH_BYTES;
 use crate::condition::{Operand, Operator};
-use crate::path::{Path, Root, Segment};
+use crate::path::{Path, PathView, Root, Segment};
 
 /// A place that paths lead to or through.
 #[derive(Debug, Default)]
@@ -16,9 +16,13 @@ pub(crate) struct Place {
     path: Box<str>,
     /// Whether a path ends here, so that all of the value is read.
     is_read: bool,
+    /// Whether a path goes on in what a text here says.
+    opens: bool,
     members: BTreeMap<Box<str>, Box<Place>>,
     indexes: BTreeMap<usize, Place>,
     elements: Option<Box<Place>>,
+    /// What `.*` leads to.
+    every: Option<Box<Place>>,
     /// How the names of its members fold.
     folds: Folds,
 }
@@ -39,8 +43,17 @@ impl Place {
             return;
         }
         let mut place = self;
-        for segment in path.before_views() {
-            place = place.part(segment);
+        for segment in &path.segments {
+            match segment {
+                // What the text says is the same place: its names are read as those of an object there.
+                Segment::View(PathView::Json) => (place.is_read, place.opens) = (true, true),
+                // These read the value before them whole, and lead to none of its members by name.
+                Segment::View(_) | Segment::Scalars => {
+                    place.is_read = true;
+                    return;
+                }
+                step => place = place.part(step),
+            }
         }
         place.is_read = true;
         let Some(compared) = operator.map(Operator::compared) else { return };
@@ -86,7 +99,10 @@ impl Place {
                 self.members.entry(name.clone()).or_insert_with(|| Box::new(new()))
             }
             Segment::Index(index) => self.indexes.entry(*index).or_insert_with(new),
-            Segment::Each | Segment::View(_) => self.elements.get_or_insert_with(|| Box::new(new())),
+            Segment::Members => self.every.get_or_insert_with(|| Box::new(new())),
+            Segment::Each | Segment::Scalars | Segment::View(_) => {
+                self.elements.get_or_insert_with(|| Box::new(new()))
+            }
         }
     }
 
@@ -95,13 +111,14 @@ impl Place {
         self.members.values_mut().for_each(|place| **place = std::mem::take(&mut **place).finished());
         self.indexes.values_mut().for_each(|place| *place = std::mem::take(place).finished());
         self.elements = self.elements.map(|place| Box::new(place.finished()));
+        self.every = self.every.map(|place| Box::new(place.finished()));
         self.folds = Folds::new(self.members.keys());
         self
     }
 
     /// Whether no path leads into it.
     pub(crate) fn is_idle(&self) -> bool {
-        self.members.is_empty() && self.indexes.is_empty() && self.elements.is_none()
+        self.members.is_empty() && self.indexes.is_empty() && self.elements.is_none() && self.every.is_none()
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -116,12 +133,21 @@ impl Place {
         self.is_read
     }
 
+    pub(crate) fn opens(&self) -> bool {
+        self.opens
+    }
+
     pub(crate) fn members(&self) -> &BTreeMap<Box<str>, Box<Place>> {
         &self.members
     }
 
     pub(crate) fn indexes(&self) -> &BTreeMap<usize, Place> {
         &self.indexes
+    }
+
+    /// What `.*` leads to.
+    pub(crate) fn every(&self) -> Option<&Place> {
+        self.every.as_deref()
     }
 
     /// What `[*]` leads to.

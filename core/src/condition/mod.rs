@@ -334,6 +334,7 @@ impl Why {
             Self::Wrong(Wrong::Step) => Some("the path steps into a value of another type"),
             Self::Wrong(Wrong::View) => Some("the value has no such view"),
             Self::Wrong(Wrong::NullView) => Some("the value is null, which has no such view"),
+            Self::Wrong(Wrong::Json) => Some("the text is not JSON"),
             Self::Wrong(Wrong::TwoReadings) => Some("this text is JSON, too"),
             Self::WrongType => Some("the value is of another type"),
         }
@@ -341,6 +342,10 @@ impl Why {
 }
 
 impl Visitor for Verdict<'_> {
+    fn passes_by(&self) -> bool {
+        self.place != Place::Permit
+    }
+
     #[inline]
     fn leaf<V: View>(&mut self, leaf: Leaf<'_, V>) -> Result<ControlFlow<()>, Unreadable> {
         let (outcome, why) = self.test.of(leaf, self.place, self.steps, self.reports)?;

@@ -1,4 +1,4 @@
-//! Where a path goes on by more than a step: every element, and views (spec 4.7, 5.6).
+//! Where a path goes on by more than a step: wildcards and views (spec 4.7, 4.8, 5.6).
 //!
 //! In: a value and what is left of a path. Out: each value reached. Strict as the walk is: what a view does not take is of the wrong
 //! type, and nothing is converted.
@@ -7,7 +7,9 @@ use std::ops::ControlFlow;
 
 use super::made::{Made, Names};
 use super::path_walk::{Leaf, Visitor, Way, Wrong, kind_of, walk};
+use crate::ceilings::ARGUMENT_DEPTH;
 use crate::path::{PathView, Reading, Segment};
+use crate::raw::{RawJson, RawView};
 use crate::view::{Kind, Unreadable, View};
 
 /// Bytes of text that are put in lower case in a step: outside ASCII, each character is searched in a table.
@@ -23,6 +25,11 @@ pub(super) fn walk_far<V: View>(
 ) -> Result<ControlFlow<()>, Unreadable> {
     match segment {
         Segment::View(view) => through(value, *view, way, visitor),
+        Segment::Members => members(value, way, visitor),
+        Segment::Scalars => match kind_of(value, way.steps)? {
+            Kind::Null => visitor.leaf::<V>(Leaf::Absent),
+            _ => scalars(value, way, 0, visitor),
+        },
         Segment::Each | Segment::Name(_) | Segment::Quoted(_) | Segment::Index(_) => {
             each(value, way, visitor)
         }
@@ -51,6 +58,62 @@ fn each<V: View>(value: &V, way: Way<'_>, visitor: &mut impl Visitor) -> Result<
     result
 }
 
+/// The value of every member of an object.
+fn members<V: View>(
+    value: &V,
+    way: Way<'_>,
+    visitor: &mut impl Visitor,
+) -> Result<ControlFlow<()>, Unreadable> {
+    match kind_of(value, way.steps)? {
+        Kind::Object => {}
+        Kind::Null => return visitor.leaf::<V>(Leaf::Absent),
+        _ => return visitor.leaf::<V>(Leaf::WrongType(Wrong::Step)),
+    }
+    let mut result = Ok(ControlFlow::Continue(()));
+    value.members(|name, member| {
+        // As for an element; and the name is read on the way.
+        result = way.steps.take(2).and_then(|()| way.steps.take_text(name)).and_then(|()| {
+            if !way.segments.is_empty() {
+                way.steps.take_value(&member)?;
+            }
+            walk(&member, way, visitor)
+        });
+        go_on(&result)
+    })?;
+    result
+}
+
+/// Every scalar in a value, itself included, and every member's name, each of which has one reading (spec 4.8). Recursion is as deep as
+/// the value, which is bounded as raw text is.
+fn scalars<V: View>(
+    value: &V,
+    way: Way<'_>,
+    depth: usize,
+    visitor: &mut impl Visitor,
+) -> Result<ControlFlow<()>, Unreadable> {
+    let deeper = depth.saturating_add(1);
+    let mut result = Ok(ControlFlow::Continue(()));
+    match kind_of(value, way.steps)? {
+        Kind::Array | Kind::Object if depth >= ARGUMENT_DEPTH => return Err(Unreadable::TooDeep),
+        Kind::Array => value.elements(|element| {
+            result = way.steps.take(2).and_then(|()| scalars(&element, way, deeper, visitor));
+            go_on(&result)
+        })?,
+        Kind::Object => value.members(|name, member| {
+            let named = Way { reading: Reading::Plain, ..way };
+            let taken = way.steps.take(2).and_then(|()| way.steps.take_text(name));
+            result = taken.and_then(|()| walk(&Made::Text(name), named, visitor));
+            if matches!(result, Ok(ControlFlow::Continue(()))) {
+                result = scalars(&member, way, deeper, visitor);
+            }
+            go_on(&result)
+        })?,
+        Kind::Null | Kind::Bool(_) | Kind::Number(_) if visitor.passes_by() => {}
+        _ => return walk(value, way, visitor),
+    }
+    result
+}
+
 fn go_on(result: &Result<ControlFlow<()>, Unreadable>) -> ControlFlow<()> {
     if matches!(result, Ok(ControlFlow::Continue(()))) {
         ControlFlow::Continue(())
@@ -69,6 +132,8 @@ fn through<V: View>(
     let plain = Way { reading: Reading::Plain, ..way };
     let wrong = match (view, kind_of(value, way.steps)?) {
         (PathView::Text, Kind::String(_)) => return walk(value, plain, visitor),
+        (PathView::Json, Kind::String(text)) => return in_text(&text, way, visitor),
+        (PathView::Json, _) => return walk(value, way, visitor),
         (PathView::Lower | PathView::Length, Kind::String(text))
             if way.reading.has_two(&text, way.steps)? =>
         {
@@ -94,6 +159,17 @@ fn through<V: View>(
         _ => Wrong::View,
     };
     visitor.leaf::<V>(Leaf::WrongType(wrong))
+}
+
+/// Goes on in what a text says. A function of its own: the text's values lie in its frame. Its strings are read as those around it.
+#[inline(never)]
+fn in_text(text: &str, way: Way<'_>, visitor: &mut impl Visitor) -> Result<ControlFlow<()>, Unreadable> {
+    way.steps.take_json(text.len())?;
+    let mut raw = RawJson::unread(text);
+    match raw.read() {
+        Ok(()) => walk(&raw.root(), way, visitor),
+        Err(_) => visitor.leaf::<RawView<'_>>(Leaf::WrongType(Wrong::Json)),
+    }
 }
 
 fn whole(count: usize) -> Made<'static> {

@@ -30,6 +30,8 @@ pub(crate) enum Wrong {
     View,
     /// A view does not take null.
     NullView,
+    /// `@json` does not take the text.
+    Json,
     /// A view of strings does not take one with two readings (spec 5.27).
     TwoReadings,
 }
@@ -81,6 +83,11 @@ impl<'c, A, I> CallContext<'c, A, I> {
 /// Receives leaves, of the view type of the path's root. `Break` ends the walk.
 pub(crate) trait Visitor {
     fn leaf<V: View>(&mut self, leaf: Leaf<'_, V>) -> Result<ControlFlow<()>, Unreadable>;
+
+    /// Whether `.**` passes by what is no string (spec 5.32).
+    fn passes_by(&self) -> bool {
+        false
+    }
 }
 
 impl<A: View, I: View> CallContext<'_, A, I> {
@@ -149,7 +156,7 @@ fn step<V: View>(value: &V, segment: &Segment, steps: &Budget) -> Result<Reached
             return value.step(name);
         }
         Segment::Index(index) => Some(*index),
-        Segment::Each | Segment::View(_) => None,
+        Segment::Each | Segment::Members | Segment::Scalars | Segment::View(_) => None,
     };
     Ok(match (kind_of(value, steps)?, index) {
         (Kind::Array, Some(index)) => {

@@ -140,7 +140,7 @@ impl<'t> Reader<'t> {
     fn pay(&mut self, more_than: usize) -> Result<(), Unreadable> {
         let read = self.at.saturating_sub(self.paid);
         if read > more_than {
-            self.steps.take(read as u64 / BYTES)?;
+            self.steps.take_json(read)?;
             self.paid = self.at;
         }
         Ok(())
@@ -243,14 +243,13 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// Bytes that are read for a step: one takes up to 4 ns where every second byte begins a value.
-const BYTES: u64 = 3;
 /// Bytes after which steps are taken, so that it need not be asked for each value.
 const CHUNK: usize = 1_024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::JSON_BYTES;
 
     fn has_two(text: &str) -> bool {
         Reading::Twofold.has_two(text, &Budget::new()).unwrap()
@@ -363,12 +362,13 @@ mod tests {
 
         let long = |unit: &str, bytes: usize| format!("[{}1]", unit.repeat(bytes / unit.len()));
         for unit in ["1,", "[],", "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\",", " ", "{\"a\":1},"] {
-            let bytes = usize::try_from(crate::ceilings::CALL_STEPS * BYTES).unwrap();
+            let bytes = usize::try_from(crate::ceilings::CALL_STEPS * JSON_BYTES).unwrap();
             let read = |bytes: usize| Reading::Twofold.has_two(&long(unit, bytes), &Budget::new());
             assert_eq!(read(bytes / 2), Ok(true), "{unit}");
             assert_eq!(read(bytes * 2), Err(Unreadable::TooLarge), "{unit}");
         }
-        let spaces = " ".repeat(usize::try_from(crate::ceilings::CALL_STEPS * BYTES * 2).unwrap()) + "null";
+        let spaces =
+            " ".repeat(usize::try_from(crate::ceilings::CALL_STEPS * JSON_BYTES * 2).unwrap()) + "null";
         assert_eq!(Reading::Twofold.may_be_null(&spaces, &Budget::new()), Err(Unreadable::TooLarge));
         // A text that soon turns out not to be JSON takes few steps.
         let steps = Budget::new();

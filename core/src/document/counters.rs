@@ -14,7 +14,7 @@ use crate::ceilings::{SLIDING_CHARGES, SLIDING_SECONDS};
 use crate::condition::Place;
 use crate::diagnostic::{Diagnostics, Span};
 use crate::number::Number;
-use crate::path::{Path, PathView, Root};
+use crate::path::{Path, PathView, Root, Segment};
 use crate::scope::Scope;
 use crate::store::{Counter, Owner};
 use crate::text::{Content, Node};
@@ -194,9 +194,11 @@ fn declare<'n>(
                 "write a path like `args.amount`",
             )?;
             let (message, help) = match reader.path(text) {
-                Ok(path) if !path.views().all(PathView::may_count) => (
+                Ok(path)
+                    if !path.views().all(PathView::may_count) || path.segments.contains(&Segment::Scalars) =>
+                (
                     format!("`{}` gives no amount", shown(text)),
-                    "an amount is a number at a path, or what `@length` and `@count` give".into(),
+                    "an amount is a number at a path, perhaps behind `@json`, or what `@length` and `@count` give".into(),
                 ),
                 Ok(path) if path.root == Root::Args => return Some(Charge::From(path)),
                 Ok(_) => (
@@ -413,12 +415,13 @@ pub(super) fn read_scope<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> O
                         "a counter cannot count by a counter".into(),
                         "use an `identity.` or `args.` path, or `tool`".into(),
                     ),
-                    Ok(path) if path.has_each => {
-                        ("a scope is one value, so `[*]` cannot stand here".into(), "name one element".into())
-                    }
+                    Ok(path) if path.has_each => (
+                        "a scope is one value, so a wildcard cannot stand here".into(),
+                        "name one element".into(),
+                    ),
                     Ok(path) if !path.views().all(PathView::may_scope) => (
                         format!("`{}` gives no scope", shown(text)),
-                        "of the views, a scope takes `@text` and `@lower`".into(),
+                        "of the views, a scope takes `@text`, `@lower` and `@json`".into(),
                     ),
                     Ok(path) => match paths.iter().find(|known| known.leads_where(&path)) {
                         Some(known) => {

@@ -8,7 +8,7 @@ use super::claims;
 use super::conditions::Site;
 use super::reader::{Field, Reader, shown};
 use crate::condition::{Comparison, More, Operator, Place, Test};
-use crate::path::{Path, Root};
+use crate::path::{Path, Root, Segment};
 use crate::text::Content;
 
 const OPERATORS: &str = "operators with `value_from`: eq, neq, in, not_in, includes, not_includes, lt, lte, gt, gte, subset_of, within";
@@ -49,6 +49,14 @@ pub(super) fn read_operand<'n>(
                 if compared.is_some_and(|compared| compared.root == Root::State) {
                     let message = "a counter is compared with a number of the policy";
                     reader.error("invalid_operand", span, message, "write it as `value`");
+                    return None;
+                }
+                if compared.is_some_and(|compared| compared.segments.contains(&Segment::Scalars))
+                    && !matches!(comparison, Comparison::Equal | Comparison::Member)
+                {
+                    let message = format!("`{}` with `value_from` says nothing of what `.**` gives", name?);
+                    let help = "`.**` finds text: it takes eq, neq, in and not_in with `value_from`";
+                    reader.error("invalid_operand", span, message, help);
                     return None;
                 }
                 if compared.is_some_and(|compared| compared.leads_where(&path)) {

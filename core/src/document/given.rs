@@ -4,11 +4,11 @@
 //! at all is said elsewhere.
 
 use crate::condition::{Operand, TYPES, is_lower};
-use crate::path::{Gives, Path};
+use crate::path::{Gives, Path, PathView};
 
 /// What is wrong with an operand that nothing at the path can decide, and what to write.
 pub(super) fn misfit(path: &Path, name: &str, operand: &Operand) -> Option<(String, String)> {
-    let last = path.views().last()?.name();
+    let last = path.views().last().map_or("", PathView::name);
     let nothing = |help: String| {
         let message = format!("`{name}` with this `value` says nothing of what `{path}` gives");
         Some((message, help))
@@ -28,15 +28,24 @@ pub(super) fn misfit(path: &Path, name: &str, operand: &Operand) -> Option<(Stri
         Gives::Text | Gives::Lower if !takes_text(name, operand) => nothing(format!(
             "compare it with a string (`in` and `not_in` with strings), or leave out `.{last}`"
         )),
-        Gives::Lower if matches!(name, "regex" | "not_regex") => {
+        Gives::Scalars | Gives::ScalarsText | Gives::ScalarsLower if !takes_anywhere(name, operand) => nothing(
+            "`.**` finds text: it takes eq, neq, in, not_in, regex, not_regex, contains, not_contains, starts_with and ends_with, with text"
+                .to_owned(),
+        ),
+        Gives::Lower | Gives::ScalarsLower if matches!(name, "regex" | "not_regex") => {
             let message = format!("`{name}` cannot stand behind `@lower`");
             Some((message, "leave out `.@lower`, and begin the pattern with `(?i)`".to_owned()))
         }
-        Gives::Lower if !is_lowered(operand) => {
+        Gives::Lower | Gives::ScalarsLower if !is_lowered(operand) => {
             let message = format!("`{path}` is in lower case, and this `value` is not");
             Some((message, "write it in lower case".to_owned()))
         }
-        Gives::Text | Gives::Lower | Gives::Name => None,
+        Gives::Text
+        | Gives::Lower
+        | Gives::Name
+        | Gives::Scalars
+        | Gives::ScalarsText
+        | Gives::ScalarsLower => None,
     }
 }
 
@@ -56,6 +65,14 @@ fn takes_text(name: &str, operand: &Operand) -> bool {
         "in" | "not_in" if matches!(operand, Operand::Array(_)) => is_list_of(operand, is_text),
         "type" => takes_types(operand, &["string"]),
         _ => true,
+    }
+}
+
+/// The same for text at any depth (spec 5.32).
+fn takes_anywhere(name: &str, operand: &Operand) -> bool {
+    match name {
+        "exists" | "type" | "within" => false,
+        _ => takes_text(name, operand),
     }
 }
 

@@ -45,15 +45,30 @@ pub(crate) enum Gives {
     Names,
     /// An element of `@keys`.
     Name,
+    /// `.**`: scalars, of which only text is tested.
+    Scalars,
+    /// The same behind `@text`.
+    ScalarsText,
+    /// The same behind `@lower`.
+    ScalarsLower,
 }
 
 impl Gives {
     /// What a path gives that goes on with `segment`; `None` where it cannot.
     fn after(self, segment: &Segment) -> Option<Self> {
         Some(match (self, segment) {
-            (Self::Anything, Segment::Name(_) | Segment::Quoted(_) | Segment::Index(_) | Segment::Each) => {
-                Self::Anything
-            }
+            (
+                Self::Anything,
+                Segment::Name(_)
+                | Segment::Quoted(_)
+                | Segment::Index(_)
+                | Segment::Each
+                | Segment::Members
+                | Segment::View(PathView::Json),
+            ) => Self::Anything,
+            (Self::Anything, Segment::Scalars) => Self::Scalars,
+            (Self::Scalars, Segment::View(PathView::Text)) => Self::ScalarsText,
+            (Self::Scalars | Self::ScalarsText, Segment::View(PathView::Lower)) => Self::ScalarsLower,
             (Self::Anything, Segment::View(PathView::Text)) => Self::Text,
             (Self::Anything | Self::Text | Self::Name, Segment::View(PathView::Lower)) => Self::Lower,
             (Self::Anything | Self::Text | Self::Lower | Self::Name, Segment::View(PathView::Length))
@@ -70,7 +85,7 @@ impl Gives {
 pub(crate) struct Path {
     pub(crate) root: Root,
     pub(crate) segments: Box<[Segment]>,
-    /// Whether one of them is `[*]`, so that the path stands for several values.
+    /// Whether one of them is a wildcard, so that the path stands for several values.
     pub(crate) has_each: bool,
     /// Whether it only steps by names and indexes, as nearly all do.
     pub(crate) is_direct: bool,
@@ -94,12 +109,6 @@ impl Path {
         let reading = if root == Root::Args { Reading::Twofold } else { Reading::Plain };
         let gives = segments.iter().try_fold(Gives::Anything, Gives::after).unwrap_or(Gives::Anything);
         Self { root, segments, has_each, is_direct, reading, gives, member, text }
-    }
-
-    /// The segments before the first view, which lead to a value of the call.
-    pub(crate) fn before_views(&self) -> &[Segment] {
-        let end = self.segments.iter().position(|segment| matches!(segment, Segment::View(_)));
-        end.and_then(|end| self.segments.get(..end)).unwrap_or(&self.segments)
     }
 
     /// The views on the way.

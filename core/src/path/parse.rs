@@ -76,23 +76,6 @@ impl Path {
         }
     }
 
-    /// Parses a path whose value is an operand (spec 5.30): one value of the call.
-    #[cfg_attr(not(test), expect(dead_code, reason = "operands from the call are read by it"))]
-    pub(crate) fn parse_operand(text: &str) -> Result<Self, PathError> {
-        let path = Self::parse(text)?;
-        let (message, help) = if path.root == Root::State {
-            (format!("`{text}`: a counter is no operand"), "read `args`, `identity`, `tool` or `server`")
-        } else if path.has_each {
-            (
-                format!("`{text}` stands for several values"),
-                "an operand is one value: name it without a wildcard",
-            )
-        } else {
-            return Ok(path);
-        };
-        Err(PathError { message, help: help.into() })
-    }
-
     fn segment(text: &str) -> Option<(Segment, &str)> {
         if let Some(name) = text.strip_prefix('.') {
             let end = name.find(['.', '[', ']']).unwrap_or(name.len());
@@ -124,8 +107,13 @@ impl Path {
     }
 }
 
-/// A plain name, or the view that it is.
+/// A plain name, or the view or wildcard that it is.
 fn more_than_name(name: Box<str>, text: &str, is_first: bool) -> Result<Segment, PathError> {
+    match &*name {
+        "*" => return Ok(Segment::Members),
+        "**" => return Ok(Segment::Scalars),
+        _ => {}
+    }
     let view = PathView::ALL.into_iter().find(|view| view.name() == &*name);
     match view {
         Some(view) if !is_first || view.takes_root() => Ok(Segment::View(view)),
@@ -147,7 +135,7 @@ fn no_name(text: &str, name: &str, view: Option<PathView>) -> PathError {
     }
     if name.contains('*') {
         let message = format!("`{text}`: `{name}` is not a name");
-        let help = format!("every element of a list is `[*]`; {member}");
+        let help = format!("every element of a list is `[*]`, every member of an object `.*`; {member}");
         return PathError { message, help: help.into() };
     }
     let names = PathView::ALL.map(PathView::name);
@@ -168,6 +156,10 @@ fn misplaced(text: &str, before: Gives, segments: &[Segment], segment: &Segment)
         Gives::Name => "a name has no members and no elements: `@lower` and `@length` can follow",
         Gives::Number => "a number has no parts: nothing can follow",
         Gives::Names => "the names are a list: `@count`, `[0]` and `[*]` can follow",
+        Gives::Scalars | Gives::ScalarsText => {
+            "`.**` is the last segment: only `@text` and `@lower` can follow"
+        }
+        Gives::ScalarsLower => "`.**` is the last segment: nothing can follow `@lower` there",
         Gives::Anything => GRAMMAR,
     };
     PathError { message, help: help.into() }

@@ -1,4 +1,4 @@
-//! The segments of a path (spec 4.2): names, indexes, `[*]` and views.
+//! The segments of a path (spec 4.2): names, indexes, wildcards and views.
 
 use std::fmt;
 
@@ -15,6 +15,10 @@ pub enum Segment {
     Index(usize),
     /// `[*]`
     Each,
+    /// `.*`: the value of every member.
+    Members,
+    /// `.**`: every scalar at any depth, and every member's name.
+    Scalars,
     /// `.@length`: the value before it, read in another way.
     View(PathView),
 }
@@ -32,10 +36,13 @@ pub enum PathView {
     Count,
     /// `@keys`: the names of an object, sorted.
     Keys,
+    /// `@json`: what a string says as JSON text; any other value as it is.
+    Json,
 }
 
 impl PathView {
-    pub(crate) const ALL: [Self; 5] = [Self::Text, Self::Lower, Self::Length, Self::Count, Self::Keys];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Text, Self::Lower, Self::Length, Self::Count, Self::Keys, Self::Json];
 
     /// As paths write it, without the point.
     pub const fn name(self) -> &'static str {
@@ -45,17 +52,18 @@ impl PathView {
             Self::Length => "@length",
             Self::Count => "@count",
             Self::Keys => "@keys",
+            Self::Json => "@json",
         }
     }
 
     /// Whether it may stand in the path of an amount (spec 2.18).
     pub(crate) const fn may_count(self) -> bool {
-        matches!(self, Self::Length | Self::Count)
+        matches!(self, Self::Length | Self::Count | Self::Json)
     }
 
     /// Whether it may stand in the path of a scope (spec 4.7).
     pub(crate) const fn may_scope(self) -> bool {
-        matches!(self, Self::Text | Self::Lower)
+        matches!(self, Self::Text | Self::Lower | Self::Json)
     }
 
     /// Whether it can read all arguments, or all claims, which are an object.
@@ -75,7 +83,7 @@ impl Segment {
     pub(crate) fn name(&self) -> Option<&str> {
         match self {
             Self::Name(name) | Self::Quoted(name) => Some(name),
-            Self::Index(_) | Self::Each | Self::View(_) => None,
+            Self::Index(_) | Self::Each | Self::Members | Self::Scalars | Self::View(_) => None,
         }
     }
 
@@ -87,7 +95,7 @@ impl Segment {
 
     /// Whether it leads to several values.
     pub(crate) const fn is_wildcard(&self) -> bool {
-        matches!(self, Self::Each)
+        matches!(self, Self::Each | Self::Members | Self::Scalars)
     }
 }
 
@@ -103,6 +111,8 @@ impl fmt::Display for Segment {
             }
             Self::Index(index) => write!(f, "[{index}]"),
             Self::Each => f.write_str("[*]"),
+            Self::Members => f.write_str(".*"),
+            Self::Scalars => f.write_str(".**"),
             Self::View(view) => write!(f, ".{}", view.name()),
         }
     }

@@ -15,7 +15,7 @@ fn reads_every_form() {
     for text in [r#"args["@id"]["*"].a@b["@text"]"#, "args.a", "args[0]"] {
         let (path, view) = (Path::parse(text).unwrap(), Path::parse(&format!("{text}.@text")).unwrap());
         assert_eq!((path.gives, path.is_direct), (Gives::Anything, true));
-        assert_eq!((&*path.segments, view.gives), (view.before_views(), Gives::Text));
+        assert_eq!((Some(&Segment::View(PathView::Text)), Gives::Text), (view.segments.last(), view.gives));
         assert_eq!((path.member.is_some(), view.member, view.is_direct), (text == "args.a", None, false));
     }
     assert_eq!(Path::parse("identity.id").unwrap().reading, Reading::Plain);
@@ -37,6 +37,14 @@ fn views_follow_one_another_in_few_ways() {
         ("args.a.@keys[0]", Gives::Name),
         ("args.a.@keys[*].@lower", Gives::Lower),
         ("args.a.@keys[*].@lower.@length", Gives::Number),
+        ("args.a.@json", Gives::Anything),
+        ("args.a.@json.@json.b[0].@json", Gives::Anything),
+        ("args.a.@json.@text.@length", Gives::Number),
+        ("args.*", Gives::Anything),
+        ("identity.*.a.*[*].@count", Gives::Number),
+        ("args.**", Gives::Scalars),
+        ("args.a.**.@text", Gives::ScalarsText),
+        ("args.a.@json.**.@text.@lower", Gives::ScalarsLower),
     ] {
         let path = Path::parse(text).unwrap();
         assert_eq!((path.gives, path.is_direct, path.has_each), (gives, false, text.contains('*')), "{text}");
@@ -59,19 +67,17 @@ fn views_follow_one_another_in_few_ways() {
         "args.a.@text.@count",
         "args.a.@text.@keys",
         "tool.@lower",
+        "args.@json",
+        "args.a.@lower.@json",
+        "args.a.@keys.@json",
+        "args.**.a",
+        "args.**[*]",
+        "args.**.*",
+        "args.**.@length",
+        "args.**.@lower.@text",
+        "tool.*",
     ] {
         assert!(Path::parse(text).is_err(), "{text}");
-    }
-}
-
-/// An operand from the call is one value.
-#[test]
-fn an_operand_is_one_value_of_the_call() {
-    for text in ["args.a", "args.a.@keys", "identity.id.@lower", "tool"] {
-        assert_eq!(Path::parse_operand(text), Path::parse(text), "{text}");
-    }
-    for text in ["args.a[*]", "args.@keys[*]", "state.t.n", "args"] {
-        assert!(Path::parse_operand(text).is_err(), "{text}");
     }
 }
 
@@ -128,8 +134,6 @@ fn refuses_what_it_cannot_read() {
         "args.a.@Text",
         "args.@id",
         "args.a.@",
-        "args.*",
-        "args.**",
         "args.a*.b",
         "identity.@id",
         "tool.@text",

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use crate::admission::folding::{fold, is_folded};
 use crate::condition::{Operand, Operator};
 use crate::diagnostic::Diagnostics;
-use crate::path::{Path, Root, Segment};
+use crate::path::{Path, PathView, Root, Segment};
 use crate::policy::Compiled;
 
 /// Looks at an entry's name for the sake of one tool, over the whole policy. Beyond it only the names of one entry are compared: a
@@ -144,6 +144,7 @@ enum Step<'p> {
     Member(&'p str),
     Index(usize),
     Each,
+    Every,
 }
 
 /// Shows each name that is read of the arguments, with the place of the object that has it: those that a path steps by, and those
@@ -159,14 +160,19 @@ fn each_name<'p, P: Copy>(
         return;
     }
     let mut place = start;
-    for segment in path.before_views() {
+    for segment in &path.segments {
         place = match segment {
             Segment::Name(name) | Segment::Quoted(name) => {
                 see(place, name);
                 step(place, Step::Member(name))
             }
             Segment::Index(index) => step(place, Step::Index(*index)),
-            Segment::Each | Segment::View(_) => step(place, Step::Each),
+            Segment::Each => step(place, Step::Each),
+            Segment::Members => step(place, Step::Every),
+            // Names in a text are read as those of an object in its place.
+            Segment::View(PathView::Json) => place,
+            // Behind another view or `.**`, nothing is read by name.
+            Segment::Scalars | Segment::View(_) => return,
         };
     }
     let Some(compared) = operator.map(Operator::compared) else { return };

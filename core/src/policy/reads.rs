@@ -11,7 +11,7 @@ use crate::path::{Path, Root, Segment};
 
 /// The values that deciding a call of one tool may read, each by the names that lead to it.
 ///
-/// A path that goes on with `[3]`, `[*]` or a view ends before it. Approvals and audit records read arguments whole; that is not
+/// A path that goes on with `[3]`, a wildcard or a view ends before it. Approvals and audit records read arguments whole; that is not
 /// named here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reads<'p> {

@@ -178,8 +178,12 @@ impl<'w> Walk<'w> {
                     return Ok(Some(refused));
                 }
             }
-            return Ok(None);
         }
+        let (place, whole) = match (whole, place.every()) {
+            (true, _) => (place, true),
+            (false, Some(every)) => (every, every.is_read()),
+            (false, None) => return Ok(None),
+        };
         let depth = depth.part()?;
         let mut result = Ok(None);
         value.members(|name, value| {
@@ -187,7 +191,7 @@ impl<'w> Walk<'w> {
                 .steps
                 .take(1)
                 .and_then(|()| self.steps.take_text(name))
-                .and_then(|()| self.at(of(name), &value, place, true, depth));
+                .and_then(|()| self.at(of(name), &value, place, whole, depth));
             more(&result)
         })?;
         result
