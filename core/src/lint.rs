@@ -2,11 +2,12 @@
 //!
 //! In: the policy's text and the server's `tools/list`. Out: warnings. Decides nothing about calls.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use crate::condition::Condition;
+use crate::condition::{Condition, Operator, Place, Test};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
-use crate::document::{self, Charge, Document, Entry};
+use crate::document::{self, Charge, Document, Entry, Step};
 use crate::glob::{Glob, Work};
 use crate::path::{Path, PathView, Root, Segment};
 use crate::policy::{Format, PolicyError, parse};
@@ -21,7 +22,8 @@ struct Tool<V> {
 
 /// Warns of names in a policy that match none of a server's tools (`unmatched_entry`), and of `args` paths that the input
 /// schemas of the matched tools cannot have (`unknown_argument`): a condition on such a path decides every call alike; and of scopes
-/// by an argument whose type no scope can have (`unusable_scope`).
+/// by an argument whose type no scope can have (`unusable_scope`); and of conditions that text with two readings leaves undecided where
+/// the schema lets another type stand beside text (`two_readings`).
 ///
 /// `tools` is the result of `tools/list`, or its list of tools: `[{"name": …, "inputSchema": {…}}]`.
 ///
@@ -169,10 +171,51 @@ fn check_arguments<V: View>(
         let help = "a scope takes a text or a whole number".to_owned();
         diagnostics.warning("unusable_scope", span, pointer, message, Some(help));
     };
+    let admits = |path: &Path, wanted: &[&str]| {
+        let has = |types: Vec<String>| wanted.iter().all(|name| types.iter().any(|known| known == name));
+        tools.iter().any(|tool| {
+            tool.schema.as_ref().and_then(|schema| types_at(schema, &path.segments)).is_some_and(has)
+        })
+    };
+    let check_readings = |test: &Test, span: Span, pointer: &str, diagnostics: &mut Diagnostics<'_>| {
+        let Test { path, operator, .. } = test;
+        if path.root == Root::Args && matches!(operator, Operator::Contains(_)) && admits(path, &["array"]) {
+            let message = format!(
+                "`{test}`: a server may read the text of a list as a list, so this cannot be decided for such text"
+            );
+            let help = "write `includes` or `not_includes` for the elements of a list".to_owned();
+            diagnostics.warning("two_readings", span, pointer, message, Some(help));
+        }
+    };
+    // What permit conditions say of values, but that they are there.
+    let permits = || entry.steps.iter().filter(|step| step.place == Place::Permit);
+    let is_exists = |test: &Test| matches!(test.operator, Operator::Exists(_));
+    let said: HashSet<String> =
+        permits().flat_map(directly).filter(|test| !is_exists(test)).map(|test| test.path.key()).collect();
+    for step in permits() {
+        let (span, pointer) = place(document, step.rule);
+        for Test { path, .. } in directly(step).filter(|test| is_exists(test)) {
+            if path.root == Root::Args && !said.contains(&path.key()) && admits(path, &["string", "null"]) {
+                let message = format!(
+                    "a server may read the text `null` in `{path}` as null, so whether there is a value cannot be decided for it"
+                );
+                let help = format!(
+                    "say more of the value, such as `{{path: {path}, op: type, value: string}}`, or read it by `.@text`"
+                );
+                diagnostics.warning("two_readings", span, pointer, message, Some(help));
+            }
+        }
+    }
     for step in &entry.steps {
         let (span, pointer) = place(document, step.rule);
         for clause in &step.conditions {
-            each_path(&clause.condition, &mut |path| check(path, span, pointer, diagnostics));
+            each_test(&clause.condition, &mut |test| {
+                check(&test.path, span, pointer, diagnostics);
+                if let Some(operand) = test.more.as_ref().and_then(|more| more.operand.as_ref()) {
+                    check(operand, span, pointer, diagnostics);
+                }
+                check_readings(test, span, pointer, diagnostics);
+            });
         }
         let Some(declared) = step.charge.and_then(|charge| document.declared.get(charge as usize)) else {
             continue;
@@ -187,19 +230,19 @@ fn check_arguments<V: View>(
     }
 }
 
+/// The tests that stand directly in a rule or item.
+fn directly(step: &Step) -> impl Iterator<Item = &Test> {
+    step.conditions.iter().filter_map(|clause| clause.condition.test())
+}
+
 /// Recursion is as deep as the condition, which the document's depth bounds.
-fn each_path(condition: &Condition, see: &mut impl FnMut(&Path)) {
+fn each_test(condition: &Condition, see: &mut impl FnMut(&Test)) {
     match condition {
-        Condition::Test(test) => {
-            see(&test.path);
-            if let Some(operand) = test.more.as_ref().and_then(|more| more.operand.as_ref()) {
-                see(operand);
-            }
-        }
+        Condition::Test(test) => see(test),
         Condition::Any(conditions) | Condition::All(conditions) => {
-            conditions.iter().for_each(|condition| each_path(condition, see));
+            conditions.iter().for_each(|condition| each_test(condition, see));
         }
-        Condition::Not(condition) => each_path(condition, see),
+        Condition::Not(condition) => each_test(condition, see),
     }
 }
 
@@ -235,6 +278,48 @@ fn missing<V: View>(schema: &V, segments: &[Segment], at: usize) -> Option<(usiz
         // Views say for themselves what they do not take; behind `@json` and where any member may stand nothing is known.
         Segment::Members | Segment::Scalars | Segment::View(_) => None,
     }
+}
+
+/// The types that a schema names for what a path leads to: by `type`, or by those of its alternatives. Recursion is as deep as the path.
+fn types_at<V: View>(schema: &V, segments: &[Segment]) -> Option<Vec<String>> {
+    let Some((segment, rest)) = segments.split_first() else {
+        let alternatives = || member(schema, "anyOf").or_else(|| member(schema, "oneOf"));
+        return named_types(schema).or_else(|| {
+            let mut types = Vec::new();
+            let _ = alternatives()?.elements(|alternative| {
+                types.extend(named_types(&alternative).into_iter().flatten());
+                ControlFlow::Continue(())
+            });
+            Some(types)
+        });
+    };
+    let part = match segment {
+        Segment::Name(name) | Segment::Quoted(name) => member(&member(schema, "properties")?, name)?,
+        Segment::Index(_) | Segment::Each => member(schema, "items")?,
+        // What a view gives has one reading, and wildcards over members lead anywhere.
+        Segment::Members | Segment::Scalars | Segment::View(_) => return None,
+    };
+    types_at(&part, rest)
+}
+
+/// The names in `type`.
+fn named_types<V: View>(schema: &V) -> Option<Vec<String>> {
+    let named = member(schema, "type")?;
+    let mut types = Vec::new();
+    let mut take = |name: &V| {
+        if let Ok(Kind::String(name)) = name.kind() {
+            types.push(name.into_owned());
+        }
+    };
+    if matches!(named.kind(), Ok(Kind::Array)) {
+        let _ = named.elements(|name| {
+            take(&name);
+            ControlFlow::Continue(())
+        });
+    } else {
+        take(&named);
+    }
+    Some(types)
 }
 
 /// The types of what a path leads to, if the schema names them and a scope can have none of them (spec 9.3). Recursion is as deep as the
@@ -335,6 +420,43 @@ tools:
         assert_eq!(help(1), "did you mean `args.amount`?");
         assert_eq!(help(5), "did you mean `create_charge`?");
         assert!(lint("tools: [", Format::Yaml, &&tools).is_err());
+    }
+
+    /// Trap 37: text that a server reads as null or as a list.
+    #[test]
+    fn warns_of_what_two_readings_leave_undecided() {
+        let tools = json!([{"name": "t", "inputSchema": {"properties": {
+            "list": {"type": "array"}, "either": {"anyOf": [{"type": "string"}, {"type": "array"}]}, "text": {"type": "string"},
+            "maybe": {"type": ["string", "null"]}, "other": {"oneOf": [{"type": "null"}, {"type": "string"}]}, "number": {"type": ["number", "null"]}}}}]);
+        let warned = |items: &str| {
+            let text = format!("version: \"1\"\ndefault: deny\ntools: {{t: {items}}}\n");
+            let found = lint(&text, Format::Yaml, &&tools).unwrap();
+            found.iter().map(|found| (found.code(), found.pointer().to_owned())).collect::<Vec<_>>()
+        };
+        let at = |pointer: &str| vec![("two_readings", pointer.to_owned())];
+        for (items, expected) in [
+            ("{deny_if: [{path: args.list, op: contains, value: a}]}", at("/tools/t/deny_if/0")),
+            ("{require: [{not: {path: args.either, op: not_contains, value: a}}]}", at("/tools/t/require/0")),
+            ("{require: [{path: args.text, op: contains, value: a}]}", vec![]),
+            ("{require: [{path: args.list, op: includes, value: a}]}", vec![]),
+            ("{require: [{path: args.maybe, op: exists, value: true}]}", at("/tools/t/require/0")),
+            (
+                "{rules: [{action: allow, conditions: [{path: args.other, op: exists, value: true}]}]}",
+                at("/tools/t/rules/0"),
+            ),
+            ("{deny_if: [{path: args.maybe, op: exists, value: false}]}", vec![]),
+            (
+                "{require: [{path: args.number, op: exists, value: true}, {path: args.text, op: exists, value: true}]}",
+                vec![],
+            ),
+            (
+                "{require: [{path: args.maybe, op: exists, value: true}, {path: args.maybe, op: in, value: [a]}]}",
+                vec![],
+            ),
+            ("{require: [{path: args.maybe.@text, op: exists, value: true}]}", vec![]),
+        ] {
+            assert_eq!(warned(items), expected, "{items}");
+        }
     }
 
     /// What is suggested stands where the path goes wrong, not at its start.

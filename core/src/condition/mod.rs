@@ -65,6 +65,11 @@ impl Test {
 }
 
 impl Condition {
+    /// The test that it is, if it is no combination.
+    pub(crate) fn test(&self) -> Option<&Test> {
+        if let Self::Test(test) = self { Some(test) } else { None }
+    }
+
     /// The condition's outcome for a call, in `place`.
     ///
     /// `quantifier` is what `[*]` means here: the place's own, swapped by every `not` around. Recursion is as deep as

@@ -221,8 +221,11 @@ fn read_test<'n>(
         Some(optional) => from_call::read_optional(reader, optional, site, parsed.as_deref(), name)?,
         None => false,
     };
+    if let (Place::Limit, Some(path), Some(field)) = (site.place, &parsed, path) {
+        reader.within("path", |reader| lints::note_when(reader, path, field.value().span()));
+    }
     if let (Some(from), None) = (from, value) {
-        let operand = from_call::read_operand(reader, from, name, parsed.as_deref());
+        let operand = from_call::read_operand(reader, from, site, name, parsed.as_deref());
         let (path, (operator, negated, operand)) = (parsed?, operand?);
         let more =
             More { operand: Some(operand), optional: optional.then(|| from_call::before_wildcard(&path)) };

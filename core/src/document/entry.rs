@@ -128,6 +128,7 @@ pub(super) fn read_entry<'n>(
         });
     }
     lints::warn_of_scopes(reader, &steps);
+    lints::warn_of_whens(reader, &steps);
     document.entries.push(Entry { owner, span, steps: steps.into(), only_args });
 }
 

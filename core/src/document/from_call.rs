@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use super::claims;
 use super::conditions::Site;
 use super::reader::{Field, Reader, shown};
+use super::{claims, lints};
 use crate::condition::{Comparison, More, Operator, Place, Test};
 use crate::path::{Path, Root, Segment};
 use crate::text::Content;
@@ -17,6 +17,7 @@ const OPERATORS: &str = "operators with `value_from`: eq, neq, in, not_in, inclu
 pub(super) fn read_operand<'n>(
     reader: &mut Reader<'n, '_>,
     field: Field<'n>,
+    site: Site,
     name: Option<&str>,
     compared: Option<&Path>,
 ) -> Option<(Operator, bool, Arc<Path>)> {
@@ -31,10 +32,13 @@ pub(super) fn read_operand<'n>(
             }
             Ok(path) if path.root == Root::State => {
                 let message = format!("`{}` is a counter, which is no operand", shown(text));
-                (message, "use an `args.` or `identity.` path, or `tool`".into())
+                (message, "use an `args.` or `identity.` path, `tool` or `server`".into())
             }
             Ok(path) => {
                 claims::check_path(reader, &path, span);
+                if site.place == Place::Limit {
+                    lints::note_when(reader, &path, span);
+                }
                 let Some((comparison, negated)) = Comparison::named(name?) else {
                     let message = format!("`{}` takes no `value_from`", name?);
                     reader.error("invalid_operand", span, message, OPERATORS);

@@ -2,6 +2,7 @@
 //!
 //! In: what was read of an entry. Out: warnings. Must take time linear in the document, and never keep a policy from loading.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
@@ -227,9 +228,9 @@ fn type_of(kind: &Kind<'_>) -> &'static str {
     }
 }
 
-/// A path of a scope that reads an argument, and where it stands.
+/// A path that reads an argument, and where it stands.
 #[derive(Debug)]
-pub(super) struct ScopePath {
+pub(super) struct NotedPath {
     path: Path,
     span: Span,
     pointer: String,
@@ -238,15 +239,49 @@ pub(super) struct ScopePath {
 /// Keeps a path of a scope until the entry has been read, if its value may have several types.
 pub(super) fn note_scope(reader: &mut Reader<'_, '_>, path: &Path, span: Span) {
     if path.root == Root::Args && path.gives == Gives::Anything {
-        let scope = ScopePath { path: path.clone(), span, pointer: reader.pointer() };
+        let scope = NotedPath { path: path.clone(), span, pointer: reader.pointer() };
         reader.scopes.push(scope);
+    }
+}
+
+/// Keeps a path by which a limit applies to some calls, until the entry has been read.
+pub(super) fn note_when(reader: &mut Reader<'_, '_>, path: &Path, span: Span) {
+    if path.root == Root::Args {
+        let when = NotedPath { path: path.clone(), span, pointer: reader.pointer() };
+        reader.whens.push(when);
+    }
+}
+
+/// Warns of limits that the caller gets round by another spelling: they apply by arguments that may have any value.
+pub(super) fn warn_of_whens(reader: &mut Reader<'_, '_>, steps: &[Step]) {
+    if reader.whens.is_empty() {
+        return;
+    }
+    let is_listed =
+        |test: &&Test| matches!(test.operator, Operator::Equal(_) | Operator::Member(_)) && !test.negated;
+    let listed: HashSet<String> = permit_tests(steps).filter(is_listed).map(|test| test.path.key()).collect();
+    for NotedPath { path, span, pointer } in std::mem::take(&mut reader.whens) {
+        if listed.contains(&path.key()) {
+            continue;
+        }
+        let message =
+            format!("another spelling of `{path}` that means the same to the server is not counted");
+        let help = format!(
+            "list the values in `require`, as in `{{path: {path}, op: in, value: [a, b]}}`, or limit all calls"
+        );
+        reader.diagnostics.warning("escapable_limit", span, pointer, message, Some(help));
     }
 }
 
 /// Warns of scopes by arguments that no permit condition of the entry holds to one type.
 pub(super) fn warn_of_scopes(reader: &mut Reader<'_, '_>, steps: &[Step]) {
-    for ScopePath { path, span, pointer } in std::mem::take(&mut reader.scopes) {
-        if permit_tests(steps).any(|test| test.path.leads_where(&path) && holds_to_one_type(test)) {
+    if reader.scopes.is_empty() {
+        return;
+    }
+    let typed = permit_tests(steps).filter(|test| holds_to_one_type(test));
+    let typed: HashSet<String> = typed.map(|test| test.path.key()).collect();
+    for NotedPath { path, span, pointer } in std::mem::take(&mut reader.scopes) {
+        if typed.contains(&path.key()) {
             continue;
         }
         let message = format!(
@@ -262,10 +297,7 @@ pub(super) fn warn_of_scopes(reader: &mut Reader<'_, '_>, steps: &[Step]) {
 /// The tests directly in the permit items and rules of an entry: each must hold for a call to pass.
 fn permit_tests(steps: &[Step]) -> impl Iterator<Item = &Test> {
     let permits = steps.iter().filter(|step| step.place == Place::Permit);
-    permits.flat_map(|step| &step.conditions).filter_map(|clause| match &clause.condition {
-        Condition::Test(test) => Some(test),
-        _ => None,
-    })
+    permits.flat_map(|step| &step.conditions).filter_map(|clause| clause.condition.test())
 }
 
 /// Drops the warnings that `x-ignore` gives a reason for, at and below the mapping in which it stands.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::lints::ScopePath;
+use super::lints::NotedPath;
 use crate::bytes::same;
 use crate::diagnostic::{Diagnostics, Span, push_segment};
 use crate::path::{Path, PathError};
@@ -26,7 +26,9 @@ pub struct Reader<'n, 'l> {
     /// The claims that identities have, each with its line; `None` where the policy does not say.
     pub(super) claims: Option<HashMap<&'n str, u32, foldhash::fast::RandomState>>,
     /// The scopes of the entry that is being read, as far as they count by arguments.
-    pub(super) scopes: Vec<ScopePath>,
+    pub(super) scopes: Vec<NotedPath>,
+    /// The arguments by which its limits apply to some calls.
+    pub(super) whens: Vec<NotedPath>,
     /// Whether some name may be taken for another.
     pub(super) has_odd_names: bool,
     /// How many names were not globs.
@@ -70,6 +72,7 @@ impl<'n, 'l> Reader<'n, 'l> {
             paths: HashMap::default(),
             claims: None,
             scopes: Vec::new(),
+            whens: Vec::new(),
             has_odd_names: false,
             exact_names: 0,
             reads_counters: false,

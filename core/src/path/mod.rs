@@ -119,6 +119,16 @@ impl Path {
         })
     }
 
+    /// A text that paths have in common which lead to the same value, and no others.
+    pub(crate) fn key(&self) -> String {
+        let mut key = format!("{:?}", self.root);
+        for segment in &self.segments {
+            let name = segment.name().map(Segment::member);
+            key.push_str(&name.as_ref().unwrap_or(segment).to_string());
+        }
+        key
+    }
+
     /// Whether both lead to the same value, however they are written.
     pub(crate) fn leads_where(&self, other: &Self) -> bool {
         let same = |(one, another): (&Segment, &Segment)| {

@@ -100,6 +100,7 @@ fn another_spelling_leads_to_the_same_value() {
     ] {
         assert_eq!(path(one).leads_where(&path(other)), same, "{one} {other}");
         assert_eq!(path(other).leads_where(&path(one)), same, "{other} {one}");
+        assert_eq!(path(other).key() == path(one).key(), same, "{other} {one}");
     }
 }
 
