@@ -111,6 +111,9 @@ impl Subject {
                 }
             }
         }
+        if member(entry, "only_args").is_some() {
+            self.rules.push(RuleName { pointer: format!("{pointer}/only_args"), name: None });
+        }
         if let Some(key) = &key {
             self.exact.insert(key.clone(), self.entries.len());
         }

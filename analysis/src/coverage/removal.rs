@@ -75,6 +75,9 @@ fn remove(
         }
         Shape::Hide => *document.at_mut(&group.pointer)? = Json::string(free_name(document, taken)),
         Shape::Entry => remove_entry(document, points, group, taken)?,
+        Shape::Condition(_) if group.pointer.ends_with("/only_args") => {
+            other_args(document, &group.pointer, branch, taken)?;
+        }
         Shape::Condition(_) => constant(document.at_mut(&group.pointer)?, branch == Branch::Fails),
         Shape::Approval => {
             let rule = document.at_mut(&group.rule)?;
@@ -121,6 +124,26 @@ fn constant(condition: &mut Json, holds: bool) {
     let was = std::mem::replace(condition, Json::Null);
     let both = Json::List(vec![was, tool_exists(holds)]);
     *condition = Json::map([(if holds { "any" } else { "all" }, both)]);
+}
+
+/// Lets an entry admit any argument, or none of those that it lists. Where it lists none, a call without any is denied by another item.
+fn other_args(
+    document: &mut Json,
+    pointer: &str,
+    branch: Branch,
+    taken: &dyn Fn(&str) -> bool,
+) -> Option<()> {
+    let name = free_name(document, taken);
+    let entry = document.at_mut(pointer.strip_suffix("/only_args")?)?;
+    match entry.take("only_args")? {
+        _ if branch == Branch::Fails => {}
+        Json::List(names) if names.is_empty() => {
+            entry.set("only_args", Json::List(names));
+            entry.list_mut("require")?.push(tool_exists(false));
+        }
+        _ => entry.set("only_args", Json::List(vec![Json::string(name)])),
+    }
+    Some(())
 }
 
 /// Makes all conditions of a rule or item constant. Where one of several is to fail, it is one that reads a counter: the others have

@@ -52,6 +52,30 @@ fn each_gap_is_shown_where_it_is_with_its_reason() {
     }
 }
 
+/// What decides by the names of arguments is a rule, and has two outcomes that decisions depend on.
+#[test]
+fn closed_arguments_are_covered() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("coverage_only_args");
+    fs::create_dir_all(&folder).unwrap();
+    let policy =
+        "version: \"1\"\ndefault: allow\ntools:\n  pay: {only_args: [amount]}\n  list: {only_args: []}\n";
+    fs::write(folder.join("closed.yaml"), policy).unwrap();
+    let tests = "policy: closed.yaml\ntests:
+  - name: all
+    each:
+      - {tool: pay, args: {amount: 1}, expect: allow}
+      - {tool: pay, args: {memo: x}, expect: deny, rule: /tools/pay/only_args}
+      - {tool: list, expect: allow}
+      - {tool: list, args: {memo: x}, expect: deny, rule: /tools/list/only_args}
+      - {tool: other, unlisted: true, expect: allow}\n";
+    fs::write(folder.join("closed_test.yaml"), tests).unwrap();
+    let run = callgate(&["test", folder.to_str().unwrap(), "--coverage", "--min", "100"]);
+    assert_eq!(run.status, 0, "{}{}", run.out, run.err);
+    for said in ["no decision depends", "not known"] {
+        assert!(!format!("{}{}", run.out, run.err).contains(said), "{}{}", run.out, run.err);
+    }
+}
+
 #[test]
 fn the_least_coverage_is_in_whole_points() {
     let all = [SMALL, LARGE, GET, OTHER].concat();
