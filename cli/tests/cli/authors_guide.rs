@@ -2,6 +2,9 @@
 
 use std::process::Command;
 
+use callgate::{Identity, Policy};
+use serde_json::json;
+
 use super::{Path, PathBuf, fs};
 
 const FIRST: &str = include_str!("../../../docs/guide/first-policy.md");
@@ -71,4 +74,19 @@ fn recipes_load_without_a_warning() {
     args.extend(policies.iter().map(String::as_str));
     let run = super::callgate(&args);
     assert_eq!(run.status, 0, "{}{}", run.out, run.err);
+}
+
+/// What `hidden-tools.md` says that a reader and an admin see; test files say nothing of lists.
+#[test]
+fn callers_see_what_the_recipe_says() {
+    let policy = Policy::from_yaml(include_str!("../../../docs/guide/recipes/hidden-tools.yaml")).unwrap();
+    let all = ["search", "refund", "purge_user", "debug_memory", "drop_all"];
+    for (roles, seen) in [
+        (json!(["reader"]), &["search", "refund"][..]),
+        (json!(["admin"]), &["search", "refund", "purge_user"][..]),
+    ] {
+        let claims = json!({"id": "ann", "roles": roles});
+        let identity = Identity::claims(&claims);
+        assert_eq!(policy.filter_tools(all.to_vec(), &identity, |name| name), seen);
+    }
 }

@@ -21,6 +21,7 @@ mod explain;
 mod gateway;
 mod general;
 mod guide;
+mod operators_guide;
 #[cfg(target_os = "linux")]
 mod proxy;
 mod readme;
