@@ -61,7 +61,8 @@ fn every_trap_is_named_by_a_test_or_a_case() {
 fn every_clause_is_proved_by_a_case() {
     let language = fs::read_to_string(project().join("spec/language.md")).unwrap();
     let mut clauses = BTreeSet::new();
-    for part in language.split("**").skip(1).step_by(2) {
+    // Paths have `**`, too, so a part is told by what it is.
+    for part in language.split("**") {
         if part
             .split_once('.')
             .is_some_and(|(section, clause)| section.parse::<u32>().is_ok() && clause.parse::<u32>().is_ok())
