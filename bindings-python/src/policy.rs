@@ -5,12 +5,13 @@
 
 use std::path::PathBuf;
 
-use callgate::Format;
+use callgate::{Call, Format};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
 use crate::diagnostic::diagnostics_tuple;
+use crate::engine::with_server;
 use crate::values::{Budget, Caller, RootValue};
 use crate::{error, log};
 
@@ -92,10 +93,15 @@ impl Policy {
         digest(&self.0)
     }
 
-    /// Whether a client may see the tool in `tools/list`.
-    #[pyo3(signature = (tool, identity = None))]
-    fn visible(&self, tool: &Bound<'_, PyString>, identity: Option<&Bound<'_, PyAny>>) -> bool {
-        is_visible(&self.0, tool, identity)
+    /// Whether the caller may see the tool in `tools/list`.
+    #[pyo3(signature = (tool, identity = None, server = None))]
+    fn visible(
+        &self,
+        tool: &Bound<'_, PyString>,
+        identity: Option<&Bound<'_, PyAny>>,
+        server: Option<&str>,
+    ) -> bool {
+        is_visible(&self.0, tool, identity, server)
     }
 
     /// Whether checks of an admitted tool read its arguments, for the guards.
@@ -103,15 +109,22 @@ impl Policy {
         tool.to_str().is_ok_and(|tool| self.0.reads_args(tool))
     }
 
-    /// Drops what `hide` names from a list of tools.
-    #[pyo3(signature = (tools, identity = None, *, name = None))]
+    /// Whether what is shown depends on who asks, for the guards.
+    #[getter]
+    fn _lists_by_caller(&self) -> bool {
+        self.0.lists_by_caller()
+    }
+
+    /// Drops what the caller may not see from a list of tools.
+    #[pyo3(signature = (tools, identity = None, server = None, *, name = None))]
     fn filter_tools<'py>(
         &self,
         tools: &Bound<'py, PyAny>,
         identity: Option<&Bound<'py, PyAny>>,
+        server: Option<&str>,
         name: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyList>> {
-        filter_tools(&self.0, tools, identity, name)
+        filter_tools(&self.0, tools, identity, server, name)
     }
 
     fn __repr__(&self) -> String {
@@ -119,22 +132,27 @@ impl Policy {
     }
 }
 
-/// Whether a client may see the tool. A name with a lone surrogate is not text, so no call can have it.
+/// Whether the caller may see the tool. A name with a lone surrogate is not text, so no call can have it.
 pub(crate) fn is_visible(
     policy: &callgate::Policy,
     tool: &Bound<'_, PyString>,
     identity: Option<&Bound<'_, PyAny>>,
+    server: Option<&str>,
 ) -> bool {
     let budget = Budget::new();
     let caller = Caller::new(identity);
-    tool.to_str().is_ok_and(|tool| policy.visible(tool, &caller.identity(&budget)))
+    tool.to_str().is_ok_and(|tool| {
+        let call = Call::without_args(tool).identity(caller.identity(&budget));
+        policy.shows(&with_server(call, server))
+    })
 }
 
-/// The tools that `policy` does not hide, in order; all by one policy (spec 10.9).
+/// The tools that `policy` shows to the caller, in order; all by one policy (spec 10.9).
 pub(crate) fn filter_tools<'py>(
     policy: &callgate::Policy,
     tools: &Bound<'py, PyAny>,
     identity: Option<&Bound<'py, PyAny>>,
+    server: Option<&str>,
     name: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyList>> {
     let visible = PyList::empty(tools.py());
@@ -144,7 +162,7 @@ pub(crate) fn filter_tools<'py>(
             Some(name) => name.call1((&tool,))?,
             None => name_of(&tool)?,
         };
-        if is_visible(policy, name.cast::<PyString>()?, identity) {
+        if is_visible(policy, name.cast::<PyString>()?, identity, server) {
             visible.append(tool)?;
         }
     }

@@ -152,13 +152,15 @@ class Engine:
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
         check: ArgsCheck | None = None,
+        server: str | None = None,
     ) -> Decision:
         """Decides a call and charges what it costs (spec 6).
 
         `args` is read in place: `dict`, `list`, `tuple`, `str`, `int` of any size, `float`, `bool`, `None`, and other
         mappings and sequences; any other object is a wrong type. `None` is absent. `identity` must be what the
         host has verified. `approved` is an `Approval`: the key of the decision that asked for it, and its own id.
-        `check` is what is looked at in the arguments before any rule.
+        `check` is what is looked at in the arguments before any rule. `server` is the name of the server that the call goes to, as the
+        host knows it (spec 9.5).
         """
 
     def evaluate_async(
@@ -168,6 +170,7 @@ class Engine:
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
         check: ArgsCheck | None = None,
+        server: str | None = None,
     ) -> Coroutine[Any, Any, Decision]:
         """`evaluate` without blocking the event loop: in-memory counters decide at once, Redis is asked without
         blocking, and a SQLite file by a thread of the package's own."""
@@ -179,6 +182,7 @@ class Engine:
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
         check: ArgsCheck | None = None,
+        server: str | None = None,
     ) -> Decision:
         """Decides a call whose arguments are raw JSON text, which is checked whole before any rule acts (spec 3.5)."""
 
@@ -189,6 +193,7 @@ class Engine:
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
         check: ArgsCheck | None = None,
+        server: str | None = None,
     ) -> Coroutine[Any, Any, Decision]:
         """`evaluate_json` without blocking the event loop."""
 
@@ -199,6 +204,7 @@ class Engine:
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
         check: ArgsCheck | None = None,
+        server: str | None = None,
     ) -> Decision:
         """Decides a request of another method than `tools/call`, such as `resources/read` (spec 3.10).
 
@@ -213,6 +219,7 @@ class Engine:
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
         check: ArgsCheck | None = None,
+        server: str | None = None,
     ) -> Coroutine[Any, Any, Decision]:
         """`evaluate_request` without blocking the event loop."""
 
@@ -223,6 +230,7 @@ class Engine:
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
         check: ArgsCheck | None = None,
+        server: str | None = None,
     ) -> Decision:
         """`evaluate_request` for params that are raw JSON text, which is checked whole (spec 3.5)."""
 
@@ -233,6 +241,7 @@ class Engine:
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
         check: ArgsCheck | None = None,
+        server: str | None = None,
     ) -> Coroutine[Any, Any, Decision]:
         """`evaluate_request_json` without blocking the event loop."""
 
@@ -243,6 +252,7 @@ class Engine:
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
         check: ArgsCheck | None = None,
+        server: str | None = None,
     ) -> Explanation:
         """What the engine would decide now, with every check that leads to it. Charges nothing."""
 
@@ -253,6 +263,7 @@ class Engine:
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
         check: ArgsCheck | None = None,
+        server: str | None = None,
     ) -> Explanation:
         """`explain` for arguments that are raw JSON text."""
 
@@ -263,6 +274,7 @@ class Engine:
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
         check: ArgsCheck | None = None,
+        server: str | None = None,
     ) -> Coroutine[Any, Any, Explanation]:
         """`explain` without blocking the event loop: on a thread where the store is waited for."""
 
@@ -273,16 +285,23 @@ class Engine:
         identity: _Identity = None,
         approved: tuple[str, str] | None = None,
         check: ArgsCheck | None = None,
+        server: str | None = None,
     ) -> Coroutine[Any, Any, Explanation]:
         """`explain_json` without blocking the event loop, likewise."""
 
-    def visible(self, tool: str, identity: _Identity = None) -> bool:
-        """Whether a client may see the tool in `tools/list`: only `hide` hides (spec 10.9)."""
+    def visible(self, tool: str, identity: _Identity = None, server: str | None = None) -> bool:
+        """Whether the caller may see the tool in `tools/list`: `hide` hides, and under `list: callable` so does what this caller can
+        never call (spec 10.9)."""
 
     def filter_tools(
-        self, tools: Iterable[_T], identity: _Identity = None, *, name: Callable[[_T], str] | None = None
+        self,
+        tools: Iterable[_T],
+        identity: _Identity = None,
+        server: str | None = None,
+        *,
+        name: Callable[[_T], str] | None = None,
     ) -> list[_T]:
-        """Drops what `hide` names from a list of tools; all by one policy (spec 10.9).
+        """Drops what the caller may not see from a list of tools; all by one policy (spec 10.9).
 
         A string is its own name, a mapping has a `"name"`, anything else a `name`, unless `name` tells it.
         """
@@ -348,6 +367,7 @@ class Engine:
         identity: _Identity,
         approved: tuple[str, str] | None,
         check: ArgsCheck | None,
+        server: str | None,
     ) -> Decision | PendingCall: ...
 
 @final
@@ -462,13 +482,20 @@ class Policy:
         """`sha256:` and the SHA-256 of the policy's text in hexadecimal."""
 
     def _reads_args(self, tool: str) -> bool: ...
-    def visible(self, tool: str, identity: _Identity = None) -> bool:
-        """Whether a client may see the tool in `tools/list` (spec 10.9)."""
+    @property
+    def _lists_by_caller(self) -> bool: ...
+    def visible(self, tool: str, identity: _Identity = None, server: str | None = None) -> bool:
+        """Whether the caller may see the tool in `tools/list` (spec 10.9)."""
 
     def filter_tools(
-        self, tools: Iterable[_T], identity: _Identity = None, *, name: Callable[[_T], str] | None = None
+        self,
+        tools: Iterable[_T],
+        identity: _Identity = None,
+        server: str | None = None,
+        *,
+        name: Callable[[_T], str] | None = None,
     ) -> list[_T]:
-        """Drops what `hide` names from a list of tools (spec 10.9)."""
+        """Drops what the caller may not see from a list of tools (spec 10.9)."""
 
 @final
 class Diagnostic:

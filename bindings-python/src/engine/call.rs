@@ -15,13 +15,23 @@ pub(super) fn host_call<'c, A, I>(
     identity: Identity<'c, I>,
     approval: Option<&'c GivenApproval>,
     check: Option<&'c callgate::ArgsCheck>,
+    server: Option<&'c str>,
 ) -> Call<'c, A, I> {
-    let mut call = call_of(target, args).identity(identity);
+    let mut call = with_server(call_of(target, args).identity(identity), server);
     if let Some(given) = approval {
         call = call.approved(Approval::new(&given.0.0, &given.0.1));
     }
     match check {
         Some(check) => call.checked(check),
+        None => call,
+    }
+}
+
+/// The call to a server of this name, if it is given.
+#[inline(always)]
+pub(crate) fn with_server<'c, A, I>(call: Call<'c, A, I>, server: Option<&'c str>) -> Call<'c, A, I> {
+    match server {
+        Some(server) => call.server(server),
         None => call,
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Beside<'c, 'py> {
     pub(super) identity: Option<&'c Bound<'py, PyAny>>,
     pub(super) approved: Option<&'c Bound<'py, PyAny>>,
     pub(super) check: Option<&'c Bound<'py, ArgsCheck>>,
+    /// The name of the server that the call goes to.
+    pub(super) server: Option<&'c str>,
 }
 
 /// Arguments, or params of another method.
@@ -51,9 +53,11 @@ fn shown<'py, R>(
     Ok(match args {
         Args::Value(args) => {
             let args = RootValue::new(args, None, &budget);
-            value(&host_call(target, args.view(&budget), identity, approval.as_ref(), check))
+            value(&host_call(target, args.view(&budget), identity, approval.as_ref(), check, beside.server))
         }
-        Args::Json(text) => json(&host_call(target, unicode(text), identity, approval.as_ref(), check)),
+        Args::Json(text) => {
+            json(&host_call(target, unicode(text), identity, approval.as_ref(), check, beside.server))
+        }
     })
 }
 
@@ -78,7 +82,7 @@ impl EngineParts {
         let args = RootValue::new(given, tool.map(ToolCache::names), &budget);
         let (caller, check) = (Caller::new(beside.identity), core_check(beside.check));
         let (target, identity) = (Target::Tool(name), caller.identity(&budget));
-        let call = host_call(target, args.view(&budget), identity, approval.as_ref(), check);
+        let call = host_call(target, args.view(&budget), identity, approval.as_ref(), check, beside.server);
         let decision = match tool {
             Some(tool) => {
                 let decided = self.core().decide_by_tool(tool.tool(), &call);
@@ -112,14 +116,21 @@ impl EngineParts {
         let (decision, about) = match args {
             Args::Value(args) => {
                 let args = RootValue::new(args, None, &budget);
-                let call = host_call(target, args.view(&budget), identity(), approval.as_ref(), check);
+                let call = host_call(
+                    target,
+                    args.view(&budget),
+                    identity(),
+                    approval.as_ref(),
+                    check,
+                    beside.server,
+                );
                 let decision = self.core().complete(policy.policy().evaluate(&call));
                 let about = self.about(&decision, &call);
                 (decision, about)
             }
             Args::Json(text) => {
                 let text = unicode(text);
-                let call = host_call(target, text, identity(), approval.as_ref(), check);
+                let call = host_call(target, text, identity(), approval.as_ref(), check, beside.server);
                 let decision = self.core().complete(policy.policy().evaluate_json(&call));
                 let about = self.about_json(&decision, target, text, identity());
                 (decision, about)
@@ -184,7 +195,7 @@ impl EngineParts {
         }
         let (approval, budget) = (GivenApproval::new(beside.approved)?, Budget::new());
         let (caller, check) = (Caller::new(beside.identity), core_check(beside.check));
-        let beside = (approval, check, self.begun(target, args, beside)?);
+        let beside = (approval, check, beside.server, self.begun(target, args, beside)?);
         match args {
             Args::Value(args) => {
                 let args = RootValue::new(args, None, &budget);
@@ -210,7 +221,8 @@ impl EngineParts {
         let found = match args {
             Args::Value(args) => {
                 let args = RootValue::new(args, None, &budget);
-                let call = host_call(target, args.view(&budget), identity, approval.as_ref(), check);
+                let call =
+                    host_call(target, args.view(&budget), identity, approval.as_ref(), check, beside.server);
                 self.core().explain(&call)
             }
             Args::Json(text) => self.core().explain_json(&host_call(
@@ -219,6 +231,7 @@ impl EngineParts {
                 identity,
                 approval.as_ref(),
                 check,
+                beside.server,
             )),
         };
         self.clock.check()?;

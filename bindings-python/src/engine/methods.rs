@@ -100,7 +100,8 @@ impl Engine {
     }
 
     /// Decides a call and charges what it costs.
-    #[pyo3(signature = (tool, args = None, identity = None, approved = None, check = None))]
+    #[pyo3(signature = (tool, args = None, identity = None, approved = None, check = None, server = None))]
+    #[expect(clippy::too_many_arguments, reason = "the arguments of Python")]
     fn evaluate<'py>(
         &self,
         py: Python<'py>,
@@ -109,12 +110,14 @@ impl Engine {
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
+        server: Option<&str>,
     ) -> PyResult<Py<Decision>> {
-        self.parts.evaluate(py, tool, args, Beside { identity, approved, check })
+        self.parts.evaluate(py, tool, args, Beside { identity, approved, check, server })
     }
 
     /// Decides a call whose arguments are raw JSON text, which is checked whole.
-    #[pyo3(signature = (tool, text, identity = None, approved = None, check = None))]
+    #[pyo3(signature = (tool, text, identity = None, approved = None, check = None, server = None))]
+    #[expect(clippy::too_many_arguments, reason = "the arguments of Python")]
     fn evaluate_json<'py>(
         &self,
         py: Python<'py>,
@@ -123,8 +126,14 @@ impl Engine {
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
+        server: Option<&str>,
     ) -> PyResult<Py<Decision>> {
-        self.parts.decide(py, Target::Tool(tool), Args::Json(text), Beside { identity, approved, check })
+        self.parts.decide(
+            py,
+            Target::Tool(tool),
+            Args::Json(text),
+            Beside { identity, approved, check, server },
+        )
     }
 
     /// The first half of `evaluate_async` and the like, which `form` names without `_async`: a decision, or what waits for the store.
@@ -138,6 +147,7 @@ impl Engine {
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
+        server: Option<&str>,
     ) -> PyResult<Py<PyAny>> {
         let target =
             if form.starts_with("evaluate_request") { Target::Method(name) } else { Target::Tool(name) };
@@ -145,12 +155,12 @@ impl Engine {
             Some(text) if form.ends_with("_json") => Args::Json(text.cast()?),
             _ => Args::Value(args),
         };
-        self.parts.begin(py, target, args, Beside { identity, approved, check })
+        self.parts.begin(py, target, args, Beside { identity, approved, check, server })
     }
 
     /// Decides a call without blocking the event loop. In-memory counters decide at once, Redis is
     /// asked without blocking, and a SQLite file by a thread of the package's own.
-    #[pyo3(signature = (tool, args = None, identity = None, approved = None, check = None))]
+    #[pyo3(signature = (tool, args = None, identity = None, approved = None, check = None, server = None))]
     fn evaluate_async<'py>(
         slf: &Bound<'py, Self>,
         tool: &Bound<'py, PyAny>,
@@ -158,13 +168,14 @@ impl Engine {
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
+        server: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let call = (slf, intern!(slf.py(), "evaluate"), tool, args, identity, approved, check);
+        let call = (slf, intern!(slf.py(), "evaluate"), tool, args, identity, approved, check, server);
         awaiting(slf.py(), "evaluate")?.call1(call)
     }
 
     /// `evaluate_async` for arguments that are raw JSON text.
-    #[pyo3(signature = (tool, text, identity = None, approved = None, check = None))]
+    #[pyo3(signature = (tool, text, identity = None, approved = None, check = None, server = None))]
     fn evaluate_json_async<'py>(
         slf: &Bound<'py, Self>,
         tool: &Bound<'py, PyAny>,
@@ -172,13 +183,15 @@ impl Engine {
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
+        server: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let call = (slf, intern!(slf.py(), "evaluate_json"), tool, text, identity, approved, check);
+        let call = (slf, intern!(slf.py(), "evaluate_json"), tool, text, identity, approved, check, server);
         awaiting(slf.py(), "evaluate")?.call1(call)
     }
 
     /// Decides a request of another method than `tools/call`.
-    #[pyo3(signature = (method, params = None, identity = None, approved = None, check = None))]
+    #[pyo3(signature = (method, params = None, identity = None, approved = None, check = None, server = None))]
+    #[expect(clippy::too_many_arguments, reason = "the arguments of Python")]
     fn evaluate_request<'py>(
         &self,
         py: Python<'py>,
@@ -187,17 +200,19 @@ impl Engine {
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
+        server: Option<&str>,
     ) -> PyResult<Py<Decision>> {
         self.parts.decide(
             py,
             Target::Method(method),
             Args::Value(params),
-            Beside { identity, approved, check },
+            Beside { identity, approved, check, server },
         )
     }
 
     /// `evaluate_request` for params that are raw JSON text.
-    #[pyo3(signature = (method, text, identity = None, approved = None, check = None))]
+    #[pyo3(signature = (method, text, identity = None, approved = None, check = None, server = None))]
+    #[expect(clippy::too_many_arguments, reason = "the arguments of Python")]
     fn evaluate_request_json<'py>(
         &self,
         py: Python<'py>,
@@ -206,12 +221,18 @@ impl Engine {
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
+        server: Option<&str>,
     ) -> PyResult<Py<Decision>> {
-        self.parts.decide(py, Target::Method(method), Args::Json(text), Beside { identity, approved, check })
+        self.parts.decide(
+            py,
+            Target::Method(method),
+            Args::Json(text),
+            Beside { identity, approved, check, server },
+        )
     }
 
     /// `evaluate_request`, without blocking the event loop.
-    #[pyo3(signature = (method, params = None, identity = None, approved = None, check = None))]
+    #[pyo3(signature = (method, params = None, identity = None, approved = None, check = None, server = None))]
     fn evaluate_request_async<'py>(
         slf: &Bound<'py, Self>,
         method: &Bound<'py, PyAny>,
@@ -219,13 +240,15 @@ impl Engine {
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
+        server: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let call = (slf, intern!(slf.py(), "evaluate_request"), method, params, identity, approved, check);
+        let call =
+            (slf, intern!(slf.py(), "evaluate_request"), method, params, identity, approved, check, server);
         awaiting(slf.py(), "evaluate")?.call1(call)
     }
 
     /// `evaluate_request_json`, without blocking the event loop.
-    #[pyo3(signature = (method, text, identity = None, approved = None, check = None))]
+    #[pyo3(signature = (method, text, identity = None, approved = None, check = None, server = None))]
     fn evaluate_request_json_async<'py>(
         slf: &Bound<'py, Self>,
         method: &Bound<'py, PyAny>,
@@ -233,13 +256,24 @@ impl Engine {
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
+        server: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let call = (slf, intern!(slf.py(), "evaluate_request_json"), method, text, identity, approved, check);
+        let call = (
+            slf,
+            intern!(slf.py(), "evaluate_request_json"),
+            method,
+            text,
+            identity,
+            approved,
+            check,
+            server,
+        );
         awaiting(slf.py(), "evaluate")?.call1(call)
     }
 
     /// What the engine would decide now, with every check that leads to it. Charges nothing.
-    #[pyo3(signature = (tool, args = None, identity = None, approved = None, check = None))]
+    #[pyo3(signature = (tool, args = None, identity = None, approved = None, check = None, server = None))]
+    #[expect(clippy::too_many_arguments, reason = "the arguments of Python")]
     fn explain<'py>(
         &self,
         py: Python<'py>,
@@ -248,12 +282,19 @@ impl Engine {
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
+        server: Option<&str>,
     ) -> PyResult<Explanation> {
-        self.parts.explain(py, Target::Tool(tool), Args::Value(args), Beside { identity, approved, check })
+        self.parts.explain(
+            py,
+            Target::Tool(tool),
+            Args::Value(args),
+            Beside { identity, approved, check, server },
+        )
     }
 
     /// `explain` for arguments that are raw JSON text.
-    #[pyo3(signature = (tool, text, identity = None, approved = None, check = None))]
+    #[pyo3(signature = (tool, text, identity = None, approved = None, check = None, server = None))]
+    #[expect(clippy::too_many_arguments, reason = "the arguments of Python")]
     fn explain_json<'py>(
         &self,
         py: Python<'py>,
@@ -262,12 +303,18 @@ impl Engine {
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
+        server: Option<&str>,
     ) -> PyResult<Explanation> {
-        self.parts.explain(py, Target::Tool(tool), Args::Json(text), Beside { identity, approved, check })
+        self.parts.explain(
+            py,
+            Target::Tool(tool),
+            Args::Json(text),
+            Beside { identity, approved, check, server },
+        )
     }
 
     /// `explain`, without blocking the event loop.
-    #[pyo3(signature = (tool, args = None, identity = None, approved = None, check = None))]
+    #[pyo3(signature = (tool, args = None, identity = None, approved = None, check = None, server = None))]
     fn explain_async<'py>(
         slf: &Bound<'py, Self>,
         tool: &Bound<'py, PyAny>,
@@ -275,13 +322,14 @@ impl Engine {
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
+        server: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let call = (slf, intern!(slf.py(), "explain"), tool, args, identity, approved, check);
+        let call = (slf, intern!(slf.py(), "explain"), tool, args, identity, approved, check, server);
         awaiting(slf.py(), "explain")?.call1(call)
     }
 
     /// `explain_json`, without blocking the event loop.
-    #[pyo3(signature = (tool, text, identity = None, approved = None, check = None))]
+    #[pyo3(signature = (tool, text, identity = None, approved = None, check = None, server = None))]
     fn explain_json_async<'py>(
         slf: &Bound<'py, Self>,
         tool: &Bound<'py, PyAny>,
@@ -289,8 +337,9 @@ impl Engine {
         identity: Option<&Bound<'py, PyAny>>,
         approved: Option<&Bound<'py, PyAny>>,
         check: Option<&Bound<'py, ArgsCheck>>,
+        server: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let call = (slf, intern!(slf.py(), "explain_json"), tool, text, identity, approved, check);
+        let call = (slf, intern!(slf.py(), "explain_json"), tool, text, identity, approved, check, server);
         awaiting(slf.py(), "explain")?.call1(call)
     }
 
@@ -300,21 +349,27 @@ impl Engine {
         self.parts.engine.is_in_memory()
     }
 
-    /// Whether a client may see the tool in `tools/list`.
-    #[pyo3(signature = (tool, identity = None))]
-    fn visible(&self, tool: &Bound<'_, PyString>, identity: Option<&Bound<'_, PyAny>>) -> bool {
-        policy::is_visible(&self.core().policy(), tool, identity)
+    /// Whether the caller may see the tool in `tools/list`.
+    #[pyo3(signature = (tool, identity = None, server = None))]
+    fn visible(
+        &self,
+        tool: &Bound<'_, PyString>,
+        identity: Option<&Bound<'_, PyAny>>,
+        server: Option<&str>,
+    ) -> bool {
+        policy::is_visible(&self.core().policy(), tool, identity, server)
     }
 
-    /// Drops what `hide` names from a list of tools; all by one policy.
-    #[pyo3(signature = (tools, identity = None, *, name = None))]
+    /// Drops what the caller may not see from a list of tools; all by one policy.
+    #[pyo3(signature = (tools, identity = None, server = None, *, name = None))]
     fn filter_tools<'py>(
         &self,
         tools: &Bound<'py, PyAny>,
         identity: Option<&Bound<'py, PyAny>>,
+        server: Option<&str>,
         name: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyList>> {
-        policy::filter_tools(&self.core().policy(), tools, identity, name)
+        policy::filter_tools(&self.core().policy(), tools, identity, server, name)
     }
 
     /// Puts another policy in force, for every call from here on. Counters go on.

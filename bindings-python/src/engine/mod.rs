@@ -16,6 +16,7 @@ mod pending;
 mod watch;
 
 pub(crate) use args_check::ArgsCheck;
+pub(crate) use call::with_server;
 pub(crate) use clock::ManualClock;
 pub(crate) use object::Engine;
 pub(crate) use pending::PendingCall;

@@ -32,6 +32,7 @@ pub(super) struct PendingOwner {
     id: Option<String>,
     approval: Option<GivenApproval>,
     check: Option<callgate::ArgsCheck>,
+    server: Option<String>,
 }
 
 type Decided = callgate::Decision<'static>;
@@ -99,6 +100,10 @@ pub(super) enum PendingArgs<'r, 'py> {
     Json(&'r str),
 }
 
+/// What a host passes beside the arguments, and a candidate that has read the call.
+type Beside<'b> =
+    (Option<GivenApproval>, Option<&'b callgate::ArgsCheck>, Option<&'b str>, Option<Box<Begun>>);
+
 /// The decision about a call, or what waits for the store.
 pub(super) fn begin(
     py: Python<'_>,
@@ -106,7 +111,7 @@ pub(super) fn begin(
     target: Target<'_>,
     args: &PendingArgs<'_, '_>,
     (caller, budget): (&Caller<'_, '_>, &Budget),
-    (approval, check, begun): (Option<GivenApproval>, Option<&callgate::ArgsCheck>, Option<Box<Begun>>),
+    (approval, check, server, begun): Beside<'_>,
 ) -> PyResult<Py<PyAny>> {
     let (policy, identity) = (parts.core().policy(), || caller.identity(budget));
     let id = match identity() {
@@ -115,7 +120,15 @@ pub(super) fn begin(
     };
     let (Target::Tool(name) | Target::Method(name)) = target;
     let (name, is_tool) = (name.to_owned(), matches!(target, Target::Tool(_)));
-    let owner = PendingOwner { policy: policy.clone(), name, is_tool, id, approval, check: check.cloned() };
+    let owner = PendingOwner {
+        policy: policy.clone(),
+        name,
+        is_tool,
+        id,
+        approval,
+        check: check.cloned(),
+        server: server.map(str::to_owned),
+    };
     let about = |decision: &callgate::Decision<'_>| match args {
         PendingArgs::Read(args) => {
             parts.about(decision, &call_of(target, args.view(budget)).identity(identity()))
@@ -155,15 +168,15 @@ impl HeldCall {
                 (None, Identity::Claims(claims)) => Identity::Claims(claims),
                 (None, _) => Identity::Absent,
             };
-            let PendingOwner { policy, name, is_tool, approval, check, .. } = owner;
+            let PendingOwner { policy, name, is_tool, approval, check, server, .. } = owner;
             let target = if *is_tool { Target::Tool(name) } else { Target::Method(name) };
-            let (approval, check) = (approval.as_ref(), check.as_ref());
+            let (approval, check, server) = (approval.as_ref(), check.as_ref(), server.as_deref());
             let evaluation = match args {
                 PendingArgs::Read(args) => {
-                    policy.evaluate(&host_call(target, args.view(budget), identity, approval, check))
+                    policy.evaluate(&host_call(target, args.view(budget), identity, approval, check, server))
                 }
                 PendingArgs::Json(text) => {
-                    policy.evaluate_json(&host_call(target, *text, identity, approval, check))
+                    policy.evaluate_json(&host_call(target, *text, identity, approval, check, server))
                 }
             };
             match evaluation {
