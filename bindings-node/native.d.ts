@@ -97,8 +97,10 @@ export declare class NativePolicy {
   get digest(): string
   /** What may not mean what its author thinks. */
   get warnings(): Array<Finding>
-  /** Which of these tools a client may see in `tools/list` (spec 10.9). */
-  visible(tools: Array<string>): Array<boolean>
+  /** Which of these tools the caller may see in `tools/list` (spec 10.9). `probe` has the functions that read values. */
+  visible(tools: Array<string>, probe: object, identity: unknown, server?: string | undefined | null): Array<boolean>
+  /** Whether what is shown depends on who asks. */
+  get listsByCaller(): boolean
 }
 export type Policy = NativePolicy
 
@@ -157,6 +159,8 @@ export interface Asked {
   approvalId?: string
   /** What is checked in the arguments, if anything. */
   check?: NativeArgsCheck
+  /** The name of the server that the call goes to. */
+  server?: string
   /** What the host's clock shows, in milliseconds since the epoch. */
   now?: number
   /** Whether an audit record is wanted. */

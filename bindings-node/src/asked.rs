@@ -32,6 +32,8 @@ pub struct Asked<'e> {
     /// What is checked in the arguments, if anything.
     #[napi(ts_type = "NativeArgsCheck")]
     pub check: Option<ClassInstance<'e, ArgsCheck>>,
+    /// The name of the server that the call goes to.
+    pub server: Option<String>,
     /// What the host's clock shows, in milliseconds since the epoch.
     pub now: Option<f64>,
     /// Whether an audit record is wanted.
@@ -44,6 +46,7 @@ pub(crate) struct Read<'h, 'e> {
     pub(crate) identity: ReadIdentity<'h, 'e>,
     pub(crate) approval: Option<(String, String)>,
     pub(crate) check: Option<callgate::ArgsCheck>,
+    pub(crate) server: Option<String>,
     pub(crate) now: Option<f64>,
 }
 
@@ -94,7 +97,7 @@ impl<'h, 'e> Read<'h, 'e> {
         let identity = ReadIdentity::new(host.view(asked.identity))?;
         let approval = asked.approval_key.zip(asked.approval_id);
         let check = asked.check.map(|check| check.0.clone());
-        Ok(Self { args, identity, approval, check, now: asked.now })
+        Ok(Self { args, identity, approval, check, server: asked.server, now: asked.now })
     }
 
     pub(crate) fn given(&self, audit: Option<Hash>) -> Given<'_, JsView<'h, 'e>, JsView<'h, 'e>> {
@@ -106,6 +109,7 @@ impl<'h, 'e> Read<'h, 'e> {
             identity: self.identity.given(),
             approval: self.approval.as_ref().map(|(key, id)| Approval::new(key, id)),
             check: self.check.as_ref(),
+            server: self.server.as_deref(),
             now: self.now,
             audit,
         }

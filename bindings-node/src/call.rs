@@ -40,6 +40,8 @@ pub(crate) struct Given<'a, A, I> {
     pub(crate) approval: Option<Approval<'a>>,
     /// What is checked in the arguments, if anything.
     pub(crate) check: Option<&'a ArgsCheck>,
+    /// The name of the server that the call goes to.
+    pub(crate) server: Option<&'a str>,
     /// Milliseconds since the epoch, if the host has a clock of its own.
     pub(crate) now: Option<f64>,
     /// How the audit record is to identify the arguments, if one is wanted.
@@ -60,8 +62,16 @@ pub(crate) fn call<'a, A, I: View>(
     }
 }
 
-/// The call with what is checked in its arguments.
-pub(crate) fn checked<'a, A, I>(call: Call<'a, A, I>, check: Option<&'a ArgsCheck>) -> Call<'a, A, I> {
+/// The call with what is checked in its arguments, and its server.
+pub(crate) fn checked<'a, A, I>(
+    call: Call<'a, A, I>,
+    check: Option<&'a ArgsCheck>,
+    server: Option<&'a str>,
+) -> Call<'a, A, I> {
+    let call = match server {
+        Some(server) => call.server(server),
+        None => call,
+    };
     match check {
         Some(check) => call.checked(check),
         None => call,

@@ -52,12 +52,16 @@ pub(crate) fn evaluate<'p, A: View + Clone, I: View + Clone>(
 ) -> Evaluation<'p> {
     let (target, identity, approval) = (plan.target(), given.identity.clone(), given.approval);
     match &given.args {
-        Args::Value(args) => {
-            plan.policy.evaluate(&checked(call(target, args.clone(), identity, approval), given.check))
-        }
-        Args::Raw(text) => {
-            plan.policy.evaluate_json(&checked(call(target, *text, identity, approval), given.check))
-        }
+        Args::Value(args) => plan.policy.evaluate(&checked(
+            call(target, args.clone(), identity, approval),
+            given.check,
+            given.server,
+        )),
+        Args::Raw(text) => plan.policy.evaluate_json(&checked(
+            call(target, *text, identity, approval),
+            given.check,
+            given.server,
+        )),
     }
 }
 

@@ -57,26 +57,30 @@ pub(crate) fn begin_explaining<'p, A: View, I: View>(
     plan: &'p Planned,
     given: Given<'p, A, I>,
 ) -> Explaining<'p, 'p> {
-    let Given { args, identity, approval, check, .. } = given;
+    let Given { args, identity, approval, check, server, .. } = given;
     match args {
-        Args::Value(args) => {
-            plan.policy.begin_explaining(&checked(call(plan.target(), args, identity, approval), check))
-        }
-        Args::Raw(text) => {
-            plan.policy.begin_explaining_json(&checked(call(plan.target(), text, identity, approval), check))
-        }
+        Args::Value(args) => plan.policy.begin_explaining(&checked(
+            call(plan.target(), args, identity, approval),
+            check,
+            server,
+        )),
+        Args::Raw(text) => plan.policy.begin_explaining_json(&checked(
+            call(plan.target(), text, identity, approval),
+            check,
+            server,
+        )),
     }
 }
 
 /// What the engine would decide now.
 pub(crate) fn explain<A: View, I: View>(plan: &Planned, given: Given<'_, A, I>) -> Explained {
-    let Given { args, identity, approval, check, now, .. } = given;
+    let Given { args, identity, approval, check, server, now, .. } = given;
     explained(clock::at(now, || match args {
         Args::Value(args) => {
-            plan.engine.explain(&checked(call(plan.target(), args, identity, approval), check))
+            plan.engine.explain(&checked(call(plan.target(), args, identity, approval), check, server))
         }
         Args::Raw(text) => {
-            plan.engine.explain_json(&checked(call(plan.target(), text, identity, approval), check))
+            plan.engine.explain_json(&checked(call(plan.target(), text, identity, approval), check, server))
         }
     }))
 }

@@ -63,11 +63,11 @@ pub(crate) fn observed<A: View + Clone, I: View + Clone>(
     let (target, identity, approval) = (plan.target(), given.identity.clone(), given.approval);
     let observed = clock::at(given.now, || match &given.args {
         Args::Value(args) => {
-            let call = checked(call(target, args.clone(), identity, approval), given.check);
+            let call = checked(call(target, args.clone(), identity, approval), given.check, given.server);
             plan.observer.decided(&call, Some(decision))
         }
         Args::Raw(text) => {
-            let call = checked(call(target, *text, identity, approval), given.check);
+            let call = checked(call(target, *text, identity, approval), given.check, given.server);
             plan.observer.decided_json(&call, Some(decision))
         }
     });
@@ -81,12 +81,16 @@ pub(crate) fn begun<A: View + Clone, I: View + Clone>(
 ) -> Option<Begun> {
     let (target, identity, approval) = (plan.target(), given.identity.clone(), given.approval);
     clock::at(given.now, || match &given.args {
-        Args::Value(args) => {
-            plan.observer.begin(&checked(call(target, args.clone(), identity, approval), given.check))
-        }
-        Args::Raw(text) => {
-            plan.observer.begin_json(&checked(call(target, *text, identity, approval), given.check))
-        }
+        Args::Value(args) => plan.observer.begin(&checked(
+            call(target, args.clone(), identity, approval),
+            given.check,
+            given.server,
+        )),
+        Args::Raw(text) => plan.observer.begin_json(&checked(
+            call(target, *text, identity, approval),
+            given.check,
+            given.server,
+        )),
     })
 }
 

@@ -33,6 +33,7 @@ struct Owned {
     /// Key and id.
     approval: Option<(String, String)>,
     check: Option<ArgsCheck>,
+    server: Option<String>,
 }
 
 /// What is asked of a call.
@@ -78,7 +79,7 @@ pub(crate) fn promise<'e>(
             },
         );
     };
-    let Read { args, identity, approval, check, now } = read;
+    let Read { args, identity, approval, check, server, now } = read;
     let at = clock::at(now, || HostClock.now());
     let (value, text) = match args {
         ReadArgs::Value(value) => (Some(value), None),
@@ -89,7 +90,7 @@ pub(crate) fn promise<'e>(
         ReadIdentity::Id(id) => (None, Some(id)),
         ReadIdentity::Claims(claims) => (Some(claims), None),
     };
-    let held = Held::try_new(Owned { plan, text, id, approval, check }, |owned| {
+    let held = Held::try_new(Owned { plan, text, id, approval, check, server }, |owned| {
         let identity = match (&owned.id, claims) {
             (Some(id), _) => Identity::Id(id.as_str()),
             (None, Some(claims)) => Identity::Claims(claims),
@@ -100,8 +101,8 @@ pub(crate) fn promise<'e>(
             None => Args::Raw(owned.text.as_deref().unwrap_or_default()),
         };
         let approval = owned.approval.as_ref().map(|(key, id)| Approval::new(key, id));
-        let check = owned.check.as_ref();
-        let given = Given { args, identity, approval, check, now, audit: None };
+        let (check, server) = (owned.check.as_ref(), owned.server.as_deref());
+        let given = Given { args, identity, approval, check, server, now, audit: None };
         let audit = match wanted {
             Wanted::Decision(audit) => audit,
             Wanted::Explanation => {

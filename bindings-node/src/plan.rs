@@ -72,7 +72,15 @@ fn call(plan: &Planned, names: &Names, given: Arguments<'_>) -> napi::Result<Opt
     let (Some(args), Some(identity)) = (host.root(ARGS), host.root(IDENTITY)) else { return Err(missing()) };
     let identity = ReadIdentity::new(identity)?;
     let args = Args::Value(plan.judged(args));
-    let given = Given { args, identity: identity.given(), approval: None, check: None, now, audit: None };
+    let given = Given {
+        args,
+        identity: identity.given(),
+        approval: None,
+        check: None,
+        server: None,
+        now,
+        audit: None,
+    };
     Ok(Some(decide(plan, given).packed))
 }
 

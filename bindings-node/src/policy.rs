@@ -6,7 +6,12 @@
 use callgate::value::RawJson;
 use callgate::{Diagnostic, Format, Policy as Compiled, PolicyError, Severity};
 use callgate_host::{LoadError, PolicyFile};
+use napi::{Env, Unknown};
 use napi_derive::napi;
+
+use crate::asked::ReadIdentity;
+use crate::call::checked;
+use crate::view::Host;
 
 /// A compiled policy.
 #[napi(js_name = "NativePolicy")]
@@ -138,9 +143,28 @@ impl Policy {
         self.0.warnings().iter().map(Finding::from).collect()
     }
 
-    /// Which of these tools a client may see in `tools/list` (spec 10.9).
+    /// Which of these tools the caller may see in `tools/list` (spec 10.9). `probe` has the functions that read values.
     #[napi(catch_unwind)]
-    pub fn visible(&self, tools: Vec<String>) -> Vec<bool> {
-        tools.iter().map(|tool| self.0.visible(tool, &callgate::Identity::absent())).collect()
+    pub fn visible(
+        &self,
+        env: Env,
+        tools: Vec<String>,
+        #[napi(ts_arg_type = "object")] probe: Unknown<'_>,
+        identity: Unknown<'_>,
+        server: Option<String>,
+    ) -> napi::Result<Vec<bool>> {
+        let host = Host::new(env, probe, None);
+        let identity = ReadIdentity::new(host.view(identity))?;
+        let shows = |tool: &String| {
+            let call = callgate::Call::without_args(tool).identity(identity.given());
+            self.0.shows(&checked(call, None, server.as_deref()))
+        };
+        Ok(tools.iter().map(shows).collect())
+    }
+
+    /// Whether what is shown depends on who asks.
+    #[napi(getter, catch_unwind)]
+    pub fn lists_by_caller(&self) -> bool {
+        self.0.lists_by_caller()
     }
 }

@@ -17,6 +17,7 @@ export interface Step {
   method?: string;
   params?: string;
   identity?: string;
+  server?: string;
   raw_only?: string;
   explain?: boolean;
   repeat?: number;
@@ -35,6 +36,7 @@ export interface Case {
   candidate?: string[];
   policy?: string[];
   policy_file?: string;
+  visible?: { identity?: string; server?: string; shown: string[]; left_out: string[] }[];
   steps: Step[];
 }
 

@@ -127,7 +127,21 @@ const folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), 
 let files = 0;
 after(() => rmSync(folder, { recursive: true }));
 
+function sees(given: Case): void {
+  const engine = Engine.fromString(policyOf(given), { onWarning: () => {} });
+  for (const { identity, server, shown, left_out: leftOut } of given.visible ?? []) {
+    const who = parsed(identity) as object;
+    const tools = [...shown, ...leftOut];
+    for (const of of [engine, engine.policy]) {
+      for (const tool of tools) assert.equal(of.visible(tool, who, server), shown.includes(tool), `${identity} ${server} ${tool}`);
+      const named = of.filterTools(tools.map((name) => ({ name })), who, server);
+      assert.deepEqual(named.map(({ name }) => name), shown);
+    }
+  }
+}
+
 async function run(given: Case, form: Form): Promise<string[]> {
+  sees(given);
   let now = Date.parse(START);
   const under = (form === "store" ? storedEngine : publicEngine)(given, () => now);
   const made: string[] = [];

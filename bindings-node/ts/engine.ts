@@ -11,7 +11,7 @@ import { type CallgateError, type Diagnostic, throwing, typed } from "./errors.j
 import type { Identity } from "./identity.js";
 import { type Kind, choice, millis, promised, read, tell } from "./options.js";
 import { type Plan, Plans } from "./plan.js";
-import { type NamedTool, Policy, failed } from "./policy.js";
+import { type NamedTool, Policy, failed, serverName } from "./policy.js";
 import { probe } from "./probe.js";
 import { type LiveCounter, Store, counters, countersAsync, opened, resetCounter, resetCounterAsync } from "./store.js";
 
@@ -202,10 +202,12 @@ export class Engine {
   /**
    * Decides a call and charges what it costs. Arguments are read in place: own members only, without running code.
    * `undefined` and null mean absent, for arguments and identity. `check` is what is looked at in the arguments before any rule.
+   * `server` is the name of the server that the call goes to, as the host knows it (clause 9.5).
    */
-  evaluate(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Decision {
-    if (this.#isHeard || (approved !== undefined && approved !== null) || (check !== undefined && check !== null)) {
-      return this.#evaluate(this.#plans, tool, this.#asked(args ?? NO_ARGS, false, identity, approved, check));
+  evaluate(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Decision {
+    // A plan is one of calls that name no server.
+    if (this.#isHeard || isGiven(approved) || isGiven(check) || isGiven(server)) {
+      return this.#evaluate(this.#plans, tool, this.#asked(args ?? NO_ARGS, false, identity, approved, check, server));
     }
     const at = now(this.#host) ?? NaN;
     let plan = this.#plans.of(tool);
@@ -217,20 +219,20 @@ export class Engine {
   }
 
   /** `evaluate` for raw JSON text, which is checked whole (clause 3.5). Exact for numbers that JS cannot hold. */
-  evaluateJson(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Decision {
-    return this.#evaluate(this.#plans, tool, this.#asked(raw(text), true, identity, approved, check));
+  evaluateJson(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Decision {
+    return this.#evaluate(this.#plans, tool, this.#asked(raw(text), true, identity, approved, check, server));
   }
 
   /** `evaluate` without blocking on a store that waits for a disk or a network. The arguments are read before it returns. */
-  async evaluateAsync(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision> {
-    if (this.#host.immediate) return this.evaluate(tool, args, identity, approved, check);
-    return this.#evaluateAsync(this.#plans, tool, this.#asked(args ?? NO_ARGS, false, identity, approved, check));
+  async evaluateAsync(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Promise<Decision> {
+    if (this.#host.immediate) return this.evaluate(tool, args, identity, approved, check, server);
+    return this.#evaluateAsync(this.#plans, tool, this.#asked(args ?? NO_ARGS, false, identity, approved, check, server));
   }
 
   /** `evaluateJson` without blocking on a store that waits for a disk or a network. */
-  async evaluateJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision> {
-    if (this.#host.immediate) return this.evaluateJson(tool, text, identity, approved, check);
-    return this.#evaluateAsync(this.#plans, tool, this.#asked(raw(text), true, identity, approved, check));
+  async evaluateJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Promise<Decision> {
+    if (this.#host.immediate) return this.evaluateJson(tool, text, identity, approved, check, server);
+    return this.#evaluateAsync(this.#plans, tool, this.#asked(raw(text), true, identity, approved, check, server));
   }
 
   /**
@@ -238,47 +240,47 @@ export class Engine {
    * request without `_meta`, `inputResponses` and `requestState`. A policy says nothing of such requests, so they are allowed; a
    * method that begins with `tools/` is denied (`invalid_method`): use `evaluate`.
    */
-  evaluateRequest(method: string, params?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Decision {
-    return this.#evaluate(this.#requests, method, this.#asked(params ?? NO_ARGS, false, identity, approved, check));
+  evaluateRequest(method: string, params?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Decision {
+    return this.#evaluate(this.#requests, method, this.#asked(params ?? NO_ARGS, false, identity, approved, check, server));
   }
 
   /** `evaluateRequest` for params that are raw JSON text, which is checked whole (clause 3.5). */
-  evaluateRequestJson(method: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Decision {
-    return this.#evaluate(this.#requests, method, this.#asked(raw(text), true, identity, approved, check));
+  evaluateRequestJson(method: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Decision {
+    return this.#evaluate(this.#requests, method, this.#asked(raw(text), true, identity, approved, check, server));
   }
 
   /** `evaluateRequest` without blocking on a store that waits for a disk or a network. The params are read before it returns. */
-  async evaluateRequestAsync(method: string, params?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision> {
-    if (this.#host.immediate) return this.evaluateRequest(method, params, identity, approved, check);
-    return this.#evaluateAsync(this.#requests, method, this.#asked(params ?? NO_ARGS, false, identity, approved, check));
+  async evaluateRequestAsync(method: string, params?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Promise<Decision> {
+    if (this.#host.immediate) return this.evaluateRequest(method, params, identity, approved, check, server);
+    return this.#evaluateAsync(this.#requests, method, this.#asked(params ?? NO_ARGS, false, identity, approved, check, server));
   }
 
   /** `evaluateRequestJson` without blocking on a store that waits for a disk or a network. */
-  async evaluateRequestJsonAsync(method: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision> {
-    if (this.#host.immediate) return this.evaluateRequestJson(method, text, identity, approved, check);
-    return this.#evaluateAsync(this.#requests, method, this.#asked(raw(text), true, identity, approved, check));
+  async evaluateRequestJsonAsync(method: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Promise<Decision> {
+    if (this.#host.immediate) return this.evaluateRequestJson(method, text, identity, approved, check, server);
+    return this.#evaluateAsync(this.#requests, method, this.#asked(raw(text), true, identity, approved, check, server));
   }
 
   /** What would be decided now, and every check that leads to it. Charges nothing. */
-  explain(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Explanation {
-    return this.#explain(tool, this.#asked(args ?? NO_ARGS, false, identity, approved, check));
+  explain(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Explanation {
+    return this.#explain(tool, this.#asked(args ?? NO_ARGS, false, identity, approved, check, server));
   }
 
   /** `explain` for raw JSON text. */
-  explainJson(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Explanation {
-    return this.#explain(tool, this.#asked(raw(text), true, identity, approved, check));
+  explainJson(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Explanation {
+    return this.#explain(tool, this.#asked(raw(text), true, identity, approved, check, server));
   }
 
   /** `explain` without blocking on a store that waits for a disk or a network. The arguments are read before it returns. */
-  async explainAsync(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Explanation> {
-    if (this.#host.immediate) return this.explain(tool, args, identity, approved, check);
-    return this.#explainAsync(tool, this.#asked(args ?? NO_ARGS, false, identity, approved, check));
+  async explainAsync(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Promise<Explanation> {
+    if (this.#host.immediate) return this.explain(tool, args, identity, approved, check, server);
+    return this.#explainAsync(tool, this.#asked(args ?? NO_ARGS, false, identity, approved, check, server));
   }
 
   /** `explainJson` without blocking on a store that waits for a disk or a network. */
-  async explainJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Explanation> {
-    if (this.#host.immediate) return this.explainJson(tool, text, identity, approved, check);
-    return this.#explainAsync(tool, this.#asked(raw(text), true, identity, approved, check));
+  async explainJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Promise<Explanation> {
+    if (this.#host.immediate) return this.explainJson(tool, text, identity, approved, check, server);
+    return this.#explainAsync(tool, this.#asked(raw(text), true, identity, approved, check, server));
   }
 
   /** The policy in force. */
@@ -367,14 +369,14 @@ export class Engine {
     return resetCounterAsync(this.#store, counter, now(this.#host));
   }
 
-  /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
-  visible(tool: string, identity?: Identity): boolean {
-    return this.policy.visible(tool, identity);
+  /** Whether the caller may see the tool in `tools/list` (clause 10.9). */
+  visible(tool: string, identity?: Identity, server?: string | null): boolean {
+    return this.policy.visible(tool, identity, server);
   }
 
-  /** The tools that a client may see, in their order; all by one policy (clause 10.9). */
-  filterTools<T extends NamedTool>(tools: readonly T[], identity?: Identity): T[] {
-    return this.policy.filterTools(tools, identity);
+  /** The tools that the caller may see, in their order; all by one policy (clause 10.9). */
+  filterTools<T extends NamedTool>(tools: readonly T[], identity?: Identity, server?: string | null): T[] {
+    return this.policy.filterTools(tools, identity, server);
   }
 
   /**
@@ -391,7 +393,7 @@ export class Engine {
     this.close();
   }
 
-  #asked(args: unknown, isRaw: boolean, identity: Identity, approved?: Approval | null, check?: ArgsCheck | null): native.Asked {
+  #asked(args: unknown, isRaw: boolean, identity: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): native.Asked {
     const audit = this.#onDecision !== undefined;
     const asked: native.Asked = { probe, args, raw: isRaw, identity: identity ?? null, audit };
     if (approved !== undefined && approved !== null) {
@@ -404,6 +406,7 @@ export class Engine {
       if (!(check instanceof ArgsCheck)) throw new TypeError("`check` is an ArgsCheck");
       asked.check = check.native;
     }
+    if (isGiven(server)) asked.server = serverName(server);
     const shown = now(this.#host);
     if (shown !== null) asked.now = shown;
     return asked;
@@ -457,6 +460,10 @@ function openedBy(url: string, { storeNamespace, storeTimeoutMs }: EngineOptions
   if (typeof url !== "string") throw new TypeError("the option `store` is a string or a Store");
   const timeout = storeTimeoutMs === undefined ? undefined : millis("storeTimeoutMs", storeTimeoutMs);
   return opened(url, storeNamespace, timeout, lenient);
+}
+
+function isGiven<T>(value: T | null | undefined): value is T {
+  return value !== undefined && value !== null;
 }
 
 function raw(text: string): string {

@@ -37,6 +37,8 @@ interface Open {
   reused: boolean;
   /** Whether one of them asked for the list of tools. */
   lists: boolean;
+  /** What came with the first. */
+  readonly extra: MessageExtra | undefined;
   /** The call and its charges; null for other requests, and once no answer tells any more which request it belongs to. */
   charged: Charged | null;
 }
@@ -143,7 +145,7 @@ export class Guard {
       // An answer under this id would go to the later request.
       this.#undecided.end(id, "silent");
       // Every request: the error of one that has the id of a call must not be taken for the call's.
-      this.#track(id, null).lists ||= method === "tools/list";
+      this.#track(id, null, extra).lists ||= method === "tools/list";
     }
     if (method === "notifications/cancelled") this.#cancel(message);
     this.#pass(message, extra);
@@ -225,7 +227,7 @@ export class Guard {
   }
 
   #decide({ call, args }: Asked, identity: Identity, check?: ArgsCheck, approval?: Approval): Promise<Decision> {
-    return this.#engine.evaluateAsync(call.tool, args, identity, approval, check);
+    return this.#engine.evaluateAsync(call.tool, args, identity, approval, check, this.#options.server);
   }
 
   async #ask(asked: Asked, identity: Identity, check: ArgsCheck | undefined, decision: Decision): Promise<Decision> {
@@ -258,7 +260,7 @@ export class Guard {
       throw new TypeError("no server receives what the transport does");
     }
     const { reservation } = decision;
-    this.#track(id, reservation === null ? null : { call, reservation });
+    this.#track(id, reservation === null ? null : { call, reservation }, extra);
     this.#pass(message, extra);
   }
 
@@ -290,9 +292,30 @@ export class Guard {
     const result = message["result"];
     if (!isObject(result) || !Array.isArray(result["tools"])) return this.#send(message, sendOptions);
     if (open?.lists === true && !open.reused) this.#definitions?.listed(result["tools"]);
+    return this.#send({ ...message, result: await this.#shown(result, result["tools"], open) }, sendOptions);
+  }
+
+  /** A list of tools as its caller may see it (clause 10.9). */
+  async #shown(result: Message, listed: unknown[], open: Open | undefined): Promise<Message> {
     const { policy } = this.#engine;
-    const tools = result["tools"].filter((tool) => !isObject(tool) || policy.visible(String(tool["name"])));
-    return this.#send({ ...message, result: { ...result, tools } }, sendOptions);
+    const { identity: identify, server } = this.#options;
+    const byCaller = policy.native.listsByCaller;
+    let identity: Identity;
+    // Whoever used an id twice, or gave up, is nobody here.
+    if (byCaller && open !== undefined && !open.reused) {
+      const { extra } = open;
+      const call: CallContext = { tool: "", arguments: undefined, authInfo: extra?.authInfo, sessionId: this.#transport.sessionId, extra };
+      try {
+        identity = identify === undefined ? verified(extra?.authInfo) : await identify(call);
+      } catch (error) {
+        this.#report(error);
+        return { ...result, tools: [] };
+      }
+    }
+    const tools = listed.filter((tool) => !isObject(tool) || policy.visible(String(tool["name"]), identity, server));
+    // Nobody else may be given what was filtered for one caller.
+    const scope = byCaller && Object.hasOwn(result, "cacheScope") ? { cacheScope: "private" } : {};
+    return { ...result, tools, ...scope };
   }
 
   /** Whether the host gives a call back that the server answered with an error. */
@@ -326,12 +349,12 @@ export class Guard {
     this.#cancelled.add(keyOf(id));
   }
 
-  #track(id: Id, charged: Charged | null): Open {
+  #track(id: Id, charged: Charged | null, extra: MessageExtra | undefined): Open {
     const open = this.#open.get(keyOf(id));
     if (open === undefined) {
       // An answer to a request that was cancelled may still come, and be an error.
       const told = this.#exact && !this.#cancelled.has(keyOf(id));
-      const first: Open = { requests: 1, reused: false, lists: false, charged: told ? charged : null };
+      const first: Open = { requests: 1, reused: false, lists: false, extra, charged: told ? charged : null };
       this.#open.set(keyOf(id), first);
       return first;
     }

@@ -3,8 +3,9 @@
 // In: a text or a file. Out: a policy, or a typed error with every diagnostic.
 
 import * as native from "../native.js";
-import { type CallgateError, Diagnostic, PolicyError, PolicyFileError } from "./errors.js";
+import { type CallgateError, Diagnostic, PolicyError, PolicyFileError, throwing } from "./errors.js";
 import type { Identity } from "./identity.js";
+import { probe } from "./probe.js";
 
 /** What `filterTools` needs of a tool. */
 export interface NamedTool {
@@ -54,19 +55,32 @@ export class Policy {
     return this.native.warnings.map((finding) => new Diagnostic(finding));
   }
 
-  /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
-  visible(tool: string, identity?: Identity): boolean {
-    void identity;
+  /**
+   * Whether the caller may see the tool in `tools/list`: `hide` hides, and under `list: callable` so does what this caller can never call
+   * (clause 10.9). `server` is the name of the server that has the tool, as the host knows it.
+   */
+  visible(tool: string, identity?: Identity, server?: string | null): boolean {
     if (typeof tool !== "string") throw new TypeError("a tool's name is a string");
-    return this.native.visible([tool])[0] === true;
+    return this.#shown([tool], identity, server)[0] === true;
   }
 
-  /** The tools that a client may see, in their order (clause 10.9). */
-  filterTools<T extends NamedTool>(tools: readonly T[], identity?: Identity): T[] {
-    void identity;
-    const visible = this.native.visible(tools.map((tool) => String(tool.name)));
+  /** The tools that the caller may see, in their order (clause 10.9). */
+  filterTools<T extends NamedTool>(tools: readonly T[], identity?: Identity, server?: string | null): T[] {
+    const names = tools.map((tool) => String(tool.name));
+    const visible = this.#shown(names, identity, server);
     return tools.filter((_, index) => visible[index] === true);
   }
+
+  #shown(names: string[], identity: Identity, server: string | null | undefined): boolean[] {
+    const name = server === undefined || server === null ? undefined : serverName(server);
+    return throwing(() => this.native.visible(names, probe, identity ?? null, name));
+  }
+}
+
+/** @internal A server's name, checked. */
+export function serverName(server: unknown): string {
+  if (typeof server !== "string") throw new TypeError("a server's name is a string");
+  return server;
 }
 
 /** @internal The policy of what was loaded. */

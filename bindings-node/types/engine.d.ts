@@ -118,34 +118,35 @@ export declare class Engine {
     /**
      * Decides a call and charges what it costs. Arguments are read in place: own members only, without running code.
      * `undefined` and null mean absent, for arguments and identity. `check` is what is looked at in the arguments before any rule.
+     * `server` is the name of the server that the call goes to, as the host knows it (clause 9.5).
      */
-    evaluate(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Decision;
+    evaluate(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Decision;
     /** `evaluate` for raw JSON text, which is checked whole (clause 3.5). Exact for numbers that JS cannot hold. */
-    evaluateJson(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Decision;
+    evaluateJson(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Decision;
     /** `evaluate` without blocking on a store that waits for a disk or a network. The arguments are read before it returns. */
-    evaluateAsync(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision>;
+    evaluateAsync(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Promise<Decision>;
     /** `evaluateJson` without blocking on a store that waits for a disk or a network. */
-    evaluateJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision>;
+    evaluateJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Promise<Decision>;
     /**
      * Decides a request of another method than `tools/call`, such as `resources/read` (clause 3.10). `params` are those of the
      * request without `_meta`, `inputResponses` and `requestState`. A policy says nothing of such requests, so they are allowed; a
      * method that begins with `tools/` is denied (`invalid_method`): use `evaluate`.
      */
-    evaluateRequest(method: string, params?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Decision;
+    evaluateRequest(method: string, params?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Decision;
     /** `evaluateRequest` for params that are raw JSON text, which is checked whole (clause 3.5). */
-    evaluateRequestJson(method: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Decision;
+    evaluateRequestJson(method: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Decision;
     /** `evaluateRequest` without blocking on a store that waits for a disk or a network. The params are read before it returns. */
-    evaluateRequestAsync(method: string, params?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision>;
+    evaluateRequestAsync(method: string, params?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Promise<Decision>;
     /** `evaluateRequestJson` without blocking on a store that waits for a disk or a network. */
-    evaluateRequestJsonAsync(method: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Decision>;
+    evaluateRequestJsonAsync(method: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Promise<Decision>;
     /** What would be decided now, and every check that leads to it. Charges nothing. */
-    explain(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Explanation;
+    explain(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Explanation;
     /** `explain` for raw JSON text. */
-    explainJson(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Explanation;
+    explainJson(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Explanation;
     /** `explain` without blocking on a store that waits for a disk or a network. The arguments are read before it returns. */
-    explainAsync(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Explanation>;
+    explainAsync(tool: string, args?: unknown, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Promise<Explanation>;
     /** `explainJson` without blocking on a store that waits for a disk or a network. */
-    explainJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null): Promise<Explanation>;
+    explainJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Promise<Explanation>;
     /** The policy in force. */
     get policy(): Policy;
     /** Puts another policy in force, for every call from here on. Counters go on (clause 8.6). */
@@ -188,10 +189,10 @@ export declare class Engine {
     resetCounter(counter: Pick<LiveCounter, "key">): boolean;
     /** `resetCounter` without blocking on a store that waits for a disk or a network. */
     resetCounterAsync(counter: Pick<LiveCounter, "key">): Promise<boolean>;
-    /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
-    visible(tool: string, identity?: Identity): boolean;
-    /** The tools that a client may see, in their order; all by one policy (clause 10.9). */
-    filterTools<T extends NamedTool>(tools: readonly T[], identity?: Identity): T[];
+    /** Whether the caller may see the tool in `tools/list` (clause 10.9). */
+    visible(tool: string, identity?: Identity, server?: string | null): boolean;
+    /** The tools that the caller may see, in their order; all by one policy (clause 10.9). */
+    filterTools<T extends NamedTool>(tools: readonly T[], identity?: Identity, server?: string | null): T[];
     /**
      * Ends the watching of the policy file, and closes the store that the engine opened. Calls that counters decide are then as if it
      * could not be reached; those that wait for it now get their answer. A `Store` that it was given stays open, for the others that

@@ -51,6 +51,7 @@ export interface GuardOptions {
     /**
      * Who calls. Unless given: from a verified access token, `id` (its subject, else the client's id), `client_id`, `scopes`
      * and the verifier's other claims; without one nobody is known, and limits by session count for all clients together.
+     * Under `list: callable` it is asked for lists of tools, too; the tool's name is then empty.
      */
     readonly identity?: (call: CallContext) => Identity | Promise<Identity>;
     /**
@@ -74,6 +75,8 @@ export interface GuardOptions {
      * client: until the client has asked for the list, only members that fold are checked.
      */
     readonly checkArgs?: boolean;
+    /** The name of the server, which policies read as `server` (clause 9.5). Absent unless given. */
+    readonly server?: string;
     /** Hears of what a callback threw, and of reservations that could not be finished. The call was refused, or stays charged. */
     readonly onError?: (error: unknown) => void;
 }

@@ -6,6 +6,7 @@ export interface NamedTool {
 }
 /** A compiled policy: immutable, and cheap to share. */
 export declare class Policy {
+    #private;
     /**
      * Compiles a text, YAML or JSON (clause 1.1 of the language).
      *
@@ -22,8 +23,11 @@ export declare class Policy {
     get digest(): string;
     /** What may not mean what its author thinks. An engine reports it as well, to `onWarning`. */
     get warnings(): readonly Diagnostic[];
-    /** Whether a client may see the tool in `tools/list`: only `hide` hides (clause 10.9). */
-    visible(tool: string, identity?: Identity): boolean;
-    /** The tools that a client may see, in their order (clause 10.9). */
-    filterTools<T extends NamedTool>(tools: readonly T[], identity?: Identity): T[];
+    /**
+     * Whether the caller may see the tool in `tools/list`: `hide` hides, and under `list: callable` so does what this caller can never call
+     * (clause 10.9). `server` is the name of the server that has the tool, as the host knows it.
+     */
+    visible(tool: string, identity?: Identity, server?: string | null): boolean;
+    /** The tools that the caller may see, in their order (clause 10.9). */
+    filterTools<T extends NamedTool>(tools: readonly T[], identity?: Identity, server?: string | null): T[];
 }

@@ -9,10 +9,10 @@ from __future__ import annotations
 import inspect
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 
@@ -28,6 +28,8 @@ UNDECIDED = "The call could not be checked against the policy"
 # Pages of a server's own list of tools that are read for one call.
 _PAGES = 1_000
 _logger = logging.getLogger("callgate")
+
+_T = TypeVar("_T")
 
 InputSchemaOf = Callable[[], Awaitable[Any]]
 """Gives a tool's input schema from the server's own definitions; `None` if it has none."""
@@ -112,13 +114,17 @@ class Enforcement:
         refund_on_error: RefundOnError | None,
         request: Callable[[Any], Any],
         check_args: bool,
+        server: str | None = None,
     ) -> None:
         if not isinstance(engine, Engine):
             raise TypeError(f"engine must be a callgate.Engine, not {type(engine).__name__}")
         for name, callback in (("identity", identity), ("on_approval", on_approval)):
             if callback is not None and not callable(callback):
                 raise TypeError(f"{name} must be callable, not {type(callback).__name__}")
+        if server is not None and not isinstance(server, str):
+            raise TypeError(f"server must be a str, not {type(server).__name__}")
         self.engine = engine
+        self._server = server
         self._identity = identity
         # The HTTP request of an SDK's context.
         self._request = request
@@ -164,12 +170,23 @@ class Enforcement:
             policy = self.engine.policy
             check = await self._check(policy, tool, schema)
             with anyio.CancelScope(shield=True):
-                decision = await self.engine.evaluate_async(tool, args, identity, approved, check)
+                decision = await self.engine.evaluate_async(tool, args, identity, approved, check, self._server)
             checked = check is not None or not self._check_args or decision.policy == policy.digest
             if checked or not decision.allowed:
                 return decision
             # Another policy came into force meanwhile, and may read the arguments.
             await Permitted(ToolCall(decision, tool, args, identity), None).not_run()
+
+    async def visible(
+        self, tools: Iterable[_T], context: Any, name: Callable[[_T], str] | None = None, *, known: bool = True
+    ) -> tuple[list[_T], bool]:
+        """The tools that the caller may see (spec 10.9), and whether another caller may see others. `known` says that the context is
+        the caller's.
+        """
+        policy = self.engine.policy
+        by_caller = policy._lists_by_caller
+        identity = await _awaited(self._identity(context)) if by_caller and known else None
+        return policy.filter_tools(tools, identity, self._server, name=name), by_caller
 
     async def _ask(self, request: ApprovalRequest) -> Any:
         return None if self._on_approval is None else await _awaited(self._on_approval(request))

@@ -50,9 +50,12 @@ class _Handlers(UserDict[Any, Handler]):
             listed = getattr(answer, "root", None)
             if not isinstance(listed, self._types.ListToolsResult):
                 return answer
-            engine = self._enforcement.engine
-            visible = engine.filter_tools(listed.tools, name=lambda tool: str(tool.name))
-            return self._types.ServerResult(listed.model_copy(update={"tools": visible}))
+            context = self._server.request_context
+            visible, by_caller = await self._enforcement.visible(listed.tools, context, lambda tool: str(tool.name))
+            update: dict[str, Any] = {"tools": visible}
+            if by_caller and "cacheScope" in (listed.model_extra or {}):
+                update["cacheScope"] = "private"
+            return self._types.ServerResult(listed.model_copy(update=update))
 
         return list_tools
 

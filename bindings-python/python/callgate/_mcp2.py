@@ -31,20 +31,23 @@ class _Guard:
 
     async def __call__(self, context: Any, call_next: CallNext) -> Any:
         if context.method == "tools/list":
-            return self._visible(await call_next(context))
+            return await self._visible(await call_next(context), context)
         if context.method == "tools/call":
             return await self._call(context, call_next)
         return await call_next(context)
 
-    def _visible(self, result: Any) -> Any:
-        """The list without what the policy hides."""
+    async def _visible(self, result: Any, context: Any) -> Any:
+        """The list without what the caller may not see."""
         listed = self._wire(result)
         tools = listed.get("tools")
         if not isinstance(tools, list):
             return result
         # What has no name to be judged by cannot be called either.
         named = [tool for tool in tools if isinstance(tool, dict) and isinstance(tool.get("name"), str)]
-        return {**listed, "tools": self._enforcement.engine.filter_tools(named)}
+        visible, by_caller = await self._enforcement.visible(named, context)
+        # Nobody else may be given what was filtered for one caller.
+        scope = {"cacheScope": "private"} if by_caller and "cacheScope" in listed else {}
+        return {**listed, "tools": visible, **scope}
 
     async def _call(self, context: Any, call_next: CallNext) -> Any:
         params = context.params or {}

@@ -8,6 +8,7 @@ Written against `Any`: the types of the installed SDK are those of one major ver
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from contextvars import Context, copy_context
@@ -28,6 +29,7 @@ _INVALID_PARAMS = -32602
 # A request that states its revision so (2026-07-28 and later) is answered with results that state their type.
 _PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
 
+_logger = logging.getLogger("callgate")
 # Tools whose input schemas are kept.
 _SCHEMAS = 10_000
 
@@ -104,6 +106,8 @@ class _Open:
     requests: int = 1
     reused: bool = False
     """Whether there was ever more than one at a time."""
+    item: Any = None
+    """The first message."""
     lists: bool = False
     """Whether one of them asked for the list of tools."""
 
@@ -155,7 +159,7 @@ class _Guard:
                 (context or copy_context()).run(deciding.start_soon, self._called, item, message, scope, context)
             return
         if is_request:
-            self._track(message.id, None).lists |= method == "tools/list"
+            self._track(message.id, None, item).lists |= method == "tools/list"
         if method == "notifications/cancelled":
             self._cancelled(message.params)
         await self._send.send(_Item(context, item))
@@ -227,7 +231,8 @@ class _Guard:
             return item
         if not open_.reused:
             self._learn(tools)
-        result = {**message.result, "tools": [tool for tool in tools if self._is_visible(tool)]}
+        # Whoever used an id twice is nobody here.
+        result = await self._visible(message.result, tools, open_)
         return replace(item, message=self._message(message.model_copy(update={"result": result})))
 
     def _learn(self, tools: list[Any]) -> None:
@@ -241,13 +246,21 @@ class _Guard:
     async def _schema(self, tool: str) -> Any:
         return self._schemas.get(tool)
 
-    def _is_visible(self, tool: Any) -> bool:
-        if not isinstance(tool, dict):
-            return True
+    async def _visible(self, result: dict[str, Any], tools: list[Any], open_: _Open) -> dict[str, Any]:
+        """A list of tools as its caller may see it."""
+        # What has no name cannot be called, and is left as it is.
+        named = [tool for tool in tools if isinstance(tool, dict)]
         try:
-            return self._enforcement.engine.visible(str(tool.get("name")))
-        except UnicodeError:  # a name that no call can have
-            return False
+            shown, by_caller = await self._enforcement.visible(
+                named, open_.item, lambda tool: str(tool.get("name")), known=not open_.reused
+            )
+        except Exception:
+            _logger.exception("a list of tools could not be judged")
+            return {**result, "tools": []}
+        kept = {id(tool) for tool in shown}
+        scope = {"cacheScope": "private"} if by_caller and "cacheScope" in result else {}
+        visible = [tool for tool in tools if not isinstance(tool, dict) or id(tool) in kept]
+        return {**result, "tools": visible, **scope}
 
     def _cancelled(self, params: Any) -> None:
         """The client gave up. What the server has begun stays charged, whatever it still answers."""
@@ -259,10 +272,10 @@ class _Guard:
         if (open_ := self._open.get(_key(request))) is not None:
             open_.permit = None
 
-    def _track(self, request: _Id, permit: Permitted | None) -> _Open:
+    def _track(self, request: _Id, permit: Permitted | None, item: Any = None) -> _Open:
         open_ = self._open.get(_key(request))
         if open_ is None:
-            open_ = self._open[_key(request)] = _Open(permit)
+            open_ = self._open[_key(request)] = _Open(permit, item=item)
         else:
             # A client that uses an id twice: no answer tells which request it belongs to, so none releases anything.
             open_.requests += 1

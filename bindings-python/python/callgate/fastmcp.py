@@ -51,6 +51,9 @@ class Guard(Middleware):
     Arguments are checked first, where rules read them: against the tool's own input schema, and for members that fold, as
     `callgate.mcp.guard` does. `check_args=False` switches that off.
 
+    `server_name` is the name of the server, which policies read as `server` (clause 9.5). Under `list: callable`, `identity` is asked
+    for lists of tools, too, and no list may be told to others by a cache.
+
     A refused call that asked for a task by `params.task` gets a tool's result, too: `fastmcp` does not read it, and answers such calls
     as others.
     """
@@ -63,18 +66,22 @@ class Guard(Middleware):
         on_approval: OnApproval | None = None,
         refund_on_error: RefundOnError | None = None,
         check_args: bool = True,
+        server_name: str | None = None,
     ) -> None:
-        self._enforcement = Enforcement(engine, identity or _verified, on_approval, refund_on_error, _request, check_args)
+        self._enforcement = Enforcement(
+            engine, identity or _verified, on_approval, refund_on_error, _request, check_args, server_name
+        )
 
     async def on_list_tools(
         self,
         context: MiddlewareContext[mcp_types.ListToolsRequest],
         call_next: CallNext[mcp_types.ListToolsRequest, Sequence[Tool]],
     ) -> Sequence[Tool]:
-        """Drops what the policy hides (spec 10.9)."""
+        """Drops what the caller may not see (spec 10.9)."""
         self._check_alone(context)
         tools = await call_next(context)
-        return self._enforcement.engine.filter_tools(tools, name=lambda tool: tool.name)
+        visible, _ = await self._enforcement.visible(tools, context, lambda tool: tool.name)
+        return visible
 
     async def on_call_tool(
         self,

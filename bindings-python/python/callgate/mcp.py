@@ -34,6 +34,7 @@ def guard(
     on_approval: OnApproval | None = None,
     refund_on_error: RefundOnError | None = None,
     check_args: bool = True,
+    server_name: str | None = None,
 ) -> _Server:
     """Enforces the engine's policy on a server, and returns the server.
 
@@ -50,9 +51,12 @@ def guard(
     `Amount` for `amount`. So arguments are checked first, where rules read them: against the tool's input schema, as the server
     itself defines it (clause 3.7), and for members that fold (clause 3.8). `check_args=False` switches both off.
 
+    `server_name` is the name of the server, which policies read as `server` (clause 9.5). Under `list: callable`, `identity` is asked
+    for lists of tools, too.
+
     Raises `TypeError` for an object that is not a server of the SDK, and `ValueError` for a server that is guarded already.
     """
-    enforcement = Enforcement(engine, identity or _verified, on_approval, refund_on_error, _request, check_args)
+    enforcement = Enforcement(engine, identity or _verified, on_approval, refund_on_error, _request, check_args, server_name)
     inner: Any = low_level(server)
     from mcp.server.lowlevel import Server
 
@@ -81,6 +85,7 @@ def guard_streams(
     on_approval: OnApproval | None = None,
     refund_on_error: RefundOnError | None = None,
     check_args: bool = True,
+    server_name: str | None = None,
 ) -> AbstractAsyncContextManager[tuple[_Read, _Write]]:
     """Enforces the engine's policy on a connection, whatever serves it: a gateway that passes messages on, say::
 
@@ -106,7 +111,9 @@ def guard_streams(
 
     if isinstance(read, Incoming) or isinstance(write, Outgoing):
         raise ValueError(GUARDED)
-    enforcement = Enforcement(engine, identity or _verified_message, on_approval, refund_on_error, _request_of_message, check_args)
+    enforcement = Enforcement(
+        engine, identity or _verified_message, on_approval, refund_on_error, _request_of_message, check_args, server_name
+    )
     return cast("AbstractAsyncContextManager[tuple[_Read, _Write]]", guarded(read, write, enforcement))
 
 
