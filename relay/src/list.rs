@@ -75,11 +75,13 @@ fn parts(root: RawView<'_>) -> Result<(Tools<'_>, Option<String>), &'static str>
     Ok((found, next.map(|next| next.text().to_owned())))
 }
 
-/// The result without the tools that may not be seen, and how many these are; `None` where all may be seen.
+/// The result without the tools that may not be seen, and how many these are; `None` where it is as the server gave it. `by_caller` says
+/// that another caller may see other tools.
 pub(crate) fn filtered(
     result: &str,
     most: usize,
     visible: &dyn Fn(&str) -> bool,
+    by_caller: bool,
 ) -> Result<Option<(String, usize)>, &'static str> {
     let raw = parse(result, most).map_err(|_| "the list of tools cannot be read")?;
     let root = raw.root();
@@ -87,7 +89,7 @@ pub(crate) fn filtered(
     let kept: Vec<&str> =
         tools.iter().filter(|(listed, _)| visible(&listed.name)).map(|(_, tool)| tool.text()).collect();
     let hidden = tools.len().saturating_sub(kept.len());
-    if hidden == 0 {
+    if hidden == 0 && !(by_caller && member(root, "cacheScope").is_some()) {
         return Ok(None);
     }
     let mut out = String::with_capacity(result.len());

@@ -147,6 +147,7 @@ pub struct Options {
     pub(crate) without_schema: WithoutSchema,
     pub(crate) reads_args: OfTool,
     pub(crate) visible: OfTool,
+    pub(crate) by_caller: Box<dyn Fn() -> bool + Send>,
 }
 
 impl Options {
@@ -163,6 +164,7 @@ impl Options {
             without_schema: WithoutSchema::Deny,
             reads_args: Box::new(|_| true),
             visible: Box::new(|_| true),
+            by_caller: Box::new(|| false),
         }
     }
 
@@ -193,6 +195,13 @@ impl Options {
     /// Whether the caller may see a tool in a list.
     pub fn visible(mut self, visible: impl Fn(&str) -> bool + Send + 'static) -> Self {
         self.visible = Box::new(visible);
+        self
+    }
+
+    /// Whether another caller may see other tools: then no list is for a cache that others share, also one of which nothing is left
+    /// out.
+    pub fn by_caller(mut self, by_caller: impl Fn() -> bool + Send + 'static) -> Self {
+        self.by_caller = Box::new(by_caller);
         self
     }
 }

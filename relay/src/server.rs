@@ -82,8 +82,14 @@ impl Relay {
         let Some(request) = self.take(id) else { return vec![dropped("an answer that nobody asked for")] };
         match (request, answer) {
             (InFlight::List { id_text }, Answer::Result(result)) => {
-                match list::filtered(result, self.options.max_list, &*self.options.visible) {
+                match list::filtered(
+                    result,
+                    self.options.max_list,
+                    &*self.options.visible,
+                    (self.options.by_caller)(),
+                ) {
                     Ok(None) => vec![pass(line)],
+                    Ok(Some((result, 0))) => vec![to_client(answer::result(&id_text, &result))],
                     Ok(Some((result, hidden))) => vec![
                         to_client(answer::result(&id_text, &result)),
                         Action::Note(Note::ListFiltered { hidden }),

@@ -14,6 +14,7 @@ pub(crate) struct Asked {
     pub(crate) tool: String,
     pub(crate) args: Option<Value>,
     pub(crate) identity: Option<Value>,
+    pub(crate) server: Option<Arc<str>>,
     /// The checks of the arguments before any rule.
     pub(crate) check: Option<ArgsCheck>,
 }
@@ -21,17 +22,26 @@ pub(crate) struct Asked {
 /// An approval: the key that it is bound to, and its own id.
 pub(crate) type Approved = (String, String);
 
+/// The caller, for core.
+pub(crate) fn identity_of(claims: Option<&Value>) -> Identity<'_> {
+    match claims {
+        None => Identity::Absent,
+        Some(Value::String(id)) => Identity::Id(id.as_str()),
+        Some(claims) => Identity::claims(claims),
+    }
+}
+
 impl Asked {
     fn call<'a>(&'a self, approved: Option<&'a Approved>) -> Call<'a> {
         let call = match &self.args {
             Some(args) => Call::new(&self.tool, args),
             None => Call::without_args(&self.tool),
         };
-        let call = call.identity(match &self.identity {
-            None => Identity::Absent,
-            Some(Value::String(id)) => Identity::Id(id.as_str()),
-            Some(claims) => Identity::claims(claims),
-        });
+        let call = call.identity(identity_of(self.identity.as_ref()));
+        let call = match &self.server {
+            Some(server) => call.server(server),
+            None => call,
+        };
         let call = match &self.check {
             Some(check) => call.checked(check),
             None => call,

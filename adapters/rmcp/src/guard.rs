@@ -21,7 +21,7 @@ use rmcp::transport::IntoTransport;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::call::Asked;
+use crate::call::{Asked, identity_of};
 use crate::connection::Watched;
 use crate::definitions::Definitions;
 use crate::refusal::{refusal, unchecked};
@@ -51,6 +51,7 @@ pub struct Guard<S> {
     server: S,
     engine: Arc<Engine>,
     identity: Arc<IdentityOf>,
+    server_name: Option<Arc<str>>,
     on_approval: Option<Arc<OnApproval>>,
     refund_on_error: Option<Arc<RefundOnError>>,
     check_args: bool,
@@ -75,6 +76,7 @@ impl<S> Guard<S> {
             server,
             engine,
             identity: Arc::new(|_| None),
+            server_name: None,
             on_approval: None,
             refund_on_error: None,
             check_args: true,
@@ -91,6 +93,13 @@ impl<S> Guard<S> {
         identity: impl Fn(&RequestContext<RoleServer>) -> Option<Value> + Send + Sync + 'static,
     ) -> Self {
         self.identity = Arc::new(identity);
+        self
+    }
+
+    /// The name of the server, which policies read as `server` (spec 9.5). Absent unless given.
+    #[must_use]
+    pub fn server_name(mut self, name: &str) -> Self {
+        self.server_name = Some(name.into());
         self
     }
 
@@ -247,6 +256,7 @@ impl<S: Service<RoleServer>> Guard<S> {
             tool: params.name.clone().into_owned(),
             args: params.arguments.take().map(Value::Object),
             identity: (self.identity)(&context),
+            server: self.server_name.clone(),
             check,
         });
         let decision = self.decide(&asked, &context).await?;
@@ -319,12 +329,26 @@ impl<S: Service<RoleServer>> Service<RoleServer> for Guard<S> {
                 Err(ErrorData::invalid_params("the parameters cannot be read", None))
             }
             request => {
+                let lists = matches!(request, ClientRequest::ListToolsRequest(_));
+                let caller = lists.then(|| (self.identity)(&context)).flatten();
                 let mut result = self.server.handle_request(request, context).await?;
                 if let ServerResult::ListToolsResult(list) = &mut result {
                     // The client may know of a change that nobody announced.
                     self.definitions.changed();
                     let policy = self.engine.policy();
-                    list.tools.retain(|tool| policy.visible(&tool.name, &callgate::Identity::absent()));
+                    let name = self.server_name.as_deref();
+                    list.tools.retain(|tool| {
+                        let call =
+                            callgate::Call::without_args(&tool.name).identity(identity_of(caller.as_ref()));
+                        policy.shows(&match name {
+                            Some(name) => call.server(name),
+                            None => call,
+                        })
+                    });
+                    // Nobody else may be given what was filtered for one caller.
+                    if policy.lists_by_caller() && list.cache_scope.is_some() {
+                        list.cache_scope = Some(rmcp::model::CacheScope::Private);
+                    }
                 }
                 Ok(result)
             }

@@ -30,7 +30,9 @@ pub(super) struct Judge {
     /// Whether asking the store never waits.
     pub(super) in_memory: bool,
     pub(super) caller: Arc<Caller>,
-    /// The server's name, as records have it.
+    /// The server's name, as policies read it.
+    pub(super) name: Arc<str>,
+    /// What tells servers apart that have one name, as records have it.
     pub(super) server: String,
     /// Where calls are filed that wait for a person; `None` where nobody could answer.
     pub(super) approvals: Option<Arc<dyn AsyncApprovals>>,
@@ -65,9 +67,15 @@ pub(super) enum Asked {
 }
 
 impl Judge {
+    fn call<'c>(&'c self, ask: &'c Ask) -> Call<'c, &'c str> {
+        // Absent arguments are an empty object (spec 3.2).
+        let args = ask.args.as_deref().unwrap_or("{}");
+        Call::new(&ask.tool, args).identity(self.caller.identity()).checked(&ask.check).server(&self.name)
+    }
+
     /// Decides at once, where nothing waits; `None` where a store must be asked.
     pub(super) fn at_once(&self, ask: &Ask) -> Option<Judged> {
-        let call = call_of(ask, &self.caller);
+        let call = self.call(ask);
         let decision = match &self.engine {
             None => None,
             Some(engine) if self.in_memory => Some(engine.decide_json(&call).into_owned()),
@@ -84,7 +92,7 @@ impl Judge {
 
     fn judged(&self, ask: &Ask, decision: Option<Decision<'static>>, asked: Asked) -> Judged {
         let observed = self.beside.as_ref().and_then(|beside| {
-            let call = call_of(ask, &self.caller);
+            let call = self.call(ask);
             // What a person approved is approved for both.
             let call = match &asked {
                 Asked::Used { key, id, .. } => call.approved(Approval::new(key, id)),
@@ -96,7 +104,7 @@ impl Judge {
     }
 
     async fn decide(&self, engine: &Engine, ask: &Ask) -> (Decision<'static>, Asked) {
-        let mut decision = engine.decide_json_async(&call_of(ask, &self.caller)).await.into_owned();
+        let mut decision = engine.decide_json_async(&self.call(ask)).await.into_owned();
         let Some(approvals) = &self.approvals else { return (decision, Asked::Nobody) };
         for _ in 0..ROUNDS {
             let asks = !decision.allowed();
@@ -120,7 +128,7 @@ impl Judge {
             };
             let Some(id) = granted else { return (decision, waits(record, false)) };
             let key = record.call.key;
-            let call = call_of(ask, &self.caller).approved(Approval::new(&key, &id));
+            let call = self.call(ask).approved(Approval::new(&key, &id));
             decision = engine.decide_json_async(&call).await.into_owned();
             if decision.allowed() {
                 let who = record.answer.map(|(who, _)| who);
@@ -152,12 +160,6 @@ impl ApprovalShown {
 fn names(text: &str) -> Vec<String> {
     let Ok(raw) = RawJson::parse(text) else { return Vec::new() };
     AuditedCall::new(&Call::new("", raw.root()), ArgsHash::None).keys().to_vec()
-}
-
-fn call_of<'c>(ask: &'c Ask, caller: &'c Caller) -> Call<'c, &'c str> {
-    // Absent arguments are an empty object (spec 3.2).
-    let args = ask.args.as_deref().unwrap_or("{}");
-    Call::new(&ask.tool, args).identity(caller.identity()).checked(&ask.check)
 }
 
 impl Caller {

@@ -60,11 +60,16 @@ impl Guard {
         let engine = policies.engine.clone();
         let caller = Arc::new(options.caller.clone());
         let policy = options.policy.as_ref();
+        let name: Arc<str> = options.name.as_str().into();
         let relay = callgate_relay::Options::new(&nonce())
             .max_message(options.max_message)
             .without_schema(options.without_schema)
             .reads_args(reads_args(policy.map(|policy| policy.policy.clone())))
-            .visible(visible(policy.map(|policy| policy.policy.clone()), caller.clone()));
+            .visible(visible(policy.map(|policy| policy.policy.clone()), caller.clone(), name.clone()))
+            .by_caller({
+                let engine = engine.clone();
+                move || engine.as_ref().is_some_and(|engine| engine.policy().lists_by_caller())
+            });
         if let Some(engine) = engine.clone() {
             tokio::spawn(purge(engine));
         }
@@ -73,6 +78,7 @@ impl Guard {
             beside: policies.beside.clone(),
             in_memory: options.store.is_in_memory(),
             caller: caller.clone(),
+            name,
             server: options.approved_server(),
             approvals: options.store.approvals_nonblocking(),
             shown: options.approval_args,
@@ -312,7 +318,7 @@ impl Guard {
         match (target, &self.judge.engine, &self.judge.beside) {
             (Target::Policy, Some(engine), _) => {
                 engine.replace(policy.clone());
-                let seen = visible(Some(policy.clone()), self.caller.clone());
+                let seen = visible(Some(policy.clone()), self.caller.clone(), self.judge.name.clone());
                 let actions = self.relay.reloaded(reads_args(Some(policy)), seen);
                 self.take(actions, None);
             }
@@ -373,8 +379,15 @@ fn reads_args(policy: Option<Policy>) -> impl Fn(&str) -> bool + Send + 'static 
     move |tool| policy.as_ref().is_some_and(|policy| policy.reads_args(tool))
 }
 
-fn visible(policy: Option<Policy>, caller: Arc<Caller>) -> impl Fn(&str) -> bool + Send + 'static {
-    move |tool| policy.as_ref().is_none_or(|policy| policy.visible(tool, &caller.identity()))
+fn visible(
+    policy: Option<Policy>,
+    caller: Arc<Caller>,
+    server: Arc<str>,
+) -> impl Fn(&str) -> bool + Send + 'static {
+    move |tool| {
+        let call = callgate::Call::without_args(tool).identity(caller.identity()).server(&server);
+        policy.as_ref().is_none_or(|policy| policy.shows(&call))
+    }
 }
 
 fn unrecorded() -> Refusal {
