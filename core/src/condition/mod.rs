@@ -341,7 +341,7 @@ impl Why {
             Self::Wrong(Wrong::NullView) => Some("the value is null, which has no such view"),
             Self::Wrong(Wrong::Json) => Some("the text is not JSON"),
             Self::Wrong(Wrong::TwoReadings) => Some("this text is JSON, too"),
-            Self::WrongType => Some("the value is of another type"),
+            Self::WrongType | Self::Wrong(Wrong::NoText) => Some("the value is of another type"),
         }
     }
 }

@@ -109,6 +109,10 @@ fn scalars<V: View>(
             go_on(&result)
         })?,
         Kind::Null | Kind::Bool(_) | Kind::Number(_) if visitor.passes_by() => {}
+        // No operator is asked: on an empty list from the call `not_in` would hold (spec 5.30).
+        Kind::Null | Kind::Bool(_) | Kind::Number(_) => {
+            return visitor.leaf::<V>(Leaf::WrongType(Wrong::NoText));
+        }
         _ => return walk(value, way, visitor),
     }
     result

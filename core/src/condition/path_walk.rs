@@ -26,6 +26,8 @@ pub(crate) enum Leaf<'v, V> {
 pub(crate) enum Wrong {
     /// The value has no such parts.
     Step,
+    /// `.**` leads to a value that is no text (spec 5.32).
+    NoText,
     /// A view does not take the value.
     View,
     /// A view does not take null.
