@@ -10,6 +10,7 @@ pub mod messages;
 pub mod plain;
 pub mod property;
 pub mod relayed;
+pub mod stricter;
 pub mod suites;
 pub mod traffic;
 pub mod wrong;

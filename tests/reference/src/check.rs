@@ -2,6 +2,7 @@
 
 use crate::decimal::Decimal;
 use crate::json::Json;
+use crate::mistake::{Mistake::JsonUnfolded, is_made};
 use crate::path::Segment;
 use crate::view::View;
 
@@ -163,6 +164,9 @@ fn same_type(one: &Json, other: &Json) -> bool {
 
 /// Clause 3.8: whether a member folds to one that paths step to by name, and is none of these.
 pub fn folds(value: &Json, paths: &[&[Segment]]) -> bool {
+    if paths.is_empty() {
+        return false;
+    }
     let names: Vec<&String> = paths
         .iter()
         .filter_map(|path| match path.first() {
@@ -173,7 +177,7 @@ pub fn folds(value: &Json, paths: &[&[Segment]]) -> bool {
     // Behind `@json` the objects in a text are looked at, too; any other value stays as it is.
     let in_json = rests(paths, &Segment::View(View::Json));
     let folds_inside = match value {
-        _ if in_json.is_empty() => false,
+        _ if in_json.is_empty() || is_made(JsonUnfolded) => false,
         Json::String(text) => Json::read(text).is_ok_and(|value| folds(&value, &in_json)),
         value => folds(value, &in_json),
     };

@@ -2,6 +2,7 @@
 
 use crate::Facts;
 use crate::json::Json;
+use crate::mistake::{Mistake::*, is_made};
 use crate::operator::{normal, of_no_members, operator};
 use crate::path::Leaf;
 
@@ -36,7 +37,8 @@ pub(crate) enum Elements {
 
 impl Elements {
     pub(crate) fn of(place: Place) -> Elements {
-        if place == Place::Permit { Elements::All } else { Elements::Any }
+        let is_all = place == Place::Permit || place == Place::Limit && is_made(WhenOfEveryElement);
+        if is_all { Elements::All } else { Elements::Any }
     }
 
     /// Each `not` swaps the two.
@@ -115,10 +117,20 @@ pub(crate) fn test(condition: &Json, facts: &Facts<'_>, place: Place, elements: 
         Some(from) => from_call(from, op, facts),
         None => condition.get("value").cloned(),
     };
-    let Some(operand) = operand else { return Unknown };
-    if condition.get("optional") == Some(&Json::Bool(true)) && facts.lacks(path) {
+    let optional = condition.get("optional") == Some(&Json::Bool(true));
+    let lacks = optional && facts.lacks(path);
+    let Some(operand) = operand else {
+        let is_overlooked = is_made(OperandLast) && facts.leaves(path, place).is_empty();
+        return match elements {
+            _ if lacks && is_made(OptionalFirst) => Holds,
+            Elements::All if is_overlooked => Holds,
+            Elements::Any if is_overlooked => Fails,
+            _ => Unknown,
+        };
+    };
+    if lacks {
         // Clause 5.31
-        return if place == Place::Limit { Fails } else { Holds };
+        return if place == Place::Limit && !is_made(OptionalApplies) { Fails } else { Holds };
     }
     let has_no_members = from.is_some() && operand == Json::Array(vec![]);
     let outcome = |leaf: &Leaf| match leaf {
@@ -126,6 +138,7 @@ pub(crate) fn test(condition: &Json, facts: &Facts<'_>, place: Place, elements: 
             of_no_members(value, op)
         }
         Leaf::Value(value) => operator(value, op, &operand),
+        Leaf::Absent if optional && place == Place::Permit && is_made(OptionalElement) => Holds,
         Leaf::Absent => of_absent(op, &operand, place),
         Leaf::WrongType => Unknown,
     };
@@ -138,14 +151,17 @@ pub(crate) fn test(condition: &Json, facts: &Facts<'_>, place: Place, elements: 
 fn from_call(path: &str, op: &str, facts: &Facts<'_>) -> Option<Json> {
     let leaves = facts.leaves(path, Place::Permit);
     let [Leaf::Value(operand)] = &leaves[..] else { return None };
+    if let (Json::Open { .. }, true) = (operand, is_made(TwoReadingsFromCall)) {
+        return from_call(&format!("{path}.@text"), op, facts);
+    }
     let takes = match (op, operand) {
-        (_, Json::Null) => false,
+        (_, Json::Null) => is_made(NullFromCall),
         _ if !operand.has_type() => false,
         ("in" | "not_in" | "subset_of", operand) => matches!(operand, Json::Array(_)),
         ("lt" | "lte" | "gt" | "gte", operand) => matches!(operand, Json::Number(_)),
         ("within", Json::String(directory)) => normal(directory).is_some(),
         ("within", _) => false,
-        (_, operand) => operand.text() != Some(""),
+        (_, operand) => operand.text() != Some("") || is_made(EmptyTextFromCall),
     };
     takes.then(|| operand.clone())
 }
@@ -154,7 +170,9 @@ fn from_call(path: &str, op: &str, facts: &Facts<'_>) -> Option<Json> {
 fn of_absent(op: &str, operand: &Json, place: Place) -> Outcome {
     match op {
         "exists" => decided(*operand == Json::Bool(false)),
+        _ if place == Place::Limit && is_made(WhenAbsentSpares) => Fails,
         _ if place != Place::Block => Unknown,
+        "not_includes" if is_made(AbsentIsNotExcluded) => Fails,
         "neq" | "not_in" | "not_regex" | "not_contains" | "not_includes" => Holds,
         _ => Fails,
     }

@@ -3,6 +3,7 @@
 use crate::condition::Place;
 use crate::decimal::{Decimal, LARGEST};
 use crate::json::{Json, quoted};
+use crate::mistake::{Mistake::ServerAlwaysThere, is_made};
 use crate::path::{self, At, Leaf};
 use crate::policy::{Charge, Scope};
 
@@ -24,7 +25,12 @@ impl<'c> Facts<'c> {
         server: Option<&str>,
     ) -> Facts<'c> {
         let text = |text: &str| Json::String(text.to_owned());
-        Facts { tool: text(tool), args, identity, server: server.map(text) }
+        Facts {
+            tool: text(tool),
+            args,
+            identity,
+            server: server.or_else(|| is_made(ServerAlwaysThere).then_some("")).map(text),
+        }
     }
 
     /// Clauses 4.1, 9.1 and 9.5: the value of a root; none if it is absent.

@@ -178,7 +178,8 @@ impl Reference {
             // Clause 7.1: what the key is a digest of.
             let identity = identity.as_ref().map_or(Some("absent".to_owned()), canonical);
             let (Some(args), Some(identity)) = (canonical(&args), identity) else { return invalid_args() };
-            let parts = [Some(self.text.as_str()), Some(name), Some(&args), Some(&identity), call.server];
+            let server = call.server.filter(|_| !is_made(Mistake::ServerOutOfKey));
+            let parts = [Some(self.text.as_str()), Some(name), Some(&args), Some(&identity), server];
             let key = parts.into_iter().flatten().map(quoted).collect::<Vec<_>>().join(",");
             let given = call.approval.filter(|(given, id)| *given == key && (1..=256).contains(&id.len()));
             let Some((_, id)) = given else { return self.look(&batch, &askers, key, now) };
@@ -199,9 +200,9 @@ impl Reference {
             return true;
         }
         if self.document.default_deny && !self.document.lists(tool) {
-            return false;
+            return is_made(Mistake::CallableUnlisted);
         }
-        let Some(identity) = claims(identity) else { return false };
+        let Some(identity) = claims(identity) else { return is_made(Mistake::CallableToAnyIdentity) };
         let facts = Facts::new(tool, &Json::Null, identity.as_ref(), server);
         let entries = self.document.matching(tool);
         !entries.iter().flat_map(|entry| &entry.items).any(|item| visible::refuses_all(item, &facts))
@@ -215,7 +216,8 @@ impl Reference {
             let mut compared = Vec::new();
             for item in &entry.items {
                 // Clause 2.20: the names of `only_args` count as read.
-                texts.extend(item.only_args.iter().map(|name| format!("args[{}]", quoted(name))));
+                let names = item.only_args.iter().filter(|_| !is_made(Mistake::OnlyArgsUnread));
+                texts.extend(names.map(|name| format!("args[{}]", quoted(name))));
                 let mut counters: Vec<&Counter> = item.counter.iter().collect();
                 for condition in item.conditions.iter().chain(&item.when) {
                     if state::is_state(condition) {
@@ -257,7 +259,10 @@ impl Reference {
             let label = label(item);
             // Clause 2.21: a limit that does not apply is none.
             let when: Vec<&Json> = item.when.iter().collect();
-            let applies = condition::list(&when, facts, Place::Limit) != Outcome::Fails;
+            let applies = match condition::list(&when, facts, Place::Limit) {
+                Outcome::Unknown => !is_made(Mistake::WhenUnknownSpares),
+                outcome => outcome != Outcome::Fails || is_made(Mistake::WhenStillCharges),
+            };
             if let Some(counter) = item.counter.as_ref().filter(|_| applies) {
                 let Some(amount) = facts.amount(&counter.charge) else {
                     let Charge::From(path) = &counter.charge else { unreachable!() };

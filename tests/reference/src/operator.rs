@@ -6,6 +6,7 @@ use crate::condition::Outcome::{self, Fails, Holds, Unknown};
 use crate::condition::{all, any, decided, not};
 use crate::decimal::Decimal;
 use crate::json::Json;
+use crate::mistake::{Mistake::*, is_made};
 use crate::pattern::Regex;
 use crate::readings::Other;
 
@@ -51,6 +52,7 @@ pub(crate) fn operator(value: &Json, op: &str, operand: &Json) -> Outcome {
         },
         "includes" => includes(value, operand),
         "not_includes" => not(includes(value, operand)),
+        "type" if *value == Json::Null && is_made(TypeOfNullUnknown) => Unknown,
         "type" => decided(is_of_type(value, operand)),
         "within" => strings(value, operand, within),
         _ => panic!("no operator: {op}"),
@@ -111,7 +113,7 @@ fn is_in(value: &Json, members: &Json) -> Outcome {
     let outcomes: Vec<_> = members
         .list()
         .iter()
-        .filter(|member| member.kind().is_none_or(|kind| kind == of))
+        .filter(|member| member.kind().map_or(!is_made(UntypedMemberSkipped), |kind| kind == of))
         .map(|member| equal(value, member))
         .collect();
     if outcomes.is_empty() { Unknown } else { any(&outcomes) }
@@ -123,6 +125,7 @@ fn includes(value: &Json, operand: &Json) -> Outcome {
         Json::Array(elements) => {
             any(&elements.iter().map(|element| equal(element, operand)).collect::<Vec<_>>())
         }
+        Json::String(_) if is_made(IncludesPartOfText) => contains(value, operand),
         _ => Unknown,
     }
 }
@@ -134,6 +137,9 @@ fn is_of_type(value: &Json, operand: &Json) -> bool {
         name => std::slice::from_ref(name),
     };
     names.iter().filter_map(Json::text).any(|name| match name {
+        "integer" if is_made(IntegerByForm) => {
+            matches!(value, Json::Number(literal) if !literal.contains(['.', 'e', 'E']))
+        }
         "integer" => number(value).is_some_and(|number| number.is_integer()),
         name => value.kind() == Some(name),
     })
@@ -147,7 +153,11 @@ fn is_open_of_type(other: Other, operand: &Json) -> Outcome {
         Other::Object => Json::Object(vec![]),
     };
     let as_text = is_of_type(&Json::String(String::new()), operand);
-    if as_text == is_of_type(&other, operand) { decided(as_text) } else { Unknown }
+    if is_made(TypeOfTextAlone) || as_text == is_of_type(&other, operand) {
+        decided(as_text)
+    } else {
+        Unknown
+    }
 }
 
 /// Clause 5.30: an operator on the empty list, which no policy's own operand is to be.
@@ -156,6 +166,7 @@ pub(crate) fn of_no_members(value: &Json, op: &str) -> Outcome {
         // Clauses 5.2, 5.26 and 5.27 go first.
         (_, Json::Null) => Unknown,
         _ if !value.has_type() => Unknown,
+        _ if is_made(EmptyListFromCall) => Unknown,
         ("in", _) => Fails,
         ("not_in", _) => Holds,
         (_, Json::Array(elements)) => decided(elements.is_empty()),

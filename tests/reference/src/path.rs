@@ -2,6 +2,7 @@
 
 use crate::condition::Place;
 use crate::json::Json;
+use crate::mistake::{Mistake::*, is_made};
 use crate::readings;
 use crate::view::{self, View};
 
@@ -119,9 +120,13 @@ impl At {
             (Segment::Each, Json::Array(elements)) => {
                 elements.iter().map(|element| self.inside(element)).collect()
             }
+            (Segment::Members, Json::Array(elements)) if is_made(MembersOfLists) => {
+                elements.iter().map(|element| self.inside(element)).collect()
+            }
             (Segment::Members, Json::Object(members)) => {
                 members.iter().map(|(_, value)| self.inside(value)).collect()
             }
+            (Segment::Scalars, Json::String(_)) if is_made(BelowWithoutSelf) => vec![],
             (Segment::Scalars, _) => return self.scalars(rest, place),
             (segment, _) if segment.is_wildcard() => return vec![Leaf::WrongType],
             (segment, _) => match self.step(segment) {
@@ -144,12 +149,16 @@ impl At {
                 .flat_map(|(name, value)| {
                     // Clause 5.27: names have one reading.
                     let name = At { value: Json::String(name.clone()), readings: false };
-                    let mut leaves = name.follow(views, place);
+                    let mut leaves =
+                        if is_made(BelowWithoutNames) { vec![] } else { name.follow(views, place) };
                     leaves.extend(self.inside(value).scalars(views, place));
                     leaves
                 })
                 .collect(),
-            scalar if place == Place::Permit || !scalar.has_type() => vec![Leaf::WrongType],
+            scalar if scalar.has_type() && is_made(BelowPassesInPermits) => vec![],
+            scalar if place == Place::Permit || !scalar.has_type() || is_made(BelowCountsInBlocks) => {
+                vec![Leaf::WrongType]
+            }
             _ => vec![],
         }
     }
@@ -157,7 +166,7 @@ impl At {
     /// Clause 5.31: whether the value is absent or null before the first wildcard.
     pub(crate) fn lacks(&self, segments: &[Segment]) -> bool {
         if self.value == Json::Null {
-            return true;
+            return !is_made(OptionalIgnoresNull);
         }
         match segments.split_first() {
             Some((segment, rest)) if !segment.is_wildcard() => match self.step(segment) {

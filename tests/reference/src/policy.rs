@@ -3,6 +3,7 @@
 use crate::condition::Place;
 use crate::decimal::Decimal;
 use crate::json::Json;
+use crate::mistake::{Mistake::OnlyArgsEmpty, is_made};
 use crate::pattern;
 use crate::time::Window;
 
@@ -188,6 +189,9 @@ fn entry(key: Option<&str>, value: &Json) -> Entry {
     // Clause 6.1: its fields, and their items, in document order.
     for (field, list) in value.members() {
         if field == "only_args" {
+            if list.list().is_empty() && is_made(OnlyArgsEmpty) {
+                continue;
+            }
             items.push(only_args(format!("{base}/only_args"), list));
             continue;
         }

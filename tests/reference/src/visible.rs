@@ -3,11 +3,12 @@
 use crate::Facts;
 use crate::condition::{self, Elements, Outcome, Place, all, any, not};
 use crate::json::Json;
+use crate::mistake::{Mistake::*, is_made};
 use crate::path;
 use crate::policy::Item;
 use crate::state::is_state;
 
-use Outcome::{Fails, Holds};
+use Outcome::{Fails, Holds, Unknown};
 
 /// Whether a rule or an item refuses every call of a tool.
 pub(crate) fn refuses_all(item: &Item, facts: &Facts<'_>) -> bool {
@@ -16,7 +17,11 @@ pub(crate) fn refuses_all(item: &Item, facts: &Facts<'_>) -> bool {
     let list = joined(list, all);
     match item.place {
         Place::Permit => !list.contains(&Holds),
-        _ => !item.approves && !item.conditions.iter().any(is_state) && !list.contains(&Fails),
+        _ => {
+            (!item.approves || is_made(CallableWithoutApproval))
+                && !item.conditions.iter().any(is_state)
+                && !list.contains(&Fails)
+        }
     }
 }
 
@@ -38,7 +43,13 @@ fn ways(condition: &Json, facts: &Facts<'_>, place: Place, elements: Elements) -
         .into_iter()
         .filter_map(|field| condition.get(field)?.text())
         .any(|path| matches!(path::read(path).0.as_str(), "args" | "state"));
-    if is_open { vec![Holds, Fails] } else { vec![condition::test(condition, facts, place, elements)] }
+    if is_open {
+        return if is_made(CallableWithoutArgs) { vec![Unknown] } else { vec![Holds, Fails] };
+    }
+    match condition::test(condition, facts, place, elements) {
+        Unknown if is_made(CallableUnknownIsOpen) => vec![Holds, Fails],
+        outcome => vec![outcome],
+    }
 }
 
 /// What may come of outcomes that may each be several.

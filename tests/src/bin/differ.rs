@@ -1,13 +1,15 @@
 //! Decides generated cases with the engine and with the reference interpreter: `differ --cases N [--seed S]`, N being
 //! the number of calls. The first case fills a sliding window, which takes ten thousand calls: `--full without` leaves it out, and
 //! `--full only` decides nothing else. Prints every kind of difference once, minimised; exit code 1 if there is one.
+//! With `--mistake NAME` the reference makes a mistake, and the first difference ends the run; exit code 1 if there is none.
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use callgate_tests::differ::{Compared, compare, minimise, written};
+use callgate_reference::mistake::ALL;
+use callgate_tests::differ::{Compared, compare, minimise, noticed, written};
 use callgate_tests::generate::{Generator, has_features};
 
 /// Kinds of differences that are printed.
@@ -16,6 +18,7 @@ const PRINTED: usize = 10;
 fn main() -> io::Result<ExitCode> {
     let mut calls = 100_000_u64;
     let mut seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_secs());
+    let mut mistake = None;
     let (mut fills_first, mut only_fills) = (true, false);
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
@@ -25,14 +28,32 @@ fn main() -> io::Result<ExitCode> {
             ("--seed", _, Some(value)) => seed = value,
             ("--full", "without", _) => fills_first = false,
             ("--full", "only", _) => only_fills = true,
+            ("--mistake", name, _) => match ALL.iter().find(|(known, _)| format!("{known:?}") == name) {
+                Some((known, _)) => mistake = Some(*known),
+                None => {
+                    let names: Vec<String> = ALL.iter().map(|(known, _)| format!("{known:?}")).collect();
+                    eprintln!("mistakes: {}", names.join(" "));
+                    return Ok(ExitCode::from(2));
+                }
+            },
             _ => {
-                eprintln!("usage: differ [--cases N] [--seed S] [--full without|only]");
+                eprintln!("usage: differ [--cases N] [--seed S] [--full without|only] [--mistake NAME|list]");
                 return Ok(ExitCode::from(2));
             }
         }
     }
     let mut out = io::stdout().lock();
     writeln!(out, "seed {seed}")?;
+    if let Some(mistake) = mistake {
+        let found = noticed(mistake, seed, calls);
+        match &found {
+            Some((calls, case)) => {
+                writeln!(out, "noticed after {calls} calls\n{}", written(&minimise(case), "a mistake"))?;
+            }
+            None => writeln!(out, "not noticed in {calls} calls")?,
+        }
+        return Ok(if found.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let mut generator = Generator::new(seed);
     let (mut done, mut policies, mut skipped, mut extended) = (0_u64, 0_u64, 0_u64, 0_u64);
     let mut kinds: BTreeMap<String, u64> = BTreeMap::new();

@@ -20,9 +20,11 @@ use crate::generate::{GeneratedCall, GeneratedCase, GeneratedCheck, GeneratedSte
 use crate::plain::telling;
 use crate::{loopback, yaml};
 
+mod noticed;
 mod shrink;
 mod written;
 
+pub use noticed::noticed;
 pub use shrink::minimise;
 pub use written::written;
 
@@ -210,7 +212,7 @@ fn loaded(text: &str, ways: Ways) -> Result<Policy, PolicyError> {
 }
 
 /// What the engine decides, or says that it would decide.
-fn ask(
+pub(crate) fn ask(
     engine: &Engine,
     step: &GeneratedStep,
     approval: Option<(&str, &str)>,

@@ -54,7 +54,12 @@ impl Generator {
                     if self.chance(50) {
                         approve = Some((format!("a{}", self.below(3)), step));
                     }
-                    steps[step].call.clone()
+                    let mut call = steps[step].call.clone();
+                    // The same call to another server is another call.
+                    if call.server.is_some() && self.chance(20) {
+                        call.server = self.chance(50).then(|| "other".to_owned());
+                    }
+                    call
                 }
                 _ => self.odd_call(),
             };

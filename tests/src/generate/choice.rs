@@ -8,7 +8,14 @@ use super::Generator;
 impl Generator {
     /// A generator of its own sequence.
     pub fn new(seed: u64) -> Self {
-        Self { given: VecDeque::new(), state: seed, counts: false, extended: false, permits: false }
+        Self {
+            given: VecDeque::new(),
+            state: seed,
+            counts: false,
+            extended: false,
+            pointed: false,
+            permits: false,
+        }
     }
 
     /// A generator whose first choices are the given bytes, one each; a fixed sequence follows them. So a fuzzer that

@@ -20,7 +20,13 @@ impl Generator {
 
     /// A value of an argument; a number that only raw text can hold where `raw` says so.
     pub(super) fn argument(&mut self, depth: usize, raw: bool) -> String {
-        if raw && self.chance(40) { self.pick(&RAW_NUMBERS).to_owned() } else { self.value(depth) }
+        if raw && self.chance(40) {
+            self.pick(&RAW_NUMBERS).to_owned()
+        } else if self.extended && self.chance(12) {
+            self.letter()
+        } else {
+            self.value(depth)
+        }
     }
 
     pub(super) fn list(&mut self) -> String {
@@ -48,7 +54,8 @@ impl Generator {
 
     /// An operator with an operand, for a path that leads to whatever is there.
     pub(super) fn ordinary(&mut self) -> (&'static str, String) {
-        if self.may(Feature::Operators) && self.chance(20) {
+        let percent = if self.pointed { 40 } else { 20 };
+        if self.may(Feature::Operators) && self.chance(percent) {
             let types = ["null", "boolean", "number", "integer", "string", "array", "object"];
             return match self.below(3) {
                 0 => (self.pick(&["includes", "not_includes"]), self.value(1)),
@@ -101,7 +108,8 @@ impl Generator {
     }
 
     fn test(&mut self) -> String {
-        let from = self.may(Feature::ValueFrom) && self.chance(25);
+        let percent = if self.pointed { 40 } else { 25 };
+        let from = self.may(Feature::ValueFrom) && self.chance(percent);
         let reaching = if self.chance(50) { self.reaching() } else { None };
         let (path, gives) = match reaching {
             Some((gives, path)) => (path.to_owned(), gives),

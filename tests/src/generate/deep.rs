@@ -25,6 +25,11 @@ impl Generator {
         members
     }
 
+    /// Text whose lower case tells.
+    pub(super) fn letter(&mut self) -> String {
+        quoted(self.pick(&LETTERS))
+    }
+
     /// A value, so deep at most.
     fn deep(&mut self, depth: usize) -> String {
         match self.below(10) {
@@ -33,7 +38,7 @@ impl Generator {
                 let items: Vec<String> = (0..self.below(3)).map(|_| self.deep(depth - 1)).collect();
                 format!("[{}]", items.join(","))
             }
-            3 | 4 => quoted(self.pick(&LETTERS)),
+            3 | 4 => self.letter(),
             5 => self.pick(&["\"a\"", "\"alice\"", "\"ab\""]).to_owned(),
             _ => self.value(0),
         }
@@ -105,7 +110,7 @@ impl Generator {
                 },
                 "roles" if self.chance(60) => self.list(),
                 "level" if self.chance(40) => self.pick(&["5", "5.0", "1", "0", "10.5"]).to_owned(),
-                "id" if self.chance(30) => quoted(self.pick(&LETTERS)),
+                "id" if self.chance(30) => self.letter(),
                 _ if given.is_empty() || self.chance(30) => self.deep(1),
                 _ => given[self.below(given.len())].clone(),
             };

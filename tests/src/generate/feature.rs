@@ -30,8 +30,19 @@ pub enum Feature {
 }
 
 /// What the engine knows.
-pub const KNOWN: &[Feature] =
-    &[Feature::Operators, Feature::Claims, Feature::When, Feature::Views, Feature::Server, Feature::List];
+pub const KNOWN: &[Feature] = &[
+    Feature::Operators,
+    Feature::Claims,
+    Feature::When,
+    Feature::Views,
+    Feature::ValueFrom,
+    Feature::Optional,
+    Feature::OnlyArgs,
+    Feature::Server,
+    Feature::List,
+    Feature::Json,
+    Feature::Wildcards,
+];
 
 /// How a part of the language is written, as it stands in a policy in JSON.
 const WRITTEN: [&str; 15] = [

@@ -3,6 +3,7 @@
 //! In: a seed, or bytes that a fuzzer makes. Out: policies that load, calls, and cases of both. The same seed gives the
 //! same sequence everywhere. Must not know what the decisions are.
 
+mod addition;
 mod alphabet;
 mod call;
 mod choice;
@@ -31,6 +32,8 @@ pub struct Generator {
     counts: bool,
     /// Whether the policy may have what [`KNOWN`] lists.
     extended: bool,
+    /// Whether the policy has a few rules alone, which are about what [`KNOWN`] lists.
+    pointed: bool,
     /// Whether conditions stand where they may be optional.
     permits: bool,
 }

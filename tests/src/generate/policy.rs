@@ -8,7 +8,11 @@ impl Generator {
     /// A policy, as JSON text. It loads.
     pub fn policy(&mut self) -> String {
         self.counts = self.chance(60);
-        self.extended = self.chance(60);
+        self.extended = self.chance(55);
+        self.pointed = self.extended && self.chance(50);
+        if self.pointed {
+            return self.pointed_policy();
+        }
         let mut entries = Vec::new();
         let mut declared = Vec::new();
         for key in ENTRIES {
@@ -39,6 +43,43 @@ impl Generator {
         )
     }
 
+    /// A policy of one entry with a few rules, so that each of them tells.
+    fn pointed_policy(&mut self) -> String {
+        self.counts = false;
+        let mut items = Vec::new();
+        for _ in 0..1 + self.below(2) {
+            let item = match self.below(8) {
+                0..3 => {
+                    self.permits = true;
+                    format!("\"require\":[{}]", self.condition(1))
+                }
+                3..6 => {
+                    self.permits = false;
+                    format!("\"deny_if\":[{}]", self.condition(1))
+                }
+                6 if self.may(Feature::OnlyArgs) => format!("\"only_args\":{}", self.only_args(true)),
+                6 => "\"rules\":[{\"action\":\"require_approval\"}]".to_owned(),
+                _ => {
+                    let (scope, increment, when) = (self.scope(), self.increment(), self.when());
+                    format!(
+                        "\"limits\":[{{\"counter\":\"n\",\"window\":\"hour\",\"max\":3{scope}{increment}{when}}}]"
+                    )
+                }
+            };
+            // A field stands once.
+            let field = &item[..item.find(':').unwrap_or(0)];
+            if !items.iter().any(|other: &String| other.starts_with(field)) {
+                items.push(item);
+            }
+        }
+        let top = self.top();
+        let (default, key) = (self.pick(&["allow", "deny"]), self.pick(&["*", "pay*", "*[!*]"]));
+        format!(
+            "{{\"version\":\"1\",\"default\":\"{default}\",{top}\"tools\":{{\"{key}\":{{{}}}}}}}",
+            items.join(",")
+        )
+    }
+
     /// What may stand at the top beside the rules.
     fn top(&mut self) -> String {
         let mut top = String::new();
@@ -58,8 +99,9 @@ impl Generator {
     }
 
     /// When a limit applies, behind a comma.
-    fn when(&mut self) -> String {
-        if !self.may(Feature::When) || !self.chance(40) {
+    pub(super) fn when(&mut self) -> String {
+        let percent = if self.pointed { 80 } else { 40 };
+        if !self.may(Feature::When) || !self.chance(percent) {
             return String::new();
         }
         self.permits = true;
@@ -74,8 +116,11 @@ impl Generator {
         format!(",\"when\":[{condition}{more}]")
     }
 
-    /// Most of the names that arguments have.
-    fn only_args(&mut self) -> String {
+    /// Most of the names that arguments have; now and then with names that fold together.
+    pub(super) fn only_args(&mut self, folding: bool) -> String {
+        if self.chance(8) {
+            return "[]".to_owned();
+        }
         let mut names = Vec::new();
         for name in ["a", "b", "c", "list", "items", "a.b", "o", "s", "missing"] {
             if self.chance(93) {
@@ -86,11 +131,11 @@ impl Generator {
         for (name, other) in
             [("\"a\"", "\"A\""), ("\"missing\"", "\"Missing\""), ("\"list\"", "\"li\u{17f}t\"")]
         {
-            if names.iter().any(|listed| listed == name) && self.chance(30) {
+            if names.iter().any(|listed| listed == name) && folding && self.chance(30) {
                 names.push(other.to_owned());
             }
         }
-        format!("\"only_args\":[{}]", names.join(","))
+        format!("[{}]", names.join(","))
     }
 
     /// A policy of a few counters that two tools charge and read, and nothing else: its bounds meet often.
@@ -163,7 +208,7 @@ impl Generator {
     }
 
     /// An entry; `declared` are the paths of the counters that conditions may read.
-    fn entry(&mut self, key: Option<&str>, declared: &mut Vec<String>) -> String {
+    pub(super) fn entry(&mut self, key: Option<&str>, declared: &mut Vec<String>) -> String {
         let mut rules = Vec::new();
         let mut limits = Vec::new();
         let mut items: Vec<String> = Vec::new();
@@ -229,7 +274,8 @@ impl Generator {
         }
         let items_percent = if self.counts { 12 } else { 35 };
         if self.may(Feature::OnlyArgs) && self.chance(20) {
-            items.push(self.only_args());
+            let names = self.only_args(true);
+            items.push(format!("\"only_args\":{names}"));
         }
         self.permits = true;
         if self.chance(items_percent) {

@@ -24,7 +24,9 @@ pub(super) enum Gives {
 
 use Gives::{Any, Below, BelowLower, Keys, Lower, Number, Text};
 
-const PATHS: [(Gives, &str); 62] = [
+const PATHS: [(Gives, &str); 67] = [
+    (Any, "args.s"),
+    (Any, "args.s"),
     (Any, "args.o.x"),
     (Any, "args.o[\\\"*\\\"]"),
     (Any, "args.o[\\\"@id\\\"]"),
@@ -69,6 +71,9 @@ const PATHS: [(Gives, &str); 62] = [
     (Keys, "args.s.@json.@keys"),
     (Text, "args.o.@keys[*]"),
     (Text, "args.o.@keys[0]"),
+    (Text, "args.o.@keys[1]"),
+    (Text, "args.@keys[0]"),
+    (Text, "args.@keys[1]"),
     (Text, "args.@keys[*]"),
     (Text, "args.o.*.@text"),
     (Lower, "args.a.@lower"),
@@ -106,7 +111,9 @@ const LOWER: [&str; 14] = [
     "\"\"",
     "\"/srv/data\"",
 ];
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 12] = [
+    "\"items\"",
+    "\"list\"",
     "\"a\"",
     "\"b\"",
     "\"x\"",

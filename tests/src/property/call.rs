@@ -33,10 +33,13 @@ pub fn a_call_is_decided_one_way(text: &str) {
     let (told, decided) = uncharged(&explained.decision, &decision);
     assert_eq!(told, decided, "explained otherwise");
     shown_as_it_is(&decision);
-    assert_eq!(
-        used.visible(tool, &callgate::Identity::absent()),
-        !matches!(decision.code(), Code::Hidden | Code::InvalidTool)
-    );
+    let visible = used.visible(tool, &caller.identity());
+    // Which other tools are visible is the policy's to say (spec 10.9).
+    match (decision.code(), decision.effect()) {
+        (Code::Hidden | Code::InvalidTool, _) => assert!(!visible),
+        (_, Effect::Deny) => {}
+        _ => assert!(visible, "a tool that may be called is not visible"),
+    }
 
     if let Ok(args) = RawJson::parse(args) {
         let call = Call::new(tool, args.root()).identity(caller.identity());
