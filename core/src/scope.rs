@@ -79,7 +79,7 @@ impl Scope {
     /// Encodes the scope value of a call into `encoded`, which is empty; false where it is missing (spec 9.4).
     ///
     /// Each part is its source, its type, its length and its text, so no two values have one encoding (spec 8.6).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn encode<A: View, I: View>(
         &self,
         facts: &CallContext<'_, A, I>,

@@ -26,7 +26,8 @@ pub(crate) fn is_folded(name: &str) -> bool {
 
 /// What stands before the first NUL.
 fn visible(name: &str) -> &str {
-    name.split('\0').next().unwrap_or_default()
+    let end = name.bytes().position(|byte| byte == 0).unwrap_or(name.len());
+    name.get(..end).unwrap_or_default()
 }
 
 /// What a character folds to, and all that fold to the same.

@@ -74,7 +74,7 @@ impl Condition {
     ///
     /// `quantifier` is what `[*]` means here: the place's own, swapped by every `not` around. Recursion is as deep as
     /// the condition, which the document's depth bounds.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn evaluate<A: View, I: View, S: Sink>(
         &self,
         facts: &CallContext<'_, A, I>,

@@ -251,7 +251,7 @@ impl Operator {
 
     /// The outcome of [`Operator::test`] for a value that needs no look at its kind, for the same steps; `None`, without taking
     /// a step, for any other. Such values take no steps to read, and such a text has one reading.
-    #[inline]
+    #[inline(always)]
     pub(super) fn test_at_once<V: View>(&self, value: &V, steps: &Budget) -> Option<Outcome> {
         match self {
             Self::Ordered(ordered) => {
