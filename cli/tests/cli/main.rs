@@ -27,6 +27,7 @@ mod proxy;
 mod readme;
 mod stream;
 mod test;
+mod warnings;
 mod wrap;
 
 use std::io::Write as _;
