@@ -82,6 +82,21 @@ relayed() {
     "$run" unchanged --count "${UNCHANGED:-10000000}" --seed "$seed"
 }
 
+# The engine beside the reference interpreter, on twenty million generated calls.
+differ() {
+    cargo run --quiet --release --locked --package callgate-tests --bin differ -- --cases "${CALLS:-20000000}" --seed "${SEED:-$RANDOM}"
+}
+
+# Policies with additions, which never let a call through that was stopped.
+stricter() {
+    cargo run --quiet --release --locked --package callgate-tests --bin stricter -- --pairs "${PAIRS:-1000000}" --seed "${SEED:-$RANDOM}"
+}
+
+# Calls that take long although every ceiling is kept.
+slow() {
+    cargo run --quiet --release --locked --package callgate-tests --bin slow
+}
+
 # The servers that the seeds are about, unmodified, behind the proxy.
 aws() {
     local work=target/aws/venv
@@ -105,7 +120,7 @@ orphans() {
 }
 
 checks=("$@")
-[ $# -gt 0 ] || checks=(dependencies msrv interface interleavings relayed aws miri orphans coverage mutants)
+[ $# -gt 0 ] || checks=(dependencies msrv interface interleavings differ stricter slow relayed aws miri orphans coverage mutants)
 for check in "${checks[@]}"; do
     echo "== $check"
     "$check"

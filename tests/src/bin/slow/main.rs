@@ -2,12 +2,14 @@
 //! `slow [--least MILLISECONDS] [--only WORDS]`. Prints the processor time of each shape, the worst first; exit code 1 if one takes more
 //! than 10 ms, or as raw text 10 ms more for each MiB of it, or as a policy 100 ms for each MiB.
 
+mod reach;
+
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::rc::Rc;
 
 use callgate::ceilings::ARGUMENT_BYTES;
-use callgate::{Call, Engine, Policy};
+use callgate::{ArgsCheck, Call, Engine, Policy};
 use callgate_tests::wrong;
 use serde_json::Value;
 
@@ -26,10 +28,12 @@ struct Shape {
     entry: String,
     /// Shared: hundreds of shapes have the same four MiB.
     args: Rc<str>,
+    /// Whether members that fold are looked for.
+    folding: bool,
 }
 
 fn shape(name: impl Into<String>, entry: impl Into<String>, args: impl Into<Rc<str>>) -> Shape {
-    Shape { name: name.into(), entry: entry.into(), args: args.into() }
+    Shape { name: name.into(), entry: entry.into(), args: args.into(), folding: false }
 }
 
 /// `unit` as often as it fits into the ceiling of arguments, or `most` times.
@@ -253,12 +257,15 @@ fn measure(shape: &Shape) -> [Measured<'_>; 2] {
 
     let size = shape.args.len() as f64 / f64::from(1 << 20);
     let bound = ALLOWED * (1.0 + size);
+    let check = ArgsCheck::new();
     let call = Call::new("t", &*shape.args);
+    let call = if shape.folding { call.checked(&check) } else { call };
     let time = least_of(bound, || code = engine.decide_json(&call).code().as_str());
     let raw = Measured { time, bound, size, code, name: &shape.name };
 
     let value: Value = serde_json::from_str(&shape.args).unwrap_or_default();
     let call = Call::new("t", &value);
+    let call = if shape.folding { call.checked(&check) } else { call };
     let time = least_of(ALLOWED, || code = engine.decide(&call).code().as_str());
     [raw, Measured { time, bound: ALLOWED, size: 0.0, code, name: &shape.name }]
 }
@@ -365,7 +372,8 @@ fn main() -> ExitCode {
             }
         }
     }
-    let shapes: Vec<Shape> = shapes().into_iter().filter(|shape| shape.name.contains(&only)).collect();
+    let shapes: Vec<Shape> =
+        shapes().into_iter().chain(reach::shapes()).filter(|shape| shape.name.contains(&only)).collect();
     let mut measured = Vec::new();
     for (number, shape) in shapes.iter().enumerate() {
         if io::stderr().is_terminal() {
