@@ -28,6 +28,7 @@ use std::str::FromStr;
 pub(crate) use self::literal::StackText;
 use self::literal::{Digits, Literal};
 use crate::amount::Amount;
+use crate::budget::Budget;
 use crate::parse::ParseError;
 
 /// An exact decimal number. Equal by value: `1`, `1.0` and `10e-1` are one number, and `-0` is `0`.
@@ -134,6 +135,15 @@ impl<'a> Number<'a> {
                 let significant = digits.iter().count().saturating_sub(zeros);
                 i64::try_from(significant).is_ok_and(|significant| significant <= digits.point)
             }),
+        }
+    }
+
+    /// The steps of reading its literal (spec 11.1), which comparing does each time: 0 where it has none.
+    #[inline]
+    pub(crate) fn cost(&self) -> u64 {
+        match &self.0 {
+            Repr::Int(_) | Repr::Scaled { .. } => 0,
+            Repr::Long(text) => Budget::of_bytes(text.len()),
         }
     }
 

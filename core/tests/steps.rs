@@ -306,3 +306,25 @@ fn an_operand_from_the_call_takes_steps() {
         assert_eq!(of_text(&entry(op), &args), expected, "{what}");
     }
 }
+
+/// A literal of the operand is read for each value that is compared with it, however short that is.
+#[test]
+fn a_long_number_of_an_operand_takes_steps_for_each_value() {
+    let long = format!("1.{}1", "0".repeat(100_000));
+    for (op, operand) in [("in", format!("[{long}]")), ("eq", long.clone()), ("lt", long.clone())] {
+        let entry = json!({"require": [{"path": "args.v[*]", "op": op, "value_from": "args.a"}]});
+        let with = |count: usize| format!("{{\"v\":[{}],\"a\":{operand}}}", vec!["1"; count].join(","));
+        let few = if op == "lt" { Code::Allowed } else { Code::ConditionFailed };
+        assert_eq!(of_text(&entry, &with(20)), few, "{op}");
+        let many = if op == "lt" { Code::InvalidArgs } else { Code::ConditionFailed };
+        assert_eq!(of_text(&entry, &with(20_000)), many, "{op}: the first that fails ends it");
+        let spared = json!({"deny_if": [{"path": "args.v[*]", "op": op, "value_from": "args.a"}]});
+        let denied = if op == "lt" { Code::Denied } else { Code::InvalidArgs };
+        assert_eq!(of_text(&spared, &with(20_000)), denied, "{op}");
+    }
+    // One that is long may meet every other where they are put in order.
+    let entry = json!({"require": [{"path": "args.v", "op": "in", "value_from": "args.a"}]});
+    let args = |count: usize| format!("{{\"v\":1,\"a\":[{},{long}]}}", vec!["1"; count].join(","));
+    assert_eq!(of_text(&entry, &args(10)), Code::Allowed);
+    assert_eq!(of_text(&entry, &args(10_000)), Code::InvalidArgs);
+}

@@ -13,7 +13,7 @@ use super::path_walk::{CallContext, Leaf, Visitor, Wrong};
 use crate::budget::Budget;
 use crate::ceilings::ARGUMENT_DEPTH;
 use crate::path::{Path, Reading};
-use crate::view::{Access, Kind, Unreadable, View};
+use crate::view::{Kind, Unreadable, View};
 
 /// What few tests have.
 #[derive(Debug, Clone, Default)]
@@ -84,7 +84,7 @@ impl Comparison {
             (Self::Member, Operand::Array(members)) => Operator::Member(taken.list(members)?),
             (Self::SubsetOf, Operand::Array(members)) => Operator::SubsetOf(taken.list(members)?),
             (Self::Ordered(order), Operand::Number(number)) => {
-                taken.steps.take(taken.numbers.saturating_mul(SEARCH))?;
+                taken.steps.take(taken.reading_numbers().saturating_mul(SEARCH))?;
                 Operator::Ordered(Box::new(Ordered::new(order, number)))
             }
             (Self::Within, Operand::String(text)) => {
@@ -105,7 +105,7 @@ pub(super) fn operator<A: View, I: View>(
     path: &Path,
     facts: &CallContext<'_, A, I>,
 ) -> Result<Option<Operator>, Unreadable> {
-    let mut taken = Taken { steps: &facts.steps, numbers: 0, operand: None };
+    let mut taken = Taken { steps: &facts.steps, numbers: 0, longest: 0, operand: None };
     facts.reach(path, &mut taken)?;
     match taken.operand.take() {
         Some(operand) => comparison.with(operand, &taken),
@@ -116,16 +116,23 @@ pub(super) fn operator<A: View, I: View>(
 /// Takes a value of the call as an operand.
 struct Taken<'s> {
     steps: &'s Budget,
-    /// The steps of reading all numbers in it.
+    /// How many numbers are in it.
     numbers: u64,
+    /// The steps of reading the longest of them.
+    longest: u64,
     operand: Option<Operand>,
 }
 
 impl Taken<'_> {
-    /// The members of a list. Numbers are put in order, which reads each several times.
+    /// The steps of comparing each number once. One that is long may be compared with every other.
+    fn reading_numbers(&self) -> u64 {
+        self.numbers.saturating_mul(self.longest.saturating_add(1))
+    }
+
+    /// The members of a list. Numbers are put in order, which compares each several times.
     fn list(&self, members: Box<[Operand]>) -> Result<Box<List>, Unreadable> {
         let doublings = members.len().checked_ilog2().unwrap_or(0);
-        self.steps.take(self.numbers.saturating_mul(doublings.into()))?;
+        self.steps.take(self.reading_numbers().saturating_mul(doublings.into()))?;
         Ok(Box::new(List::from_call(members)))
     }
 
@@ -138,8 +145,8 @@ impl Taken<'_> {
             Kind::Null => Operand::Null,
             Kind::Bool(value) => Operand::Bool(value),
             Kind::Number(number) => {
-                let steps = value.cost(Access::Read).saturating_add(1);
-                self.numbers = self.numbers.saturating_add(steps);
+                self.numbers = self.numbers.saturating_add(1);
+                self.longest = self.longest.max(number.cost());
                 Operand::Number(number.into_owned())
             }
             Kind::String(text) => {

@@ -69,7 +69,10 @@ impl Operand {
             (Self::Null, Kind::String(text)) if reading.may_be_null(&text, steps)? => Outcome::Unknown,
             (Self::Null, kind) => (kind == Kind::Null).into(),
             (Self::Bool(operand), Kind::Bool(value)) => (*operand == value).into(),
-            (Self::Number(operand), Kind::Number(value)) => (*operand == value).into(),
+            (Self::Number(operand), Kind::Number(value)) => {
+                steps.take(operand.cost())?;
+                (*operand == value).into()
+            }
             (Self::String(operand), Kind::String(value)) => {
                 steps.take_text(&value)?;
                 if reading.has_two(&value, steps)? {
@@ -108,6 +111,8 @@ impl Operand {
                 if operands.len() != value.size()? {
                     return Ok(Outcome::Fails);
                 }
+                // Some hosts go through all members before they show the first.
+                steps.take_look_up(value)?;
                 let (mut whole, mut failure) = (Outcome::Holds, None);
                 value.members(|name, member| {
                     let outcome = steps.take_text(name).and_then(|()| match operands.get(name) {
@@ -162,6 +167,8 @@ pub(crate) struct List {
     null: bool,
     bools: [bool; 2],
     numbers: Box<[Number<'static>]>,
+    /// The steps of reading the longest of them: any of them may be compared.
+    longest: u64,
     strings: Strings,
     arrays: Box<[Operand]>,
     objects: Box<[Operand]>,
@@ -306,6 +313,7 @@ impl List {
             null: false,
             bools: [false; 2],
             numbers: Box::default(),
+            longest: 0,
             strings: Strings::Few(Words::default()),
             arrays: Box::default(),
             objects: Box::default(),
@@ -333,6 +341,7 @@ impl List {
             }
         }
         numbers.sort_by(Number::compare);
+        list.longest = numbers.iter().map(Number::cost).max().unwrap_or(0);
         list.numbers = numbers.into();
         list.strings = if strings.len() <= FEW {
             Strings::Few(Words::new(strings.iter().map(|text| &**text)))
@@ -395,10 +404,10 @@ impl List {
                 among(if value { yes } else { no }, no || yes)
             }
             Kind::Number(number) => {
-                // A search among them compares with one for each doubling of their number, and a literal is read each time.
+                // A search among them compares with one, and one more for each doubling of their number. Literals are read each time.
                 let compared = u64::from(self.numbers.len().checked_ilog2().unwrap_or(0));
-                let each = value.cost(Access::Read).saturating_add(2);
-                steps.take(compared.saturating_mul(each))?;
+                let each = value.cost(Access::Read).saturating_add(self.longest).saturating_add(2);
+                steps.take(compared.saturating_mul(each).saturating_add(self.longest))?;
                 let found = self.numbers.binary_search_by(|member| member.compare(&number)).is_ok();
                 among(found, !self.numbers.is_empty())
             }

@@ -309,6 +309,7 @@ impl Operator {
             (Self::Exists(wanted), kind) => ((kind != Kind::Null) == *wanted).into(),
             (Self::HasType(types), kind) => types.admit(&kind),
             (Self::Ordered(ordered), Kind::Number(number)) => {
+                steps.take(ordered.operand.cost())?;
                 ordered.order.admits(number.compare(&ordered.operand)).into()
             }
             (Self::Matches(pattern), Kind::String(text)) => {
