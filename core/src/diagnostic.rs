@@ -213,6 +213,9 @@ impl<'t> LineIndex<'t> {
     }
 }
 
+/// Warnings that a file has which is being written, or was cut off (spec 1.8). No author can drop them (spec 12.3).
+pub(crate) const MARKS: [&str; 4] = ["missing_version", "missing_default", "null_entry", "null_rules"];
+
 /// Collects the diagnostics of one document, up to a ceiling. Errors come before warnings: a policy that does not load has at
 /// least one.
 #[derive(Debug)]
@@ -221,6 +224,8 @@ pub struct Diagnostics<'t> {
     /// Each with its place in the order in which all were found.
     errors: Vec<(usize, Diagnostic)>,
     warnings: Vec<(usize, Diagnostic)>,
+    /// Warnings that are [`MARKS`]. They have room of their own: others must not hide them.
+    marks: Vec<(usize, Diagnostic)>,
     pub(crate) suggestions: Suggestions,
 }
 
@@ -231,6 +236,7 @@ impl<'t> Diagnostics<'t> {
             lines: LineIndex::new(text),
             errors: Vec::new(),
             warnings: Vec::new(),
+            marks: Vec::new(),
             suggestions: Suggestions::new(),
         }
     }
@@ -265,7 +271,7 @@ impl<'t> Diagnostics<'t> {
 
     /// Whether further warnings change nothing.
     pub(crate) fn is_full_of_warnings(&self) -> bool {
-        self.found() >= DIAGNOSTICS
+        self.errors.len().saturating_add(self.warnings.len()) >= DIAGNOSTICS
     }
 
     pub(crate) fn has_errors_other_than(&self, code: &str) -> bool {
@@ -297,10 +303,13 @@ impl<'t> Diagnostics<'t> {
         message: impl Into<String>,
         help: Option<String>,
     ) {
-        if !self.is_full_of_warnings() {
+        let is_mark = MARKS.contains(&code);
+        let is_full = if is_mark { self.marks.len() >= DIAGNOSTICS } else { self.is_full_of_warnings() };
+        if !is_full {
             let diagnostic =
                 Diagnostic::new(Severity::Warning, code, span, pointer.into(), message.into(), help);
-            self.warnings.push((self.found(), diagnostic));
+            let found = self.found();
+            if is_mark { &mut self.marks } else { &mut self.warnings }.push((found, diagnostic));
         }
     }
 
@@ -308,20 +317,21 @@ impl<'t> Diagnostics<'t> {
         !self.warnings.is_empty()
     }
 
-    /// Drops the warnings of which `keep` is false.
+    /// Drops the warnings of which `keep` is false, but no marks.
     pub(crate) fn keep_warnings(&mut self, keep: impl Fn(&Diagnostic) -> bool) {
         self.warnings.retain(|(_, warning)| keep(warning));
     }
 
     fn found(&self) -> usize {
-        self.errors.len().saturating_add(self.warnings.len())
+        let warnings = self.warnings.len().saturating_add(self.marks.len());
+        self.errors.len().saturating_add(warnings)
     }
 
     /// In document order, errors and warnings together.
     pub fn finish(self) -> Vec<Diagnostic> {
         let mut list = self.errors;
         let room = DIAGNOSTICS.saturating_sub(list.len());
-        list.extend(self.warnings.into_iter().take(room));
+        list.extend(self.marks.into_iter().chain(self.warnings).take(room));
         list.sort_by_key(|(found, diagnostic)| (diagnostic.span, *found));
         let mut list: Vec<Diagnostic> = list.into_iter().map(|(_, diagnostic)| diagnostic).collect();
         self.lines.locate(&mut list);

@@ -20,9 +20,6 @@ use crate::view::{Kind, View};
 /// Pairs of conditions that are compared in one list.
 const PAIRS: usize = 64;
 
-/// What no author can drop: the marks of half a file (spec 1.8).
-const MARKS: [&str; 4] = ["missing_version", "missing_default", "null_entry", "null_rules"];
-
 /// Warns of a condition that can be judged alone. `value` is where its operand stands.
 pub(super) fn warn_of_operand<'n>(
     reader: &mut Reader<'n, '_>,
@@ -314,8 +311,7 @@ pub(crate) fn drop_ignored(tree: &Tree<'_>, diagnostics: &mut Diagnostics<'_>) {
         let below = |place: &str| {
             warning.pointer().strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        MARKS.contains(&warning.code())
-            || !ignored.iter().any(|(place, code)| *code == warning.code() && below(place))
+        !ignored.iter().any(|(place, code)| *code == warning.code() && below(place))
     });
 }
 

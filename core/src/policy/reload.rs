@@ -4,10 +4,7 @@
 //! for any other warning: a later version may warn of more, and a reload must go on as before.
 
 use super::{Policy, PolicyError};
-use crate::diagnostic::{Diagnostic, Severity};
-
-/// Warnings that a file has which is being written, or was cut off.
-const MARKS: [&str; 4] = ["missing_version", "missing_default", "null_entry", "null_rules"];
+use crate::diagnostic::{Diagnostic, MARKS, Severity};
 
 impl Policy {
     /// This policy, if it may replace `in_force` at a reload: half a file, which may allow what the whole one denies, is
@@ -31,5 +28,26 @@ impl Policy {
                 .push_str("; the policy in force has no such warning there, so this may be half a file");
         }
         Err(PolicyError::new(diagnostics))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Policy;
+
+    /// However much else a file is warned of, and whether its author drops that or not, half of it does not replace the whole.
+    #[test]
+    fn other_warnings_hide_no_mark() {
+        let noisy = "{deny_if: [{path: args.a, op: in, value: []}]}";
+        for ignored in ["", "x-ignore: {empty_list: a template fills them}\n"] {
+            let entries: String = (0..1_200).map(|n| format!("  t{n}: {noisy}\n")).collect();
+            let whole =
+                format!("version: \"1\"\ndefault: allow\n{ignored}tools:\n{entries}  pay: {{deny_if: []}}\n");
+            let half = whole.replace(" {deny_if: []}\n", "\n");
+            let (whole, half) = (Policy::from_yaml(&whole).unwrap(), Policy::from_yaml(&half).unwrap());
+            assert!(half.warnings().len() <= 1_000);
+            assert!(half.clone().replacing(&whole).is_err(), "{ignored}");
+            assert!(whole.clone().replacing(&half).is_ok() && half.clone().replacing(&half).is_ok());
+        }
     }
 }
