@@ -5,10 +5,11 @@
 use std::sync::Arc;
 
 use super::conditions::Site;
+use super::given::misfit_from_call;
 use super::reader::{Field, Reader, shown};
 use super::{claims, lints};
 use crate::condition::{Comparison, More, Operator, Place, Test};
-use crate::path::{Path, Root, Segment};
+use crate::path::{Path, Root};
 use crate::text::Content;
 
 const OPERATORS: &str = "operators with `value_from`: eq, neq, in, not_in, includes, not_includes, lt, lte, gt, gte, subset_of, within";
@@ -55,11 +56,9 @@ pub(super) fn read_operand<'n>(
                     reader.error("invalid_operand", span, message, "write it as `value`");
                     return None;
                 }
-                if compared.is_some_and(|compared| compared.segments.contains(&Segment::Scalars))
-                    && !matches!(comparison, Comparison::Equal | Comparison::Member)
+                if let Some((message, help)) =
+                    compared.and_then(|compared| misfit_from_call(compared, name?, comparison))
                 {
-                    let message = format!("`{}` with `value_from` says nothing of what `.**` gives", name?);
-                    let help = "`.**` finds text: it takes eq, neq, in and not_in with `value_from`";
                     reader.error("invalid_operand", span, message, help);
                     return None;
                 }

@@ -3,7 +3,7 @@
 //! In: a path, an operator and its operand. Out: why no value there can decide the two. Whether the operator takes the operand
 //! at all is said elsewhere.
 
-use crate::condition::{Operand, TYPES, is_lower};
+use crate::condition::{Comparison, Operand, TYPES, is_lower};
 use crate::path::{Gives, Path, PathView};
 
 /// What is wrong with an operand that nothing at the path can decide, and what to write.
@@ -47,6 +47,31 @@ pub(super) fn misfit(path: &Path, name: &str, operand: &Operand) -> Option<(Stri
         | Gives::ScalarsText
         | Gives::ScalarsLower => None,
     }
+}
+
+/// The same for an operand from the call, of which only the operator is known.
+pub(super) fn misfit_from_call(path: &Path, name: &str, comparison: Comparison) -> Option<(String, String)> {
+    use Comparison::{Equal, Includes, Member, Ordered, SubsetOf, Within};
+    let (fits, taken) = match path.gives {
+        Gives::Anything => return None,
+        Gives::Number => (
+            matches!(comparison, Equal | Member | Ordered(_)),
+            "a number takes eq, neq, in, not_in, lt, lte, gt and gte with `value_from`",
+        ),
+        Gives::Names => (
+            matches!(comparison, Equal | Member | Includes | SubsetOf),
+            "a list of names takes eq, neq, in, not_in, includes, not_includes and subset_of with `value_from`",
+        ),
+        Gives::Text | Gives::Lower | Gives::Name => (
+            matches!(comparison, Equal | Member | Within),
+            "text takes eq, neq, in, not_in and within with `value_from`",
+        ),
+        Gives::Scalars | Gives::ScalarsText | Gives::ScalarsLower => (
+            matches!(comparison, Equal | Member),
+            "`.**` finds text: it takes eq, neq, in and not_in with `value_from`",
+        ),
+    };
+    (!fits).then(|| (format!("`{name}` says nothing of what `{path}` gives"), taken.to_owned()))
 }
 
 fn is_text(operand: &Operand) -> bool {
