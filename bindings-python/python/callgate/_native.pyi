@@ -291,7 +291,10 @@ class Engine:
 
     def visible(self, tool: str, identity: _Identity = None, server: str | None = None) -> bool:
         """Whether the caller may see the tool in `tools/list`: `hide` hides, and under `list: callable` so does what this caller can
-        never call (spec 10.9)."""
+        never call (spec 10.9). `server` is the name of the server that has the tool, as the host knows it.
+
+        Nothing raises for an identity that is not valid: under `list: callable` it sees no tool.
+        """
 
     def filter_tools(
         self,
@@ -485,7 +488,7 @@ class Policy:
     @property
     def _lists_by_caller(self) -> bool: ...
     def visible(self, tool: str, identity: _Identity = None, server: str | None = None) -> bool:
-        """Whether the caller may see the tool in `tools/list` (spec 10.9)."""
+        """Whether the caller may see the tool in `tools/list`, as `Engine.visible` (spec 10.9)."""
 
     def filter_tools(
         self,
