@@ -37,6 +37,8 @@ pub(crate) enum Comparison {
 
 /// Steps of a value that becomes part of an operand: it is copied, and put where a search finds it.
 const EACH: u64 = 5;
+/// Steps of a member besides: its name is copied, and a table of many members grows through memory that no cache holds.
+const MEMBER: u64 = 20;
 /// Comparisons to find a place between two whole numbers: see [`Ordered`].
 const SEARCH: u64 = 66;
 
@@ -175,8 +177,8 @@ impl Taken<'_> {
             Kind::Object => {
                 let (mut members, mut failure) = (Box::<Members>::default(), None);
                 value.members(|name, member| {
-                    let member =
-                        self.steps.take_text(name).and_then(|()| self.value(&member, reading, deeper));
+                    let taken = self.steps.take(MEMBER).and_then(|()| self.steps.take_text(name));
+                    let member = taken.and_then(|()| self.value(&member, reading, deeper));
                     match member {
                         Ok(member) => {
                             members.insert(name.into(), member);

@@ -29,12 +29,12 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Those of `object`. Two steps for each: one to come to it, and one to keep it.
+    /// Those of `object`. Four steps for each: three to come to it, which lies anywhere in a host's memory, and one to keep it.
     pub(super) fn of<V: View>(object: &V, steps: &Budget) -> Result<Self, Unreadable> {
         let mut names = Self::default();
         let (mut result, mut in_order) = (Ok(()), true);
         object.members(|name, _| {
-            result = steps.take(2).and_then(|()| steps.take_text(name));
+            result = steps.take(4).and_then(|()| steps.take_text(name));
             if result.is_err() {
                 return ControlFlow::Break(());
             }

@@ -14,6 +14,8 @@ use crate::view::{Kind, Unreadable, View};
 
 /// Bytes of text that are put in lower case in a step: outside ASCII, each character is searched in a table.
 const LOWERED: u64 = 2;
+/// Steps to come to a member, its name and its value: in a host's own object they lie anywhere in memory.
+const MEMBER: u64 = 10;
 
 /// Goes on by `segment`, behind which `way` leads on.
 #[inline(never)]
@@ -71,8 +73,7 @@ fn members<V: View>(
     }
     let mut result = Ok(ControlFlow::Continue(()));
     value.members(|name, member| {
-        // As for an element; and the name is read on the way.
-        result = way.steps.take(2).and_then(|()| way.steps.take_text(name)).and_then(|()| {
+        result = way.steps.take(MEMBER).and_then(|()| way.steps.take_text(name)).and_then(|()| {
             if !way.segments.is_empty() {
                 way.steps.take_value(&member)?;
             }
@@ -101,7 +102,7 @@ fn scalars<V: View>(
         })?,
         Kind::Object => value.members(|name, member| {
             let named = Way { reading: Reading::Plain, ..way };
-            let taken = way.steps.take(2).and_then(|()| way.steps.take_text(name));
+            let taken = way.steps.take(MEMBER).and_then(|()| way.steps.take_text(name));
             result = taken.and_then(|()| walk(&Made::Text(name), named, visitor));
             if matches!(result, Ok(ControlFlow::Continue(()))) {
                 result = scalars(&member, way, deeper, visitor);
