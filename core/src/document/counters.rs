@@ -374,6 +374,13 @@ pub(super) fn read_scope<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> O
                 if scope.is_none() {
                     let help = match reader.diagnostics.suggestions.nearest(name, SCOPES) {
                         Some(known) => format!("did you mean `{known}`?"),
+                        None if !name.contains('*')
+                            && Path::parse(name).is_ok_and(|path| {
+                                matches!(path.root, Root::Args | Root::Identity | Root::Tool)
+                            }) =>
+                        {
+                            format!("put it in brackets: `[{}]`", shown(name))
+                        }
                         None => format!("scopes: {}, or a list of paths", SCOPES.join(", ")),
                     };
                     reader.error(

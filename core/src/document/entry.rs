@@ -269,7 +269,13 @@ fn read_action<'n>(reader: &mut Reader<'n, '_>, field: Option<Field<'n>>) -> Opt
             other => {
                 let help = match reader.diagnostics.suggestions.nearest(other, ACTIONS) {
                     Some(name) => format!("did you mean `{name}`?"),
-                    None => ACTION_HELP.to_owned(),
+                    None => match other {
+                        "block" | "reject" | "forbid" => "write `deny`",
+                        "permit" | "pass" => "write `allow`",
+                        "ask" | "approve" | "approval" | "confirm" => "write `require_approval`",
+                        _ => ACTION_HELP,
+                    }
+                    .to_owned(),
                 };
                 reader.error(
                     "invalid_action",

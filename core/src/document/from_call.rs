@@ -95,8 +95,8 @@ pub(super) fn read_optional<'n>(
         let (message, help) = if path.is_some_and(|path| path.root == Root::State) {
             ("a counter is never left out", "remove it: an unused counter reads 0")
         } else if site.place == Place::Block {
-            let help = "in a place that blocks an absent value fails; where it is to block, write `{path: …, op: exists, value: true}` beside it";
-            ("`optional` cannot stand in a place that blocks", help)
+            let help = "remove it: without the value only `neq` and the operators with `not_` act here; `{path: …, op: exists, value: true}` beside it spares such calls";
+            ("`optional` cannot stand in `deny_if`, nor in a rule that denies or asks for approval", help)
         } else if site.negated {
             ("`optional` cannot stand under `not`", "write the opposite operator, such as `not_in`, without `not`")
         } else if name == Some("exists") {

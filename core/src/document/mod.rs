@@ -266,7 +266,7 @@ fn lists_callable<'n>(reader: &mut Reader<'n, '_>, field: reader::Field<'n>) -> 
                 Some(known) => format!("did you mean `{known}`?"),
                 None => help.to_owned(),
             };
-            let message = format!("`{}` is no choice of what is listed", shown(other));
+            let message = format!("`{}` is not a value of `list`", shown(other));
             reader.error("invalid_list", field.value().span(), message, help);
             false
         }

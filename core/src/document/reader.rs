@@ -201,6 +201,18 @@ impl<'n, 'l> Reader<'n, 'l> {
             Content::String(text) if expected.contains("mapping") && text.contains(':') => {
                 "write a blank behind the `:` of each field"
             }
+            Content::String(text)
+                if text.bytes().all(|byte| byte.is_ascii_digit()) && expected.starts_with("a number") =>
+            {
+                "write it without quotes"
+            }
+            Content::String("true" | "false") if expected == "`true` or `false`" => "write it without quotes",
+            _ if expected.starts_with("an entry") => {
+                "write `{}` to allow the tool, and `{rules: [{action: deny}]}` to deny it"
+            }
+            _ if expected.starts_with("a mapping of tool names") => {
+                "write `NAME: {}` for each tool that may be called"
+            }
             _ => "",
         };
         self.error("wrong_type", node.span(), format!("expected {expected}, found {found}"), help);

@@ -35,10 +35,9 @@ impl Path {
             "tool" => Root::Tool,
             "server" => Root::Server,
             _ => {
-                return error(
-                    format!("`{text}` does not begin with `args`, `identity`, `state`, `tool` or `server`"),
-                    GRAMMAR,
-                );
+                let message =
+                    format!("`{text}` does not begin with `args`, `identity`, `state`, `tool` or `server`");
+                return Err(PathError { message, help: rooted(text, root) });
             }
         };
         let mut segments: Vec<Segment> = Vec::new();
@@ -104,6 +103,27 @@ impl Path {
             return None;
         }
         Some((Segment::Index(digits.parse().ok()?), rest))
+    }
+}
+
+/// Help for the text of a path that begins with no root.
+fn rooted(text: &str, root: &str) -> Cow<'static, str> {
+    const ROOTS: [&str; 5] = ["args", "identity", "state", "tool", "server"];
+    let rest = text.get(root.len()..).unwrap_or_default();
+    let slip = Suggestions::new().one_slip(root, ROOTS).map(|known| format!("{known}{rest}"));
+    let other = match root {
+        "$" => rest.trim_start_matches('.').to_owned(),
+        "arguments" | "input" | "params" => format!("args{rest}"),
+        "caller" | "claims" | "user" => format!("identity{rest}"),
+        _ if root.starts_with(|first: char| first.is_ascii_alphabetic()) => format!("args.{text}"),
+        _ => String::new(),
+    };
+    // A path that begins with no root is not parsed again.
+    let has_root = |meant: &String| ROOTS.iter().any(|known| meant.starts_with(known));
+    let meant = slip.into_iter().chain([other]).find(|meant| has_root(meant) && Path::parse(meant).is_ok());
+    match meant {
+        Some(meant) => format!("did you mean `{meant}`?").into(),
+        None => GRAMMAR.into(),
     }
 }
 
