@@ -314,7 +314,8 @@ export class Guard {
     }
     const tools = listed.filter((tool) => !isObject(tool) || policy.visible(String(tool["name"]), identity, server));
     // Nobody else may be given what was filtered for one caller.
-    const scope = byCaller && Object.hasOwn(result, "cacheScope") ? { cacheScope: "private" } : {};
+    const isKept = Object.hasOwn(result, "ttlMs") || Object.hasOwn(result, "cacheScope");
+    const scope = byCaller && isKept ? { cacheScope: "private" } : {};
     return { ...result, tools, ...scope };
   }
 

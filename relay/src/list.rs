@@ -89,7 +89,10 @@ pub(crate) fn filtered(
     let kept: Vec<&str> =
         tools.iter().filter(|(listed, _)| visible(&listed.name)).map(|(_, tool)| tool.text()).collect();
     let hidden = tools.len().saturating_sub(kept.len());
-    if hidden == 0 && !(by_caller && member(root, "cacheScope").is_some()) {
+    // What may be kept and names no scope may be shared.
+    let is_kept = ["ttlMs", "cacheScope"].into_iter().any(|name| member(root, name).is_some());
+    let is_private = by_caller && is_kept;
+    if hidden == 0 && !is_private {
         return Ok(None);
     }
     let mut out = String::with_capacity(result.len());
@@ -114,6 +117,9 @@ pub(crate) fn filtered(
         }
         ControlFlow::Continue(())
     });
+    if is_private && member(root, "cacheScope").is_none() {
+        out.push_str(",\"cacheScope\":\"private\"");
+    }
     out.push('}');
     Ok(Some((out, hidden)))
 }

@@ -346,7 +346,7 @@ impl<S: Service<RoleServer>> Service<RoleServer> for Guard<S> {
                         })
                     });
                     // Nobody else may be given what was filtered for one caller.
-                    if policy.lists_by_caller() && list.cache_scope.is_some() {
+                    if policy.lists_by_caller() && (list.ttl_ms.is_some() || list.cache_scope.is_some()) {
                         list.cache_scope = Some(rmcp::model::CacheScope::Private);
                     }
                 }

@@ -53,7 +53,7 @@ class _Handlers(UserDict[Any, Handler]):
             context = self._server.request_context
             visible, by_caller = await self._enforcement.visible(listed.tools, context, lambda tool: str(tool.name))
             update: dict[str, Any] = {"tools": visible}
-            if by_caller and "cacheScope" in (listed.model_extra or {}):
+            if by_caller and {"ttlMs", "cacheScope"} & (listed.model_extra or {}).keys():
                 update["cacheScope"] = "private"
             return self._types.ServerResult(listed.model_copy(update=update))
 

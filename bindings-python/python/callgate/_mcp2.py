@@ -46,7 +46,7 @@ class _Guard:
         named = [tool for tool in tools if isinstance(tool, dict) and isinstance(tool.get("name"), str)]
         visible, by_caller = await self._enforcement.visible(named, context)
         # Nobody else may be given what was filtered for one caller.
-        scope = {"cacheScope": "private"} if by_caller and "cacheScope" in listed else {}
+        scope = {"cacheScope": "private"} if by_caller and {"ttlMs", "cacheScope"} & listed.keys() else {}
         return {**listed, "tools": visible, **scope}
 
     async def _call(self, context: Any, call_next: CallNext) -> Any:

@@ -258,7 +258,7 @@ class _Guard:
             _logger.exception("a list of tools could not be judged")
             return {**result, "tools": []}
         kept = {id(tool) for tool in shown}
-        scope = {"cacheScope": "private"} if by_caller and "cacheScope" in result else {}
+        scope = {"cacheScope": "private"} if by_caller and {"ttlMs", "cacheScope"} & result.keys() else {}
         visible = [tool for tool in tools if not isinstance(tool, dict) or id(tool) in kept]
         return {**result, "tools": visible, **scope}
 

@@ -209,12 +209,19 @@ fn a_list_has_so_many_tools_and_no_more() {
 /// What one caller may see is for no cache that others share, even where nothing is left out of it.
 #[test]
 fn a_list_by_caller_is_never_public() {
-    let options = Options::new("n").reads_args(|_| false).visible(|_| true).by_caller(|| true);
-    let mut subject = Subject::with(options).connected();
+    let options = || Options::new("n").reads_args(|_| false).visible(|_| true).by_caller(|| true);
+    let mut subject = Subject::with(options()).connected();
     subject.client(LIST);
     let list = r#"{"jsonrpc":"2.0","id":5,"result":{"tools":[{"name":"pay"}],"cacheScope":"public"}}"#;
     let wanted = r#"{"jsonrpc":"2.0","id":5,"result":{"tools":[{"name":"pay"}],"cacheScope":"private"}}"#;
     subject.server(list);
     assert_eq!(subject.to_client, [wanted]);
     assert!(subject.notes.is_empty(), "nothing is left out");
+
+    // Nor where it may be kept, and says nothing of by whom.
+    let mut subject = Subject::with(options()).connected();
+    subject.client(LIST);
+    subject.server(r#"{"jsonrpc":"2.0","id":5,"result":{"tools":[{"name":"pay"}],"ttlMs":60000}}"#);
+    let wanted = r#"{"jsonrpc":"2.0","id":5,"result":{"tools":[{"name":"pay"}],"ttlMs":60000,"cacheScope":"private"}}"#;
+    assert_eq!(subject.to_client, [wanted]);
 }
