@@ -10,7 +10,7 @@ import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { type JSONRPCMessage, UrlElicitationRequiredError } from "@modelcontextprotocol/sdk/types.js";
 import { McpServer as McpServer2, UrlElicitationRequiredError as UrlElicitationRequiredError2 } from "@modelcontextprotocol/server";
-import { Engine, MCP_DENIED } from "callgate";
+import { type Decision, Engine, type Identity, MCP_DENIED } from "callgate";
 import { type ApprovalAnswer, guard, type Guardable, type GuardOptions } from "callgate/mcp";
 import { z } from "zod";
 import { PROJECT } from "./cases.mjs";
@@ -44,6 +44,7 @@ interface Scenario {
   name: string;
   policy: Record<string, unknown> | string[];
   tools: Record<string, Tool>;
+  identity?: Identity;
   approvals?: boolean;
   options?: Record<string, unknown>;
   only?: string[];
@@ -93,6 +94,8 @@ async function rest(): Promise<void> {
 class Run {
   readonly #engine: Engine;
   readonly #server: Server;
+  readonly #identity: Identity;
+  readonly #serverName: string | undefined;
   readonly #ran = new Map<string, number>();
   readonly #calls = new Map<string, Call>();
   readonly #open: Call[] = [];
@@ -102,7 +105,7 @@ class Run {
   #near: InMemoryTransport | undefined;
   #ids = 0;
 
-  constructor(kind: string, { policy, tools, approvals, options = {} }: Scenario) {
+  constructor(kind: string, { policy, tools, identity, approvals, options = {} }: Scenario) {
     const text = Array.isArray(policy) ? policy.join("\n") : JSON.stringify(policy);
     // Time stands still, so that a message which tells one can be compared.
     this.#engine = Engine.fromString(text, { clock: () => Date.UTC(2026, 10, 21, 10) });
@@ -115,7 +118,9 @@ class Run {
         (this.#sending ?? assert.fail("approval for no call")).approve = resolve;
         this.#moved();
       });
-    guard(this.#server, this.#engine, { ...(approvals === true ? { onApproval } : {}), ...Object.fromEntries(own) });
+    this.#identity = identity;
+    this.#serverName = options["server_name"] as string | undefined;
+    guard(this.#server, this.#engine, { ...(identity === undefined ? {} : { identity: () => identity }), ...(approvals === true ? { onApproval } : {}), ...Object.fromEntries(own) });
   }
 
   #handler(name: string, { does = "answer" }: Tool, protocolError: () => Error): Handler {
@@ -222,7 +227,7 @@ class Run {
     if (text !== undefined) assert.ok(told.includes(text), told);
     if (expect === "error") return assert.ok(answer.error, JSON.stringify(answer));
     if (task !== undefined) {
-      const { decision } = this.#engine.explain(tool, args);
+      const decision = this.#explained(tool, args);
       const error = { code: MCP_DENIED, message: decision.message, data: decision.toMcpMeta() };
       return assert.deepEqual([decision.code, answer.error], [expect, error]);
     }
@@ -234,8 +239,12 @@ class Run {
       assert.ok(told.startsWith("Arguments are not valid: "), told);
       return;
     }
-    const { decision } = this.#engine.explain(tool, args);
+    const decision = this.#explained(tool, args);
     assert.deepEqual([decision.code, answer.result], [expect, decision.toMcpResult()], told);
+  }
+
+  #explained(tool: string, args: unknown): Decision {
+    return this.#engine.explain(tool, args, this.#identity, null, null, this.#serverName).decision;
   }
 
   #used(tool: string): string {

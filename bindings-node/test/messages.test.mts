@@ -224,6 +224,44 @@ test("a list is filtered also where its request was cancelled", async () => {
   assert.deepEqual(heard, [{ jsonrpc: "2.0", id: 5, result: { tools: [{ name: "pay" }] } }]);
 });
 
+test("a list is filtered for who asks, and is for nobody else", async () => {
+  const policy = `{version: "1", default: deny, list: LIST, tools: {
+    own: {require: [{path: identity.id, op: eq, value: alice}]},
+    open: {require: [{path: server, op: eq, value: bank}]},
+    lab: {require: [{path: server, op: eq, value: lab}]}}}`;
+  const names = ["own", "open", "lab", "unlisted"];
+  const asked: string[] = [];
+  const errors: unknown[] = [];
+  const nobody = () => {
+    throw new RangeError("nobody knows");
+  };
+  const callers = [() => "alice", async () => "bob", nobody, async () => nobody()];
+  const identity: GuardOptions["identity"] = ({ tool }) => (callers[asked.push(tool) - 1] ?? nobody)();
+  const shown = async (list: string, times: number) => {
+    const [near, far] = InMemoryTransport.createLinkedPair();
+    guardTransport(far, Engine.fromString(policy.replace("LIST", list)), { identity, serverName: "bank", onError: (error) => void errors.push(error) });
+    far.onmessage = () => {};
+    const heard: unknown[] = [];
+    near.onmessage = (message: JSONRPCMessage) => {
+      const { tools, ...rest } = (message as { result?: object }).result as { tools: { name: string }[] };
+      heard.push([tools.map(({ name }) => name), rest]);
+    };
+    for (let id = 1; id <= times; id += 1) {
+      await near.send({ jsonrpc: "2.0", id, method: "tools/list" });
+      await far.send({ jsonrpc: "2.0", id, result: { tools: names.map((name) => ({ name })), ttlMs: 1000, cacheScope: "public" } });
+    }
+    return heard;
+  };
+  const own = { ttlMs: 1000, cacheScope: "private" };
+  const found = await shown("callable", 4);
+  assert.deepEqual(found.slice(0, 2), [[["own", "open"], own], [["open"], own]]);
+  // Where it is not known who asks, nothing is shown.
+  assert.deepEqual(found.slice(2).map((list) => (list as unknown[])[0]), [[], []]);
+  assert.equal(errors.length, 2);
+  assert.deepEqual(await shown("all", 1), [[names, { ttlMs: 1000, cacheScope: "public" }]]);
+  assert.deepEqual(asked, ["", "", "", ""], "whoever asks for a list calls no tool");
+});
+
 test("a call that names a task does not keep the guard's own list of tools from being answered", async () => {
   const tasks = { taskStore: new InMemoryTaskStore(), taskMessageQueue: new InMemoryTaskMessageQueue() };
   const server = new Server({ name: "low", version: "1" }, { capabilities: { tools: {} }, ...tasks });

@@ -227,7 +227,7 @@ export class Guard {
   }
 
   #decide({ call, args }: Asked, identity: Identity, check?: ArgsCheck, approval?: Approval): Promise<Decision> {
-    return this.#engine.evaluateAsync(call.tool, args, identity, approval, check, this.#options.server);
+    return this.#engine.evaluateAsync(call.tool, args, identity, approval, check, this.#options.serverName);
   }
 
   async #ask(asked: Asked, identity: Identity, check: ArgsCheck | undefined, decision: Decision): Promise<Decision> {
@@ -298,7 +298,7 @@ export class Guard {
   /** A list of tools as its caller may see it (clause 10.9). */
   async #shown(result: Message, listed: unknown[], open: Open | undefined): Promise<Message> {
     const { policy } = this.#engine;
-    const { identity: identify, server } = this.#options;
+    const { identity: identify, serverName } = this.#options;
     const byCaller = policy.native.listsByCaller;
     let identity: Identity;
     // Whoever used an id twice, or gave up, is nobody here.
@@ -312,7 +312,7 @@ export class Guard {
         return { ...result, tools: [] };
       }
     }
-    const tools = listed.filter((tool) => !isObject(tool) || policy.visible(String(tool["name"]), identity, server));
+    const tools = listed.filter((tool) => !isObject(tool) || policy.visible(String(tool["name"]), identity, serverName));
     // Nobody else may be given what was filtered for one caller.
     const isKept = Object.hasOwn(result, "ttlMs") || Object.hasOwn(result, "cacheScope");
     const scope = byCaller && isKept ? { cacheScope: "private" } : {};

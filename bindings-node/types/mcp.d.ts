@@ -76,7 +76,7 @@ export interface GuardOptions {
      */
     readonly checkArgs?: boolean;
     /** The name of the server, which policies read as `server` (clause 9.5). Absent unless given. */
-    readonly server?: string;
+    readonly serverName?: string;
     /** Hears of what a callback threw, and of reservations that could not be finished. The call was refused, or stays charged. */
     readonly onError?: (error: unknown) => void;
 }

@@ -82,6 +82,10 @@ class Run:
         self.tools = Tools(scenario["tools"], self.happened)
         self.approvals = Approvals(self, stubborn)
         options = dict(scenario.get("options", {}))
+        self.server_name = options.get("server_name")
+        self.identity = scenario.get("identity")
+        if self.identity is not None:
+            options["identity"] = lambda context: self.identity
         if scenario.get("approvals"):
             options["on_approval"] = self.approvals
         self.guard = guard
@@ -146,7 +150,7 @@ class Run:
             assert text in answer["error"]["message"]
             return
         if about.get("task") is not None and self.guard not in WITHOUT_TASKS:
-            decision = self.engine.explain(tool, about["arguments"]).decision
+            decision = self.explained(tool, about["arguments"])
             error = {"code": callgate.MCP_DENIED, "message": decision.message, "data": decision.to_mcp_meta()}
             assert decision.message and text in decision.message
             assert (decision.code, answer["error"]) == (expect, error)
@@ -159,8 +163,11 @@ class Run:
         elif expect == "invalid_args":
             assert result["isError"] and said.startswith("Arguments are not valid: ")
         elif expect is not None:
-            decision = self.engine.explain(tool, about.get("arguments")).decision
+            decision = self.explained(tool, about.get("arguments"))
             assert (decision.code, result) == (expect, decision.to_mcp_result())
+
+    def explained(self, tool: str, arguments: Any) -> callgate.Decision:
+        return self.engine.explain(tool, arguments, self.identity, server=self.server_name).decision
 
     async def settled(self) -> None:
         """All that this process does of itself is done."""

@@ -105,6 +105,42 @@ def test_hidden_tools_are_left_out_of_the_list_and_nothing_else() -> None:
     run(test)
 
 
+def test_a_list_is_filtered_for_who_asks_and_for_nobody_else() -> None:
+    asked: list[str] = []
+
+    def identity(sent: Any) -> str:
+        asked.append(getattr(sent.message, "root", sent.message).method)
+        if len(asked) == 3:
+            raise RuntimeError("nobody knows")
+        return "alice" if len(asked) == 1 else "bob"
+
+    tools = [{"name": name} for name in ("own", "open", "lab", "unlisted")]
+
+    async def shown(ends: Line, number: int) -> Raw:
+        await ends.ask({"jsonrpc": "2.0", "id": number, "method": "tools/list"})
+        await ends.served()
+        await ends.answer(result(number, tools=tools, ttlMs=1000, cacheScope="public"))
+        found: Raw = (await ends.answered())["result"]
+        return {**found, "tools": [tool["name"] for tool in found["tools"]]}
+
+    async def test(ends: Line) -> None:
+        assert await shown(ends, 1) == {"tools": ["own", "open"], "ttlMs": 1000, "cacheScope": "private"}
+        assert (await shown(ends, 2))["tools"] == ["open"]
+        # Where it is not known who asks, nothing is shown.
+        assert (await shown(ends, 3))["tools"] == []
+
+    async def all_are_shown(ends: Line) -> None:
+        assert await shown(ends, 4) == {"tools": ["own", "open", "lab", "unlisted"], "ttlMs": 1000, "cacheScope": "public"}
+
+    policy = """{version: "1", default: deny, list: LIST, tools: {
+        own: {require: [{path: identity.id, op: eq, value: alice}]},
+        open: {require: [{path: server, op: eq, value: bank}]},
+        lab: {require: [{path: server, op: eq, value: lab}]}}}"""
+    run(test, policy.replace("LIST", "callable"), identity=identity, server_name="bank")
+    run(all_are_shown, policy.replace("LIST", "all"), identity=identity, server_name="bank")
+    assert asked == ["tools/list"] * 3
+
+
 ANSWERS = [
     error(1),
     error(1, -32000, "out of paper"),

@@ -32,6 +32,8 @@ pub struct Scenario {
     policy: Value,
     /// The server's tools, by name.
     pub tools: BTreeMap<String, Tool>,
+    /// Who calls; nobody is known if there is none.
+    pub identity: Option<Value>,
     /// Whether somebody answers questions for approval.
     #[serde(default)]
     pub approvals: bool,

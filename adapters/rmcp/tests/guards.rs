@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use callgate::store::{Inspect as _, Owner};
 use callgate::time::{ManualClock, Timestamp};
-use callgate::{ArgsCheck, Call, Engine, InputSchema, MemoryStore, Policy};
+use callgate::{ArgsCheck, Call, Engine, Identity, InputSchema, MemoryStore, Policy};
 use callgate_rmcp::Guard;
 use callgate_tests::guards::{self, Does, Scenario, Step, Tool};
 use rmcp::ServerHandler;
@@ -132,6 +132,8 @@ struct Run {
     guard: Guard<Arc<Server>>,
     /// Whose definitions are checked against.
     server: Option<Arc<Server>>,
+    identity: Option<Value>,
+    server_name: Option<String>,
     shared: Shared,
     wire: Option<Wire>,
     /// Answers on this connection, by the id of their call.
@@ -156,10 +158,21 @@ impl Run {
         let server = Arc::new(Server { tools: scenario.tools, shared: shared.clone() });
         let mut guard = Guard::new(server.clone(), engine.clone());
         let mut checks = true;
+        let mut server_name = None;
         for (option, value) in scenario.options {
-            assert_eq!(option, "check_args", "this guard has no such option");
-            checks = value.as_bool().unwrap();
-            guard = guard.check_args(checks);
+            if option == "server_name" {
+                let name = value.as_str().unwrap().to_owned();
+                guard = guard.server_name(&name);
+                server_name = Some(name);
+            } else {
+                assert_eq!(option, "check_args", "this guard has no such option");
+                checks = value.as_bool().unwrap();
+                guard = guard.check_args(checks);
+            }
+        }
+        let identity = scenario.identity.clone();
+        if let Some(caller) = scenario.identity {
+            guard = guard.identity(move |_| Some(caller.clone()));
         }
         if scenario.approvals {
             let shared = shared.clone();
@@ -176,6 +189,8 @@ impl Run {
             store,
             guard,
             server: checks.then_some(server),
+            identity,
+            server_name,
             shared,
             wire: None,
             answers: BTreeMap::new(),
@@ -322,7 +337,12 @@ impl Run {
             Some(check) => call.checked(check),
             None => call,
         };
-        let decision = self.engine.explain(&call).decision;
+        let call = match &self.server_name {
+            Some(name) => call.server(name),
+            None => call,
+        };
+        let identity = self.identity.as_ref().map_or(Identity::Absent, Identity::claims);
+        let decision = self.engine.explain(&call.identity(identity)).decision;
         assert_eq!(decision.code().as_str(), expected, "{told}");
         // Also to a call that asked for a task, which rmcp does not read.
         let result: Value = serde_json::from_str(&decision.to_mcp_result().unwrap()).unwrap();

@@ -12,8 +12,9 @@ use callgate::time::{ManualClock, Timestamp};
 use callgate::{Engine, EngineBuilder, MemoryStore, Policy, StoreError};
 use callgate_rmcp::Guard;
 use rmcp::model::{
-    CallToolRequest, CallToolRequestParams, CallToolResponse, CallToolResult, ClientRequest, ContentBlock,
-    ErrorCode, ErrorData, ServerCapabilities, ServerConfig,
+    CacheScope, CallToolRequest, CallToolRequestParams, CallToolResponse, CallToolResult, ClientRequest,
+    ContentBlock, ErrorCode, ErrorData, ListToolsResult, PaginatedRequestParams, ServerCapabilities,
+    ServerConfig,
 };
 use rmcp::service::{PeerRequestOptions, RequestContext, RoleClient, RoleServer, RunningService, Service};
 use rmcp::{ServerHandler, ServiceError, ServiceExt};
@@ -90,6 +91,47 @@ async fn only_errors_that_the_host_names_give_charges_back() {
         assert_eq!(call(&client, "pay", json!({"code": ErrorCode::INTERNAL_ERROR.0})).await, expected);
     }
     assert_eq!(server.0.load(Ordering::SeqCst), 7);
+}
+
+/// Lists its tools for everybody.
+struct Listing;
+
+impl ServerHandler for Listing {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let tool =
+            |name| serde_json::from_value(json!({"name": name, "inputSchema": {"type": "object"}})).unwrap();
+        let mut list = ListToolsResult::with_all_items(["own", "open", "lab", "unlisted"].map(tool).into());
+        list.cache_scope = Some(CacheScope::Public);
+        Ok(list)
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_filtered_for_who_asks_and_is_for_nobody_else() {
+    let shown = async |list: &str, caller: Option<&str>| {
+        let policy = r#"{version: "1", default: deny, list: LIST, tools: {
+            own: {require: [{path: identity.id, op: eq, value: alice}]},
+            open: {require: [{path: server, op: eq, value: bank}]},
+            lab: {require: [{path: server, op: eq, value: lab}]}}}"#;
+        let engine = Engine::new(Policy::from_yaml(&policy.replace("LIST", list)).unwrap());
+        let caller = caller.map(|id| json!(id));
+        let guard = Guard::new(Listing, engine).server_name("bank").identity(move |_| caller.clone());
+        let list = connect(guard).await.list_tools(None).await.unwrap();
+        let names: Vec<_> = list.tools.iter().map(|tool| tool.name.to_string()).collect();
+        (names.join(" "), list.cache_scope)
+    };
+    assert_eq!(shown("callable", Some("alice")).await, ("own open".to_owned(), Some(CacheScope::Private)));
+    assert_eq!(shown("callable", Some("bob")).await, ("open".to_owned(), Some(CacheScope::Private)));
+    assert_eq!(shown("callable", None).await, ("open".to_owned(), Some(CacheScope::Private)));
+    assert_eq!(shown("all", None).await, ("own open lab unlisted".to_owned(), Some(CacheScope::Public)));
 }
 
 #[tokio::test]
