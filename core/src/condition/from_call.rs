@@ -235,10 +235,10 @@ pub(super) fn sides<A: View, I: View>(value: &Path, operand: &Path, facts: &Call
     let mut facts = CallContext::new(facts.target(), facts.args, facts.identity, facts.beside);
     facts.steps = Budget::without_end();
     let side = |path: &Path| {
-        let mut types = TypesFound(Vec::new());
+        let mut types = TypesFound { types: Vec::new(), left: SHOWN };
         // What cannot be read ends the decision, and the explanation with it.
         let _ = facts.reach(path, &mut types);
-        match types.0.as_slice() {
+        match types.types.as_slice() {
             [] => format!("{path} has no element"),
             types => format!("{path} is {}", types.join(" and ")),
         }
@@ -246,8 +246,15 @@ pub(super) fn sides<A: View, I: View>(value: &Path, operand: &Path, facts: &Call
     format!("{}, {}", side(value), side(operand))
 }
 
-/// The types of the values that a path leads to, each once.
-struct TypesFound(Vec<&'static str>);
+/// Values that an explanation looks at. Hosts bound how many are read for a call, and what is read here is read for the same call.
+const SHOWN: usize = 256;
+
+/// The types of the first values that a path leads to, each once.
+struct TypesFound {
+    types: Vec<&'static str>,
+    /// How many values may still be looked at.
+    left: usize,
+}
 
 impl Visitor for TypesFound {
     fn leaf<V: View>(&mut self, leaf: Leaf<'_, V>) -> Result<ControlFlow<()>, Unreadable> {
@@ -268,9 +275,10 @@ impl Visitor for TypesFound {
                 Kind::Foreign => "no value of JSON",
             },
         };
-        if !self.0.contains(&found) {
-            self.0.push(found);
+        if !self.types.contains(&found) {
+            self.types.push(found);
         }
-        Ok(ControlFlow::Continue(()))
+        self.left = self.left.saturating_sub(1);
+        Ok(if self.left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 }
