@@ -59,6 +59,7 @@ fn status_shows_gateways_and_denials() {
     let folder = folder("status");
     let log = write(&folder, "payments", false);
     drop(write(&folder, "other", false));
+    wait_for_lock(&folder, "other");
     let out = status(&folder, &[]);
     let running = format!("payments: running, process {}\n", std::process::id());
     assert!(out.starts_with("other: not running\n") && out.contains(&running), "{out}");
@@ -72,9 +73,13 @@ fn status_shows_gateways_and_denials() {
         assert!(!text.contains(steers) && !text.contains("tell-nobody"), "{text}");
     }
     drop(log);
-    // Programs that other tests start hold the lock, too, until they run.
+    wait_for_lock(&folder, "payments");
+}
+
+/// Programs that other tests start hold a log's lock, too, until they run.
+fn wait_for_lock(folder: &Path, server: &str) {
     let patience = std::time::Instant::now();
-    while !status(&folder, &[]).contains("payments: not running") {
+    while !status(folder, &[]).contains(&format!("{server}: not running")) {
         assert!(patience.elapsed().as_secs() < 20, "the lock is never released");
     }
 }
@@ -83,6 +88,7 @@ fn status_shows_gateways_and_denials() {
 fn status_is_json_for_programs() {
     let folder = folder("status-json");
     drop(write(&folder, "payments", false));
+    wait_for_lock(&folder, "payments");
     let out = status(&folder, &["--format", "json"]);
     assert_eq!(out.lines().count(), 1);
     let server = json(&out);
