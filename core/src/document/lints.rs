@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use super::reader::{Reader, is_free, shown};
 use super::{Clause, Step};
 use crate::budget::Budget;
-use crate::condition::{Condition, Operand, Operator, Order, Outcome, Place, Test};
+use crate::condition::{Comparison, Condition, Operand, Operator, Order, Outcome, Place, Test};
 use crate::diagnostic::{Diagnostics, Span, push_segment};
 use crate::number::Number;
 use crate::path::{Gives, Path, Reading, Root};
@@ -52,9 +52,19 @@ pub(super) fn warn_of_operand<'n>(
             let message = format!("a relative path need not have the slash of `{}`", shown(text));
             ("path_suffix", message, "say where files may be, with `within` in a `require` item")
         }
+        (_, Operand::String(text)) if Comparison::named(name).is_some() && is_path(text) => {
+            let message =
+                format!("`{path}` is compared with the text `{}`, not with a value of the call", shown(text));
+            ("path_as_text", message, "write `value_from` in place of `value`")
+        }
         _ => return,
     };
     reader.within("value", |reader| reader.warning(code, value.span(), message, help));
+}
+
+/// Whether a text is a path into the call.
+fn is_path(text: &str) -> bool {
+    matches!(Path::parse(text), Ok(path) if matches!(path.root, Root::Args | Root::Identity))
 }
 
 /// Whether a text is a scheme and a host, with nothing that ends the host.
