@@ -8,7 +8,7 @@ impl Generator {
     /// A policy, as JSON text. It loads.
     pub fn policy(&mut self) -> String {
         self.counts = self.chance(60);
-        self.extended = self.chance(55);
+        self.extended = self.chance(70);
         self.pointed = self.extended && self.chance(50);
         if self.pointed {
             return self.pointed_policy();

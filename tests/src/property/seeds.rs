@@ -25,7 +25,7 @@ fn generated() -> impl Iterator<Item = String> {
 /// Entries of policies, in JSON: wrong ones, and generated ones.
 fn entries() -> Vec<String> {
     let mut entries: Vec<String> = wrong::ENTRIES.iter().map(|(_, entry)| (*entry).to_owned()).collect();
-    for policy in generated().take(60) {
+    for policy in generated().take(90) {
         let policy: serde_json::Value = serde_json::from_str(&policy).expect("generated policies are JSON");
         entries.extend(policy["tools"].as_object().into_iter().flatten().map(|(_, entry)| entry.to_string()));
     }
