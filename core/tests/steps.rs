@@ -284,8 +284,8 @@ fn an_operand_from_the_call_takes_steps() {
         format!("{{\"v\":{v},\"a\":[{}]}}", vec![element; count].join(","))
     };
     for (what, op, args, expected) in [
-        ("many words", "in", with("\"x\"", "\"x\"", 100_000), Code::Allowed),
-        ("too many words", "in", with("\"x\"", "\"x\"", 170_000), Code::InvalidArgs),
+        ("many words", "in", with("\"x\"", "\"x\"", 90_000), Code::Allowed),
+        ("too many words", "in", with("\"x\"", "\"x\"", 105_000), Code::InvalidArgs),
         ("many numbers", "in", with("7", "7", 30_000), Code::Allowed),
         ("too many numbers", "in", with("7", "7", 60_000), Code::InvalidArgs),
         (

@@ -171,7 +171,7 @@ fn folded_member<'p, V: View>(
     let mut folded = String::new();
     let mut result = Ok(None);
     object.members(|name, _| {
-        result = steps.take(1).and_then(|()| steps.take_text(name)).map(|()| {
+        result = steps.take(4).and_then(|()| steps.take_text(name)).map(|()| {
             let read = place.folds().find(name, &mut folded)?;
             if place.members().contains_key(name) {
                 None

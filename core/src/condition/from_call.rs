@@ -36,7 +36,7 @@ pub(crate) enum Comparison {
 }
 
 /// Steps of a value that becomes part of an operand: it is copied, and put where a search finds it.
-const EACH: u64 = 5;
+const EACH: u64 = 8;
 /// Steps of a member besides: its name is copied, and a table of many members grows through memory that no cache holds.
 const MEMBER: u64 = 20;
 /// Comparisons to find a place between two whole numbers: see [`Ordered`].

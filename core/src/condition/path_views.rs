@@ -97,7 +97,7 @@ fn scalars<V: View>(
     match kind_of(value, way.steps)? {
         Kind::Array | Kind::Object if depth >= ARGUMENT_DEPTH => return Err(Unreadable::TooDeep),
         Kind::Array => value.elements(|element| {
-            result = way.steps.take(2).and_then(|()| scalars(&element, way, deeper, visitor));
+            result = way.steps.take(4).and_then(|()| scalars(&element, way, deeper, visitor));
             go_on(&result)
         })?,
         Kind::Object => value.members(|name, member| {
