@@ -48,32 +48,19 @@ pub(crate) struct Given<'a, A, I> {
     pub(crate) audit: Option<Hash>,
 }
 
-/// A call, with its approval if it has one.
-pub(crate) fn call<'a, A, I: View>(
-    target: Target<'a>,
-    args: A,
-    identity: Identity<'a, I>,
-    approval: Option<Approval<'a>>,
-) -> Call<'a, A, I> {
-    let call = call_of(target, args).identity(identity);
-    match approval {
-        Some(approval) => call.approved(approval),
-        None => call,
-    }
-}
-
-/// The call with what is checked in its arguments, and its server.
-pub(crate) fn checked<'a, A, I>(
-    call: Call<'a, A, I>,
-    check: Option<&'a ArgsCheck>,
-    server: Option<&'a str>,
-) -> Call<'a, A, I> {
-    let call = match server {
-        Some(server) => call.server(server),
-        None => call,
-    };
-    match check {
-        Some(check) => call.checked(check),
-        None => call,
+impl<'a, A, I: View + Clone> Given<'a, A, I> {
+    /// The call with these arguments, and all that is given beside them.
+    pub(crate) fn call<V>(&self, target: Target<'a>, args: V) -> Call<'a, V, I> {
+        let mut call = call_of(target, args).identity(self.identity.clone());
+        if let Some(approval) = self.approval {
+            call = call.approved(approval);
+        }
+        if let Some(server) = self.server {
+            call = call.server(server);
+        }
+        if let Some(check) = self.check {
+            call = call.checked(check);
+        }
+        call
     }
 }

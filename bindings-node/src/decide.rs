@@ -6,7 +6,7 @@ use callgate::__binding::{BindDecision as _, BindEngine as _};
 use callgate::value::{RawJson, View};
 use callgate::{AuditedCall, Decision, Evaluation};
 
-use crate::call::{Args, Given, Hash, call, checked};
+use crate::call::{Args, Given, Hash};
 use crate::clock;
 use crate::observed::{Observed, observed};
 use crate::planned::Planned;
@@ -50,18 +50,9 @@ pub(crate) fn evaluate<'p, A: View + Clone, I: View + Clone>(
     plan: &'p Planned,
     given: &Given<'p, A, I>,
 ) -> Evaluation<'p> {
-    let (target, identity, approval) = (plan.target(), given.identity.clone(), given.approval);
     match &given.args {
-        Args::Value(args) => plan.policy.evaluate(&checked(
-            call(target, args.clone(), identity, approval),
-            given.check,
-            given.server,
-        )),
-        Args::Raw(text) => plan.policy.evaluate_json(&checked(
-            call(target, *text, identity, approval),
-            given.check,
-            given.server,
-        )),
+        Args::Value(args) => plan.policy.evaluate(&given.call(plan.target(), args.clone())),
+        Args::Raw(text) => plan.policy.evaluate_json(&given.call(plan.target(), *text)),
     }
 }
 
@@ -71,12 +62,11 @@ pub(crate) fn audited<A: View + Clone, I: View + Clone>(
     given: &Given<'_, A, I>,
     hash: &Hash,
 ) -> AuditedCall {
-    let (target, identity, approval) = (plan.target(), given.identity.clone(), given.approval);
     match &given.args {
-        Args::Value(args) => AuditedCall::new(&call(target, args.clone(), identity, approval), hash.choice()),
+        Args::Value(args) => AuditedCall::new(&given.call(plan.target(), args.clone()), hash.choice()),
         // A text that is not valid arguments has no keys and no hash, like null.
         Args::Raw(text) => match RawJson::parse(text).or_else(|_| RawJson::parse("null")) {
-            Ok(raw) => AuditedCall::new(&call(target, raw.root(), identity, approval), hash.choice()),
+            Ok(raw) => AuditedCall::new(&given.call(plan.target(), raw.root()), hash.choice()),
             Err(_) => AuditedCall::default(),
         },
     }

@@ -7,7 +7,7 @@ use callgate::value::View;
 use callgate::{Check as Made, Explanation};
 use napi_derive::napi;
 
-use crate::call::{Args, Given, call, checked};
+use crate::call::{Args, Given};
 use crate::clock;
 use crate::planned::Planned;
 use crate::raw::Bytes;
@@ -53,34 +53,23 @@ pub(crate) fn explained(explanation: Explanation<'_>) -> Explained {
 }
 
 /// What would be decided by the plan's policy, as far as that goes without counters.
-pub(crate) fn begin_explaining<'p, A: View, I: View>(
+pub(crate) fn begin_explaining<'p, A: View + Clone, I: View + Clone>(
     plan: &'p Planned,
-    given: Given<'p, A, I>,
+    given: &Given<'p, A, I>,
 ) -> Explaining<'p, 'p> {
-    let Given { args, identity, approval, check, server, .. } = given;
-    match args {
-        Args::Value(args) => plan.policy.begin_explaining(&checked(
-            call(plan.target(), args, identity, approval),
-            check,
-            server,
-        )),
-        Args::Raw(text) => plan.policy.begin_explaining_json(&checked(
-            call(plan.target(), text, identity, approval),
-            check,
-            server,
-        )),
+    match &given.args {
+        Args::Value(args) => plan.policy.begin_explaining(&given.call(plan.target(), args.clone())),
+        Args::Raw(text) => plan.policy.begin_explaining_json(&given.call(plan.target(), *text)),
     }
 }
 
 /// What the engine would decide now.
-pub(crate) fn explain<A: View, I: View>(plan: &Planned, given: Given<'_, A, I>) -> Explained {
-    let Given { args, identity, approval, check, server, now, .. } = given;
-    explained(clock::at(now, || match args {
-        Args::Value(args) => {
-            plan.engine.explain(&checked(call(plan.target(), args, identity, approval), check, server))
-        }
-        Args::Raw(text) => {
-            plan.engine.explain_json(&checked(call(plan.target(), text, identity, approval), check, server))
-        }
+pub(crate) fn explain<A: View + Clone, I: View + Clone>(
+    plan: &Planned,
+    given: &Given<'_, A, I>,
+) -> Explained {
+    explained(clock::at(given.now, || match &given.args {
+        Args::Value(args) => plan.engine.explain(&given.call(plan.target(), args.clone())),
+        Args::Raw(text) => plan.engine.explain_json(&given.call(plan.target(), *text)),
     }))
 }

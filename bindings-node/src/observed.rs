@@ -7,7 +7,7 @@ use callgate::value::View;
 use callgate_host::{Begun, Observed as Core};
 use napi_derive::napi;
 
-use crate::call::{Args, Given, call, checked};
+use crate::call::{Args, Given};
 use crate::clock;
 use crate::failure::Failure;
 use crate::planned::Planned;
@@ -60,16 +60,9 @@ pub(crate) fn observed<A: View + Clone, I: View + Clone>(
     given: &Given<'_, A, I>,
     decision: &Decision<'_>,
 ) -> Option<Observed> {
-    let (target, identity, approval) = (plan.target(), given.identity.clone(), given.approval);
     let observed = clock::at(given.now, || match &given.args {
-        Args::Value(args) => {
-            let call = checked(call(target, args.clone(), identity, approval), given.check, given.server);
-            plan.observer.decided(&call, Some(decision))
-        }
-        Args::Raw(text) => {
-            let call = checked(call(target, *text, identity, approval), given.check, given.server);
-            plan.observer.decided_json(&call, Some(decision))
-        }
+        Args::Value(args) => plan.observer.decided(&given.call(plan.target(), args.clone()), Some(decision)),
+        Args::Raw(text) => plan.observer.decided_json(&given.call(plan.target(), *text), Some(decision)),
     });
     observed.map(Observed)
 }
@@ -79,18 +72,9 @@ pub(crate) fn begun<A: View + Clone, I: View + Clone>(
     plan: &Planned,
     given: &Given<'_, A, I>,
 ) -> Option<Begun> {
-    let (target, identity, approval) = (plan.target(), given.identity.clone(), given.approval);
     clock::at(given.now, || match &given.args {
-        Args::Value(args) => plan.observer.begin(&checked(
-            call(target, args.clone(), identity, approval),
-            given.check,
-            given.server,
-        )),
-        Args::Raw(text) => plan.observer.begin_json(&checked(
-            call(target, *text, identity, approval),
-            given.check,
-            given.server,
-        )),
+        Args::Value(args) => plan.observer.begin(&given.call(plan.target(), args.clone())),
+        Args::Raw(text) => plan.observer.begin_json(&given.call(plan.target(), *text)),
     })
 }
 

@@ -75,7 +75,7 @@ pub(crate) fn promise<'e>(
                 Wanted::Decision(audit) => {
                     Either::A(decide_observed(&plan, read.given(audit), || host.renew()))
                 }
-                Wanted::Explanation => Either::B(explain(&plan, read.given(None))),
+                Wanted::Explanation => Either::B(explain(&plan, &read.given(None))),
             },
         );
     };
@@ -106,7 +106,7 @@ pub(crate) fn promise<'e>(
         let audit = match wanted {
             Wanted::Decision(audit) => audit,
             Wanted::Explanation => {
-                return match begin_explaining(&owned.plan, given) {
+                return match begin_explaining(&owned.plan, &given) {
                     Explaining::Explained(explanation) => Err(Either::B(explained(explanation))),
                     Explaining::Pending(pending) => Ok(Box::pin(async move {
                         Either::B(explained(pending.look(&owned.plan.engine, &*store, at).await))

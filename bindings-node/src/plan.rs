@@ -133,7 +133,7 @@ impl Plan {
     pub fn explain(&self, env: Env, asked: Asked<'_>) -> napi::Result<Option<Explained>> {
         let host = Host::new(env, asked.probe, None);
         let read = Read::asked(&self.plan, &host, asked)?;
-        let explained = explain(&self.plan, read.given(None));
+        let explained = explain(&self.plan, &read.given(None));
         Ok(self.plan.is_in_force().then_some(explained))
     }
 

@@ -10,7 +10,6 @@ use napi::{Env, Unknown};
 use napi_derive::napi;
 
 use crate::asked::ReadIdentity;
-use crate::call::checked;
 use crate::view::Host;
 
 /// A compiled policy.
@@ -157,7 +156,10 @@ impl Policy {
         let identity = ReadIdentity::new(host.view(identity))?;
         let shows = |tool: &String| {
             let call = callgate::Call::without_args(tool).identity(identity.given());
-            self.0.shows(&checked(call, None, server.as_deref()))
+            self.0.shows(&match &server {
+                Some(server) => call.server(server),
+                None => call,
+            })
         };
         Ok(tools.iter().map(shows).collect())
     }

@@ -228,7 +228,7 @@ impl Coverage {
                     reading.rules.insert(pointer, word);
                     self.read_conditions(&check.checks, &mut reading);
                 }
-                "charged" | "read" => reading.counters = true,
+                "charged" | "looked at" | "read" => reading.counters = true,
                 "holds" | "fails" => self.read_condition(check, &mut reading),
                 "refuses" => reading.refused.push(pointer),
                 "full" => {}

@@ -134,15 +134,28 @@ fn other_args(
     taken: &dyn Fn(&str) -> bool,
 ) -> Option<()> {
     let name = free_name(document, taken);
-    let entry = document.at_mut(pointer.strip_suffix("/only_args")?)?;
-    match entry.take("only_args")? {
-        _ if branch == Branch::Fails => {}
-        Json::List(names) if names.is_empty() => {
-            entry.set("only_args", Json::List(names));
-            entry.list_mut("require")?.push(tool_exists(false));
-        }
-        _ => entry.set("only_args", Json::List(vec![Json::string(name)])),
+    let Json::List(names) = document.at_mut(pointer)? else { return None };
+    let listed: Vec<String> = names.iter().filter_map(Json::as_str).map(str::to_owned).collect();
+    // In its place: which rule denies depends on it.
+    if branch != Branch::Fails && !listed.is_empty() {
+        *names = vec![Json::string(name)];
+        return Some(());
     }
+    let entry = document.at_mut(pointer.strip_suffix("/only_args")?)?;
+    if branch != Branch::Fails {
+        entry.list_mut("require")?.push(tool_exists(false));
+        return Some(());
+    }
+    entry.take("only_args")?;
+    // What it reads is read all the same: all arguments (3.7), and those names (3.8).
+    let exists = |path: String| {
+        let fields =
+            [("path", Json::string(path)), ("op", Json::string("exists")), ("value", Json::Bool(true))];
+        Json::map(fields)
+    };
+    let names = listed.iter().map(|name| exists(format!("args[{}]", serde_json::Value::from(name.as_str()))));
+    let read = [tool_exists(true), exists("args.@keys".to_owned())].into_iter().chain(names).collect();
+    entry.list_mut("require")?.push(Json::map([("any", Json::List(read))]));
     Some(())
 }
 

@@ -162,6 +162,9 @@ fn refused_in_text<'p>(
     }
 }
 
+/// Steps of a member whose name is folded, character by character, through a table.
+const FOLDED: u64 = 4;
+
 /// The place whose name a member folds to, where the member is not one of the names that are read here.
 fn folded_member<'p, V: View>(
     object: &V,
@@ -171,7 +174,7 @@ fn folded_member<'p, V: View>(
     let mut folded = String::new();
     let mut result = Ok(None);
     object.members(|name, _| {
-        result = steps.take(4).and_then(|()| steps.take_text(name)).map(|()| {
+        result = steps.take(FOLDED).and_then(|()| steps.take_text(name)).map(|()| {
             let read = place.folds().find(name, &mut folded)?;
             if place.members().contains_key(name) {
                 None

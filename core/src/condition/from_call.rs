@@ -35,6 +35,22 @@ pub(crate) enum Comparison {
     Within,
 }
 
+/// The operators that take an operand from the call, and which of them are the negation of another.
+const COMPARISONS: [(&str, Comparison, bool); 12] = [
+    ("eq", Comparison::Equal, false),
+    ("neq", Comparison::Equal, true),
+    ("in", Comparison::Member, false),
+    ("not_in", Comparison::Member, true),
+    ("includes", Comparison::Includes, false),
+    ("not_includes", Comparison::Includes, true),
+    ("subset_of", Comparison::SubsetOf, false),
+    ("lt", Comparison::Ordered(Order::Less), false),
+    ("lte", Comparison::Ordered(Order::LessOrEqual), false),
+    ("gt", Comparison::Ordered(Order::Greater), false),
+    ("gte", Comparison::Ordered(Order::GreaterOrEqual), false),
+    ("within", Comparison::Within, false),
+];
+
 /// Steps of a value that becomes part of an operand: it is copied, and put where a search finds it.
 const EACH: u64 = 8;
 /// Steps of a member besides: its name is copied, and a table of many members grows through memory that no cache holds.
@@ -45,35 +61,17 @@ const SEARCH: u64 = 66;
 impl Comparison {
     /// The operator called `name`, and whether its outcome is negated; `None` where its operand stands in the policy.
     pub(crate) fn named(name: &str) -> Option<(Self, bool)> {
-        Some(match name {
-            "eq" => (Self::Equal, false),
-            "neq" => (Self::Equal, true),
-            "in" => (Self::Member, false),
-            "not_in" => (Self::Member, true),
-            "includes" => (Self::Includes, false),
-            "not_includes" => (Self::Includes, true),
-            "subset_of" => (Self::SubsetOf, false),
-            "lt" => (Self::Ordered(Order::Less), false),
-            "lte" => (Self::Ordered(Order::LessOrEqual), false),
-            "gt" => (Self::Ordered(Order::Greater), false),
-            "gte" => (Self::Ordered(Order::GreaterOrEqual), false),
-            "within" => (Self::Within, false),
-            _ => return None,
-        })
+        COMPARISONS
+            .iter()
+            .find(|(known, ..)| *known == name)
+            .map(|(_, comparison, negated)| (*comparison, *negated))
     }
 
-    pub(crate) const fn name(self, negated: bool) -> &'static str {
-        match (self, negated) {
-            (Self::Equal, false) => "eq",
-            (Self::Equal, true) => "neq",
-            (Self::Member, false) => "in",
-            (Self::Member, true) => "not_in",
-            (Self::Includes, false) => "includes",
-            (Self::Includes, true) => "not_includes",
-            (Self::SubsetOf, _) => "subset_of",
-            (Self::Ordered(order), _) => order.name(),
-            (Self::Within, _) => "within",
-        }
+    pub(super) fn name(self, negated: bool) -> &'static str {
+        COMPARISONS
+            .iter()
+            .find(|(_, comparison, is_negated)| (*comparison, *is_negated) == (self, negated))
+            .map_or("", |(name, ..)| name)
     }
 
     /// The operator with an operand; `None` where it does not take that.

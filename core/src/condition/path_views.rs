@@ -14,6 +14,8 @@ use crate::view::{Kind, Unreadable, View};
 
 /// Bytes of text that are put in lower case in a step: outside ASCII, each character is searched in a table.
 const LOWERED: u64 = 2;
+/// Steps to come to an element of any depth: the walk goes down and up again.
+const ELEMENT: u64 = 4;
 /// Steps to come to a member, its name and its value: in a host's own object they lie anywhere in memory.
 const MEMBER: u64 = 10;
 
@@ -97,7 +99,7 @@ fn scalars<V: View>(
     match kind_of(value, way.steps)? {
         Kind::Array | Kind::Object if depth >= ARGUMENT_DEPTH => return Err(Unreadable::TooDeep),
         Kind::Array => value.elements(|element| {
-            result = way.steps.take(4).and_then(|()| scalars(&element, way, deeper, visitor));
+            result = way.steps.take(ELEMENT).and_then(|()| scalars(&element, way, deeper, visitor));
             go_on(&result)
         })?,
         Kind::Object => value.members(|name, member| {
@@ -190,4 +192,17 @@ pub(crate) fn lower(c: char) -> char {
 /// Whether a text is its own lower case.
 pub(crate) fn is_lower(text: &str) -> bool {
     text.chars().all(|c| lower(c) == c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lower;
+
+    /// The full mapping has one character for each but `İ`, so its first one is the simple mapping.
+    #[test]
+    fn one_character_alone_has_a_longer_lower_case() {
+        let longer: Vec<char> = (char::MIN..=char::MAX).filter(|c| c.to_lowercase().count() != 1).collect();
+        assert_eq!(longer, ['İ']);
+        assert_eq!(['İ', 'Σ', 'K', 'ß', 'a'].map(lower), ['i', 'σ', 'k', 'ß', 'a']);
+    }
 }

@@ -13,6 +13,7 @@ mod lints;
 mod names;
 mod notation;
 mod only_args;
+mod ranges;
 mod rates;
 pub(crate) mod reader;
 mod rules;

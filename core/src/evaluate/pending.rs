@@ -253,7 +253,12 @@ impl PendingBatch<'_> {
             let max = declared.max.map_or_else(|| "no maximum".to_owned(), |max| format!("maximum {max}"));
             let held = if self.is_taken(outcome) { "with this call" } else { "without this call" };
             let why = format!("holds {} {held}, {max}, resets at {}", usage.used, usage.resets_at);
-            sink.close(if slot.charge.is_some() { "charged" } else { "read" }, Some(&why));
+            let what = match slot.charge {
+                Some(_) if self.batch.only_looks => "looked at",
+                Some(_) => "charged",
+                None => "read",
+            };
+            sink.close(what, Some(&why));
         }
         let mut states = self.states.iter();
         for guard in &self.batch.guards {

@@ -1,4 +1,6 @@
-//! Decision cases: policies, scripted time, calls and what must be decided.
+//! Runs decision cases: each step is decided, and compared with what must be decided.
+//!
+//! In: a case, and the form in which arguments reach the engine. Out: the decisions, or what differs.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -6,59 +8,38 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callgate::__binding::{BindEngine as _, BindPolicy as _, Target, call_of};
-use callgate::time::{ManualClock, Timestamp};
+use callgate::time::ManualClock;
 use callgate::value::{RawView, View};
 use callgate::{
     Actual, Amount, Approval, ArgsCheck, Call, Decision, Engine, Identity, InputSchema, MemoryStore, Policy,
     Reservation, SettleError,
 };
 use callgate_host::{Candidate, Observed, Observer};
-use serde::Deserialize;
+use serde::Deserialize as _;
 use serde_json::Value;
 
+use super::{Amounts, Case, Check, Finish, Seen, Settle, Step, timestamp};
 use crate::caller::Caller;
 use crate::plain::plain;
 
-/// A file of cases.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct File {
-    /// What the file is about.
-    pub about: String,
-    /// Its cases.
-    pub cases: Vec<Case>,
+/// What decides, and what decides beside it.
+struct Deciding {
+    engine: Engine,
+    observer: Observer,
+    /// What the candidate said last.
+    observed: RefCell<Option<Observed>>,
 }
 
-/// A policy and the calls made under it.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Case {
-    /// Unique within the file.
-    pub name: String,
-    /// Clauses of the language that it proves.
-    pub clauses: Vec<String>,
-    /// Traps that it shows to be ruled out.
-    #[serde(default)]
-    pub traps: Vec<u32>,
-    policy: Option<Vec<String>>,
-    policy_file: Option<String>,
-    /// A policy that decides beside it.
-    candidate: Option<Vec<String>>,
-    /// Who sees which tools.
-    #[serde(default)]
-    visible: Vec<Seen>,
-    /// The calls.
-    pub steps: Vec<Step>,
-}
+impl Deciding {
+    fn observe<A: View, I: View>(&self, call: &Call<'_, A, I>, decision: Decision<'_>) -> Decision<'static> {
+        *self.observed.borrow_mut() = self.observer.decided(call, Some(&decision));
+        decision.into_owned()
+    }
 
-/// Who sees which tools.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Seen {
-    identity: Option<String>,
-    server: Option<String>,
-    shown: Vec<String>,
-    left_out: Vec<String>,
+    fn observe_json<I: View>(&self, call: &Call<'_, &str, I>, decision: Decision<'_>) -> Decision<'static> {
+        *self.observed.borrow_mut() = self.observer.decided_json(call, Some(&decision));
+        decision.into_owned()
+    }
 }
 
 impl Seen {
@@ -101,83 +82,6 @@ impl Seen {
     }
 }
 
-/// One call and what must be decided.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Step {
-    at: Option<String>,
-    pub(crate) tool: Option<String>,
-    pub(crate) args: Option<String>,
-    method: Option<String>,
-    params: Option<String>,
-    pub(crate) identity: Option<String>,
-    server: Option<String>,
-    raw_only: Option<String>,
-    #[serde(default)]
-    explain: bool,
-    #[serde(default)]
-    repeat: Option<u32>,
-    approve: Option<Approve>,
-    check: Option<Check>,
-    finish: Option<Finish>,
-    finish_of: Option<usize>,
-    finish_error: Option<String>,
-    reload: Option<Vec<String>>,
-    expect: BTreeMap<String, Value>,
-    observed: Option<Value>,
-}
-
-/// What decides, and what decides beside it.
-struct Deciding {
-    engine: Engine,
-    observer: Observer,
-    /// What the candidate said last.
-    observed: RefCell<Option<Observed>>,
-}
-
-impl Deciding {
-    fn observe<A: View, I: View>(&self, call: &Call<'_, A, I>, decision: Decision<'_>) -> Decision<'static> {
-        *self.observed.borrow_mut() = self.observer.decided(call, Some(&decision));
-        decision.into_owned()
-    }
-
-    fn observe_json<I: View>(&self, call: &Call<'_, &str, I>, decision: Decision<'_>) -> Decision<'static> {
-        *self.observed.borrow_mut() = self.observer.decided_json(call, Some(&decision));
-        decision.into_owned()
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Approve {
-    id: String,
-    key: Option<String>,
-    key_of: Option<usize>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Check {
-    schema: Option<Value>,
-    folding: Option<bool>,
-}
-
-impl Step {
-    /// What is called, and the text of its arguments or params.
-    fn called(&self) -> (Target<'_>, Option<&str>) {
-        match (&self.tool, &self.method) {
-            (Some(tool), None) if self.params.is_none() => (Target::Tool(tool), self.args.as_deref()),
-            (None, Some(method)) if self.args.is_none() => (Target::Method(method), self.params.as_deref()),
-            _ => panic!("a step has `tool` and `args`, or `method` and `params`: {self:?}"),
-        }
-    }
-
-    /// The tool's input schema, where the step has it checked.
-    pub fn schema(&self) -> Option<&Value> {
-        self.check.as_ref()?.schema.as_ref()
-    }
-}
-
 impl Check {
     fn compiled(&self) -> ArgsCheck {
         let check = ArgsCheck::new();
@@ -190,27 +94,6 @@ impl Check {
             None => check,
         }
     }
-}
-
-/// How a reservation is finished: the text of an outcome, or what the call really cost.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Finish {
-    Ended(String),
-    Settled(Settle),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Settle {
-    settle: Amounts,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Amounts {
-    Only(String),
-    ByCounter(BTreeMap<Box<str>, String>),
 }
 
 /// How the arguments reach the engine.
@@ -228,29 +111,7 @@ pub enum Form {
 
 const START: &str = "2026-11-21T10:00:00.000Z";
 
-/// The time that a text says.
-pub fn timestamp(text: &str) -> Timestamp {
-    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
-}
-
 impl Case {
-    /// The policy's text, where the case has one of its own.
-    pub fn policy_text(&self) -> Option<String> {
-        self.policy.as_ref().map(|lines| lines.join("\n"))
-    }
-
-    /// The policy's text.
-    pub fn text(&self) -> String {
-        match (&self.policy, &self.policy_file) {
-            (Some(lines), None) => lines.join("\n"),
-            (None, Some(file)) => {
-                let path = crate::project().join("spec/policies").join(file);
-                std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-            }
-            _ => panic!("{}: give `policy` or `policy_file`", self.name),
-        }
-    }
-
     fn load(&self) -> Policy {
         let text = self.text();
         text.parse()
@@ -565,15 +426,6 @@ fn compare(expect: &BTreeMap<String, Value>, decision: &Value) -> Vec<String> {
         }
     }
     differences
-}
-
-/// All files of decision cases.
-pub fn files() -> Vec<(String, File)> {
-    let parse = |(name, text): (String, String)| {
-        let file = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
-        (name, file)
-    };
-    crate::case_files("decisions").into_iter().map(parse).collect()
 }
 
 /// A manual clock at the time at which every case starts.
