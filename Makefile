@@ -22,7 +22,7 @@ check: ## The quick loop: pages, format, lints, and the tests of core
 test: ## Every check and test; PART="core python" runs some: lint core stores package python node
 	@scripts/test.sh $(PART)
 
-proof: ## Slower checks: dependencies, oldest compiler, interleavings, the reference, slow calls, processes left behind, coverage, mutants (tests/proof.sh NAME runs one)
+proof: ## Slower checks: dependencies, oldest compiler, interleavings, the reference, slow calls, processes left behind, SDKs' clients, coverage, mutants (tests/proof.sh NAME runs one)
 	tests/proof.sh
 
 fuzz: ## Fuzz every target for FUZZ_SECONDS each, 1200 by default; needs the nightly toolchain

@@ -11,7 +11,7 @@ fi
 cargo build --quiet --release --locked -p callgate-benches --example count
 target=$(cargo metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
 paths=("$@")
-[ $# -gt 0 ] || paths=(hand from_str policy engine json plain denied unlisted limit limits4 refused sliding sliding_refused deep globs folding2 folding10 schema)
+[ $# -gt 0 ] || paths=(hand from_str policy engine stack json plain denied unlisted limit limits4 refused sliding sliding_refused deep globs folding2 folding10 schema)
 
 # The instructions of so many rounds of a path.
 count() {

@@ -23,6 +23,7 @@ measure() {
         instructions) benches/count.sh ;;
         python) bindings-python/bench/run.sh --rounds "$([ "$quick" = 0 ] && echo 200 || echo 40)" --json "$BENCH_JSON" ;;
         gateway) benches/gateway/run.sh ;;
+        rmcp) cargo bench --quiet --locked -p callgate-rmcp --bench calls ;;
         node) ROUNDS=$([ "$quick" = 0 ] && echo 31 || echo 9) bindings-node/bench/bench.sh --json "$BENCH_JSON" ;;
         sqlite)
             directory=$(mktemp -d)
@@ -37,7 +38,7 @@ measure() {
 }
 
 parts=("$@")
-[ $# -gt 0 ] || parts=(evaluate growth tests limits compile engines instructions python node sqlite redis gateway)
+[ $# -gt 0 ] || parts=(evaluate growth tests limits compile engines instructions python node sqlite redis gateway rmcp)
 failed=()
 for part in "${parts[@]}"; do
     echo "== $part"

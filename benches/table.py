@@ -115,6 +115,10 @@ ROWS = [
         *(same(f"against {name}", "node", "two conditions", "callgate", start, most)
           for name, start, most in [("a function written by hand", "JS by hand", None), ("cel-js", "cel-js", None), ("cedar-wasm", "cedar-wasm", 0.02)]),
     ]),
+    ("Node: a call of a guarded server in one process with its client, against the same server without a guard", [
+        same(f"`McpServer` of `{sdk}`", "node", f"an MCP call, {sdk}", "callgate", "unguarded", None)
+        for sdk in ["@modelcontextprotocol/sdk", "@modelcontextprotocol/server"]
+    ]),
     ("Gateway: added to a call over stdio, 1 KiB of arguments, in memory, with records", [
         Row("`callgate proxy`, median; at most 100 µs", ("gateway", "added to a call, p50", "callgate"), 100_000, 1),
         Row("`callgate proxy`, 99th percentile; at most 1 ms", ("gateway", "added to a call, p99", "callgate"), 1_000_000, 1),

@@ -26,14 +26,18 @@ export declare class NativeEngine {
   requestPlan(method: string): Plan
   /** The policy in force. */
   get policy(): Policy
+  /** What may not mean what its author thinks in the policy in force, and what it cannot keep with this engine's store. */
+  get warnings(): Array<Finding>
+  /** The same, of each layer of the policy. */
+  get warningsByLayer(): Array<Array<Finding>>
   /** Puts another policy in force. */
   replace(policy: Policy): void
   /** Lets a candidate decide beside the policy in force, or none. */
   observe(candidate?: Policy | undefined | null, store?: Store | undefined | null): void
   /** What came of all calls since the candidate began, as JSON; null without one. */
   observations(): string | null
-  /** Watches a policy file until `close`. */
-  watch(path: string, interval: number | undefined | null, changed: (arg: Loaded) => void): void
+  /** Watches a policy file, or those of a stack, until `close`. */
+  watch(paths: Array<string>, interval: number | undefined | null, changed: (arg: Loaded) => void): void
   /** Stops watching. */
   close(): void
 }
@@ -45,7 +49,7 @@ export declare class NativeObserved {
   json(): string | null
   /** Says how the call ended. */
   finish(outcome: string, now?: number | undefined | null): void
-  /** Makes the candidate's charges that came from `increment_from` smaller, where the amounts fit them. */
+  /** Makes the candidate's charges what the call really cost, where the amounts fit them. */
   settle(names: Array<string> | undefined | null, amounts: Array<string>, now?: number | undefined | null): void
 }
 export type Observed = NativeObserved
@@ -70,13 +74,18 @@ export declare class NativePlan {
   mcpResult(packed: string): string | null
   /** The `_meta` of that result alone. */
   mcpMeta(packed: string): string | null
-  /** Whether a decision charged anything. */
-  charged(packed: string): boolean
+  /**
+   * The ends of a call that give something back of what a decision charged, each as a bit, in core's order of outcomes; behind them, those that
+   * keep something. Null if it charged nothing.
+   */
+  charged(packed: string): number | null
+  /** Files the call of a decision that asks for approval: where it stands then; null where the decision asks for none. */
+  file(packed: string, store: Store, filing: Filing): Promise<Stands> | null
   /** Whether a text is an amount: an error if not, before anything is finished with it. */
   static checkAmount(literal: string): void
   /** Says how the call of a decision ended. */
   finish(packed: string, outcome: string, now?: number | undefined | null): void
-  /** Makes the charges of a decision that came from `increment_from` smaller. */
+  /** Makes charges of a decision what the call really cost, less or more. */
   settle(packed: string, names: Array<string> | undefined | null, amounts: Array<string>, now?: number | undefined | null): void
   /** `finish` without blocking. */
   finishAsync(packed: string, outcome: string, now?: number | undefined | null): Promise<[code: string, message: string] | null>
@@ -89,20 +98,41 @@ export type Plan = NativePlan
 export declare class NativePolicy {
   /** Compiles a text, YAML or JSON (spec 1.1). */
   static compile(text: string): Loaded
-  /** Reads and compiles a file; its extension tells YAML from JSON. */
-  static load(path: string): Loaded
+  /** Reads and compiles a file, or several as a stack; their extensions tell YAML from JSON. */
+  static load(paths: Array<string>): Loaded
+  /** Several policies as one (spec 6.10). */
+  static stack(policies: Array<NativePolicy>): Loaded
+  /** The names of the policies that it was made of, in order; null for one without a name. */
+  get layers(): Array<string | undefined | null>
+  /** The warnings of each of them. */
+  get warningsByLayer(): Array<Array<Finding>>
   /** Lints a policy's text against the JSON text of a server's list of tools. */
   static lint(text: string, tools: string): Linted
-  /** SHA-256 of the policy's text in hex. */
+  /** SHA-256 of the policy's text in hex; of a stack, that of its policies' digests. */
   get digest(): string
   /** What may not mean what its author thinks. */
   get warnings(): Array<Finding>
   /** Which of these tools the caller may see in `tools/list` (spec 10.9). `probe` has the functions that read values. */
   visible(tools: Array<string>, probe: object, identity: unknown, server?: string | undefined | null): Array<boolean>
+  /** The names and globs that match none of these tools, which are all that a server has. */
+  unmatched(tools: Array<string>): Array<Unmatched>
+  /** Whether it denies tools that it does not name, and says nothing of other requests, which all pass. */
+  get passesRequests(): boolean
+  /** The rules and items that need to know who calls. */
+  identityNeeds(): Array<Need>
   /** Whether what is shown depends on who asks. */
   get listsByCaller(): boolean
 }
 export type Policy = NativePolicy
+
+/** A call in rounds, between two streams. */
+export declare class NativeRound {
+  /** Its number in the stream that it left. */
+  get call(): number | null
+  /** The SHA-256, in hex, of the `requestState` that goes on with it. */
+  get state(): string | null
+}
+export type Round = NativeRound
 
 /** A store that is open, in one of its namespaces. */
 export declare class NativeStore {
@@ -128,10 +158,49 @@ export declare class NativeStore {
   resetCounter(key: string, now?: number | undefined | null): boolean
   /** `resetCounter` on another thread, likewise. */
   resetCounterAsync(key: string, now?: number | undefined | null): Promise<boolean | [code: string, message: string]>
+  /** The calls that wait for approval, or were answered: those, or the code and the message of what went wrong. */
+  filed(now?: number | undefined | null): Promise<FiledRecord[] | [code: string, message: string]>
+  /** The one with an id, with its arguments, if there is one, likewise. */
+  findFiled(id: string, now?: number | undefined | null): Promise<FiledRecord[] | [code: string, message: string]>
+  /** Grants or denies it, likewise. */
+  answerFiled(id: string, grants: boolean, by: string, lasts?: number | undefined | null, now?: number | undefined | null): Promise<FiledRecord[] | [code: string, message: string]>
   /** Closes the store with all of its namespaces, if it is the one that was opened; else this one alone. */
   close(): void
 }
 export type Store = NativeStore
+
+/** Guards one stream between a client and a server. */
+export declare class NativeStream {
+  /** A stream whose callers have this engine; without one, each has the engine that it is identified with. */
+  static open(engine: NativeEngine | undefined | null, checkArgs: boolean, server?: string | undefined | null): NativeStream
+  /** A message of the client. `tag` is a number of the driver's, not 0, by which it finds the message again. */
+  fromClient(text: string, tag: number, now: number): Array<StreamStep>
+  /** The same of a message that the server itself sends, as a client, while it runs `outer`. */
+  fromWithin(text: string, tag: number, outer: number, now: number): Array<StreamStep>
+  /** A message of the server. */
+  fromServer(text: string, tag: number, now: number): Array<StreamStep>
+  /** For whom a request is: the identity as JSON, and the engine that decides. */
+  identified(call: number, identity: string, engine: NativeEngine, now: number): Array<StreamStep>
+  /** A call was decided. `words` are said behind the message of a decision that does not allow, with the id of its record. */
+  decided(call: number, plan: NativePlan, packed: string, now: number, words?: string | undefined | null, record?: string | undefined | null): Array<StreamStep>
+  /** A call does not run now: its caller gets this result, a JSON object. */
+  answer(call: number, result: string, now: number): Array<StreamStep>
+  /** A request does not run, whether it is being identified or decided: its caller gets this text. */
+  refuse(call: number, text: string, now: number): Array<StreamStep>
+  /** The message that a call begins with could not be written. */
+  unsent(call: number): Array<StreamStep>
+  /** The time of a step `wake_at` has come. */
+  wake(now: number): Array<StreamStep>
+  /** The client is gone. */
+  clientClosed(): Array<StreamStep>
+  /** Takes out the calls whose servers asked for input, where another stream gets their next round. */
+  leave(): Array<Round>
+  /** Takes such a call in, once, and gives its number here; none where it cannot go on. */
+  join(round: Round): number | null
+  /** Another policy is in force. */
+  reloaded(): Array<StreamStep>
+}
+export type Stream = NativeStream
 
 /** A decision as it crosses the border. */
 export interface Answer {
@@ -157,6 +226,8 @@ export interface Asked {
   approvalKey?: string
   /** The approval's own id. */
   approvalId?: string
+  /** When it was given, in milliseconds since the epoch. */
+  approvalGivenAt?: number
   /** What is checked in the arguments, if anything. */
   check?: NativeArgsCheck
   /** The name of the server that the call goes to. */
@@ -187,6 +258,72 @@ export interface Explained {
   packed: string
   /** The checks, in the order in which they are made. */
   checks: Array<Check>
+}
+
+/** What is kept of a call's arguments. */
+export interface FiledArgs {
+  /** `none`, `keys`, `full` or `cut`. */
+  kind: string
+  /** Their names. */
+  keys?: Array<string>
+  /** Their text, or its beginning. */
+  text?: string
+  /** Bytes of the whole text. */
+  bytes?: number
+}
+
+/** A record of a store. */
+export interface FiledRecord {
+  /** Its id. */
+  id: string
+  /** `pending`, `granted`, `denied` or `used`. */
+  state: string
+  /** The server that would run it. */
+  server: string
+  /** The method. */
+  method: string
+  /** The tool; none for another method. */
+  tool?: string
+  /** The caller's id, if it has one. */
+  caller?: string
+  /** The rules that ask, by name or place. */
+  rules: Array<string>
+  /** The policy's digest. */
+  policy: string
+  /** The approval key. */
+  key: string
+  /** How many calls an approval lets through. */
+  uses: number
+  /** For how many seconds, where the rules say so. */
+  validFor?: number
+  /** Who may approve; none for anybody. */
+  approvers?: Array<string>
+  /** The paths that an approval does not cover. */
+  ignored: Array<string>
+  /** When it was filed, in milliseconds since the epoch. */
+  filedAt: number
+  /** Until when it stands. */
+  until: number
+  /** When it was answered. */
+  answeredAt?: number
+  /** Who answered. */
+  by?: string
+  /** What is kept of the arguments, where one record was asked for. */
+  args?: FiledArgs
+}
+
+/** What a store is told of a call beside its decision. */
+export interface Filing {
+  /** The server that would run it. */
+  server: string
+  /** The caller's id. */
+  caller?: string
+  /** What is kept of the arguments: `none`, `keys` or `full`. */
+  shown: string
+  /** Their text. */
+  args: string
+  /** What the host's clock shows, in milliseconds since the epoch. */
+  now?: number
 }
 
 /** One finding in a policy document (spec 12). Lines and columns count from 1, columns in code points. */
@@ -237,8 +374,8 @@ export interface LiveCounter {
   algorithm: string
   /** What it holds. */
   used: string
-  /** When it holds nothing any more if nothing else happens, in milliseconds since the epoch. */
-  resetsAt: number
+  /** When it holds nothing any more if nothing else happens, in milliseconds since the epoch; absent for never. */
+  resetsAt?: number
 }
 
 /** What became of a text: a policy, findings, or a file that cannot be read. */
@@ -247,12 +384,36 @@ export interface Loaded {
   policy?: NativePolicy
   /** Errors and warnings, in document order. */
   findings: Array<Finding>
-  /** Why the file cannot be read, with its path in front. */
-  unreadable?: string
+  /** Why the file cannot be read, or does not go with the others, with its path in front. */
+  unusable?: string
+  /** Where policies that load are no stack: the stable code, such as `unnamed_layer`. */
+  noStack?: string
+  /** The file that is at fault, where there is one. */
+  file?: string
 }
 
 /** The code of the JSON-RPC error that answers a denied call which has no result (spec 10.6). */
 export declare const MCP_DENIED: number
+
+/** A rule or item that needs to know who calls. */
+export interface Need {
+  /** Its `name`, if it has one. */
+  name?: string
+  /** JSON Pointer to it. */
+  pointer: string
+  /** Its line. */
+  line: number
+  /** The layer's name, if it has one. */
+  layer?: string
+  /** What it reads. */
+  reads: Array<string>
+  /** `identity`, `session` or `session_or_identity`. */
+  needs: string
+  /** A sentence of it. */
+  told: string
+  /** What to write, or to give the guard, where callers have none. */
+  help: string
+}
 
 /** What an engine is made of; checked by the TypeScript half. */
 export interface Settings {
@@ -262,6 +423,24 @@ export interface Settings {
   hashArgs: boolean
   /** The key of those hashes; without one they are plain SHA-256. */
   hashKey?: Uint8Array
+}
+
+/** Where a filed call stands. */
+export interface Stands {
+  /** `waits`, `denied`, `granted`, `full` or `unavailable`. */
+  state: string
+  /** The record's id, if the caller may be told one. */
+  id?: string
+  /** What a caller that is refused is told. */
+  told?: string
+  /** Whether this call filed it. */
+  isNew: boolean
+  /** Who answered. */
+  who?: string
+  /** The approval's own id, of a grant. */
+  approval?: string
+  /** When it was given, in milliseconds since the epoch. */
+  givenAt?: number
 }
 
 /** A name that leads to a value which the tool's checks may read. */
@@ -280,4 +459,62 @@ export interface StoreSettings {
   timeout?: number
   /** Whether one that cannot be reached yet is no error. */
   mayBeAway: boolean
+}
+
+/** What to do. `tag` is that of the message which caused it, 0 for none. Times are in milliseconds from any start. */
+export type StreamStep =
+  | { kind: 'to_client'; /** Of the message that caused it. */
+    tag: number; /** JSON. */
+  text: string }
+  | { kind: 'to_server'; /** Of the message that caused it. */
+    tag: number; /** The call that begins or goes on with it: say `unsent` if it cannot be written. */
+    call?: number; /** JSON. */
+  text: string }
+  | { kind: 'identify'; /** Which. */
+    call: number; /** Of its message. */
+  tag: number }
+  | { kind: 'decide'; /** Which. */
+    call: number; /** Of its message. */
+    tag: number; /** The id of its request, as its JSON text. */
+    request: string; /** The revision of the protocol in which it is made, where it is known. */
+    protocol?: string; /** `tools/call`, or another method. */
+    method: string; /** The tool's name; none for another method. */
+    tool?: string; /** The JSON text of its arguments, or of its params; none for absent ones. */
+    args?: string; /** How its arguments are to be checked. */
+    check: NativeArgsCheck; /** Whether the caller asks for a task. */
+  task: boolean }
+  | { kind: 'finish'; /** Which. */
+    call: number; /** How it ended. */
+  outcome: string }
+  | { kind: 'accepted'; /** Which. */
+  call: number }
+  | { kind: 'given_up'; /** Which. */
+  call: number }
+  | { kind: 'wake_at'; /** When. */
+  at: number }
+  | { kind: 'listed'; /** In the server's order. */
+  tools: Array<string> }
+  | { kind: 'list_filtered'; /** The method that asked for it. */
+    method: string; /** How many. */
+  hidden: number }
+  | { kind: 'list_failed'; /** Why. */
+  reason: string }
+  | { kind: 'failed'; /** What. */
+  reason: string }
+  | { kind: 'noted' }
+
+/** A name in a policy that no tool of a server has. */
+export interface Unmatched {
+  /** As the policy has it. */
+  name: string
+  /** JSON Pointer to it. */
+  pointer: string
+  /** Its line. */
+  line: number
+  /** The layer's name, if it has one. */
+  layer?: string
+  /** The tool that was probably meant. */
+  nearest?: string
+  /** A sentence of it. */
+  told: string
 }

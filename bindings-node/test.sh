@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up, builds and tests the Node package, on a machine with Node, npm and Rust. Everything goes to folders that git ignores.
-# In: nothing; CALLGATE_PAIRS sets how many generated calls are compared with Rust. Out: success, or the first failure.
+# In: nothing, or `setup` to stop before the tests; CALLGATE_PAIRS sets how many generated calls are compared with Rust. Out: success, or the first failure.
 set -euo pipefail
 cd "$(dirname "$0")"
 export CALLGATE_PAIRS=${CALLGATE_PAIRS:-100000}
@@ -43,6 +43,11 @@ echo "== types"
 npx tsc --project tsconfig.test.json
 cp ../examples/node/tsconfig.json .work/app/
 npx tsc --project .work/app/tsconfig.json
+
+if [ "${1:-}" = setup ]; then exit; fi
+
+echo "== the SDKs' own clients"
+../tests/clients.py sdk1:sdk1 sdk2:sdk2
 
 echo "== test"
 if node --test --test-reporter=spec .work/tests/test/*.test.mjs >.work/test.log; then

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the wheel, installs it in empty environments, and runs every test of the Python package there. Sets up all it
-# needs under bindings-python/.test, which git ignores. Run from anywhere: bindings-python/test.sh
+# needs under bindings-python/.test, which git ignores. Run from anywhere: bindings-python/test.sh, or `bindings-python/test.sh setup` to stop there.
 set -euo pipefail
 cd "$(dirname "$0")"
 python=${PYTHON:-$(command -v python3.11 || command -v python3)}
@@ -56,11 +56,13 @@ for name in mcp2 mcp1 fastmcp2 fastmcp3 pytest8; do
   "$work/$name/bin/pip" install -q --no-index --no-deps --force-reinstall "$wheel"
 done
 
+if [ "${1:-}" = setup ]; then exit; fi
+
 say "types"
 mypy="$work/mcp2/bin/python -m mypy"
 (cd "$work" && $mypy --config-file ../pyproject.toml -p callgate)
 (cd "$work" && "$work/mcp2/bin/python" -m mypy.stubtest callgate --mypy-config-file ../pyproject.toml)
-$mypy ../examples/python/server.py
+$mypy ../examples/python/{server,metrics}.py
 MYPYPATH=tests:tests/servers $mypy tests/*.py tests/servers/{behaviour,everything,fastmcp4,http_*,mcp2_*}.py
 
 say "conformance, values, engine"
@@ -72,7 +74,7 @@ if [ -z "${CALLGATE_PAIRS:-}" ] || [ -z "${CALLGATE_RUST_DECISIONS:-}" ]; then
 fi
 export CALLGATE_PAIRS CALLGATE_DECISIONS=$work/decisions-python.jsonl
 # `-P`: what is tested is the installed wheel, not the sources beside the tests.
-"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider tests/test_{conformance,pairs,values,engine,callbacks,known,lifecycle,redis,sqlite,store}.py
+"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider tests/test_{conformance,pairs,values,engine,callbacks,known,lifecycle,stack,redis,sqlite,store}.py
 "$work/mcp2/bin/python" tests/compare.py "$CALLGATE_DECISIONS" "$CALLGATE_RUST_DECISIONS"
 
 for name in mcp2 pytest8; do
@@ -81,10 +83,12 @@ for name in mcp2 pytest8; do
 done
 
 say "adapters, the proxy and HTTP, by the official SDK 2.x"
-"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,streams_callers,guards,arguments,misuse,published,recorded,forwarding,http}.py
+"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,approvals,connecting,fuzz,lists,nested,recipes,records,requests,results,rounds,streams,streams_callers,streams_requests,guards,arguments,misuse,published,recorded,forwarding,http}.py
 say "adapters, the proxy and HTTP, by the official SDK 1.x"
-"$work/mcp1/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,streams,streams_callers,guards,arguments,misuse,recorded,forwarding,http}.py
+"$work/mcp1/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,approvals,connecting,fuzz,lists,records,requests,results,streams,streams_callers,streams_requests,guards,arguments,misuse,recorded,forwarding,http}.py
 for major in 2 3; do
   say "servers of fastmcp $major"
   "$work/fastmcp$major/bin/python" -P -m pytest -p no:cacheprovider tests/test_fastmcp_older.py
 done
+say "the SDKs' own clients"
+../tests/clients.py mcp1:mcp1 mcp1:mcp1-streams mcp2:mcp2 mcp2:mcp2-streams fastmcp2:fastmcp2 fastmcp3:fastmcp3 fastmcp4:fastmcp4 mcp2:gateway

@@ -7,7 +7,7 @@ seconds=${FUZZ_SECONDS:-1200}
 # `none` runs several times as many inputs as `address`; core has no unsafe code for an address sanitizer to watch.
 sanitizer=${FUZZ_SANITIZER:-none}
 targets=("$@")
-[ $# -gt 0 ] || targets=(parse_yaml parse_json compile diagnostics forms arguments readings schema names call stream evaluate store)
+[ $# -gt 0 ] || targets=(parse_yaml parse_json compile diagnostics forms arguments readings schema names call stream sequence evaluate store)
 
 command -v cargo-fuzz > /dev/null || cargo install --locked cargo-fuzz
 

@@ -80,6 +80,23 @@ relayed() {
     echo "messages that Go read, calls, denied calls: $said"
     [ "${said##* }" = 0 ]
     "$run" unchanged --count "${UNCHANGED:-10000000}" --seed "$seed"
+    "$run" sequences --count "${SEQUENCES:-1000000}" --seed "$seed"
+}
+
+# Mistakes that the relay is told to make, one or more for each clause of spec/guards.md that it keeps: a test has to fail for each.
+relay_mistakes() {
+    local name test=(env RUSTFLAGS="--cfg callgate_mistakes" cargo test --quiet --locked --package callgate-relay --test relay --target-dir target/mistakes)
+    local unnoticed=0 made=0
+    "${test[@]}" > /dev/null
+    for name in $(sed -n 's/^    \([A-Z][A-Za-z]*\),$/\1/p' relay/src/mistake.rs); do
+        made=$((made + 1))
+        if CALLGATE_MISTAKE=$name "${test[@]}" > /dev/null 2>&1; then
+            echo "not noticed: $name"
+            unnoticed=$((unnoticed + 1))
+        fi
+    done
+    echo "mistakes: $made, not noticed: $unnoticed"
+    [ "$made" -gt 0 ] && [ "$unnoticed" = 0 ]
 }
 
 # The engine beside the reference interpreter, on twenty million generated calls.
@@ -119,8 +136,52 @@ orphans() {
     CALLGATE_TEST_RUNS=200 cargo test --locked --package callgate-cli --test cli -- proxy::process::nothing_is_left
 }
 
+# Mistakes put into the guard for rmcp one at a time: a test has to fail for each.
+rmcp_mistakes() {
+    adapters/rmcp/mistakes.sh
+}
+
+# Mistakes put into the guards in Node one at a time: a test has to fail for each, and none without one.
+node_mistakes() {
+    bindings-node/test.sh setup
+    (cd bindings-node && node scripts/mistakes.mjs)
+}
+
+# Guarded servers in Node under a client that sends anything, with a model of what may come of it.
+node_fuzz() {
+    bindings-node/test.sh setup
+    local seed=${SEED:-$RANDOM}
+    echo "seed $seed"
+    (cd bindings-node && CALLGATE_FUZZ=${SEEDS:-500} CALLGATE_SEED=$seed node --test --test-reporter=spec .work/tests/test/fuzz.test.mjs)
+}
+
+# Mistakes put into the Python guards one at a time, in a copy of the installed package: a test has to fail for each.
+python_mistakes() {
+    bindings-python/test.sh setup
+    bindings-python/mistakes.py
+}
+
+# Clients that send anything to each Python guard, beside a model of what may come of it.
+python_fuzz() {
+    bindings-python/test.sh setup
+    local name seed=${SEED:-$RANDOM}
+    echo "seed $seed"
+    for name in mcp2 mcp1; do
+        CALLGATE_FUZZ=${SEQUENCES:-2000} CALLGATE_FUZZ_SEED=$seed \
+            "bindings-python/.test/$name/bin/python" -P -m pytest -p no:cacheprovider -n 2 bindings-python/tests/test_fuzz.py
+    done
+}
+
+# The SDKs' own clients, each against every guard, over stdio and streamable HTTP.
+clients() {
+    bindings-python/test.sh setup
+    bindings-node/test.sh setup
+    tests/clients.py --write all
+    tests/results.py
+}
+
 checks=("$@")
-[ $# -gt 0 ] || checks=(dependencies msrv interface interleavings differ stricter slow relayed aws miri orphans coverage mutants)
+[ $# -gt 0 ] || checks=(dependencies msrv interface interleavings differ stricter slow relayed relay_mistakes aws miri orphans rmcp_mistakes python_mistakes python_fuzz node_mistakes node_fuzz clients coverage mutants)
 for check in "${checks[@]}"; do
     echo "== $check"
     "$check"

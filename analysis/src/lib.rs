@@ -18,6 +18,8 @@
 //! [`coverage`] says which outcomes of a policy's rules, conditions and limits such tests have seen, and on which of them a decision
 //! depends.
 //!
+//! [`risk`] says which class of risk each tool of a server has.
+//!
 //! This crate is pure: it reads no file, no clock and no environment. Who runs tests gives it texts.
 
 #![forbid(unsafe_code)]
@@ -26,7 +28,9 @@ pub mod caller;
 pub mod coverage;
 mod document;
 mod lines;
+pub mod listing;
 pub mod report;
+pub mod risk;
 mod run;
 pub mod subject;
 pub mod suite;

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use callgate::__analysis::{Content, Diagnostics, Matching, Node, globs_matching, matching, parse};
-use callgate::{Policy, PolicyError};
+use callgate::{Policy, PolicyError, StackError};
 
 /// A policy under test.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Subject {
     pub entries: Vec<EntryName>,
     /// The entries of `tools` by their keys.
     exact: HashMap<String, usize>,
+    /// The policies of a stack; none for one policy.
+    layers: Vec<Subject>,
 }
 
 /// What of a policy applies to a tool, whatever the call is (spec 2.8, 3.6, 6.1).
@@ -77,12 +79,51 @@ impl Subject {
             rules: Vec::new(),
             entries: Vec::new(),
             exact: HashMap::new(),
+            layers: Vec::new(),
         };
         let mut diagnostics = Diagnostics::new(text);
         if let Some(tree) = parse(text, &mut diagnostics) {
             subject.read(tree.root());
         }
         Ok(subject)
+    }
+
+    /// Several policies as one, called `name`. One alone is itself. A stack has no text and no entries of its own: what is said of
+    /// them is said of its policies.
+    ///
+    /// # Errors
+    /// Why they do not go together (spec 6.10).
+    pub fn stack(name: &str, mut layers: Vec<Self>) -> Result<Self, StackError> {
+        if layers.len() == 1
+            && let Some(only) = layers.pop()
+        {
+            return Ok(only);
+        }
+        let policy = Policy::stack(layers.iter().map(|layer| layer.policy.clone()))?;
+        Ok(Self {
+            path: name.to_owned(),
+            text: String::new(),
+            policy,
+            rules: Vec::new(),
+            entries: Vec::new(),
+            exact: HashMap::new(),
+            layers,
+        })
+    }
+
+    /// Whether it is a stack of several policies.
+    pub fn is_stack(&self) -> bool {
+        !self.layers.is_empty()
+    }
+
+    /// The policies of a stack, or this one.
+    pub fn files(&self) -> &[Self] {
+        if self.layers.is_empty() { std::slice::from_ref(self) } else { &self.layers }
+    }
+
+    /// The rules of all policies, in their order.
+    pub fn all_rules(&self) -> impl Iterator<Item = &RuleName> {
+        self.files().iter().flat_map(|policy| &policy.rules)
     }
 
     fn read(&mut self, root: Node<'_>) {
@@ -97,12 +138,26 @@ impl Subject {
                 self.read_entry(entry, pointer, Some(key.text().to_owned()));
             }
         }
+        let methods = member(root, "requests").and_then(|requests| member(requests, "methods"));
+        if let Some(Content::Mapping(methods)) = methods.map(Node::content) {
+            for (method, entry) in methods {
+                self.read_rules(entry, &format!("/requests/methods/{}", segment(method.text())));
+            }
+        }
         if let Some(entry) = member(root, "all_tools") {
             self.read_entry(entry, "/all_tools".to_owned(), None);
         }
     }
 
     fn read_entry(&mut self, entry: Node<'_>, pointer: String, key: Option<String>) {
+        self.read_rules(entry, &pointer);
+        if let Some(key) = &key {
+            self.exact.insert(key.clone(), self.entries.len());
+        }
+        self.entries.push(EntryName { pointer, key });
+    }
+
+    fn read_rules(&mut self, entry: Node<'_>, pointer: &str) {
         for list in LISTS {
             if let Some(Content::Sequence(items)) = member(entry, list).map(Node::content) {
                 for (index, item) in items.enumerate() {
@@ -114,10 +169,6 @@ impl Subject {
         if member(entry, "only_args").is_some() {
             self.rules.push(RuleName { pointer: format!("{pointer}/only_args"), name: None });
         }
-        if let Some(key) = &key {
-            self.exact.insert(key.clone(), self.entries.len());
-        }
-        self.entries.push(EntryName { pointer, key });
     }
 
     /// What applies to a tool.
@@ -152,17 +203,25 @@ impl Subject {
 
     /// Whether a rule has this name, or this pointer where it begins with `/`.
     pub fn has_rule(&self, name: &str) -> bool {
-        self.rules.iter().any(|rule| is_named(name, &rule.pointer, rule.name.as_deref()))
+        self.all_rules().any(|rule| is_named(name, &rule.pointer, rule.name.as_deref()))
     }
 
     /// Whether the policy names a tool: in `hide`, or by an exact name or a glob of `tools`. The wildcard entry and `all_tools` name
     /// none (spec 2.8): they apply to a misspelt name, too.
     pub fn names(&self, tool: &str) -> bool {
-        matches!(self.admission(tool), Admission::Hidden(_) | Admission::Entries { listed: true, .. })
+        let names = |policy: &Self| {
+            matches!(policy.admission(tool), Admission::Hidden(_) | Admission::Entries { listed: true, .. })
+        };
+        self.files().iter().any(names)
     }
 
-    /// Whether two rules of one entry have this name, so that it does not tell which of them decided.
+    /// Whether two rules of one entry have this name, so that it does not tell which of them decided. Rules of two policies of a stack
+    /// may have one name: `layer` tells them apart.
     pub fn is_ambiguous(&self, name: &str) -> bool {
+        self.files().iter().any(|policy| policy.repeats(name))
+    }
+
+    fn repeats(&self, name: &str) -> bool {
         let entry = |rule: &RuleName| {
             // The list and the index stand behind the entry.
             let mut parts = rule.pointer.rsplitn(3, '/');
@@ -176,7 +235,8 @@ impl Subject {
 
     /// Names of tools that the policy names exactly.
     pub fn exact_names(&self) -> impl Iterator<Item = &str> {
-        let keys = self.entries.iter().filter_map(|entry| entry.key.as_deref());
+        let entries = self.files().iter().flat_map(|policy| &policy.entries);
+        let keys = entries.filter_map(|entry| entry.key.as_deref());
         keys.filter(|key| !key.contains(['*', '?', '[', '{']))
     }
 }

@@ -61,6 +61,11 @@ fn main() {
         "from_str" => again(true, &|| serde_json::from_str::<Value>(black_box(&text)).is_ok()),
         "policy" => policy(payments(), "create_charge", &args, true),
         "engine" => engine(payments(), "create_charge", &args),
+        // The same policy as a stack of one, which must cost nothing.
+        "stack" => {
+            let stack = Policy::stack([payments()]).expect("a stack of one");
+            engine(stack, "create_charge", &args);
+        }
         "json" => {
             let policy = payments();
             again(true, &|| {
@@ -90,7 +95,7 @@ fn main() {
         "schema" => checked(2),
         _ => {
             eprintln!(
-                "usage: count hand|from_str|policy|engine|json|plain|denied|unlisted|limit|limits4|refused|sliding|sliding_refused|deep|globs|folding2|folding10|schema|compile|compile_yaml|value [ROUNDS]"
+                "usage: count hand|from_str|policy|engine|stack|json|plain|denied|unlisted|limit|limits4|refused|sliding|sliding_refused|deep|globs|folding2|folding10|schema|compile|compile_yaml|value [ROUNDS]"
             );
             std::process::exit(2);
         }

@@ -15,3 +15,4 @@ esac
 cp "$target/dist/$library" floor.node
 # Node 20 may abort where a call of WebAssembly that V8 has inlined is deoptimised: cedar-wasm.
 node --no-turbo-inline-js-wasm-calls bench.mjs "$@"
+node guard.mjs "$@"

@@ -3,6 +3,7 @@
 //! In: what the TypeScript half asks. Out: the same as core takes it, read in place. What cannot be read stays so, for core to
 //! deny.
 
+use callgate::time::Timestamp;
 use callgate::{Approval, Identity};
 use napi::bindgen_prelude::ClassInstance;
 use napi::{Unknown, ValueType};
@@ -10,6 +11,7 @@ use napi_derive::napi;
 
 use crate::args_check::ArgsCheck;
 use crate::call::{Args, Given, Hash};
+use crate::clock;
 use crate::planned::Planned;
 use crate::view::{Host, JsView};
 
@@ -29,6 +31,8 @@ pub struct Asked<'e> {
     pub approval_key: Option<String>,
     /// The approval's own id.
     pub approval_id: Option<String>,
+    /// When it was given, in milliseconds since the epoch.
+    pub approval_given_at: Option<f64>,
     /// What is checked in the arguments, if anything.
     #[napi(ts_type = "NativeArgsCheck")]
     pub check: Option<ClassInstance<'e, ArgsCheck>>,
@@ -44,10 +48,27 @@ pub struct Asked<'e> {
 pub(crate) struct Read<'h, 'e> {
     pub(crate) args: ReadArgs<'h, 'e>,
     pub(crate) identity: ReadIdentity<'h, 'e>,
-    pub(crate) approval: Option<(String, String)>,
+    pub(crate) approval: Option<Approved>,
     pub(crate) check: Option<callgate::ArgsCheck>,
     pub(crate) server: Option<String>,
     pub(crate) now: Option<f64>,
+}
+
+/// An approval that the host holds: its key, its own id, and when it was given.
+pub(crate) struct Approved {
+    key: String,
+    id: String,
+    at: Option<Timestamp>,
+}
+
+impl Approved {
+    pub(crate) fn given(&self) -> Approval<'_> {
+        let approval = Approval::new(&self.key, &self.id);
+        match self.at {
+            Some(at) => approval.given_at(at),
+            None => approval,
+        }
+    }
 }
 
 /// Arguments as they were given.
@@ -95,7 +116,9 @@ impl<'h, 'e> Read<'h, 'e> {
             Some(Err(why)) => ReadArgs::Value(args.unreadable(why)),
         };
         let identity = ReadIdentity::new(host.view(asked.identity))?;
+        let at = asked.approval_given_at.map(clock::timestamp);
         let approval = asked.approval_key.zip(asked.approval_id);
+        let approval = approval.map(|(key, id)| Approved { key, id, at });
         let check = asked.check.map(|check| check.0.clone());
         Ok(Self { args, identity, approval, check, server: asked.server, now: asked.now })
     }
@@ -107,7 +130,7 @@ impl<'h, 'e> Read<'h, 'e> {
                 ReadArgs::Raw(text) => Args::Raw(text),
             },
             identity: self.identity.given(),
-            approval: self.approval.as_ref().map(|(key, id)| Approval::new(key, id)),
+            approval: self.approval.as_ref().map(Approved::given),
             check: self.check.as_ref(),
             server: self.server.as_deref(),
             now: self.now,

@@ -20,6 +20,11 @@ impl Clock for HostClock {
     }
 }
 
+/// Milliseconds since the epoch. A cast saturates, and `Timestamp` clamps to its range; NaN is refused by the TypeScript half.
+pub(crate) fn timestamp(millis: f64) -> Timestamp {
+    Timestamp::from_millis(millis as i64)
+}
+
 /// Does `work` at `now`, milliseconds since the epoch; `None` means the machine's time.
 pub(crate) fn at<R>(now: Option<f64>, work: impl FnOnce() -> R) -> R {
     /// Puts the clock back, also after a panic.
@@ -29,7 +34,6 @@ pub(crate) fn at<R>(now: Option<f64>, work: impl FnOnce() -> R) -> R {
             SHOWN.set(self.0);
         }
     }
-    // A cast saturates, and `Timestamp` clamps to its range; NaN is refused by the TypeScript half.
-    let _guard = Guard(SHOWN.replace(now.map(|millis| Timestamp::from_millis(millis as i64))));
+    let _guard = Guard(SHOWN.replace(now.map(timestamp)));
     work()
 }

@@ -33,8 +33,8 @@ pub struct LiveCounter {
     pub algorithm: String,
     /// What it holds.
     pub used: String,
-    /// When it holds nothing any more if nothing else happens, in milliseconds since the epoch.
-    pub resets_at: f64,
+    /// When it holds nothing any more if nothing else happens, in milliseconds since the epoch; absent for never.
+    pub resets_at: Option<f64>,
 }
 
 impl From<store::LiveCounter> for LiveCounter {
@@ -53,7 +53,7 @@ impl From<store::LiveCounter> for LiveCounter {
             window: counter.window().to_string(),
             algorithm: counter.algorithm().name().to_owned(),
             used: used.to_string(),
-            resets_at: resets_at.as_millis() as f64,
+            resets_at: (resets_at < Timestamp::MAX).then(|| resets_at.as_millis() as f64),
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::clock;
 use crate::failure::{Failure, failure};
 use crate::plan::Plan;
 use crate::planned::{Planned, Unblocking};
-use crate::policy::{Loaded, Policy};
+use crate::policy::{Finding, Loaded, Policy, by_layer};
 use crate::store::Store;
 
 /// A policy, a store and a clock.
@@ -78,6 +78,19 @@ impl Engine {
         Policy(self.engine.policy())
     }
 
+    /// What may not mean what its author thinks in the policy in force, and what it cannot keep with this engine's store.
+    #[napi(getter, catch_unwind)]
+    pub fn warnings(&self) -> Vec<Finding> {
+        self.engine.warnings().iter().map(Finding::from).collect()
+    }
+
+    /// The same, of each layer of the policy.
+    #[napi(getter, catch_unwind)]
+    pub fn warnings_by_layer(&self) -> Vec<Vec<Finding>> {
+        let policy = self.engine.policy();
+        by_layer(&policy, self.engine.warnings().len() > policy.warnings().len())
+    }
+
     /// Puts another policy in force.
     #[napi(catch_unwind)]
     pub fn replace(&self, policy: &Policy) {
@@ -103,16 +116,16 @@ impl Engine {
         self.observer.observations().map(|observations| observations.to_json())
     }
 
-    /// Watches a policy file until `close`.
+    /// Watches a policy file, or those of a stack, until `close`.
     #[napi(catch_unwind)]
     pub fn watch(
         &mut self,
-        path: String,
+        paths: Vec<String>,
         interval: Option<f64>,
         changed: Function<'_, Loaded, ()>,
     ) -> napi::Result<()> {
         let interval = interval.map(|millis| Duration::from_millis(millis as u64));
-        self.watcher = Some(crate::watch::watch(self.engine.clone(), &path, interval, &changed)?);
+        self.watcher = Some(crate::watch::watch(self.engine.clone(), paths, interval, &changed)?);
         Ok(())
     }
 
@@ -124,6 +137,10 @@ impl Engine {
 }
 
 impl Engine {
+    pub(crate) fn shared(&self) -> Arc<Core> {
+        self.engine.clone()
+    }
+
     fn planned(&self, name: JsString<'_>, is_tool: bool) -> napi::Result<Plan> {
         let (unblocking, hash) = (self.unblocking.clone(), self.hash.clone());
         let engine = (self.engine.clone(), self.observer.clone());

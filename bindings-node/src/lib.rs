@@ -14,6 +14,7 @@ mod decide;
 mod engine;
 mod explain;
 mod failure;
+mod filing;
 mod names;
 mod observed;
 mod pending;
@@ -24,6 +25,7 @@ mod promise;
 mod raw;
 mod reservation;
 mod store;
+mod stream;
 mod view;
 mod watch;
 

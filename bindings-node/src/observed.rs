@@ -32,7 +32,7 @@ impl Observed {
         Ok(())
     }
 
-    /// Makes the candidate's charges that came from `increment_from` smaller, where the amounts fit them.
+    /// Makes the candidate's charges what the call really cost, where the amounts fit them.
     #[napi(catch_unwind)]
     pub fn settle(
         &self,

@@ -9,12 +9,12 @@ use std::pin::Pin;
 
 use callgate::__binding::Explaining;
 use callgate::time::Clock as _;
-use callgate::{Approval, ArgsCheck, Evaluation, Identity};
+use callgate::{ArgsCheck, Evaluation, Identity};
 use napi::bindgen_prelude::Either;
 use napi::{Env, Unknown};
 use self_cell::self_cell;
 
-use crate::asked::{Read, ReadArgs, ReadIdentity};
+use crate::asked::{Approved, Read, ReadArgs, ReadIdentity};
 use crate::call::{Args, Given, Hash};
 use crate::clock::{self, HostClock};
 use crate::decide::{Answer, answer, audited, decide_observed, evaluate};
@@ -31,7 +31,7 @@ struct Owned {
     text: Option<String>,
     id: Option<String>,
     /// Key and id.
-    approval: Option<(String, String)>,
+    approval: Option<Approved>,
     check: Option<ArgsCheck>,
     server: Option<String>,
 }
@@ -100,7 +100,7 @@ pub(crate) fn promise<'e>(
             Some(value) => Args::Value(value),
             None => Args::Raw(owned.text.as_deref().unwrap_or_default()),
         };
-        let approval = owned.approval.as_ref().map(|(key, id)| Approval::new(key, id));
+        let approval = owned.approval.as_ref().map(Approved::given);
         let (check, server) = (owned.check.as_ref(), owned.server.as_deref());
         let given = Given { args, identity, approval, check, server, now, audit: None };
         let audit = match wanted {

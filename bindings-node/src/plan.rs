@@ -6,20 +6,26 @@
 
 use std::sync::Arc;
 
+use callgate::store::ApprovalCall;
+use callgate::time::Clock as _;
+use callgate::{Decision, Outcome};
 use napi::bindgen_prelude::FromNapiValue;
 use napi::{Env, Unknown};
 use napi_derive::napi;
 
 use crate::asked::{Asked, Read, ReadIdentity};
 use crate::call::{Args, Given};
+use crate::clock;
 use crate::decide::{Answer, decide, decide_observed};
 use crate::explain::{Explained, explain};
 use crate::failure::{Failure, failure};
+use crate::filing::{self, Filing};
 use crate::names::{ARGS, BEFORE, Fetched, IDENTITY, NODES, Names};
 use crate::pending::{self, Wanted};
 use crate::planned::Planned;
 use crate::raw::{self, Arguments, Bytes};
 use crate::reservation::{Finish, Finishing, amount, finish};
+use crate::store::Store;
 use crate::view::Host;
 
 /// The plan of a tool or of another method, in the hands of JS.
@@ -52,6 +58,11 @@ impl Plan {
 }
 
 impl Plan {
+    /// A decision that this plan made.
+    pub(crate) fn decision(&self, packed: &Bytes) -> Result<Decision<'_>, Failure> {
+        self.plan.unpack(packed)
+    }
+
     pub(crate) fn new(plan: Planned) -> Self {
         let names = Arc::new(Names::of(&plan.policy, plan.target()));
         Self { plan, names }
@@ -169,10 +180,32 @@ impl Plan {
         Ok(self.plan.unpack(&packed)?.to_mcp_meta())
     }
 
-    /// Whether a decision charged anything.
+    /// The ends of a call that give something back of what a decision charged, each as a bit, in core's order of outcomes; behind them, those that
+    /// keep something. Null if it charged nothing.
     #[napi(catch_unwind)]
-    pub fn charged(&self, #[napi(ts_arg_type = "string")] packed: Bytes) -> Result<bool, Failure> {
-        Ok(self.plan.unpack(&packed)?.take_reservation().is_some())
+    pub fn charged(&self, #[napi(ts_arg_type = "string")] packed: Bytes) -> Result<Option<u32>, Failure> {
+        let Some(charges) = self.plan.unpack(&packed)?.take_reservation() else { return Ok(None) };
+        let bits = |is: &dyn Fn(Outcome) -> bool| {
+            Outcome::ALL.iter().rev().fold(0, |bits, outcome| bits << 1 | u32::from(is(*outcome)))
+        };
+        let keeps = bits(&|outcome| charges.keeps(outcome));
+        Ok(Some(bits(&|outcome| charges.gives_back(outcome)) | keeps << Outcome::ALL.len()))
+    }
+
+    /// Files the call of a decision that asks for approval: where it stands then; null where the decision asks for none.
+    #[napi(catch_unwind, ts_return_type = "Promise<Stands> | null")]
+    pub fn file<'e>(
+        &self,
+        env: &'e Env,
+        #[napi(ts_arg_type = "string")] packed: Bytes,
+        store: &Store,
+        filing: Filing,
+    ) -> Result<Option<Unknown<'e>>, Failure> {
+        let Filing { server, caller, shown, args, now } = filing;
+        let decision = self.plan.unpack(&packed)?;
+        let Some(call) = ApprovalCall::new(&decision, &server, caller.as_deref()) else { return Ok(None) };
+        let at = clock::at(now, || clock::HostClock.now());
+        filing::file(env, &store.0, call, filing::kept(&shown, &args)?, at).map(Some)
     }
 
     /// Whether a text is an amount: an error if not, before anything is finished with it.
@@ -193,7 +226,7 @@ impl Plan {
         finish(&self.plan.engine, self.plan.charges(&packed)?, &how, now)
     }
 
-    /// Makes the charges of a decision that came from `increment_from` smaller.
+    /// Makes charges of a decision what the call really cost, less or more.
     #[napi(catch_unwind)]
     pub fn settle(
         &self,

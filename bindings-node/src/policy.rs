@@ -4,8 +4,11 @@
 //! data here; the TypeScript half throws them.
 
 use callgate::value::RawJson;
-use callgate::{Diagnostic, Format, Policy as Compiled, PolicyError, Severity};
-use callgate_host::{LoadError, PolicyFile};
+use callgate::{
+    Diagnostic, Format, IdentityNeed, Policy as Compiled, PolicyError, Severity, StackError, UnmatchedName,
+};
+use callgate_host::{LoadError, load_policy};
+use napi::bindgen_prelude::ClassInstance;
 use napi::{Env, Unknown};
 use napi_derive::napi;
 
@@ -46,8 +49,12 @@ pub struct Loaded {
     pub policy: Option<Policy>,
     /// Errors and warnings, in document order.
     pub findings: Vec<Finding>,
-    /// Why the file cannot be read, with its path in front.
-    pub unreadable: Option<String>,
+    /// Why the file cannot be read, or does not go with the others, with its path in front.
+    pub unusable: Option<String>,
+    /// Where policies that load are no stack: the stable code, such as `unnamed_layer`.
+    pub no_stack: Option<String>,
+    /// The file that is at fault, where there is one.
+    pub file: Option<String>,
 }
 
 /// What a lint found (spec 12.2).
@@ -57,6 +64,60 @@ pub struct Linted {
     pub loads: bool,
     /// Warnings of the lint, or errors.
     pub findings: Vec<Finding>,
+}
+
+/// A name in a policy that no tool of a server has.
+#[napi(object, object_from_js = false)]
+pub struct Unmatched {
+    /// As the policy has it.
+    pub name: String,
+    /// JSON Pointer to it.
+    pub pointer: String,
+    /// Its line.
+    pub line: u32,
+    /// The layer's name, if it has one.
+    pub layer: Option<String>,
+    /// The tool that was probably meant.
+    pub nearest: Option<String>,
+    /// A sentence of it.
+    pub told: String,
+}
+
+impl From<UnmatchedName> for Unmatched {
+    fn from(found: UnmatchedName) -> Self {
+        let told = found.to_string();
+        let UnmatchedName { name, pointer, line, layer, nearest, .. } = found;
+        Self { name, pointer, line, layer, nearest, told }
+    }
+}
+
+/// A rule or item that needs to know who calls.
+#[napi(object, object_from_js = false)]
+pub struct Need {
+    /// Its `name`, if it has one.
+    pub name: Option<String>,
+    /// JSON Pointer to it.
+    pub pointer: String,
+    /// Its line.
+    pub line: u32,
+    /// The layer's name, if it has one.
+    pub layer: Option<String>,
+    /// What it reads.
+    pub reads: Vec<String>,
+    /// `identity`, `session` or `session_or_identity`.
+    pub needs: String,
+    /// A sentence of it.
+    pub told: String,
+    /// What to write, or to give the guard, where callers have none.
+    pub help: String,
+}
+
+impl From<IdentityNeed> for Need {
+    fn from(need: IdentityNeed) -> Self {
+        let (told, help) = (need.to_string(), need.needs.help().to_owned());
+        let IdentityNeed { name, pointer, line, layer, reads, needs, .. } = need;
+        Self { name, pointer, line, layer, reads, needs: needs.as_str().to_owned(), told, help }
+    }
 }
 
 impl From<&Diagnostic> for Finding {
@@ -83,23 +144,48 @@ impl From<&Diagnostic> for Finding {
 
 impl Loaded {
     fn policy(policy: Compiled) -> Self {
-        Self { policy: Some(Policy(policy)), findings: Vec::new(), unreadable: None }
+        Self { policy: Some(Policy(policy)), ..Self::nothing() }
+    }
+
+    fn nothing() -> Self {
+        Self { policy: None, findings: Vec::new(), unusable: None, no_stack: None, file: None }
     }
 
     fn invalid(error: &PolicyError) -> Self {
         let findings = error.diagnostics().iter().map(Finding::from).collect();
-        Self { policy: None, findings, unreadable: None }
+        Self { findings, ..Self::nothing() }
+    }
+
+    fn no_stack(error: &StackError) -> Self {
+        Self { unusable: Some(error.to_string()), no_stack: Some(error.code().to_owned()), ..Self::nothing() }
     }
 }
 
 impl From<Result<Compiled, LoadError>> for Loaded {
     fn from(loaded: Result<Compiled, LoadError>) -> Self {
-        match loaded {
-            Ok(policy) => Self::policy(policy),
-            Err(LoadError::Policy(error)) => Self::invalid(error.policy_error()),
-            Err(error) => Self { policy: None, findings: Vec::new(), unreadable: Some(error.to_string()) },
+        let error = match loaded {
+            Ok(policy) => return Self::policy(policy),
+            Err(error) => error,
+        };
+        let file = error.path().to_string_lossy().into_owned();
+        let file = Some(file).filter(|file| !file.is_empty());
+        match error {
+            LoadError::Policy(error) => Self { file, ..Self::invalid(error.policy_error()) },
+            LoadError::Stack(error) => {
+                Self { unusable: Some(error.to_string()), file, ..Self::no_stack(error.stack_error()) }
+            }
+            error => Self { unusable: Some(error.to_string()), file, ..Self::nothing() },
         }
     }
+}
+
+/// The warnings of each layer; with those that an engine adds whose counters are in memory, or without.
+pub(crate) fn by_layer(policy: &Compiled, in_memory: bool) -> Vec<Vec<Finding>> {
+    let warnings = policy.layers().map(|layer| {
+        let of_memory = if in_memory { layer.memory_warnings() } else { &[] };
+        layer.warnings().iter().chain(of_memory).map(Finding::from).collect()
+    });
+    warnings.collect()
 }
 
 #[napi]
@@ -113,11 +199,31 @@ impl Policy {
         }
     }
 
-    /// Reads and compiles a file; its extension tells YAML from JSON.
+    /// Reads and compiles a file, or several as a stack; their extensions tell YAML from JSON.
     #[napi(catch_unwind)]
-    pub fn load(path: String) -> Loaded {
-        let file = PolicyFile::read(path).map_err(LoadError::from);
-        file.and_then(|file| Ok(file.compile()?)).into()
+    pub fn load(paths: Vec<String>) -> Loaded {
+        load_policy(paths).into()
+    }
+
+    /// Several policies as one (spec 6.10).
+    #[napi(catch_unwind)]
+    pub fn stack(policies: Vec<ClassInstance<'_, Policy>>) -> Loaded {
+        match Compiled::stack(policies.iter().map(|policy| policy.0.clone())) {
+            Ok(policy) => Loaded::policy(policy),
+            Err(error) => Loaded::no_stack(&error),
+        }
+    }
+
+    /// The names of the policies that it was made of, in order; null for one without a name.
+    #[napi(getter, catch_unwind)]
+    pub fn layers(&self) -> Vec<Option<String>> {
+        self.0.layers().map(|layer| layer.name().map(str::to_owned)).collect()
+    }
+
+    /// The warnings of each of them.
+    #[napi(getter, catch_unwind)]
+    pub fn warnings_by_layer(&self) -> Vec<Vec<Finding>> {
+        by_layer(&self.0, false)
     }
 
     /// Lints a policy's text against the JSON text of a server's list of tools.
@@ -130,7 +236,7 @@ impl Policy {
         })
     }
 
-    /// SHA-256 of the policy's text in hex.
+    /// SHA-256 of the policy's text in hex; of a stack, that of its policies' digests.
     #[napi(getter, catch_unwind)]
     pub fn digest(&self) -> String {
         self.0.digest().iter().map(|byte| format!("{byte:02x}")).collect()
@@ -162,6 +268,25 @@ impl Policy {
             })
         };
         Ok(tools.iter().map(shows).collect())
+    }
+
+    /// The names and globs that match none of these tools, which are all that a server has.
+    #[napi(catch_unwind)]
+    pub fn unmatched(&self, tools: Vec<String>) -> Vec<Unmatched> {
+        let found = self.0.unmatched(tools.iter().map(String::as_str));
+        found.into_iter().map(Unmatched::from).collect()
+    }
+
+    /// Whether it denies tools that it does not name, and says nothing of other requests, which all pass.
+    #[napi(getter, catch_unwind)]
+    pub fn passes_requests(&self) -> bool {
+        self.0.denies_by_default() && !self.0.decides_request("")
+    }
+
+    /// The rules and items that need to know who calls.
+    #[napi(catch_unwind)]
+    pub fn identity_needs(&self) -> Vec<Need> {
+        self.0.identity_needs().into_iter().map(Need::from).collect()
     }
 
     /// Whether what is shown depends on who asks.

@@ -15,6 +15,7 @@ use napi_derive::napi;
 use crate::clock;
 use crate::counters::{Asking, LiveCounter, Question};
 use crate::failure::{Failure, failure, parts, store_failure};
+use crate::filing::{AtDesk, Desk};
 use crate::promise::carried;
 
 /// A store that is open, in one of its namespaces.
@@ -142,6 +143,33 @@ impl Store {
         self.asking(Question::reset(&key)?, now).promise(env)
     }
 
+    /// The calls that wait for approval, or were answered: those, or the code and the message of what went wrong.
+    #[napi(catch_unwind, ts_return_type = "Promise<FiledRecord[] | [code: string, message: string]>")]
+    pub fn filed<'e>(&self, env: &'e Env, now: Option<f64>) -> Result<Unknown<'e>, Failure> {
+        self.at_desk(Desk::List, now).promise(env)
+    }
+
+    /// The one with an id, with its arguments, if there is one, likewise.
+    #[napi(catch_unwind, ts_return_type = "Promise<FiledRecord[] | [code: string, message: string]>")]
+    pub fn find_filed<'e>(&self, env: &'e Env, id: String, now: Option<f64>) -> Result<Unknown<'e>, Failure> {
+        self.at_desk(Desk::Find(id), now).promise(env)
+    }
+
+    /// Grants or denies it, likewise.
+    #[napi(catch_unwind, ts_return_type = "Promise<FiledRecord[] | [code: string, message: string]>")]
+    pub fn answer_filed<'e>(
+        &self,
+        env: &'e Env,
+        id: String,
+        grants: bool,
+        by: String,
+        lasts: Option<f64>,
+        now: Option<f64>,
+    ) -> Result<Unknown<'e>, Failure> {
+        let lasts = lasts.map(|millis| Duration::from_millis(millis as u64));
+        self.at_desk(Desk::Answer { id, grants, by, lasts }, now).promise(env)
+    }
+
     /// Closes the store with all of its namespaces, if it is the one that was opened; else this one alone.
     #[napi(catch_unwind)]
     pub fn close(&self) {
@@ -150,6 +178,10 @@ impl Store {
 }
 
 impl Store {
+    fn at_desk(&self, desk: Desk, now: Option<f64>) -> AtDesk {
+        AtDesk { approvals: self.0.approvals(), desk, now: shown(now) }
+    }
+
     fn asking(&self, question: Question, now: Option<f64>) -> Asking {
         Asking { store: self.0.blocking(), question, now: shown(now) }
     }

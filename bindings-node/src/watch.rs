@@ -1,6 +1,6 @@
-//! Watching a policy file for an engine.
+//! Watching the policy file of an engine, or those of its stack.
 //!
-//! In: a path and a JS callback. Out: new policies in force, and a call to JS for each. The callback must not keep the
+//! In: paths and a JS callback. Out: new policies in force, and a call to JS for each. The callback must not keep the
 //! process alive.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::policy::Loaded;
 /// Starts to watch: every new policy is put in force, then `changed` hears of it, or of what is wrong with it.
 pub(crate) fn watch(
     engine: Arc<Engine>,
-    path: &str,
+    paths: Vec<String>,
     interval: Option<Duration>,
     changed: &Function<'_, Loaded, ()>,
 ) -> napi::Result<PolicyWatcher> {
@@ -29,7 +29,7 @@ pub(crate) fn watch(
     if let Some(interval) = interval {
         options = options.with_interval(interval);
     }
-    let watcher = PolicyWatcher::start(path, options, move |change| {
+    let watcher = PolicyWatcher::start(paths, options, move |change| {
         // A full queue or a closing process: there is nobody left to tell.
         let _ = call.call(Loaded::from(change), ThreadsafeFunctionCallMode::NonBlocking);
     });

@@ -2,7 +2,7 @@
 
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Outcome } from "callgate";
+import { type Outcome, Policy } from "callgate";
 
 /** The project's root, where `spec/` is: tests run from the package's folder. */
 export const PROJECT = join(process.cwd(), "..");
@@ -21,12 +21,12 @@ export interface Step {
   raw_only?: string;
   explain?: boolean;
   repeat?: number;
-  approve?: { id: string; key?: string; key_of?: number };
+  approve?: { id: string; key?: string; key_of?: number; given_at?: string };
   check?: { schema?: object; folding?: boolean };
   finish?: Outcome | { settle: string | { [counter: string]: string } };
   finish_error?: string;
   finish_of?: number;
-  reload?: string[];
+  reload?: string[] | string[][];
   expect: Record<string, unknown>;
   observed?: object;
 }
@@ -36,7 +36,8 @@ export interface Case {
   candidate?: string[];
   policy?: string[];
   policy_file?: string;
-  visible?: { identity?: string; server?: string; shown: string[]; left_out: string[] }[];
+  layers?: string[][];
+  visible?: { identity?: string | null; server?: string; shown: string[]; left_out: string[] }[];
   steps: Step[];
 }
 
@@ -59,6 +60,18 @@ function files<T>(folder: string): [string, T[]][] {
 
 export const decisions = () => files<Case>("decisions");
 export const invalid = () => files<Invalid>("invalid");
+
+/** The policy of lines, or the stack of several policies' lines. */
+export function policyOfLines(lines: readonly string[] | readonly (readonly string[])[]): Policy {
+  const texts = lines.map((line) => (typeof line === "string" ? line : line.join("\n")));
+  if (lines.every((line) => typeof line === "string")) return Policy.fromString(texts.join("\n"));
+  return Policy.stack(texts.map((text) => Policy.fromString(text)));
+}
+
+/** The policy of a case. */
+export function policyOfCase(given: Case): Policy {
+  return given.layers ? policyOfLines(given.layers) : Policy.fromString(policyOf(given));
+}
 
 export function policyOf(given: { policy?: string[]; policy_file?: string }): string {
   if (given.policy) return given.policy.join("\n");

@@ -9,7 +9,7 @@ import { after, describe, test } from "node:test";
 import { ArgsCheck, Engine, Policy, PolicyError } from "callgate";
 import type { Actual, Decision, DecisionJson, Diagnostic, McpMeta, McpResult, Observed, Outcome } from "callgate";
 import { hostValue } from "./host-value.mjs";
-import { type Case, PROJECT, type Step, decisions, invalid, policyOf } from "./cases.mjs";
+import { type Case, PROJECT, type Step, decisions, invalid, policyOfCase, policyOfLines } from "./cases.mjs";
 
 const START = "2026-11-21T10:00:00.000Z";
 type Form = "raw" | "value" | "store";
@@ -36,10 +36,10 @@ interface Decided {
   reservation: Finishable | null;
   observed: Observed | null;
 }
-type Approved = { key: string; id: string } | undefined;
+type Approved = { key: string; id: string; givenAt?: Date } | undefined;
 interface Under {
   decide(step: Step, form: Form, approved: Approved): Promise<Decided>;
-  replace(text: string): void;
+  replace(policy: Policy): void;
 }
 
 /** What a step calls, and its arguments or params. */
@@ -64,10 +64,10 @@ function observe(engine: Engine, { candidate }: Case): void {
 }
 
 function publicEngine(given: Case, clock: () => number): Under {
-  const engine = Engine.fromString(policyOf(given), { clock, onWarning: () => {} });
+  const engine = new Engine(policyOfCase(given), { clock, onWarning: () => {} });
   observe(engine, given);
   return {
-    replace: (next) => engine.replace(Policy.fromString(next)),
+    replace: (next) => engine.replace(next),
     decide: async (step, form, approved) => {
       const identity = parsed(step.identity) as object;
       const check = step.check && new ArgsCheck(step.check);
@@ -93,10 +93,10 @@ const told = (decision: Decision): Decided["told"] => [decision.toMcpResult(), d
 
 /** The way of stores that wait: the call is evaluated in place, and its counters are asked elsewhere. */
 function storedEngine(given: Case, clock: () => number): Under {
-  const engine = Engine.fromString(policyOf(given), { clock, store: `sqlite://${join(folder, `${(files += 1)}.db`)}` });
+  const engine = new Engine(policyOfCase(given), { clock, store: `sqlite://${join(folder, `${(files += 1)}.db`)}` });
   observe(engine, given);
   return {
-    replace: (next) => engine.replace(Policy.fromString(next)),
+    replace: (next) => engine.replace(next),
     decide: async (step, form, approved) => {
       const identity = parsed(step.identity) as object;
       const check = step.check && new ArgsCheck(step.check);
@@ -128,9 +128,9 @@ let files = 0;
 after(() => rmSync(folder, { recursive: true }));
 
 function sees(given: Case): void {
-  const engine = Engine.fromString(policyOf(given), { onWarning: () => {} });
+  const engine = new Engine(policyOfCase(given), { onWarning: () => {} });
   for (const { identity, server, shown, left_out: leftOut } of given.visible ?? []) {
-    const who = parsed(identity) as object;
+    const who = parsed(identity ?? undefined) as object;
     const tools = [...shown, ...leftOut];
     for (const of of [engine, engine.policy]) {
       for (const tool of tools) assert.equal(of.visible(tool, who, server), shown.includes(tool), `${identity} ${server} ${tool}`);
@@ -157,17 +157,18 @@ async function run(given: Case, form: Form): Promise<string[]> {
   };
   for (const [index, step] of given.steps.entries()) {
     if (step.at) now = Date.parse(step.at);
-    if (step.reload) under.replace(step.reload.join("\n"));
+    if (step.reload) under.replace(policyOfLines(step.reload));
     if (step.finish_of !== undefined) {
       await finish(step, open[step.finish_of]);
       if (step.finish_error === undefined) open[step.finish_of] = null;
     }
     const approved = async (): Promise<Approved> => {
       if (!step.approve) return undefined;
-      const { id, key, key_of: of } = step.approve;
-      if (key !== undefined) return { id, key };
+      const { id, key, key_of: of, given_at: at } = step.approve;
+      const given = at === undefined ? {} : { givenAt: new Date(at) };
+      if (key !== undefined) return { id, key, ...given };
       const before = of === undefined ? (await under.decide(step, form, undefined)).json : made[of];
-      return { id, key: (JSON.parse(before ?? "{}") as Partial<DecisionJson>).approval?.key ?? "ak1:none" };
+      return { id, ...given, key: (JSON.parse(before ?? "{}") as Partial<DecisionJson>).approval?.key ?? "ak1:none" };
     };
     let decision: Decided | undefined;
     for (let turn = 1; turn <= (step.repeat ?? 1); turn += 1) {
@@ -196,14 +197,19 @@ async function run(given: Case, form: Form): Promise<string[]> {
 
 function compare(expect: Record<string, unknown>, decision: Record<string, unknown>, what: string): void {
   assert.ok("effect" in expect && "code" in expect, "a step must expect effect and code");
-  const rule = decision["rule"] as { pointer: string; name: string | null; line: number } | null;
+  const rule = decision["rule"] as { layer: string | null; pointer: string; name: string | null; line: number } | null;
   for (const [field, wanted] of Object.entries(expect)) {
     if (field === "rule") assert.deepEqual(rule?.pointer ?? null, wanted, what);
     else if (field === "rule_name") assert.deepEqual(rule?.name ?? null, wanted, what);
+    else if (field === "layer") assert.deepEqual(rule?.layer ?? null, wanted, what);
     else if (field === "line") assert.deepEqual(rule?.line ?? null, wanted, what);
     else if (field === "approval_rules") {
       const approval = decision["approval"] as { rules: { pointer: string }[] } | null;
       assert.deepEqual(approval?.rules.map(({ pointer }) => pointer), wanted, what);
+    } else if (field === "approval") {
+      const approval = decision["approval"] as { rules: { approvers: string[] }[] } & Record<string, unknown>;
+      const told: Record<string, unknown> = { ...approval, approvers: approval.rules.map(({ approvers }) => approvers) };
+      for (const [name, value] of Object.entries(wanted as object)) assert.deepEqual(told[name], value, `${what} ${name}`);
     } else if (field === "counters") {
       const [all, found] = [wanted as object[], decision["counters"] as Record<string, unknown>[]];
       assert.equal(found.length, all.length, what);

@@ -19,7 +19,7 @@ tools:
   buy:
     limits: [{counter: spend, window: day, max: 100, increment_from: args.amount}]
   ask:
-    rules: [{name: large, action: require_approval, conditions: [{path: args.amount, op: gt, value: 5}]}]
+    rules: [{name: large, action: require_approval, conditions: [{path: args.amount, op: gt, value: 5}], x-ignore: {memory_store: a test}}]
   list: {}
 `;
 
@@ -109,7 +109,7 @@ describe("errors", () => {
     Object.assign(polluted, inherited);
     try {
       const engine = Engine.fromString(POLICY);
-      assert.notEqual(engine.explain("buy", { amount: 1 }).decision.counters[0]?.resetsAt.getUTCFullYear(), 1970);
+      assert.notEqual(engine.explain("buy", { amount: 1 }).decision.counters[0]?.resetsAt?.getUTCFullYear(), 1970);
       assert.ok(engine.evaluate("list").allowed);
       Engine.fromString(POLICY, { argsHash: { hmacSha256: Buffer.from("key") } });
     } finally {
@@ -150,7 +150,7 @@ test("a decision is its JSON", () => {
   const [counter] = decision.counters;
   assert.deepEqual(counter, {
     entry: "buy", counter: "spend", scope: "global", window: "day", charged: "1.5", used: "1.5", max: "100",
-    resetsAt: new Date(86_400_000),
+    resetsAt: new Date(86_400_000), budget: null,
   });
   const denied = Engine.fromString(POLICY).evaluate("buy", { amount: 101 });
   const meta = { "callgate/code": denied.code };
@@ -201,10 +201,15 @@ test("reservations are finished once", async () => {
   assert.equal(used(), "60.000001");
   const before = used();
   const open = buy(1);
-  assert.throws(() => open.settle(2), { code: "larger" });
-  await assert.rejects(open.settleAsync(2), { code: "larger" });
+  assert.throws(() => open.settle({ other: 2 }), { code: "unknown_counter" });
+  await assert.rejects(open.settleAsync({ other: 2 }), { code: "unknown_counter" });
+  assert.deepEqual([open.givesBack("not_run"), open.givesBack("done")], [true, false]);
+  assert.throws(() => open.givesBack("never" as "done"), TypeError);
   open.finish("not_run"); // what was refused has changed nothing
+  assert.equal(open.givesBack("not_run"), false);
   assert.equal(used(), before);
+  buy(1).settle(100); // no bound refuses what a call really cost
+  assert.equal(used(), "160.000001");
   const counted = Engine.fromString(`version: "1"\ndefault: allow\nall_tools: {rules: [{rate_limit: 5/hour}]}`);
   assert.throws(() => counted.evaluate("x").reservation?.settle(0), { code: "nothing_to_settle" });
 });
@@ -217,6 +222,33 @@ test("approvals let one call through", async () => {
   assert.equal(engine.evaluate("ask", { amount: 7 }, null, approved).code, "approval_required");
   assert.equal((await engine.evaluateAsync("ask", { amount: 6 }, null, approved)).code, "allowed");
   assert.equal(engine.evaluateJson("ask", `{"amount": 6}`, null, approved).code, "approval_spent");
+});
+
+test("an approval says when it was given, and how often it lets calls through", () => {
+  let now = 1_000_000_000;
+  const terms = "{ignore: [args.note], valid_for: 15m, uses: 2, approvers: [ann]}";
+  const engine = Engine.fromString(`{version: "1", default: deny, tools: {pay: {rules: [{action: require_approval, approval: ${terms}}]}}}`, { clock: () => now, onWarning: () => {} });
+  const { approval } = engine.evaluate("pay", { note: "a" });
+  assert.deepEqual([approval?.ignored, approval?.valid_for, approval?.uses], [["args.note"], 900, 2]);
+  assert.deepEqual(approval?.rules.map(({ approvers }) => approvers), [["ann"]]);
+  const given = { key: approval?.key ?? "", id: "a-1" };
+  assert.equal(engine.evaluate("pay", {}, null, given).code, "approval_required");
+  now += 899_000;
+  assert.equal(engine.evaluate("pay", { note: "b" }, null, { ...given, givenAt: 1_000_000_000 }).code, "allowed");
+  assert.equal(engine.evaluate("pay", {}, null, { ...given, givenAt: new Date(1_000_000_000) }).code, "allowed");
+  assert.equal(engine.evaluate("pay", {}, null, { ...given, givenAt: 1_000_000_000 }).code, "approval_spent");
+  now += 1_000;
+  assert.equal(engine.evaluate("pay", {}, null, { ...given, givenAt: 1_000_000_000 }).code, "approval_required");
+  for (const givenAt of [NaN, new Date(NaN), "now" as unknown as number]) assert.throws(() => engine.evaluate("pay", {}, null, { ...given, givenAt }), TypeError);
+});
+
+test("an engine with counters in memory warns of what it loses", () => {
+  const heard: string[] = [];
+  const policy = Policy.fromString(`{version: "1", default: deny, tools: {pay: {limits: [{counter: n, window: ever, max: 5}]}}}`);
+  const engine = new Engine(policy, { onWarning: ({ code }) => void heard.push(code) });
+  assert.deepEqual([heard, policy.warnings, engine.warnings.map(({ code }) => code)], [["memory_store"], [], ["memory_store"]]);
+  assert.equal(engine.evaluate("pay").counters[0]?.resetsAt, null);
+  assert.deepEqual(engine.counters().map(({ resetsAt }) => resetsAt), [null]);
 });
 
 test("explanations charge nothing", () => {

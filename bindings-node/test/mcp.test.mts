@@ -143,7 +143,7 @@ for (const [what, make] of [["Server", low], ["McpServer", high], ["McpServer of
       assert.equal((await call(granting.client, "ask", { text: "x" })).content[0]?.text, "ask x");
       assert.match((await call(granting.client, "ask", { text: "x" })).content[0]?.text ?? "", /already used/);
       assert.deepEqual(granting.ran, ["ask"]);
-      for (const answer of [null, undefined, false]) {
+      for (const answer of [null, undefined, false, "", 1, {}, ["approval-2"], { id: 5 }] as never[]) {
         const refusing = await peer(make, { onApproval: () => answer });
         assert.equal((await call(refusing.client, "ask", { text: "x" })).isError, true);
         assert.deepEqual(refusing.ran, []);
@@ -201,8 +201,8 @@ describe("the guard", () => {
     const id = (info: AuthInfo) => {
       let seen: unknown;
       const engine = Engine.fromString(POLICY);
-      const evaluate = engine.evaluateAsync.bind(engine);
-      engine.evaluateAsync = (tool, args, identity) => {
+      const evaluate = engine.evaluateJson.bind(engine);
+      engine.evaluateJson = (tool, args, identity) => {
         seen = identity;
         return evaluate(tool, args, identity);
       };
@@ -230,24 +230,25 @@ describe("the guard", () => {
     assert.deepEqual(ran, []);
   });
 
-  test("refuses a call where the server does not list its tools in time, and drops what it lists too late", async () => {
+  test("refuses a call where the server does not list its tools in time, and keeps what it lists late to itself", async () => {
     const heard: JSONRPCMessage[] = [];
-    let lists: (() => void)[] = [];
+    const lists: (() => void)[] = [];
     const asked = () => new Promise<void>((resolve) => setImmediate(resolve));
-    const { client, ran, errors, near } = await peer((ran, slow) => {
-      const server = low(ran, slow) as Server;
-      const tools = TOOLS.map((name) => ({ name, inputSchema: { type: "object" as const } }));
-      server.setRequestHandler(ListToolsRequestSchema, () => new Promise((resolve) => lists.push(() => resolve({ tools }))));
-      return server;
-    });
     mock.timers.enable({ apis: ["setTimeout"] });
     try {
+      const { client, ran, errors, near } = await peer((ran, slow) => {
+        const server = low(ran, slow) as Server;
+        const tools = TOOLS.map((name) => ({ name, inputSchema: { type: "object" as const } }));
+        server.setRequestHandler(ListToolsRequestSchema, () => new Promise((resolve) => lists.push(() => resolve({ tools }))));
+        return server;
+      });
       const first = call(client, "echo", {});
       await asked();
+      assert.deepEqual([lists.length, ran], [1, []]);
       mock.timers.tick(10_000);
       const answer = await first;
       assert.deepEqual([answer.isError, answer.content[0]?.text], [true, "The call could not be checked against the policy"]);
-      assert.match(String(errors), /did not list its tools within 10 seconds/);
+      assert.match(String(errors), /the server did not answer in time/);
       const receive = near.onmessage;
       near.onmessage = (message, extra) => {
         heard.push(message);
@@ -256,10 +257,7 @@ describe("the guard", () => {
       for (const list of lists.splice(0)) list();
       await asked();
       assert.deepEqual([ran, heard], [[], []]);
-      const second = call(client, "echo", {});
-      await asked();
-      for (const list of lists.splice(0)) list();
-      assert.equal((await second).isError ?? false, false);
+      assert.equal((await call(client, "echo", {})).isError ?? false, false);
       assert.deepEqual(ran, ["echo"]);
     } finally {
       mock.timers.reset();
@@ -324,25 +322,6 @@ describe("the guard", () => {
     assert.ok(engine.evaluate("ask", {}, null, { key, id: "approval-1" }).allowed, "the approval was not spent");
   });
 
-  test("releases nothing where a client uses an id twice", async () => {
-    const policy = POLICY.replaceAll("max: 1}", "max: 3}");
-    let fail: (() => void)[] = [];
-    const slow = () => new Promise<void>((_, reject) => fail.push(() => reject(new Error("it failed"))));
-    const { ran, near, engine } = await peer(low, always, slow, policy);
-    const answered = new Promise<void>((resolve) => {
-      const seen: unknown[] = [];
-      near.onmessage = (message: JSONRPCMessage) => void (seen.push(message) === 2 && resolve());
-    });
-    const message = { jsonrpc: "2.0", id: 77, method: "tools/call", params: { name: "slow", arguments: {} } } as const;
-    for (const count of [1, 2]) {
-      await near.send(message);
-      while (ran.length < count) await new Promise(setImmediate);
-    }
-    for (const one of fail) one();
-    await answered;
-    assert.equal(engine.explain("slow").decision.counters[0]?.used, "2", "both stay charged");
-  });
-
   for (const id of [77, "77"]) {
     test(`releases nothing where another request fails under the id ${JSON.stringify(id)} meanwhile`, async () => {
       const { near, ran, engine } = await peer(low, always, () => new Promise(() => {}));
@@ -356,27 +335,35 @@ describe("the guard", () => {
     });
   }
 
-  test("filters a list that comes back under its id as text, which clients take for the same", async () => {
+  test("passes on no list under an id as text, which clients take for the same", async () => {
     const [near, wire] = InMemoryTransport.createLinkedPair();
     guardTransport(wire, Engine.fromString(POLICY));
     wire.onmessage = (message: JSONRPCMessage) => {
       if ("id" in message) void wire.send({ jsonrpc: "2.0", id: String(message.id), result: { tools: [{ name: "secret" }] } });
     };
-    const answered = new Promise<JSONRPCMessage>((resolve) => (near.onmessage = resolve));
+    const heard: unknown[] = [];
+    near.onmessage = (message: JSONRPCMessage) => void heard.push(message);
     await near.start();
     await wire.start();
     await near.send({ jsonrpc: "2.0", id: 5, method: "tools/list" });
-    assert.deepEqual(await answered, { jsonrpc: "2.0", id: "5", result: { tools: [] } });
+    await new Promise(setImmediate);
+    assert.deepEqual(heard, []);
   });
 
-  test("states a refusal's type where the request states its revision", async () => {
-    const { near } = await peer(low);
-    for (const [meta, type] of [[{ "io.modelcontextprotocol/protocolVersion": "2026-07-28" }, "complete"], [{}, undefined]]) {
+  test("states a refusal's type on a connection without a handshake", async () => {
+    const revision = { "io.modelcontextprotocol/protocolVersion": "2026-07-28" };
+    const refused = { jsonrpc: "2.0", id: 5, method: "tools/call", params: { name: "secret", _meta: revision } } as JSONRPCMessage;
+    const told = async (near: InMemoryTransport) => {
       const answered = new Promise<JSONRPCMessage>((resolve) => (near.onmessage = resolve));
-      await near.send({ jsonrpc: "2.0", id: 5, method: "tools/call", params: { name: "secret", _meta: meta } } as JSONRPCMessage);
+      await near.send(refused);
       const { result } = (await answered) as unknown as { result: { isError: boolean; resultType?: string } };
-      assert.deepEqual([result.isError, result.resultType], [true, type]);
-    }
+      return [result.isError, result.resultType];
+    };
+    assert.deepEqual(await told((await peer(low)).near), [true, undefined]);
+    const [near, wire] = InMemoryTransport.createLinkedPair();
+    guardTransport(wire, Engine.fromString(POLICY));
+    wire.onmessage = () => {};
+    assert.deepEqual(await told(near), [true, "complete"]);
   });
 
   test("works beside receivers that were there before, and decides once", async () => {
@@ -421,7 +408,7 @@ describe("the guard", () => {
     const fresh = () => new Server({ name: "low", version: "1" }, { capabilities: {} });
     const engine = Engine.fromString(POLICY);
     for (const none of [undefined, null, {}, { evaluateAsync: async () => ({ allowed: true }) }]) {
-      assert.throws(() => guard(fresh(), none as never), { name: "TypeError", message: "a guard needs an Engine" });
+      assert.throws(() => guard(fresh(), none as never), { name: "TypeError", message: "a guard needs an Engine, or a function that gives one" });
     }
     const wrong = (options: unknown, message: RegExp) => {
       assert.throws(() => guard(fresh(), engine, options as GuardOptions), { name: "TypeError", message });

@@ -41,6 +41,8 @@ async function wire(options: GuardOptions = {}, store = "memory"): Promise<Wire>
   const heard: Record<string, unknown>[] = [];
   const errors: unknown[] = [];
   const server = new Server({ name: "low", version: "1" }, { capabilities: { tools: {} } });
+  const tools = ["pay", "free", "block", "ask", "fail"].map((name) => ({ name, inputSchema: { type: "object" as const } }));
+  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools }));
   server.setRequestHandler(CallToolRequestSchema, ({ params }) => {
     ran.push([params.name, params.arguments]);
     if (params.name === "fail") throw new Error("it failed");
@@ -142,24 +144,36 @@ test("a member called __proto__ is refused, at any depth", async () => {
   assert.deepEqual((heard[length]?.["error"] as { code: number }).code, -32602);
 });
 
-test("arguments that are more than plain data are refused, wherever it stands", async () => {
+test("arguments that are more than plain data are what JSON carries of them, for the policy and the handler alike", async () => {
   class Money {
-    amount = 1;
+    amount = 500;
   }
+  const { near, ran, heard, settle } = await wire();
+  const odd = [new Money(), new Map([["amount", 500]]), new Date(0), () => 1, Object.create({ amount: 500 })];
+  const carried = [{ amount: 500 }, {}, "1970-01-01T00:00:00.000Z", undefined, {}];
+  for (const [index, value] of odd.entries()) await near.send(call("free", { value }, index));
+  await near.send(call("block", new Money(), "block"));
+  await near.send(call("block", Object.create({ amount: 500 }), "inherited"));
+  await settle();
+  const values = carried.map((value) => ["free", value === undefined ? {} : { value }]);
+  assert.deepEqual(ran, [...values, ["block", {}]]);
+  assert.match(answer(heard.find(({ id }) => id === "block")) ?? "", /^Denied by rule/);
+});
+
+test("what JSON cannot carry is refused", async () => {
   const { proxy, revoke } = Proxy.revocable({}, {});
   revoke();
   let deep: unknown = 1;
   for (let n = 0; n < 100_000; n += 1) deep = [deep];
   const cycle: Record<string, unknown> = {};
   cycle["self"] = cycle;
-  const odd = [new Money(), new Map(), new Date(), () => 1, Symbol("x"), proxy, new Proxy({}, {}), deep, cycle, Object.create({ amount: 1 })];
   const thrower = Object.defineProperty({}, "x", { enumerable: true, get: () => assert.fail("it throws") });
-  const { near, ran, heard, settle } = await wire();
-  for (const [index, value] of [...odd, thrower].entries()) await near.send(call("free", { value }, index));
+  const { near, ran, heard, errors, settle } = await wire();
+  const odd = [proxy, deep, cycle, thrower, 5n];
+  for (const [index, value] of odd.entries()) await near.send(call("free", { value }, index));
   await settle();
-  assert.deepEqual(ran, []);
-  for (const message of heard) assert.match(answer(message) ?? "", /^Arguments are not valid: /);
-  assert.equal(heard.length, odd.length + 1);
+  assert.deepEqual([ran, errors.length], [[], odd.length]);
+  assert.deepEqual(heard.map(({ id, error }) => [id, (error as { code: number }).code]), odd.map((_, index) => [index, -32602]));
 });
 
 test("what runs code is read once", async () => {
@@ -196,7 +210,8 @@ test("requests that are cancelled leave nothing behind, and their late answers r
   await one.near.send(cancel(5));
   await one.near.send(call("fail", {}, 5));
   await one.settle();
-  assert.deepEqual([refunds, one.ran.length], [[], 1], "an answer under this id might be the other request's");
+  assert.deepEqual([refunds, one.ran], [[], []], "an answer under this id might be the other request's");
+  assert.match(JSON.stringify(one.heard.at(-1)), /was cancelled/);
   const many = await wire(options);
   for (let id = 10; id < 1_020; id += 1) {
     await many.near.send({ jsonrpc: "2.0", id, method: "ping" });
@@ -205,14 +220,14 @@ test("requests that are cancelled leave nothing behind, and their late answers r
   await many.settle();
   await many.near.send(call("fail", {}, 10));
   await many.settle();
-  assert.deepEqual([refunds, many.ran.length], [[], 1], "nor once they are too many to remember");
+  assert.deepEqual([refunds, many.ran], [[], []], "nor where there are many");
   const few = await wire(options);
   await few.near.send(call("fail", {}, 5));
   await few.settle();
   assert.deepEqual(refunds, ["fail"]);
 });
 
-test("a list is filtered also where its request was cancelled", async () => {
+test("a list whose request was cancelled is not passed on", async () => {
   const [near, far] = InMemoryTransport.createLinkedPair();
   guardTransport(far, Engine.fromString(POLICY));
   far.onmessage = () => {};
@@ -221,7 +236,7 @@ test("a list is filtered also where its request was cancelled", async () => {
   await near.send({ jsonrpc: "2.0", id: 5, method: "tools/list" });
   await near.send({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 5 } });
   await far.send({ jsonrpc: "2.0", id: 5, result: { tools: [{ name: "secret" }, { name: "pay" }] } });
-  assert.deepEqual(heard, [{ jsonrpc: "2.0", id: 5, result: { tools: [{ name: "pay" }] } }]);
+  assert.deepEqual(heard, []);
 });
 
 test("a list is filtered for who asks, and is for nobody else", async () => {
@@ -236,19 +251,29 @@ test("a list is filtered for who asks, and is for nobody else", async () => {
     throw new RangeError("nobody knows");
   };
   const callers = [() => "alice", async () => "bob", nobody, async () => nobody()];
-  const identity: GuardOptions["identity"] = ({ tool }) => (callers[asked.push(tool) - 1] ?? nobody)();
   const shown = async (list: string, times: number) => {
+    let lists = 0;
+    const identity: GuardOptions["identity"] = ({ method, tool }) => {
+      asked.push(`${method} ${tool}`);
+      return (callers[lists++] ?? nobody)();
+    };
     const [near, far] = InMemoryTransport.createLinkedPair();
     guardTransport(far, Engine.fromString(policy.replace("LIST", list)), { identity, serverName: "bank", onError: (error) => void errors.push(error) });
-    far.onmessage = () => {};
+    far.onmessage = (message: JSONRPCMessage) => {
+      const { id } = message as { id: number };
+      const tools = names.map((name) => ({ name, inputSchema: { type: "object" } }));
+      void far.send({ jsonrpc: "2.0", id, result: { tools, ttlMs: 1000, ...(id === 2 ? {} : { cacheScope: "public" }) } });
+    };
     const heard: unknown[] = [];
     near.onmessage = (message: JSONRPCMessage) => {
-      const { tools, ...rest } = (message as { result?: object }).result as { tools: { name: string }[] };
-      heard.push([tools.map(({ name }) => name), rest]);
+      const { result, error } = message as { result?: { tools: { name: string }[] }; error?: unknown };
+      if (result === undefined) return heard.push(typeof error);
+      const { tools, ...rest } = result;
+      return heard.push([tools.map(({ name }) => name), rest]);
     };
     for (let id = 1; id <= times; id += 1) {
       await near.send({ jsonrpc: "2.0", id, method: "tools/list" });
-      await far.send({ jsonrpc: "2.0", id, result: { tools: names.map((name) => ({ name })), ttlMs: 1000, ...(id === 2 ? {} : { cacheScope: "public" }) } });
+      while (heard.length < id) await turn();
     }
     return heard;
   };
@@ -257,25 +282,25 @@ test("a list is filtered for who asks, and is for nobody else", async () => {
   const found = await shown("callable", 4);
   assert.deepEqual(found.slice(0, 2), [[["own", "open"], own], [["open"], own]]);
   // Where it is not known who asks, nothing is shown.
-  assert.deepEqual(found.slice(2).map((list) => (list as unknown[])[0]), [[], []]);
+  assert.deepEqual(found.slice(2), ["object", "object"]);
   assert.equal(errors.length, 2);
   assert.deepEqual(await shown("all", 1), [[names, { ttlMs: 1000, cacheScope: "public" }]]);
-  assert.deepEqual(asked, ["", "", "", ""], "whoever asks for a list calls no tool");
+  assert.deepEqual(asked, Array(5).fill("tools/list "), "whoever asks for a list calls no tool");
 });
 
 test("a call that names a task does not keep the guard's own list of tools from being answered", async () => {
   const tasks = { taskStore: new InMemoryTaskStore(), taskMessageQueue: new InMemoryTaskMessageQueue() };
   const server = new Server({ name: "low", version: "1" }, { capabilities: { tools: {} }, ...tasks });
-  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [{ name: "free", inputSchema: { type: "object" } }] }));
+  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [{ name: "block", inputSchema: { type: "object" } }] }));
   server.setRequestHandler(CallToolRequestSchema, () => ({ content: [] }));
   guard(server, Engine.fromString(POLICY));
   const [near, far] = InMemoryTransport.createLinkedPair();
   const heard: unknown[] = [];
   near.onmessage = (message: JSONRPCMessage) => void heard.push((message as { id?: unknown }).id);
   await server.connect(far);
-  const params = { name: "free", arguments: {}, _meta: { "io.modelcontextprotocol/related-task": { taskId: "none" } } };
+  const params = { name: "block", arguments: {}, _meta: { "io.modelcontextprotocol/related-task": { taskId: "none" } } };
   await near.send({ jsonrpc: "2.0", id: 1, method: "tools/call", params });
-  await near.send(call("free", {}, 2));
+  await near.send(call("block", {}, 2));
   for (let n = 0; n < 100; n += 1) await turn();
   // The SDK keeps the answer of the first for its task.
   assert.deepEqual(heard, [2]);

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Engine, Policy, Store } from "callgate";
-import { type Case, decisions, policyOf } from "./cases.mjs";
+import { type Case, decisions, policyOfCase, policyOfLines } from "./cases.mjs";
 import { hostValue } from "./host-value.mjs";
 import { withServer } from "./redis-server.mjs";
 
@@ -20,11 +20,11 @@ after(() => rmSync(folder, { recursive: true }));
 /** The decisions of a case's calls, without what its steps do beside. */
 function decided(given: Case, candidate?: string, store?: Store): string[] {
   let now = Date.parse("2026-11-21T10:00:00.000Z");
-  const engine = Engine.fromString(policyOf(given), { clock: () => now, onWarning: () => {} });
+  const engine = new Engine(policyOfCase(given), { clock: () => now, onWarning: () => {} });
   if (candidate !== undefined) engine.observe(Policy.fromString(candidate), store === undefined ? {} : { store });
   return given.steps.map((step) => {
     if (step.at) now = Date.parse(step.at);
-    if (step.reload) engine.replace(Policy.fromString(step.reload.join("\n")));
+    if (step.reload) engine.replace(policyOfLines(step.reload));
     const identity = step.identity === undefined ? undefined : (hostValue(step.identity).value as object);
     if (step.method !== undefined) return engine.evaluateRequestJson(step.method, step.params ?? "{}", identity).json;
     const decision = engine.evaluateJson(step.tool ?? "", step.args ?? "{}", identity);

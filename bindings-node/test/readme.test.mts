@@ -45,6 +45,8 @@ test("the quick start", (t) => {
   const tenants = /One store.*?```js\n(.*?)```/is.exec(readme.slice(readme.indexOf("**Many servers or tenants")))?.[1];
   writeFileSync(join(app, "tenants.mjs"), tenants ?? assert.fail("the README has no block of tenants"));
   assert.equal(run("node tenants.mjs"), "true\n[ 1, 0 ]\n");
-  const required = `console.log(Object.keys(require("callgate/mcp")).sort().join())`;
-  assert.equal(run(`node -e '${required}'`).trim(), "guard,guardTransport");
+  for (const [module, names] of [["mcp", "approveByElicitation,approveByStore,guard,guardTransport"], ["testing", "connect"]]) {
+    const required = `console.log(Object.keys(require("callgate/${module}")).sort().join())`;
+    assert.equal(run(`node -e '${required}'`).trim(), names);
+  }
 });

@@ -175,18 +175,18 @@ for (const kind of Object.keys(MAKE)) {
       assert.deepEqual([peer.ran, peer.used()], [[], "0"]);
     });
 
-    test("a request under the id of a call that waits ends it: its answer would be the other's", async () => {
+    test("a request under the id of a call that waits is refused: its answer would be the other's", async () => {
       for (const id of [7, "7"]) {
         const peer = new Peer(kind);
         const { near, heard } = await peer.connect();
         await near.send(call("pay", 7));
         await peer.asked();
         await near.send(call("slow", id));
-        while (peer.ran.length === 0) await turn();
-        await peer.approve();
-        peer.finish();
         while (heard.length < 2) await turn();
-        assert.deepEqual([peer.ran, heard.length, text(heard[1])], [["slow"], 2, "slow ran"]);
+        assert.deepEqual([heard[1]?.["id"], typeof heard[1]?.["error"], peer.ran], [id, "object", []]);
+        await peer.approve();
+        while (heard.length < 3) await turn();
+        assert.deepEqual([peer.ran, heard.length, heard[2]?.["id"], text(heard[2])], [["pay"], 3, 7, "pay ran"]);
       }
     });
 
@@ -235,6 +235,23 @@ test("the end of a stdio server's input refuses what waits for a person, and not
   assert.deepEqual(peer.ran, ["buy"]);
   assert.match(text(heard.find(({ id }) => id === 1)) ?? "", /needs approval/);
   assert.equal(text(heard.find(({ id }) => id === 2)), "buy ran");
+});
+
+test("a call that is being decided when a stdio server's input ends still runs: its client may read the answer", async () => {
+  const [input, output] = [new PassThrough(), new PassThrough()];
+  let identify: ((identity: string) => void) | undefined;
+  const peer = new Peer("@modelcontextprotocol/sdk", { identity: () => new Promise((resolve) => (identify = resolve)) });
+  await peer.server.connect(new StdioServerTransport(input, output) as unknown as McpTransport);
+  let said = "";
+  output.on("data", (chunk: Buffer) => void (said += chunk.toString()));
+  const ended = once(input, "end");
+  input.end(`${JSON.stringify(initialize)}\n${JSON.stringify(call("buy", 1))}\n`);
+  await ended;
+  while (identify === undefined) await turn();
+  identify("alice");
+  while (!/"id":1\b/.test(said)) await turn();
+  assert.match(said, /buy ran/);
+  assert.deepEqual(peer.ran, ["buy"]);
 });
 
 interface Http {

@@ -40,4 +40,9 @@ export class ArgsCheck {
       throw new TypeError(`the option \`schema\` is not JSON: ${error instanceof Error ? error.message : "it cannot be read"}`);
     }
   }
+
+  /** @internal One that the native half made. */
+  static of(made: native.NativeArgsCheck): ArgsCheck {
+    return Object.assign(Object.create(ArgsCheck.prototype) as ArgsCheck, { native: made });
+  }
 }

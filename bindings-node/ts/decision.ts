@@ -4,7 +4,7 @@
 // terms, and its charges in the host's hands. Nothing native belongs to one decision, so none needs a finalizer; its text,
 // the same in every language (clause 10.3 of the language), is made when it is asked for.
 
-import { MCP_DENIED as DENIED, type NativeObserved, NativePlan } from "../native.js";
+import { MCP_DENIED as DENIED, type NativeObserved, NativePlan, type NativeStore, type Stands } from "../native.js";
 import { ReservationError, StoreError, throwing, typed } from "./errors.js";
 import type { Plan, Told } from "./plan.js";
 
@@ -41,12 +41,24 @@ export interface RuleRef {
   readonly line: number;
 }
 
+/** A rule that asks for approval. */
+export interface AskingRule extends RuleRef {
+  /** Who may approve, for the host to check; empty for anybody. */
+  readonly approvers: readonly string[];
+}
+
 /** What a call needs to be approved (clause 7.1). */
 export interface ApprovalNeeded {
   /** What an approval of this very call must name. */
   readonly key: string;
-  /** Every rule that asks, in the order of the policy: what the person who approves has to know. */
-  readonly rules: readonly RuleRef[];
+  /** Every rule that asks or may ask, in the order of the policy: what the person who approves has to know. */
+  readonly rules: readonly AskingRule[];
+  /** The paths of arguments and claims that an approval does not cover. */
+  readonly ignored: readonly string[];
+  /** For how many seconds after it was given an approval lets calls through, or null. With one, an `Approval` needs a `givenAt`. */
+  readonly valid_for: number | null;
+  /** How many calls one approval lets through. */
+  readonly uses: number;
 }
 
 /** A counter of a decision, as its JSON has it (clause 10.4). Amounts are exact decimal strings. */
@@ -58,7 +70,8 @@ export interface CounterJson {
   readonly charged: string | null;
   readonly used: string;
   readonly max: string | null;
-  readonly resets_at: string;
+  readonly resets_at: string | null;
+  readonly budget: string | null;
 }
 
 /** A decision's JSON (clause 10.3). */
@@ -126,7 +139,7 @@ export interface Observations {
 
 /** A counter of a decision. Amounts are exact decimal strings. */
 export interface CounterUse {
-  /** The key in `tools`; null for `all_tools`. */
+  /** The key in `tools`; null for `all_tools` and for a budget. */
   readonly entry: string | null;
   readonly counter: string;
   /** What it counts by. */
@@ -136,10 +149,12 @@ export interface CounterUse {
   readonly charged: string | null;
   /** What it holds: with the charge if it was taken, else as it stands. */
   readonly used: string;
-  /** The maximum that the policy gives, or null. */
+  /** The maximum that held for the call, or null. */
   readonly max: string | null;
-  /** When it holds nothing any more if nothing else happens. */
-  readonly resetsAt: Date;
+  /** When it holds nothing any more if nothing else happens; null for one that never resets. */
+  readonly resetsAt: Date | null;
+  /** Its name where it is a budget, else null. */
+  readonly budget: string | null;
 }
 
 /**
@@ -195,8 +210,8 @@ export function keepObserved(decision: Decision, observed: NativeObserved | null
   if (observed) candidates.set(decision, { observed, host });
 }
 
-/** @internal Gives back what a candidate charged for a call that did not run, also where the policy in force charged nothing. */
-export function observedNotRun(decision: Decision): void {
+/** @internal Tells a candidate how a call ended, for one of which the policy in force gives nothing back. */
+export function observedEnd(decision: Decision, outcome: Outcome): void {
   const candidate = candidates.get(decision);
   if (candidate === undefined) return;
   let at: number | null = null;
@@ -205,7 +220,16 @@ export function observedNotRun(decision: Decision): void {
   } catch {
     // It fails no call; the machine's time is right but for a clock of the host's.
   }
-  candidate.observed.finish("not_run", at);
+  candidate.observed.finish(outcome, at);
+}
+
+/** @internal What a store is told of a call that it files, beside the decision. */
+export interface Filing {
+  readonly server: string;
+  readonly caller: string | null;
+  readonly shown: string;
+  /** The arguments' text. */
+  readonly args: string;
 }
 
 /** A decision about one call. Nothing of the call's arguments is in it. */
@@ -232,8 +256,8 @@ export class Decision {
   get reservation(): Reservation | null {
     if (this.#reservation === undefined) {
       // An allowed call that no counter was asked about is one character.
-      const charged = this.#packed.length > 1 && throwing(() => this.#plan.native.charged(this.#packed));
-      this.#reservation = charged ? new Reservation(this.#packed, this.#plan.native, this.#host, candidates.get(this)?.observed) : null;
+      const ends = this.#packed.length > 1 ? throwing(() => this.#plan.native.charged(this.#packed)) : null;
+      this.#reservation = ends === null ? null : new Reservation(this.#packed, ends, this.#plan.native, this.#host, candidates.get(this)?.observed);
     }
     return this.#reservation;
   }
@@ -288,7 +312,7 @@ export class Decision {
 
   /** Every counter that was asked. */
   get counters(): CounterUse[] {
-    return this.toJSON().counters.map(({ resets_at, ...counter }) => ({ ...counter, resetsAt: new Date(resets_at) }));
+    return this.toJSON().counters.map(({ resets_at, ...counter }) => ({ ...counter, resetsAt: resets_at === null ? null : new Date(resets_at) }));
   }
 
   /** Whole seconds after which the call may pass if nothing else happens; null if waiting does not help. */
@@ -322,6 +346,16 @@ export class Decision {
     return read(() => this.#plan.native.mcpMeta(this.#packed));
   }
 
+  /** @internal Files the call for a person's approval; null where it needs none. */
+  file(store: NativeStore, { caller, ...filing }: Filing, at: number | null): Promise<Stands> | null {
+    return throwing(() => this.#plan.native.file(this.#packed, store, { ...filing, ...(caller === null ? {} : { caller }), ...(at === null ? {} : { now: at }) }));
+  }
+
+  /** @internal As the native half knows it. */
+  get native(): [plan: NativePlan, packed: string] {
+    return [this.#plan.native, this.#packed];
+  }
+
   toString(): string {
     return this.json;
   }
@@ -342,6 +376,7 @@ function read<T>(json: () => string | null): T | null {
   return text === null ? null : (JSON.parse(text) as T);
 }
 
+/** In core's order. */
 const OUTCOMES = ["not_run", "done", "tool_error", "error", "cancelled", "timed_out", "lost"] as const;
 
 /** How a call ended (clause 8.13). */
@@ -350,7 +385,7 @@ export type Outcome = (typeof OUTCOMES)[number];
 /** An exact amount: a number by its shortest decimal, or a string of digits. */
 export type Amount = number | bigint | string;
 
-/** What a call really cost: one amount, or amounts by the names of their counters (clause 8.14). */
+/** What a call really cost: one amount, or amounts by the names of their counters and budgets (clause 8.14). */
 export type Actual = Amount | { readonly [counter: string]: Amount };
 
 /**
@@ -358,14 +393,18 @@ export type Actual = Amount | { readonly [counter: string]: Amount };
  */
 export class Reservation {
   readonly #packed: string;
+  /** The ends that give something back, each as a bit, and behind them those that keep something. */
+  readonly #ends: number;
   readonly #native: NativePlan;
   readonly #host: Host;
   readonly #observed: NativeObserved | undefined;
   #finished = false;
+  #settled = false;
 
   /** @internal */
-  constructor(packed: string, native: NativePlan, host: Host, observed: NativeObserved | undefined) {
+  constructor(packed: string, ends: number, native: NativePlan, host: Host, observed: NativeObserved | undefined) {
     this.#packed = packed;
+    this.#ends = ends;
     this.#native = native;
     this.#host = host;
     this.#observed = observed;
@@ -373,7 +412,7 @@ export class Reservation {
 
   /**
    * Says how the call ended (clause 8.13). `not_run` takes all charges back: the call provably never reached its tool. Any other
-   * outcome takes none back.
+   * outcome takes back what the policy says: calls in flight, and charges with `refund`.
    *
    * @throws {ReservationError} if it was finished before, {StoreError} if the store failed, which leaves it open where that is
    * certain to have changed nothing (`undone`), {TypeError} for an outcome that is not known.
@@ -387,10 +426,21 @@ export class Reservation {
   }
 
   /**
-   * Makes charges that came from `increment_from` smaller, to what the call really cost (clause 8.14): one amount where the call
-   * has one such charge, else amounts by the names of their counters. Decimals beyond a double's precision are given as strings.
+   * Whether finishing it so would give something back. Where it would not, nobody needs to: the charges stand, and can still be settled.
    *
-   * @throws {ReservationError} for a larger amount, nothing to settle, a counter that is not named or not known, which leave it
+   * @throws {TypeError} for an outcome that is not known.
+   */
+  givesBack(outcome: Outcome): boolean {
+    known(outcome);
+    return !this.#finished && ((this.#ends >> OUTCOMES.indexOf(outcome)) & 1) === 1;
+  }
+
+  /**
+   * Makes charges what the call really cost, less or more (clause 8.14): those of items with `increment_from` or `settle`. One amount
+   * where the call has one such charge, else amounts by the names of their counters and budgets. No bound refuses more: the counter may
+   * be above its maximum then. Decimals beyond a double's precision are given as strings.
+   *
+   * @throws {ReservationError} for nothing to settle, a counter that is not named or not known, which leave it
    * open, or a second finish; {StoreError} as for `finish`.
    */
   settle(actual: Actual): void {
@@ -399,6 +449,7 @@ export class Reservation {
       this.#native.settle(this.#packed, names, amounts, at);
       this.#observed?.settle(names, amounts, at);
     });
+    this.#settled = true;
   }
 
   /** `finish`, without blocking on a store that waits for a disk or a network. */
@@ -423,6 +474,14 @@ export class Reservation {
         return failure;
       }),
     );
+    this.#settled = true;
+  }
+
+  /** @internal What became of the charges, of a call that ended so, as records have it. */
+  became(outcome: Outcome): "kept" | "released" | "settled" {
+    if (this.#settled) return "settled";
+    const keeps = ((this.#ends >> (OUTCOMES.length + OUTCOMES.indexOf(outcome))) & 1) === 1;
+    return this.#finished && !keeps ? "released" : "kept";
   }
 
   /** Whether it can still be finished. */

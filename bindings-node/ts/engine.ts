@@ -6,12 +6,13 @@
 
 import * as native from "../native.js";
 import { ArgsCheck } from "./args-check.js";
-import { Decision, type DecisionJson, type Host, type Observations, keepObserved, now } from "./decision.js";
-import { type CallgateError, type Diagnostic, throwing, typed } from "./errors.js";
+import { Decision, type DecisionJson, type Filing, type Host, type Observations, keepObserved, now } from "./decision.js";
+import { type CallgateError, Diagnostic, throwing, typed } from "./errors.js";
+import { type ApprovalByPerson, type FiledCall, answerFiled, filed, findFiled } from "./filed.js";
 import type { Identity } from "./identity.js";
 import { type Kind, choice, millis, promised, read, tell } from "./options.js";
 import { type Plan, Plans } from "./plan.js";
-import { type NamedTool, Policy, failed, serverName } from "./policy.js";
+import { type NamedTool, Policy, failed, pathsOf, serverName } from "./policy.js";
 import { probe } from "./probe.js";
 import { type LiveCounter, Store, counters, countersAsync, opened, resetCounter, resetCounterAsync } from "./store.js";
 
@@ -21,6 +22,8 @@ export interface Approval {
   readonly key: string;
   /** The approval's own id, 1 to 256 bytes, never used for another. */
   readonly id: string;
+  /** When it was given, a date or milliseconds since the epoch, by the engine's clock. Needed where the decision's `approval` has a `valid_for`. */
+  readonly givenAt?: Date | number | undefined;
 }
 
 /** What to log of a call (clause 10.8). Holds no argument values. */
@@ -136,6 +139,7 @@ export class Engine {
   /** Whether more than a decision is wanted of each call: a record, or what a candidate says. */
   #isHeard: boolean;
   readonly #onWarning: OnWarning;
+  readonly #replaced = new Replaced();
 
   /**
    * @throws {StoreError} where the store cannot be opened, {TypeError} for options that are not known.
@@ -162,7 +166,7 @@ export class Engine {
     this.#onDecision = own.onDecision;
     this.#isHeard = own.onDecision !== undefined;
     this.#onWarning = own.onWarning ?? warn;
-    report(policy, this.#onWarning);
+    report(this.#native, policy.files, this.#onWarning);
   }
 
   /**
@@ -175,24 +179,30 @@ export class Engine {
   }
 
   /**
-   * An engine for a policy file. With `watch`, `close` ends the watching.
+   * An engine for a policy file, or for several as one stack, in their order (clause 6.10). With `watch`, each file is watched until
+   * `close`, and one with an error keeps all of the policy in force.
    *
-   * @throws {PolicyFileError} {PolicyError} where the file cannot be read or is not a valid policy; and as the constructor.
+   * @throws {PolicyFileError} {PolicyError} {StackError} where a file cannot be read, is not a valid policy, or does not go with the
+   * others; and as the constructor.
    */
-  static fromFile(path: string, options: FileOptions = {}): Engine {
+  static fromFile(path: string | readonly string[], options: FileOptions = {}): Engine {
     const { watch = false, onReload, onReloadError = warnOfReload, ...rest } = checked(options, true);
-    const engine = new Engine(Policy.fromFile(path), rest);
+    const paths = pathsOf(path);
+    const engine = new Engine(Policy.fromFile(paths), rest);
     const onWarning = engine.#onWarning;
     if (watch !== false) {
       const interval = watch === true ? null : millis("watch.intervalMs", read(watch, { intervalMs: "number" }).intervalMs);
       // Must not hold the engine: an engine that nobody has stops watching.
-      engine.#native.watch(path, interval, (change) => {
+      const watched = new WeakRef(engine);
+      engine.#native.watch(paths, interval, (change) => {
         if (change.policy) {
-          const policy = new Policy(change.policy, path);
-          report(policy, onWarning);
+          const policy = new Policy(change.policy, paths);
+          const live = watched.deref();
+          report(live === undefined ? policy.native : live.#native, paths, onWarning);
+          if (live !== undefined) live.#replaced.tell();
           tell("onReload", onReload, policy);
         } else {
-          tell("onReloadError", onReloadError, failed(change, path));
+          tell("onReloadError", onReloadError, failed(change));
         }
       });
     }
@@ -288,11 +298,40 @@ export class Engine {
     return new Policy(this.#native.policy);
   }
 
+  /**
+   * What may not mean what its author thinks in the policy in force, and what it cannot keep with this engine's store (`memory_store`: a
+   * counter that never resets, and used approvals, where counters are in memory; clause 8.18).
+   */
+  get warnings(): readonly Diagnostic[] {
+    return this.#native.warnings.map((finding) => new Diagnostic(finding));
+  }
+
+  /** @internal What the engine's clock shows, in milliseconds since the epoch. */
+  get now(): number {
+    return now(this.#host) ?? Date.now();
+  }
+
   /** Puts another policy in force, for every call from here on. Counters go on (clause 8.6). */
   replace(policy: Policy): void {
     if (!(policy instanceof Policy)) throw new TypeError("an engine needs a Policy");
     this.#native.replace(policy.native);
-    report(policy, this.#onWarning);
+    report(this.#native, policy.files, this.#onWarning);
+    this.#replaced.tell();
+  }
+
+  /** @internal Calls back whenever another policy is in force, as long as `listener` is held elsewhere. Gives what ends it. */
+  onReplaced(listener: () => void): () => void {
+    return this.#replaced.add(listener);
+  }
+
+  /** @internal */
+  get native(): native.NativeEngine {
+    return this.#native;
+  }
+
+  /** @internal Whether nothing ever waits for the store. */
+  get immediate(): boolean {
+    return this.#host.immediate;
   }
 
   /**
@@ -369,6 +408,31 @@ export class Engine {
     return resetCounterAsync(this.#store, counter, now(this.#host));
   }
 
+  /** Calls that wait for approval in the engine's store, or were answered there, the oldest first; as `Store.approvals`. */
+  approvals(): Promise<FiledCall[]> {
+    return filed(this.#store, now(this.#host));
+  }
+
+  /** One of them, with its arguments; null where there is none. */
+  approval(id: string): Promise<FiledCall | null> {
+    return findFiled(this.#store, id, now(this.#host));
+  }
+
+  /** Grants one of them; as `Store.grantApproval`. */
+  grantApproval(id: string, answer: ApprovalByPerson): Promise<FiledCall | null> {
+    return answerFiled(this.#store, id, true, answer, now(this.#host));
+  }
+
+  /** Denies one of them; as `Store.denyApproval`. */
+  denyApproval(id: string, answer: ApprovalByPerson): Promise<FiledCall | null> {
+    return answerFiled(this.#store, id, false, answer, now(this.#host));
+  }
+
+  /** @internal Files the call of a decision; null where it asks for no approval. */
+  async file(decision: Decision, filing: Filing): Promise<native.Stands | null> {
+    return decision.file(this.#store, filing, now(this.#host));
+  }
+
   /** Whether the caller may see the tool in `tools/list` (clause 10.9). */
   visible(tool: string, identity?: Identity, server?: string | null): boolean {
     return this.policy.visible(tool, identity, server);
@@ -397,10 +461,15 @@ export class Engine {
     const audit = this.#onDecision !== undefined;
     const asked: native.Asked = { probe, args, raw: isRaw, identity: identity ?? null, audit };
     if (approved !== undefined && approved !== null) {
-      const { key, id } = approved;
+      const { key, id, givenAt } = approved;
       if (typeof key !== "string" || typeof id !== "string") throw new TypeError("an approval has a key and an id");
       asked.approvalKey = key;
       asked.approvalId = id;
+      if (givenAt !== undefined) {
+        const at = givenAt instanceof Date ? givenAt.getTime() : givenAt;
+        if (typeof at !== "number" || Number.isNaN(at)) throw new TypeError("`givenAt` is a date or milliseconds since the epoch");
+        asked.approvalGivenAt = at;
+      }
     }
     if (check !== undefined && check !== null) {
       if (!(check instanceof ArgsCheck)) throw new TypeError("`check` is an ArgsCheck");
@@ -448,6 +517,23 @@ export class Engine {
   }
 }
 
+/** Who hears that another policy is in force. Holds none of them: a connection that nobody closes may be forgotten. */
+class Replaced {
+  readonly #listeners = new Set<WeakRef<() => void>>();
+  readonly #forgotten = new FinalizationRegistry<WeakRef<() => void>>((listener) => this.#listeners.delete(listener));
+
+  add(listener: () => void): () => void {
+    const held = new WeakRef(listener);
+    this.#listeners.add(held);
+    this.#forgotten.register(listener, held);
+    return () => this.#listeners.delete(held);
+  }
+
+  tell(): void {
+    for (const listener of this.#listeners) listener.deref()?.();
+  }
+}
+
 /** The store that the host gave, which has its own namespace and time-out. */
 function shared(store: Store, { storeNamespace, storeTimeoutMs }: EngineOptions): native.NativeStore {
   for (const [name, value] of Object.entries({ storeNamespace, storeTimeoutMs })) {
@@ -482,9 +568,12 @@ function warn(warning: Diagnostic, file: string | null): void {
   process.emitWarning(`${place}${warning}`, { type: "CallgateWarning", code: warning.code });
 }
 
-/** Reports the warnings of a policy that is in force. */
-function report(policy: Policy, onWarning: OnWarning): void {
-  for (const warning of policy.warnings) tell("onWarning", (heard) => onWarning(heard, policy.file), warning);
+/** Reports the warnings of a policy that is in force, each with the file of its layer. */
+function report(of: { readonly warningsByLayer: native.Finding[][] }, files: Policy["files"], onWarning: OnWarning): void {
+  for (const [layer, findings] of of.warningsByLayer.entries()) {
+    const file = files[layer] ?? null;
+    for (const finding of findings) tell("onWarning", (heard) => onWarning(heard, file), new Diagnostic(finding));
+  }
 }
 
 function checked(options: FileOptions, file: boolean): FileOptions {

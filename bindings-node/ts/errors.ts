@@ -67,18 +67,30 @@ export class PolicyError extends CallgateError {
   readonly line: number;
   /** Column of the first error in code points, from 1. */
   readonly column: number;
-  /** Errors and warnings, in document order. */
+  /** Errors and warnings, in document order; none for a `StackError`. */
   readonly diagnostics: readonly Diagnostic[];
 
   /** @internal */
-  constructor(diagnostics: readonly Diagnostic[], file: string | null) {
+  constructor(diagnostics: readonly Diagnostic[], file: string | null, told?: { readonly code: string; readonly message: string }) {
     const errors = diagnostics.filter((diagnostic) => diagnostic.severity === "error");
     const place = file === null ? "" : `${file}:`;
-    super(errors[0]?.code ?? "invalid_policy", errors.map((error) => `${place}${error}`).join("\n"));
+    const message = errors.map((error) => `${place}${error}`).join("\n");
+    super(told?.code ?? errors[0]?.code ?? "invalid_policy", told?.message ?? message);
     this.file = file;
     this.line = errors[0]?.line ?? 1;
     this.column = errors[0]?.column ?? 1;
     this.diagnostics = diagnostics;
+  }
+}
+
+/**
+ * Policies that load, but do not go together as a stack (clause 6.10): `unnamed_layer`, `duplicate_layer`, `conflicting_dispatchers`,
+ * `layer_count` or `too_many_entries`. It is about a whole policy, so it has no diagnostics, and line and column are 1.
+ */
+export class StackError extends PolicyError {
+  /** @internal */
+  constructor(code: string, message: string, file: string | null) {
+    super([], file, { code, message });
   }
 }
 
@@ -110,7 +122,7 @@ export class StoreError extends CallgateError {
 }
 
 /**
- * A reservation that cannot be finished so: `finished`, `larger`, `nothing_to_settle`, `ambiguous`, `unknown_counter`,
+ * A reservation that cannot be finished so: `finished`, `nothing_to_settle`, `ambiguous`, `unknown_counter`,
  * `invalid_amount`.
  */
 export class ReservationError extends CallgateError {}
@@ -127,9 +139,11 @@ export function typed(code: string, message: string): Error {
       return new TypeError(message);
     case "store_url":
       return new StoreError(code, message, false);
+    case "not_an_approver":
+    case "approval_used":
+      return new CallgateError(code, message);
     case "ambiguous":
     case "finished":
-    case "larger":
     case "nothing_to_settle":
     case "other_store":
     case "unknown_counter":

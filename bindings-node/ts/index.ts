@@ -20,16 +20,19 @@ export type {
   Observed,
   ObservedRule,
   Outcome,
+  AskingRule,
   RuleRef,
 } from "./decision.js";
 export { Decision, MCP_DENIED, Reservation } from "./decision.js";
 export type { Approval, AuditRecord, Check, EngineOptions, Explanation, FileOptions } from "./engine.js";
 export type { Claims, Identity } from "./identity.js";
 export { Engine } from "./engine.js";
-export { CallgateError, Diagnostic, PolicyError, PolicyFileError, ReservationError, StoreError } from "./errors.js";
+export { CallgateError, Diagnostic, PolicyError, PolicyFileError, ReservationError, StackError, StoreError } from "./errors.js";
+export type { ApprovalByPerson, FiledCall } from "./filed.js";
 export type { ListedTool } from "./lint.js";
 export { lint } from "./lint.js";
-export type { NamedTool } from "./policy.js";
+export { currentReservation } from "./mcp-reservation.js";
+export type { IdentityNeed, NamedTool, UnmatchedName } from "./policy.js";
 export { Policy } from "./policy.js";
 export type { LiveCounter, StoreOptions } from "./store.js";
 export { Store } from "./store.js";

@@ -1,99 +1,91 @@
 // The guard of one transport: what `callgate/mcp` puts between a connection and its server.
 //
-// In: messages in both directions. Out: those that the policy lets through, and answers to the others. What was judged is
-// what is passed on: a copy that only the guard holds. Must not alter a message, but for the list of tools, and arguments that are
-// null, which are left out; must not answer a call twice; must not pass anything on once the connection is closed; must not release what may have run (clause 8.10).
+// In: messages in both directions, each made text once. Out: what the relay makes of them, in the hands of the server or the transport. Must not judge
+// or keep what the relay knows: ids, lists, rounds, tasks. Must not pass anything on once the connection is closed.
 
-import { randomUUID } from "node:crypto";
-import type { ArgsCheck } from "./args-check.js";
-import { type Decision, MCP_DENIED, type Reservation, observedNotRun } from "./decision.js";
-import type { Approval, Engine } from "./engine.js";
-import type { Identity } from "./identity.js";
-import { type Ask, Definitions } from "./mcp-definitions.js";
-import { type Id, type Message, copied, isId, isObject, keyOf, member, shallow } from "./mcp-message.js";
-import { streamOf, watchInput, watchStreams } from "./mcp-streams.js";
-import { ENDED, Undecided, type Waiting } from "./mcp-waiting.js";
-import type { AuthInfo, CallContext, GuardOptions, McpTransport, MessageExtra, ServerError } from "./mcp.js";
+import { NativeStream, type StreamStep } from "../native.js";
+import type { Outcome } from "./decision.js";
+import type { Engine } from "./engine.js";
+import type { Settled } from "./mcp-approvals.js";
+import { Asks } from "./mcp-asks.js";
+import { Audit } from "./mcp-audit.js";
+import { type Arrived, type Call, type Step, isPromise } from "./mcp-call.js";
+import type { EngineOf, McpTransport, MessageExtra } from "./mcp-context.js";
+import { Deadlines, now } from "./mcp-deadlines.js";
+import { Endings } from "./mcp-endings.js";
+import { Exchanges, isExchange } from "./mcp-exchanges.js";
+import { Judge, type Known } from "./mcp-judge.js";
+import { type Message, clientText, isObject, requestId, textOf } from "./mcp-message.js";
+import type { GuardOptions } from "./mcp-options.js";
+import { callAround, deliver } from "./mcp-reservation.js";
+import { bringsState } from "./mcp-rounds.js";
+import { around, streamOf, watchInput, watchStreams } from "./mcp-streams.js";
+import { markSpan } from "./mcp-telemetry.js";
+import { Underway } from "./mcp-underway.js";
+import { ENDED, Waiting } from "./mcp-waiting.js";
+import { warnOfRequests } from "./mcp-warnings.js";
 import { promised } from "./options.js";
-import { unreadable } from "./probe.js";
 
 type Receive = (message: Message, extra?: MessageExtra) => void;
 type Send = (message: Message, options?: unknown) => Promise<void>;
 type Close = () => Promise<void>;
 
-/** JSON-RPC's code for a `tools/call` that cannot be read as one. */
-const INVALID_PARAMS = -32602;
-/** A request that states its revision so (2026-07-28 and later) is answered with results that state their type. */
-const PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion";
 /** Shown to the agent when deciding itself failed, or the call ended before. No detail: that is for the host. */
 const UNDECIDED = "The call could not be checked against the policy";
-/** Cancelled requests that are remembered until they are answered, which the SDKs' servers never do. */
-const MOST_CANCELLED = 1_000;
+/** JSON-RPC's code for a request that cannot be read as one. */
+const INVALID_PARAMS = -32602;
 
-/** What passed to the server under one id, and is not answered yet. */
-interface Open {
-  requests: number;
-  /** Whether there was ever more than one at a time. */
-  reused: boolean;
-  /** Whether one of them asked for the list of tools. */
-  lists: boolean;
-  /** What came with the first. */
-  readonly extra: MessageExtra | undefined;
-  /** The call and its charges; null for other requests, and once no answer tells any more which request it belongs to. */
-  charged: Charged | null;
-}
-
-interface Charged {
-  readonly call: CallContext;
-  readonly reservation: Reservation;
-}
-
-/** A call that is being decided. */
-interface Asked {
-  readonly id: Id;
-  /** What is passed on if it is allowed. */
-  readonly message: Message;
-  readonly extra: MessageExtra | undefined;
-  /** What callbacks see. */
-  readonly call: CallContext;
-  /** What is judged. */
-  readonly args: unknown;
-  readonly waiting: Waiting;
-}
+/** What guards of one engine share: a call may come again to another of them. */
+const exchanges = new WeakMap<object, Exchanges>();
 
 /** @internal */
 export class Guard {
-  readonly #engine: Engine;
   readonly #options: GuardOptions;
   readonly #transport: McpTransport;
   readonly #send: Send;
-  /** What the server says of its tools' arguments; null where arguments are not checked. */
-  readonly #definitions: Definitions | null;
-  readonly #open = new Map<Id, Open>();
-  readonly #undecided = new Undecided();
-  readonly #cancelled = new Set<Id>();
-  /** Whether every answer can be told from that of a request which was cancelled. */
-  #exact = true;
+  readonly #relay: NativeStream;
+  readonly #judge: Judge;
+  readonly #endings: Endings;
+  readonly #asks: Asks;
+  /** Where each request has a connection of its own. */
+  readonly #exchanges: Exchanges | undefined;
+  readonly #calls = new Map<number, Call>();
+  readonly #underway: Underway;
   #closed = false;
+  /** When the relay wants to be woken. */
+  readonly #wakes = new Deadlines<number>((_, time) => void this.#take(this.#relay.wake(time)));
   /** Messages on their way to the server: where several receivers are chained, each gets them, decided once. Nobody else has them. */
   readonly #passed = new WeakSet<Message>();
   /** What the server set to receive messages. */
   readonly #receiver: () => Receive | undefined;
+  /** The engine holds it weakly. */
+  readonly #reloaded = () => {
+    for (const engine of this.#engines.keys()) this.#applies(engine);
+    void this.#take(this.#relay.reloaded());
+  };
+  /** The engines that decide here, and what ends hearing of them. */
+  readonly #engines = new Map<Engine, () => void>();
+  readonly #audit: Audit | undefined;
 
-  /** `asks`: whether what receives the messages is a server that may be asked for its tools. */
-  constructor(transport: McpTransport, engine: Engine, options: GuardOptions, asks: boolean) {
-    this.#engine = engine;
-    const ask: Ask = (message, extra) => this.#pass(message, extra);
-    this.#definitions = options.checkArgs === false ? null : new Definitions(asks ? ask : null);
+  constructor(transport: McpTransport, engine: Engine | EngineOf, options: GuardOptions) {
     this.#options = options;
     this.#transport = transport;
+    this.#relay = NativeStream.open(typeof engine === "function" ? null : engine.native, options.checkArgs !== false, options.serverName);
+    this.#underway = new Underway(typeof engine === "function" ? undefined : engine);
+    if (isExchange(transport)) exchanges.set(engine, (this.#exchanges = exchanges.get(engine) ?? new Exchanges()));
     this.#send = (transport.send as unknown as Send).bind(transport);
+    const isHttp = isExchange(transport) || typeof (transport as { handleRequest?: unknown }).handleRequest === "function";
+    const { audit, serverName } = options;
+    this.#audit = audit === undefined ? undefined : new Audit(audit, serverName, isHttp, (error) => this.#report(error));
+    this.#asks = new Asks((message, sendOptions) => this.#write(message, sendOptions));
+    this.#judge = new Judge(engine, options, transport, isHttp, this.#asks, this.#audit);
+    this.#endings = new Endings(options, transport, this.#audit, (error) => this.#report(error));
     this.#receiver = around<Receive>(transport, "onmessage", (receiver) => this.#receiving(receiver));
     around<() => void>(transport, "onclose", (closed) => () => {
       this.close();
       closed?.();
     });
-    const send: Send = (message, sendOptions) => this.#answer(message, sendOptions);
+    const send: Send = (message, sendOptions) => this.#answered(message, sendOptions);
     transport.send = send as unknown as McpTransport["send"];
     const close = (transport as { close?: Close }).close?.bind(transport);
     if (close !== undefined) {
@@ -104,15 +96,22 @@ export class Guard {
     }
     watchStreams(transport);
     // The client may still read what is on its way: only who waits for a person waits in vain.
-    watchInput(transport, () => this.#undecided.endAll("refused", true));
+    watchInput(transport, () => {
+      this.#judge.mute();
+      for (const { waiting } of this.#calls.values()) if (waiting.asking) waiting.end("refused");
+    });
+    if (typeof engine !== "function") this.#sees(engine);
   }
 
   /** The connection is closed: nothing is decided or passed on any more. */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
-    this.#undecided.endAll("silent", false);
-    this.#open.clear();
-    this.#cancelled.clear();
+    for (const unsubscribe of this.#engines.values()) unsubscribe();
+    this.#wakes.clear();
+    this.#asks.close();
+    void this.#take(this.#relay.clientClosed());
+    this.#underway.clear();
   }
 
   /** What the transport, or a receiver that was set later, calls for a message. */
@@ -120,274 +119,273 @@ export class Guard {
     if (receiver === undefined) return undefined;
     return (message, extra) => {
       if (isObject(message) && this.#passed.has(message)) receiver(message, extra);
-      else this.#receive(message, extra);
+      else this.#received(message, extra);
     };
   }
 
   /** From the client. */
-  #receive(received: Message, extra: MessageExtra | undefined): void {
+  #received(message: unknown, extra: MessageExtra | undefined): void {
     if (this.#closed) return;
-    if (!isObject(received)) return this.#report(new TypeError("a message that is not an object was dropped"));
-    let message: Message | null = null;
+    let text: string;
     try {
-      message = shallow(received);
+      text = clientText(message);
     } catch (error) {
       this.#report(error);
-    }
-    if (message === null) return this.#report(new TypeError("a message that is not a plain object was dropped"));
-    const { method, id } = message;
-    if (method === "tools/call") {
-      // Without an id there is nobody to answer, and no server runs a tool for it.
-      if (isId(id)) void this.#call(message, id, extra);
+      const id = requestId(message);
+      const told = { code: INVALID_PARAMS, message: "Invalid params: they cannot be read as JSON" };
+      if (id !== undefined) void this.#write({ jsonrpc: "2.0", id, error: told }, undefined).catch((failure) => this.#report(failure));
       return;
     }
-    if (isId(id) && typeof method === "string") {
-      // An answer under this id would go to the later request.
-      this.#undecided.end(id, "silent");
-      // Every request: the error of one that has the id of a call must not be taken for the call's.
-      this.#track(id, null, extra).lists ||= method === "tools/list";
-    }
-    if (method === "notifications/cancelled") this.#cancel(message);
-    this.#pass(message, extra);
+    const others = this.#others(text);
+    if (others === null) return;
+    const arrived = this.#underway.arrive({ ...others, isClients: true, extra, stream: streamOf(this.#transport) });
+    // A dispatcher may call its inner tool so, which was decided with it.
+    const outer = callAround(this);
+    const steps = outer === undefined ? this.#relay.fromClient(arrived.text, arrived.tag, now()) : this.#relay.fromWithin(arrived.text, arrived.tag, outer, now());
+    const taken = this.#take(steps);
+    taken.catch((error: unknown) => this.#report(error)).finally(() => this.#underway.read(arrived));
   }
 
-  #pass(message: Message, extra: MessageExtra | undefined): void {
-    this.#passed.add(message);
-    this.#receiver()?.(message, extra);
+  /** A client's message without what is the guard's own, before anybody else sees it; null where all of it is. */
+  #others(text: string): Pick<Arrived, "text" | "resumed"> | null {
+    if (this.#options.onApproval === undefined || !(this.#asks.concerns(text) || bringsState(text))) return { text };
+    const message = JSON.parse(text) as unknown;
+    if (!isObject(message)) return { text };
+    if (this.#asks.heard(message)) return null;
+    const { params } = message;
+    if (!isObject(params)) return { text };
+    const taken = this.#judge.approvals.taken(params);
+    return taken.params === params ? { text } : { text: textOf({ ...message, params: taken.params }), resumed: taken.resumed };
   }
 
-  /** Decides a call, then passes it on or answers it. Never rejects. */
-  async #call(received: Message, id: Id, extra: MessageExtra | undefined): Promise<void> {
-    const asked = this.#asked(received, id, extra);
-    if (asked === null) {
-      const error = { code: INVALID_PARAMS, message: "Invalid params: no tool is named" };
-      return this.#reply({ jsonrpc: "2.0", id, error });
-    }
-    const { waiting } = asked;
-    try {
-      const decision = await this.#decision(asked);
-      if (waiting.ended === null && decision.allowed) return await this.#deliver(asked, decision);
-      // It ended while it was decided. It never reached the tool.
-      if (decision.allowed) await this.#undo(decision);
-      if (waiting.ended !== "silent") await this.#refuse(asked, decision);
-    } catch (error) {
-      if (error !== ENDED) this.#report(error);
-      if (waiting.ended !== "silent") await this.#refuse(asked, null);
-    } finally {
-      this.#undecided.done(id, waiting);
-    }
-  }
-
-  /** A call as it is judged and passed on; null where it names no tool. */
-  #asked(received: Message, id: Id, extra: MessageExtra | undefined): Asked | null {
-    const given = member(received, "params");
-    const params = isObject(given) ? shallow(given) : null;
-    const tool = params?.["name"];
-    if (params === null || typeof tool !== "string") return null;
-    const args = copied(params["arguments"]);
-    // Null is absent (clause 3.3), and the SDKs' servers take only what is.
-    if (args === null) delete params["arguments"];
-    else if (args !== undefined) params["arguments"] = args;
-    const call: CallContext = {
-      tool,
-      // Callbacks get a copy of their own: what they change is neither judged nor passed on.
-      arguments: this.#calls() && args !== unreadable ? copied(args) : undefined,
-      authInfo: extra?.authInfo,
-      sessionId: this.#transport.sessionId,
-      extra,
-    };
-    const waiting = this.#undecided.begin(id, streamOf(this.#transport));
-    return { id, message: { ...received, params }, extra, call, args, waiting };
-  }
-
-  /** Whether a callback may see a call. */
-  #calls(): boolean {
-    const { identity, onApproval, refundOnError } = this.#options;
-    return identity !== undefined || onApproval !== undefined || refundOnError !== undefined;
-  }
-
-  async #decision(asked: Asked): Promise<Decision> {
-    const { call, waiting } = asked;
-    const { identity: identify } = this.#options;
-    const identity = identify === undefined ? verified(call.authInfo) : await waiting.during(identify(call));
-    if (waiting.ended !== null) throw ENDED;
-    const check = await this.#check(asked);
-    const decision = await this.#decide(asked, identity, check);
-    const asks = decision.effect === "require_approval" && waiting.ended === null;
-    return asks ? this.#ask(asked, identity, check, decision) : decision;
-  }
-
-  /** What is checked in a call's arguments, if anything. */
-  async #check({ call, message, extra, waiting }: Asked): Promise<ArgsCheck | undefined> {
-    if (this.#definitions === null) return undefined;
-    const meta = member(message["params"] as Message, "_meta");
-    const check = await waiting.during(this.#definitions.of(call.tool, meta, extra));
-    if (waiting.ended !== null) throw ENDED;
-    return check;
-  }
-
-  #decide({ call, args }: Asked, identity: Identity, check?: ArgsCheck, approval?: Approval): Promise<Decision> {
-    return this.#engine.evaluateAsync(call.tool, args, identity, approval, check, this.#options.serverName);
-  }
-
-  async #ask(asked: Asked, identity: Identity, check: ArgsCheck | undefined, decision: Decision): Promise<Decision> {
-    const { onApproval, approvalTimeoutMs } = this.#options;
-    const { call, waiting } = asked;
-    const key = decision.approval?.key ?? null;
-    if (onApproval === undefined || key === null) return decision;
-    this.#undecided.ask(waiting);
-    if (waiting.ended !== null) return decision;
-    const timer = approvalTimeoutMs === undefined ? undefined : setTimeout(() => waiting.end("refused"), approvalTimeoutMs);
-    // A process that has nothing else to do ends, and the call with it.
-    timer?.unref?.();
-    try {
-      const given = await waiting.during(onApproval({ ...call, decision, identity, signal: waiting.signal }));
-      const id = given === true ? randomUUID() : given;
-      if (typeof id !== "string" || waiting.ended !== null) return decision;
-      return await this.#decide(asked, identity, check, { key, id });
-    } catch (error) {
-      if (error === ENDED) return decision;
-      throw error;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** Passes an allowed call on. */
-  async #deliver({ id, message, extra, call }: Asked, decision: Decision): Promise<void> {
-    if (this.#receiver() === undefined) {
-      await this.#undo(decision);
-      throw new TypeError("no server receives what the transport does");
-    }
-    const { reservation } = decision;
-    this.#track(id, reservation === null ? null : { call, reservation }, extra);
-    this.#pass(message, extra);
-  }
-
-  /** Gives back what a call was charged that was not passed on. */
-  async #undo(decision: Decision): Promise<void> {
-    observedNotRun(decision);
-    await decision.reservation?.finishAsync("not_run").catch((error: unknown) => this.#report(error));
-  }
-
-  /** To the client. */
-  async #answer(message: Message, sendOptions: unknown): Promise<void> {
-    const id = isObject(message) && !Object.hasOwn(message, "method") ? message["id"] : undefined;
-    if (isObject(message) && message["method"] === "notifications/tools/list_changed") this.#definitions?.changed();
-    if (!isId(id)) return this.#send(message, sendOptions);
-    if (this.#definitions?.answered(id, message) === true) return;
-    const open = this.#open.get(keyOf(id));
-    if (open === undefined) {
-      this.#cancelled.delete(keyOf(id));
-    } else {
-      open.requests -= 1;
-      if (open.requests <= 0) this.#open.delete(keyOf(id));
-      if (open.charged !== null && Object.hasOwn(message, "error") && this.#refunds(open.charged.call, message["error"])) {
-        // Before the answer: a client that tries again at once finds its charge given back.
-        await open.charged.reservation.finishAsync("not_run").catch((error: unknown) => this.#report(error));
-      }
-      if (!open.lists) return this.#send(message, sendOptions);
-    }
-    // Of a request that is not known any more, such as one that was cancelled, nobody can say that it was not for the list.
-    const result = message["result"];
-    if (!isObject(result) || !Array.isArray(result["tools"])) return this.#send(message, sendOptions);
-    if (open?.lists === true && !open.reused) this.#definitions?.listed(result["tools"]);
-    return this.#send({ ...message, result: await this.#shown(result, result["tools"], open) }, sendOptions);
-  }
-
-  /** A list of tools as its caller may see it (clause 10.9). */
-  async #shown(result: Message, listed: unknown[], open: Open | undefined): Promise<Message> {
-    const { policy } = this.#engine;
-    const { identity: identify, serverName } = this.#options;
-    const byCaller = policy.native.listsByCaller;
-    let identity: Identity;
-    // Whoever used an id twice, or gave up, is nobody here.
-    if (byCaller && open !== undefined && !open.reused) {
-      const { extra } = open;
-      const call: CallContext = { tool: "", arguments: undefined, authInfo: extra?.authInfo, sessionId: this.#transport.sessionId, extra };
-      try {
-        identity = identify === undefined ? verified(extra?.authInfo) : await identify(call);
-      } catch (error) {
-        this.#report(error);
-        return { ...result, tools: [] };
-      }
-    }
-    const tools = listed.filter((tool) => !isObject(tool) || policy.visible(String(tool["name"]), identity, serverName));
-    // Nobody else may be given what was filtered for one caller.
-    const isKept = Object.hasOwn(result, "ttlMs") || Object.hasOwn(result, "cacheScope");
-    const scope = byCaller && isKept ? { cacheScope: "private" } : {};
-    return { ...result, tools, ...scope };
-  }
-
-  /** Whether the host gives a call back that the server answered with an error. */
-  #refunds(call: CallContext, error: unknown): boolean {
-    const { refundOnError } = this.#options;
-    if (refundOnError === undefined) return false;
-    try {
-      const { code, message, data } = (isObject(error) ? error : {}) as Partial<ServerError>;
-      const answer: unknown = refundOnError(call, { code: Number(code), message: String(message), data });
-      if (typeof answer === "boolean") return answer;
-      // A promise says nothing yet.
-      promised(answer, (failure) => this.#report(failure));
-      this.#report(new TypeError("`refundOnError` answers true or false"));
-    } catch (failure) {
-      this.#report(failure);
-    }
-    return false;
-  }
-
-  /** The client gave up. What the server has begun stays charged, whatever it still answers. */
-  #cancel(message: Message): void {
-    const params = member(message, "params");
-    const id = isObject(params) ? member(params, "requestId") : undefined;
-    if (!isId(id)) return;
-    this.#undecided.end(id, "silent");
-    if (!this.#open.delete(keyOf(id))) return;
-    if (this.#cancelled.size >= MOST_CANCELLED) {
-      this.#exact = false;
-      this.#cancelled.clear();
-    }
-    this.#cancelled.add(keyOf(id));
-  }
-
-  #track(id: Id, charged: Charged | null, extra: MessageExtra | undefined): Open {
-    const open = this.#open.get(keyOf(id));
-    if (open === undefined) {
-      // An answer to a request that was cancelled may still come, and be an error.
-      const told = this.#exact && !this.#cancelled.has(keyOf(id));
-      const first: Open = { requests: 1, reused: false, lists: false, extra, charged: told ? charged : null };
-      this.#open.set(keyOf(id), first);
-      return first;
-    }
-    // A client that uses an id twice: no answer tells which request it belongs to, so none releases anything.
-    open.requests += 1;
-    open.reused = true;
-    open.charged = null;
-    return open;
-  }
-
-  /** Answers a call that does not run, by what it was denied for; by none where nothing was, or it ended before it ran. */
-  #refuse({ id, message }: Asked, decision: Decision | null): Promise<void> {
-    const params = message["params"] as Message;
-    const result: Message = decision?.toMcpResult() ?? { content: [{ type: "text", text: UNDECIDED }], isError: true };
-    if (Object.hasOwn(params, "task")) {
-      // The result of a task is no tool's result, so that it could not say why (clause 10.6).
-      const data = decision?.toMcpMeta();
-      const error = { code: MCP_DENIED, message: decision?.message ?? UNDECIDED, ...(data ? { data } : {}) };
-      return this.#reply({ jsonrpc: "2.0", id, error });
-    }
-    const meta = params["_meta"];
-    const type = isObject(meta) && Object.hasOwn(meta, PROTOCOL_VERSION) ? { resultType: "complete" } : {};
-    return this.#reply({ jsonrpc: "2.0", id, result: { ...result, ...type } });
-  }
-
-  async #reply(message: Message): Promise<void> {
+  /** From the server. Resolves when what can be sent now was sent. */
+  async #answered(message: Message, options: unknown): Promise<void> {
+    const text = textOf(message);
     if (this.#closed) return;
+    if (message["method"] === "notifications/tools/list_changed") this.#judge.names.changed();
+    const arrived = this.#underway.answered(text, message["id"], options);
+    await this.#take(this.#relay.fromServer(text, arrived.tag, now()), text);
+    this.#underway.read(arrived);
+  }
+
+  /** An engine decides here from now on. */
+  #sees(engine: Engine): void {
+    if (this.#engines.has(engine)) return;
+    this.#engines.set(engine, engine.onReplaced(this.#reloaded));
+    this.#applies(engine);
+  }
+
+  /** A policy is in force. */
+  #applies(engine: Engine): void {
+    this.#judge.names.isRight(engine);
+    warnOfRequests(engine, this.#options.onWarning);
+    this.#audit?.inForce(engine);
+  }
+
+  /** Does what the relay asks for. `answer` is the text of the server's message that led to it. */
+  async #take(first: StreamStep[], answer?: string): Promise<void> {
+    const steps = [...first];
+    const sent: Promise<void>[] = [];
+    for (const step of steps) {
+      switch (step.kind) {
+        case "to_client":
+          sent.push(this.#toClient(step));
+          break;
+        case "to_server":
+          steps.push(...this.#toServer(step));
+          break;
+        case "identify":
+          steps.push(...this.#identify(step));
+          break;
+        case "decide":
+          steps.push(...this.#decide(step));
+          break;
+        case "finish": {
+          const finished = this.#finish(step, answer);
+          if (finished !== undefined) await finished;
+          break;
+        }
+        case "accepted":
+          this.#accepted(step.call, answer);
+          break;
+        case "given_up":
+          this.#giveUp(step.call);
+          break;
+        case "listed":
+          this.#judge.names.listed(step.tools, this.#engines.keys());
+          break;
+        case "list_filtered":
+          this.#audit?.filtered(step.method, step.hidden);
+          break;
+        case "list_failed":
+          this.#audit?.unlisted(step.reason);
+          this.#judge.names.failed(new Error(`the server's tools are not known: ${step.reason}`));
+          this.#report(new Error(`the server's tools are not known: ${step.reason}`));
+          break;
+        case "wake_at":
+          if (!this.#closed) this.#wakes.add(step.at, step.at);
+          break;
+        case "failed":
+          this.#report(new Error(step.reason));
+      }
+    }
+    await Promise.all(sent);
+  }
+
+  /** What follows is done as soon as it is there. */
+  #later(id: number, call: Call, steps: Promise<StreamStep[]>): [] {
+    steps.catch((error: unknown) => this.#undecided(id, call, error)).then((then) => this.#take(then)).catch((error: unknown) => this.#report(error));
+    return [];
+  }
+
+  #toServer({ tag, text, call: id }: Step<"to_server">): StreamStep[] {
+    if (this.#closed) return [];
+    const message = JSON.parse(text) as Message;
+    const arrived = this.#underway.toServer(tag, text, message);
+    const call = id === undefined ? undefined : this.#calls.get(id);
+    const receiver = this.#receiver();
+    if (receiver === undefined) {
+      if (id === undefined) return [];
+      this.#report(new TypeError("no server receives what the transport does"));
+      return this.#relay.unsent(id);
+    }
+    this.#passed.add(message);
+    if (call !== undefined && id !== undefined) call.running = { ...call.running, guard: this, call: id, decision: call.decision };
+    if (call !== undefined && this.#audit !== undefined) call.sent ??= { at: performance.now(), bytes: Buffer.byteLength(text) };
+    deliver(call?.running ?? null, () => receiver(message, arrived?.extra));
+    return [];
+  }
+
+  async #toClient({ tag, text }: Step<"to_client">): Promise<void> {
+    this.#exchanges?.leave(this.#relay, this.#calls, this.#endings);
+    const message = JSON.parse(text) as Message;
+    const { isServers, options } = this.#underway.toClient(tag, text, message);
     try {
-      await this.#send(message);
+      await this.#write(message, options);
     } catch (error) {
+      if (isServers) throw error;
       this.#report(error);
     }
+  }
+
+  async #write(message: Message, options: unknown): Promise<void> {
+    if (!this.#closed) await this.#send(message, options);
+  }
+
+  /** Finds out for whom a request is. */
+  #identify({ call: id, tag }: Step<"identify">): StreamStep[] {
+    const call = this.#begin(id, tag);
+    try {
+      const known = this.#judge.known(call);
+      if (!isPromise(known)) return this.#identified(id, call, known);
+      return this.#later(id, call, known.then((then) => this.#identified(id, call, then)));
+    } catch (error) {
+      return this.#undecided(id, call, error);
+    }
+  }
+
+  #begin(id: number, tag: number): Call {
+    const arrived = this.#underway.begin(tag);
+    const waiting = new Waiting();
+    const call: Call = { arrived, waiting };
+    this.#calls.set(id, call);
+    const { stream } = arrived;
+    if (stream?.aborted === true) waiting.end("refused");
+    else stream?.addEventListener("abort", () => waiting.end("refused"), { once: true });
+    return call;
+  }
+
+  #identified(id: number, { arrived, waiting }: Call, known: Known): StreamStep[] {
+    if (waiting.ended !== null) throw ENDED;
+    arrived.identity = known.identity;
+    arrived.engine = known.engine;
+    this.#sees(known.engine);
+    const identified = () => this.#relay.identified(id, textOf(known.identity ?? null), known.engine.native, now());
+    // Over HTTP it may go on with a call of an earlier connection.
+    const steps = this.#exchanges?.join(arrived.text, this.#relay, this.#calls, identified) ?? identified();
+    for (const step of steps) {
+      if (step.kind !== "to_server" || step.text !== arrived.text || step.call === id) continue;
+      // Nothing is decided: it is a list, or goes on with a call that was.
+      this.#calls.delete(id);
+      const first = step.call === undefined ? undefined : this.#calls.get(step.call);
+      if (first !== undefined) first.arrived = arrived;
+    }
+    return steps;
+  }
+
+  #decide(ask: Step<"decide">): StreamStep[] {
+    const id = ask.call;
+    // A request for input in an answer is for whom the answer is.
+    const call = this.#calls.get(id) ?? this.#begin(id, ask.tag);
+    call.ask = ask;
+    if (!this.#judge.waitsForNames(ask)) return this.#evaluated(id, call);
+    const then = (isRight: boolean) => {
+      if (isRight) return this.#evaluated(id, call);
+      this.#endings.refused(call, "unmatched");
+      return this.#relay.refuse(id, UNDECIDED, now());
+    };
+    return this.#later(id, call, this.#judge.isNamed(call).then(then));
+  }
+
+  #evaluated(id: number, call: Call): StreamStep[] {
+    try {
+      if (call.waiting.ended !== null) throw ENDED;
+      const settled = this.#judge.settled(call);
+      if (!isPromise(settled)) return this.#concluded(id, call, settled);
+      return this.#later(id, call, settled.then((then) => this.#concluded(id, call, then)));
+    } catch (error) {
+      return this.#undecided(id, call, error);
+    }
+  }
+
+  #concluded(id: number, call: Call, settled: Settled): StreamStep[] {
+    if ("question" in settled) {
+      if (call.waiting.ended !== null) throw ENDED;
+      return this.#relay.answer(id, textOf(settled.question), now());
+    }
+    const { decision, told } = settled;
+    call.decision = decision;
+    markSpan(decision);
+    // It ended while it was decided. It never reached the tool.
+    if (decision.allowed && call.waiting.ended !== null) return this.#relay.refuse(id, UNDECIDED, now());
+    const steps = this.#relay.decided(id, ...decision.native, now(), told?.refused, told?.approvalId);
+    if (decision.allowed) return steps;
+    const refusal = steps.find((step): step is Step<"to_client"> => step.kind === "to_client" && step.tag === call.arrived.tag);
+    const heard = this.#endings.denied(call, decision, refusal?.text);
+    return heard === undefined ? steps : this.#later(id, call, heard.then(() => steps));
+  }
+
+  /** It cannot be said whether it may run, so it does not. */
+  #undecided(id: number, call: Call, error: unknown): StreamStep[] {
+    const { ask } = call;
+    if (error !== ENDED) this.#report(error);
+    this.#endings.refused(call, error === ENDED ? "withdrawn" : "undecided");
+    // Nobody says how what was never to be decided ends.
+    if (ask === undefined) this.#calls.delete(id);
+    return this.#relay.refuse(id, UNDECIDED, now());
+  }
+
+  #giveUp(id: number): void {
+    const call = this.#calls.get(id);
+    if (call === undefined) return;
+    call.waiting.end("silent");
+    this.#underway.givenUp(call.arrived);
+    // The end of one that is being decided follows from the decision.
+    if (call.ask === undefined) this.#calls.delete(id);
+  }
+
+  /** Its charges are given back before this is done. */
+  #finish({ call: id, outcome }: Step<"finish">, answer: string | undefined): Promise<void> | undefined {
+    const call = this.#calls.get(id);
+    this.#calls.delete(id);
+    return call === undefined ? undefined : this.#endings.finished(call, outcome as Outcome, answer);
+  }
+
+  /** A task has not ended, and nobody says when it does. */
+  #accepted(id: number, answer: string | undefined): void {
+    const call = this.#calls.get(id);
+    this.#calls.delete(id);
+    if (call !== undefined) this.#endings.record(call, "done", answer);
   }
 
   #report(error: unknown): void {
@@ -397,40 +395,4 @@ export class Guard {
       // A reporter that fails has nobody to report to.
     }
   }
-}
-
-/** The identity that a verified access token stands for. */
-function verified(authInfo: AuthInfo | undefined): Identity {
-  if (authInfo === undefined) return undefined;
-  const claims = authInfo.extra ?? {};
-  const subject = claims["sub"];
-  const id = typeof subject === "string" && subject !== "" ? subject : authInfo.clientId;
-  return { ...claims, id, client_id: authInfo.clientId, scopes: authInfo.scopes };
-}
-
-/**
- * Puts `wrap` around a callback of the transport, whatever is set there, now or later. A transport that wraps another one, as
- * that for HTTP in Node does, hands its callback on.
- *
- * @returns what was set last, without it.
- */
-function around<F>(transport: object, name: string, wrap: (callback: F | undefined) => F | undefined): () => F | undefined {
-  const handOn = setter(transport, name);
-  let current: F | undefined;
-  const set = (callback: F | undefined) => {
-    current = callback;
-    handOn?.call(transport, wrap(callback));
-  };
-  set((transport as Record<string, F | undefined>)[name]);
-  Object.defineProperty(transport, name, { configurable: true, enumerable: true, get: () => wrap(current), set });
-  return () => current;
-}
-
-/** What setting the property calls, if it is more than a value. */
-function setter(object: object, name: string): ((value: unknown) => void) | undefined {
-  for (let holder: object | null = object; holder !== null; holder = Object.getPrototypeOf(holder) as object | null) {
-    const property = Object.getOwnPropertyDescriptor(holder, name);
-    if (property !== undefined) return property.set;
-  }
-  return undefined;
 }

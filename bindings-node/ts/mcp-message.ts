@@ -1,16 +1,17 @@
-// The messages of a connection, as a guard reads them.
+// The messages of a connection, as text.
 //
-// In: what a transport received. Out: copies that nobody else can change. Must not take anything from a prototype.
-
-import { ARRAY, OBJECT, kindOf, unreadable } from "./probe.js";
+// In: what a transport received, or a server sends. Out: its JSON text, read once: what is judged, and what others get. Must not pass on
+// what a handler may read otherwise than a check does.
 
 export type Id = string | number;
 export type Message = Record<string, unknown>;
 
-/** Deeper than any call's arguments are read; far from the end of the stack. */
-const DEEPEST = 1_000;
+const { hasOwn, getOwnPropertyDescriptor } = Object;
+const { parse, stringify } = JSON;
 
-const { hasOwn, keys } = Object;
+/** How a member called so begins in a text that `stringify` wrote. */
+const PROTO = '"__proto__":';
+const NULL_ARGUMENTS = '"arguments":null';
 
 export function isObject(value: unknown): value is Message {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -20,61 +21,49 @@ export function isId(id: unknown): id is Id {
   return typeof id === "string" || typeof id === "number";
 }
 
-/** The SDKs take an id and its digits for the same. */
-export function keyOf(id: Id): Id {
-  return typeof id === "string" && id.trim() !== "" && !Number.isNaN(Number(id)) ? Number(id) : id;
-}
-
 /** A member of its own. */
 export function member(object: Message, name: string): unknown {
   return hasOwn(object, name) ? object[name] : undefined;
 }
 
-/** Its members, each read once; null where one is called `__proto__`, which a copy made by assignment loses. */
-export function shallow(object: Message): Message | null {
-  const copy: Message = {};
-  for (const name of keys(object)) {
-    if (name === "__proto__") return null;
-    copy[name] = object[name];
-  }
-  return copy;
+/** @throws where it is no JSON. */
+export function textOf(message: unknown): string {
+  const text = stringify(message) as string | undefined;
+  if (text === undefined) throw new TypeError("a message that is no JSON was dropped");
+  return text;
 }
 
 /**
- * All of a value, each part read once, as JSON would carry it; `unreadable` where it is more than plain data, or has a member
- * called `__proto__` anywhere: a handler that merges it would see members that no check saw.
+ * The text of a client's message. Arguments that are null are absent (clause 3.3), and the SDKs' servers take only what is. Those with a
+ * member called `__proto__`, at any depth, become a text, which no policy takes for arguments: a handler that merges them would see
+ * members that no check saw.
+ *
+ * @throws where it is no JSON, or has such a member elsewhere.
  */
-export function copied(value: unknown): unknown {
-  try {
-    return part(value, 0);
-  } catch {
-    return unreadable;
+export function clientText(message: unknown): string {
+  const text = textOf(message);
+  const hasProto = text.includes(PROTO);
+  if (!hasProto && !text.includes(NULL_ARGUMENTS)) return text;
+  const own = parse(text) as unknown;
+  const params = isObject(own) ? member(own, "params") : undefined;
+  if (isObject(own) && isObject(params)) {
+    const { arguments: args, ...rest } = params;
+    const isAbsent = args === null && own["method"] === "tools/call";
+    const isProto = args !== undefined && textOf(args).includes(PROTO);
+    const changed = textOf({ ...own, params: isAbsent ? rest : { ...rest, arguments: isProto ? "__proto__" : args } });
+    if (!changed.includes(PROTO)) return changed;
   }
+  if (hasProto) throw new TypeError("a message with a member called `__proto__` was dropped");
+  return text;
 }
 
-function part(value: unknown, depth: number): unknown {
-  if (typeof value !== "object" || value === null) {
-    if (typeof value === "function" || typeof value === "symbol") throw new TypeError("no JSON");
-    return value;
-  }
-  if (depth > DEEPEST) throw new RangeError("too deep");
-  switch (kindOf(value)) {
-    case ARRAY: {
-      const { length } = value as unknown[];
-      const list: unknown[] = [];
-      for (let index = 0; index < length; index += 1) list[index] = part((value as unknown[])[index] ?? null, depth + 1);
-      return list;
-    }
-    case OBJECT: {
-      const object: Message = {};
-      for (const name of keys(value)) {
-        if (name === "__proto__") throw new TypeError("its prototype might be taken from it");
-        const own = part((value as Message)[name], depth + 1);
-        if (own !== undefined) object[name] = own;
-      }
-      return object;
-    }
-    default:
-      throw new TypeError("no JSON");
+/** The id of a request, without running code of whoever made it; undefined where it is none. */
+export function requestId(message: unknown): Id | undefined {
+  try {
+    if (!isObject(message)) return undefined;
+    const [id, method] = ["id", "method"].map((name) => getOwnPropertyDescriptor(message, name)?.value as unknown);
+    return isId(id) && typeof method === "string" ? id : undefined;
+  } catch {
+    return undefined;
   }
 }

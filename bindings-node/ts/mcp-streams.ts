@@ -1,7 +1,7 @@
-// Clients that go away, where a transport does not say so.
+// The transports of the SDKs, as a guard needs them.
 //
-// In: a transport of an SDK. Out: for a message that came by HTTP, a signal that aborts when its client closes the stream which
-// is to carry the answer; for stdio, the end of the input. Must not change what is sent or received.
+// In: a transport. Out: its callbacks, with the guard's around them; for a message that came by HTTP, a signal that aborts when its client
+// closes the stream which is to carry the answer; for stdio, the end of the input. Must not change what is sent or received.
 
 import { AsyncLocalStorage } from "node:async_hooks";
 
@@ -71,4 +71,31 @@ function watched(response: Response, cancelled: () => void): Response {
     { highWaterMark: 0 },
   );
   return new Response(body, { status: response.status, statusText: response.statusText, headers: response.headers });
+}
+
+/**
+ * Puts `wrap` around a callback of the transport, whatever is set there, now or later. A transport that wraps another one, as
+ * that for HTTP in Node does, hands its callback on.
+ *
+ * @returns what was set last, without it.
+ */
+export function around<F>(transport: object, name: string, wrap: (callback: F | undefined) => F | undefined): () => F | undefined {
+  const handOn = setter(transport, name);
+  let current: F | undefined;
+  const set = (callback: F | undefined) => {
+    current = callback;
+    handOn?.call(transport, wrap(callback));
+  };
+  set((transport as Record<string, F | undefined>)[name]);
+  Object.defineProperty(transport, name, { configurable: true, enumerable: true, get: () => wrap(current), set });
+  return () => current;
+}
+
+/** What setting the property calls, if it is more than a value. */
+function setter(object: object, name: string): ((value: unknown) => void) | undefined {
+  for (let holder: object | null = object; holder !== null; holder = Object.getPrototypeOf(holder) as object | null) {
+    const property = Object.getOwnPropertyDescriptor(holder, name);
+    if (property !== undefined) return property.set;
+  }
+  return undefined;
 }

@@ -8,6 +8,7 @@ import { inspect } from "node:util";
 
 import * as native from "../native.js";
 import { throwing, typed } from "./errors.js";
+import { type ApprovalByPerson, type FiledCall, answerFiled, filed, findFiled } from "./filed.js";
 import { type Kind, millis, read } from "./options.js";
 
 /** A counter that holds something (clause 8.12), for one scope value. Amounts are exact decimal strings. */
@@ -26,7 +27,7 @@ export interface LiveCounter {
   /** What it holds. */
   readonly used: string;
   /** When it holds nothing any more if nothing else happens. */
-  readonly resetsAt: Date;
+  readonly resetsAt: Date | null;
 }
 
 /** How a store is opened. A name that is not listed here is an error. */
@@ -113,6 +114,36 @@ export class Store {
     return resetCounterAsync(this.native, counter, null);
   }
 
+  /**
+   * Calls of the namespace that wait for approval, or were answered and have not ended, the oldest first (clause 7.10).
+   *
+   * @throws {StoreError} where they cannot be read.
+   */
+  approvals(): Promise<FiledCall[]> {
+    return filed(this.native, null);
+  }
+
+  /** One of them, with what is kept of its arguments; null where none that stands has this id. */
+  approval(id: string): Promise<FiledCall | null> {
+    return findFiled(this.native, id, null);
+  }
+
+  /**
+   * Grants a call, from whatever process (clause 7.8): made again, it passes. A later answer takes the place of an earlier one.
+   *
+   * @returns the record as it stands now; null where none that stands has this id.
+   * @throws {CallgateError} `not_an_approver` where its rules name others, `approval_used` where it was let through before; {StoreError} where it
+   * is unknown whether the answer holds.
+   */
+  grantApproval(id: string, answer: ApprovalByPerson): Promise<FiledCall | null> {
+    return answerFiled(this.native, id, true, answer, null);
+  }
+
+  /** Denies a call, or takes a grant back; as `grantApproval`. */
+  denyApproval(id: string, answer: ApprovalByPerson): Promise<FiledCall | null> {
+    return answerFiled(this.native, id, false, answer, null);
+  }
+
   /** Closes it: what engines ask afterwards certainly was not done. Calls that wait for the store get their answers. */
   close(): void {
     this.native.close();
@@ -166,7 +197,7 @@ export async function resetCounterAsync(store: native.NativeStore, counter: Pick
 
 function live({ resetsAt, ...counter }: native.LiveCounter): LiveCounter {
   const { entry = null, algorithm } = counter;
-  return { ...counter, entry, algorithm: algorithm === "sliding" ? "sliding" : "fixed", resetsAt: new Date(resetsAt) };
+  return { ...counter, entry, algorithm: algorithm === "sliding" ? "sliding" : "fixed", resetsAt: resetsAt === undefined ? null : new Date(resetsAt) };
 }
 
 function isFailure(found: native.LiveCounter[] | [code: string, message: string]): found is [code: string, message: string] {

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 
 import { find, missing } from "./binary.js";
 import { CallgateError } from "./errors.js";
+import { shown } from "./shown.js";
 
 /** What is read of the command's JSON, whose form is stable: fields are only added. */
 interface Report {
@@ -168,9 +169,4 @@ function problem({ path, message, diagnostic }: Problem): string {
 
 function place(path: string, { line, column, message, code }: Finding): string {
   return `${shown(path)}:${line}:${column}: ${shown(message)} [${code}]`;
-}
-
-/** Text of an author, on one line: nothing in it steers a terminal. */
-function shown(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (c) => `\\u{${c.charCodeAt(0).toString(16)}}`);
 }

@@ -13,12 +13,23 @@ export interface RuleRef {
     /** Line in the policy's text, from 1. */
     readonly line: number;
 }
+/** A rule that asks for approval. */
+export interface AskingRule extends RuleRef {
+    /** Who may approve, for the host to check; empty for anybody. */
+    readonly approvers: readonly string[];
+}
 /** What a call needs to be approved (clause 7.1). */
 export interface ApprovalNeeded {
     /** What an approval of this very call must name. */
     readonly key: string;
-    /** Every rule that asks, in the order of the policy: what the person who approves has to know. */
-    readonly rules: readonly RuleRef[];
+    /** Every rule that asks or may ask, in the order of the policy: what the person who approves has to know. */
+    readonly rules: readonly AskingRule[];
+    /** The paths of arguments and claims that an approval does not cover. */
+    readonly ignored: readonly string[];
+    /** For how many seconds after it was given an approval lets calls through, or null. With one, an `Approval` needs a `givenAt`. */
+    readonly valid_for: number | null;
+    /** How many calls one approval lets through. */
+    readonly uses: number;
 }
 /** A counter of a decision, as its JSON has it (clause 10.4). Amounts are exact decimal strings. */
 export interface CounterJson {
@@ -29,7 +40,8 @@ export interface CounterJson {
     readonly charged: string | null;
     readonly used: string;
     readonly max: string | null;
-    readonly resets_at: string;
+    readonly resets_at: string | null;
+    readonly budget: string | null;
 }
 /** A decision's JSON (clause 10.3). */
 export interface DecisionJson {
@@ -89,7 +101,7 @@ export interface Observations {
 }
 /** A counter of a decision. Amounts are exact decimal strings. */
 export interface CounterUse {
-    /** The key in `tools`; null for `all_tools`. */
+    /** The key in `tools`; null for `all_tools` and for a budget. */
     readonly entry: string | null;
     readonly counter: string;
     /** What it counts by. */
@@ -99,10 +111,12 @@ export interface CounterUse {
     readonly charged: string | null;
     /** What it holds: with the charge if it was taken, else as it stands. */
     readonly used: string;
-    /** The maximum that the policy gives, or null. */
+    /** The maximum that held for the call, or null. */
     readonly max: string | null;
-    /** When it holds nothing any more if nothing else happens. */
-    readonly resetsAt: Date;
+    /** When it holds nothing any more if nothing else happens; null for one that never resets. */
+    readonly resetsAt: Date | null;
+    /** Its name where it is a budget, else null. */
+    readonly budget: string | null;
 }
 /**
  * The code of the JSON-RPC error that answers what the policy denies where there is no tool result to say it in: a call that asked
@@ -174,12 +188,13 @@ export declare class Decision {
     toMcpMeta(): McpMeta | null;
     toString(): string;
 }
+/** In core's order. */
 declare const OUTCOMES: readonly ["not_run", "done", "tool_error", "error", "cancelled", "timed_out", "lost"];
 /** How a call ended (clause 8.13). */
 export type Outcome = (typeof OUTCOMES)[number];
 /** An exact amount: a number by its shortest decimal, or a string of digits. */
 export type Amount = number | bigint | string;
-/** What a call really cost: one amount, or amounts by the names of their counters (clause 8.14). */
+/** What a call really cost: one amount, or amounts by the names of their counters and budgets (clause 8.14). */
 export type Actual = Amount | {
     readonly [counter: string]: Amount;
 };
@@ -190,17 +205,24 @@ export declare class Reservation {
     #private;
     /**
      * Says how the call ended (clause 8.13). `not_run` takes all charges back: the call provably never reached its tool. Any other
-     * outcome takes none back.
+     * outcome takes back what the policy says: calls in flight, and charges with `refund`.
      *
      * @throws {ReservationError} if it was finished before, {StoreError} if the store failed, which leaves it open where that is
      * certain to have changed nothing (`undone`), {TypeError} for an outcome that is not known.
      */
     finish(outcome: Outcome): void;
     /**
-     * Makes charges that came from `increment_from` smaller, to what the call really cost (clause 8.14): one amount where the call
-     * has one such charge, else amounts by the names of their counters. Decimals beyond a double's precision are given as strings.
+     * Whether finishing it so would give something back. Where it would not, nobody needs to: the charges stand, and can still be settled.
      *
-     * @throws {ReservationError} for a larger amount, nothing to settle, a counter that is not named or not known, which leave it
+     * @throws {TypeError} for an outcome that is not known.
+     */
+    givesBack(outcome: Outcome): boolean;
+    /**
+     * Makes charges what the call really cost, less or more (clause 8.14): those of items with `increment_from` or `settle`. One amount
+     * where the call has one such charge, else amounts by the names of their counters and budgets. No bound refuses more: the counter may
+     * be above its maximum then. Decimals beyond a double's precision are given as strings.
+     *
+     * @throws {ReservationError} for nothing to settle, a counter that is not named or not known, which leave it
      * open, or a second finish; {StoreError} as for `finish`.
      */
     settle(actual: Actual): void;

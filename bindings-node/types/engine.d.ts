@@ -1,7 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { ArgsCheck } from "./args-check.js";
 import { Decision, type DecisionJson, type Observations } from "./decision.js";
-import { type CallgateError, type Diagnostic } from "./errors.js";
+import { type CallgateError, Diagnostic } from "./errors.js";
+import { type ApprovalByPerson, type FiledCall } from "./filed.js";
 import type { Identity } from "./identity.js";
 import { type NamedTool, Policy } from "./policy.js";
 import { type LiveCounter, Store } from "./store.js";
@@ -11,6 +12,8 @@ export interface Approval {
     readonly key: string;
     /** The approval's own id, 1 to 256 bytes, never used for another. */
     readonly id: string;
+    /** When it was given, a date or milliseconds since the epoch, by the engine's clock. Needed where the decision's `approval` has a `valid_for`. */
+    readonly givenAt?: Date | number | undefined;
 }
 /** What to log of a call (clause 10.8). Holds no argument values. */
 export interface AuditRecord {
@@ -110,11 +113,13 @@ export declare class Engine {
      */
     static fromString(text: string, options?: EngineOptions): Engine;
     /**
-     * An engine for a policy file. With `watch`, `close` ends the watching.
+     * An engine for a policy file, or for several as one stack, in their order (clause 6.10). With `watch`, each file is watched until
+     * `close`, and one with an error keeps all of the policy in force.
      *
-     * @throws {PolicyFileError} {PolicyError} where the file cannot be read or is not a valid policy; and as the constructor.
+     * @throws {PolicyFileError} {PolicyError} {StackError} where a file cannot be read, is not a valid policy, or does not go with the
+     * others; and as the constructor.
      */
-    static fromFile(path: string, options?: FileOptions): Engine;
+    static fromFile(path: string | readonly string[], options?: FileOptions): Engine;
     /**
      * Decides a call and charges what it costs. Arguments are read in place: own members only, without running code.
      * `undefined` and null mean absent, for arguments and identity. `check` is what is looked at in the arguments before any rule.
@@ -149,6 +154,11 @@ export declare class Engine {
     explainJsonAsync(tool: string, text: string, identity?: Identity, approved?: Approval | null, check?: ArgsCheck | null, server?: string | null): Promise<Explanation>;
     /** The policy in force. */
     get policy(): Policy;
+    /**
+     * What may not mean what its author thinks in the policy in force, and what it cannot keep with this engine's store (`memory_store`: a
+     * counter that never resets, and used approvals, where counters are in memory; clause 8.18).
+     */
+    get warnings(): readonly Diagnostic[];
     /** Puts another policy in force, for every call from here on. Counters go on (clause 8.6). */
     replace(policy: Policy): void;
     /**
@@ -189,6 +199,14 @@ export declare class Engine {
     resetCounter(counter: Pick<LiveCounter, "key">): boolean;
     /** `resetCounter` without blocking on a store that waits for a disk or a network. */
     resetCounterAsync(counter: Pick<LiveCounter, "key">): Promise<boolean>;
+    /** Calls that wait for approval in the engine's store, or were answered there, the oldest first; as `Store.approvals`. */
+    approvals(): Promise<FiledCall[]>;
+    /** One of them, with its arguments; null where there is none. */
+    approval(id: string): Promise<FiledCall | null>;
+    /** Grants one of them; as `Store.grantApproval`. */
+    grantApproval(id: string, answer: ApprovalByPerson): Promise<FiledCall | null>;
+    /** Denies one of them; as `Store.denyApproval`. */
+    denyApproval(id: string, answer: ApprovalByPerson): Promise<FiledCall | null>;
     /** Whether the caller may see the tool in `tools/list` (clause 10.9). */
     visible(tool: string, identity?: Identity, server?: string | null): boolean;
     /** The tools that the caller may see, in their order; all by one policy (clause 10.9). */

@@ -35,8 +35,14 @@ export declare class PolicyError extends CallgateError {
     readonly line: number;
     /** Column of the first error in code points, from 1. */
     readonly column: number;
-    /** Errors and warnings, in document order. */
+    /** Errors and warnings, in document order; none for a `StackError`. */
     readonly diagnostics: readonly Diagnostic[];
+}
+/**
+ * Policies that load, but do not go together as a stack (clause 6.10): `unnamed_layer`, `duplicate_layer`, `conflicting_dispatchers`,
+ * `layer_count` or `too_many_entries`. It is about a whole policy, so it has no diagnostics, and line and column are 1.
+ */
+export declare class StackError extends PolicyError {
 }
 /** A policy file that cannot be read. Its code is `unreadable_file`. */
 export declare class PolicyFileError extends CallgateError {
@@ -51,7 +57,7 @@ export declare class StoreError extends CallgateError {
     readonly undone: boolean;
 }
 /**
- * A reservation that cannot be finished so: `finished`, `larger`, `nothing_to_settle`, `ambiguous`, `unknown_counter`,
+ * A reservation that cannot be finished so: `finished`, `nothing_to_settle`, `ambiguous`, `unknown_counter`,
  * `invalid_amount`.
  */
 export declare class ReservationError extends CallgateError {

@@ -2,14 +2,17 @@ export type Id = string | number;
 export type Message = Record<string, unknown>;
 export declare function isObject(value: unknown): value is Message;
 export declare function isId(id: unknown): id is Id;
-/** The SDKs take an id and its digits for the same. */
-export declare function keyOf(id: Id): Id;
 /** A member of its own. */
 export declare function member(object: Message, name: string): unknown;
-/** Its members, each read once; null where one is called `__proto__`, which a copy made by assignment loses. */
-export declare function shallow(object: Message): Message | null;
+/** @throws where it is no JSON. */
+export declare function textOf(message: unknown): string;
 /**
- * All of a value, each part read once, as JSON would carry it; `unreadable` where it is more than plain data, or has a member
- * called `__proto__` anywhere: a handler that merges it would see members that no check saw.
+ * The text of a client's message. Arguments that are null are absent (clause 3.3), and the SDKs' servers take only what is. Those with a
+ * member called `__proto__`, at any depth, become a text, which no policy takes for arguments: a handler that merges them would see
+ * members that no check saw.
+ *
+ * @throws where it is no JSON, or has such a member elsewhere.
  */
-export declare function copied(value: unknown): unknown;
+export declare function clientText(message: unknown): string;
+/** The id of a request, without running code of whoever made it; undefined where it is none. */
+export declare function requestId(message: unknown): Id | undefined;

@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { type ApprovalByPerson, type FiledCall } from "./filed.js";
 /** A counter that holds something (clause 8.12), for one scope value. Amounts are exact decimal strings. */
 export interface LiveCounter {
     /** Names it for `resetCounter`, in every process that shares the store. */
@@ -15,7 +16,7 @@ export interface LiveCounter {
     /** What it holds. */
     readonly used: string;
     /** When it holds nothing any more if nothing else happens. */
-    readonly resetsAt: Date;
+    readonly resetsAt: Date | null;
 }
 /** How a store is opened. A name that is not listed here is an error. */
 export interface StoreOptions {
@@ -62,6 +63,24 @@ export declare class Store {
     resetCounter(counter: Pick<LiveCounter, "key">): boolean;
     /** `resetCounter` without blocking on a store that waits for a disk or a network. */
     resetCounterAsync(counter: Pick<LiveCounter, "key">): Promise<boolean>;
+    /**
+     * Calls of the namespace that wait for approval, or were answered and have not ended, the oldest first (clause 7.10).
+     *
+     * @throws {StoreError} where they cannot be read.
+     */
+    approvals(): Promise<FiledCall[]>;
+    /** One of them, with what is kept of its arguments; null where none that stands has this id. */
+    approval(id: string): Promise<FiledCall | null>;
+    /**
+     * Grants a call, from whatever process (clause 7.8): made again, it passes. A later answer takes the place of an earlier one.
+     *
+     * @returns the record as it stands now; null where none that stands has this id.
+     * @throws {CallgateError} `not_an_approver` where its rules name others, `approval_used` where it was let through before; {StoreError} where it
+     * is unknown whether the answer holds.
+     */
+    grantApproval(id: string, answer: ApprovalByPerson): Promise<FiledCall | null>;
+    /** Denies a call, or takes a grant back; as `grantApproval`. */
+    denyApproval(id: string, answer: ApprovalByPerson): Promise<FiledCall | null>;
     /** Closes it: what engines ask afterwards certainly was not done. Calls that wait for the store get their answers. */
     close(): void;
     [Symbol.dispose](): void;

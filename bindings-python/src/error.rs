@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::io;
 
-use callgate::{SettleError, StoreError};
+use callgate::{SettleError, StackError, StoreError};
 use callgate_host::{LoadError, OpenError, ReadError};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
@@ -45,8 +45,16 @@ pub(crate) fn load(py: Python<'_>, error: &LoadError) -> PyErr {
     match error {
         LoadError::Policy(invalid) => policy(py, invalid.diagnostics(), Some(&path)),
         LoadError::Read(read) => self::read(read, &path),
+        LoadError::Stack(error) => stack(py, error.stack_error(), Some(&path)),
         other => PyOSError::new_err(other.to_string()),
     }
+}
+
+/// `callgate.StackError`, with the file that does not go with the others.
+pub(crate) fn stack(py: Python<'_>, error: &StackError, path: Option<&str>) -> PyErr {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let path = path.filter(|path| !path.is_empty());
+    raise(class(py, &CLASS, "StackError"), (error.to_string(), error.code(), path))
 }
 
 fn read(error: &ReadError, path: &str) -> PyErr {

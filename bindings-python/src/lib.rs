@@ -14,6 +14,7 @@ mod live;
 mod log;
 mod policy;
 mod store;
+mod stream;
 mod values;
 mod wake;
 
@@ -51,13 +52,17 @@ mod _native {
     #[pymodule_export]
     use crate::engine::PendingCall;
     #[pymodule_export]
+    use crate::engine::Subscription;
+    #[pymodule_export]
     use crate::fork::{_after_fork_in_child, _after_fork_in_parent, _before_fork};
     #[pymodule_export]
     use crate::log::_forget_levels;
     #[pymodule_export]
-    use crate::policy::{Policy, lint};
+    use crate::policy::{_canonical, Policy, lint};
     #[pymodule_export]
     use crate::store::{LiveCounter, Store};
+    #[pymodule_export]
+    use crate::stream::{Stream, StreamAsk};
     #[pymodule_export]
     use crate::wake::_stop_handing_over;
 }

@@ -6,6 +6,8 @@
 use std::path::PathBuf;
 
 use callgate::{Call, Format};
+use callgate_host::PolicyPaths;
+use pyo3::Borrowed;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
@@ -24,9 +26,24 @@ pub(crate) fn digest(policy: &callgate::Policy) -> String {
     policy.digest().iter().fold(String::from("sha256:"), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// A policy read from a file, without the GIL.
-pub(crate) fn from_file(py: Python<'_>, path: &PathBuf) -> PyResult<callgate::Policy> {
-    py.detach(|| callgate_host::load_policy(path)).map_err(|error| error::load(py, &error))
+/// The path of a policy file, or those of a stack.
+pub(crate) struct Paths(pub(crate) PolicyPaths);
+
+impl<'py> FromPyObject<'_, 'py> for Paths {
+    type Error = PyErr;
+
+    fn extract(paths: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let is_list = paths.is_instance_of::<PyList>() || paths.is_instance_of::<PyTuple>();
+        if is_list {
+            return Ok(Self(paths.extract::<Vec<PathBuf>>()?.into()));
+        }
+        Ok(Self(paths.extract::<PathBuf>()?.into()))
+    }
+}
+
+/// A policy read from a file, or a stack from several, without the GIL.
+pub(crate) fn from_file(py: Python<'_>, paths: &PolicyPaths) -> PyResult<callgate::Policy> {
+    py.detach(|| callgate_host::load_policy(paths.clone())).map_err(|error| error::load(py, &error))
 }
 
 /// A policy compiled from text, without the GIL.
@@ -73,12 +90,29 @@ impl Policy {
         Ok(Self(policy))
     }
 
-    /// Reads and compiles a policy file. Raises `PolicyError`, or `OSError` where it cannot be read.
+    /// Reads and compiles a policy file, or several as a stack. Raises `PolicyError`, or `OSError` where it cannot be read.
     #[staticmethod]
-    fn from_file(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        let policy = from_file(py, &path)?;
-        log::warnings(py, Some(&path.to_string_lossy()), policy.warnings())?;
+    fn from_file(py: Python<'_>, path: Paths) -> PyResult<Self> {
+        let Paths(paths) = path;
+        let policy = from_file(py, &paths)?;
+        for (file, warnings) in paths.warnings(&policy, false) {
+            log::warnings(py, Some(&file.to_string_lossy()), &warnings)?;
+        }
         Ok(Self(policy))
+    }
+
+    /// Several policies as one. Raises `StackError` where they do not go together.
+    #[staticmethod]
+    fn stack(py: Python<'_>, policies: Vec<Py<Self>>) -> PyResult<Self> {
+        let policies = policies.iter().map(|policy| policy.get().0.clone()).collect::<Vec<_>>();
+        let stacked = py.detach(|| callgate::Policy::stack(policies));
+        stacked.map(Self).map_err(|error| error::stack(py, &error, None))
+    }
+
+    /// The names of the policies that it was made of, in order; `None` for one without a name.
+    #[getter]
+    fn layers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.0.layers().map(|layer| layer.name()).collect::<Vec<_>>())
     }
 
     /// What may not mean what its author thinks.
@@ -115,6 +149,44 @@ impl Policy {
         self.0.lists_by_caller()
     }
 
+    /// Whether the caller may see a resource or a prompt, for the guards (spec 10.9).
+    #[pyo3(signature = (method, params, identity = None, server = None))]
+    fn _shows_request(
+        &self,
+        method: &str,
+        params: &Bound<'_, PyAny>,
+        identity: Option<&Bound<'_, PyAny>>,
+        server: Option<&str>,
+    ) -> bool {
+        let budget = Budget::new();
+        let (caller, params) = (Caller::new(identity), RootValue::new(Some(params), None, &budget));
+        let call = Call::request(method, params.view(&budget)).identity(caller.identity(&budget));
+        self.0.shows_request(&with_server(call, server))
+    }
+
+    /// Whether requests of another method than `tools/call` are decided, for the guards (spec 3.10).
+    fn _decides(&self, method: &str) -> bool {
+        self.0.decides_request(method)
+    }
+
+    /// A sentence about each name that none of these tools has, for the guards (spec 12.2).
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 makes it")]
+    fn _unmatched(&self, tools: Vec<String>) -> Vec<String> {
+        self.0.unmatched(tools.iter().map(String::as_str)).iter().map(ToString::to_string).collect()
+    }
+
+    /// A sentence about each rule that needs to know who calls, what it needs, and what to write instead. For the guards.
+    fn _identity_needs(&self) -> Vec<(String, &'static str, &'static str)> {
+        let needs = self.0.identity_needs();
+        needs.iter().map(|need| (need.to_string(), need.needs.as_str(), need.needs.help())).collect()
+    }
+
+    /// The call that stands in the arguments of a dispatcher, given as JSON text: its tool, and its arguments as canonical JSON. For the
+    /// guards (spec 3.11).
+    fn _inner_call(&self, tool: &str, args: &str) -> Option<(String, String)> {
+        callgate::__relay::inner_call(&self.0, tool, args)
+    }
+
     /// Drops what the caller may not see from a list of tools.
     #[pyo3(signature = (tools, identity = None, server = None, *, name = None))]
     fn filter_tools<'py>(
@@ -130,6 +202,12 @@ impl Policy {
     fn __repr__(&self) -> String {
         format!("<Policy {}>", digest(&self.0))
     }
+}
+
+/// The canonical JSON of a text (spec 10.7), for the guards.
+#[pyfunction]
+pub(crate) fn _canonical(text: &str) -> Option<String> {
+    callgate::__relay::canonical(text)
 }
 
 /// Whether the caller may see the tool. A name with a lone surrogate is not text, so no call can have it.

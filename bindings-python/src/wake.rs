@@ -36,7 +36,7 @@ pub(crate) fn carry_and_wake<T: Send + 'static>(
 }
 
 /// Runs `work` with the GIL, unless the interpreter is shutting down: a thread that waits for the GIL then never comes back.
-fn hand_over(work: impl FnOnce(Python<'_>)) {
+pub(crate) fn hand_over(work: impl FnOnce(Python<'_>)) {
     INSIDE.store(std::process::id(), Ordering::SeqCst);
     if !CLOSED.load(Ordering::SeqCst) {
         let _ = Python::try_attach(work);

@@ -15,10 +15,9 @@ from typing import Any
 import anyio
 import anyio.abc
 import uvicorn
+from guarded import HANDSHAKE, Client
 from line import Raw
 from mcp.shared._httpx_utils import create_mcp_http_client
-
-VERSION = "2025-11-25"
 
 
 @asynccontextmanager
@@ -34,32 +33,38 @@ async def served(app: Any) -> AsyncIterator[str]:
                 server.should_exit = True
 
 
-class HttpConnection:
-    """A raw client, and the answers that it got, by id."""
+class HttpConnection(Client):
+    """A raw client: with a session, but in 2026-07-28."""
 
-    def __init__(self, url: str, happened: Callable[[], None]) -> None:
-        self.answers: dict[int, Raw] = {}
-        self.asked = 0
-        self._url, self._happened = url, happened
+    def __init__(self, url: str, happened: Callable[[], None], era: str | None = None) -> None:
+        super().__init__(happened, era)
+        self._url = url
         self._http = create_mcp_http_client()
-        self._headers = {"accept": "application/json, text/event-stream", "mcp-protocol-version": VERSION}
+        version = era or str(HANDSHAKE["protocolVersion"])
+        self._headers = {"accept": "application/json, text/event-stream", "mcp-protocol-version": version}
         self._open: dict[int, anyio.CancelScope] = {}
 
     async def open(self, tasks: anyio.abc.TaskGroup) -> None:
         self._tasks = tasks
-        info = {"protocolVersion": VERSION, "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
-        await self.answer_to(await self.request("initialize", info))
+        if self._era is not None:
+            return
+        await self.answer_to(await self.request("initialize", HANDSHAKE))
         await self.notify("notifications/initialized", {})
+        tasks.start_soon(self._listen)
 
     async def request(self, method: str, params: Raw) -> int:
         self.asked += 1
         number = self.asked
         scope = self._open[number] = anyio.CancelScope()
-        self._tasks.start_soon(self._read, number, {"id": number, "method": method, "params": params}, scope)
+        message = {"id": number, "method": method, "params": self.params(params)}
+        self._tasks.start_soon(self._read, message, scope)
         return number
 
     async def notify(self, method: str, params: Raw) -> None:
-        message = {"jsonrpc": "2.0", "method": method, "params": params}
+        await self.write({"method": method, "params": params})
+
+    async def write(self, message: Raw) -> None:
+        message = {"jsonrpc": "2.0", **message}
         (await self._http.post(self._url, json=message, headers=self._headers)).raise_for_status()
 
     async def answer_to(self, number: int) -> Raw:
@@ -75,15 +80,25 @@ class HttpConnection:
             scope.cancel()
         await self._http.aclose()
 
-    async def _read(self, number: int, message: Raw, scope: anyio.CancelScope) -> None:
+    async def _read(self, message: Raw, scope: anyio.CancelScope) -> None:
+        headers = {**self._headers, "mcp-method": message["method"]}
+        if (name := message["params"].get("name") or message["params"].get("uri")) is not None:
+            headers["mcp-name"] = name
         with scope:
             message = {"jsonrpc": "2.0", **message}
-            async with self._http.stream("POST", self._url, json=message, headers=self._headers) as response:
+            async with self._http.stream("POST", self._url, json=message, headers=headers) as response:
                 if (session := response.headers.get("mcp-session-id")) is not None:
                     self._headers["mcp-session-id"] = session
-                async for line in response.aiter_lines():
-                    text = line.removeprefix("data:").strip() if line.startswith("data:") else ""
-                    if text and "method" not in (found := json.loads(text)):
-                        assert found["id"] == number
-                        self.answers[number] = found
-                        self._happened()
+                await self._take(response)
+
+    async def _listen(self) -> None:
+        """What the server sends on no request's stream."""
+        async with self._http.stream("GET", self._url, headers=self._headers) as response:
+            await self._take(response)
+
+    async def _take(self, response: Any) -> None:
+        is_stream = "text/event-stream" in response.headers.get("content-type", "")
+        async for line in response.aiter_lines():
+            text = line.removeprefix("data:").strip() if line.startswith("data:") or not is_stream else ""
+            if text and (reply := self.got(json.loads(text))) is not None:
+                await self.write(reply)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
@@ -12,7 +12,7 @@ import callgate.mcp
 import mcp.types
 from clients import SDK
 from conftest import timeless
-from mcp.shared.message import SessionMessage
+from mcp.shared.message import ServerMessageMetadata, SessionMessage
 
 POLICY = """
 version: "1"
@@ -51,15 +51,40 @@ def cancelled(number: Any) -> Raw:
     return {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": number}}
 
 
+def is_own(message: Raw) -> bool:
+    """Whether the guard asks this itself: for the server's tools."""
+    return message.get("method") == "tools/list" and str(message["id"]).startswith("callgate-")
+
+
 class Line:
     """A connection: the client's ends, and the guarded ones."""
 
-    def __init__(self, engine: callgate.Engine) -> None:
+    def __init__(self, engine: callgate.Engine, tools: list[Raw]) -> None:
         self.engine = engine
         self.client_send, self.read = anyio.create_memory_object_stream[Any](100)
         self.write, self.client_receive = anyio.create_memory_object_stream[Any](100)
-        self.server_receive: Any = None
         self.server_send: Any = None
+        self.guarded: Any = None
+        """What the server reads."""
+        self.tools: list[Raw] | None = tools
+        """What the server tells the guard; `None` for an error."""
+        self._serve, self.server_receive = anyio.create_memory_object_stream[Any](100)
+        """The same, without the questions of the guard."""
+
+    async def serve(self) -> None:
+        """The server answers what the guard itself asks."""
+        async with self._serve:
+            async for item in self._guarded():
+                if not isinstance(item, Exception) and is_own(message := dumped(item)):
+                    own = message["id"]
+                    await self.answer(error(own) if self.tools is None else result(own, tools=self.tools))
+                else:
+                    await self._serve.send(item)
+
+    async def _guarded(self) -> AsyncIterator[Any]:
+        with suppress(anyio.ClosedResourceError):
+            async for item in self.guarded:
+                yield item
 
     async def ask(self, *messages: Raw, metadata: Any = None) -> None:
         for raw in messages:
@@ -69,9 +94,10 @@ class Line:
         """The next message that the server gets."""
         return dumped(await self.server_receive.receive())
 
-    async def answer(self, *messages: Raw) -> None:
+    async def answer(self, *messages: Raw, related: Any = None) -> None:
+        metadata = None if related is None else ServerMessageMetadata(related_request_id=related)
         for raw in messages:
-            await self.server_send.send(SessionMessage(parsed(raw)))
+            await self.server_send.send(SessionMessage(parsed(raw), metadata))
 
     async def answered(self) -> Raw:
         """The next message that the client gets."""
@@ -100,11 +126,18 @@ def dumped(item: Any) -> Raw:
 
 
 @asynccontextmanager
-async def line(policy: str = POLICY, **options: Any) -> AsyncIterator[Line]:
-    ends = Line(callgate.Engine.from_str(policy))
-    async with callgate.mcp.guard_streams(ends.read, ends.write, ends.engine, **options) as streams:
-        ends.server_receive, ends.server_send = streams
-        yield ends
+async def line(
+    policy: str = POLICY, tools: list[Raw] | None = None, serves: bool = True, store: str = "memory", **options: Any
+) -> AsyncIterator[Line]:
+    """A guarded connection. Where the server does not serve, the test reads what is for it from `guarded`."""
+    ends = Line(callgate.Engine.from_str(policy, store=store), tools or [])
+    async with anyio.create_task_group() as tasks:
+        async with callgate.mcp.guard_streams(ends.read, ends.write, ends.engine, **options) as streams:
+            ends.guarded, ends.server_send = streams
+            if serves:
+                tasks.start_soon(ends.serve)
+            yield ends
+        tasks.cancel_scope.cancel()
 
 
 def run(test: Callable[[Line], Awaitable[None]], policy: str = POLICY, **options: Any) -> None:
@@ -117,7 +150,7 @@ def run(test: Callable[[Line], Awaitable[None]], policy: str = POLICY, **options
 
 def with_timeout(main: Callable[[], Awaitable[None]]) -> None:
     async def limited() -> None:
-        with anyio.fail_after(60):
+        with anyio.fail_after(10):
             await main()
 
     anyio.run(limited)

@@ -14,7 +14,7 @@ tools:
   pay:
     rules: [{name: cap, conditions: [{path: args.amount, op: lte, value: 100}]}]
     limits: [{counter: spend, window: day, max: 100, increment_from: args.amount}]
-  ask: {rules: [{action: require_approval, name: ask}]}
+  ask: {rules: [{action: require_approval, name: ask, x-ignore: {memory_store: a test}}]}
   one: {limits: [{counter: n, window: day, max: 1000}]}
 """
 NOW = 1_795_255_200.0

@@ -38,6 +38,16 @@ def policy_text(case: dict[str, Any]) -> str:
     return "\n".join(case["policy"])
 
 
+def policy_of(case: dict[str, Any]) -> callgate.Policy:
+    if "layers" not in case:
+        return callgate.Policy.from_str(policy_text(case))
+    return stacked(case["layers"])
+
+
+def stacked(layers: list[list[str]]) -> callgate.Policy:
+    return callgate.Policy.stack([callgate.Policy.from_str("\n".join(lines)) for lines in layers])
+
+
 class Runner:
     """One case in one form."""
 
@@ -45,7 +55,7 @@ class Runner:
         self.case = case
         self.form: Form = form
         self.clock = callgate.ManualClock(seconds(START))
-        self.engine = callgate.Engine.from_str(policy_text(case), clock=self.clock)
+        self.engine = callgate.Engine(policy_of(case), clock=self.clock)
         if "candidate" in case:
             self.engine.observe(callgate.Policy.from_str("\n".join(case["candidate"])), store=store)
         self.decisions: list[callgate.Decision] = []
@@ -82,7 +92,8 @@ class Runner:
             key = asked(self.decisions[approve["key_of"]])
         else:
             key = asked(self.call(step, None))
-        return self.call(step, callgate.Approval(key, approve["id"]))
+        given_at = seconds(approve["given_at"]) if "given_at" in approve else None
+        return self.call(step, callgate.Approval(key, approve["id"], given_at))
 
     def finish(self, step: dict[str, Any], decision: callgate.Decision, *, again: bool) -> None:
         how = step["finish"]
@@ -102,7 +113,7 @@ class Runner:
             assert error is None and not reservation.open
 
     def see(self, seen: dict[str, Any]) -> None:
-        identity = json.loads(seen["identity"]) if "identity" in seen else None
+        identity = json.loads(seen["identity"]) if seen.get("identity") is not None else None
         server = seen.get("server")
         tools = [*seen["shown"], *seen["left_out"]]
         policy = self.engine.policy
@@ -119,7 +130,9 @@ class Runner:
             if "at" in step:
                 self.clock.set(seconds(step["at"]))
             if "reload" in step:
-                self.engine.replace(callgate.Policy.from_str("\n".join(step["reload"])))
+                text = step["reload"]
+                is_stack = isinstance(text[0], list)
+                self.engine.replace(stacked(text) if is_stack else callgate.Policy.from_str("\n".join(text)))
             if "finish_of" in step:
                 self.finish(step, self.decisions[step["finish_of"]], again=True)
             decision = self.decide(step)
@@ -167,13 +180,19 @@ def compare(expect: dict[str, Any], found: dict[str, Any], where: str) -> None:
                 assert rule.get("name") == wanted, where
             case "line":
                 assert rule.get("line") == wanted, where
+            case "layer":
+                assert rule.get("layer") == wanted, where
             case "approval_rules":
                 assert [rule["pointer"] for rule in found["approval"]["rules"]] == wanted, where
+            case "approval":
+                needed = found["approval"]
+                told = {**needed, "approvers": [rule["approvers"] for rule in needed["rules"]]}
+                assert {key: told[key] for key in wanted} == wanted, where
             case "counters":
                 assert len(found["counters"]) == len(wanted), where
                 for one, other in zip(found["counters"], wanted, strict=True):
                     assert {key: one[key] for key in other} == other, where
-            case "effect" | "code" | "message" | "retry_after" | "tool" | "method" | "mcp_result":
+            case "effect" | "code" | "message" | "retry_after" | "tool" | "method" | "inner" | "mcp_result":
                 assert found[field] == wanted, f"{field}: {where}"
             case _:
                 pytest.fail(f"unknown expectation {field}")

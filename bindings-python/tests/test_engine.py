@@ -102,6 +102,7 @@ def test_decision() -> None:
     (counter,) = decision.counters
     assert (counter.charged, counter.used, counter.max) == (Decimal("4.5"), Decimal("4.5"), Decimal(100))
     assert (counter.entry, counter.counter, counter.scope, counter.window) == ("pay", "spend", "global", "day")
+    assert counter.budget is None and counter.resets_at is not None
     assert counter.resets_at.isoformat() == "2026-11-22T00:00:00+00:00"
     denied = engine().evaluate("pay", {"amount": 101})
     assert not denied and denied.rule is not None and denied.rule.name == "cap" and denied.rule.line == 7
@@ -221,14 +222,20 @@ def test_reservations_finish_once() -> None:
         reservation.finish("not_run")
     (counter,) = subject.explain("pay", {"amount": 0.5}).decision.counters
     assert counter.used == Decimal("99.5"), "what is explained is not charged"
-    larger = subject.evaluate("pay", {"amount": 0.5}).reservation
-    assert larger is not None
+    unknown = subject.evaluate("pay", {"amount": 0.5}).reservation
+    assert unknown is not None
     with pytest.raises(callgate.SettleError) as caught:
-        larger.settle(1)
-    assert (caught.value.code, larger.open) == ("larger", True)
-    larger.finish("not_run")  # what was refused has changed nothing
+        unknown.settle({"other": 1})
+    assert (caught.value.code, unknown.open) == ("unknown_counter", True)
+    assert unknown.gives_back("not_run") and not unknown.gives_back("done")
+    unknown.finish("not_run")  # what was refused has changed nothing
     (counter,) = subject.explain("pay", {"amount": 0.5}).decision.counters
-    assert counter.used == Decimal("99.5") and not larger.open
+    assert counter.used == Decimal("99.5") and not unknown.open and not unknown.gives_back("not_run")
+    more = subject.evaluate("pay", {"amount": 0.5}).reservation
+    assert more is not None
+    more.settle(3)  # no bound refuses what a call really cost
+    (counter,) = subject.explain("pay", {"amount": 0.5}).decision.counters
+    assert counter.used == Decimal("102.5") and not subject.evaluate("pay", {"amount": 0.5}).allowed
     assert subject.evaluate("ask").reservation is None
 
 
@@ -358,3 +365,47 @@ def test_threads_never_exceed_a_maximum() -> None:
     finally:
         sys.setswitchinterval(interval)
     assert len(allowed) == 3200 and sum(allowed) == 1000
+
+
+def test_an_approval_says_when_it_was_given_and_how_often_it_lets_calls_through() -> None:
+    clock = callgate.ManualClock(1_000_000.0)
+    text = """
+version: "1"
+default: deny
+tools:
+  pay:
+    rules:
+      - action: require_approval
+        approval: {ignore: [args.note], valid_for: 15m, uses: 2, approvers: [ann, bob]}
+"""
+    subject = callgate.Engine.from_str(text, clock=clock)
+    needed = subject.evaluate("pay", {"note": "a"}).approval
+    assert needed is not None
+    assert (needed.ignored, needed.valid_for, needed.uses) == (("args.note",), 900, 2)
+    assert [rule.approvers for rule in needed.rules] == [("ann", "bob")]
+    assert subject.evaluate("pay", {}, approved=callgate.Approval(needed.key, "a-1")).code == "approval_required"
+    given = callgate.Approval(needed.key, "a-1", 1_000_000.0)
+    clock.advance(899)
+    assert subject.evaluate("pay", {"note": "b"}, approved=given).allowed
+    assert subject.evaluate("pay", {"note": "c"}, approved=given).allowed
+    assert subject.evaluate("pay", {}, approved=given).code == "approval_spent"
+    clock.advance(1)
+    assert subject.evaluate("pay", {}, approved=given).code == "approval_required"
+    for wrong in (("key", "id", "now"), ("key", "id", float("nan")), ("key",)):
+        with pytest.raises((TypeError, ValueError)):
+            subject.evaluate("pay", {}, approved=wrong)  # type: ignore[arg-type]  # the wrong type is what is tested
+
+
+def test_an_engine_with_counters_in_memory_warns_of_what_it_loses(tmp_path: Path) -> None:
+    text = "{version: '1', default: deny, tools: {pay: {limits: [{counter: n, window: ever, max: 5}]}}}"
+    heard: list[str] = []
+    policy = callgate.Policy.from_str(text)
+    subject = callgate.Engine(policy, on_warning=lambda warning, file: heard.append(warning.code))
+    assert heard == ["memory_store"] and policy.warnings == ()
+    assert [warning.code for warning in subject.warnings] == ["memory_store"]
+    (counter,) = subject.evaluate("pay").counters
+    assert counter.resets_at is None and [live.resets_at for live in subject.counters()] == [None]
+    subject.replace(policy)
+    assert heard == ["memory_store"] * 2
+    kept = callgate.Engine(policy, store=f"sqlite://{tmp_path}/s.db", on_warning=lambda warning, file: heard.append(warning.code))
+    assert kept.warnings == () and heard == ["memory_store"] * 2

@@ -100,3 +100,46 @@ def test_the_adapter_of_fastmcp_4_says_what_it_needs() -> None:
     found = re.escape(f"needs fastmcp 4 (4.1.2 or later), and fastmcp {version('fastmcp')} is installed")
     with pytest.raises(ImportError, match=f"{found}; callgate.mcp.guard"):
         callgate.fastmcp
+
+
+def test_what_guards_do_around_a_call() -> None:
+    """Approvals by the calling client, settling in a thread, and arguments that the server's own model refuses."""
+    from callgate import testing
+
+    policy = """
+version: "1"
+default: deny
+tools:
+  pay: {rules: [{action: require_approval}], limits: [{counter: spend, window: 7d, max: 100, increment_from: args.amount}]}
+"""
+    server: Any = FastMCP("test")
+    engine = callgate.Engine.from_str(policy)
+    ends: list[str] = []
+
+    def pay(amount: int, times: int = 1) -> str:
+        reservation = callgate.current_reservation()
+        assert reservation is not None
+        reservation.settle(7)
+        return "paid"
+
+    server.tool(pay)
+    callgate.mcp.guard(
+        server,
+        engine,
+        on_approval=callgate.approve_by_elicitation(),
+        on_result=lambda decision, result: ends.append(result.outcome),
+    )
+
+    def used() -> int:
+        return int(sum(counter.used for counter in engine.counters()))
+
+    async def main() -> None:
+        async with testing.connect(server, answers=lambda message: True) as client:
+            refused = await client.call("pay", amount=5, times="x")
+            assert refused.is_error and (ends, used()) == (["not_run"], 0)
+            assert (await client.call("pay", amount=60)).text == "paid"
+            assert (ends, used()) == (["not_run", "done"], 7)
+        async with testing.connect(server, answers=lambda message: False) as client:
+            assert (await client.call("pay", amount=60)).code == "approval_required"
+
+    asyncio.run(main())

@@ -1,4 +1,4 @@
-"""`callgate proxy` passes all of the protocol on, both ways, and decides tool calls alone."""
+"""`callgate proxy` and `guard_streams` pass all of the protocol on, both ways, and decide tool calls alone."""
 
 from __future__ import annotations
 
@@ -29,14 +29,21 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*as of 2026-07-28")
 every_era = pytest.mark.parametrize("era", ERAS)
 
 
-def run(test: Callable[[Any, Callbacks], Awaitable[None]], tmp_path: Path, era: str) -> None:
+@pytest.fixture(params=["proxy", "streams"])
+def front(request: pytest.FixtureRequest) -> Any:
+    """What stands before the server."""
+    return request.param
+
+
+def run(test: Callable[[Any, Callbacks], Awaitable[None]], tmp_path: Path, era: str, front: str) -> None:
     policy = tmp_path / "policy.yaml"
     policy.write_text(POLICY)
 
     async def main() -> None:
         callbacks = Callbacks()
         options = ["-p", str(policy), "--store", "memory", "--audit", str(tmp_path / "audit.jsonl")]
-        arguments = ["-m", "callgate", "proxy", *options, "--", sys.executable, SERVER]
+        proxy = ["-m", "callgate", "proxy", *options, "--", sys.executable]
+        arguments = ["-P", SERVER, str(policy)] if front == "streams" else [*proxy, SERVER]
         with anyio.fail_after(60):
             async with connected(arguments, era, options=callbacks.options) as agent:
                 await test(agent, callbacks)
@@ -45,7 +52,7 @@ def run(test: Callable[[Any, Callbacks], Awaitable[None]], tmp_path: Path, era: 
 
 
 @every_era
-def test_requests_of_the_server_and_its_notifications(tmp_path: Path, era: str) -> None:
+def test_requests_of_the_server_and_its_notifications(tmp_path: Path, era: str, front: str) -> None:
     async def test(agent: Agent, callbacks: Callbacks) -> None:
         assert (await agent.call("think")).text == "2 + 2? 4"
         assert (await agent.call("ask")).text == "accept Who? Ada"
@@ -65,11 +72,11 @@ def test_requests_of_the_server_and_its_notifications(tmp_path: Path, era: str) 
         assert not (await agent.call("ask")).is_error
         assert timeless((await agent.call("ask")).text) == refused
 
-    run(test, tmp_path, era)
+    run(test, tmp_path, era, front)
 
 
 @every_era
-def test_what_the_server_says_of_itself(tmp_path: Path, era: str) -> None:
+def test_what_the_server_says_of_itself(tmp_path: Path, era: str, front: str) -> None:
     async def test(agent: Agent, callbacks: Callbacks) -> None:
         session = agent.session
         reference = types.PromptReference(type="ref/prompt", name="greet")
@@ -84,11 +91,11 @@ def test_what_the_server_says_of_itself(tmp_path: Path, era: str) -> None:
             if SDK > 1:
                 assert session.server_info.name == "everything" and session.instructions == "Read this."
 
-    run(test, tmp_path, era)
+    run(test, tmp_path, era, front)
 
 
 @every_era
-def test_pages_of_tools(tmp_path: Path, era: str) -> None:
+def test_pages_of_tools(tmp_path: Path, era: str, front: str) -> None:
     async def test(agent: Agent, callbacks: Callbacks) -> None:
         pages: list[list[str]] = []
         cursor = None
@@ -103,10 +110,10 @@ def test_pages_of_tools(tmp_path: Path, era: str) -> None:
         assert pages == [["count", "think"], ["ask"], [], ["where", "log", "touch", "grow", "wait", "waited"]]
         assert (await agent.call("secret_one")).text == 'Tool "secret_one" is hidden by policy'
 
-    run(test, tmp_path, era)
+    run(test, tmp_path, era, front)
 
 
-def test_subscriptions(tmp_path: Path) -> None:
+def test_subscriptions(tmp_path: Path, front: str) -> None:
     async def test(agent: Agent, callbacks: Callbacks) -> None:
         uri: Any = URI
         if SDK == 1:
@@ -119,11 +126,11 @@ def test_subscriptions(tmp_path: Path) -> None:
         await agent.call("grow")
         assert (await callbacks.heard_of())[0] == "ToolListChangedNotification"
 
-    run(test, tmp_path, "handshake")
+    run(test, tmp_path, "handshake", front)
 
 
 @pytest.mark.skipif(SDK == 1, reason="1.x does not speak 2026-07-28")
-def test_subscriptions_at_2026_07_28(tmp_path: Path) -> None:
+def test_subscriptions_at_2026_07_28(tmp_path: Path, front: str) -> None:
     async def test(agent: Agent, callbacks: Callbacks) -> None:
         async with agent.session.listen(resource_subscriptions=[URI], tools_list_changed=True) as events:
             await agent.call("touch")
@@ -132,11 +139,11 @@ def test_subscriptions_at_2026_07_28(tmp_path: Path) -> None:
             await agent.call("grow")
             assert type(await anext(events)).__name__ == "ToolsListChanged"
 
-    run(test, tmp_path, "2026-07-28")
+    run(test, tmp_path, "2026-07-28", front)
 
 
 @every_era
-def test_cancellation(tmp_path: Path, era: str) -> None:
+def test_cancellation(tmp_path: Path, era: str, front: str) -> None:
     async def test(agent: Agent, callbacks: Callbacks) -> None:
         session = agent.session
         with anyio.CancelScope() as scope:
@@ -155,4 +162,4 @@ def test_cancellation(tmp_path: Path, era: str) -> None:
         assert scope.cancelled_caught
         assert (await agent.call("waited")).text == "it was cancelled"
 
-    run(test, tmp_path, era)
+    run(test, tmp_path, era, front)

@@ -17,7 +17,8 @@ pytest.importorskip("mcp", reason="the adapters' tests run where an SDK is insta
 
 import anyio
 import callgate
-from callgate._enforcement import Enforcement, Permitted
+from callgate._ending import Permitted
+from callgate._enforcement import Enforcement
 from clients import SDK
 from mcp.server.lowlevel import Server
 
@@ -197,7 +198,11 @@ def test_a_server_is_asked_for_a_schema_only_where_the_policy_reads_arguments() 
 
         enforcement = Enforcement(engine, identity, None, None, lambda context: None, check_args)
         if reload:
-            enforcement.engine = Swapped()  # type: ignore[assignment]
+
+            async def swapped(_context: Any) -> Any:
+                return Swapped()
+
+            enforcement.engine_of = swapped  # type: ignore[assignment]
         return isinstance(anyio.run(enforcement.admit, tool, args, None, schema), Permitted)
 
     assert admitted("free", {"n": 1}) and not admitted("hidden", {}) and not admitted("other", {})

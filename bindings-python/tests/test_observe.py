@@ -98,7 +98,7 @@ def test_charges_of_a_call_that_did_not_run_are_given_back_also_where_only_the_c
     engine.observe(callgate.Policy.from_str(ONE % 1))
     first = engine.evaluate("t")
     assert first.reservation is None
-    first._observed_not_run()
+    assert not first._gives_back("not_run")
     observed = engine.evaluate("t").observed()
     assert observed is not None and observed["effect"] == "allow"
 

@@ -115,11 +115,12 @@ def test_charges_are_given_back_without_threads(server: Server) -> None:
                 await finish()
         with pytest.raises(ValueError):
             await held[9].settle_async("-1")
-        with pytest.raises(callgate.SettleError) as larger:
-            await held[9].settle_async(11)
-        assert larger.value.code == "larger" and held[9].open, "nothing was changed"
+        with pytest.raises(callgate.SettleError) as unknown:
+            await held[9].settle_async({"other": 1})
+        assert unknown.value.code == "unknown_counter" and held[9].open, "nothing was changed"
+        await held[9].settle_async(11)
         (used,) = (await engine.evaluate_async("t", {"n": 0})).counters
-        assert used.used == Decimal("40")
+        assert used.used == Decimal("41"), "more than was charged is charged"
 
     asyncio.run(scenario())
 

@@ -85,7 +85,7 @@ def test_counters_are_listed_and_reset_by_stores_and_engines(store: callgate.Sto
     assert [used(tenant), used(store), used(subjects[0])] == [[2], [3], [2]]
     (listed,) = tenant.counters()
     assert (listed.entry, listed.counter, listed.scope, listed.window) == ("t", "c", "global", "31622400s")
-    assert listed.algorithm == "fixed" and listed.resets_at.tzinfo is not None
+    assert listed.algorithm == "fixed" and listed.resets_at is not None and listed.resets_at.tzinfo is not None
     assert repr(listed) == "<LiveCounter t.c used=2>"
     assert tenant.reset_counter(listed) and not tenant.reset_counter(listed)
     assert [used(tenant), used(subjects[0]), used(store)] == [[], [], [3]]

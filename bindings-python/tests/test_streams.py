@@ -6,6 +6,7 @@ import asyncio
 import functools
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,7 +26,9 @@ from line import (
     Raw,
     call,
     cancelled,
+    dumped,
     error,
+    is_own,
     line,
     parsed,
     result,
@@ -39,35 +42,56 @@ LIMITED = "Rate limit of 1 per 7d reached. Try again in S seconds."
 
 
 def test_everything_but_calls_passes_untouched() -> None:
+    meta = {"progressToken": 1}
     theirs: list[Raw] = [
-        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"a": [None, 1.5, {"b": None}], "_meta": {"c": 1}}},
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"a": [None, 1.5, {"b": None}], "_meta": meta}},
         {"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": 1, "progress": 0.5}},
         {"jsonrpc": "2.0", "id": "s-1", "method": "resources/subscribe", "params": {"uri": "file:///x"}},
         {"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
-        {"jsonrpc": "2.0", "id": 9, "result": {"roots": []}},
-        {"jsonrpc": "2.0", "id": 10, "error": {"code": -1, "message": "not now", "data": {"x": None}}},
         {"jsonrpc": "2.0", "id": 3, "method": "tools/other", "params": {"name": "secret"}},
     ]
     ours: list[Raw] = [
         {"jsonrpc": "2.0", "id": 1, "method": "sampling/createMessage", "params": {"messages": []}},
+        {"jsonrpc": "2.0", "id": "1", "method": "roots/list"},
         {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"},
-        {"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": "secret"}]}},
+        {"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": "secret"}], "x": None}},
         {"jsonrpc": "2.0", "id": "s-1", "error": {"code": -32602, "message": "no such resource"}},
-        {"jsonrpc": "2.0", "id": "unknown", "result": {"tools": [{"name": "secret"}]}},
+        {"jsonrpc": "2.0", "id": 3, "result": {"tools": [{"name": "secret"}]}},
     ]
+    answers: list[Raw] = [
+        {"jsonrpc": "2.0", "id": 1, "result": {"roots": [], "a": None}},
+        {"jsonrpc": "2.0", "id": "1", "error": {"code": -1, "message": "not now", "data": {"x": None}}},
+    ]
+
+    async def to_server(ends: Line, raw: Raw) -> None:
+        metadata = ServerMessageMetadata()
+        await ends.client_send.send(SessionMessage(parsed(raw), metadata))
+        served = await ends.server_receive.receive()
+        assert dumped(served) == raw and served.metadata is metadata
 
     async def test(ends: Line) -> None:
         for raw in theirs:
-            sent = SessionMessage(parsed(raw), ServerMessageMetadata())
-            await ends.client_send.send(sent)
-            assert await ends.server_receive.receive() is sent
+            await to_server(ends, raw)
         for raw in ours:
-            sent = SessionMessage(parsed(raw), ServerMessageMetadata(related_request_id=1))
-            await ends.server_send.send(sent)
-            assert await ends.client_receive.receive() is sent
+            metadata = ServerMessageMetadata(related_request_id=1)
+            await ends.server_send.send(SessionMessage(parsed(raw), metadata))
+            answered = await ends.client_receive.receive()
+            assert dumped(answered) == raw and answered.metadata is metadata
+        for raw in answers:
+            await to_server(ends, raw)
         broken = ValueError("a line that is no message")
         await ends.client_send.send(broken)
         assert await ends.server_receive.receive() is broken
+
+    run(test)
+
+
+def test_what_nobody_asked_for_is_no_answer() -> None:
+    async def test(ends: Line) -> None:
+        await ends.ask(result(9, roots=[]), error("x"))
+        await ends.nothing_served()
+        await ends.answer(result("unknown", tools=[{"name": "secret"}]), MARK)
+        assert await ends.answered() == MARK
 
     run(test)
 
@@ -77,9 +101,7 @@ def test_calls_are_decided_before_the_server_sees_them() -> None:
         assert await ends.refused(call(1, "read", arguments={"path": "/etc/passwd"})) == "Not that"
         assert await ends.refused(call(2, "secret")) == 'Tool "secret" is hidden by policy'
         assert await ends.refused(call(3, "elsewhere")) == 'Tool "elsewhere" is not permitted by policy'
-        allowed = SessionMessage(parsed(call(4, "read", arguments={"path": "/a", "b": None})), ServerMessageMetadata())
-        await ends.client_send.send(allowed)
-        assert await ends.server_receive.receive() is allowed
+        await ends.passes(call(4, "read", arguments={"path": "/a", "b": None}))
         await ends.answer(result(4, content=[], isError=True))
         assert await ends.answered() == result(4, content=[], isError=True)
 
@@ -93,14 +115,12 @@ def test_hidden_tools_are_left_out_of_the_list_and_nothing_else() -> None:
         await ends.answer(result(1, tools=tools, nextCursor="3", _meta={"a": 1}, other=None))
         left = [tools[0], tools[2]]
         assert await ends.answered() == result(1, tools=left, nextCursor="3", _meta={"a": 1}, other=None)
-        # A server may give an id back as text, which clients take for the same.
-        await ends.passes({"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
-        await ends.answer(result("2", tools=tools))
-        assert await ends.answered() == result("2", tools=left)
-        await ends.passes({"jsonrpc": "2.0", "id": 3, "method": "tools/list"})
-        await ends.server_send.send(SessionMessage(parsed(result(3, tools=[{"name": "\ud800"}, "odd", {}]))))
-        answer = (await ends.client_receive.receive()).message
-        assert getattr(answer, "root", answer).result == {"tools": ["odd", {}]}
+        # A list that cannot be read shows nothing.
+        for number, odd in enumerate([[{"name": "\ud800"}], [*tools, "odd"], [*tools, {}], [*tools, tools[1]], "none"], 2):
+            await ends.passes({"jsonrpc": "2.0", "id": number, "method": "tools/list"})
+            await ends.server_send.send(SessionMessage(parsed(result(number, tools=odd))))
+            answer = await ends.answered()
+            assert answer["error"]["message"].startswith("The server's answer cannot be passed on: ")
 
     run(test)
 
@@ -114,11 +134,13 @@ def test_a_list_is_filtered_for_who_asks_and_for_nobody_else() -> None:
             raise RuntimeError("nobody knows")
         return "alice" if len(asked) == 1 else "bob"
 
+    def nobody(sent: Any) -> None:
+        return None
+
     tools = [{"name": name} for name in ("own", "open", "lab", "unlisted")]
 
     async def shown(ends: Line, number: int, **scope: str) -> Raw:
-        await ends.ask({"jsonrpc": "2.0", "id": number, "method": "tools/list"})
-        await ends.served()
+        await ends.passes({"jsonrpc": "2.0", "id": number, "method": "tools/list"})
         await ends.answer(result(number, tools=tools, ttlMs=1000, **scope))
         found: Raw = (await ends.answered())["result"]
         return {**found, "tools": [tool["name"] for tool in found["tools"]]}
@@ -128,7 +150,9 @@ def test_a_list_is_filtered_for_who_asks_and_for_nobody_else() -> None:
         # A list that may be kept is private, also where the server says nothing of that.
         assert await shown(ends, 2) == {"tools": ["open"], "ttlMs": 1000, "cacheScope": "private"}
         # Where it is not known who asks, nothing is shown.
-        assert (await shown(ends, 3))["tools"] == []
+        await ends.ask({"jsonrpc": "2.0", "id": 3, "method": "tools/list"})
+        assert (await ends.answered())["error"]["message"] == "The call could not be checked against the policy"
+        await ends.nothing_served()
 
     async def all_are_shown(ends: Line) -> None:
         assert await shown(ends, 4, cacheScope="public") == {"tools": ["own", "open", "lab", "unlisted"], "ttlMs": 1000, "cacheScope": "public"}
@@ -138,7 +162,7 @@ def test_a_list_is_filtered_for_who_asks_and_for_nobody_else() -> None:
         open: {require: [{path: server, op: eq, value: bank}]},
         lab: {require: [{path: server, op: eq, value: lab}]}}}"""
     run(test, policy.replace("LIST", "callable"), identity=identity, server_name="bank")
-    run(all_are_shown, policy.replace("LIST", "all"), identity=identity, server_name="bank")
+    run(all_are_shown, policy.replace("LIST", "all"), identity=nobody, server_name="bank")
     assert asked == ["tools/list"] * 3
 
 
@@ -150,7 +174,6 @@ ANSWERS = [
     error(1, -32000, "Connection closed"),
     result(1, content=[], isError=True),
     result(1, content=[]),
-    error(2),
 ]
 
 
@@ -230,19 +253,22 @@ def test_a_callback_that_nobody_awaits_must_not_be_async(refund: Any) -> None:
 
 def test_a_call_that_the_server_never_took_costs_nothing() -> None:
     async def main() -> None:
-        async with line() as ends:
+        async with line(serves=False) as ends:
             await ends.ask(call(1, "once"))
             await anyio.wait_all_tasks_blocked()  # decided, and nobody reads
             assert charged(ends.engine)
-            await ends.server_receive.aclose()
+            await ends.guarded.aclose()
             await given_back(ends.engine)
-        async with line() as ends:
+        async with line(serves=False) as ends:
             await ends.ask(call(1, "once"))
             await anyio.wait_all_tasks_blocked()
             await ends.ask(cancelled(1), MARK)
-            assert [await ends.served() for _ in range(2)] == [cancelled(1), MARK], "the call itself was withdrawn"
             await given_back(ends.engine)
-            await ends.passes(call(1, "once"))
+            found = [dumped(await ends.guarded.receive()) for _ in range(3)]
+            assert [is_own(message) for message in found] == [True, False, False]
+            assert found[1:] == [cancelled(1), MARK], "the call itself was withdrawn"
+            await ends.ask(call(2, "once"))
+            assert dumped(await ends.guarded.receive()) == call(2, "once")
 
     with_timeout(main)
 
@@ -267,27 +293,26 @@ def charged(engine: callgate.Engine) -> bool:
         call("1", "read"),
     ],
 )
-@pytest.mark.parametrize("first", [True, False])
-def test_an_id_that_is_used_twice_releases_nothing(other: Raw, first: bool) -> None:
-    async def test(ends: Line) -> None:
-        for message in (other, call(1, "once")) if first else (call(1, "once"), other):
-            await ends.passes(message)
-        for _ in range(2):
-            await ends.answer(error(other["id"]))
-            await ends.answered()
-        assert await ends.refused(call(3, "once")) == LIMITED
-        # One of two is still to be answered: it must not release a third.
-        for message in (call(1, "twice"), other):
-            await ends.passes(message)
-        await ends.answer(result(1))
-        await ends.passes(call(1, "twice"))
-        await ends.answer(error(1), error(1))
-        for _ in range(3):
-            await ends.answered()
-        assert "Rate limit of 2" in await ends.refused(call(5, "twice"))
+def test_a_request_with_an_id_in_flight_is_refused(other: Raw) -> None:
+    """Some servers take an id and its digits for the same."""
+    refused = error(other["id"], -32600, "a request with this id is in flight")
 
-    policy = POLICY.replace("once: {limits: [{counter: n", "once: {limits: [{counter: m")
-    run(test, policy, refund_on_error=always)
+    async def test(ends: Line) -> None:
+        await ends.passes(call(1, "once"))
+        await ends.ask(other)
+        assert await ends.answered() == refused
+        await ends.nothing_served()
+        await ends.answer(error(1))
+        assert await ends.answered() == error(1)
+        await ends.passes(call(2, "once"))
+        await ends.answer(result(2))
+        await ends.answered()
+        await ends.passes({"jsonrpc": "2.0", "id": 1, "method": "no/such"})
+        await ends.ask({**call(1, "once"), "id": other["id"]})
+        assert await ends.answered() == refused
+        assert await ends.refused(call(3, "once")) == LIMITED
+
+    run(test, refund_on_error=always)
 
 
 def test_an_id_is_free_again_when_all_is_answered() -> None:
@@ -304,12 +329,16 @@ def test_an_id_is_free_again_when_all_is_answered() -> None:
     run(test, refund_on_error=always)
 
 
-def test_a_cancelled_call_stays_charged_whatever_is_answered() -> None:
+def test_a_cancelled_call_stays_charged_and_is_not_answered() -> None:
     async def test(ends: Line) -> None:
         await ends.passes(call(1, "once"))
-        await ends.passes(cancelled("1"))
-        await ends.answer(error(1, 0, "Request cancelled"))
-        assert await ends.answered() == error(1, 0, "Request cancelled")
+        await ends.passes(cancelled(1))
+        # Its id is not free before the server has answered all the same.
+        await ends.ask(call(1, "read"))
+        assert (await ends.answered())["error"]["code"] == -32600
+        await ends.answer(error(1, 0, "Request cancelled"), MARK)
+        assert await ends.answered() == MARK
+        await ends.passes(call(1, "read"))
         assert await ends.refused(call(2, "once")) == LIMITED
 
     run(test, refund_on_error=always)
@@ -341,7 +370,7 @@ def test_what_names_no_tool_and_arguments_that_are_no_object() -> None:
     async def test(ends: Line) -> None:
         for params in [None, {}, {"name": 7}, {"name": ["read"]}, {"name": None}]:
             await ends.ask({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": params})
-            assert await ends.answered() == error(5, -32602, "Invalid params: no tool is named")
+            assert await ends.answered() == error(5, -32602, "`params.name` is not a string")
         not_objects: list[Any] = [[], "x", 5, True]
         for arguments in not_objects:
             text = await ends.refused(call(6, "read", arguments=arguments))
@@ -353,13 +382,14 @@ def test_what_names_no_tool_and_arguments_that_are_no_object() -> None:
     run(test)
 
 
-def test_a_request_that_states_its_revision_gets_a_result_that_states_its_type() -> None:
+def test_without_a_handshake_a_result_states_its_type() -> None:
     async def test(ends: Line) -> None:
         meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
         await ends.ask(call(1, "secret", _meta=meta))
         answer = (await ends.answered())["result"]
         assert (answer["isError"], answer["resultType"]) == (True, "complete")
-        await ends.ask(call(2, "secret", _meta={"progressToken": 1}))
+        await ends.passes({"jsonrpc": "2.0", "id": 2, "method": "initialize", "params": {}})
+        await ends.ask(call(3, "secret", _meta={"progressToken": 1}))
         assert "resultType" not in (await ends.answered())["result"]
 
     run(test)
@@ -443,7 +473,7 @@ def test_when_a_side_goes_the_other_hears_and_nothing_waits(side: str) -> None:
             await ends.client_send.aclose()
             assert [message async for message in ends.server_receive] == []
         else:
-            await ends.server_receive.aclose()
+            await ends.guarded.aclose()
             with pytest.raises(anyio.BrokenResourceError):
                 await ends.ask(MARK)
         await approval.ended.wait()
@@ -454,7 +484,7 @@ def test_when_a_side_goes_the_other_hears_and_nothing_waits(side: str) -> None:
 def test_what_the_server_closes_is_closed() -> None:
     async def main() -> None:
         async with line() as ends:
-            async with ends.server_receive, ends.server_send:
+            async with ends.guarded, ends.server_send:
                 pass
             with pytest.raises(anyio.BrokenResourceError):
                 await ends.ask(MARK)
@@ -475,31 +505,176 @@ def test_what_is_no_engine() -> None:
         callgate.mcp.guard_streams(None, None, POLICY)  # type: ignore[arg-type]
 
 
-def test_schemas_are_learnt_from_the_lists_that_pass_by() -> None:
-    """Only from the answer to a request for the list: the answer to a call under the same id may say anything."""
+def test_schemas_are_known_before_a_client_asks_for_the_list() -> None:
     refused = "Arguments are not valid: args.path is of another type than the tool's schema admits"
 
-    def listed(number: int, of: str) -> Raw:
-        return result(number, tools=[{"name": "read", "inputSchema": {"properties": {"path": {"type": of}}}}])
+    def listed(of: str) -> list[Raw]:
+        return [{"name": "read", "inputSchema": {"properties": {"path": {"type": of}}}}]
 
     async def test(ends: Line) -> None:
-        await ends.ask(call(1, "read", arguments={"path": 5}))
-        assert "Not that" in (await ends.answered())["result"]["content"][0]["text"]
-        await ends.ask({"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
-        await ends.served()
-        await ends.answer(listed(2, "string"))
+        for number, path in enumerate((5, ["/srv"])):
+            assert await ends.refused(call(number, "read", arguments={"path": path})) == refused
+        # A list that the client asks for is filtered, and teaches nothing.
+        await ends.passes({"jsonrpc": "2.0", "id": 3, "method": "tools/list"})
+        await ends.answer(result(3, tools=listed("integer")))
         await ends.answered()
-        for path in (5, ["/srv"]):
-            await ends.ask(call(3, "read", arguments={"path": path}))
-            assert (await ends.answered())["result"]["content"][0]["text"] == refused
-        # An id that stands for two requests teaches nothing.
-        for message in (call(4, "read", arguments={"path": "/srv"}), {"jsonrpc": "2.0", "id": 4, "method": "tools/list"}):
-            await ends.ask(message)
-            await ends.served()
-        for _ in range(2):
-            await ends.answer(listed(4, "integer"))
-            await ends.answered()
-        await ends.ask(call(5, "read", arguments={"path": 5}))
-        assert (await ends.answered())["result"]["content"][0]["text"] == refused
+        assert await ends.refused(call(4, "read", arguments={"path": 5})) == refused
+        ends.tools = listed("integer")
+        changed = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
+        await ends.answer(changed)
+        assert await ends.answered() == changed
+        assert await ends.refused(call(5, "read", arguments={"path": "/srv"})) == refused
+
+    run(test, tools=listed("string"))
+
+
+def test_where_the_server_does_not_list_its_tools_nothing_is_decided_by_arguments() -> None:
+    async def test(ends: Line) -> None:
+        ends.tools = None
+        refused = await ends.refused(call(1, "read", arguments={"path": "/srv"}))
+        assert refused == "The call could not be checked against the policy"
+        # What no rule reads the arguments of needs no list.
+        await ends.passes(call(2, "once"))
 
     run(test)
+
+
+def test_a_host_may_do_without_the_list() -> None:
+    async def main() -> None:
+        async with line(serves=False, check_args=False) as ends:
+            await ends.ask(call(1, "read", arguments={"path": "/srv"}))
+            found = [dumped(await ends.guarded.receive()) for _ in range(2)]
+            assert is_own(found[0]) and found[1] == call(1, "read", arguments={"path": "/srv"}), "nothing is waited for"
+
+    with_timeout(main)
+
+
+ONE_AT_A_TIME = """
+version: "1"
+default: deny
+tools:
+  slow: {limits: [{in_flight: 1, lease: 10m}]}
+"""
+BUSY = "1 call is in flight, which is the most. Try again when one has ended."
+
+
+def test_a_task_that_was_accepted_has_not_ended() -> None:
+    async def test(ends: Line) -> None:
+        for answer in ({"task": {"taskId": "1", "status": "working"}}, {"resultType": "task", "taskId": "1"}):
+            await ends.passes(call(1, "slow", task={"ttl": 1000}))
+            await ends.answer(result(1, **answer))
+            await ends.answered()
+            assert await ends.refused(call(2, "slow")) == BUSY
+            ends.engine.reset_counter(*ends.engine.counters())
+        # What asked for a task, and is answered at once, has ended.
+        for number in (3, 4):
+            await ends.passes(call(number, "slow", task={"ttl": 1000}))
+            await ends.answer(result(number, content=[], task="none"))
+            await ends.answered()
+
+    run(test, ONE_AT_A_TIME)
+
+
+def test_a_candidate_hears_how_calls_ended() -> None:
+    async def test(ends: Line) -> None:
+        ends.engine.observe(callgate.Policy.from_str(ONE_AT_A_TIME))
+        for number, flip in ((1, "none"), (2, "none"), (3, "none"), (4, "tighter")):
+            await ends.passes(call(number, "slow"))
+            if number < 3:
+                await ends.answer(result(number, content=[]))
+                await ends.answered()
+            observations = ends.engine.observations()
+            assert observations is not None and flip in {row["flip"] for row in observations["rows"]}
+
+    run(test, "{version: '1', default: deny, tools: {slow: {}}}")
+
+
+def test_a_client_waits_while_the_server_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from callgate import _streams
+
+    monkeypatch.setattr(_streams, "_WAITING", 2_000)
+
+    async def main() -> None:
+        async with line(serves=False) as ends:
+            for number in range(10):
+                await ends.ask({"jsonrpc": "2.0", "id": number, "method": "ping", "params": {"text": "x" * 500}})
+            await anyio.wait_all_tasks_blocked()
+            left = ends.client_send.statistics().current_buffer_used
+            assert 5 <= left < 10, "the rest is with the client"
+            served: list[int] = []
+            while len(served) < 10:
+                message = dumped(await ends.guarded.receive())
+                if is_own(message):
+                    await ends.answer(result(message["id"], tools=[]))
+                else:
+                    served.append(message["id"])
+            assert sorted(served) == list(range(10))
+
+    with_timeout(main)
+
+
+def test_a_call_has_ended_when_its_answer_comes(tmp_path: Path) -> None:
+    """Its end is written to a file, which takes a while."""
+    used: list[int] = []
+
+    async def test(ends: Line) -> None:
+        async def answered() -> None:
+            await ends.answered()
+            used.append(int(sum(counter.used for counter in ends.engine.counters())))
+
+        await ends.passes(call(1, "slow", arguments={}))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(answered)
+            await anyio.wait_all_tasks_blocked()
+            await ends.answer(result(1, content=[]))
+        assert used == [0]
+
+    policy = "{version: '1', default: deny, tools: {slow: {limits: [{in_flight: 1, lease: 10m}]}}}"
+    run(test, policy, store=f"sqlite://{tmp_path}/counters.db")
+
+
+def test_calls_that_wait_are_bounded_and_the_client_is_still_heard() -> None:
+    """A person who approves may take long: meanwhile a client cancels, and is answered."""
+    on_approval = NeverApproved()
+
+    async def test(ends: Line) -> None:
+        # Each of a mebibyte.
+        for number in range(33):
+            await ends.ask(call(number, "pay", arguments={"text": "x" * (1 << 20)}))
+        refused = [(await ends.answered()) for _ in range(2)]
+        assert {answer["error"]["code"] for answer in refused} == {-32600}
+        assert all("too many requests wait" in answer["error"]["message"] for answer in refused)
+        assert [answer["id"] for answer in refused] == [31, 32]
+        # What needs no decision passes, and a cancellation makes room.
+        await ends.passes({"jsonrpc": "2.0", "id": 100, "method": "ping"})
+        await ends.ask(cancelled(0), call(101, "read", arguments={"text": "x" * (1 << 20)}))
+        await on_approval.ended.wait()
+        assert (await ends.served())["id"] == 101
+
+    async def main() -> None:
+        with anyio.fail_after(60):
+            async with line(on_approval=on_approval) as ends:
+                await test(ends)
+
+    anyio.run(main)
+
+
+def test_an_end_is_told_with_the_answer_of_its_own_call() -> None:
+    """Two equal calls with one state cannot be told apart, so the first one ends when the second is answered."""
+    heard: list[tuple[str, Any]] = []
+
+    def on_result(decision: callgate.Decision, ended: callgate.mcp.CallResult) -> None:
+        heard.append((ended.outcome, ended.answer))
+
+    async def test(ends: Line) -> None:
+        for number in (1, 2):
+            await ends.passes(call(number, "twice", arguments={"n": 2}))
+            await ends.answer(result(number, resultType="input_required", requestState="s", inputRequests={}))
+            await ends.answered()
+        assert heard == [("done", None)]
+        await ends.passes(call(3, "twice", arguments={"n": 2}, requestState="s"))
+        await ends.answer(result(3, content=[]))
+        await ends.answered()
+        assert heard[1:] == [("done", {"content": []})]
+
+    run(test, on_result=on_result)

@@ -14,6 +14,8 @@ def audit(record: callgate.AuditRecord) -> None:
 
 
 engine = callgate.Engine.from_file(Path("policy.yaml"), watch=2.5, store="memory", on_decision=audit)
+both: callgate.Policy = callgate.Policy.stack([engine.policy, callgate.Policy.from_file(["base.yaml", Path("team.yaml")])])
+names: tuple[str | None, ...] = both.layers
 decision = engine.evaluate("tool", {"a": [1, 2.0, None]}, identity={"id": "alice"})
 assert_type(decision.effect, Literal["allow", "deny", "require_approval"])
 assert_type(decision.message, str | None)

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod audit;
+mod scan;
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -14,14 +15,17 @@ use crate::command::proxy;
 pub(crate) use approvals::ListArgs as ApprovalsListArgs;
 pub(crate) use approvals::{ApprovalsCommand, ApprovalsFormat, ApproveArgs, DenyArgs, Place, ShowArgs};
 pub(crate) use audit::{AuditCommand, AuditFormat, StatusArgs, VerifyArgs};
+pub(crate) use scan::{FailOn, ScanArgs, ScanFormat};
 
-/// What `--version` says: which callgate this is, down to the commit, and the stores that it can open. `-V` says the version alone.
+/// What `--version` says: which callgate this is, down to the commit, whose rules of time zones it has, and the stores that it can open. `-V` says the version alone.
 static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
     let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("CALLGATE_COMMIT"));
     format!(
         "{version}
+time zones {}
 commit {commit}
 stores {}",
+        callgate::time::ZONE_DATABASE,
         callgate_host::STORES
     )
 });
@@ -57,10 +61,14 @@ pub(crate) enum Command {
 Examples:
   callgate check policy.yaml
   callgate check --deny-warnings policies/*.yaml
+  callgate check --stack base.yaml team.yaml
   callgate check --tools tools.json policy.yaml
   ask-server tools/list | callgate check --tools - policy.yaml
   callgate check --format sarif policy.yaml > callgate.sarif
   generate-policy | callgate check -
+
+Each file is checked by itself. With --stack they are also checked as one stack, in their order: each needs a `name` of its own, and
+dispatchers must not differ.
 
 Exit status: 0 if every policy loads, 1 if one has errors (or warnings, with --deny-warnings), 2 if a file cannot be read
 or is not a list of tools.")]
@@ -73,6 +81,7 @@ Examples:
   callgate eval --policy policy.yaml --calls calls.jsonl --format table --summary
   tail -f calls.jsonl | callgate eval --policy policy.yaml --calls - --format json
   callgate eval --policy policy.yaml --tool create_charge --args @call.json --store sqlite:///var/lib/agent/counters.db
+  callgate eval --policy base.yaml --policy team.yaml --tool create_charge --args @call.json
 
 A line of --calls is one JSON object: {\"tool\": \"create_charge\", \"args\": {\"amount\": 4200}, \"identity\": \"alice\",
 \"at\": \"2026-11-21T10:00:00Z\"}. All but `tool` may be left out. Counters are kept in memory, from the first line to the last;
@@ -87,6 +96,7 @@ line was decided, whatever was decided, else 2.")]
 Examples:
   callgate explain --policy policy.yaml --tool create_charge --args '{\"amount\": 4200}' --identity alice
   callgate explain --policy policy.yaml --tool create_charge --args @call.json --format json
+  callgate explain --policy base.yaml --policy team.yaml --tool create_charge --args @call.json
 
 Counters are empty, and nothing is charged.
 
@@ -123,18 +133,22 @@ be read, a name that matches nothing, no test at all.")]
     /// Guard an MCP server: every tool call is decided by a policy and recorded
     #[command(after_help = proxy::HELP)]
     Proxy(Box<proxy::Proxy>),
+    /// Show what tools servers offer, what each can do, and what is odd about it
+    #[command(after_help = scan::HELP)]
+    Scan(ScanArgs),
     /// Show what gateways do and did: calls, denials, and the rules behind them
     #[command(after_help = audit::STATUS_HELP)]
     Status(StatusArgs),
     /// Check the audit files of gateways
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Print the JSON Schema of policies, of their tests, or of audit records
+    /// Print the JSON Schema of policies, of their tests, of audit records, or of scans
     #[command(after_help = "\
 Examples:
   callgate schema > policy.schema.json
   callgate schema --of test > test.schema.json
   callgate schema --of audit > audit.schema.json
+  callgate schema --of scan > scan.schema.json
 
 With this first line, editors that speak YAML's language server check a policy while it is written:
   # yaml-language-server: $schema=policy.schema.json
@@ -160,6 +174,9 @@ pub(crate) struct CheckArgs {
     /// How findings are shown
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: CheckFormat,
+    /// The files are one stack, in their order: check that they go together, too
+    #[arg(long)]
+    pub(crate) stack: bool,
     /// Warnings count as errors
     #[arg(long)]
     pub(crate) deny_warnings: bool,
@@ -236,13 +253,15 @@ pub(crate) enum SchemaKind {
     Test,
     /// Records of a gateway's audit file
     Audit,
+    /// What `scan --format json` writes
+    Scan,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
-    /// The policy file
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) policy: PathBuf,
+    /// The policy file; several are a stack, in their order
+    #[arg(long, short, required = true, value_name = "FILE")]
+    pub(crate) policy: Vec<PathBuf>,
     /// The tool that is called
     #[arg(long, value_name = "NAME", required_unless_present = "calls", conflicts_with = "calls")]
     pub(crate) tool: Option<String>,
@@ -292,9 +311,9 @@ pub(crate) enum EvalFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// The policy file
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) policy: PathBuf,
+    /// The policy file; several are a stack, in their order
+    #[arg(long, short, required = true, value_name = "FILE")]
+    pub(crate) policy: Vec<PathBuf>,
     /// The tool that is called
     #[arg(long, value_name = "NAME")]
     pub(crate) tool: String,
@@ -338,6 +357,7 @@ Exit status: 0, also if there is none to show, 2 on an error.")]
 Examples:
   callgate counters reset --store sqlite://counters.db --tool create_charge
   callgate counters reset --store sqlite://counters.db --tool create_charge --counter spend --for 'id \"alice\"'
+  callgate counters reset --store sqlite://counters.db --budget money
   callgate counters reset --store sqlite://counters.db --everything
 
 What is reset is shown as `list` shows it. What was charged before can no longer be released.
@@ -361,6 +381,12 @@ pub(crate) struct Selection {
     /// Only those of `all_tools`
     #[arg(long, conflicts_with = "tool")]
     pub(crate) all_tools: bool,
+    /// Only those of the policy of this name, one of a stack
+    #[arg(long, value_name = "NAME")]
+    pub(crate) layer: Option<String>,
+    /// Only this budget's
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["tool", "all_tools", "counter"])]
+    pub(crate) budget: Option<String>,
     /// Only those of this name
     #[arg(long, value_name = "NAME")]
     pub(crate) counter: Option<String>,
@@ -379,12 +405,12 @@ pub(crate) struct ListArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["tool", "all_tools", "everything"]))]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["tool", "all_tools", "layer", "budget", "everything"]))]
 pub(crate) struct ResetArgs {
     #[command(flatten)]
     pub(crate) selection: Selection,
     /// All counters of the namespace
-    #[arg(long, conflicts_with_all = ["tool", "all_tools", "counter", "scope"])]
+    #[arg(long, conflicts_with_all = ["tool", "all_tools", "layer", "budget", "counter", "scope"])]
     pub(crate) everything: bool,
 }
 

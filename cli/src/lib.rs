@@ -16,6 +16,7 @@ mod lines;
 mod session;
 mod show;
 mod terminal;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,7 @@ pub fn run() -> ExitCode {
         Command::Counters(command) => command::counters::run(&command),
         Command::Approvals(command) => command::approvals::run(&command),
         Command::Proxy(args) => command::proxy::run(&args),
+        Command::Scan(args) => command::scan::run(&args),
         Command::Status(args) => command::status::run(&args),
         Command::Audit(command) => command::audit::run(&command),
         Command::Schema(args) => command::schema::run(&args),

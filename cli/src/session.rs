@@ -2,13 +2,13 @@
 //!
 //! In: calls. Out: core's decisions and explanations. Must not decide anything itself.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use callgate::time::{Clock, ManualClock, SystemClock, Timestamp};
 use callgate::{Decision, Engine, Explanation, Policy};
-use callgate_host::{PolicyFile, StoreOptions, open_store};
+use callgate_host::{PolicyFiles, StoreOptions, open_store};
 
 use crate::call::GivenCall;
 use crate::excerpt::Excerpts;
@@ -33,24 +33,31 @@ impl Clock for ReplayClock {
     }
 }
 
-/// Loads a policy. One that does not load fails with all its errors as excerpts.
-pub(crate) fn load_policy(path: &Path) -> Result<Policy, Failure> {
-    let file = PolicyFile::read(path)?;
-    let policy = file.compile().map_err(|invalid| {
-        let mut text = Excerpts::for_stderr().errors(&file, invalid.diagnostics());
-        text.push_str("error: the policy does not load\n");
-        Failure::Rendered(text)
-    })?;
-    if !policy.warnings().is_empty() {
-        let count = policy.warnings().len();
-        let s = if count == 1 { "" } else { "s" };
-        tell(
-            "warning",
-            &format!("{} has {count} warning{s}: `callgate check` shows them", path.display()),
-            None,
-        );
+/// Loads a policy, or several as a stack. Those that do not load fail with all their errors as excerpts.
+pub(crate) fn load_policy(paths: &[PathBuf]) -> Result<Policy, Failure> {
+    let files = PolicyFiles::read(paths).map_err(|error| Failure::new(error.to_string()))?;
+    let (mut policies, mut errors) = (Vec::new(), String::new());
+    for file in files.files() {
+        match file.compile() {
+            Ok(policy) => policies.push(policy),
+            Err(invalid) => {
+                errors.push_str(&Excerpts::for_stderr().errors(file, invalid.diagnostics()));
+            }
+        }
     }
-    Ok(policy)
+    if !errors.is_empty() {
+        errors.push_str("error: the policy does not load\n");
+        return Err(Failure::Rendered(errors));
+    }
+    for (file, policy) in files.files().iter().zip(&policies) {
+        let count = policy.warnings().len();
+        if count > 0 {
+            let s = if count == 1 { "" } else { "s" };
+            let path = file.path().display();
+            tell("warning", &format!("{path} has {count} warning{s}: `callgate check` shows them"), None);
+        }
+    }
+    files.stack(policies).map_err(|error| Failure::new(error.to_string()))
 }
 
 /// An engine for one run.
@@ -60,9 +67,9 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Loads a policy, and opens the counters that a URL names.
-    pub(crate) fn load(path: &Path, store: &str) -> Result<Self, Failure> {
-        let policy = load_policy(path)?;
+    /// Loads a policy or a stack, and opens the counters that a URL names.
+    pub(crate) fn load(paths: &[PathBuf], store: &str) -> Result<Self, Failure> {
+        let policy = load_policy(paths)?;
         let store = open_store(store, &StoreOptions::new())?.blocking();
         let clock =
             Arc::new(ReplayClock { manual: ManualClock::new(Timestamp::MIN), set: AtomicBool::new(false) });

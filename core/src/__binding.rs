@@ -51,6 +51,8 @@ pub trait BindPolicy {
     /// The decision that [`BindDecision::pack`] made bytes of; `None` for anything else. The bytes decide: whoever can write
     /// them can write an allowed decision.
     fn unpack<'d>(&'d self, target: Target<'d>, packed: &[u8]) -> Option<Decision<'d>>;
+    /// Whether a call that ran may give something back, as one that counts as in flight does.
+    fn may_give_back(&self) -> bool;
     /// [`Engine::explain`] by this policy, as far as that goes without counters. The call is read before this returns.
     fn begin_explaining<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Explaining<'_, 't>;
     /// The same for raw JSON arguments.
@@ -83,6 +85,10 @@ impl BindPolicy for Policy {
 
     fn unpack<'d>(&'d self, target: Target<'d>, packed: &[u8]) -> Option<Decision<'d>> {
         self.unpack(target, packed)
+    }
+
+    fn may_give_back(&self) -> bool {
+        self.0.may_give_back()
     }
 
     fn begin_explaining<'t, A: View, I: View>(&self, call: &Call<'t, A, I>) -> Explaining<'_, 't> {

@@ -25,6 +25,11 @@ impl Budget {
         Self(Cell::new(u64::MAX))
     }
 
+    /// Goes on with what another has left: two parts of one call share its steps.
+    pub(crate) fn goes_on_from(&self, other: &Self) {
+        self.0.set(other.0.get());
+    }
+
     /// The steps of looking at so many bytes once.
     #[inline]
     pub(crate) const fn of_bytes(bytes: usize) -> u64 {

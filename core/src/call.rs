@@ -5,6 +5,7 @@
 
 use crate::args_check::ArgsCheck;
 use crate::identity::Identity;
+use crate::time::Timestamp;
 
 /// The method by which tools are called.
 const CALL_TOOL: &str = "tools/call";
@@ -65,13 +66,21 @@ pub(crate) struct Beside<'c> {
 pub struct Approval<'c> {
     pub(crate) key: &'c str,
     pub(crate) id: &'c str,
+    pub(crate) given_at: Option<Timestamp>,
 }
 
 impl<'c> Approval<'c> {
     /// `key` is the approval key of the decision that asked; `id` is the approval's own, 1 to 256 bytes, never used for
     /// another approval.
     pub fn new(key: &'c str, id: &'c str) -> Self {
-        Self { key, id }
+        Self { key, id, given_at: None }
+    }
+
+    /// When it was given: rules may say for how long an approval lets calls through (spec 2.30), and one without a time is none to them.
+    #[must_use]
+    pub fn given_at(mut self, at: Timestamp) -> Self {
+        self.given_at = Some(at);
+        self
     }
 
     pub(crate) fn is_valid(&self) -> bool {

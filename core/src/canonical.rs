@@ -15,8 +15,18 @@ use crate::view::{Kind, Unreadable, View};
 
 /// The canonical JSON of a value, for steps of the call that it is made for.
 pub(crate) fn canonical<V: View>(value: &V, steps: &Budget) -> Result<String, Unreadable> {
+    canonical_without(value, &[], steps)
+}
+
+/// The same without the members that these names lead to. They must have a canonical form all the same.
+pub(crate) fn canonical_without<V: View>(
+    value: &V,
+    without: &[Vec<&str>],
+    steps: &Budget,
+) -> Result<String, Unreadable> {
     let mut writer = Writer { out: String::new(), names: String::new(), steps };
-    writer.value(value, 0)?;
+    let without: Vec<&[&str]> = without.iter().map(Vec::as_slice).collect();
+    writer.value(value, 0, &without)?;
     writer.is_within_ceiling(0)?;
     Ok(writer.out)
 }
@@ -42,7 +52,7 @@ const FEW: usize = 4;
 
 impl Writer<'_> {
     /// Recursion is bounded by the ceiling on depth.
-    fn value<V: View>(&mut self, value: &V, depth: usize) -> Result<(), Unreadable> {
+    fn value<V: View>(&mut self, value: &V, depth: usize, without: &[&[&str]]) -> Result<(), Unreadable> {
         // `1e308` has 309 digits here, so a short text can have a long canonical form.
         self.is_within_ceiling(0)?;
         let deeper = depth.saturating_add(1);
@@ -66,13 +76,13 @@ impl Writer<'_> {
                     if !std::mem::take(&mut first) {
                         self.out.push(',');
                     }
-                    result = self.value(&element, deeper);
+                    result = self.value(&element, deeper, &[]);
                     if result.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
                 })?;
                 result?;
                 self.out.push(']');
             }
-            Kind::Object => self.object(value, deeper)?,
+            Kind::Object => self.object(value, deeper, without)?,
             Kind::Foreign => return Err(Unreadable::Foreign),
         }
         Ok(())
@@ -97,7 +107,7 @@ impl Writer<'_> {
     /// Members are collected before they are written, since their order is found last. Not inlined: arrays around one another
     /// need no room for members.
     #[inline(never)]
-    fn object<V: View>(&mut self, object: &V, depth: usize) -> Result<(), Unreadable> {
+    fn object<V: View>(&mut self, object: &V, depth: usize, without: &[&[&str]]) -> Result<(), Unreadable> {
         let mut members = SmallVec::<[Member<V>; FEW]>::new();
         let outer = self.names.len();
         let mut last = outer..outer;
@@ -121,17 +131,33 @@ impl Writer<'_> {
             members.sort_unstable_by(|one, other| self.name(&one.name).cmp(self.name(&other.name)));
         }
         self.out.push('{');
-        for (index, member) in members.iter().enumerate() {
-            if index > 0 {
+        let mut first = true;
+        for member in &members {
+            let start = self.out.len();
+            if !first {
                 self.out.push(',');
             }
+            self.steps.take(without.len() as u64)?;
+            let name = self.name(&member.name);
+            let below: SmallVec<[&[&str]; 2]> = without
+                .iter()
+                .filter_map(|names| {
+                    names.split_first().filter(|(one, _)| **one == name).map(|(_, rest)| rest)
+                })
+                .collect();
             // Taken out while it is written, and put back.
             let names = std::mem::take(&mut self.names);
             let written = self.string(names.get(member.name.clone()).unwrap_or_default());
             self.names = names;
             written?;
             self.out.push(':');
-            self.value(&member.value, depth)?;
+            self.value(&member.value, depth, &below)?;
+            if below.iter().any(|rest| rest.is_empty()) {
+                // It was read whole, so that it has a canonical form.
+                self.out.truncate(start);
+            } else {
+                first = false;
+            }
         }
         self.out.push('}');
         self.names.truncate(outer);
@@ -209,6 +235,22 @@ mod tests {
         let escaped = r#""\"\\/\b\t\n\f\r\u0000\u001f""#;
         let text: serde_json::Value = serde_json::from_str(escaped).unwrap();
         assert_eq!(canonical(&&text, &Budget::new()).unwrap(), escaped);
+    }
+
+    #[test]
+    fn what_is_left_out_leaves_no_trace_and_must_be_readable() {
+        let value = json!({"a": 1, "b": {"c": 2, "d": [{"c": 3}]}, "e": {"c": 4}});
+        let without = |paths: &[Vec<&str>]| canonical_without(&&value, paths, &Budget::new()).unwrap();
+        assert_eq!(without(&[vec!["a"], vec!["b", "c"]]), r#"{"b":{"d":[{"c":3}]},"e":{"c":4}}"#);
+        assert_eq!(without(&[vec!["e"], vec!["b", "d", "c"]]), r#"{"a":1,"b":{"c":2,"d":[{"c":3}]}}"#);
+        assert_eq!(without(&[vec!["b"], vec!["a"], vec!["e"]]), "{}");
+        assert_eq!(without(&[vec!["e", "c"], vec!["none"]]), r#"{"a":1,"b":{"c":2,"d":[{"c":3}]},"e":{}}"#);
+        let mut deep = json!(1);
+        for _ in 0..200 {
+            deep = json!([deep]);
+        }
+        let found = canonical_without(&&json!({"a": deep}), &[vec!["a"]], &Budget::new());
+        assert_eq!(found, Err(Unreadable::TooDeep));
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub const ALIAS_NODES: usize = 100_000;
 pub const DOCUMENT_NODES: usize = 4_000_000;
 /// Diagnostics reported for one document; the rest is counted only. Bounds memory, and nobody reads more.
 pub const DIAGNOSTICS: usize = 1_000;
+/// Policies of one stack.
+pub const LAYERS: usize = 16;
 /// Bytes of one condition path.
 pub const PATH_BYTES: usize = 1_024;
 /// Segments of one condition path. Arguments are at most [`ARGUMENT_DEPTH`] deep, so a longer path can match nothing.
@@ -58,10 +60,22 @@ pub const SCHEMA_PARTS: usize = 1_000_000;
 pub const SLIDING_CHARGES: usize = 10_000;
 /// Seconds of the longest window that is given in seconds, minutes, hours or days: one year.
 pub const WINDOW_SECONDS: i64 = 366 * 86_400;
-/// Seconds of the longest sliding window: one day.
-pub const SLIDING_SECONDS: i64 = 86_400;
+/// Seconds of the longest sliding window: 31 days.
+pub const SLIDING_SECONDS: i64 = 31 * 86_400;
+/// Seconds of the longest sliding window that keeps every charge with its own time. In a longer one, those of one quarter of an hour
+/// are one charge, made at its end: at most 2,977 are live.
+pub const SLIDING_EXACT_SECONDS: i64 = 86_400;
+/// Seconds of such a quarter.
+pub const SLIDING_QUARTER_SECONDS: i64 = 900;
+/// Paths that one rule lets an approval ignore. Each is compared with each path that the call's entries read.
+pub const IGNORED_PATHS: usize = 64;
+/// Names of who may approve what one rule asks about.
+pub const APPROVERS: usize = 256;
 /// Days for which the id of a spent approval is remembered. Hosts must not keep an approval for longer.
 pub const APPROVAL_DAYS: i64 = 366;
+
+/// Calls that one approval lets through. A rule that asks for more than that once does not ask.
+pub const APPROVAL_USES: u32 = 1_000_000;
 
 /// Calls of one namespace that may wait for a person's approval at once (spec 7.11). More than that nobody reads; an agent can make
 /// as many as it likes.

@@ -71,6 +71,7 @@ mod amount;
 mod args_check;
 mod budget;
 mod bytes;
+mod calendar;
 mod call;
 mod canonical;
 pub mod ceilings;
@@ -111,13 +112,13 @@ pub use decision::{
     SettleError,
 };
 pub use diagnostic::{Diagnostic, Severity};
-pub use engine::{Engine, EngineBuilder, Explanation};
+pub use engine::{Engine, EngineBuilder, Explanation, Subscription};
 pub use evaluate::{Evaluation, OnStoreError, Pending};
 pub use identity::Identity;
-pub use lint::lint;
+pub use lint::{CallerNeed, IdentityNeed, UnmatchedName, lint};
 pub use outcome::Outcome;
 pub use parse::ParseError;
-pub use policy::{Format, Layer, Policy, PolicyError};
+pub use policy::{Format, Layer, Policy, PolicyError, StackError};
 pub use ruling::{Code, Effect};
 pub use schema::InputSchema;
 pub use store::error::StoreError;

@@ -4,8 +4,10 @@ use std::cell::Cell;
 use std::fmt;
 use std::num::NonZeroU64;
 
+use smallvec::SmallVec;
+
 use crate::amount::Amount;
-use crate::store::{ScopeValue, StoreId, Usage};
+use crate::store::{ScopeValue, Slot, StoreId, Usage};
 use crate::time::Timestamp;
 
 /// What is to happen with a call (spec 10.1).
@@ -162,14 +164,22 @@ pub(crate) struct Details {
     pub(crate) asking: Option<Box<Asking>>,
     /// The store that charged the counters, where that is known.
     pub(crate) charged_in: Option<StoreId>,
+    /// The name of the inner tool, where the call has one in it.
+    pub(crate) inner: Option<Box<str>>,
 }
 
 /// What an approval has to name, and the rules that ask for it, in order (spec 7.1).
 #[derive(Debug, Clone)]
 pub(crate) struct Asking {
     pub(crate) key: Box<str>,
-    /// Never empty.
+    /// Those that ask and those that may, in order. Never empty.
     pub(crate) rules: Box<[u32]>,
+    /// The paths that the key does not cover, as the first of the rules writes them.
+    pub(crate) ignored: Box<[Box<str>]>,
+    /// For how many seconds an approval lets calls through, if the rules say so.
+    pub(crate) valid_for: Option<u32>,
+    /// How many calls one lets through.
+    pub(crate) uses: u32,
 }
 
 /// What the message needs to know beyond the code.
@@ -179,10 +189,16 @@ pub(crate) enum Detail {
     None,
     /// Why arguments are not valid.
     Args(Box<str>),
-    /// The declared counter that the message speaks of.
+    /// The declared counter that the message speaks of: its maximum refuses, or its scope is missing.
     Declared(u32),
-    /// A counter can hold no further charge, whatever its maximum is.
-    Full,
+    /// The payment that is no amount.
+    Payment(u32),
+    /// The declared counter whose maximum no claim says.
+    Maximum(u32),
+    /// The declared counter that cannot hold a sum so large, whatever its maximum is.
+    Full(u32),
+    /// The declared counter that keeps as many charges as it can.
+    FullOfCharges(u32),
 }
 
 /// A counter of the batch, as the store left it.
@@ -192,17 +208,31 @@ pub(crate) struct Counted {
     pub(crate) scope: ScopeValue,
     /// What was charged; `None` if nothing was.
     pub(crate) charged: Option<Amount>,
+    /// What it consists of: what was paid, by which rules and items.
+    pub(crate) paid: Paid,
+    /// The most that it may hold for this call; [`Amount::MAX`] for no maximum.
+    pub(crate) max: Amount,
     pub(crate) used: Amount,
     pub(crate) resets_at: Timestamp,
     pub(crate) stamp: Timestamp,
 }
 
 impl Counted {
-    pub(crate) fn new(declared: u32, scope: ScopeValue, charged: Option<Amount>, usage: &Usage) -> Self {
+    /// The slot's counter as the store left it, where the batch was taken if `taken`. Takes the slot's scope value.
+    pub(crate) fn new(declared: u32, slot: &mut Slot<'_>, paid: Paid, taken: bool, usage: &Usage) -> Self {
         let Usage { used, resets_at, stamp } = *usage;
-        Self { declared, scope, charged, used, resets_at, stamp }
+        let scope = std::mem::take(&mut slot.scope);
+        let charged = slot.charge.filter(|_| taken);
+        Self { declared, scope, charged, paid, max: slot.max, used, resets_at, stamp }
     }
 }
+
+/// Among payments, the mark of a charge that an outer and an inner call both made: its terms are those of one of them, so it is given back
+/// only by a call that did not run, or as a place in flight, and it is not settled (spec 3.11).
+pub(crate) const JOINED: u32 = u32::MAX;
+
+/// Payments into one counter, each with its amount. A budget may have several; of each other counter it is one.
+pub(crate) type Paid = SmallVec<[(u32, Amount); 1]>;
 
 thread_local! {
     /// Room that the last decision of this thread left for the next: to ask for it anew takes longer than to charge a counter.
@@ -222,6 +252,7 @@ impl Details {
         more.retry_millis = None;
         more.asking = None;
         more.charged_in = None;
+        more.inner = None;
         // Thousands of counters are room that no other call needs.
         const MOST: usize = 16;
         if more.counters.capacity() <= MOST {
@@ -307,19 +338,26 @@ impl Ruling {
         self
     }
 
+    /// The same, of a call that has one of this tool in it.
+    #[cold]
+    pub(crate) fn of_inner(mut self, name: &str) -> Self {
+        self.more_mut().inner = Some(name.into());
+        self
+    }
+
     pub(crate) fn deny(code: Code, rule: Option<u32>) -> Self {
         Self::new(Effect::Deny, code, rule)
     }
 
-    /// A call that needs approval; the first rule that asks is the one reported.
-    pub(crate) fn ask(code: Code, asking: Box<Asking>) -> Self {
-        let mut ruling = Self::new(Effect::RequireApproval, code, asking.rules.first().copied());
+    /// A call that needs approval, as `rule` asks first.
+    pub(crate) fn ask(code: Code, rule: Option<u32>, asking: Box<Asking>) -> Self {
+        let mut ruling = Self::new(Effect::RequireApproval, code, rule);
         ruling.more_mut().asking = Some(asking);
         ruling
     }
 
-    pub(crate) fn about(mut self, declared: u32) -> Self {
-        self.more_mut().detail = Detail::Declared(declared);
+    pub(crate) fn about(mut self, detail: Detail) -> Self {
+        self.more_mut().detail = detail;
         self
     }
 
@@ -348,22 +386,31 @@ mod tests {
             declared: 1,
             scope: ScopeValue::default(),
             charged: None,
+            paid: Paid::new(),
+            max: Amount::MAX,
             used: Amount::ZERO,
             resets_at: Timestamp::MIN,
             stamp: Timestamp::MIN,
         };
         for (count, kept) in [(1, 1), (16, 16), (17, 0)] {
-            let mut ruling = Ruling::invalid_args("why").about(7);
+            let mut ruling = Ruling::invalid_args("why").about(Detail::Declared(7));
             let more = ruling.more_mut();
             more.retry_millis = Some(1);
-            more.asking = Some(Box::new(Asking { key: "key".into(), rules: [1].into() }));
+            more.asking = Some(Box::new(Asking {
+                key: "key".into(),
+                rules: [1].into(),
+                ignored: Box::default(),
+                valid_for: None,
+                uses: 1,
+            }));
+            more.inner = Some("inner".into());
             more.counters.reserve_exact(count);
             more.counters.extend((0..count).map(|_| counted()));
             drop(ruling);
             let next = Details::take();
             assert_eq!(next.counters.capacity(), kept, "{count} counters");
             assert!(matches!(next.detail, Detail::None) && next.counters.is_empty());
-            assert!(next.retry_millis.is_none() && next.asking.is_none());
+            assert!(next.retry_millis.is_none() && next.asking.is_none() && next.inner.is_none());
         }
     }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 #[cfg(not(target_os = "linux"))]
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub use crate::calendar::ZONE_DATABASE;
+
 /// A point in time: whole milliseconds since 1970-01-01T00:00:00Z, within the years 1970 to 9999.
 ///
 /// Prints as RFC 3339 in UTC with milliseconds: `2026-11-21T10:00:00.000Z`.

@@ -19,6 +19,8 @@ pub enum Window {
     Week,
     /// A month of the UTC calendar.
     Month,
+    /// One window that does not end.
+    Ever,
     /// So many seconds, 1 to [`WINDOW_SECONDS`], aligned to multiples from the epoch.
     Seconds(u32),
 }
@@ -35,7 +37,7 @@ pub enum Algorithm {
 }
 
 impl Window {
-    /// Reads `minute`, `hour`, `day`, `week`, `month`, or a whole number with a unit: `90s`, `15m`, `6h`, `7d`.
+    /// Reads `minute`, `hour`, `day`, `week`, `month`, `ever`, or a whole number with a unit: `90s`, `15m`, `6h`, `7d`.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "minute" => return Some(Self::Minute),
@@ -43,6 +45,7 @@ impl Window {
             "day" => return Some(Self::Day),
             "week" => return Some(Self::Week),
             "month" => return Some(Self::Month),
+            "ever" => return Some(Self::Ever),
             _ => {}
         }
         let unit = match text.as_bytes().last()? {
@@ -68,14 +71,14 @@ impl Window {
         }
     }
 
-    /// Its length in seconds; `None` for `month`, which has no fixed length.
+    /// Its length in seconds; `None` for `month`, which has no fixed length, and for `ever`.
     pub const fn seconds(self) -> Option<i64> {
         Some(match self {
             Self::Minute => 60,
             Self::Hour => 3_600,
             Self::Day => 86_400,
             Self::Week => 604_800,
-            Self::Month => return None,
+            Self::Month | Self::Ever => return None,
             Self::Seconds(seconds) => seconds as i64,
         })
     }
@@ -95,11 +98,12 @@ impl Window {
                 let (year, month, _) = civil_from_days(millis.div_euclid(86_400_000));
                 days_from_civil(year, month, 1) * 86_400_000
             }
+            Self::Ever => return Timestamp::MIN,
             Self::Seconds(seconds) => aligned(i64::from(seconds.max(1)) * 1_000, 0),
         })
     }
 
-    /// The end of the window that starts at `start`: the first moment that is no longer in it.
+    /// The end of the window that starts at `start`: the first moment that is no longer in it. [`Timestamp::MAX`] for `ever`.
     #[expect(clippy::arithmetic_side_effects, reason = "a Timestamp is below 2^48")]
     pub fn end(self, start: Timestamp) -> Timestamp {
         match self.seconds() {
@@ -108,6 +112,7 @@ impl Window {
                 Timestamp::from_millis(4 * 86_400_000)
             }
             Some(seconds) => start.plus_millis(seconds * 1_000),
+            None if self == Self::Ever => Timestamp::MAX,
             None => {
                 let (year, month, _) = civil_from_days(start.as_millis().div_euclid(86_400_000));
                 let (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
@@ -126,6 +131,7 @@ impl fmt::Display for Window {
             Self::Day => f.write_str("day"),
             Self::Week => f.write_str("week"),
             Self::Month => f.write_str("month"),
+            Self::Ever => f.write_str("ever"),
             Self::Seconds(seconds) => write!(f, "{seconds}s"),
         }
     }

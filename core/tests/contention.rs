@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
-use callgate::store::{Batch, BatchOutcome, Refund, Store, Verdict};
+use callgate::store::{Batch, BatchOutcome, Settlement, Store, Verdict};
 use callgate::time::{ManualClock, Timestamp};
 use callgate::{Engine, Identity, MemoryStore, Policy, StoreError};
 
@@ -58,8 +58,8 @@ impl Store for CheckThenAct {
         self.0.peek(batch, now)
     }
 
-    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
-        self.0.refund(refunds, now)
+    fn settle(&self, refunds: &[Settlement<'_>], now: Timestamp) -> Result<(), StoreError> {
+        self.0.settle(refunds, now)
     }
 
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {

@@ -23,9 +23,11 @@ fn a_sliding_month_is_31_days() {
         let outcome = store.reserve(&batch, Timestamp::from_millis(now)).unwrap();
         (outcome.verdict == Verdict::Reserved, outcome.usage[0].resets_at.as_millis())
     };
-    assert_eq!(takes(0), (true, 31 * DAY));
-    assert_eq!(takes(31 * DAY - 1), (false, 31 * DAY));
-    assert_eq!(takes(31 * DAY), (true, 62 * DAY));
+    // It is longer than a day, so a charge counts from the end of its quarter of an hour (spec 8.3).
+    const QUARTER: i64 = 900_000;
+    assert_eq!(takes(0), (true, 31 * DAY + QUARTER));
+    assert_eq!(takes(31 * DAY + QUARTER - 1), (false, 31 * DAY + QUARTER));
+    assert_eq!(takes(31 * DAY + QUARTER), (true, 62 * DAY + 2 * QUARTER));
 }
 
 /// What an operator reads and types again: every kind of scope value, and bytes that are none.

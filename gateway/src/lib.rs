@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+pub mod offer;
 pub mod proxy;
 mod say;
 mod size;

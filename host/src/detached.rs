@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use callgate::StoreError;
-use callgate::store::{Batch, BatchOutcome, Refund, Slot, Store, StoreId};
+use callgate::store::{Batch, BatchOutcome, Settlement, Slot, Store, StoreId};
 use callgate::time::Timestamp;
 
 /// How a host waits for a store.
@@ -36,6 +36,10 @@ impl<W: Wait> Store for DetachedStore<W> {
         self.store.id()
     }
 
+    fn is_in_memory(&self) -> bool {
+        self.store.is_in_memory()
+    }
+
     fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         self.wait.wait(|| self.store.reserve(batch, now))
     }
@@ -48,8 +52,8 @@ impl<W: Wait> Store for DetachedStore<W> {
         self.wait.wait(|| self.store.peek(batch, now))
     }
 
-    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
-        self.wait.wait(|| self.store.refund(refunds, now))
+    fn settle(&self, settlements: &[Settlement<'_>], now: Timestamp) -> Result<(), StoreError> {
+        self.wait.wait(|| self.store.settle(settlements, now))
     }
 
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
@@ -94,8 +98,8 @@ mod tests {
             self.note("peek", now)
         }
 
-        fn refund(&self, _: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
-            self.note("refund", now).map(drop)
+        fn settle(&self, _: &[Settlement<'_>], now: Timestamp) -> Result<(), StoreError> {
+            self.note("settle", now).map(drop)
         }
 
         fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
@@ -122,9 +126,9 @@ mod tests {
         store.reserve(&batch, now).unwrap();
         store.charge_one(&slot, now).unwrap();
         store.peek(&batch, now).unwrap();
-        store.refund(&[], now).unwrap();
+        store.settle(&[], now).unwrap();
         assert_eq!(store.purge(now).unwrap(), 3);
-        let told = "waits to reserve waits to charge_one waits to peek waits to refund waits to purge";
+        let told = "waits to reserve waits to charge_one waits to peek waits to settle waits to purge";
         assert_eq!(asked.0.lock().unwrap().join(" "), told);
     }
 }

@@ -19,11 +19,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! `load_policy(["base.yaml", "team.yaml"])` and `watch_engine` with the same paths take a stack of policies (spec 6.10).
+//!
 //! Holds no policy logic: core alone decides what a policy means.
 
 #![forbid(unsafe_code)]
 
 mod detached;
+mod filing;
 mod fork;
 mod key;
 mod observe;
@@ -31,16 +34,21 @@ mod open;
 mod options;
 mod per_process;
 mod policy_file;
+mod policy_files;
 mod shared;
 mod source;
 #[cfg(feature = "async")]
 mod spawn_io;
+pub mod stream;
 mod url;
 mod watch;
 mod watch_thread;
 mod watched;
 
+/// What a guard says when it starts, as plain data: names that no tool has, and rules that need to know who calls.
+pub use callgate::{CallerNeed, IdentityNeed, UnmatchedName};
 pub use detached::{DetachedStore, Wait};
+pub use filing::{NotAnApprover, Standing, grant};
 pub use fork::{after_fork_in_child, after_fork_in_parent, before_fork};
 pub use key::{counter_key, counter_of_key};
 pub use observe::{
@@ -50,6 +58,7 @@ pub use observe::{
 pub use open::open_store;
 pub use options::StoreOptions;
 pub use policy_file::{InvalidPolicy, LoadError, PolicyFile, ReadError, load_policy};
+pub use policy_files::{InvalidStack, PolicyFiles, PolicyPaths};
 pub use shared::SharedStore;
 #[cfg(feature = "async")]
 pub use spawn_io::spawn_io;

@@ -243,6 +243,8 @@ struct Observing {
     clock: Arc<dyn Clock>,
     /// Whether asking the store may wait.
     waits: bool,
+    /// Whether a call that ran may give something back.
+    gives_back: bool,
     process: PerProcess<Process>,
 }
 
@@ -266,7 +268,8 @@ impl Observing {
             engine = engine.store(store);
         }
         let process = PerProcess::new(Process::default());
-        Ok(Self { policy, engine: Arc::new(engine.build()), clock, waits, process })
+        let gives_back = policy.may_give_back();
+        Ok(Self { policy, engine: Arc::new(engine.build()), clock, waits, gives_back, process })
     }
 
     fn with_process<T>(&self, work: impl FnOnce(&Process) -> T) -> T {
@@ -323,7 +326,7 @@ impl Observing {
 
     /// Ends the charges of a call as the host ended those in force.
     fn end(&self, shared: &Arc<Shared>, ending: Ending) {
-        if matches!(ending, Ending::Ended(outcome) if outcome != Outcome::NotRun) {
+        if matches!(ending, Ending::Ended(outcome) if outcome != Outcome::NotRun && !self.gives_back) {
             return;
         }
         let now = self.clock.now();

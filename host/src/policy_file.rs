@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use callgate::ceilings::DOCUMENT_BYTES;
 use callgate::{Diagnostic, Format, Policy, PolicyError, Severity};
 
+use crate::policy_files::{InvalidStack, PolicyFiles, PolicyPaths};
+
 /// The text of a policy and its path, for a host that shows excerpts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyFile {
@@ -28,14 +30,18 @@ pub enum LoadError {
     /// The text is not a valid policy.
     #[error(transparent)]
     Policy(#[from] InvalidPolicy),
+    /// Each text is a valid policy, but they are no stack.
+    #[error(transparent)]
+    Stack(#[from] InvalidStack),
 }
 
 impl LoadError {
-    /// The file, as it was named.
+    /// The file that is at fault, as it was named. Empty only where no file was named at all.
     pub fn path(&self) -> &Path {
         match self {
             Self::Read(error) => &error.path,
             Self::Policy(error) => &error.path,
+            Self::Stack(error) => error.path(),
         }
     }
 }
@@ -52,6 +58,12 @@ impl ReadError {
     /// Why it could not be read. A file that is not UTF-8 is `InvalidData`, one above the ceiling `FileTooLarge`.
     pub fn kind(&self) -> io::ErrorKind {
         self.source.kind()
+    }
+
+    /// The same, for another report of it.
+    pub(crate) fn again(&self) -> Self {
+        let source = io::Error::new(self.source.kind(), self.source.to_string());
+        Self { path: self.path.clone(), source }
     }
 }
 
@@ -161,18 +173,18 @@ impl PolicyFile {
         self.compile()?.replacing(in_force).map_err(|error| self.invalid(error))
     }
 
-    fn invalid(&self, error: PolicyError) -> InvalidPolicy {
+    pub(crate) fn invalid(&self, error: PolicyError) -> InvalidPolicy {
         InvalidPolicy { path: self.path.clone(), error }
     }
 }
 
-/// Reads and compiles a policy file. The extension tells its format: `.json`, `.yaml`, `.yml`; any other file is JSON if
-/// it looks like JSON, else YAML.
+/// Reads and compiles a policy file, or several as one stack, in their order (spec 6.10). The extension tells a file's format:
+/// `.json`, `.yaml`, `.yml`; any other file is JSON if it looks like JSON, else YAML.
 ///
 /// # Errors
-/// [`LoadError`] where the file cannot be read, or is not a valid policy.
-pub fn load_policy(path: impl AsRef<Path>) -> Result<Policy, LoadError> {
-    Ok(PolicyFile::read(path)?.compile()?)
+/// [`LoadError`] where a file cannot be read, is not a valid policy, or does not go with the others.
+pub fn load_policy(paths: impl Into<PolicyPaths>) -> Result<Policy, LoadError> {
+    PolicyFiles::read(paths)?.compile()
 }
 
 fn read_text(reader: impl Read) -> io::Result<String> {

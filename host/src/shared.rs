@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use callgate::StoreError;
 use callgate::store::{
-    Batch, BatchOutcome, CounterId, Counters, Inspect, LiveCounter, Refund, ScopeValue, Slot, Store, StoreId,
+    Batch, BatchOutcome, CounterId, Counters, Inspect, LiveCounter, ScopeValue, Settlement, Slot, Store,
+    StoreId,
 };
 use callgate::time::Timestamp;
 
@@ -217,6 +218,10 @@ impl Store for Face {
         self.id
     }
 
+    fn is_in_memory(&self) -> bool {
+        self.shared.source.is_in_memory()
+    }
+
     fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         self.ask(|faces| faces.blocking.reserve(batch, now))
     }
@@ -229,8 +234,8 @@ impl Store for Face {
         self.ask(|faces| faces.blocking.peek(batch, now))
     }
 
-    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
-        self.ask(|faces| faces.blocking.refund(refunds, now))
+    fn settle(&self, settlements: &[Settlement<'_>], now: Timestamp) -> Result<(), StoreError> {
+        self.ask(|faces| faces.blocking.settle(settlements, now))
     }
 
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
@@ -304,8 +309,8 @@ mod nonblocking {
             Box::pin(async move { self.unblocking()?.peek(batch, now).await })
         }
 
-        fn refund<'f>(&'f self, refunds: &'f [Refund<'_>], now: Timestamp) -> StoreFuture<'f, ()> {
-            Box::pin(async move { self.unblocking()?.refund(refunds, now).await })
+        fn settle<'f>(&'f self, settlements: &'f [Settlement<'_>], now: Timestamp) -> StoreFuture<'f, ()> {
+            Box::pin(async move { self.unblocking()?.settle(settlements, now).await })
         }
 
         fn purge(&self, now: Timestamp) -> StoreFuture<'_, usize> {
@@ -326,8 +331,8 @@ mod nonblocking {
             Box::pin(async move { self.unblocking()?.peek(batch, now).await })
         }
 
-        fn refund<'f>(&'f self, refunds: &'f [Refund<'_>], now: Timestamp) -> StoreFuture<'f, ()> {
-            Box::pin(async move { self.unblocking()?.refund(refunds, now).await })
+        fn settle<'f>(&'f self, settlements: &'f [Settlement<'_>], now: Timestamp) -> StoreFuture<'f, ()> {
+            Box::pin(async move { self.unblocking()?.settle(settlements, now).await })
         }
 
         fn purge(&self, now: Timestamp) -> StoreFuture<'_, usize> {

@@ -1,17 +1,17 @@
-//! Watching a policy file.
+//! Watching a policy file, or those of a stack.
 //!
-//! In: a path. Out: a callback for each new text, with the policy or the reason why it may not be put in force. Must not put
+//! In: paths. Out: a callback for each new text, with the policy or the reason why it may not be put in force. Must not put
 //! anything in force but as the host says.
 
 use std::fmt;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use callgate::{Engine, Policy};
 
 use crate::policy_file::LoadError;
+use crate::policy_files::PolicyPaths;
 use crate::watch_thread::{Running, Watching};
 use crate::watched::{InForce, Watched};
 
@@ -80,12 +80,15 @@ impl WatchOptions {
     }
 }
 
-/// Watches a policy file until it is dropped. One thread watches for all watchers of a process, and ends with the last one.
+/// Watches a policy file, or those of a stack, until it is dropped. One thread watches for all watchers of a process, and ends with the last one.
 ///
 /// The file may vanish and come back, be written in place, or be replaced by another (as editors and mounted configuration
 /// do). One that replaced another is read at the next poll. One that is written in place is read when it has not changed for
 /// a second. A text that is not a valid policy, or looks like half a file (spec 1.8), is an error: the policy in force stays.
 /// The sure way to change a policy is to write a new file beside it and rename it. A pipe or a device is not read.
+///
+/// A change of one file of a stack makes the stack anew, of the last text of each. One file with an error keeps the whole stack in
+/// force, and the error names it. Files that change together are read one after the other: write first what makes it stricter.
 ///
 /// Dropping it waits for its callback, unless the callback drops it: nothing is called or put in force afterwards. In a process
 /// that was forked, a watcher of the parent watches nothing, and dropping it does nothing.
@@ -110,12 +113,12 @@ impl PolicyWatcher {
     /// # Errors
     /// The system's, where it gives no thread.
     pub fn start(
-        path: impl AsRef<Path>,
+        paths: impl Into<PolicyPaths>,
         options: WatchOptions,
         on_change: impl FnMut(Result<Policy, LoadError>) + Send + 'static,
     ) -> io::Result<Self> {
         let running = Running::of_this_process()?;
-        let watched = Watched::new(path.as_ref().to_owned(), options.in_force);
+        let watched = Watched::new(paths.into(), options.in_force);
         let watching = Watching::new(options.interval, (watched, options.replace), Box::new(on_change));
         running.watch(&watching);
         Ok(Self { process: std::process::id(), parts: Some((watching, running)) })
@@ -134,7 +137,7 @@ impl Drop for PolicyWatcher {
     }
 }
 
-/// Puts every new policy of the file in force in `engine`, beginning with the present one if the engine has another.
+/// Puts every new policy of the file, or of the stack of these files, in force in `engine`, beginning with the present one if the engine has another.
 /// `on_reload` is called for each: with the policy that is in force now, whose warnings somebody should see, or with the
 /// error that keeps the old one in force.
 ///
@@ -142,12 +145,12 @@ impl Drop for PolicyWatcher {
 /// The system's, where it gives no thread.
 pub fn watch_engine(
     engine: Arc<Engine>,
-    path: impl AsRef<Path>,
+    paths: impl Into<PolicyPaths>,
     on_reload: impl FnMut(Result<Policy, LoadError>) + Send + 'static,
 ) -> io::Result<PolicyWatcher> {
     let in_force = engine.clone();
     let options = WatchOptions::new()
         .with_in_force(move || in_force.policy())
         .with_replace(move |policy| engine.replace(policy));
-    PolicyWatcher::start(path, options, on_reload)
+    PolicyWatcher::start(paths, options, on_reload)
 }

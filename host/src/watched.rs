@@ -1,7 +1,7 @@
-//! The state of a watched file.
+//! The state of watched files: one, or those of a stack.
 //!
-//! In: the file, polled. Out: each new text that is whole, as a policy or as the errors in it. Must not take half a file for a
-//! policy: it has fewer rules, and may allow what the whole one denies (trap 41).
+//! In: the files, polled. Out: each new text that is whole, as the policy of all files or as the errors in one. Must not take half a
+//! file for a policy: it has fewer rules, and may allow what the whole one denies (trap 41).
 
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use callgate::Policy;
 
 use crate::policy_file::{LoadError, PolicyFile, ReadError};
+use crate::policy_files::{PolicyFiles, PolicyPaths};
 
 /// How long a file that is written in place must stay unchanged before it is read. Writing takes less, even of a large file.
 pub(crate) const SETTLE: Duration = Duration::from_secs(1);
@@ -28,13 +29,19 @@ pub(crate) enum InForce {
     Asked(Arc<dyn Fn() -> Policy + Send + Sync>),
 }
 
+/// Files whose policies decide as one, in their order.
 pub(crate) struct Watched {
-    path: PathBuf,
+    files: Vec<WatchedFile>,
     in_force: InForce,
     /// Whether nothing was reported yet. Then the policy that is in force already is not reported.
     is_first: bool,
-    /// The text that was reported last, or is taken as known.
-    reported: Option<Seen>,
+}
+
+/// One of them.
+struct WatchedFile {
+    path: PathBuf,
+    /// What was reported last, or is taken as known. A file that vanishes leaves it.
+    reported: Option<Read>,
     /// Changed in place, unchanged since this time, and not reported before it has settled.
     candidate: Option<(Found, Instant)>,
     /// The file's stamp when it was last read, if a change would show in it.
@@ -43,18 +50,27 @@ pub(crate) struct Watched {
     node: Option<Node>,
 }
 
+/// The whole text: a digest would save little beside the compiled policy.
+type Read = Result<PolicyFile, ReadError>;
+
 /// What one poll found.
-#[derive(PartialEq, Eq)]
 struct Found {
-    seen: Seen,
+    read: Read,
     stamp: Option<Stamp>,
 }
 
-/// The whole text: a digest would save little beside the compiled policy.
-#[derive(PartialEq, Eq)]
-enum Seen {
-    Text(String),
-    Unreadable(io::ErrorKind),
+impl Found {
+    fn is(&self, other: &Self) -> bool {
+        self.stamp == other.stamp && is_same(&self.read, &other.read)
+    }
+}
+
+fn is_same(one: &Read, other: &Read) -> bool {
+    match (one, other) {
+        (Ok(one), Ok(other)) => one.text() == other.text(),
+        (Err(one), Err(other)) => one.kind() == other.kind(),
+        _ => false,
+    }
 }
 
 impl InForce {
@@ -67,69 +83,42 @@ impl InForce {
 }
 
 impl Watched {
-    pub(crate) fn new(path: PathBuf, in_force: InForce) -> Self {
-        let mut watched =
-            Self { path, is_first: true, in_force, reported: None, candidate: None, stamp: None, node: None };
+    pub(crate) fn new(paths: PolicyPaths, in_force: InForce) -> Self {
+        let files = paths.into_iter().map(WatchedFile::new).collect();
+        let mut watched = Self { files, in_force, is_first: true };
         if matches!(watched.in_force, InForce::Given(None)) {
-            // A host that does not name its policy counts as having the one in the file.
-            if let Some((read, found)) = watched.read() {
-                watched.in_force = InForce::Given(read.ok().and_then(|file| file.compile().ok()));
-                watched.reported = Some(found.seen);
+            // A host that does not name its policy counts as having the one in the files.
+            for file in &mut watched.files {
+                file.reported = file.read().map(|found| found.read);
             }
+            let known = watched.known().map(|files| files.and_then(|files| files.compile()));
+            watched.in_force = InForce::Given(known.and_then(Result::ok));
         }
         watched
     }
 
-    /// Whether the file has changed and must be polled again to see whether it has settled.
+    /// Whether a file has changed and must be polled again to see whether it has settled.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.candidate.is_some()
+        self.files.iter().any(|file| file.candidate.is_some())
     }
 
-    /// Polls the file, and returns what to report, if anything. `wall` is compared with the file's time; `now` times changes.
+    /// Polls the files, and returns what to report, if anything. `wall` is compared with a file's time; `now` times changes.
     pub(crate) fn look(&mut self, wall: SystemTime, now: Instant) -> Option<Result<Policy, LoadError>> {
-        if self.candidate.is_none()
-            && self.stamp.is_some()
-            && fs::metadata(&self.path).is_ok_and(|metadata| Some(Stamp::of(&metadata)) == self.stamp)
-        {
-            return None;
+        let mut is_news = false;
+        for file in &mut self.files {
+            is_news |= file.look(wall, now);
         }
-        let before = self.node;
-        let Some((read, found)) = self.read() else {
-            self.candidate = None;
-            return None;
-        };
-        // Only a stamp that is old enough shows that the file has not changed.
-        self.stamp = found.stamp.filter(|stamp| stamp.is_settled(wall));
-        if self.reported.as_ref() == Some(&found.seen) {
-            self.candidate = None;
-            return None;
-        }
-        let is_replaced = before.is_some() && self.node.is_some() && before != self.node;
-        if !is_replaced {
-            match &self.candidate {
-                Some((candidate, since)) if *candidate == found => {
-                    if now.saturating_duration_since(*since) < SETTLE {
-                        return None;
-                    }
-                }
-                _ => {
-                    self.candidate = Some((found, now));
-                    return None;
-                }
-            }
-        }
-        self.candidate = None;
-        self.reported = Some(found.seen);
-        self.change(read)
+        if is_news { self.change() } else { None }
     }
 
-    /// The report of a new text.
-    fn change(&mut self, read: Result<PolicyFile, ReadError>) -> Option<Result<Policy, LoadError>> {
+    /// The report of a new text; `None` as long as a file was never seen, too.
+    fn change(&mut self) -> Option<Result<Policy, LoadError>> {
+        let files = self.known()?;
         let is_first = std::mem::replace(&mut self.is_first, false);
         let in_force = self.in_force.policy();
-        let change = read.map_err(LoadError::from).and_then(|file| match &in_force {
-            Some(in_force) => Ok(file.compile_to_replace(in_force)?),
-            None => Ok(file.compile()?),
+        let change = files.and_then(|files| match &in_force {
+            Some(in_force) => files.compile_to_replace(in_force),
+            None => files.compile(),
         });
         let Ok(policy) = &change else { return Some(change) };
         if is_first && in_force.is_some_and(|in_force| in_force.digest() == policy.digest()) {
@@ -141,8 +130,62 @@ impl Watched {
         Some(change)
     }
 
+    /// The last text of each file, or why one cannot be read.
+    fn known(&self) -> Option<Result<PolicyFiles, LoadError>> {
+        let reads = self.files.iter().map(|file| match file.reported.as_ref()? {
+            Ok(file) => Some(Ok(file.clone())),
+            Err(error) => Some(Err(LoadError::from(error.again()))),
+        });
+        let reads: Vec<_> = reads.collect::<Option<_>>()?;
+        Some(reads.into_iter().collect::<Result<Vec<_>, _>>().map(PolicyFiles::from))
+    }
+}
+
+impl WatchedFile {
+    fn new(path: PathBuf) -> Self {
+        Self { path, reported: None, candidate: None, stamp: None, node: None }
+    }
+
+    /// Polls the file, and says whether it has a new text that is whole.
+    fn look(&mut self, wall: SystemTime, now: Instant) -> bool {
+        if self.candidate.is_none()
+            && self.stamp.is_some()
+            && fs::metadata(&self.path).is_ok_and(|metadata| Some(Stamp::of(&metadata)) == self.stamp)
+        {
+            return false;
+        }
+        let before = self.node;
+        let Some(found) = self.read() else {
+            self.candidate = None;
+            return false;
+        };
+        // Only a stamp that is old enough shows that the file has not changed.
+        self.stamp = found.stamp.filter(|stamp| stamp.is_settled(wall));
+        if self.reported.as_ref().is_some_and(|reported| is_same(reported, &found.read)) {
+            self.candidate = None;
+            return false;
+        }
+        let is_replaced = before.is_some() && self.node.is_some() && before != self.node;
+        if !is_replaced {
+            match &self.candidate {
+                Some((candidate, since)) if candidate.is(&found) => {
+                    if now.saturating_duration_since(*since) < SETTLE {
+                        return false;
+                    }
+                }
+                _ => {
+                    self.candidate = Some((found, now));
+                    return false;
+                }
+            }
+        }
+        self.candidate = None;
+        self.reported = Some(found.read);
+        true
+    }
+
     /// Reads the file and stores its identity; `None` if it is missing, as it is for a moment while some programs replace it.
-    fn read(&mut self) -> Option<(Result<PolicyFile, ReadError>, Found)> {
+    fn read(&mut self) -> Option<Found> {
         // Opening a pipe may wait for ever, and every other file of the process with it.
         if fs::metadata(&self.path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
             return None;
@@ -156,11 +199,7 @@ impl Watched {
             Err(_) => PolicyFile::read(&self.path),
             Ok(file) => PolicyFile::from_reader(&self.path, file),
         };
-        let seen = match &read {
-            Ok(file) => Seen::Text(file.text().to_owned()),
-            Err(error) => Seen::Unreadable(error.kind()),
-        };
-        Some((read, Found { seen, stamp: metadata.as_ref().map(Stamp::of) }))
+        Some(Found { read, stamp: metadata.as_ref().map(Stamp::of) })
     }
 }
 

@@ -3,11 +3,20 @@
 use std::fmt::Write as _;
 
 use callgate::{Decision, MCP_DENIED};
+use serde_json::{Map, Value, json};
 
-use crate::machine::{Refusal, Running};
+use crate::machine::{Called, Refusal, Running};
+use crate::mistake::{Mistake::*, is_made};
 
-/// Tells a client that the list of tools changed.
-pub(crate) const LIST_CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
+/// Tells a client that the list of tools changed, on the stream of the request with this id, if it has one.
+pub(crate) fn list_changed(id: Option<&str>) -> String {
+    let params =
+        id.map(|id| format!(r#","params":{{"_meta":{{"{SUBSCRIPTION}":{id}}}}}"#)).unwrap_or_default();
+    format!(r#"{{"jsonrpc":"2.0","method":"notifications/tools/list_changed"{params}}}"#)
+}
+
+/// The member of `_meta` that names the request on whose stream a notification is.
+pub(crate) const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
 /// The message to a caller whose call was not decided. Details are in a record.
 const UNCHECKED: &str = "The call could not be checked against the policy";
@@ -25,11 +34,25 @@ impl From<&Decision<'_>> for Refusal {
 }
 
 impl Refusal {
+    /// A text that is no decision's, without data.
+    pub fn new(text: &str) -> Self {
+        let result = format!(r#"{{"content":[{{"type":"text","text":{}}}],"isError":true}}"#, quoted(text));
+        Self { result, message: text.to_owned(), data: None }
+    }
+
+    /// The same with words behind the message, on a line of their own, and members more in the data.
+    pub fn and(self, words: &str, more: &[(&str, &str)]) -> Self {
+        let message = format!("{}\n{words}", self.message);
+        let mut meta: Map<String, Value> =
+            self.data.as_deref().and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default();
+        meta.extend(more.iter().map(|(name, text)| ((*name).to_owned(), Value::from(*text))));
+        let result = json!({"content": [{"type": "text", "text": message}], "isError": true, "_meta": meta});
+        Self { result: result.to_string(), message, data: Some(Value::Object(meta).to_string()) }
+    }
+
     /// What a caller is told whose call was not decided.
-    pub(crate) fn unchecked() -> Self {
-        let result =
-            format!(r#"{{"content":[{{"type":"text","text":{}}}],"isError":true}}"#, quoted(UNCHECKED));
-        Self { result, message: UNCHECKED.to_owned(), data: None }
+    pub fn unchecked() -> Self {
+        Self::new(UNCHECKED)
     }
 }
 
@@ -53,11 +76,13 @@ pub(crate) fn result(id: &str, result: &str) -> String {
 
 /// The answer to a call that does not run.
 pub(crate) fn refusal(call: &Running, refusal: &Refusal) -> String {
-    if call.task {
-        // The result of a task is no tool's result, so that it could not say why.
+    if (call.task && !is_made(TaskGetsResult))
+        || (!matches!(call.called, Called::Tool(_)) && !is_made(RequestGetsResult))
+    {
+        // The result of a task or of another method is no tool's result, so that it could not say why.
         return error(Some(&call.id_text), MCP_DENIED, &refusal.message, refusal.data.as_deref());
     }
-    match (call.modern, refusal.result.strip_suffix('}')) {
+    match (call.modern && !is_made(ResultWithoutType), refusal.result.strip_suffix('}')) {
         (true, Some(open)) => result(&call.id_text, &format!(r#"{open},"resultType":"complete"}}"#)),
         _ => result(&call.id_text, &refusal.result),
     }

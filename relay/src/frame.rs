@@ -2,14 +2,16 @@
 //!
 //! In: a line. Out: what it is and the parts that matter, or why it is refused. Must not change a byte of it.
 
+use std::fmt::Write as _;
 use std::ops::ControlFlow;
-use std::sync::LazyLock;
 
 use callgate::__relay::{folded, parse};
 use callgate::value::{Kind, RawErrorKind, RawView, View as _};
 
+use crate::answer::quoted;
 use crate::id::Id;
 use crate::members::Members;
+use crate::mistake::{Mistake::*, is_made};
 
 /// JSON-RPC's codes.
 pub(crate) const PARSE_ERROR: i32 = -32700;
@@ -34,8 +36,6 @@ const KNOWN: [&str; 13] = [
     "requestState",
 ];
 
-/// The known names as they fold.
-static FOLDED: LazyLock<Vec<String>> = LazyLock::new(|| KNOWN.iter().map(|name| folded(name)).collect());
 /// The most bytes of a name that folds to one of them: a letter folds to one of at most four bytes.
 const LONGEST_FOLDED: usize = 64;
 
@@ -44,7 +44,7 @@ const LONGEST_FOLDED: usize = 64;
 pub(crate) enum Frame {
     Request { id: Id, id_text: String, method: String, params: Params },
     Notification { method: String, params: Params },
-    Response { id: Id },
+    Response { id: Id, is_error: bool },
 }
 
 /// What matters of `params`.
@@ -64,7 +64,18 @@ pub(crate) struct Params {
     pub(crate) request_state: Option<String>,
     /// `requestId` of a cancellation.
     pub(crate) request_id: Option<Id>,
+    /// Of a request that is decided: the params as its arguments (spec 3.10).
+    pub(crate) whole: Option<String>,
+    /// Of a request to hear of resources that are decided: their addresses.
+    pub(crate) resources: Vec<String>,
 }
+
+/// The request of 2026-07-28 to hear of what changes, resources among it.
+pub(crate) const LISTEN: &str = "subscriptions/listen";
+/// The request of before, for one resource.
+pub(crate) const SUBSCRIBE: &str = "resources/subscribe";
+/// The request that is decided as what it completes, too.
+const COMPLETE: &str = "completion/complete";
 
 /// Why a message is refused.
 #[derive(Debug, PartialEq, Eq)]
@@ -83,8 +94,8 @@ impl Refused {
     }
 }
 
-/// Reads a line of at most so many bytes.
-pub(crate) fn read(line: &[u8], most: usize) -> Result<Frame, Refused> {
+/// Reads a line of at most so many bytes. `decides` says of which methods the params are arguments.
+pub(crate) fn read(line: &[u8], most: usize, decides: &dyn Fn(&str) -> bool) -> Result<Frame, Refused> {
     let unread = |reason| Refused::new(PARSE_ERROR, None, reason);
     let text = std::str::from_utf8(line).map_err(|_| unread("the message is not UTF-8"))?;
     let raw = parse(text, most).map_err(|error| match error.kind() {
@@ -99,7 +110,7 @@ pub(crate) fn read(line: &[u8], most: usize) -> Result<Frame, Refused> {
     })?;
     // White space in JSON, and the end of a line for some servers, which would read what stands behind it as a message. (Other ends of
     // lines stand in strings alone, where no message can: its quotes are escaped.)
-    if text.contains('\r') {
+    if text.contains('\r') && !is_made(LinesInLines) {
         return Err(Refused::new(
             INVALID_REQUEST,
             lone_id(text),
@@ -119,7 +130,7 @@ pub(crate) fn read(line: &[u8], most: usize) -> Result<Frame, Refused> {
     let id = id_text.and_then(Id::from_json);
     let answerable = id.as_ref().and(id_text).map(str::to_owned);
     let invalid = |reason| Refused::new(INVALID_REQUEST, answerable.clone(), reason);
-    if envelope.folds {
+    if envelope.folds && !is_made(EnvelopeFolds) {
         return Err(invalid("a member's name reads like another in some parsers"));
     }
     if id_text.is_some() && id.is_none() {
@@ -131,7 +142,7 @@ pub(crate) fn read(line: &[u8], most: usize) -> Result<Frame, Refused> {
     let (has_result, has_error) = (envelope.get("result").is_some(), envelope.get("error").is_some());
     let Some(method) = envelope.get("method") else {
         return match (id, has_result ^ has_error) {
-            (Some(id), true) => Ok(Frame::Response { id }),
+            (Some(id), true) => Ok(Frame::Response { id, is_error: has_error }),
             _ => Err(invalid("the message is neither a request nor a response")),
         };
     };
@@ -143,6 +154,21 @@ pub(crate) fn read(line: &[u8], most: usize) -> Result<Frame, Refused> {
         None => Params::default(),
         Some(view) => read_params(view).map_err(invalid)?,
     };
+    // Tools are decided by their names and their arguments.
+    let is_decided = method != "tools/call" && decides(&method);
+    let whole = is_decided.then(|| envelope.get("params").map_or("{}".to_owned(), arguments));
+    let view = envelope.get("params");
+    if is_decided && !is_made(CompletionFolds) && method == COMPLETE && view.is_some_and(completes_unclearly)
+    {
+        return Err(invalid("a member's name in `ref` or `context` reads like another in some parsers"));
+    }
+    let resources = match view {
+        Some(view) if method == LISTEN && decides(SUBSCRIBE) && !is_made(ListenPasses) => {
+            resources(view).map_err(|reason| Refused::new(INVALID_PARAMS, answerable.clone(), reason))?
+        }
+        _ => Vec::new(),
+    };
+    let params = Params { whole, resources, ..params };
     match (id, id_text) {
         (Some(id), Some(text)) => Ok(Frame::Request { id, id_text: text.to_owned(), method, params }),
         _ => Ok(Frame::Notification { method, params }),
@@ -154,19 +180,180 @@ fn read_params(view: RawView<'_>) -> Result<Params, &'static str> {
         return Ok(Params { is_other: true, ..Params::default() });
     }
     let parts = Parts::read(view);
-    if parts.folds {
+    if parts.folds && !is_made(ParamsFold) {
         return Err("a member's name in `params` reads like another in some parsers");
     }
     let text = |name| parts.get(name).map(|view| view.text().to_owned());
     Ok(Params {
         is_other: false,
         name: parts.get("name").and_then(string),
-        arguments: text("arguments").filter(|text| text != "null"),
+        arguments: text("arguments").filter(|text| text != "null" || is_made(NullIsAValue)),
         meta: text("_meta"),
         task: parts.get("task").is_some(),
         request_state: parts.get("requestState").and_then(string),
         request_id: parts.get("requestId").and_then(|view| Id::from_json(view.text())),
+        whole: None,
+        resources: Vec::new(),
     })
+}
+
+/// Whether the params of a completion have a member that some reader takes for one by which it is decided.
+fn completes_unclearly(params: RawView<'_>) -> bool {
+    const WITHIN: [(&str, &[&str]); 2] = [("ref", &["type", "name", "uri"]), ("context", &["arguments"])];
+    folds(params, &["ref", "context"])
+        || WITHIN.iter().any(|(name, known)| {
+            params.member(name).ok().flatten().is_some_and(|member| folds(member, known))
+        })
+}
+
+/// Whether an object has a member that some reader takes for one of these.
+pub(crate) fn folds(object: RawView<'_>, known: &[&str]) -> bool {
+    let mut found = false;
+    // What is no object has no members.
+    let _ = object.members(|name, _| {
+        found = folds_to(name, known);
+        if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    found
+}
+
+/// The most resources that one request names.
+const MOST_RESOURCES: usize = 1_000;
+
+/// The resources that a client wants to hear of.
+fn resources(params: RawView<'_>) -> Result<Vec<String>, &'static str> {
+    const UNREAD: &str = "the resources that it names cannot be read";
+    let mut at = params;
+    for name in ["notifications", "resourceSubscriptions"] {
+        match at.kind() {
+            Ok(Kind::Object) if !folds(at, &[name]) => {}
+            Ok(Kind::Null) => return Ok(Vec::new()),
+            _ => return Err(UNREAD),
+        }
+        match at.member(name) {
+            Ok(Some(member)) => at = member,
+            Ok(None) => return Ok(Vec::new()),
+            Err(_) => return Err(UNREAD),
+        }
+    }
+    match at.kind() {
+        Ok(Kind::Array) => {}
+        Ok(Kind::Null) => return Ok(Vec::new()),
+        _ => return Err(UNREAD),
+    }
+    let mut found = Some(Vec::new());
+    let _ = at.elements(|uri| {
+        found = found.take().zip(string(uri)).and_then(|(mut found, uri)| {
+            found.push(uri);
+            (found.len() <= MOST_RESOURCES).then_some(found)
+        });
+        if found.is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    found.ok_or(UNREAD)
+}
+
+/// Members of `params` that are the protocol's, not the method's.
+const OF_PROTOCOL: [&str; 3] = ["_meta", "inputResponses", "requestState"];
+
+/// The text of params as arguments: without what is the protocol's. What is no object stays as it is, and is denied for that.
+fn arguments(params: RawView<'_>) -> String {
+    if !matches!(params.kind(), Ok(Kind::Object)) {
+        return params.text().to_owned();
+    }
+    let mut text = String::from("{");
+    // An object that was read whole has members that can be read.
+    let _ = params.members(|name, value| {
+        if !OF_PROTOCOL.contains(&name) {
+            if text.len() > 1 {
+                text.push(',');
+            }
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{}:{}", quoted(name), value.text());
+        }
+        ControlFlow::Continue(())
+    });
+    text.push('}');
+    text
+}
+
+/// A request for input in an answer (spec 3.10).
+pub(crate) struct Input {
+    pub(crate) method: String,
+    /// The text of its arguments.
+    pub(crate) args: String,
+}
+
+/// The most requests for input of one answer.
+const MOST_INPUTS: usize = 100;
+
+/// Reads `inputRequests`, an object of requests, as strictly as a message of the client.
+pub(crate) fn inputs(text: &str, most: usize) -> Result<Vec<Input>, &'static str> {
+    const UNREAD: &str = "its `inputRequests` cannot be read";
+    let raw = parse(text, most).map_err(|_| UNREAD)?;
+    let mut found = Some(Vec::new());
+    if matches!(raw.root().kind(), Ok(Kind::Null)) {
+        return Ok(Vec::new());
+    }
+    if !matches!(raw.root().kind(), Ok(Kind::Object)) {
+        return Err(UNREAD);
+    }
+    let _ = raw.root().members(|_, request| {
+        let input = input(request);
+        found = found.take().zip(input).and_then(|(mut found, input)| {
+            found.push(input);
+            (found.len() <= MOST_INPUTS).then_some(found)
+        });
+        if found.is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    found.ok_or(UNREAD)
+}
+
+/// Reads the list of elicitations of an error, each as the params of a request.
+pub(crate) fn elicitations(text: &str, most: usize) -> Result<Vec<Input>, &'static str> {
+    const UNREAD: &str = "its elicitations cannot be read";
+    let raw = parse(text, most).map_err(|_| UNREAD)?;
+    let mut found = Some(Vec::new());
+    match raw.root().kind() {
+        Ok(Kind::Null) => return Ok(Vec::new()),
+        Ok(Kind::Array) => {}
+        _ => return Err(UNREAD),
+    }
+    let _ = raw.root().elements(|params| {
+        let is_read = matches!(params.kind(), Ok(Kind::Object)) && read_params(params).is_ok();
+        found = found.take().filter(|_| is_read).and_then(|mut found| {
+            found.push(Input { method: "elicitation/create".to_owned(), args: arguments(params) });
+            (found.len() <= MOST_INPUTS).then_some(found)
+        });
+        if found.is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    found.ok_or(UNREAD)
+}
+
+fn input(request: RawView<'_>) -> Option<Input> {
+    if !matches!(request.kind(), Ok(Kind::Object)) {
+        return None;
+    }
+    let parts = Parts::read(request);
+    let method = parts.get("method").and_then(string).filter(|_| !parts.folds)?;
+    let params = parts.get("params");
+    if params.is_some_and(|params| read_params(params).is_err()) {
+        return None;
+    }
+    Some(Input { method, args: params.map_or("{}".to_owned(), arguments) })
+}
+
+/// Whether a name is one of these to a reader that ignores case or ends it at NUL, and not to others. They are ASCII.
+pub(crate) fn folds_to(name: &str, known: &[&str]) -> bool {
+    let read = name.split('\0').next().unwrap_or_default();
+    // A longer name folds to none of these.
+    if read.len() > LONGEST_FOLDED || known.contains(&name) {
+        return false;
+    }
+    if read.is_ascii() {
+        return known.iter().any(|known| known.eq_ignore_ascii_case(read));
+    }
+    let folds = folded(read);
+    known.iter().any(|known| known.eq_ignore_ascii_case(&folds))
 }
 
 /// The members of an object.
@@ -184,11 +371,7 @@ impl<'t> Parts<'t> {
             members.push((name.to_owned(), value));
             ControlFlow::Continue(())
         });
-        let folds = members.iter().any(|(name, _)| {
-            // A longer name folds to none of these.
-            let is_short = name.split('\0').next().is_some_and(|name| name.len() <= LONGEST_FOLDED);
-            is_short && !KNOWN.contains(&&**name) && FOLDED.contains(&folded(name))
-        });
+        let folds = members.iter().any(|(name, _)| folds_to(name, &KNOWN));
         Self { members, folds }
     }
 

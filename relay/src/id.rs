@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::answer::quoted;
 use crate::machine::{Digest, digest};
 
 /// The largest whole number that every parser reads as itself: beyond it, two ids become one in a server that has floats alone.
@@ -34,6 +35,14 @@ impl Id {
         match self {
             Self::Text(text) => Self::from_json(text).filter(|id| matches!(id, Self::Number(_))),
             Self::Number(text) => Some(Self::Text(text.clone())),
+        }
+    }
+
+    /// Its JSON text.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Text(text) => quoted(text),
+            Self::Number(text) => text.clone(),
         }
     }
 

@@ -2,12 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use callgate::{ArgsCheck, Outcome};
-use sha2::{Digest as _, Sha256};
+use callgate::{ArgsCheck, MCP_DENIED, Outcome};
 
 use crate::answer;
 use crate::id::Id;
 use crate::list::Listed;
+use crate::mistake::{Mistake::*, is_made};
+use crate::options::Options;
+pub(crate) use crate::state::{
+    Answering, Asked, AskedByServer, Called, Digest, InFlight, Inner, Inquiry, Resumable, RoundKey, Running,
+    State, digest,
+};
 use crate::tools::Tools;
 
 /// One side of the stream.
@@ -23,6 +28,23 @@ pub enum Peer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallId(pub(crate) u64);
 
+impl CallId {
+    /// As a number, for a driver in another language.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    /// Of that number. One that no call has names none.
+    pub fn of(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+/// For whom a request is decided: equal for equal identities under one engine. A relay that [does not ask](Options::identifies) has the
+/// default one alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Caller(pub u64);
+
 /// What to do.
 #[derive(Debug)]
 pub enum Action {
@@ -30,17 +52,43 @@ pub enum Action {
     Send {
         /// To whom.
         to: Peer,
+        /// The tag of the message that caused it; 0 for none.
+        tag: u64,
+        /// The call that this message begins or goes on with. If it cannot be written, say so by [`Relay::unsent`].
+        call: Option<CallId>,
         /// The message's bytes.
         message: Vec<u8>,
     },
+    /// Say by [`Relay::identified`] for whom this request is, or [refuse](Relay::refuse) it. Until then, other messages go on.
+    Identify {
+        /// Which.
+        call: CallId,
+        /// The tag of its message. For a request for input inside of an answer, that of the request that was answered.
+        tag: u64,
+        /// Who asks.
+        from: Peer,
+    },
     /// Decide this call, and say so by [`Relay::decided`]. Until then, other messages go on.
     Decide(Ask),
-    /// The call ended so: finish its charges.
+    /// The call ended so: finish its charges. Comes before the message that tells its caller, so that what was given back is there when it
+    /// calls again. A call that was never to decide has nothing to finish.
     Finish {
         /// The call.
         call: CallId,
         /// How it ended.
         outcome: Outcome,
+    },
+    /// A request that is being identified or decided, or that waits for the server's list, was given up: nobody waits for its decision.
+    /// A decision that is made all the same is still told.
+    GivenUp {
+        /// Which.
+        call: CallId,
+    },
+    /// The server took the call on as a task, which goes on: its charges stand. Nothing here tells when the task has ended, so a call
+    /// in flight counts until its lease is over (spec 8.13).
+    Accepted {
+        /// The call.
+        call: CallId,
     },
     /// Call [`Relay::wake`] at this time, in the milliseconds that the caller counts, or soon after.
     WakeAt(u64),
@@ -53,13 +101,22 @@ pub enum Action {
 pub struct Ask {
     /// Which.
     pub call: CallId,
+    /// The tag of its message, as in [`Action::Identify`].
+    pub tag: u64,
+    /// For whom.
+    pub caller: Caller,
     /// The id of its request, as its JSON text.
     pub request: String,
     /// The revision of the protocol in which it is made, where it is known.
     pub protocol: Option<String>,
-    /// The tool's name.
-    pub tool: String,
-    /// The text of `arguments`, as it stands in the message; `None` for absent ones.
+    /// Who asks: the client, or for a request such as `sampling/createMessage` the server.
+    pub from: Peer,
+    /// The method: `tools/call`, or another one (spec 3.10).
+    pub method: String,
+    /// The tool's name; `None` for another method.
+    pub tool: Option<String>,
+    /// The text of `arguments`, as it stands in the message; `None` for absent ones. Of another method, that of the params without
+    /// `_meta`, `inputResponses` and `requestState`.
     pub args: Option<String>,
     /// How its arguments are to be checked: by the server's list of tools, as far as that is known.
     pub check: ArgsCheck,
@@ -72,8 +129,18 @@ pub struct Ask {
 pub enum Verdict {
     /// The call may run.
     Allow,
+    /// It may run, and calls this tool with these arguments, as canonical JSON: once, that inner call [is decided with
+    /// it](Relay::from_within).
+    AllowWith {
+        /// The inner tool.
+        tool: String,
+        /// Its arguments.
+        args: String,
+    },
     /// It may not.
     Refuse(Refusal),
+    /// It does not run now: the caller gets this result, a JSON object with whatever it needs to say what kind of result it is.
+    Answer(String),
 }
 
 /// What a caller is told whose call does not run: of a [`callgate::Decision`], `Refusal::from(&decision)`.
@@ -111,8 +178,10 @@ pub enum Note {
         /// The tool.
         tool: String,
     },
-    /// Tools were left out of a list.
+    /// Tools, resources or prompts were left out of a list.
     ListFiltered {
+        /// The method that asked for it.
+        method: &'static str,
         /// How many.
         hidden: usize,
     },
@@ -120,90 +189,6 @@ pub enum Note {
     Listed(Vec<Listed>),
     /// The server's tools are not known, for this reason.
     ListFailed(&'static str),
-}
-
-/// What to do with a call of a tool of which the server's list says nothing, where rules read arguments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum WithoutSchema {
-    /// It does not run.
-    #[default]
-    Deny,
-    /// It is decided by its arguments as they are written.
-    Allow,
-}
-
-/// Whether something holds of a tool, by its name.
-pub(crate) type OfTool = Box<dyn Fn(&str) -> bool + Send>;
-
-/// How a relay behaves.
-pub struct Options {
-    pub(crate) nonce: String,
-    pub(crate) max_message: usize,
-    pub(crate) max_in_flight: usize,
-    pub(crate) max_list: usize,
-    pub(crate) list_timeout: u64,
-    pub(crate) resume_for: u64,
-    pub(crate) max_rounds: u32,
-    pub(crate) without_schema: WithoutSchema,
-    pub(crate) reads_args: OfTool,
-    pub(crate) visible: OfTool,
-    pub(crate) by_caller: Box<dyn Fn() -> bool + Send>,
-}
-
-impl Options {
-    /// The defaults. `nonce` is random text: it tells the relay's own requests from the client's.
-    pub fn new(nonce: &str) -> Self {
-        Self {
-            nonce: nonce.to_owned(),
-            max_message: 16 << 20,
-            max_in_flight: 10_000,
-            max_list: 32 << 20,
-            list_timeout: 10_000,
-            resume_for: 600_000,
-            max_rounds: 8,
-            without_schema: WithoutSchema::Deny,
-            reads_args: Box::new(|_| true),
-            visible: Box::new(|_| true),
-            by_caller: Box::new(|| false),
-        }
-    }
-
-    /// The most bytes of a message.
-    pub fn max_message(mut self, bytes: usize) -> Self {
-        self.max_message = bytes;
-        self
-    }
-
-    /// How long a call waits for the server's list of tools, in milliseconds.
-    pub fn list_timeout(mut self, millis: u64) -> Self {
-        self.list_timeout = millis;
-        self
-    }
-
-    /// What to do where the server's list says nothing of a tool.
-    pub fn without_schema(mut self, choice: WithoutSchema) -> Self {
-        self.without_schema = choice;
-        self
-    }
-
-    /// Whether rules read arguments of a tool: a call of one that they do not waits for no list.
-    pub fn reads_args(mut self, reads: impl Fn(&str) -> bool + Send + 'static) -> Self {
-        self.reads_args = Box::new(reads);
-        self
-    }
-
-    /// Whether the caller may see a tool in a list.
-    pub fn visible(mut self, visible: impl Fn(&str) -> bool + Send + 'static) -> Self {
-        self.visible = Box::new(visible);
-        self
-    }
-
-    /// Whether another caller may see other tools: then no list is for a cache that others share, also one of which nothing is left
-    /// out.
-    pub fn by_caller(mut self, by_caller: impl Fn() -> bool + Send + 'static) -> Self {
-        self.by_caller = Box::new(by_caller);
-        self
-    }
 }
 
 /// Guards one stream between a client and a server.
@@ -215,85 +200,29 @@ pub struct Relay {
     /// may be taken for that of another request.
     pub(crate) cancelled: HashSet<Digest>,
     /// Requests of the server that have no answer yet.
-    pub(crate) asked_by_server: HashMap<Id, ()>,
+    pub(crate) asked_by_server: HashMap<Id, Asked>,
     /// Calls that are being decided or run, by which a decision finds its request.
     pub(crate) calls: HashMap<CallId, Id>,
+    /// The same of requests of the server.
+    pub(crate) server_calls: HashMap<CallId, Id>,
+    /// Requests for input that are being decided.
+    pub(crate) inputs: HashMap<CallId, Inquiry>,
+    /// Calls of which no decision was told yet.
+    pub(crate) asked: HashSet<CallId>,
+    /// Bytes of messages of the server that are being decided.
+    pub(crate) deciding: usize,
     /// Calls whose server waits for input, by the digest of their `requestState`.
-    pub(crate) resumable: HashMap<Digest, Resumable>,
+    pub(crate) resumable: HashMap<RoundKey, Resumable>,
     pub(crate) tools: Tools,
     pub(crate) next_call: u64,
     /// Whether the client began with `initialize`.
     pub(crate) has_initialize: bool,
     /// The revision of the protocol that the server chose in its answer to `initialize`.
     pub(crate) protocol: Option<String>,
+    /// Whether the server said at `initialize` that it tells of changes of its list of tools.
+    pub(crate) tells_of_tools: bool,
     /// Bytes of messages that are held or decided.
     pub(crate) waiting: usize,
-}
-
-/// A request of the client.
-pub(crate) enum InFlight {
-    /// `tools/list`: its answer is filtered.
-    List {
-        id_text: String,
-    },
-    Call(Box<Running>),
-    /// `initialize`: its answer names the revision of the protocol.
-    Initialize {
-        id_text: String,
-    },
-    Other {
-        id_text: String,
-    },
-}
-
-/// A call in flight.
-pub(crate) struct Running {
-    pub(crate) call: CallId,
-    pub(crate) id_text: String,
-    pub(crate) tool: String,
-    /// The digest of its arguments: the same call may come again, and arguments may be long.
-    pub(crate) args: Option<Digest>,
-    pub(crate) protocol: Option<String>,
-    pub(crate) task: bool,
-    /// Whether its answer says what kind of result it is: the generation of 2026-07-28.
-    pub(crate) modern: bool,
-    pub(crate) rounds: u32,
-    pub(crate) state: State,
-}
-
-pub(crate) enum State {
-    /// Waits for the server's list of tools, with its message and its arguments.
-    Held(Vec<u8>, Option<String>),
-    /// Is being decided, with its message.
-    Deciding(Vec<u8>),
-    /// Was passed on.
-    Sent,
-}
-
-impl State {
-    /// Bytes of the message that waits.
-    pub(crate) fn waiting(&self) -> usize {
-        match self {
-            Self::Held(message, _) | Self::Deciding(message) => message.len(),
-            Self::Sent => 0,
-        }
-    }
-}
-
-/// SHA-256.
-pub(crate) type Digest = [u8; 32];
-
-pub(crate) fn digest(text: &str) -> Digest {
-    Sha256::digest(text).into()
-}
-
-/// A call that goes on once its input is there.
-pub(crate) struct Resumable {
-    pub(crate) call: CallId,
-    pub(crate) tool: String,
-    pub(crate) args: Option<Digest>,
-    pub(crate) rounds: u32,
-    pub(crate) until: u64,
 }
 
 impl Relay {
@@ -306,61 +235,193 @@ impl Relay {
             cancelled: HashSet::new(),
             asked_by_server: HashMap::new(),
             calls: HashMap::new(),
+            server_calls: HashMap::new(),
+            inputs: HashMap::new(),
+            asked: HashSet::new(),
+            deciding: 0,
             resumable: HashMap::new(),
             next_call: 0,
             has_initialize: false,
             protocol: None,
+            tells_of_tools: false,
             waiting: 0,
         }
     }
 
     /// Bytes of calls that wait for the server's list or for a decision. Who drives the relay reads no more of the client while there are
-    /// many.
+    /// many, or has the relay [refuse](crate::Options::max_waiting) what is too much.
     pub fn waiting_bytes(&self) -> usize {
         self.waiting
     }
 
-    /// Puts other answers of the policy in force, after a reload. Tells the client that the list of tools changed.
+    /// A policy was replaced, that of the callers of whom `whose` is true. What they were allowed in rounds is decided anew when it comes
+    /// again. If `changed` is true of a tool in the list, because somebody sees it now who did not, or no longer, the client hears that
+    /// the list changed, where the server tells of that, too.
     pub fn reloaded(
         &mut self,
-        reads_args: impl Fn(&str) -> bool + Send + 'static,
-        visible: impl Fn(&str) -> bool + Send + 'static,
+        whose: impl Fn(Caller) -> bool,
+        changed: impl Fn(&str) -> bool,
     ) -> Vec<Action> {
-        let before = std::mem::replace(&mut self.options.visible, Box::new(visible));
-        self.options.reads_args = Box::new(reads_args);
-        // What was allowed under another policy is decided anew when it comes again.
-        let ended = self.resumable.drain().map(|(_, resumable)| resumable.call);
+        let ended = self
+            .resumable
+            .extract_if(|key, _| !is_made(RoundsOutliveReload) && key.caller.is_none_or(&whose));
         let mut actions: Vec<Action> =
-            ended.map(|call| Action::Finish { call, outcome: Outcome::Done }).collect();
-        let changed = self.tools.names().any(|name| before(name) != (self.options.visible)(name));
-        if changed {
-            actions.push(to_client(answer::LIST_CHANGED.to_owned()));
+            ended.map(|(_, known)| Action::Finish { call: known.call, outcome: Outcome::Done }).collect();
+        if self.tools.names().any(changed) && !is_made(ReloadSilent) {
+            if self.tells_of_tools || is_made(ReloadToldToAll) {
+                actions.push(to_client(0, answer::list_changed(None)));
+            }
+            actions.extend(self.in_flight.values().filter_map(|request| match request {
+                InFlight::Other(listens) if listens.hears_of_tools => {
+                    Some(to_client(listens.tag, answer::list_changed(Some(&listens.id_text))))
+                }
+                _ => None,
+            }));
         }
         actions
     }
 
-    /// A call was decided.
-    pub fn decided(&mut self, call: CallId, verdict: Verdict) -> Vec<Action> {
+    /// The callers of requests that have not ended.
+    pub fn callers(&self) -> impl Iterator<Item = Caller> {
+        let of_client = self.in_flight.values().filter_map(|request| match request {
+            InFlight::List(list) => Some(list.caller),
+            InFlight::Call(running) => running.caller,
+            InFlight::Other(passed) => passed.caller,
+            InFlight::Initialize { .. } => None,
+        });
+        of_client.chain(self.resumable.keys().filter_map(|key| key.caller))
+    }
+
+    /// Bytes of the server's messages that wait for a decision. Who drives the relay reads no more of the server while there are many.
+    pub fn deciding_bytes(&self) -> usize {
+        self.deciding
+    }
+
+    /// It is known for whom a request is. `now` is as for messages.
+    pub fn identified(&mut self, call: CallId, caller: Caller, now: u64) -> Vec<Action> {
+        if let Some(id) = self.server_calls.get(&call).cloned() {
+            return self.server_request_identified(call, &id, caller);
+        }
+        if self.inputs.contains_key(&call) {
+            return self.input_identified(call, caller, now);
+        }
+        let mut actions = Vec::new();
+        // Given up meanwhile, if it is not known.
+        let Some(id) = self.calls.get(&call).cloned() else { return actions };
+        match self.in_flight.get_mut(&id) {
+            Some(InFlight::List(list)) => {
+                if let Some((_, message)) = list.waits.take() {
+                    list.caller = caller;
+                    self.calls.remove(&call);
+                    self.waiting = self.waiting.saturating_sub(message.len());
+                    actions.push(Action::Send { to: Peer::Server, tag: list.tag, call: None, message });
+                }
+            }
+            Some(InFlight::Call(_)) => self.go_on(&id, caller, now, &mut actions),
+            _ => {}
+        }
+        actions
+    }
+
+    /// A request is not to run, whether it is being identified or decided. One that was to be decided ends with `not_run`.
+    pub fn refuse(&mut self, call: CallId, refusal: Refusal, now: u64) -> Vec<Action> {
+        let waits = self.calls.get(&call).and_then(|id| self.in_flight.get(id));
+        let answer = match waits {
+            Some(InFlight::List(_)) if is_made(RefusedIdentityPasses) => {
+                return self.identified(call, Caller::default(), now);
+            }
+            Some(InFlight::List(list)) if list.waits.is_some() => {
+                let data = refusal.data.as_deref();
+                (list.tag, answer::error(Some(&list.id_text), MCP_DENIED, &refusal.message, data))
+            }
+            Some(InFlight::Call(running)) if matches!(running.state, State::Identifying(_)) => {
+                (running.tag, answer::refusal(running, &refusal))
+            }
+            _ if self.asked.remove(&call)
+                || self.server_calls.contains_key(&call)
+                || self.inputs.contains_key(&call) =>
+            {
+                return self.conclude(call, Verdict::Refuse(refusal), now);
+            }
+            _ => return Vec::new(),
+        };
+        self.forget(call);
+        vec![to_client(answer.0, answer.1)]
+    }
+
+    /// A call was decided. `now` is as for messages. What [`Action::Decide`] did not ask for changes nothing, nor does a second decision.
+    pub fn decided(&mut self, call: CallId, verdict: Verdict, now: u64) -> Vec<Action> {
+        if self.asked.remove(&call) || is_made(DecidedTwice) {
+            self.conclude(call, verdict, now)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Asks for a decision.
+    pub(crate) fn ask_for(&mut self, ask: Ask) -> Action {
+        self.asked.insert(ask.call);
+        Action::Decide(ask)
+    }
+
+    fn conclude(&mut self, call: CallId, verdict: Verdict, now: u64) -> Vec<Action> {
+        if let Some(id) = self.server_calls.get(&call).cloned() {
+            return self.server_request_decided(call, &id, verdict);
+        }
+        if self.inputs.contains_key(&call) {
+            return self.input_decided(call, verdict, now);
+        }
         let finish = |outcome| Action::Finish { call, outcome };
         let request = self.calls.get(&call).and_then(|id| self.in_flight.get_mut(id));
         let Some(InFlight::Call(running)) = request else {
             // Its client cancelled it meanwhile, or is gone.
             return vec![finish(Outcome::NotRun)];
         };
+        // A decision for nobody is none.
         let State::Deciding(message) = &mut running.state else { return Vec::new() };
-        match verdict {
-            Verdict::Allow => {
+        let tag = running.tag;
+        let message = match verdict {
+            Verdict::Allow | Verdict::AllowWith { .. } => {
                 let message = std::mem::take(message);
                 self.waiting = self.waiting.saturating_sub(message.len());
                 running.state = State::Sent;
-                vec![Action::Send { to: Peer::Server, message }]
+                if let Verdict::AllowWith { tool, args } = verdict {
+                    running.inner = Some(Inner { tool, args: digest(&args) });
+                }
+                return vec![Action::Send { to: Peer::Server, tag, call: Some(call), message }];
             }
-            Verdict::Refuse(refusal) => {
-                let message = answer::refusal(running, &refusal);
-                self.forget(call);
-                vec![to_client(message), finish(Outcome::NotRun)]
-            }
+            Verdict::Refuse(refusal) => answer::refusal(running, &refusal),
+            Verdict::Answer(result) => answer::result(&running.id_text, &result),
+        };
+        self.forget(call);
+        let outcome = if is_made(RefusedIsDone) { Outcome::Done } else { Outcome::NotRun };
+        vec![finish(outcome), to_client(tag, message)]
+    }
+
+    /// The message that a call begins or goes on with could not be written: its client hears so. It did not run, unless this is not its
+    /// first round: then the server may have done a part of it.
+    pub fn unsent(&mut self, call: CallId) -> Vec<Action> {
+        const REASON: &str = "the message could not be sent";
+        let error = |id: &str| answer::error(Some(id), crate::frame::INTERNAL_ERROR, REASON, None);
+        if let Some(id) = self.server_calls.remove(&call) {
+            let Some(Asked::Sent(_, id_text)) = self.asked_by_server.remove(&id) else { return Vec::new() };
+            let message = error(&id_text).into_bytes();
+            let told = Action::Send { to: Peer::Server, tag: 0, call: None, message };
+            return vec![Action::Finish { call, outcome: Outcome::NotRun }, told];
         }
+        let request = self.calls.get(&call).and_then(|id| self.in_flight.get(id));
+        let Some(InFlight::Call(running)) = request else { return Vec::new() };
+        if !matches!(running.state, State::Sent) {
+            return Vec::new();
+        }
+        let outcome = if (running.rounds > 1 && !is_made(UnsentRoundIsFree)) || is_made(UnsentIsLost) {
+            Outcome::Lost
+        } else {
+            Outcome::NotRun
+        };
+        let told = to_client(running.tag, error(&running.id_text));
+        self.forget(call);
+        vec![Action::Finish { call, outcome }, told]
     }
 
     /// Time has passed: what waited too long goes on.
@@ -370,17 +431,8 @@ impl Relay {
             self.tools.give_up();
             actions = self.list_failed("the server did not answer in time");
         }
-        let late: Vec<Digest> = self
-            .resumable
-            .iter()
-            .filter(|(_, resumable)| resumable.until <= now)
-            .map(|(state, _)| *state)
-            .collect();
-        for state in late {
-            if let Some(resumable) = self.resumable.remove(&state) {
-                actions.push(Action::Finish { call: resumable.call, outcome: Outcome::TimedOut });
-            }
-        }
+        let late = self.resumable.extract_if(|_, resumable| resumable.until <= now);
+        actions.extend(late.map(|(_, late)| Action::Finish { call: late.call, outcome: Outcome::TimedOut }));
         actions
     }
 
@@ -404,45 +456,76 @@ impl Relay {
     fn end_calls(&mut self, reason: Option<&str>) -> Vec<Action> {
         let mut actions = Vec::new();
         for (_, request) in self.in_flight.drain() {
-            let id_text = match request {
-                InFlight::List { id_text }
-                | InFlight::Initialize { id_text }
-                | InFlight::Other { id_text } => id_text,
+            let (tag, id_text) = match request {
+                InFlight::List(list) => {
+                    actions.extend(list.waits.map(|(call, _)| Action::GivenUp { call }));
+                    (list.tag, list.id_text)
+                }
+                InFlight::Initialize { id_text, tag } => (tag, id_text),
+                InFlight::Other(passed) => (passed.tag, passed.id_text),
                 InFlight::Call(running) => {
-                    let Running { call, id_text, tool, state, .. } = *running;
+                    let Running { call, tag, id_text, called, state, .. } = *running;
                     match state {
-                        State::Held(..) => {
-                            actions.push(Action::Note(Note::Withdrawn { request: id_text.clone(), tool }));
+                        State::Identifying(_) | State::Held(..) => {
+                            let (request, tool) = (id_text.clone(), called.tool().unwrap_or_default());
+                            actions.push(Action::GivenUp { call });
+                            actions.push(Action::Note(Note::Withdrawn { request, tool }));
+                        }
+                        State::Answering(Answering { allowed, open, ends, .. }) => {
+                            actions.extend(given_up(open));
+                            actions.extend(not_run(allowed));
+                            actions.extend(ends.then_some(Action::Finish { call, outcome: Outcome::Lost }));
                         }
                         State::Sent => actions.push(Action::Finish { call, outcome: Outcome::Lost }),
                         // What is being decided is not known here any more: `decided` says that it did not run.
-                        State::Deciding(_) => {}
+                        State::Deciding(_) => actions.push(Action::GivenUp { call }),
                     }
-                    id_text
+                    (tag, id_text)
                 }
             };
             actions.extend(reason.map(|reason| {
-                to_client(answer::error(Some(&id_text), crate::frame::INTERNAL_ERROR, reason, None))
+                to_client(tag, answer::error(Some(&id_text), crate::frame::INTERNAL_ERROR, reason, None))
             }));
         }
+        for (_, asked) in self.asked_by_server.drain() {
+            match asked {
+                Asked::Passed => {}
+                Asked::Deciding(asked) => actions.push(Action::GivenUp { call: asked.call }),
+                Asked::Sent(call, _) => actions.push(Action::Finish { call, outcome: Outcome::Lost }),
+            }
+        }
         self.calls.clear();
-        self.waiting = 0;
+        self.server_calls.clear();
+        self.inputs.clear();
+        (self.waiting, self.deciding) = (0, 0);
         for (_, resumable) in self.resumable.drain() {
             actions.push(Action::Finish { call: resumable.call, outcome: Outcome::Lost });
         }
         actions
     }
 
-    /// Forgets a call that has ended.
+    /// Forgets a call or a list that has ended.
     pub(crate) fn forget(&mut self, call: CallId) {
-        if let Some(InFlight::Call(running)) =
-            self.calls.remove(&call).and_then(|id| self.in_flight.remove(&id))
-        {
-            self.waiting = self.waiting.saturating_sub(running.state.waiting());
-        }
+        let waited = match self.calls.remove(&call).and_then(|id| self.in_flight.remove(&id)) {
+            Some(InFlight::Call(running)) => running.state.waiting(),
+            Some(InFlight::List(list)) => list.waits.map_or(0, |(_, message)| message.len()),
+            _ => 0,
+        };
+        self.waiting = self.waiting.saturating_sub(waited);
     }
 }
 
-pub(crate) fn to_client(message: String) -> Action {
-    Action::Send { to: Peer::Client, message: message.into_bytes() }
+/// These never ran.
+pub(crate) fn not_run(calls: Vec<CallId>) -> impl Iterator<Item = Action> {
+    calls.into_iter().map(|call| Action::Finish { call, outcome: Outcome::NotRun })
+}
+
+/// Nobody waits for these.
+pub(crate) fn given_up(calls: impl IntoIterator<Item = CallId>) -> impl Iterator<Item = Action> {
+    calls.into_iter().map(|call| Action::GivenUp { call })
+}
+
+/// A message of the relay's own.
+pub(crate) fn to_client(tag: u64, message: String) -> Action {
+    Action::Send { to: Peer::Client, tag, call: None, message: message.into_bytes() }
 }

@@ -1,12 +1,13 @@
 //! A message of the server. It is not judged, so only what is needed to find its request is read; the rest may be anything.
 
+use crate::answer::SUBSCRIPTION;
 use crate::id::Id;
 use crate::members::{Members, string};
 
 /// A message of the server.
 #[derive(Debug)]
 pub(crate) enum ServerFrame<'l> {
-    Request { id: Id },
+    Request { id: Id, method: String },
     Notification { method: String },
     Response { id: Id, answer: Answer<'l> },
 }
@@ -16,7 +17,8 @@ pub(crate) enum ServerFrame<'l> {
 pub(crate) enum Answer<'l> {
     /// The text of `result`.
     Result(&'l str),
-    Error,
+    /// The text of `error`.
+    Error(&'l str),
 }
 
 /// Reads a line. `Err` says why it cannot be passed on, and whose answer it would have been.
@@ -32,7 +34,7 @@ pub(crate) fn read(line: &[u8]) -> Result<ServerFrame<'_>, (&'static str, Option
         (Some(method), None, None) => {
             let method = string(method).ok_or(("`method` is not a string", None))?;
             match id {
-                Some(id) => Ok(ServerFrame::Request { id }),
+                Some(id) => Ok(ServerFrame::Request { id, method }),
                 None if members.has("id") => Err(("the id is neither a string nor a whole number", None)),
                 None => Ok(ServerFrame::Notification { method }),
             }
@@ -41,9 +43,9 @@ pub(crate) fn read(line: &[u8]) -> Result<ServerFrame<'_>, (&'static str, Option
             let id = id.ok_or(("the id is neither a string nor a whole number", None))?;
             Ok(ServerFrame::Response { id, answer: Answer::Result(result) })
         }
-        (None, None, Some(_)) => {
+        (None, None, Some(error)) => {
             let id = id.ok_or(("the id is neither a string nor a whole number", None))?;
-            Ok(ServerFrame::Response { id, answer: Answer::Error })
+            Ok(ServerFrame::Response { id, answer: Answer::Error(error) })
         }
         _ => Err(("it is neither a request nor a response", id)),
     }
@@ -55,20 +57,39 @@ pub(crate) fn cancelled(line: &[u8]) -> Option<Id> {
     Id::from_json(Members::read(message.only("params")?)?.only("requestId")?)
 }
 
+/// The request to hear of changes whose server tells of those of its list of tools.
+pub(crate) fn acknowledged(line: &[u8]) -> Option<Id> {
+    let message = Members::read(std::str::from_utf8(line).ok()?)?;
+    let params = Members::read(message.only("params")?)?;
+    let tells = Members::read(params.only("notifications")?)?.only("toolsListChanged")? == "true";
+    let id = Members::read(params.only("_meta")?)?.only(SUBSCRIPTION)?;
+    Id::from_json(id).filter(|_| tells)
+}
+
 /// How the answer to a call says that it ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     Done,
     ToolError,
+    /// The server took it on as a task.
+    Accepted,
     /// The server needs input first. The call goes on with `requestState`.
     InputRequired(Option<String>),
 }
 
-/// Reads a call's result. What is no result is taken for one: the tool ran.
-pub(crate) fn ended(result: &str) -> Ended {
+/// Reads a call's result. What is no result is taken for one: the tool ran. `task` says that the call asked for a task, which
+/// revisions before 2026-07-28 have in `task`.
+pub(crate) fn ended(result: &str, task: bool) -> Ended {
     let Some(members) = Members::read(result) else { return Ended::Done };
-    if members.only("resultType") == Some("\"input_required\"") {
-        return Ended::InputRequired(members.only("requestState").and_then(string));
+    match members.only("resultType") {
+        Some("\"input_required\"") => {
+            return Ended::InputRequired(members.only("requestState").and_then(string));
+        }
+        Some("\"task\"") => return Ended::Accepted,
+        _ if task && members.only("task").is_some_and(|task| task.starts_with('{')) => {
+            return Ended::Accepted;
+        }
+        _ => {}
     }
     if members.all().any(|(name, value)| name == "isError" && value == "true") {
         Ended::ToolError

@@ -17,14 +17,14 @@ const REASON: &str = "the message is too long";
 impl Relay {
     /// A message that was longer than [`Options::max_message`](crate::Options::max_message), of which only the first and the last bytes were
     /// kept: some thousand each, and none twice.
-    pub fn too_long(&mut self, from: Peer, head: &[u8], tail: &[u8]) -> Vec<Action> {
+    pub fn too_long(&mut self, from: Peer, head: &[u8], tail: &[u8], tag: u64) -> Vec<Action> {
         let id = id_in_head(head).or_else(|| id_in_tail(tail)).filter(|id| id.len() <= LONGEST_ID);
         let id_of = |text: &str| Id::from_json(text);
         match from {
             Peer::Client => {
                 let id = id.filter(|id| id_of(id).is_some());
                 let error = answer::error(id.as_deref(), INVALID_REQUEST, REASON, None);
-                vec![to_client(error), Action::Note(Note::FrameRefused { from, reason: REASON })]
+                vec![to_client(tag, error), Action::Note(Note::FrameRefused { from, reason: REASON })]
             }
             Peer::Server => {
                 let Some(id) = id.as_deref().and_then(id_of) else { return vec![dropped(REASON)] };
@@ -33,7 +33,7 @@ impl Relay {
                     return self.list_failed("the list of tools is too large");
                 }
                 match self.take(&id) {
-                    Some(request) => unreadable(request, REASON),
+                    Some(request) => unreadable(request, REASON, tag),
                     None => vec![dropped(REASON)],
                 }
             }

@@ -9,6 +9,7 @@ use callgate::{ArgsCheck, InputSchema};
 use crate::answer::quoted;
 use crate::id::Id;
 use crate::list::{self, Listed, Page};
+use crate::members::Members;
 
 /// What is known of the server's tools.
 pub(crate) struct Tools {
@@ -20,6 +21,10 @@ pub(crate) struct Tools {
     meta: Option<String>,
     /// Whether the list changed while it was asked for.
     again: bool,
+    /// Whether what was asked last could not be had.
+    failed: bool,
+    /// The tag of the message that made the relay ask.
+    tag: u64,
 }
 
 struct Asking {
@@ -48,7 +53,16 @@ pub(crate) enum Step {
 
 impl Tools {
     pub(crate) fn new(nonce: &str) -> Self {
-        Self { nonce: nonce.to_owned(), asked: 0, known: None, asking: None, meta: None, again: false }
+        Self {
+            nonce: nonce.to_owned(),
+            asked: 0,
+            known: None,
+            asking: None,
+            meta: None,
+            again: false,
+            failed: false,
+            tag: 0,
+        }
     }
 
     /// Whether they are being asked for.
@@ -66,6 +80,16 @@ impl Tools {
         self.asked > 0
     }
 
+    /// Whether all that the server lists is known: what it does not name is not listed.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.known.is_some() && !self.failed
+    }
+
+    /// The tag of the message that made the relay ask.
+    pub(crate) fn tag(&self) -> u64 {
+        self.tag
+    }
+
     /// What is known of a tool.
     pub(crate) fn check(&self, tool: &str) -> Option<&ArgsCheck> {
         self.known.as_ref()?.get(tool)
@@ -77,15 +101,16 @@ impl Tools {
     }
 
     /// Begins to ask: the message, or `None` where it is under way and is repeated at its end.
-    pub(crate) fn ask(&mut self, meta: Option<&str>, until: u64) -> Option<String> {
+    pub(crate) fn ask(&mut self, meta: Option<&str>, tag: u64, until: u64) -> Option<String> {
         if let Some(meta) = meta {
-            self.meta = Some(meta.to_owned());
+            self.meta = Some(shared(meta));
         }
         if self.is_asking() {
             self.again = true;
             return None;
         }
         self.again = false;
+        self.tag = tag;
         let asking = Asking {
             id: self.next_id(),
             until,
@@ -133,16 +158,20 @@ impl Tools {
         if let Some(asking) = &mut self.asking {
             asking.is_overdue = true;
         }
+        self.failed = true;
     }
 
     /// The answer came, and cannot be used.
     pub(crate) fn forget(&mut self) {
         self.asking = None;
+        self.failed = true;
     }
 
     /// The server's answer to the question: the text of its result; `None` for an error.
     pub(crate) fn answered(&mut self, result: Option<&str>, most: usize) -> Step {
         let Some(mut asking) = self.asking.take() else { return Step::Failed("nothing was asked") };
+        // Until the last page is here.
+        self.failed = true;
         let Some(result) = result else { return Step::Failed("the server lists no tools") };
         asking.bytes = asking.bytes.saturating_add(result.len());
         asking.pages = asking.pages.saturating_add(1);
@@ -170,13 +199,25 @@ impl Tools {
         }
         let until = asking.until;
         self.known = Some(asking.found);
+        self.failed = false;
         if self.again
-            && let Some(message) = self.ask(None, until)
+            && let Some(message) = self.ask(None, self.tag, until)
         {
             return Step::Ask(message);
         }
         Step::Done(asking.listed)
     }
+}
+
+/// Members of `_meta` that are about the request which has them: who asks for progress, and a task, which gets its answers.
+const OF_ONE_REQUEST: [&str; 2] = ["progressToken", "io.modelcontextprotocol/related-task"];
+
+/// What every request of a client says in its `_meta`.
+fn shared(meta: &str) -> String {
+    let members = Members::read(meta);
+    let members = members.iter().flat_map(Members::all).filter(|(name, _)| !OF_ONE_REQUEST.contains(name));
+    let members: Vec<String> = members.map(|(name, value)| format!("{}:{value}", quoted(name))).collect();
+    format!("{{{}}}", members.join(","))
 }
 
 fn check_of(schema: Option<&str>) -> Option<ArgsCheck> {

@@ -24,7 +24,7 @@ pub struct File {
 pub struct Scenario {
     /// Unique within the file.
     pub name: String,
-    /// Clauses of the language that it proves.
+    /// Clauses of the language and of `spec/guards.md` that it proves.
     pub clauses: Vec<String>,
     /// Traps that it shows to be ruled out.
     #[serde(default)]
@@ -34,9 +34,22 @@ pub struct Scenario {
     pub tools: BTreeMap<String, Tool>,
     /// Who calls; nobody is known if there is none.
     pub identity: Option<Value>,
-    /// Whether somebody answers questions for approval.
+    /// URIs that the server has.
     #[serde(default)]
-    pub approvals: bool,
+    pub resources: Vec<String>,
+    /// Prompts that the server has.
+    #[serde(default)]
+    pub prompts: Vec<String>,
+    /// How many items a page of the server's lists has.
+    pub pages: Option<usize>,
+    /// Members that each page has besides.
+    #[serde(default)]
+    pub cache: serde_json::Map<String, Value>,
+    /// The revision in which clients speak.
+    pub era: Option<Era>,
+    /// Who answers questions for approval.
+    #[serde(default)]
+    pub approvals: Approvals,
     /// `http`, if the clients speak streamable HTTP.
     pub over: Option<String>,
     /// Other options of the guard.
@@ -45,13 +58,49 @@ pub struct Scenario {
     /// The guards that run it; all, if there are none here.
     #[serde(default)]
     pub only: Vec<String>,
-    /// The guards that do not run it.
-    #[serde(default)]
-    pub except: Vec<String>,
-    /// Why not all guards run it.
+    /// Why only these.
     pub because: Option<String>,
+    /// The guards that do not run it, each with the reason.
+    #[serde(default)]
+    pub except: BTreeMap<String, String>,
     /// What happens, in order.
     pub steps: Vec<Step>,
+}
+
+/// A revision of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[expect(missing_docs, reason = "their serialized names say it")]
+pub enum Era {
+    #[serde(rename = "2026-07-28")]
+    Modern,
+}
+
+/// Who answers questions for approval.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Value")]
+pub enum Approvals {
+    /// Nobody can be asked.
+    #[default]
+    Nobody,
+    /// The host's callback, which waits for the steps.
+    Callback,
+    /// The client that calls.
+    Elicitation,
+    /// The store in which calls are filed.
+    Store,
+}
+
+impl TryFrom<Value> for Approvals {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        match (value.as_bool(), value.as_str()) {
+            (Some(true), _) => Ok(Self::Callback),
+            (_, Some("elicitation")) => Ok(Self::Elicitation),
+            (_, Some("store")) => Ok(Self::Store),
+            _ => Err(format!("{value} says nothing of who is asked")),
+        }
+    }
 }
 
 /// A tool of the server.
@@ -60,6 +109,8 @@ pub struct Scenario {
 pub struct Tool {
     /// Its input schema.
     pub input: Option<Value>,
+    /// Its output schema.
+    pub output: Option<Value>,
     /// What its handler does.
     #[serde(default)]
     pub does: Does,
@@ -77,6 +128,10 @@ pub enum Does {
     ProtocolError,
     InvalidResult,
     Wait,
+    Ask(u32),
+    Settle,
+    Sample,
+    Dispatch,
 }
 
 /// One step. Which members go together, the runners see to.
@@ -89,11 +144,21 @@ pub struct Step {
     #[serde(deserialize_with = "written")]
     pub arguments: Option<Value>,
     pub task: Option<Value>,
+    pub progress: bool,
+    /// Who calls, in this step.
+    pub identity: Option<Value>,
     pub times: Option<u32>,
-    pub expect: Option<String>,
+    pub at_once: Option<u32>,
+    pub expect: Option<Expect>,
     pub text: Option<String>,
     #[serde(rename = "as")]
     pub named: Option<String>,
+    pub request: Option<String>,
+    pub params: Option<Value>,
+    pub round: Option<String>,
+    /// In place of the state that was given.
+    pub state: Option<String>,
+    pub progressed: Option<String>,
     pub approve: Option<String>,
     pub refuse: Option<String>,
     pub finish: Option<String>,
@@ -102,9 +167,23 @@ pub struct Step {
     pub hang_up: Option<String>,
     pub disconnect: Option<bool>,
     pub connect: Option<bool>,
+    pub reload: Option<Value>,
     pub listed: Option<Vec<String>>,
+    /// The method of the list.
+    pub of: Option<String>,
+    pub cache: Option<serde_json::Map<String, Value>>,
+    pub seen: Option<BTreeMap<String, u32>>,
     pub ran: Option<BTreeMap<String, u32>>,
     pub used: Option<BTreeMap<String, String>>,
+}
+
+/// What is expected of one answer, or of how many.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+#[expect(missing_docs, reason = "`spec/guards/README.md` says what each is")]
+pub enum Expect {
+    Each(String),
+    Counts(BTreeMap<String, u32>),
 }
 
 fn written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
@@ -112,15 +191,26 @@ fn written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, 
 }
 
 impl Scenario {
-    /// The text of its policy: JSON, or lines of YAML.
+    /// The text of its policy.
     pub fn policy(&self) -> String {
-        match &self.policy {
-            Value::Array(lines) => {
-                let lines: Vec<_> = lines.iter().map(|line| line.as_str().expect("a line is text")).collect();
-                lines.join("\n")
-            }
-            document => document.to_string(),
+        policy(&self.policy)
+    }
+
+    /// Whether this guard runs it.
+    pub fn is_for(&self, guard: &str) -> bool {
+        (self.only.is_empty() || self.only.iter().any(|only| only == guard))
+            && !self.except.contains_key(guard)
+    }
+}
+
+/// The text of a policy: JSON, or lines of YAML.
+pub fn policy(written: &Value) -> String {
+    match written {
+        Value::Array(lines) => {
+            let lines: Vec<_> = lines.iter().map(|line| line.as_str().expect("a line is text")).collect();
+            lines.join("\n")
         }
+        document => document.to_string(),
     }
 }
 

@@ -4,13 +4,15 @@
 //! In: what a store is asked. Out: what the in-memory store says. Must not keep or decide anything of its own, so that
 //! whatever differs from asking the store itself is a mistake of [`Remote`], or of what goes into a batch.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use callgate::store::{
-    Answer, AsyncStore, AsyncTransport, Batch, BatchOutcome, Counter, CounterId, Guard, GuardMode, Inspect,
-    LiveCounter, Protocol, Question, Refund, Remote, ScopeValue, Slot, Store, StoreFuture, Test, Transport,
+    Answer, AsyncStore, AsyncTransport, Batch, BatchOutcome, Counter, CounterId, Grant, Guard, GuardMode,
+    Inspect, LiveCounter, Protocol, Question, Remote, ScopeValue, Settlement, Slot, Store, StoreFuture, Test,
+    Transport,
 };
 use callgate::time::Timestamp;
 use callgate::{Amount, MemoryStore, StoreError};
@@ -21,8 +23,8 @@ pub enum Request {
     Reserve(OwnedBatch, Timestamp),
     /// A batch to look at.
     Peek(OwnedBatch, Timestamp),
-    /// Charges to take back.
-    Refund(Vec<(Counter, ScopeValue, Timestamp, Amount)>, Timestamp),
+    /// Charges that become other amounts.
+    Settle(Vec<OwnedSettlement>, Timestamp),
     /// What nobody can see any more.
     Purge(Timestamp),
 }
@@ -31,8 +33,17 @@ pub enum Request {
 pub struct OwnedBatch {
     slots: Vec<(Counter, ScopeValue, Option<Amount>, Amount, u32)>,
     guards: Vec<OwnedGuard>,
-    approval: Option<String>,
-    only_looks: bool,
+    approval: Option<Grant<'static>>,
+    asks: bool,
+}
+
+/// A [`Settlement`] that borrows nothing.
+pub struct OwnedSettlement {
+    counter: Counter,
+    scope: ScopeValue,
+    stamp: Timestamp,
+    charged: Amount,
+    actual: Amount,
 }
 
 /// A [`Guard`] that borrows nothing.
@@ -54,8 +65,12 @@ impl OwnedBatch {
         Self {
             slots: batch.slots.iter().map(slot).collect(),
             guards: batch.guards.iter().map(guard).collect(),
-            approval: batch.approval.as_deref().map(str::to_owned),
-            only_looks: batch.only_looks,
+            approval: batch.approval.as_ref().map(|Grant { id, uses, holds }| Grant {
+                id: Cow::Owned(id.as_ref().to_owned()),
+                uses: *uses,
+                holds: *holds,
+            }),
+            asks: batch.asks,
         }
     }
 
@@ -75,9 +90,21 @@ impl OwnedBatch {
         Batch {
             slots: slots.collect(),
             guards: guards.collect(),
-            approval: self.approval.as_deref().map(Into::into),
-            only_looks: self.only_looks,
+            approval: self.approval.clone(),
+            asks: self.asks,
         }
+    }
+}
+
+impl OwnedSettlement {
+    fn new(settlement: &Settlement<'_>) -> Self {
+        let Settlement { counter, scope, stamp, charged, actual } = *settlement;
+        Self { counter: counter.clone(), scope: scope.clone(), stamp, charged, actual }
+    }
+
+    fn settlement(&self) -> Settlement<'_> {
+        let Self { counter, scope, stamp, charged, actual } = self;
+        Settlement { counter, scope, stamp: *stamp, charged: *charged, actual: *actual }
     }
 }
 
@@ -94,12 +121,12 @@ impl Protocol for Spoken {
         now: Timestamp,
         _at: Timestamp,
     ) -> Result<Request, StoreError> {
-        let refund =
-            |refund: &Refund<'_>| (refund.counter.clone(), refund.scope.clone(), refund.stamp, refund.amount);
         Ok(match question {
             Question::Reserve(batch) => Request::Reserve(OwnedBatch::new(batch), now),
             Question::Peek(batch) => Request::Peek(OwnedBatch::new(batch), now),
-            Question::Refund(refunds) => Request::Refund(refunds.iter().map(refund).collect(), now),
+            Question::Settle(settlements) => {
+                Request::Settle(settlements.iter().map(OwnedSettlement::new).collect(), now)
+            }
             Question::Purge => Request::Purge(now),
         })
     }
@@ -123,17 +150,9 @@ impl Loop {
         match request {
             Request::Reserve(batch, now) => self.0.reserve(&batch.batch(), now).map(Answer::Outcome),
             Request::Peek(batch, now) => self.0.peek(&batch.batch(), now).map(Answer::Outcome),
-            Request::Refund(refunds, now) => {
-                let refunds: Vec<Refund<'_>> = refunds
-                    .iter()
-                    .map(|(counter, scope, stamp, amount)| Refund {
-                        counter,
-                        scope,
-                        stamp: *stamp,
-                        amount: *amount,
-                    })
-                    .collect();
-                self.0.refund(&refunds, now).map(|()| Answer::Refunded)
+            Request::Settle(settlements, now) => {
+                let settlements: Vec<_> = settlements.iter().map(OwnedSettlement::settlement).collect();
+                self.0.settle(&settlements, now).map(|()| Answer::Settled)
             }
             Request::Purge(now) => self.0.purge(now).map(Answer::Purged),
         }
@@ -243,8 +262,8 @@ impl Store for Blocking {
         Store::peek(&self.0, batch, now)
     }
 
-    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
-        Store::refund(&self.0, refunds, now)
+    fn settle(&self, settlements: &[Settlement<'_>], now: Timestamp) -> Result<(), StoreError> {
+        Store::settle(&self.0, settlements, now)
     }
 
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
@@ -261,8 +280,8 @@ impl Store for Polled {
         block_on(AsyncStore::peek(&self.0, batch, now))
     }
 
-    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
-        block_on(AsyncStore::refund(&self.0, refunds, now))
+    fn settle(&self, settlements: &[Settlement<'_>], now: Timestamp) -> Result<(), StoreError> {
+        block_on(AsyncStore::settle(&self.0, settlements, now))
     }
 
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {

@@ -20,7 +20,7 @@ impl Default for Relayed {
     fn default() -> Self {
         let policy = Policy::from_json(POLICY).unwrap();
         let of_arguments = policy.clone();
-        let options = Options::new("n").reads_args(move |tool| of_arguments.reads_args(tool));
+        let options = Options::new("n").reads_args(move |_, tool| of_arguments.reads_args(tool));
         let mut this = Self { relay: Relay::new(options), engine: Engine::new(policy), decided: 0 };
         this.forwarded(br#"{"jsonrpc":"2.0","id":0,"method":"initialize"}"#);
         this.forwarded(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
@@ -31,7 +31,7 @@ impl Default for Relayed {
 impl Relayed {
     /// What reaches the server of a line, other than the relay's own question.
     pub fn forwarded(&mut self, line: &[u8]) -> Vec<Vec<u8>> {
-        let mut actions = self.relay.from_client(line, 0);
+        let mut actions = self.relay.from_client(line, 0, 0);
         let mut forwarded = Vec::new();
         while !actions.is_empty() {
             let mut next = Vec::new();
@@ -39,7 +39,10 @@ impl Relayed {
                 match action {
                     Action::Decide(ask) => {
                         self.decided += 1;
-                        let call = Call::new(&ask.tool, ask.args.as_deref().unwrap_or("{}"));
+                        let call = Call::new(
+                            ask.tool.as_deref().unwrap_or_default(),
+                            ask.args.as_deref().unwrap_or("{}"),
+                        );
                         let call = call.checked(&ask.check);
                         let verdict = match self.engine.decide_json(&call).to_mcp_result() {
                             None => Verdict::Allow,
@@ -47,9 +50,9 @@ impl Relayed {
                                 Verdict::Refuse(Refusal { result, message: "no".to_owned(), data: None })
                             }
                         };
-                        next.extend(self.relay.decided(ask.call, verdict));
+                        next.extend(self.relay.decided(ask.call, verdict, 0));
                     }
-                    Action::Send { to: Peer::Server, message } => {
+                    Action::Send { to: Peer::Server, message, .. } => {
                         next.extend(self.answered(&message));
                         if line == message {
                             forwarded.push(message);
@@ -69,7 +72,7 @@ impl Relayed {
     fn answered(&mut self, message: &[u8]) -> Vec<Action> {
         let message: Value = serde_json::from_slice(message).unwrap();
         let Some(id) = message.get("id") else { return Vec::new() };
-        self.relay.from_server(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{TOOLS}}}"#).as_bytes(), 0)
+        self.relay.from_server(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{TOOLS}}}"#).as_bytes(), 0, 0)
     }
 }
 

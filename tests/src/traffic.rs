@@ -174,23 +174,23 @@ impl Traffic {
 
 /// Sends messages through a relay that denies nothing. Panics at the first that does not come out as it went in.
 pub fn passes_unchanged(count: u64, seed: u64) {
-    let mut relay = Relay::new(Options::new("n").reads_args(|_| false));
+    let mut relay = Relay::new(Options::new("n").reads_args(|_, _| false));
     let mut traffic = Traffic::new(seed);
     for _ in 0..count {
         let (from, message) = traffic.message();
         let (mut actions, to) = match from {
-            Peer::Client => (relay.from_client(message.as_bytes(), 0), Peer::Server),
-            Peer::Server => (relay.from_server(message.as_bytes(), 0), Peer::Client),
+            Peer::Client => (relay.from_client(message.as_bytes(), 0, 0), Peer::Server),
+            Peer::Server => (relay.from_server(message.as_bytes(), 0, 0), Peer::Client),
         };
         let ask = actions.iter().find_map(|action| match action {
             Action::Decide(ask) => Some(ask.call),
             _ => None,
         });
-        actions.extend(ask.into_iter().flat_map(|call| relay.decided(call, Verdict::Allow)));
+        actions.extend(ask.into_iter().flat_map(|call| relay.decided(call, Verdict::Allow, 0)));
         let sent: Vec<_> = actions
             .into_iter()
             .filter_map(|action| match action {
-                Action::Send { to, message }
+                Action::Send { to, message, .. }
                     if !message.starts_with(b"{\"jsonrpc\":\"2.0\",\"id\":\"callgate-n-") =>
                 {
                     Some((to, message))

@@ -54,6 +54,7 @@ fn every_kind_of_point_is_covered_by_some_case() {
         (Kind::Condition, Branch::Fails),
         (Kind::Limit, Branch::Charged),
         (Kind::Limit, Branch::Refused),
+        (Kind::Budget, Branch::Refused),
     ];
     assert_eq!(found, expected.into());
 }
@@ -69,6 +70,10 @@ struct Proof {
 
 impl Proof {
     fn add(&mut self, file: &str, case: &Value) {
+        // What an inner call comes to counts for no point, as the page on tests says.
+        if file == "dispatchers.json" {
+            return;
+        }
         let converted = convert(case);
         let mut report = covered(&converted);
         let subject = Subject::new("policy", &converted.files["policy"]).unwrap();

@@ -3,7 +3,8 @@
 use callgate_reference::json::Json;
 use callgate_tests::differ::{Compared, compare, written};
 use callgate_tests::generate::{
-    GeneratedCall, GeneratedCase, GeneratedCheck, GeneratedStep, Generator, Ways,
+    Finish, GeneratedApproval, GeneratedCall, GeneratedCase, GeneratedCheck, GeneratedStep, Generator,
+    Settled, Ways,
 };
 use callgate_tests::{case_files, project};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -89,11 +90,29 @@ fn as_generated(case: &Value) -> Option<GeneratedCase> {
     let text = match case["policy_file"].as_str() {
         Some(file) => std::fs::read_to_string(project().join("spec/policies").join(file)).unwrap(),
         None => {
-            let lines: Vec<&str> = case["policy"].as_array()?.iter().filter_map(Value::as_str).collect();
-            lines.join("\n")
+            let lines = case.get("layers").unwrap_or(&case["policy"]);
+            return as_steps(case, as_policy(lines)?);
         }
     };
-    let policy = as_json(text)?;
+    as_steps(case, as_json(text)?)
+}
+
+/// Lines of a policy, or those of each policy of a stack, as the text of a generated case.
+fn as_policy(lines: &Value) -> Option<String> {
+    let joined = |lines: &Value| {
+        let lines: Vec<&str> = lines.as_array()?.iter().filter_map(Value::as_str).collect();
+        as_json(lines.join("\n"))
+    };
+    let lists = lines.as_array()?;
+    if !lists.iter().all(Value::is_array) {
+        return joined(lines);
+    }
+    let layers: Option<Vec<String>> = lists.iter().map(joined).collect();
+    Some(format!("[{}]", layers?.join(",")))
+}
+
+/// The steps of a case under a policy.
+fn as_steps(case: &Value, policy: String) -> Option<GeneratedCase> {
     let mut at = callgate_tests::generate::START;
     let mut steps: Vec<GeneratedStep> = Vec::new();
     for step in case["steps"].as_array()? {
@@ -103,10 +122,7 @@ fn as_generated(case: &Value) -> Option<GeneratedCase> {
         }
         let mut reload = match step.get("reload") {
             None => None,
-            Some(lines) => {
-                let lines: Vec<&str> = lines.as_array()?.iter().filter_map(Value::as_str).collect();
-                Some(as_json(lines.join("\n"))?)
-            }
+            Some(lines) => Some(as_policy(lines)?),
         };
         if let Some(time) = step["at"].as_str() {
             at = callgate_tests::decisions::timestamp(time).as_millis();
@@ -126,31 +142,21 @@ fn as_generated(case: &Value) -> Option<GeneratedCase> {
         };
         let approve = match step.get("approve") {
             None => None,
-            Some(approve) => Some((approve["id"].as_str()?.to_owned(), approve["key_of"].as_u64()? as usize)),
+            Some(approve) if approve.get("key").is_some() => return None,
+            Some(approve) => Some(GeneratedApproval {
+                id: approve["id"].as_str()?.to_owned(),
+                of: approve["key_of"].as_u64().map(|of| of as usize),
+                given_at: approve["given_at"]
+                    .as_str()
+                    .map(|at| callgate_tests::decisions::timestamp(at).as_millis()),
+            }),
         };
-        let finish = |of: usize| {
-            let actual = match &step["finish"] {
-                Value::Object(settle) => {
-                    let amount: f64 = settle["settle"].as_str().unwrap().parse().unwrap();
-                    Some((amount * 1e6).round() as i64)
-                }
-                _ => None,
-            };
-            Some((of, actual))
-        };
-        // What is generated says of a call that it did not run, or settles it to one amount; that must succeed.
-        let is_generated = match &step["finish"] {
-            Value::String(outcome) => outcome == "not_run",
-            Value::Object(settle) => settle["settle"].is_string(),
-            _ => true,
-        };
-        if !is_generated || step.get("finish_error").is_some() {
-            return None;
-        }
-        let before = step["finish_of"].as_u64().and_then(|of| finish(of as usize));
+        let finish = finished(&step["finish"]);
+        let finish_of = |of: usize| finish.clone().map(|finish| (of, finish));
+        let before = step["finish_of"].as_u64().and_then(|of| finish_of(of as usize));
         for _ in 0..step["repeat"].as_u64().unwrap_or(1) {
-            let (call, approve) = (call.clone(), approve.clone());
-            steps.push(GeneratedStep { at, call, approve, finish: before, reload: reload.take() });
+            let (call, approve, finish) = (call.clone(), approve.clone(), before.clone());
+            steps.push(GeneratedStep { at, call, approve, finish, reload: reload.take() });
         }
         // Steps that are named by number must keep their numbers.
         if steps.len() > index + 1 && case.to_string().contains("_of\"") {
@@ -163,10 +169,26 @@ fn as_generated(case: &Value) -> Option<GeneratedCase> {
             if case.to_string().contains("_of\"") {
                 return None;
             }
-            steps.push(GeneratedStep { at, call, approve: None, finish: finish(of), reload: None });
+            steps.push(GeneratedStep { at, call, approve: None, finish: finish_of(of), reload: None });
         }
     }
     Some(GeneratedCase { policy, steps, ways: Ways::default() })
+}
+
+/// How a case finishes a call. Whether that comes to something is compared, too.
+fn finished(written: &Value) -> Option<Finish> {
+    let micros = |amount: &Value| (amount.as_str().unwrap().parse::<f64>().unwrap() * 1e6).round() as i64;
+    match written {
+        Value::String(outcome) => Some(Finish::Ended(outcome.parse().unwrap())),
+        Value::Object(settle) => Some(Finish::Settled(match &settle["settle"] {
+            Value::Object(named) => {
+                let one = |(name, amount): (&String, &Value)| (Settled::Named(name.clone()), micros(amount));
+                named.iter().map(one).collect()
+            }
+            amount => vec![(Settled::Only, micros(amount))],
+        })),
+        _ => None,
+    }
 }
 
 /// A policy as JSON text.

@@ -43,7 +43,7 @@ impl Store for Broken {
         self.reserve(batch, now)
     }
 
-    fn refund(&self, _refunds: &[Refund<'_>], _now: Timestamp) -> Result<(), StoreError> {
+    fn settle(&self, _refunds: &[Settlement<'_>], _now: Timestamp) -> Result<(), StoreError> {
         Err(StoreError::transient("the line is dead"))
     }
 
@@ -172,8 +172,8 @@ fn a_reservation_exists_once_and_knows_its_store() {
     {
         assert!(matches!(finished, Err(SettleError::OtherStore)), "{finished:?}");
     }
-    let larger = engine.settle(&mut reservation, Amount::from_whole(6).unwrap());
-    assert!(matches!(larger, Err(SettleError::Larger { .. })), "{larger:?}");
+    let unknown = engine.settle(&mut reservation, [("no", Amount::ZERO)]);
+    assert!(matches!(unknown, Err(SettleError::UnknownCounter { .. })), "{unknown:?}");
     assert!(reservation.is_open(), "nothing was changed");
     assert_eq!((used(&engine), used(&other)), (10, 0));
     engine.settle(&mut reservation, Amount::from_whole(2).unwrap()).unwrap();
@@ -235,7 +235,7 @@ impl Store for Keeping {
         self.0.peek(batch, now)
     }
 
-    fn refund(&self, _refunds: &[Refund<'_>], _now: Timestamp) -> Result<(), StoreError> {
+    fn settle(&self, _refunds: &[Settlement<'_>], _now: Timestamp) -> Result<(), StoreError> {
         Err(self.1.clone())
     }
 
@@ -267,7 +267,7 @@ struct Mute(Loop);
 
 impl AsyncTransport<Spoken> for Mute {
     fn carry(&self, request: Request) -> StoreFuture<'_, Result<Answer, StoreError>> {
-        let is_refund = matches!(request, Request::Refund(..));
+        let is_refund = matches!(request, Request::Settle(..));
         let reply = AsyncTransport::carry(&self.0, request);
         Box::pin(async move {
             let reply = reply.await;
@@ -312,12 +312,11 @@ fn each_reservation_takes_back_its_own_charge_once() {
         used.to_string()
     };
     assert_eq!(used(&engine), "5");
-    let larger = engine.settle(&mut second.take_reservation().unwrap(), Amount::from_whole(6).unwrap());
-    assert!(matches!(larger, Err(SettleError::Larger { .. })), "{larger:?}");
-    assert_eq!(used(&engine), "5");
+    engine.settle(&mut second.take_reservation().unwrap(), Amount::from_whole(6).unwrap()).unwrap();
+    assert_eq!(used(&engine), "6");
     let third = engine.evaluate("t", &json!({"n": 4}), &Identity::absent());
     engine.settle(&mut third.take_reservation().unwrap(), Amount::from_micros(500_000).unwrap()).unwrap();
-    assert_eq!(used(&engine), "5.5");
+    assert_eq!(used(&engine), "6.5");
     let none = engine.evaluate("free", &json!({}), &Identity::absent());
     assert!(none.take_reservation().is_none());
 }

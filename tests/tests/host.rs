@@ -44,7 +44,7 @@ impl Store for Always {
         self.reserve(batch, now)
     }
 
-    fn refund(&self, _refunds: &[Refund<'_>], _now: Timestamp) -> Result<(), StoreError> {
+    fn settle(&self, _refunds: &[Settlement<'_>], _now: Timestamp) -> Result<(), StoreError> {
         Ok(())
     }
 

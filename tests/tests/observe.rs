@@ -48,7 +48,7 @@ impl Store for Hangs {
         self.hang()
     }
 
-    fn refund(&self, _: &[Refund<'_>], _: Timestamp) -> Result<(), StoreError> {
+    fn settle(&self, _: &[Settlement<'_>], _: Timestamp) -> Result<(), StoreError> {
         self.hang()
     }
 
@@ -82,7 +82,7 @@ fn no_candidate_changes_a_decision_of_any_case() {
             for form in [Form::Raw, Form::Value] {
                 let without = case.run_beside(form, None).unwrap();
                 for (about, candidate) in &candidates {
-                    let with = case.run_beside(form, Some(candidate(policy(&case.text()))));
+                    let with = case.run_beside(form, Some(candidate(case.load())));
                     assert_eq!(with.as_ref(), Ok(&without), "{file}: {}: a candidate {about}", case.name);
                     count += without.len();
                 }

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use callgate_tests::messages::{Choices, message};
 use callgate_tests::project;
 use callgate_tests::relayed::{Relayed, may_read_as_denied, reads_as_denied};
+use callgate_tests::sequences;
 use callgate_tests::traffic::passes_unchanged;
 
 /// How many messages are sent. Those that reach the server are given to every judge.
@@ -117,4 +118,9 @@ fn what_go_reads_otherwise_does_not_pass() {
 #[test]
 fn what_is_neither_a_list_nor_denied_comes_out_byte_for_byte() {
     passes_unchanged(100_000, 20_261_129);
+}
+
+#[test]
+fn in_no_order_does_anything_pass_that_was_not_allowed() {
+    sequences::random(5_000, 20_261_130);
 }

@@ -43,26 +43,26 @@ fn a_store_behind_a_wire_keeps_the_contract_without_blocking() {
 fn an_answer_to_another_question_is_an_error() {
     let (batch, now) = (Batch::default(), Timestamp::from_millis(0));
     let outcome = MemoryStore::new().reserve(&batch, now).unwrap();
-    for answer in [Answer::Outcome(outcome), Answer::Refunded, Answer::Purged(7)] {
+    for answer in [Answer::Outcome(outcome), Answer::Settled, Answer::Purged(7)] {
         let always = OneAnswer::answers(answer.clone());
         let remote = Remote::new(always.clone(), always);
         let fits = |kind: &str| match &answer {
             Answer::Outcome(_) => kind == "outcome",
-            Answer::Refunded => kind == "refunded",
+            Answer::Settled => kind == "settled",
             Answer::Purged(_) => kind == "purged",
             Answer::OtherTime(_) => false,
         };
         let found = [
             Store::reserve(&remote, &batch, now).map(|_| "outcome"),
             Store::peek(&remote, &batch, now).map(|_| "outcome"),
-            Store::refund(&remote, &[], now).map(|()| "refunded"),
+            Store::settle(&remote, &[], now).map(|()| "settled"),
             Store::purge(&remote, now).map(|_| "purged"),
             block_on(AsyncStore::reserve(&remote, &batch, now)).map(|_| "outcome"),
             block_on(AsyncStore::peek(&remote, &batch, now)).map(|_| "outcome"),
-            block_on(AsyncStore::refund(&remote, &[], now)).map(|()| "refunded"),
+            block_on(AsyncStore::settle(&remote, &[], now)).map(|()| "settled"),
             block_on(AsyncStore::purge(&remote, now)).map(|_| "purged"),
         ];
-        let kinds = ["outcome", "outcome", "refunded", "purged"];
+        let kinds = ["outcome", "outcome", "settled", "purged"];
         for (found, kind) in found.into_iter().zip(kinds.into_iter().cycle()) {
             match found {
                 Ok(_) => assert!(fits(kind), "{kind} was read from {answer:?}"),
@@ -100,7 +100,7 @@ impl Protocol for Elsewhere {
     fn answer(&self, _question: Question<'_, '_>, at: Timestamp, _reply: ()) -> Result<Answer, StoreError> {
         let next = if at.as_millis() < 1_000 { Timestamp::from_millis(1_000) } else { at.plus_millis(1) };
         if self.settles && at.as_millis() == 1_000 {
-            Ok(Answer::Refunded)
+            Ok(Answer::Settled)
         } else {
             Ok(Answer::OtherTime(next))
         }
@@ -130,9 +130,9 @@ fn another_time_is_asked_for_a_few_times() {
         for waits in [true, false] {
             let remote = Remote::new(Elsewhere { questions: 0.into(), settles }, Nothing);
             let found = if waits {
-                Store::refund(&remote, &[], now)
+                Store::settle(&remote, &[], now)
             } else {
-                block_on(AsyncStore::refund(&remote, &[], now))
+                block_on(AsyncStore::settle(&remote, &[], now))
             };
             assert_eq!(found.is_ok(), settles);
             assert!(found.err().is_none_or(|error| error.is_transient()));

@@ -32,7 +32,9 @@ fn a_wrong_expectation_fails_at_its_step() {
         let index = steps.len() - 1;
         let step = steps[index].as_object_mut().unwrap();
         let other = if step["expect"] == "denied" { "condition_failed" } else { "denied" };
-        if step["expect"] == "not_listed" || step["expect"] == "invalid_tool" {
+        // An inner tool that is not listed is not the one that the step names.
+        let is_own = file != "dispatchers.json";
+        if is_own && (step["expect"] == "not_listed" || step["expect"] == "invalid_tool") {
             step.insert("unlisted".into(), true.into());
         }
         step.insert("expect".into(), other.into());

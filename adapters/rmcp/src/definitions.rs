@@ -15,6 +15,8 @@ use rmcp::model::{
 use rmcp::service::{RequestContext, RoleServer, Service, TxJsonRpcMessage};
 use serde_json::Value;
 
+use crate::refusal::Unchecked;
+
 /// The most pages of a list. A longer list is an error, so that a call ends.
 const PAGES: u32 = 1_000;
 
@@ -33,6 +35,10 @@ pub(crate) struct Definitions {
     changes: AtomicU64,
     /// The list, and its generation when it was asked for.
     known: Mutex<Option<(u64, Schemas)>>,
+    /// The names of all tools, by the last complete list; whether nobody has looked at them yet.
+    names: Mutex<(Option<Arc<Vec<String>>>, bool)>,
+    /// Those of the pages that a client has got so far.
+    pages: Mutex<Vec<String>>,
 }
 
 impl Definitions {
@@ -65,7 +71,7 @@ impl Definitions {
         tool: &str,
         server: &impl Service<RoleServer>,
         context: &RequestContext<RoleServer>,
-    ) -> Result<ArgsCheck, String> {
+    ) -> Result<ArgsCheck, Unchecked> {
         // A session without `initialize` gets only the announcements that its client subscribed to.
         let remembers = self.announced && context.peer.peer_info().is_some();
         // Taken before the server is asked, so that a change meanwhile counts.
@@ -73,12 +79,58 @@ impl Definitions {
         if remembers && let Some(schema) = self.remembered(tool, changes) {
             return Ok(check(schema));
         }
-        let listed = list(server, context).await?;
+        let listed = list(server, context).await.map_err(Unchecked)?;
+        self.learn(listed.keys().cloned().collect());
         let found = listed.get(tool).cloned();
         if remembers {
             *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((changes, listed));
         }
         Ok(found.map_or_else(ArgsCheck::new, check))
+    }
+
+    /// The names of all tools that the server has.
+    ///
+    /// # Errors
+    /// Why the server's list is missing.
+    pub(crate) async fn names(
+        &self,
+        server: &impl Service<RoleServer>,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<Vec<String>, Unchecked> {
+        let names: Vec<String> = list(server, context).await.map_err(Unchecked)?.into_keys().collect();
+        self.learn(names.clone());
+        Ok(names)
+    }
+
+    fn learn(&self, mut names: Vec<String>) {
+        names.sort_unstable();
+        let mut known = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0.as_deref() != Some(&names) {
+            *known = (Some(Arc::new(names)), true);
+        }
+    }
+
+    /// A page of the server's list, on its way to a client.
+    pub(crate) fn page<'n>(&self, names: impl Iterator<Item = &'n str>, is_first: bool, is_last: bool) {
+        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_first {
+            pages.clear();
+        }
+        pages.extend(names.map(str::to_owned));
+        if is_last {
+            self.learn(std::mem::take(&mut pages));
+        }
+    }
+
+    /// The names of all tools, if they are known.
+    pub(crate) fn known_names(&self) -> Option<Arc<Vec<String>>> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
+    /// The same, once after each change.
+    pub(crate) fn new_names(&self) -> Option<Arc<Vec<String>>> {
+        let mut known = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut known.1).then(|| known.0.clone()).flatten()
     }
 
     fn remembered(&self, tool: &str, changes: u64) -> Option<Arc<JsonObject>> {

@@ -4,14 +4,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use callgate::{Decision, Effect, Engine, Outcome, Reservation};
+use callgate::Engine;
 use rmcp::model::{
-    CallToolRequest, CallToolRequestParams, ClientRequest, ErrorData, ProtocolVersion, ServerConfig,
-    ServerResult,
+    CallToolRequestParams, ClientRequest, ErrorData, ProtocolVersion, RequestId, ServerConfig, ServerResult,
 };
 use rmcp::service::{
     NotificationContext, RequestContext, RoleServer, RunningService, ServerInitializeError, Service,
@@ -21,67 +19,64 @@ use rmcp::transport::IntoTransport;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::call::{Asked, identity_of};
-use crate::connection::Watched;
+use crate::approval::{ASKS_FOR, Answer, ApprovalRequest, Approver};
+use crate::call::Caller;
+use crate::connection::{Connection, Watched};
 use crate::definitions::Definitions;
-use crate::refusal::{refusal, unchecked};
+use crate::filing::ApprovalStore;
+use crate::handler::GuardHandler;
+use crate::lists;
+use crate::names::{Told, Unmatched};
+use crate::options::{CallEnded, Done, Engines, Options};
+use crate::refusal::{Unchecked, is_modern, unchecked_error};
+use crate::rounds::Rounds;
+use crate::seen::For;
+use crate::waiting::Waiting;
 
-type IdentityOf = dyn Fn(&RequestContext<RoleServer>) -> Option<Value> + Send + Sync;
-type Answer<'a> = Pin<Box<dyn Future<Output = Option<String>> + Send + 'a>>;
-type OnApproval = dyn for<'a> Fn(ApprovalRequest<'a>) -> Answer<'a> + Send + Sync;
-type RefundOnError = dyn Fn(&CallToolRequestParams, &ErrorData) -> bool + Send + Sync;
-
-/// A call that waits for somebody's approval.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub struct ApprovalRequest<'a> {
-    /// The decision: its approval key is bound to this very call, its message says why it waits.
-    pub decision: &'a Decision<'a>,
-    /// The arguments, if there are any.
-    pub args: Option<&'a Value>,
-    /// Who calls, if that is known.
-    pub identity: Option<&'a Value>,
-}
-
-/// A server behind a policy. Serve it instead of the server itself, by [`Guard::serve`].
+/// A server behind a policy. Serve it instead of the server itself: by [`Guard::serve`], or as [`Guard::handler`] over HTTP.
 ///
 /// A clone guards a clone of the server by the same engine: one for each connection or session.
 #[derive(Clone)]
 pub struct Guard<S> {
-    server: S,
-    engine: Arc<Engine>,
-    identity: Arc<IdentityOf>,
-    server_name: Option<Arc<str>>,
-    on_approval: Option<Arc<OnApproval>>,
-    refund_on_error: Option<Arc<RefundOnError>>,
-    check_args: bool,
-    definitions: Arc<Definitions>,
-    /// Cancelled when no more messages of the client can come.
-    closed: CancellationToken,
+    pub(crate) server: S,
+    pub(crate) options: Options,
+    pub(crate) shared: Shared,
+    pub(crate) connection: Connection,
 }
 
-/// The engines that a request was decided by on its way here.
+/// What clones have together.
 #[derive(Clone, Default)]
-struct GuardedBy(Vec<Arc<Engine>>);
+pub(crate) struct Shared {
+    pub(crate) rounds: Arc<Rounds>,
+    pub(crate) waiting: Arc<Waiting>,
+    pub(crate) told: Arc<Told>,
+}
 
 impl<S> Guard<S> {
     /// Puts `engine` in front of `server`. Nobody is known until [`Guard::identity`] tells who calls. The warnings of the
     /// engine's policy are logged.
     pub fn new(server: S, engine: impl Into<Arc<Engine>>) -> Self {
         let engine = engine.into();
-        for warning in engine.policy().warnings() {
+        for warning in engine.warnings() {
             tracing::warn!(target: "callgate", "policy:{warning}");
         }
+        Self::with(server, Engines::One(engine))
+    }
+
+    /// Puts an engine of each caller's own in front of `server`, as for tenants (G8.5). Where `engine` gives none, the request is refused.
+    pub fn by_caller(
+        server: S,
+        engine: impl Fn(&RequestContext<RoleServer>) -> Option<Arc<Engine>> + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(server, Engines::ByCaller(Arc::new(engine)))
+    }
+
+    fn with(server: S, engines: Engines) -> Self {
         Self {
             server,
-            engine,
-            identity: Arc::new(|_| None),
-            server_name: None,
-            on_approval: None,
-            refund_on_error: None,
-            check_args: true,
-            definitions: Arc::default(),
-            closed: CancellationToken::new(),
+            options: Options::new(engines),
+            shared: Shared::default(),
+            connection: Connection::default(),
         }
     }
 
@@ -92,40 +87,85 @@ impl<S> Guard<S> {
         mut self,
         identity: impl Fn(&RequestContext<RoleServer>) -> Option<Value> + Send + Sync + 'static,
     ) -> Self {
-        self.identity = Arc::new(identity);
+        self.options.identity = Some(Arc::new(identity));
         self
     }
 
     /// The name of the server, which policies read as `server` (spec 9.5). Absent unless given.
     #[must_use]
     pub fn server_name(mut self, name: &str) -> Self {
-        self.server_name = Some(name.into());
+        self.options.server_name = Some(name.into());
         self
     }
 
-    /// Asks somebody when a rule needs approval. The answer is the approval's own id, never used before, or `None`. The call
-    /// is then decided again. Without this the agent gets the approval key in a result with `isError: true`.
+    /// Asks somebody when a rule needs approval. The call is decided again after a yes. Without this the agent gets the approval key in
+    /// a result with `isError: true`.
     ///
-    /// The future is dropped as soon as the call ends for its client (spec 7.6).
+    /// The future is dropped as soon as the call ends for its client (spec 7.6). While it waits, a client that asked for progress hears
+    /// of it each second. A panic refuses the call.
     #[must_use]
     pub fn on_approval(
         mut self,
         ask: impl for<'a> Fn(ApprovalRequest<'a>) -> Answer<'a> + Send + Sync + 'static,
     ) -> Self {
-        self.on_approval = Some(Arc::new(ask));
+        self.options.approver = Some(Approver::Host(Arc::new(ask)));
+        self
+    }
+
+    /// Asks the client that calls, by an elicitation: in the generation of 2026-07-28 by a round of the call. A client that cannot be asked gets
+    /// the approval key. Where the rules name who approves, nobody is asked: an answer has no name.
+    ///
+    /// It proves that somebody at the client answered. Where the client is the agent alone, that is the agent.
+    #[must_use]
+    pub fn approve_by_elicitation(self) -> Self {
+        self.approve_by_elicitation_with(None, ASKS_FOR)
+    }
+
+    /// [`Guard::approve_by_elicitation`] with these words, and for so long: an answer that comes later is none.
+    #[must_use]
+    pub fn approve_by_elicitation_with(mut self, message: Option<&str>, valid_for: Duration) -> Self {
+        let message = message.map(Arc::from);
+        self.options.approver = Some(Approver::Client { message, valid_for });
+        self
+    }
+
+    /// Files calls at a store, where people answer them by `callgate approve` (spec 7.7 to 7.9). A call waits so long for its answer, and is
+    /// then refused with the record's id. Repeated, it finds the answer that came meanwhile.
+    #[must_use]
+    pub fn approve_by_store(mut self, store: impl Into<ApprovalStore>, wait: Duration) -> Self {
+        self.options.approver = Some(Approver::Store { store: store.into(), wait });
+        self
+    }
+
+    /// The most calls that wait for a person, of one `identity.id` and of all unknown callers together: 100, unless said otherwise. One more
+    /// is answered as if nobody could be asked.
+    #[must_use]
+    pub const fn max_waiting(mut self, calls: usize) -> Self {
+        self.options.max_waiting = calls;
+        self
+    }
+
+    /// Hears how each decided call ended, before its answer goes out, and may settle its charges. A panic is logged, and changes nothing.
+    #[must_use]
+    pub fn on_result(
+        mut self,
+        hear: impl for<'a> Fn(CallEnded<'a>) -> Done<'a> + Send + Sync + 'static,
+    ) -> Self {
+        self.options.on_result = Some(Arc::new(hear));
         self
     }
 
     /// Gives a call's charges back where the server answers it with an error for which `refund` is true.
     ///
-    /// By default no error does: a client can cause one after the tool ran, and would have a limit without end (spec 8.10).
+    /// By default none does but what the policy says (spec 8.13): a client can cause an error after the tool ran, and would have a limit
+    /// without end (spec 8.10).
     /// Say `true` only for errors that the server gives before the tool does anything.
     #[must_use]
     pub fn refund_on_error(
         mut self,
         refund: impl Fn(&CallToolRequestParams, &ErrorData) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.refund_on_error = Some(Arc::new(refund));
+        self.options.refund_on_error = Some(Arc::new(refund));
         self
     }
 
@@ -139,19 +179,57 @@ impl<S> Guard<S> {
     /// without that request: only its members are checked. Where the server fails to list its tools, no call of it runs.
     #[must_use]
     pub const fn check_args(mut self, check: bool) -> Self {
-        self.check_args = check;
+        self.options.check_args = check;
         self
     }
 
-    /// The engine, to replace its policy or to explain a call.
-    pub fn engine(&self) -> &Arc<Engine> {
-        &self.engine
+    /// What becomes of a policy with names that the server does not have: a typing error in a name may leave a tool without its rules. Known
+    /// from the first complete list of the server on.
+    #[must_use]
+    pub const fn unmatched(mut self, unmatched: Unmatched) -> Self {
+        self.options.unmatched = unmatched;
+        self
+    }
+
+    /// Writes a record of each decided call when it has ended, as `callgate proxy` does (spec/audit.schema.json). Where the log's records are
+    /// required and cannot be written, no call runs. Close the log when the server has ended.
+    #[cfg(feature = "audit")]
+    #[must_use]
+    pub fn audit(mut self, log: callgate_gateway::audit::Log) -> Self {
+        self.options.audit.log = Some(log);
+        self
+    }
+
+    /// The engine, to replace its policy or to explain a call; `None` where each caller has one.
+    pub fn engine(&self) -> Option<Arc<Engine>> {
+        self.options.engines.only()
+    }
+}
+
+impl<S: rmcp::ServerHandler> Guard<S> {
+    /// The guard as a `ServerHandler`, which rmcp's server for streamable HTTP takes.
+    ///
+    /// Make it in the server's factory, from a clone of one guard: calls of several rounds and waiting calls are known to all clones.
+    ///
+    /// ```no_run
+    /// # use callgate_rmcp::Guard;
+    /// # use rmcp::ServerHandler;
+    /// # use rmcp::transport::streamable_http_server::{StreamableHttpService, session::local::LocalSessionManager};
+    /// # fn serve<S: ServerHandler + Clone>(guard: Guard<S>) {
+    /// let service: StreamableHttpService<_, LocalSessionManager> =
+    ///     StreamableHttpService::new(move || Ok(guard.clone().handler()), Default::default(), Default::default());
+    /// # }
+    /// ```
+    pub fn handler(mut self) -> GuardHandler<S> {
+        self.connection = Connection { over_http: true, ..Connection::default() };
+        GuardHandler::new(self)
     }
 }
 
 impl<S: Service<RoleServer>> Guard<S> {
     /// Serves one connection, as rmcp's `ServiceExt::serve` does, and notices its end at once: a call that waits for approval
-    /// ends with it. By any other way to serve it, such a call ends up to five seconds after the client's input did.
+    /// ends with it. By any other way to serve it, such a call ends up to five seconds after the client's input did, and requests of
+    /// the server pass undecided.
     ///
     /// # Errors
     /// Those of rmcp: the client does not begin as the protocol has it.
@@ -180,138 +258,112 @@ impl<S: Service<RoleServer>> Guard<S> {
         E: std::error::Error + Send + Sync + 'static,
     {
         // Clones share them, connections do not.
-        self.closed = CancellationToken::new();
-        self.definitions = Arc::new(Definitions::watched(&self.server.get_info()));
-        let transport = Watched {
-            transport: transport.into_transport(),
-            closed: self.closed.clone(),
-            definitions: self.definitions.clone(),
-        };
+        self.connection = Connection::watched(Definitions::watched(&self.server.get_info()));
+        let (options, rounds) = (self.options.clone(), self.shared.rounds.clone());
+        let transport = Watched::new(transport.into_transport(), self.connection.clone(), options, rounds);
         serve_server_with_ct(self, transport, ct).await
     }
 
     /// Whether nobody waits for the answer any more.
-    fn is_over(&self, context: &RequestContext<RoleServer>) -> bool {
-        self.closed.is_cancelled() || context.ct.is_cancelled()
+    pub(crate) fn is_over(&self, context: &RequestContext<RoleServer>) -> bool {
+        self.connection.closed.is_cancelled() || context.ct.is_cancelled()
     }
 
-    /// Waits for something, but not for longer than the client waits for its answer.
-    async fn meanwhile<T>(
+    /// A list, without what the caller may not see.
+    async fn list(
         &self,
-        context: &RequestContext<RoleServer>,
-        waiting: impl Future<Output = T>,
-    ) -> Result<T, ErrorData> {
-        tokio::select! {
-            // What ended is looked at first: both may have happened since.
-            biased;
-            () = context.ct.cancelled() => Err(over()),
-            () = self.closed.cancelled() => Err(over()),
-            done = waiting => Ok(done),
-        }
-    }
-
-    /// Decides a call, and asks for approval where a rule wants that.
-    async fn decide(
-        &self,
-        asked: &Arc<Asked>,
-        context: &RequestContext<RoleServer>,
-    ) -> Result<Decision<'static>, ErrorData> {
-        let decision = asked.decide(&self.engine, None).await?;
-        let (Effect::RequireApproval, Some(ask)) = (decision.effect(), &self.on_approval) else {
-            return Ok(decision);
-        };
-        let (args, identity) = (asked.args.as_ref(), asked.identity.as_ref());
-        let answer = ask(ApprovalRequest { decision: &decision, args, identity });
-        let Some((id, key)) =
-            self.meanwhile(context, answer).await?.zip(decision.approval().map(|approval| approval.key()))
-        else {
-            return Ok(decision);
-        };
-        // Decided again: the policy or a counter may have changed while somebody thought.
-        let approved = (key.to_owned(), id);
-        asked.decide(&self.engine, Some(approved)).await
-    }
-
-    async fn call(
-        &self,
-        mut request: CallToolRequest,
-        mut context: RequestContext<RoleServer>,
+        request: ClientRequest,
+        context: RequestContext<RoleServer>,
+        caller: &Caller,
     ) -> Result<ServerResult, ErrorData> {
-        self.mark(&mut context)?;
-        let params: &mut CallToolRequestParams = &mut request.params;
-        let check = if self.check_args {
-            let asked = self.definitions.of(&params.name, &self.server, &context);
-            match self.meanwhile(&context, asked).await? {
-                Ok(check) => Some(check),
-                Err(why) => {
-                    tracing::error!(target: "callgate", "a call of {:?} was refused: {why}", params.name);
-                    return Ok(unchecked(&context));
-                }
+        let (peer, modern) = (context.peer.clone(), is_modern(&context));
+        let is_first = match &request {
+            ClientRequest::ListToolsRequest(request) => {
+                request.params.as_ref().is_none_or(|params| params.cursor.is_none())
             }
-        } else {
-            None
+            _ => false,
         };
-        // Moved out and back: the server gets the very arguments that were decided upon.
-        let asked = Arc::new(Asked {
-            tool: params.name.clone().into_owned(),
-            args: params.arguments.take().map(Value::Object),
-            identity: (self.identity)(&context),
-            server: self.server_name.clone(),
-            check,
-        });
-        let decision = self.decide(&asked, &context).await?;
-        if !decision.allowed() {
-            return Ok(refusal(&decision, &context));
+        let mut result = self.server.handle_request(request, context).await?;
+        let server = self.options.server_name.as_ref();
+        if let ServerResult::ListToolsResult(list) = &result {
+            // The client may know of a change that nobody announced.
+            self.connection.definitions.changed();
+            let names = list.tools.iter().map(|tool| &*tool.name);
+            self.connection.definitions.page(names, is_first, list.next_cursor.is_none());
+            self.warns_of_names(caller);
+            // A session without `initialize` hears of changes by what it subscribed to.
+            if self.announces() && !modern {
+                let to = For { caller, server, peer: &peer, subscription: None };
+                let names = list.tools.iter().map(|tool| &*tool.name);
+                self.connection.seen.page(&to, names, is_first);
+            }
         }
-        let reservation = decision.take_reservation();
-        if self.is_over(&context) {
-            // It never reached the server.
-            self.not_run(reservation).await;
-            return Err(over());
+        lists::filter(&mut result, caller, server, modern);
+        Ok(result)
+    }
+
+    /// Whether the server says that it tells of changes of its tools.
+    fn announces(&self) -> bool {
+        self.server.get_info().capabilities.tools.and_then(|tools| tools.list_changed) == Some(true)
+    }
+
+    /// A client that listens for changes of the list hears of a reload, too. Gives the request that listens.
+    pub(crate) async fn subscribes(&self, context: &RequestContext<RoleServer>) -> Option<RequestId> {
+        if !self.announces() {
+            return None;
         }
-        params.arguments = match Arc::try_unwrap(asked).map(|asked| asked.args) {
-            Ok(Some(Value::Object(arguments))) => Some(arguments),
-            Ok(_) => None,
-            // INVARIANT: the deciding thread has dropped it.
-            Err(asked) => asked.args.as_ref().and_then(Value::as_object).cloned(),
+        let caller = self.options.caller(context).ok()?;
+        let names = self.connection.definitions.names(&self.server, context).await.ok()?;
+        let (server, subscription) = (self.options.server_name.as_ref(), Some(&context.id));
+        let to = For { caller: &caller, server, peer: &context.peer, subscription };
+        let names = names.iter().map(String::as_str);
+        self.connection.seen.page(&to, names, true);
+        Some(context.id.clone())
+    }
+
+    /// A client listens for changes.
+    async fn listens(
+        &self,
+        request: ClientRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ServerResult, ErrorData> {
+        let listens = self.subscribes(&context).await;
+        let ended = self.server.handle_request(request, context).await;
+        if let Some(id) = listens {
+            self.connection.seen.forget(&id);
+        }
+        ended
+    }
+
+    async fn decided(
+        &self,
+        request: ClientRequest,
+        context: RequestContext<RoleServer>,
+        caller: Caller,
+    ) -> Result<ServerResult, ErrorData> {
+        let is_http = self.connection.over_http;
+        let nobody = is_http && self.options.identity.is_none();
+        self.shared.told.called(&caller, nobody, is_modern(&context));
+        let _running = self.connection.running.enter(&context.id, &caller);
+        let listens_to_tools = |request: &ClientRequest| match request {
+            ClientRequest::SubscriptionsListenRequest(request) => {
+                request.params.notifications.tools_list_changed == Some(true)
+            }
+            _ => false,
         };
-        let known = self.refund_on_error.as_ref().map(|refund| (refund.clone(), params.clone()));
-        let result = self.server.handle_request(ClientRequest::CallToolRequest(request), context).await;
-        if let (Err(error), Some((refund, params))) = (&result, known)
-            && refund(&params, error)
-        {
-            self.not_run(reservation).await;
-        }
-        result
-    }
-
-    /// An error where this engine has decided the call already: it would charge it twice.
-    fn mark(&self, context: &mut RequestContext<RoleServer>) -> Result<(), ErrorData> {
-        let mut guarded = context.extensions.get::<GuardedBy>().cloned().unwrap_or_default();
-        if guarded.0.iter().any(|engine| Arc::ptr_eq(engine, &self.engine)) {
-            return Err(ErrorData::internal_error("this server is guarded twice by one engine", None));
-        }
-        guarded.0.push(self.engine.clone());
-        context.extensions.insert(guarded);
-        Ok(())
-    }
-
-    /// Gives charges back. Where the store cannot be reached they stand, which is the safe side.
-    async fn not_run(&self, reservation: Option<Reservation>) {
-        let Some(mut reservation) = reservation else { return };
-        if self.engine.has_async_store() {
-            let _ = self.engine.finish_async(&mut reservation, Outcome::NotRun).await;
-        } else {
-            let engine = self.engine.clone();
-            let finish = move || engine.finish(&mut reservation, Outcome::NotRun);
-            let _ = tokio::task::spawn_blocking(finish).await;
+        match request {
+            // On the heap: servers nest, and each guard's part is large.
+            request @ ClientRequest::CallToolRequest(_) => {
+                Box::pin(self.call(request, context, caller)).await
+            }
+            request if caller.engine.policy().decides_request(request.method()) => {
+                Box::pin(self.call(request, context, caller)).await
+            }
+            request if lists::is_list(&request) => self.list(request, context, &caller).await,
+            request if listens_to_tools(&request) => self.listens(request, context).await,
+            request => self.server.handle_request(request, context).await,
         }
     }
-}
-
-/// Nobody waits for this answer.
-fn over() -> ErrorData {
-    ErrorData::internal_error("the call ended before it was let through", None)
 }
 
 impl<S: Service<RoleServer>> Service<RoleServer> for Guard<S> {
@@ -321,37 +373,27 @@ impl<S: Service<RoleServer>> Service<RoleServer> for Guard<S> {
         context: RequestContext<RoleServer>,
     ) -> Result<<RoleServer as ServiceRole>::Resp, ErrorData> {
         match request {
-            ClientRequest::CallToolRequest(request) => self.call(request, context).await,
             // What the SDK could not read as a call or a list may still be read as one further on.
-            ClientRequest::CustomRequest(request)
-                if matches!(request.method.as_str(), "tools/call" | "tools/list") =>
-            {
+            ClientRequest::CustomRequest(request) if request.method.starts_with("tools/") => {
                 Err(ErrorData::invalid_params("the parameters cannot be read", None))
             }
-            request => {
-                let lists = matches!(request, ClientRequest::ListToolsRequest(_));
-                let caller = lists.then(|| (self.identity)(&context)).flatten();
-                let mut result = self.server.handle_request(request, context).await?;
-                if let ServerResult::ListToolsResult(list) = &mut result {
-                    // The client may know of a change that nobody announced.
-                    self.definitions.changed();
-                    let policy = self.engine.policy();
-                    let name = self.server_name.as_deref();
-                    list.tools.retain(|tool| {
-                        let call =
-                            callgate::Call::without_args(&tool.name).identity(identity_of(caller.as_ref()));
-                        policy.shows(&match name {
-                            Some(name) => call.server(name),
-                            None => call,
-                        })
-                    });
-                    // Nobody else may be given what was filtered for one caller.
-                    if policy.lists_by_caller() && (list.ttl_ms.is_some() || list.cache_scope.is_some()) {
-                        list.cache_scope = Some(rmcp::model::CacheScope::Private);
+            // A session cannot do without it, and nobody is known yet.
+            request @ (ClientRequest::InitializeRequest(_)
+            | ClientRequest::DiscoverRequest(_)
+            | ClientRequest::PingRequest(_)) => self.server.handle_request(request, context).await,
+            request => match self.options.caller(&context) {
+                Ok(caller) => self.decided(request, context, caller).await,
+                Err(Unchecked(why)) => {
+                    tracing::error!(target: "callgate", "a request was refused: {why}");
+                    match request {
+                        ClientRequest::CallToolRequest(request) => {
+                            let called = crate::call::Called::Tool(request.params.name.into_owned());
+                            crate::refusal::unchecked(&called, &context)
+                        }
+                        _ => Err(unchecked_error()),
                     }
                 }
-                Ok(result)
-            }
+            },
         }
     }
 
@@ -376,8 +418,8 @@ impl<S: fmt::Debug> fmt::Debug for Guard<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guard")
             .field("server", &self.server)
-            .field("engine", &self.engine)
-            .field("on_approval", &self.on_approval.is_some())
+            .field("engine", &self.options.engines.only())
+            .field("approves", &self.options.approver.is_some())
             .finish_non_exhaustive()
     }
 }

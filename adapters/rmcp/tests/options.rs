@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use callgate::store::BatchOutcome;
-use callgate::store::{AsyncStore, Batch, Refund, Store, StoreFuture};
+use callgate::store::{AsyncStore, Batch, Settlement, Store, StoreFuture};
 use callgate::time::{ManualClock, Timestamp};
 use callgate::{Engine, EngineBuilder, MemoryStore, Policy, StoreError};
 use callgate_rmcp::Guard;
@@ -166,8 +166,8 @@ impl Store for Blocking {
         self.counters.peek(batch, now)
     }
 
-    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
-        self.counters.refund(refunds, now)
+    fn settle(&self, settlements: &[Settlement<'_>], now: Timestamp) -> Result<(), StoreError> {
+        self.counters.settle(settlements, now)
     }
 
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
@@ -208,10 +208,10 @@ impl AsyncStore for Yielding {
         Box::pin(async move { self.0.peek(batch, now) })
     }
 
-    fn refund<'f>(&'f self, refunds: &'f [Refund<'_>], now: Timestamp) -> StoreFuture<'f, ()> {
+    fn settle<'f>(&'f self, settlements: &'f [Settlement<'_>], now: Timestamp) -> StoreFuture<'f, ()> {
         Box::pin(async move {
             tokio::task::yield_now().await;
-            self.0.refund(refunds, now)
+            self.0.settle(settlements, now)
         })
     }
 
@@ -268,7 +268,7 @@ async fn a_server_that_stops_ends_calls_that_wait() {
     let guard = Guard::new(server.clone(), Engine::new(policy)).on_approval(move |_| {
         let (answer, answered) = tokio::sync::oneshot::channel();
         asked.send(answer).unwrap();
-        Box::pin(async move { answered.await.ok() })
+        Box::pin(async move { answered.await.ok().into() })
     });
     let (client, end) = tokio::io::duplex(1 << 16);
     let (running, client) = tokio::join!(guard.serve(end), ().serve(client));
@@ -280,4 +280,26 @@ async fn a_server_that_stops_ends_calls_that_wait() {
     answer.closed().await;
     assert!(answer.send("approval".to_owned()).is_err());
     assert_eq!(server.0.load(Ordering::SeqCst), 0);
+}
+
+/// A guard enforces a stack as any policy: what one of its policies stops does not reach the server.
+#[tokio::test]
+async fn a_stack_of_policies_is_enforced_whole() {
+    let base = "{version: '1', name: base, default: deny, hide: [drop], tools: {open: {}, drop: {}, pay: {}, \
+                refund: {rules: [{action: deny, on_deny: Not by anybody.}]}}}";
+    let team = "{version: '1', name: team, default: deny, tools: {drop: {}, refund: {}, pay: {rules: \
+                [{rate_limit: 2/hour}]}}}";
+    let stack = Policy::stack([Policy::from_yaml(base).unwrap(), Policy::from_yaml(team).unwrap()]).unwrap();
+    let clock = Arc::new(ManualClock::new("2026-11-21T10:00:00.000Z".parse().unwrap()));
+    let server = Server::default();
+    let guard = Guard::new(server.clone(), Engine::builder(stack).clock(clock).build());
+    let client = connect(guard).await;
+    assert_eq!(call(&client, "refund", json!({})).await, "Not by anybody.");
+    for expected in ["done", "done", REFUSED] {
+        assert_eq!(call(&client, "pay", json!({})).await, expected);
+    }
+    for tool in ["open", "drop"] {
+        assert_ne!(call(&client, tool, json!({})).await, "done", "{tool}");
+    }
+    assert_eq!(server.0.load(Ordering::SeqCst), 2);
 }

@@ -102,12 +102,21 @@ impl Seen {
         }
     }
 
+    /// Whether one of these rules denied because no claim says its maximum.
+    fn is_unclaimed(&self, rules: &[String]) -> bool {
+        matches!(self.code, Code::IdentityRequired | Code::InvalidAmount)
+            && self.rule.as_deref().is_some_and(|denied| rules.iter().any(|rule| rule == denied))
+    }
+
     /// Whether a decision is the same, as far as what was removed can show. An approval key is never compared: it has the digest of
     /// the policy.
-    fn is(&self, decision: &Decision<'_>, with_charges: bool, code_may_differ: bool) -> bool {
+    fn is(&self, decision: &Decision<'_>, with_charges: bool, removed: &Removed) -> bool {
+        if self.is_unclaimed(&removed.unclaimed) {
+            return true;
+        }
         let of_counters = |code| matches!(code, Code::LimitExceeded | Code::ConditionFailed | Code::Denied);
         let code = decision.code();
-        let either = code_may_differ && of_counters(self.code) && of_counters(code);
+        let either = removed.code_may_differ && of_counters(self.code) && of_counters(code);
         let same_words = || {
             self.code == code
                 && self.retry_after == decision.retry_after()
@@ -229,8 +238,7 @@ impl Trial {
             let mut differs = false;
             rerun.decide(*run, &change, &mut |decision| {
                 let known = before.next();
-                differs =
-                    !known.is_some_and(|known| known.is(decision, with_charges, removed.code_may_differ));
+                differs = !known.is_some_and(|known| known.is(decision, with_charges, &removed));
                 if differs { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
             differs

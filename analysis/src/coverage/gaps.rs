@@ -59,6 +59,10 @@ impl Gap {
                 let calls = always.iter().fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
                 Self::OneSided { calls, always }
             }
+            // What pays into a budget was charged, and the budget itself has no such outcome.
+            _ if counts.paid > 0 => {
+                Self::OneSided { calls: counts.paid, always: vec![(Branch::Charged, counts.paid)] }
+            }
             _ if calls == 0 => Self::NotCalled(group.kind),
             _ if counts.uncharged > 0 && counts.uncharged >= times => {
                 Self::NothingCharged { calls: counts.uncharged }
@@ -87,6 +91,7 @@ impl fmt::Display for Gap {
         match self {
             Self::NotCalled(Kind::Hide) => f.write_str("no test calls a tool of this name"),
             Self::NotCalled(Kind::Default) => f.write_str("no test calls a tool that is not listed"),
+            Self::NotCalled(Kind::Budget) => f.write_str("no test pays into it"),
             Self::NotCalled(_) => f.write_str("no test calls a tool of this entry"),
             Self::OneSided { calls, always } => {
                 let others =

@@ -20,12 +20,36 @@ pub(super) enum Shape {
     },
     Approval,
     Condition(ConditionShape),
-    /// A counter by the key of its entry and its name.
-    Limit {
-        entry: Option<String>,
-        counter: String,
+    Limit(LimitShape),
+    /// A budget that has a maximum, by its name.
+    Budget {
+        name: String,
         max: Option<String>,
     },
+}
+
+/// What charges a counter.
+#[derive(Debug, Clone)]
+pub(super) struct LimitShape {
+    /// The key of its entry.
+    pub(super) entry: Option<String>,
+    /// The counter's name, or that of the budget.
+    pub(super) counter: String,
+    pub(super) max: Option<String>,
+    /// Whether a claim may say the maximum.
+    pub(super) claimed: bool,
+    pub(super) form: Form,
+}
+
+/// Which counters a limit charges.
+#[derive(Debug, Clone)]
+pub(super) enum Form {
+    /// One of its entry, which nothing else charges.
+    Counter,
+    /// The calls in flight of a scope.
+    InFlight { scope: String },
+    /// A budget. `from`: where the arguments say the amount, as far as that can be read here.
+    Budget { from: Option<ArgsPath> },
 }
 
 #[derive(Debug, Clone)]

@@ -20,6 +20,8 @@ pub enum Kind {
     Condition,
     /// A counter that is charged: an item of `limits`, a `rate_limit` or a `state`.
     Limit,
+    /// A budget with a maximum. What pays into it are limits.
+    Budget,
 }
 
 /// An outcome.
@@ -57,6 +59,7 @@ impl Kind {
             Self::Approval => "approval",
             Self::Condition => "condition",
             Self::Limit => "limit",
+            Self::Budget => "budget",
         }
     }
 }

@@ -53,9 +53,15 @@ impl Tally {
         }
     }
 
-    /// Notes what a counter with a maximum holds.
+    /// Notes what a counter with a maximum holds. Claims may say different maxima: what is nearest to its own counts.
     pub(super) fn used(&mut self, used: Amount, max: Amount) {
-        if self.most.is_none_or(|(most, _)| most < used) {
+        let room = |used: Amount, max: Amount| max.as_micros().saturating_sub(used.as_micros()).max(0);
+        let is_nearer = |(most, bound)| match room(used, max).cmp(&room(most, bound)) {
+            Ordering::Less => true,
+            Ordering::Equal => used > most,
+            Ordering::Greater => false,
+        };
+        if self.most.is_none_or(is_nearer) {
             self.most = Some((used, max));
         }
     }

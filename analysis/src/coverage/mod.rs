@@ -7,12 +7,14 @@
 //! each covered outcome from the policy and runs the tests that had it again.
 
 mod behind;
+mod charged;
 mod dependence;
 mod gaps;
 mod group;
 mod json;
 mod kinds;
 mod lcov;
+mod limits;
 mod margins;
 mod part;
 mod path;

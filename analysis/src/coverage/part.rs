@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::group::Shape;
-use super::path::state_names;
+use super::path::{reads_budget, state_names};
 use super::points::Points;
 use crate::document::Json;
 use crate::subject::{Admission, Subject};
@@ -59,7 +59,8 @@ fn entries_of<'t>(
         for group in points.of_entry.get(entry).into_iter().flatten().filter_map(|at| points.groups.get(*at))
         {
             let Shape::Condition(condition) = &group.shape else { continue };
-            let Some(path) = &condition.counter else { continue };
+            // Whatever is called pays into budgets by its own entries.
+            let Some(path) = condition.counter.as_ref().filter(|path| !reads_budget(path)) else { continue };
             // The key of an entry may have dots, as may the name of a counter.
             let (_, names) = state_names(path)?;
             open.extend((1..names.len()).filter_map(|count| subject.entry(&names.get(..count)?.join("."))));
@@ -75,10 +76,10 @@ mod tests {
     /// How large the policies are that trials compile must depend on the calls, not on the policy.
     #[test]
     fn a_part_has_the_entries_that_decide() {
-        let text = "{version: '1', default: deny, hide: [secret], all_tools: {}, tools: {
+        let text = "{version: '1', default: deny, hide: [secret], budgets: {b: {window: day}}, all_tools: {}, tools: {
             pay: {require: [{path: 'state[\"a.b\"].n', op: lt, value: 9}]},
             a.b: {limits: [{counter: n, window: day, max: 9}], require: [{path: state.c.m, op: lt, value: 9}]},
-            c: {limits: [{counter: m, window: day, max: 9}]},
+            c: {limits: [{counter: m, window: day, max: 9}], require: [{path: budget.b, op: lt, value: 9}]},
             'p*': {}, secret: {}, idle: {}, 'i*': {}, '*': {}}}";
         let subject = Subject::new("p.yaml", text).unwrap();
         let (document, points) = (Json::parse(text).unwrap(), Points::of(&subject));

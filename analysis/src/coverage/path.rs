@@ -18,13 +18,30 @@ impl ArgsPath {
         path.starts_with("args").then(|| segments(path)).flatten().map(Self)
     }
 
+    /// Whether the path leads to a number above 0.
+    pub(super) fn leads_above_zero(&self, args: RawView<'_>) -> bool {
+        let mut is_above = false;
+        self.numbers(args, &mut |number| is_above |= number.compare(&Number::from(0_u64)).is_gt());
+        is_above
+    }
+
     /// Calls `each` for every number that the path leads to.
     pub(super) fn numbers(&self, args: RawView<'_>, each: &mut dyn FnMut(Number<'_>)) {
         walk(args, &self.0, each);
     }
 }
 
-/// The names of a path to a counter, and whether the first is in brackets, which makes it an entry's key.
+/// Whether a path of a condition leads to a counter or a budget.
+pub(super) fn reads_counter(path: &str) -> bool {
+    path.starts_with("state") || reads_budget(path)
+}
+
+/// Whether a path of a condition leads to a budget.
+pub(super) fn reads_budget(path: &str) -> bool {
+    path.starts_with("budget")
+}
+
+/// The names of a path to a counter of an entry, and whether the first is in brackets, which makes it an entry's key.
 pub(super) fn state_names(path: &str) -> Option<(bool, Vec<String>)> {
     let segments = path.starts_with("state").then(|| segments(path)).flatten()?;
     let is_exact = matches!(segments.first(), Some(Segment::Quoted(_)));

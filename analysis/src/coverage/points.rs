@@ -6,11 +6,10 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use callgate::__analysis::{Content, Diagnostics, Node, parse, shown};
-use callgate::Amount;
 
-use super::group::{ConditionShape, Group, Shape};
+use super::group::{ConditionShape, Form, Group, Shape};
 use super::kinds::{Branch, Kind};
-use super::path::ArgsPath;
+use super::path::{ArgsPath, reads_counter};
 use crate::subject::{Subject, member, segment};
 
 /// All groups of a policy, and where to find them.
@@ -25,8 +24,10 @@ pub(super) struct Points {
     pub(super) rules: HashMap<String, RuleGroups>,
     /// Conditions by their pointer.
     pub(super) conditions: HashMap<String, usize>,
-    /// Limits by the key of their entry and the counter's name.
+    /// Limits by the key of their entry and the counter's name; of several for calls in flight the last.
     pub(super) limits: HashMap<(Option<String>, String), usize>,
+    /// Budgets that have a maximum, by their name.
+    pub(super) budgets: HashMap<String, usize>,
 }
 
 /// The groups of a rule or item.
@@ -40,16 +41,23 @@ pub(super) struct RuleGroups {
 
 /// Where conditions are read.
 #[derive(Clone, Copy)]
-struct Within<'w> {
-    rule: &'w str,
-    entry: usize,
-    name: Option<&'w str>,
-    blocks: bool,
+pub(super) struct Within<'w> {
+    pub(super) rule: &'w str,
+    pub(super) entry: usize,
+    pub(super) name: Option<&'w str>,
+    pub(super) blocks: bool,
 }
 
 impl Within<'_> {
     /// A group of a rule or item, at its place.
-    fn group(self, kind: Kind, node: Node<'_>, text: String, branches: Vec<Branch>, shape: Shape) -> Group {
+    pub(super) fn group(
+        self,
+        kind: Kind,
+        node: Node<'_>,
+        text: String,
+        branches: Vec<Branch>,
+        shape: Shape,
+    ) -> Group {
         Group {
             kind,
             pointer: self.rule.to_owned(),
@@ -109,22 +117,28 @@ impl Points {
             }
         }
         self.of_entry = vec![Vec::new(); subject.entries.len()];
+        let budgets = member(root, "budgets");
+        if let Some(Content::Mapping(budgets)) = budgets.map(Node::content) {
+            for (name, budget) in budgets {
+                self.read_budget(name, budget);
+            }
+        }
         let mut index = 0;
         if let Some(Content::Mapping(entries)) = member(root, "tools").map(Node::content) {
             for (key, entry) in entries {
                 let pointer = format!("/tools/{}", segment(key.text()));
-                self.read_entry(index, pointer, Some(key.text()), range(key), entry);
+                self.read_entry(index, pointer, Some(key.text()), range(key), entry, budgets);
                 index = index.saturating_add(1);
             }
         }
         if let Content::Mapping(mut fields) = root.content()
             && let Some((key, entry)) = fields.find(|(key, _)| key.text() == "all_tools")
         {
-            self.read_entry(index, "/all_tools".to_owned(), None, range(key), entry);
+            self.read_entry(index, "/all_tools".to_owned(), None, range(key), entry, budgets);
         }
     }
 
-    fn add(&mut self, group: Group) -> usize {
+    pub(super) fn add(&mut self, group: Group) -> usize {
         let index = self.groups.len();
         if let Some(of_entry) = group.entry.and_then(|entry| self.of_entry.get_mut(entry)) {
             of_entry.push(index);
@@ -142,9 +156,15 @@ impl Points {
                 }
                 self.conditions.insert(group.pointer.clone(), index);
             }
-            Shape::Limit { entry, counter, .. } => {
+            Shape::Limit(limit) => {
                 self.rules.entry(group.rule.clone()).or_default().limit = Some(index);
-                self.limits.insert((entry.clone(), counter.clone()), index);
+                // A budget is no counter of the entry that pays into it.
+                if !matches!(limit.form, Form::Budget { .. }) {
+                    self.limits.insert((limit.entry.clone(), limit.counter.clone()), index);
+                }
+            }
+            Shape::Budget { name, .. } => {
+                self.budgets.insert(name.clone(), index);
             }
         }
         self.groups.push(group);
@@ -158,6 +178,7 @@ impl Points {
         key: Option<&str>,
         place: Range<usize>,
         entry: Node<'_>,
+        budgets: Option<Node<'_>>,
     ) {
         self.add(Group {
             kind: Kind::Entry,
@@ -183,7 +204,7 @@ impl Points {
                     "rules" => self.read_rule(index, key, &rule, item),
                     "require" => self.read_item(index, &rule, item, false),
                     "deny_if" => self.read_item(index, &rule, item, true),
-                    "limits" => self.read_limit(index, key, &rule, item),
+                    "limits" => self.read_limit(index, key, &rule, item, budgets),
                     _ => {}
                 }
             }
@@ -219,13 +240,8 @@ impl Points {
         let action = text_of(node, "action").unwrap_or("evaluate");
         let blocks = matches!(action, "deny" | "require_approval");
         let within = Within { rule, entry, name, blocks };
-        let owner = key.map(str::to_owned);
         if let Some(rate) = member(node, "rate_limit") {
-            let (max, window) = rate_parts(rate);
-            let counter = format!("_rate_{window}");
-            let text = format!("rate_limit {max}/{window}");
-            let shape = Shape::Limit { entry: owner, counter, max: Some(max.to_owned()) };
-            self.add_limit(within, format!("{rule}/rate_limit"), rate, text, shape, true);
+            self.read_rate(within, key, rate);
             return self.read_when(within, node);
         }
         let conditions = member(node, "conditions");
@@ -247,31 +263,12 @@ impl Points {
             self.read_conditions(within, node, "conditions");
         }
         if let Some(state) = state {
-            let counter = text_of(state, "counter").unwrap_or_default().to_owned();
-            let text = format!("state {}", shown(&counter));
-            let shape = Shape::Limit { entry: owner, counter, max: None };
-            // An increment of 0 means 1 there (spec 2.17).
-            self.add_limit(within, format!("{rule}/state"), state, text, shape, true);
+            self.read_state(within, key, state);
         }
     }
 
-    fn read_limit(&mut self, entry: usize, key: Option<&str>, rule: &str, node: Node<'_>) {
-        let within = Within { rule, entry, name: text_of(node, "name"), blocks: false };
-        let counter = text_of(node, "counter").unwrap_or_default().to_owned();
-        let max = member(node, "max").map(|max| max.text().to_owned());
-        let text = format!("limit {} to {}", shown(&counter), max.as_deref().unwrap_or_default());
-        let increment = match text_of(node, "increment_from") {
-            Some(_) => None,
-            None => Some(text_of(node, "increment").unwrap_or("1")),
-        };
-        let charges = can_charge(max.as_deref(), increment);
-        let shape = Shape::Limit { entry: key.map(str::to_owned), counter, max };
-        self.add_limit(within, rule.to_owned(), node, text, shape, charges);
-        self.read_when(within, node);
-    }
-
     /// The conditions of a limit that applies to some calls: an unknown one makes it apply.
-    fn read_when(&mut self, within: Within<'_>, node: Node<'_>) {
+    pub(super) fn read_when(&mut self, within: Within<'_>, node: Node<'_>) {
         self.read_conditions(Within { blocks: true, ..within }, node, "when");
     }
 
@@ -301,27 +298,6 @@ impl Points {
         {
             *reads_counters = some;
         }
-    }
-
-    fn add_limit(
-        &mut self,
-        within: Within<'_>,
-        pointer: String,
-        node: Node<'_>,
-        text: String,
-        shape: Shape,
-        charges: bool,
-    ) {
-        let has_maximum = matches!(&shape, Shape::Limit { max: Some(_), .. });
-        let mut branches = Vec::new();
-        if charges {
-            branches.push(Branch::Charged);
-        }
-        // What charges nothing refuses all the same where more was settled than the maximum.
-        if has_maximum {
-            branches.push(Branch::Refused);
-        }
-        self.add(Group { pointer, ..within.group(Kind::Limit, node, text, branches, shape) });
     }
 
     fn read_conditions(&mut self, within: Within<'_>, node: Node<'_>, field: &str) {
@@ -364,7 +340,7 @@ impl Points {
         };
         let operand = text_of(node, "value_from").unwrap_or(operand);
         let text = format!("{} {op} {}", shown(&path), shown(operand));
-        let counter = path.starts_with("state").then_some(path);
+        let counter = reads_counter(&path).then_some(path);
         let shape = Shape::Condition(ConditionShape { unknown_holds, counter, number });
         let branches = vec![Branch::Holds, Branch::Fails];
         self.add(Group { pointer, ..within.group(Kind::Condition, node, text, branches, shape) });
@@ -375,7 +351,7 @@ fn titled(what: &str, name: Option<&str>) -> String {
     name.map_or_else(|| what.to_owned(), |name| format!("{what} \"{}\"", shown(name)))
 }
 
-fn text_of<'n>(node: Node<'n>, field: &str) -> Option<&'n str> {
+pub(super) fn text_of<'n>(node: Node<'n>, field: &str) -> Option<&'n str> {
     member(node, field).filter(|value| !value.is_null()).map(Node::text)
 }
 
@@ -384,33 +360,6 @@ fn length(list: Option<Node<'_>>) -> usize {
         Some(Content::Sequence(items)) => items.len(),
         _ => 0,
     }
-}
-
-/// Whether a call can charge more than 0 to a counter. `increment`: `None` where it comes from arguments.
-fn can_charge(max: Option<&str>, increment: Option<&str>) -> bool {
-    let amount = |text: Option<&str>| text?.parse::<Amount>().ok();
-    let (max, increment) = (amount(max), amount(increment));
-    let is_above = max.zip(increment).is_some_and(|(max, increment)| increment > max);
-    max != Some(Amount::ZERO) && increment != Some(Amount::ZERO) && !is_above
-}
-
-/// The maximum and the window of a rate, as its counter's name has it (spec 8.7).
-fn rate_parts(rate: Node<'_>) -> (&str, String) {
-    let (max, window) = match rate.content() {
-        Content::Mapping(_) => {
-            (text_of(rate, "max").unwrap_or_default(), text_of(rate, "window").unwrap_or_default())
-        }
-        _ => rate.text().split_once('/').unwrap_or_default(),
-    };
-    let seconds = |count: &str, of: u64| count.parse::<u64>().ok().and_then(|count| count.checked_mul(of));
-    let length = match window.char_indices().next_back() {
-        Some((at, 's')) => seconds(window.get(..at).unwrap_or_default(), 1),
-        Some((at, 'm')) => seconds(window.get(..at).unwrap_or_default(), 60),
-        Some((at, 'h')) => seconds(window.get(..at).unwrap_or_default(), 3_600),
-        Some((at, 'd')) => seconds(window.get(..at).unwrap_or_default(), 86_400),
-        _ => seconds(window, 1),
-    };
-    (max, length.map_or_else(|| window.to_owned(), |length| format!("{length}s")))
 }
 
 pub(super) fn range(node: Node<'_>) -> Range<usize> {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use callgate::value::RawJson;
-use callgate::{Amount, Check, Code};
+use callgate::{Check, Code};
 
 use super::behind::Behind;
 use super::group::Shape;
@@ -50,6 +50,8 @@ pub(super) struct Counts {
     pub(super) settled: u64,
     /// Calls that reached it and charged nothing.
     pub(super) uncharged: u64,
+    /// Of a budget: calls that paid into it.
+    pub(super) paid: u64,
     pub(super) margin: Tally,
     /// The number of the last call in which it had an outcome.
     last: u64,
@@ -66,13 +68,13 @@ pub(super) struct BranchCount {
 
 /// What the checks of a call say of its rules.
 #[derive(Default)]
-struct Reading<'c> {
+pub(super) struct Reading<'c> {
     /// The word of each rule or item.
-    rules: HashMap<&'c str, &'c str>,
+    pub(super) rules: HashMap<&'c str, &'c str>,
     /// Rules that a condition on counters made act.
     guards: Vec<&'c str>,
     /// Maxima that refused.
-    refused: Vec<&'c str>,
+    pub(super) refused: Vec<&'c str>,
     /// Conditions, each with its outcome.
     conditions: Vec<(usize, &'c str)>,
     /// Whether counters were looked at.
@@ -223,6 +225,7 @@ impl Coverage {
                 | "does not act"
                 | "does not apply"
                 | "asks for approval"
+                | "asks for approval if its counters say so"
                 | "acts if its counters say so"
                 | "broken off") => {
                     reading.rules.insert(pointer, word);
@@ -276,11 +279,13 @@ impl Coverage {
         for (pointer, word) in &reading.rules {
             let Some(groups) = self.points.rules.get(*pointer).cloned() else { continue };
             let Some(rule) = groups.rule else { continue };
+            let state = groups.states.first();
+            let consulted = reading.conditions.iter().any(|(group, _)| Some(group) == state);
             match self.points.groups.get(rule).map(|group| &group.shape) {
-                Some(Shape::Approval) => self.count_approval(rule, pointer, word, observed, reading),
+                Some(Shape::Approval) => {
+                    self.count_approval(rule, (pointer, word), consulted, observed, reading);
+                }
                 Some(Shape::Rule { blocks, reads_counters }) => {
-                    let state = groups.states.first();
-                    let consulted = reading.conditions.iter().any(|(group, _)| Some(group) == state);
                     let branch = match *word {
                         "denies" => Some(Branch::Acted),
                         "passes" | "does not act" => Some(Branch::Passed),
@@ -296,35 +301,22 @@ impl Coverage {
                 _ => {}
             }
         }
-        for pointer in &reading.refused {
-            if let Some(limit) = self.points.rules.get(*pointer).and_then(|groups| groups.limit) {
-                self.hit(limit, Branch::Refused, false);
-            }
-        }
-        for counter in observed.decision.counters() {
-            let key = (counter.entry().map(str::to_owned), counter.counter().name().to_owned());
-            let Some(limit) = self.points.limits.get(&key).copied() else { continue };
-            if counter.charged().is_some_and(|charged| charged > Amount::ZERO) {
-                self.hit(limit, Branch::Charged, false);
-            }
-            if let (Some(max), Some(counts)) = (counter.max(), self.counts.get_mut(limit)) {
-                counts.margin.used(counter.used(), max);
-            }
-        }
+        self.count_limits(observed, reading);
     }
 
     fn count_approval(
         &mut self,
         rule: usize,
-        pointer: &str,
-        word: &str,
+        (pointer, word): (&str, &str),
+        consulted: bool,
         observed: &Observed<'_>,
         reading: &Reading<'_>,
     ) {
+        let may_ask = word == "asks for approval if its counters say so";
         if word == "does not act" {
             return self.hit(rule, Branch::Passed, false);
         }
-        if word != "asks for approval" {
+        if word != "asks for approval" && !may_ask {
             return;
         }
         let decision = observed.decision;
@@ -334,6 +326,12 @@ impl Coverage {
         let unapprovable = decision.code() == Code::InvalidArgs && !reading.rules.values().any(denies);
         if asks || unapprovable {
             self.hit(rule, Branch::Asked, false);
+        } else if may_ask {
+            // Its counters did not say so.
+            if consulted {
+                self.hit(rule, Branch::Passed, false);
+            }
+            return;
         }
         // Only an approval that let the call through was given: one that is spent, or beside which a maximum refuses, was not used.
         if observed.approved && decision.allowed() {
@@ -347,7 +345,7 @@ impl Coverage {
         }
     }
 
-    fn hit(&mut self, group: usize, branch: Branch, unknown: bool) {
+    pub(super) fn hit(&mut self, group: usize, branch: Branch, unknown: bool) {
         let test = self.tests.len().saturating_sub(1);
         let at = self.points.groups.get(group).and_then(|group| {
             let mut branches = group.branches.iter();
@@ -390,7 +388,7 @@ impl Coverage {
                 (Shape::Condition(_), Some(&"does not act" | &"denies")) => {
                     counts.settled = counts.settled.saturating_add(1);
                 }
-                (Shape::Limit { .. }, Some(_)) if code == Code::Allowed => {
+                (Shape::Limit(_), Some(_)) if code == Code::Allowed => {
                     counts.uncharged = counts.uncharged.saturating_add(1);
                 }
                 _ => {

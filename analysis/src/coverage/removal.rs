@@ -5,9 +5,9 @@
 //!
 //! Conditions are not replaced but put beside a constant, behind them: what they read, and in which order, stays the same.
 
-use super::group::{Group, Shape};
+use super::group::{Form, Group, LimitShape, Shape};
 use super::kinds::Branch;
-use super::path::state_names;
+use super::path::{reads_budget, reads_counter, state_names};
 use super::points::Points;
 use crate::document::Json;
 
@@ -20,6 +20,9 @@ pub(super) struct Removed {
     /// Whether the code of a refusal by a condition on a counter may differ. It says on which side of the bound the counter is
     /// (spec 8.8), and a constant has no such side.
     pub(super) code_may_differ: bool,
+    /// Where the maximum went of which a claim may say how much it is: rules by their pointer. Denials of theirs because the claim
+    /// does not say it are no outcome of the maximum, and went with it.
+    pub(super) unclaimed: Vec<String>,
 }
 
 /// The largest amount (spec 8.2).
@@ -42,6 +45,7 @@ pub(super) fn attempts(
         Shape::Rule { reads_counters, .. } => *reads_counters,
         _ => false,
     };
+    let unclaimed = if branch == Branch::Refused { claimants(points, group) } else { Vec::new() };
     let mut found = Vec::new();
     for attempt in 0..2 {
         let mut document = document.clone();
@@ -54,7 +58,12 @@ pub(super) fn attempts(
             _ => remove(&mut document, points, group, branch, attempt, taken),
         };
         if done.is_some() {
-            found.push(Removed { document, withheld, code_may_differ: reads_counters });
+            found.push(Removed {
+                document,
+                withheld,
+                code_may_differ: reads_counters,
+                unclaimed: unclaimed.clone(),
+            });
         }
     }
     found
@@ -99,12 +108,34 @@ fn remove(
                 rule.list_mut("conditions")?.push(tool_exists(false));
             }
         }
-        Shape::Limit { entry, counter, .. } if branch == Branch::Charged => {
-            charge_nothing(document, group, entry.as_deref(), counter, attempt)?;
+        Shape::Limit(limit) if branch == Branch::Charged => charge_nothing(document, group, limit, attempt)?,
+        Shape::Limit(_) => raise(document.at_mut(&group.pointer)?, attempt)?,
+        Shape::Budget { .. } => {
+            let budget = document.at_mut(&group.pointer)?;
+            budget.take("max");
+            budget.take("max_from");
         }
-        Shape::Limit { .. } => raise(document.at_mut(&group.pointer)?, attempt)?,
     }
     Some(())
+}
+
+/// The rules that deny where the claim which says the maximum of a limit or budget does not.
+fn claimants(points: &Points, group: &Group) -> Vec<String> {
+    match &group.shape {
+        Shape::Limit(limit) if limit.claimed => vec![group.rule.clone()],
+        Shape::Budget { name, .. } => points
+            .groups
+            .iter()
+            .filter(|other| match &other.shape {
+                Shape::Limit(limit) => {
+                    matches!(limit.form, Form::Budget { .. }) && limit.claimed && limit.counter == *name
+                }
+                _ => false,
+            })
+            .map(|other| other.rule.clone())
+            .collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// A condition that always holds, or never does.
@@ -114,8 +145,7 @@ fn tool_exists(holds: bool) -> Json {
 
 /// Makes a condition constant.
 fn constant(condition: &mut Json, holds: bool) {
-    let is_state = |path: &str| path.starts_with("state");
-    if condition.get("path").and_then(Json::as_str).is_some_and(is_state) {
+    if condition.get("path").and_then(Json::as_str).is_some_and(reads_counter) {
         // An amount is never below 0. The counter is read all the same.
         condition.set("op", Json::string(if holds { "gte" } else { "lt" }));
         condition.set("value", Json::Number("0".to_owned()));
@@ -162,9 +192,8 @@ fn other_args(
 /// Makes all conditions of a rule or item constant. Where one of several is to fail, it is one that reads a counter: the others have
 /// decided by then.
 fn all(rule: &mut Json, holds: bool) {
-    let reads_counter = |condition: &Json| {
-        condition.get("path").and_then(Json::as_str).is_some_and(|path| path.starts_with("state"))
-    };
+    let reads_counter =
+        |condition: &Json| condition.get("path").and_then(Json::as_str).is_some_and(reads_counter);
     match rule.get_mut("conditions") {
         Some(Json::List(conditions)) => {
             for condition in conditions.iter_mut().filter(|condition| holds || reads_counter(condition)) {
@@ -183,9 +212,16 @@ fn raise(limit: &mut Json, attempt: u32) -> Option<()> {
             let (_, window) = rate.split_once('/')?;
             *rate = format!("{largest}/{window}");
         }
+        item if item.get("in_flight").is_some() => {
+            item.set("in_flight", Json::Number(LARGEST_SLIDING.to_owned()));
+        }
         item if item.get("counter").is_none() => item.set("max", Json::Number(largest.to_owned())),
-        item if attempt == 0 => item.set("max", Json::Number(LARGEST.to_owned())),
+        item if attempt == 0 => {
+            item.take("max_from");
+            item.set("max", Json::Number(LARGEST.to_owned()));
+        }
         item => {
+            item.take("max_from");
             let increment = match item.get("increment") {
                 Some(Json::Number(text)) => text.parse::<callgate::Amount>().ok()?,
                 _ => callgate::Amount::from_whole(1)?,
@@ -198,15 +234,22 @@ fn raise(limit: &mut Json, attempt: u32) -> Option<()> {
 }
 
 /// Lets a counter charge nothing. It stays declared, because conditions may read it.
-fn charge_nothing(
-    document: &mut Json,
-    group: &Group,
-    entry: Option<&str>,
-    counter: &str,
-    attempt: u32,
-) -> Option<()> {
+fn charge_nothing(document: &mut Json, group: &Group, limit: &LimitShape, attempt: u32) -> Option<()> {
     let nothing = || Json::Number("0".to_owned());
     let rule = document.at_mut(&group.rule)?;
+    match limit.form {
+        // It charges 1, or it does not apply.
+        Form::InFlight { .. } => {
+            rule.list_mut("when")?.push(tool_exists(false));
+            return Some(());
+        }
+        Form::Budget { .. } => {
+            rule.take("increment_from");
+            rule.set("increment", nothing());
+            return Some(());
+        }
+        Form::Counter => {}
+    }
     if group.pointer == group.rule {
         rule.take("increment_from");
         rule.set("increment", nothing());
@@ -217,7 +260,7 @@ fn charge_nothing(
         return Some(());
     }
     let mut item =
-        Json::map([("counter", Json::string(counter)), ("max", nothing()), ("increment", nothing())]);
+        Json::map([("counter", Json::string(&*limit.counter)), ("max", nothing()), ("increment", nothing())]);
     let rate = rule.take("rate_limit");
     let source = match &rate {
         Some(Json::String(rate)) => {
@@ -239,11 +282,13 @@ fn charge_nothing(
         rule.take("scope");
         rule.take("algorithm");
         rule.take("when");
+        rule.take("refund");
+        rule.take("settle");
     }
     if !matches!(rule.get("conditions"), Some(Json::List(conditions)) if !conditions.is_empty()) {
         rule.set("action", Json::string("allow"));
     }
-    let entry = match entry {
+    let entry = match limit.entry.as_deref() {
         Some(key) => document.get_mut("tools")?.get_mut(key)?,
         None => document.get_mut("all_tools")?,
     };
@@ -280,7 +325,12 @@ fn remove_entry(
         }
         // Of an entry that decides none of the calls.
         let Some(condition) = document.at_mut(&group.pointer) else { continue };
-        let (is_exact, names) = state_names(condition.get("path")?.as_str()?)?;
+        let path = condition.get("path")?.as_str()?;
+        // A budget is of no entry.
+        if reads_budget(path) {
+            continue;
+        }
+        let (is_exact, names) = state_names(path)?;
         let (first, rest) = names.split_first()?;
         let rest = rest.join(".");
         let counter = match key.as_deref() {

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::gaps::Gap;
-use super::group::Shape;
+use super::group::{LimitShape, Shape};
 use super::kinds::{Branch, Kind};
 use super::margins::Margin;
 use super::record::Coverage;
@@ -22,7 +22,7 @@ pub struct CoverageReport {
     pub total: usize,
     /// How many calls were looked at.
     pub calls: u64,
-    /// All points in the order of the policy: `default`, `hide`, then entries with their rules and conditions.
+    /// All points in the order of the policy: `default`, `hide`, budgets, then entries with their rules and conditions.
     pub points: Vec<PointReport>,
     /// How near tests come to bounds.
     pub margins: Vec<Margin>,
@@ -109,7 +109,7 @@ impl CoverageReport {
             }
             let bound = match &group.shape {
                 Shape::Condition(shape) => shape.number.as_ref().map(|(_, bound)| bound.as_str()),
-                Shape::Limit { max, .. } => max.as_deref(),
+                Shape::Limit(LimitShape { max, .. }) | Shape::Budget { max, .. } => max.as_deref(),
                 _ => None,
             };
             report.margins.extend(counts.margin.margin(&group.pointer, &group.text, bound));

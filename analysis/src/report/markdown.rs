@@ -113,8 +113,8 @@ impl Page {
     }
 }
 
-/// Text of an author's in a line, as code: hosts make no links, mentions or pictures of what is in it.
-fn inline(text: &str) -> String {
+/// Somebody's text in a line or a cell, as code: hosts make no links, mentions or pictures of what is in it. What is not drawn is escaped.
+pub fn inline(text: &str) -> String {
     let mut inside = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -13,7 +13,7 @@ use callgate::{Check, Diagnostic};
 
 pub use json::to_json;
 pub use junit::to_junit;
-pub use markdown::{coverage_to_markdown, to_markdown};
+pub use markdown::{coverage_to_markdown, inline, to_markdown};
 
 /// What came of one test file.
 #[derive(Debug, Default)]
@@ -28,6 +28,8 @@ pub struct FileReport {
     pub warnings: Vec<Diagnostic>,
     /// Policies that it names and that have warnings, each with how many.
     pub policy_warnings: Vec<(String, usize)>,
+    /// The policies of its tests that are stacks, of which coverage is not measured.
+    pub stacks: Vec<String>,
     /// The tests, in the order of the file; under several policies, one policy after the other.
     pub tests: Vec<TestReport>,
     /// How many tests the filter left out.

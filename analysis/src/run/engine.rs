@@ -2,11 +2,12 @@
 //!
 //! In: a run and its policies. Out: what was not decided as expected. Must not decide anything itself.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callgate::time::ManualClock;
+use callgate::time::{Clock as _, ManualClock, Timestamp};
 use callgate::{
     Actual, Amount, Approval, ArgsCheck, Call, Decision, Engine, Explanation, MemoryStore, Reservation,
     SettleError, Severity,
@@ -18,7 +19,7 @@ use crate::caller::Caller;
 use crate::lines::Lines;
 use crate::report::{Difference, Failure};
 use crate::subject::Subject;
-use crate::suite::{ApprovalKey, Ending, Finish, Run, Step, Suite};
+use crate::suite::{ApprovalKey, Ending, Finish, Given, Run, Step, Suite};
 
 /// Who looks at the calls of a run.
 pub(super) enum Watch<'w, 'o> {
@@ -80,6 +81,8 @@ impl<'e> Execution<'e> {
             .store(Arc::new(MemoryStore::new()))
             .build();
         let mut before: Vec<Done> = Vec::new();
+        // An approval is given when a call brings its id first.
+        let mut given: BTreeMap<&str, Timestamp> = BTreeMap::new();
         let mut failures = Vec::new();
         for step in &self.run.steps {
             if let Some(at) = step.at {
@@ -91,7 +94,7 @@ impl<'e> Execution<'e> {
             }
             let mut differences = Vec::new();
             if let Some(file) = &step.reload
-                && let Some(next) = self.subject(&file.value)
+                && let Some(next) = self.subject(file.value.name())
             {
                 // A host that watches the file does not take up what may be half of one (spec 1.8).
                 match next.policy.clone().replacing(&engine.policy()) {
@@ -117,7 +120,11 @@ impl<'e> Execution<'e> {
                     .check
                     .as_ref()
                     .or_else(|| self.subjects.tools.as_ref().and_then(|tools| tools.get(&step.tool.value)));
-                let made = Made { engine: &engine, step, check };
+                let given_at = step.approve.as_ref().and_then(|approve| match approve.given {
+                    Given::First => Some(*given.entry(&approve.id).or_insert_with(|| clock.now())),
+                    Given::At(at) => at,
+                });
+                let made = Made { engine: &engine, step, check, given_at };
                 let mut key = made.approval_key(&before);
                 if let (Some(_), Some(rule)) = (&key, self.change.and_then(|change| change.withheld)) {
                     key = key.filter(|_| !made.asks(rule));
@@ -204,6 +211,8 @@ struct Made<'m> {
     engine: &'m Engine,
     step: &'m Step,
     check: Option<&'m ArgsCheck>,
+    /// When its approval was given.
+    given_at: Option<Timestamp>,
 }
 
 impl Made<'_> {
@@ -249,7 +258,8 @@ impl Made<'_> {
         let call = if self.step.request { Call::request(name, args) } else { Call::new(name, args) };
         let mut call = call.identity(caller.identity());
         if let (Some(approve), Some(key)) = (&self.step.approve, key) {
-            call = call.approved(Approval::new(key, &approve.id));
+            let approval = Approval::new(key, &approve.id);
+            call = call.approved(self.given_at.map_or(approval, |at| approval.given_at(at)));
         }
         if let Some(check) = self.check {
             call = call.checked(check);

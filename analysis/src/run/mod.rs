@@ -88,6 +88,8 @@ pub fn run_observed(
         return report;
     }
     report.policy_warnings = subjects.warnings().collect();
+    let stacks = suite.policies.iter().filter(|policy| policy.value.files().len() > 1);
+    report.stacks = stacks.map(|policy| policy.value.name().to_owned()).collect();
     report.problems = validate::check(&suite, &chosen, &subjects, (path, text));
     if report.problems.is_empty() {
         let mut runner = Runner {
@@ -102,7 +104,7 @@ pub fn run_observed(
         };
         for policy in &suite.policies {
             for test in &chosen {
-                runner.run_test(&policy.value, test, &mut report);
+                runner.run_test(policy.value.name(), test, &mut report);
             }
         }
     }

@@ -40,7 +40,7 @@ impl Rerun {
                     continue;
                 }
                 for (index, run) in test.runs.iter().enumerate() {
-                    let name = names.name(&suite, &file.value, test, run);
+                    let name = names.name(&suite, file.value.name(), test, run);
                     if !matches!(test.mode, Mode::Skip(_)) {
                         runs.push(Place { name, policy, test: at, run: index });
                     }
@@ -89,7 +89,7 @@ impl Rerun {
         let mut execution = Execution {
             suite: &self.suite,
             subjects: &self.subjects,
-            policy: &policy.value,
+            policy: policy.value.name(),
             run,
             file: &self.path,
             test: &place.name,

@@ -2,7 +2,7 @@
 //!
 //! In: names of files. Out: compiled policies and the checks of arguments, or what is wrong with a file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use callgate::value::RawJson;
 use callgate::{ArgsCheck, InputSchema};
@@ -11,12 +11,12 @@ use serde_json::Value;
 use super::Complaints;
 use crate::report::Problem;
 use crate::subject::Subject;
-use crate::suite::{Located, Suite, Test};
+use crate::suite::{Located, Place, PolicyFiles, Suite, Test};
 
 /// What the server's list says of arguments, by tool.
 pub(crate) type ToolChecks = BTreeMap<String, ArgsCheck>;
 
-/// The files of a test file, by their name in it.
+/// The policies of a test file, by their names in it.
 #[derive(Default)]
 pub(super) struct Subjects {
     policies: BTreeMap<String, Subject>,
@@ -32,9 +32,10 @@ impl Subjects {
 
     /// Policies that have warnings, each with how many.
     pub(super) fn warnings(&self) -> impl Iterator<Item = (String, usize)> {
-        let counted =
-            self.policies.iter().map(|(path, subject)| (path.clone(), subject.policy.warnings().len()));
-        counted.filter(|(_, count)| *count > 0)
+        let files = self.policies.values().flat_map(Subject::files);
+        let counted = files.map(|subject| (subject.path.clone(), subject.policy.warnings().len()));
+        // A file may stand in several stacks.
+        counted.filter(|(_, count)| *count > 0).collect::<BTreeMap<_, _>>().into_iter()
     }
 
     pub(super) fn load(
@@ -48,28 +49,20 @@ impl Subjects {
         let mut complaints = Complaints::new(text);
         let reloads = tests.iter().flat_map(|test| &test.runs).flat_map(|run| &run.steps);
         let reloads = reloads.filter_map(|step| step.reload.as_ref());
-        let mut broken = Vec::new();
+        let (mut broken, mut told) = (Vec::new(), BTreeSet::new());
         for file in suite.policies.iter().chain(reloads) {
-            if self.policies.contains_key(&file.value) || broken.contains(&&file.value) {
+            let name = file.value.name();
+            if self.policies.contains_key(name) || broken.contains(&name) {
                 continue;
             }
-            let found = read(&file.value).map_err(|why| unreadable(&mut complaints, file, &why));
-            let Ok(policy) = found else {
-                broken.push(&file.value);
-                continue;
-            };
-            match Subject::new(&file.value, &policy) {
-                Ok(subject) => _ = self.policies.insert(file.value.clone(), subject),
-                Err(error) => {
-                    broken.push(&file.value);
-                    let errors =
-                        error.diagnostics().iter().filter(|one| one.severity() == callgate::Severity::Error);
-                    problems.extend(Problem::all(&file.value, &policy, errors.cloned().collect()));
-                }
+            match load(file, read, &mut told, &mut complaints, problems) {
+                Some(subject) => _ = self.policies.insert(name.to_owned(), subject),
+                None => broken.push(name),
             }
         }
         if let Some(file) = &suite.tools
-            && let Ok(list) = read(&file.value).map_err(|why| unreadable(&mut complaints, file, &why))
+            && let Ok(list) =
+                read(&file.value).map_err(|why| unreadable(&mut complaints, &file.value, &file.place, &why))
         {
             match tool_checks(&list) {
                 Ok(checks) => self.tools = Some(checks),
@@ -84,14 +77,53 @@ impl Subjects {
     }
 }
 
-fn unreadable(complaints: &mut Complaints<'_>, file: &Located<String>, why: &str) {
-    let message = format!("`{}` cannot be read: {why}", file.value);
-    complaints.error(
-        "unreadable_file",
-        &file.place,
-        message,
-        Some("paths are relative to this file".to_owned()),
-    );
+/// Reads a policy, or the files of a stack; `None` after a problem. What is wrong with a file is told once.
+fn load<'s>(
+    policy: &'s Located<PolicyFiles>,
+    read: Read<'_>,
+    told: &mut BTreeSet<&'s str>,
+    complaints: &mut Complaints<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Subject> {
+    let mut layers = Vec::new();
+    for file in policy.value.files() {
+        let is_new = told.insert(file);
+        let text = match read(file) {
+            Ok(text) => text,
+            Err(why) => {
+                if is_new {
+                    unreadable(complaints, file, &policy.place, &why);
+                }
+                continue;
+            }
+        };
+        match Subject::new(file, &text) {
+            Ok(subject) => layers.push(subject),
+            Err(error) if is_new => {
+                let errors =
+                    error.diagnostics().iter().filter(|one| one.severity() == callgate::Severity::Error);
+                problems.extend(Problem::all(file, &text, errors.cloned().collect()));
+            }
+            Err(_) => {}
+        }
+    }
+    if layers.len() < policy.value.files().len() {
+        return None;
+    }
+    match Subject::stack(policy.value.name(), layers) {
+        Ok(subject) => Some(subject),
+        Err(error) => {
+            let message = format!("`{}` are no stack: {error}", policy.value.name());
+            let help = "`callgate check --stack` names the file that does not go with the others";
+            complaints.error(error.code(), &policy.place, message, Some(help.to_owned()));
+            None
+        }
+    }
+}
+
+fn unreadable(complaints: &mut Complaints<'_>, file: &str, place: &Place, why: &str) {
+    let message = format!("`{file}` cannot be read: {why}");
+    complaints.error("unreadable_file", place, message, Some("paths are relative to this file".to_owned()));
 }
 
 /// Reads the answer to `tools/list`, its result, or the list alone.

@@ -14,10 +14,10 @@ pub(super) fn check(suite: &Suite, tests: &[&Test], subjects: &Subjects, file: (
     let mut complaints = Complaints::new(file.1);
     for policy in &suite.policies {
         for run in tests.iter().flat_map(|test| &test.runs) {
-            let mut current = subjects.policy(&policy.value);
+            let mut current = subjects.policy(policy.value.name());
             for step in &run.steps {
                 if let Some(file) = &step.reload {
-                    current = subjects.policy(&file.value);
+                    current = subjects.policy(file.value.name());
                 }
                 let Some(subject) = current else { continue };
                 check_tool(step, subject, subjects, &mut complaints);
@@ -99,8 +99,7 @@ fn known(name: &str, place: &crate::suite::Place, subject: &Subject, complaints:
     if subject.has_rule(name) {
         return;
     }
-    let names =
-        subject.rules.iter().flat_map(|rule| rule.name.as_deref().into_iter().chain([&*rule.pointer]));
+    let names = subject.all_rules().flat_map(|rule| rule.name.as_deref().into_iter().chain([&*rule.pointer]));
     let nearest = complaints.diagnostics.nearest(name, names).map(str::to_owned);
     let help = match nearest {
         Some(nearest) => format!("did you mean `{nearest}`?"),

@@ -16,7 +16,8 @@ const EFFECTS: [(&str, Effect); 4] = [
 ];
 
 /// Fields of a counter (spec 10.4).
-const COUNTER: [&str; 8] = ["entry", "counter", "scope", "window", "charged", "used", "max", "resets_at"];
+const COUNTER: [&str; 9] =
+    ["entry", "counter", "scope", "window", "charged", "used", "max", "resets_at", "budget"];
 /// Those that are amounts.
 const AMOUNTS: [&str; 3] = ["charged", "used", "max"];
 /// Fields of a rule (spec 10.3).

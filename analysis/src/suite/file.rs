@@ -8,7 +8,7 @@ use callgate::{Diagnostic, Severity};
 
 use super::calls::Fixtures;
 
-use super::{Located, Mode, Place, Run, Suite, Test, matrix, step};
+use super::{Located, Mode, Place, PolicyFiles, Run, Suite, Test, matrix, step};
 use crate::subject::member;
 
 /// The time at which a run starts, where the file gives none: a Saturday.
@@ -89,10 +89,10 @@ fn read_policies<'n>(
     root: Node<'n>,
     policy: Option<Field<'n>>,
     policies: Option<Field<'n>>,
-) -> Vec<Located<String>> {
+) -> Vec<Located<PolicyFiles>> {
     match (policy, policies) {
         (Some(field), None) => {
-            reader.within("policy", |reader| located(reader, field.value())).into_iter().collect()
+            reader.within("policy", |reader| stack(reader, field.value())).into_iter().collect()
         }
         (None, Some(field)) => reader.within("policies", |reader| {
             let Some(items) = reader.list(field.value(), "a list of policy files") else { return Vec::new() };
@@ -104,12 +104,12 @@ fn read_policies<'n>(
                     "name the policy's file, relative to this one",
                 );
             }
-            let mut found: Vec<Located<String>> = Vec::new();
+            let mut found: Vec<Located<PolicyFiles>> = Vec::new();
             for (index, item) in items.enumerate() {
                 reader.item(index, |reader| {
-                    let Some(file) = located(reader, item) else { return };
+                    let Some(file) = stack(reader, item) else { return };
                     if found.iter().any(|known| known.value == file.value) {
-                        let message = format!("`{}` stands twice", shown(&file.value));
+                        let message = format!("`{}` stands twice", shown(file.value.name()));
                         reader.error("duplicate_item", item.span(), message, "remove one of them");
                     }
                     found.push(file);
@@ -299,6 +299,30 @@ fn read_mode<'n>(
 pub(super) fn place(reader: &Reader<'_, '_>, node: Node<'_>) -> Place {
     let span = node.span();
     Place { start: span.start as usize, end: span.end as usize, pointer: reader.pointer() }
+}
+
+/// A policy's file, or a list of those of a stack.
+pub(super) fn stack<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<Located<PolicyFiles>> {
+    let mut files: Vec<String> = Vec::new();
+    if let Content::Sequence(items) = node.content() {
+        let mut is_whole = items.len() > 0;
+        if !is_whole {
+            let help = "name the files of the stack, relative to this one";
+            reader.error("empty_tests", node.span(), "no policy is tested", help);
+        }
+        for (index, item) in items.enumerate() {
+            match reader.item(index, |reader| located(reader, item)) {
+                Some(file) => files.push(file.value),
+                None => is_whole = false,
+            }
+        }
+        if !is_whole {
+            return None;
+        }
+    } else {
+        files.push(located(reader, node)?.value);
+    }
+    Some(Located { value: PolicyFiles::new(files), place: place(reader, node) })
 }
 
 /// A string with its place.

@@ -17,8 +17,8 @@ pub use file::read;
 /// What a test file says.
 #[derive(Debug)]
 pub struct Suite {
-    /// Files of policies. Every test runs on each.
-    pub policies: Vec<Located<String>>,
+    /// Policies. Every test runs on each.
+    pub policies: Vec<Located<PolicyFiles>>,
     /// The file of the server's tools, with which arguments are checked first.
     pub tools: Option<Located<String>>,
     /// The time at which each run starts.
@@ -27,6 +27,29 @@ pub struct Suite {
     pub tests: Vec<Test>,
     /// What may not mean what its author thinks.
     pub warnings: Vec<Diagnostic>,
+}
+
+/// A policy, as a test file names it: a file, or several that are one stack (spec 6.10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyFiles {
+    name: String,
+    files: Vec<String>,
+}
+
+impl PolicyFiles {
+    pub(super) fn new(files: Vec<String>) -> Self {
+        Self { name: files.join(", "), files }
+    }
+
+    /// What reports call it: its file, or the files of the stack with commas between them.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The files, in the order of the stack.
+    pub fn files(&self) -> &[String] {
+        &self.files
+    }
 }
 
 /// Something with its place in the test file.
@@ -94,7 +117,7 @@ pub struct Step {
     /// Milliseconds by which the clock goes forward first.
     pub after: Option<i64>,
     /// A file: the policy that is put in force first.
-    pub reload: Option<Located<String>>,
+    pub reload: Option<Located<PolicyFiles>>,
     /// The tool, where its name stands; of a request, its method.
     pub tool: Located<String>,
     /// Whether it is a request of another method than `tools/call` (spec 3.10).
@@ -128,6 +151,17 @@ pub struct Approve {
     pub id: String,
     /// What it is for.
     pub key: ApprovalKey,
+    /// When it was given.
+    pub given: Given,
+}
+
+/// When an approval was given.
+#[derive(Debug, Clone, Copy)]
+pub enum Given {
+    /// When a call of the test brought its id first.
+    First,
+    /// At this time; `None` if the host does not know.
+    At(Option<Timestamp>),
 }
 
 /// What an approval is for.

@@ -6,8 +6,8 @@ use callgate::__analysis::{Content, Field, Node, Reader, shown};
 use callgate::Outcome;
 
 use super::calls::{Args, Fixtures, Template, members_of, read_args, read_check, read_flag};
-use super::file::{located, place, time};
-use super::{ApprovalKey, Approve, Ending, Finish, Step, expect};
+use super::file::{located, place, stack, time};
+use super::{ApprovalKey, Approve, Ending, Finish, Given, Step, expect, file};
 
 const FIELDS: [&str; 30] = [
     "name",
@@ -124,7 +124,7 @@ fn read<'n>(
     let name = name.and_then(|field| reader.within("name", |reader| located(reader, field.value())));
     let at = at.and_then(|field| reader.within("at", |reader| time(reader, field.value())));
     let after = after.and_then(|field| reader.within("after", |reader| duration(reader, field.value())));
-    let reload = reload.and_then(|field| reader.within("reload", |reader| located(reader, field.value())));
+    let reload = reload.and_then(|field| reader.within("reload", |reader| stack(reader, field.value())));
     let template = read_call(reader, node, fixtures, [call, tool.or(method), args, raw]);
     if let (Some(field), true) = (method, call.or(tool).is_some()) {
         reader.within("method", |reader| {
@@ -382,7 +382,7 @@ fn earlier_step<'n>(
     None
 }
 
-/// An id alone, for the key of this call, or `{id, key}` or `{id, key_of}`.
+/// An id alone, for the key of this call, or `{id, key}` or `{id, key_of}`, perhaps with the time at which it was given.
 fn read_approve<'n>(
     reader: &mut Reader<'n, '_>,
     node: Node<'n>,
@@ -390,9 +390,10 @@ fn read_approve<'n>(
 ) -> Option<Approve> {
     let Content::Mapping(_) = node.content() else {
         let id = reader.any_string(node, "a string, the id of an approval")?;
-        return Some(Approve { id: id.to_owned(), key: ApprovalKey::Same });
+        return Some(Approve { id: id.to_owned(), key: ApprovalKey::Same, given: Given::First });
     };
-    let [id, key, key_of] = reader.fields(node, "an id or a mapping", ["id", "key", "key_of"])?;
+    let fields = ["id", "key", "key_of", "given_at"];
+    let [id, key, key_of, given_at] = reader.fields(node, "an id or a mapping", fields)?;
     let Some(id) = id else {
         reader.missing(node, "id", "write the approval's id");
         return None;
@@ -413,7 +414,14 @@ fn read_approve<'n>(
         }
         (None, None) => ApprovalKey::Same,
     };
-    Some(Approve { id, key })
+    let given = match given_at {
+        None => Given::First,
+        Some(field) if field.value().is_null() => Given::At(None),
+        Some(field) => {
+            Given::At(Some(reader.within("given_at", |reader| file::time(reader, field.value()))?))
+        }
+    };
+    Some(Approve { id, key, given })
 }
 
 fn read_finish<'n>(

@@ -19,11 +19,16 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 import callgate._forking  # what a fork needs is registered there
+from callgate._calls import NotApproved
+from callgate._client import Elicitation
 from callgate._errors import (
     CallgateError,
+    CannotAsk,
+    Denied,
     PolicyError,
     ReservationError,
     SettleError,
+    StackError,
     StoreError,
     StoreURLError,
 )
@@ -52,6 +57,9 @@ from callgate._values import Approval
 if _TYPE_CHECKING:
     from callgate import fastmcp as fastmcp
     from callgate import mcp as mcp
+    from callgate._approving import approve_by_elicitation as approve_by_elicitation
+    from callgate._approving import approve_by_store as approve_by_store
+    from callgate._ending import current_reservation as current_reservation
 
 __all__ = [
     "MCP_DENIED",
@@ -60,29 +68,47 @@ __all__ = [
     "ArgsCheck",
     "AuditRecord",
     "CallgateError",
+    "CannotAsk",
     "Check",
     "CounterUse",
     "Decision",
+    "Denied",
     "Diagnostic",
+    "Elicitation",
     "Engine",
     "Explanation",
     "LiveCounter",
     "ManualClock",
+    "NotApproved",
     "Policy",
     "PolicyError",
     "Reservation",
     "ReservationError",
     "Rule",
     "SettleError",
+    "StackError",
     "Store",
     "StoreError",
     "StoreURLError",
     "__version__",
+    "approve_by_elicitation",
+    "approve_by_store",
+    "current_reservation",
     "lint",
 ]
+
+
+# What needs `anyio`, which every SDK brings.
+_LATER = {
+    "approve_by_elicitation": "callgate._approving",
+    "approve_by_store": "callgate._approving",
+    "current_reservation": "callgate._ending",
+}
 
 
 def __getattr__(name: str) -> _Any:
     if name in ("fastmcp", "mcp"):
         return _import_module(f"callgate.{name}")
+    if (module := _LATER.get(name)) is not None:
+        return getattr(_import_module(module), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,11 +6,15 @@ the handler.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from callgate._native import Decision
+from callgate._client import Asking, Elicitation
+from callgate._native import Decision, Engine
+
+if TYPE_CHECKING:
+    from callgate._native import _Outcome
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,7 @@ class ToolCall:
 
     decision: Decision
     tool: str
+    """Or the method, of a request of another one than `tools/call` (3.10)."""
     args: Any
     """The arguments as the handler gets them. They must not be changed."""
     identity: Any
@@ -30,6 +35,35 @@ class ApprovalRequest(ToolCall):
 
     `decision.approval.key` binds to the exact call, `decision.message` says why it waits.
     """
+
+    context: Any = None
+    """What the SDK gives a handler, or `identity`: its context of the request, or the message where the guard is one of a connection."""
+    server: str | None = None
+    """The server's name, where the guard was told one."""
+    engine: Engine | None = field(default=None, repr=False)
+    """The engine that decided."""
+    _asking: Asking = field(default_factory=lambda: Asking(None, ()), repr=False, compare=False)
+
+    async def elicit(self, message: str, schema: Mapping[str, Any]) -> Elicitation:
+        """Asks the calling client, and no other, by `elicitation/create`. `schema` is that of the form: an object of plain values.
+
+        Raises `callgate.CannotAsk` where the client does not answer questions. Where the protocol has no questions meanwhile (2026-07-28),
+        the client gets the question as the answer to its call, and makes the call again; then the callback is called anew, and finds what
+        was answered. So it must ask the same in each round, and must not catch `BaseException` around this.
+        """
+        return await self._asking.elicit(message, schema)
+
+
+@dataclass(frozen=True)
+class NotApproved:
+    """What a callback says of a call that is not approved, beside that it is not: for the agent to read, and for programs."""
+
+    text: str
+    """Comes behind the policy's message."""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    """Comes into the `_meta` of the answer."""
+    is_denied: bool = True
+    """Whether somebody said no; else nobody has answered yet."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +91,24 @@ class ServerError:
         return cls(data.code, str(data.message), data.data, exception)
 
 
+@dataclass(frozen=True)
+class CallResult:
+    """How a call ended that a guard decided."""
+
+    outcome: _Outcome
+    """`not_run` of a call that was refused, too."""
+    answer: Any = None
+    """The SDK's result, or what a refused call is answered with. `None` where there is none."""
+    error: ServerError | None = None
+    """Where it ended with an error."""
+
+
 IdentityOf = Callable[[Any], Any]
 """Tells who calls from the SDK's context, at once or when awaited."""
 
 OnApproval = Callable[[ApprovalRequest], Any]
-"""Asks for an approval, at once or when awaited: its own id (a string never used before) or true if it was given, anything
-else if not."""
+"""Asks for an approval, at once or when awaited: its own id (a string never used before), true, or a `callgate.Approval` of the call's key if
+it was given, anything else if not."""
 
 RefundOnError = Callable[[ToolCall, ServerError], bool]
 """Whether an error of the server gives the charges of the call back."""

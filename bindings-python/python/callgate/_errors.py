@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from callgate._native import Diagnostic
+    from callgate._native import Decision, Diagnostic
 
 
 class CallgateError(Exception):
@@ -23,7 +23,7 @@ class PolicyError(CallgateError, ValueError):
     """
 
     diagnostics: tuple[Diagnostic, ...]
-    """Errors and warnings, in document order; at least one error (spec 12)."""
+    """Errors and warnings, in document order; at least one error (spec 12). Empty for a `StackError`."""
     path: str | None
     """The file, where the policy came from one."""
 
@@ -63,6 +63,37 @@ class PolicyError(CallgateError, ValueError):
         return self._first.span
 
 
+class StackError(PolicyError):
+    """Policies that load, but do not go together as a stack (spec 6.10). It has no diagnostics: it is about a whole policy."""
+
+    def __init__(self, message: str, code: str, path: str | None = None) -> None:
+        self.diagnostics = ()
+        self.path = path
+        self._code = code
+        ValueError.__init__(self, message if path is None else f"{path}: {message}")
+        self.__notes__ = []
+
+    @property
+    def code(self) -> str:
+        """`unnamed_layer`, `duplicate_layer`, `conflicting_dispatchers`, `layer_count` or `too_many_entries`."""
+        return self._code
+
+    @property
+    def line(self) -> int:
+        """1: it is about the whole file."""
+        return 1
+
+    @property
+    def column(self) -> int:
+        """1: it is about the whole file."""
+        return 1
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Nothing of the text."""
+        return (0, 0)
+
+
 class StoreURLError(CallgateError, ValueError):
     """A store URL of no known form. The message does not repeat it: it may hold a password."""
 
@@ -88,8 +119,8 @@ class SettleError(CallgateError, ValueError):
     """A reservation that could not be settled. The charges stand."""
 
     code: str
-    """`larger`: than what was charged; `nothing_to_settle`: no charge came from `increment_from`; `ambiguous`: several did,
-    and no counter was named; `unknown_counter`: none is of that name.
+    """`nothing_to_settle`: no charge can be settled; `ambiguous`: several can, and no counter or budget was named;
+    `unknown_counter`: none is of that name.
     """
 
     def __init__(self, message: str, code: str = "nothing_to_settle") -> None:
@@ -106,6 +137,18 @@ class ReservationError(CallgateError):
         super().__init__("this reservation was finished or settled before")
 
 
+class CannotAsk(CallgateError):
+    """The client that makes a call cannot be asked: it does not answer questions."""
+
+    code = "cannot_ask"
+
+
+class Denied(CallgateError):
+    """A call that a guard does not let through, where it was told to raise (`denied="raise"`). In the SDKs it is their own error, too."""
+
+    decision: Decision
+
+
 # Tracebacks name what users import.
-for _class in (CallgateError, PolicyError, StoreURLError, StoreError, SettleError, ReservationError):
+for _class in (CallgateError, CannotAsk, Denied, PolicyError, StackError, StoreURLError, StoreError, SettleError, ReservationError):
     _class.__module__ = "callgate"

@@ -5,20 +5,26 @@ Written against `Any`: the types of the installed SDK are those of one major ver
 
 from __future__ import annotations
 
+import inspect
 from collections import UserDict
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Any
 
-from callgate._calls import ServerError
-from callgate._enforcement import Enforcement, Refused, listed_schema, run
+from callgate._asks import decide_asks
+from callgate._client import SessionClient
+from callgate._ending import run
+from callgate._enforcement import Enforcement
+from callgate._lists import LISTS, Lister, kept_by_client, listed_names, listed_schema
+from callgate._refused import Refused
+from callgate._wrapper import Refuses, refusing, refusing_by_schema
 
 Handler = Callable[[Any], Awaitable[Any]]
 
 
-def guard(server: Any, enforcement: Enforcement) -> None:
-    """Wraps the handlers that the server has, and those that it will be given."""
-    guarded = _Handlers(server, enforcement)
+def guard(server: Any, enforcement: Enforcement, owner: Any) -> None:
+    """Wraps the handlers that the server has, and those that it will be given. `owner` is what was built around it, or the server itself."""
+    guarded = _Handlers(server, enforcement, owner)
     guarded.update(server.request_handlers)
     server.request_handlers = guarded
 
@@ -29,8 +35,10 @@ class _Handlers(UserDict[Any, Handler]):
     No `dict`, whose `update` and `setdefault` would pass `__setitem__` by.
     """
 
-    def __init__(self, server: Any, enforcement: Enforcement) -> None:
+    def __init__(self, server: Any, enforcement: Enforcement, owner: Any) -> None:
         self._types: Any = import_module("mcp.types")
+        self._raises: Any = import_module("mcp.shared.exceptions").McpError
+        self._owner = owner
         self._server = server
         self._enforcement = enforcement
         self._lists: Handler | None = None
@@ -42,6 +50,8 @@ class _Handlers(UserDict[Any, Handler]):
             handler = self._listing(handler)
         elif request is self._types.CallToolRequest:
             handler = self._calling(handler)
+        else:
+            handler = self._requesting(handler)
         super().__setitem__(request, handler)
 
     def _listing(self, handler: Handler) -> Handler:
@@ -51,41 +61,110 @@ class _Handlers(UserDict[Any, Handler]):
             if not isinstance(listed, self._types.ListToolsResult):
                 return answer
             context = self._server.request_context
-            visible, by_caller = await self._enforcement.visible(listed.tools, context, lambda tool: str(tool.name))
+            visible, for_one = await self._enforcement.visible(
+                listed.tools, context, lambda tool: str(tool.name), names=self._names, lister=_lister(context.session)
+            )
             update: dict[str, Any] = {"tools": visible}
-            if by_caller and {"ttlMs", "cacheScope"} & (listed.model_extra or {}).keys():
-                update["cacheScope"] = "private"
+            if for_one:
+                update.update(kept_by_client(listed.model_extra or {}))
             return self._types.ServerResult(listed.model_copy(update=update))
 
         return list_tools
 
+    def _requesting(self, handler: Handler) -> Handler:
+        async def request(asked: Any) -> Any:
+            context, method = self._server.request_context, str(getattr(asked, "method", ""))
+            params = getattr(asked, "params", None)
+            given = {} if params is None else params.model_dump(by_alias=True, mode="json", exclude_none=True)
+            answer = await self._enforcement.request(method, given, context, SessionClient(context, by_rounds=False))
+            if isinstance(answer, Refused):
+                if (raised := self._enforcement.denied(answer, self._raises)) is not None:
+                    raise raised
+                return self._types.ErrorData(**answer.error)
+            if answer is not None:
+                self._decide_asks(context)
+                return await run(answer, lambda: handler(asked), False, self._types.ErrorData)
+            result = await handler(asked)
+            return await self._seen(method, result, context) if method in LISTS else result
+
+        return request
+
+    def _decide_asks(self, context: Any) -> None:
+        """The session is that of the connection: the request that asks is found when it does."""
+        error = self._types.ErrorData
+        decide_asks(
+            self._enforcement, context.session, lambda: self._server.request_context, lambda told: self._raises(error(**told))
+        )
+
+    async def _seen(self, method: str, result: Any, context: Any) -> Any:
+        """A list of resources, templates or prompts, without those that the caller can never get."""
+        member = LISTS[method][0]
+        listed = getattr(result, "root", None)
+        items = getattr(listed, member, None)
+        if listed is None or items is None:
+            return result
+        seen = await self._enforcement.seen(method, items, context)
+        if len(seen) == len(items):
+            return result
+        return self._types.ServerResult(listed.model_copy(update={member: seen, **kept_by_client(listed.model_extra or {})}))
+
     async def _schema(self, tool: str) -> Any:
         """The tool's input schema, from the handler of `tools/list`, as the SDK itself takes it."""
-        handler = self._lists
-        if handler is None:
-            return None
+        return None if self._lists is None else await listed_schema(tool, self._page)
 
-        async def page(cursor: str | None) -> Any:
-            params = None if cursor is None else self._types.PaginatedRequestParams(cursor=cursor)
-            answer = await handler(self._types.ListToolsRequest(method="tools/list", params=params))
-            return answer.root.model_dump(by_alias=True, mode="json", exclude_none=True)
+    async def _names(self) -> list[str]:
+        return await listed_names(self._page)
 
-        return await listed_schema(tool, page)
+    async def _page(self, cursor: str | None) -> Any:
+        """A page of the server's own list."""
+        if self._lists is None:
+            return {}
+        params = None if cursor is None else self._types.PaginatedRequestParams(cursor=cursor)
+        answer = await self._lists(self._types.ListToolsRequest(method="tools/list", params=params))
+        return answer.root.model_dump(by_alias=True, mode="json", exclude_none=True)
 
     def _calling(self, handler: Handler) -> Handler:
         async def call_tool(request: Any) -> Any:
             context = self._server.request_context
             call = request.params
+            client = SessionClient(context, by_rounds=False)
             answer = await self._enforcement.admit(
-                call.name, call.arguments, context, lambda: self._schema(call.name)
+                call.name, call.arguments, context, lambda: self._schema(call.name), client, names=self._names
             )
             if isinstance(answer, Refused):
+                if (raised := self._enforcement.denied(answer, self._raises)) is not None:
+                    raise raised
                 if call.task is not None:
                     return self._types.ErrorData(**answer.error)
                 return self._types.ServerResult(self._types.CallToolResult.model_validate(answer.result))
-            result = await run(answer, lambda: handler(request))
-            if isinstance(result, self._types.ErrorData):
-                await answer.failed(ServerError.answered(result))
-            return result
+            self._decide_asks(context)
+            refuses = await self._refuses(handler, call.name, call.arguments)
+            return await run(
+                answer, lambda: handler(request), call.task is not None, self._types.ErrorData, refuses=refuses
+            )
 
         return call_tool
+
+    async def _refuses(self, handler: Handler, name: str, arguments: Any) -> Refuses | None:
+        """What tells whether the arguments are refused before the tool's function: by the model of `FastMCP`, or else by the schema."""
+        manager = getattr(self._owner, "_tool_manager", None)
+        if (tool := await found(manager, self._owner, name)) is not None and (refuses := refusing(tool, arguments)) is not None:
+            return refuses
+        # What the SDK knows of the tool, as it looks itself.
+        known = getattr(self._server, "_tool_cache", {})
+        return refusing_by_schema(handler, lambda: known[name].inputSchema, arguments)
+
+
+def _lister(session: Any) -> Lister | None:
+    """The client of the session, where the server said that it tells of other lists."""
+    tools = getattr(getattr(getattr(session, "_init_options", None), "capabilities", None), "tools", None)
+    return Lister(session, session.send_tool_list_changed) if getattr(tools, "listChanged", None) is True else None
+
+
+async def found(manager: Any, owner: Any, name: str) -> Any:
+    """The tool as the server that was built around the low-level one has it; `None` where there is none, or it does not say."""
+    try:
+        tool = (manager or owner).get_tool(name)
+        return await tool if inspect.isawaitable(tool) else tool
+    except Exception:
+        return None

@@ -1,6 +1,6 @@
 # Types of the native half. Checked against it by stubtest; what is public is re-exported by `callgate`.
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from os import PathLike
@@ -30,6 +30,8 @@ _Outcome = Literal["not_run", "done", "tool_error", "error", "cancelled", "timed
 _Amount = int | float | str | Decimal
 # Seconds since 1970-01-01 UTC.
 _Clock = ManualClock | Callable[[], float]
+# An `Approval`, or its parts: key, id, and when it was given in seconds.
+_Approved = tuple[str, str] | tuple[str, str, float | None]
 # What `args` may be; anything else denies (`invalid_args`).
 _Args = object
 # A string is `{"id": ...}`; a mapping has `id`, `grant`, `session`, `roles` and any claims; anything else denies.
@@ -44,6 +46,7 @@ __all__ = [
     "_after_fork_in_child",
     "_after_fork_in_parent",
     "_before_fork",
+    "_canonical",
     "_forget_levels",
     "_stop_handing_over",
     "ApprovalNeeded",
@@ -63,6 +66,9 @@ __all__ = [
     "Reservation",
     "Rule",
     "Store",
+    "Stream",
+    "StreamAsk",
+    "Subscription",
     "lint",
 ]
 
@@ -121,7 +127,7 @@ class Engine:
 
     @staticmethod
     def from_file(
-        path: str | PathLike[str],
+        path: str | PathLike[str] | Sequence[str | PathLike[str]],
         *,
         watch: bool | float | None = None,
         on_reload: Callable[[Policy], object] | None = None,
@@ -137,6 +143,9 @@ class Engine:
     ) -> Engine:
         """An engine for a policy file. Raises `PolicyError`, or `OSError` where the file cannot be read.
 
+        Several files, a list or tuple of paths, are one stack in their order (spec 6.10). Those that do not go together raise
+        `StackError`. With `watch`, each of them is watched, and one that does not load leaves the whole stack in force.
+
         With `watch` (true, or the interval in seconds), every later version of the file comes into force by itself,
         until `close`. One that does not load, or looks like half a file (spec 1.8), leaves the old one in force. A file
         that replaced another is read at the next look, four times a second; one written in place a second after its
@@ -150,7 +159,7 @@ class Engine:
         tool: str,
         args: _Args = None,
         identity: _Identity = None,
-        approved: tuple[str, str] | None = None,
+        approved: _Approved | None = None,
         check: ArgsCheck | None = None,
         server: str | None = None,
     ) -> Decision:
@@ -168,7 +177,7 @@ class Engine:
         tool: str,
         args: _Args = None,
         identity: _Identity = None,
-        approved: tuple[str, str] | None = None,
+        approved: _Approved | None = None,
         check: ArgsCheck | None = None,
         server: str | None = None,
     ) -> Coroutine[Any, Any, Decision]:
@@ -180,7 +189,7 @@ class Engine:
         tool: str,
         text: str,
         identity: _Identity = None,
-        approved: tuple[str, str] | None = None,
+        approved: _Approved | None = None,
         check: ArgsCheck | None = None,
         server: str | None = None,
     ) -> Decision:
@@ -191,7 +200,7 @@ class Engine:
         tool: str,
         text: str,
         identity: _Identity = None,
-        approved: tuple[str, str] | None = None,
+        approved: _Approved | None = None,
         check: ArgsCheck | None = None,
         server: str | None = None,
     ) -> Coroutine[Any, Any, Decision]:
@@ -202,7 +211,7 @@ class Engine:
         method: str,
         params: _Args = None,
         identity: _Identity = None,
-        approved: tuple[str, str] | None = None,
+        approved: _Approved | None = None,
         check: ArgsCheck | None = None,
         server: str | None = None,
     ) -> Decision:
@@ -217,7 +226,7 @@ class Engine:
         method: str,
         params: _Args = None,
         identity: _Identity = None,
-        approved: tuple[str, str] | None = None,
+        approved: _Approved | None = None,
         check: ArgsCheck | None = None,
         server: str | None = None,
     ) -> Coroutine[Any, Any, Decision]:
@@ -228,7 +237,7 @@ class Engine:
         method: str,
         text: str,
         identity: _Identity = None,
-        approved: tuple[str, str] | None = None,
+        approved: _Approved | None = None,
         check: ArgsCheck | None = None,
         server: str | None = None,
     ) -> Decision:
@@ -239,7 +248,7 @@ class Engine:
         method: str,
         text: str,
         identity: _Identity = None,
-        approved: tuple[str, str] | None = None,
+        approved: _Approved | None = None,
         check: ArgsCheck | None = None,
         server: str | None = None,
     ) -> Coroutine[Any, Any, Decision]:
@@ -250,7 +259,7 @@ class Engine:
         tool: str,
         args: _Args = None,
         identity: _Identity = None,
-        approved: tuple[str, str] | None = None,
+        approved: _Approved | None = None,
         check: ArgsCheck | None = None,
         server: str | None = None,
     ) -> Explanation:
@@ -261,7 +270,7 @@ class Engine:
         tool: str,
         text: str,
         identity: _Identity = None,
-        approved: tuple[str, str] | None = None,
+        approved: _Approved | None = None,
         check: ArgsCheck | None = None,
         server: str | None = None,
     ) -> Explanation:
@@ -272,7 +281,7 @@ class Engine:
         tool: str,
         args: _Args = None,
         identity: _Identity = None,
-        approved: tuple[str, str] | None = None,
+        approved: _Approved | None = None,
         check: ArgsCheck | None = None,
         server: str | None = None,
     ) -> Coroutine[Any, Any, Explanation]:
@@ -283,7 +292,7 @@ class Engine:
         tool: str,
         text: str,
         identity: _Identity = None,
-        approved: tuple[str, str] | None = None,
+        approved: _Approved | None = None,
         check: ArgsCheck | None = None,
         server: str | None = None,
     ) -> Coroutine[Any, Any, Explanation]:
@@ -347,6 +356,27 @@ class Engine:
         """
 
     @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What may not mean what its author thinks in the policy in force, and what it cannot keep with this engine's store
+        (`memory_store`: a counter that never resets, and used approvals, where counters are in memory; spec 8.18).
+        """
+
+    def answer_approval(
+        self, id: str, granted: bool, *, by: str, valid_for: float = 3600.0
+    ) -> Literal["granted", "denied", "used", "unknown"]:
+        """Answers a call that `approve_by_store` filed, by its id, for so many seconds, in the name of somebody for whom the host vouches
+        (spec 7.8). Waits for the store: on an event loop, use `asyncio.to_thread`.
+
+        Returns how the call stands: `"used"` if it has passed, `"unknown"` if none of this id waits. Raises `StoreError` where it is
+        unknown whether the answer holds.
+        """
+
+    def _subscribe(self, heard: Callable[[], object]) -> Subscription: ...
+    def _file(
+        self, decision: Decision, server: str, caller: str | None, text: str | None, keys: Sequence[str] | None
+    ) -> tuple[str, str, str | None, float | None, str | None] | None: ...
+    def _now(self) -> float: ...
+    @property
     def policy(self) -> Policy:
         """The policy in force."""
 
@@ -368,7 +398,7 @@ class Engine:
         name: str,
         args: _Args,
         identity: _Identity,
-        approved: tuple[str, str] | None,
+        approved: _Approved | None,
         check: ArgsCheck | None,
         server: str | None,
     ) -> Decision | PendingCall: ...
@@ -450,7 +480,7 @@ class LiveCounter:
         """What it holds."""
 
     @property
-    def resets_at(self) -> datetime:
+    def resets_at(self) -> datetime | None:
         """When it holds nothing any more if nothing else happens; in UTC."""
 
 @final
@@ -464,6 +494,52 @@ class ArgsCheck:
 
     def __new__(cls, schema: Mapping[str, object] | None = None, *, folding: bool = True) -> ArgsCheck: ...
 
+# What is asked of a request: for whom it is, or whether it may go on. Both have its call and its tag.
+_StreamAsked = tuple[Literal["identify"], int, int, bool] | tuple[Literal["decide"], int, int, StreamAsk]
+_StreamStep = (
+    tuple[Literal["client", "server"], int, int | None, str]
+    | _StreamAsked
+    | tuple[Literal["finish"], int, _Outcome]
+    | tuple[Literal["accepted", "given_up", "wake"], int]
+    | tuple[Literal["note"], str, object]
+)
+
+@final
+class Stream:
+    def __new__(cls, engine: Engine | None, *, server: str | None = None, check_args: bool = True) -> Stream: ...
+    def from_client(self, text: str, tag: int, now: int) -> list[_StreamStep]: ...
+    def from_server(self, text: str, tag: int, now: int) -> list[_StreamStep]: ...
+    def identified(self, engine: Engine, call: int, identity: str | None, now: int) -> list[_StreamStep]: ...
+    def decided(self, call: int, decision: Decision, now: int) -> list[_StreamStep]: ...
+    def deny(self, call: int, result: str, message: str, data: str | None, now: int) -> list[_StreamStep]: ...
+    def refuse(self, call: int, text: str, now: int) -> list[_StreamStep]: ...
+    def answer(self, call: int, result: str, now: int) -> list[_StreamStep]: ...
+    def unsent(self, call: int) -> list[_StreamStep]: ...
+    def wake(self, now: int) -> list[_StreamStep]: ...
+    def client_closed(self) -> list[_StreamStep]: ...
+    def reloaded(self) -> list[_StreamStep]: ...
+    @property
+    def deciding_bytes(self) -> int: ...
+
+@final
+class StreamAsk:
+    @property
+    def method(self) -> str: ...
+    @property
+    def tool(self) -> str | None: ...
+    @property
+    def args(self) -> str | None: ...
+    @property
+    def check(self) -> ArgsCheck: ...
+    @property
+    def request(self) -> str: ...
+    @property
+    def protocol(self) -> str | None: ...
+    @property
+    def from_client(self) -> bool: ...
+    @property
+    def task(self) -> bool: ...
+
 @final
 class Policy:
     """A compiled policy: immutable, safe to share between threads and engines."""
@@ -473,8 +549,20 @@ class Policy:
         """Compiles a policy. Raises `PolicyError` with everything that is wrong."""
 
     @staticmethod
-    def from_file(path: str | PathLike[str]) -> Policy:
-        """Reads and compiles a policy file. Raises `PolicyError`, or `OSError` where it cannot be read."""
+    def from_file(path: str | PathLike[str] | Sequence[str | PathLike[str]]) -> Policy:
+        """Reads and compiles a policy file, or several as a stack. Raises `PolicyError`, or `OSError` where one cannot be read."""
+
+    @staticmethod
+    def stack(policies: Sequence[Policy]) -> Policy:
+        """Several policies as one, in this order: what one of them stops is stopped, whatever the others say (spec 6.10).
+
+        A stack of one is that policy. Raises `StackError` where they do not go together: in a stack of more than one, each has a
+        `name` of its own.
+        """
+
+    @property
+    def layers(self) -> tuple[str | None, ...]:
+        """The names of the policies that it was made of, in order; `None` for one without a name."""
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
@@ -482,11 +570,18 @@ class Policy:
 
     @property
     def digest(self) -> str:
-        """`sha256:` and the SHA-256 of the policy's text in hexadecimal."""
+        """`sha256:` and the SHA-256 of the policy's text in hexadecimal; of a stack, that of its policies' digests."""
 
     def _reads_args(self, tool: str) -> bool: ...
     @property
     def _lists_by_caller(self) -> bool: ...
+    def _decides(self, method: str) -> bool: ...
+    def _shows_request(
+        self, method: str, params: object, identity: _Identity = None, server: str | None = None
+    ) -> bool: ...
+    def _unmatched(self, tools: Sequence[str]) -> list[str]: ...
+    def _identity_needs(self) -> list[tuple[str, str, str]]: ...
+    def _inner_call(self, tool: str, args: str) -> tuple[str, str] | None: ...
     def visible(self, tool: str, identity: _Identity = None, server: str | None = None) -> bool:
         """Whether the caller may see the tool in `tools/list`, as `Engine.visible` (spec 10.9)."""
 
@@ -596,7 +691,9 @@ class Decision:
         (spec 10.11). `None` without a candidate, where it failed, and as long as its store has not answered.
         """
 
-    def _observed_not_run(self) -> None: ...
+    def _gives_back(self, outcome: _Outcome) -> bool: ...
+    @property
+    def _inner(self) -> str | None: ...
     def to_json(self) -> str:
         """The decision as JSON, the same in every language (spec 10.3)."""
 
@@ -629,7 +726,20 @@ class ApprovalNeeded:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """Every rule that asks, in the order of the policy: what the person who approves has to know."""
+        """Every rule that asks or may ask, in the order of the policy: what the person who approves has to know."""
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The paths of arguments and claims that an approval does not cover."""
+
+    @property
+    def valid_for(self) -> int | None:
+        """For how many seconds after it was given an approval lets calls through, where the rules say so. Then an `Approval` needs a
+        `given_at`."""
+
+    @property
+    def uses(self) -> int:
+        """How many calls one approval lets through."""
 
 @final
 class Rule:
@@ -649,13 +759,17 @@ class Rule:
     def line(self) -> int:
         """Line in the policy's text, from 1."""
 
+    @property
+    def approvers(self) -> tuple[str, ...]:
+        """Who may approve, for the host to check: of a rule that asks, as it names them; empty for anybody, and of any other rule."""
+
 @final
 class CounterUse:
     """A counter of a decision (spec 10.4). Amounts are exact."""
 
     @property
     def entry(self) -> str | None:
-        """The key of the entry in `tools`; `None` for `all_tools`."""
+        """The key of the entry in `tools`; `None` for `all_tools` and for a budget."""
 
     @property
     def counter(self) -> str: ...
@@ -674,10 +788,16 @@ class CounterUse:
         """What it holds: with the charge if it was taken, else as it stands."""
 
     @property
-    def max(self) -> Decimal | None: ...
+    def max(self) -> Decimal | None:
+        """The maximum that held for the call."""
+
     @property
-    def resets_at(self) -> datetime:
-        """When it holds nothing any more if nothing else happens; in UTC."""
+    def resets_at(self) -> datetime | None:
+        """When it holds nothing any more if nothing else happens; in UTC. `None` for one that never resets."""
+
+    @property
+    def budget(self) -> str | None:
+        """Its name where it is a budget."""
 
 @final
 class Reservation:
@@ -685,16 +805,22 @@ class Reservation:
 
     def finish(self, outcome: _Outcome) -> None:
         """Says how the call ended (spec 8.13). `"not_run"` takes all charges back: it provably never reached its tool. Any other
-        outcome takes none back.
+        outcome takes back what the policy says: calls in flight, and charges with `refund`.
 
         Raises `ReservationError` if it was finished before, `StoreError` where the store could not be reached.
         """
 
-    def settle(self, actual: _Amount | Mapping[str, _Amount]) -> None:
-        """Makes charges that came from `increment_from` smaller, to what the call really cost (spec 8.14): one amount where the
-        call has one such charge, else amounts by the names of their counters.
+    def gives_back(self, outcome: _Outcome) -> bool:
+        """Whether finishing it so would give something back. Where it would not, nobody needs to: the charges stand, and can still be
+        settled.
+        """
 
-        Raises `SettleError` for a larger amount, nothing to settle, or a counter that is not named or not known; `ValueError` for
+    def settle(self, actual: _Amount | Mapping[str, _Amount]) -> None:
+        """Makes charges what the call really cost, less or more (spec 8.14): those of items with `increment_from` or `settle`. One amount
+        where the call has one such charge, else amounts by the names of their counters and budgets. No bound refuses more: the counter
+        may be above its maximum then.
+
+        Raises `SettleError` for nothing to settle, or a counter that is not named or not known; `ValueError` for
         no amount. Both leave it open. Raises as `finish` does, too.
         """
 
@@ -784,6 +910,10 @@ class Finishing:
     def finish(self) -> None: ...
 
 @final
+class Subscription:
+    """Ends when it is dropped. Not public."""
+
+@final
 class PendingCall:
     """A call that waits for its counters. Not public."""
 
@@ -797,6 +927,7 @@ def lint(
     have (spec 12.2). `tools` is the result of `tools/list`, or its list of tools. Raises `PolicyError` where the policy does not load.
     """
 
+def _canonical(text: str) -> str | None: ...
 def _after_fork_in_child() -> None: ...
 def _after_fork_in_parent() -> None: ...
 def _before_fork() -> None: ...

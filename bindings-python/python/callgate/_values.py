@@ -14,7 +14,9 @@ class Approval(NamedTuple):
     key: str
     """The key of the `approval` of the decision that asked for it."""
     id: str
-    """The approval's own id, 1 to 256 bytes, never used for another approval: it lets one call through."""
+    """The approval's own id, 1 to 256 bytes, never used for another approval: it lets as many calls through as the rules say, else one."""
+    given_at: float | None = None
+    """When it was given, in seconds since 1970-01-01 UTC, by the engine's clock. Needed where the decision's `approval` has a `valid_for`."""
 
 
 def instant(millis: int) -> datetime:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import anyio
@@ -34,16 +34,16 @@ class Caller:
         if self._request is not None and await _is_disconnected(self._request):
             raise Gone
 
-    async def wait_for(self, ask: Callable[[], Awaitable[Any]]) -> Any:
-        """The answer of a callback, which is cancelled when the caller is gone."""
-        if self._request is None:
-            answer = await ask()
-        else:
-            async with anyio.create_task_group() as tasks:
+    async def wait_for(self, ask: Callable[[], Awaitable[Any]], beside: Callable[[], Coroutine[Any, Any, None]] | None = None) -> Any:
+        """The answer of a callback, which is cancelled when the caller is gone. `beside` runs as long as it is waited for."""
+        async with anyio.create_task_group() as tasks:
+            if self._request is not None:
                 tasks.start_soon(self._watch, tasks.cancel_scope)
-                answer = None
-                answer = await ask()
-                tasks.cancel_scope.cancel()
+            if beside is not None:
+                tasks.start_soon(beside)
+            answer = None
+            answer = await ask()
+            tasks.cancel_scope.cancel()
         await self.check()
         return answer
 

@@ -1,12 +1,15 @@
-"""Runs tests of policies: `callgate test`, by the command that came with the package.
+"""Runs tests of policies: `callgate test`, by the command that came with the package. Connects to guarded servers in memory.
 
     from callgate import testing
 
     report = testing.run("policies/")
     assert report["totals"]["failed"] == 0
 
-In: test files, and folders of them. Out: the command's JSON, whose form is stable: fields are only added. Must not decide anything, and must
-not take a run that tested nothing for one that passed.
+    async with testing.connect(server, caller="ann") as client:
+        assert (await client.call("pay", amount=101)).code == "condition_failed"
+
+In: test files, and folders of them; or a server. Out: the command's JSON, whose form is stable: fields are only added; or a client. Must not
+decide anything, and must not take a run that tested nothing for one that passed.
 """
 
 from __future__ import annotations
@@ -18,9 +21,10 @@ from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
 
 from callgate import _command
+from callgate._connecting import Answer, Client, connect
 from callgate._errors import CallgateError
 
-__all__ = ["Check", "Difference", "Failure", "FileReport", "Finding", "PolicyTest", "Problem", "Report", "RunError", "Totals", "run"]
+__all__ = ["Answer", "Check", "Client", "Difference", "Failure", "FileReport", "Finding", "PolicyTest", "Problem", "Report", "RunError", "Totals", "connect", "run"]
 
 
 class Finding(TypedDict):

@@ -4,6 +4,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use callgate::Outcome;
+
 /// Charges that nobody is finishing; none while somebody is, and afterwards.
 pub(super) struct Charges(Mutex<Option<callgate::Reservation>>);
 
@@ -26,6 +28,10 @@ impl Charges {
         if charges.is_open() {
             *self.lock() = Some(charges);
         }
+    }
+
+    pub(super) fn gives_back(&self, outcome: Outcome) -> bool {
+        self.lock().as_ref().is_some_and(|charges| charges.gives_back(outcome))
     }
 
     pub(super) fn is_open(&self) -> bool {

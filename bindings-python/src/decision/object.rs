@@ -2,13 +2,12 @@
 //!
 //! In: the core's decision. Out: its parts as Python values, made when they are asked for. Holds no arguments.
 
-use callgate::Outcome;
 use callgate_host::Observed;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyString, PyTuple};
 
-use super::reservation::{Finisher, Reservation};
+use super::reservation::{Finisher, Reservation, parsed};
 use crate::policy::digest;
 
 /// A decision about one call.
@@ -26,13 +25,18 @@ pub(crate) struct Decision {
 }
 
 /// The rule or item that a decision reports.
-#[pyclass(module = "callgate", frozen, get_all)]
+#[pyclass(module = "callgate", frozen)]
 #[derive(Clone)]
 pub(crate) struct Rule {
+    #[pyo3(get)]
     layer: Option<String>,
+    #[pyo3(get)]
     name: Option<String>,
+    #[pyo3(get)]
     pointer: String,
+    #[pyo3(get)]
     line: u32,
+    approvers: Vec<String>,
 }
 
 impl Rule {
@@ -42,6 +46,7 @@ impl Rule {
             name: rule.name().map(str::to_owned),
             pointer: rule.pointer().to_owned(),
             line: rule.line(),
+            approvers: rule.approvers().iter().map(|name| name.to_string()).collect(),
         }
     }
 }
@@ -52,6 +57,11 @@ pub(crate) struct ApprovalNeeded {
     #[pyo3(get)]
     key: String,
     rules: Vec<Rule>,
+    ignored: Vec<String>,
+    #[pyo3(get)]
+    valid_for: Option<u64>,
+    #[pyo3(get)]
+    uses: u32,
 }
 
 /// A counter that a decision asked the store about. Amounts are exact decimals.
@@ -64,7 +74,8 @@ pub(crate) struct CounterUse {
     charged: Option<Py<PyAny>>,
     used: Py<PyAny>,
     max: Option<Py<PyAny>>,
-    resets_at: Py<PyAny>,
+    resets_at: Option<Py<PyAny>>,
+    budget: Option<String>,
 }
 
 impl Decision {
@@ -119,6 +130,12 @@ pub(crate) fn loads<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyA
 
 #[pymethods]
 impl Decision {
+    /// The inner tool, where a dispatcher was called (spec 3.11). For guards.
+    #[getter]
+    fn _inner(&self) -> Option<&str> {
+        self.inner.inner()
+    }
+
     /// `"allow"`, `"deny"` or `"require_approval"`.
     #[getter]
     pub(crate) fn effect(&self) -> &'static str {
@@ -167,7 +184,8 @@ impl Decision {
                 charged: usage.charged().map(|amount| decimal(py, amount)).transpose()?,
                 used: decimal(py, usage.used())?,
                 max: usage.max().map(|amount| decimal(py, amount)).transpose()?,
-                resets_at: instant(py, usage.resets_at())?,
+                resets_at: usage.resets_at().map(|at| instant(py, at)).transpose()?,
+                budget: usage.budget().map(str::to_owned),
             })
         });
         PyTuple::new(py, counters.collect::<PyResult<Vec<_>>>()?)
@@ -183,7 +201,13 @@ impl Decision {
     #[getter]
     fn approval(&self) -> Option<ApprovalNeeded> {
         let needed = self.inner.approval()?;
-        Some(ApprovalNeeded { key: needed.key().to_owned(), rules: needed.rules().map(Rule::new).collect() })
+        Some(ApprovalNeeded {
+            key: needed.key().to_owned(),
+            rules: needed.rules().map(Rule::new).collect(),
+            ignored: needed.ignored().iter().map(|path| path.to_string()).collect(),
+            valid_for: needed.valid_for().map(|length| length.as_secs()),
+            uses: needed.uses(),
+        })
     }
 
     /// Digest of the policy that decided.
@@ -209,11 +233,17 @@ impl Decision {
         json.map(|json| loads(py, &json)).transpose()
     }
 
-    /// Gives the charges of a candidate back, also where the policy in force charged nothing. For guards.
-    fn _observed_not_run(&self) {
-        if let Some(observed) = self.candidate() {
-            observed.finish(Outcome::NotRun);
+    /// Whether a call that ended so gives back what the policy in force charged, so that the reservation is to be finished. If not,
+    /// a candidate hears of the end here. For guards.
+    fn _gives_back(&self, py: Python<'_>, outcome: &str) -> PyResult<bool> {
+        let outcome = parsed(outcome)?;
+        if self.reservation(py)?.is_some_and(|reservation| reservation.get().gives(outcome)) {
+            return Ok(true);
         }
+        if let Some(observed) = self.candidate() {
+            observed.finish(outcome);
+        }
+        Ok(false)
     }
 
     /// The decision as JSON, the same in every language.
@@ -258,6 +288,12 @@ impl ApprovalNeeded {
         )
     }
 
+    /// The paths that an approval does not cover.
+    #[getter]
+    fn ignored<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.ignored)
+    }
+
     fn __repr__(&self) -> String {
         format!("<ApprovalNeeded {}>", self.key)
     }
@@ -265,6 +301,12 @@ impl ApprovalNeeded {
 
 #[pymethods]
 impl Rule {
+    /// Who may approve.
+    #[getter]
+    fn approvers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.approvers)
+    }
+
     fn __repr__(&self) -> String {
         format!("<Rule {} line {}>", self.pointer, self.line)
     }

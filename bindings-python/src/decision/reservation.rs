@@ -41,6 +41,10 @@ impl Reservation {
         Self { engine: engine.clone(), held: Arc::new(Charges::new(held)), observed: observed.clone() }
     }
 
+    pub(super) fn gives(&self, outcome: Outcome) -> bool {
+        self.held.gives_back(outcome)
+    }
+
     fn take(&self, py: Python<'_>) -> PyResult<callgate::Reservation> {
         let taken = self.held.take();
         taken.ok_or_else(|| error::finished(py))
@@ -59,13 +63,18 @@ impl Reservation {
 
 #[pymethods]
 impl Reservation {
-    /// Says how the call ended: `"not_run"` takes all charges back.
+    /// Says how the call ended: `"not_run"` takes all charges back, any other end what the policy says.
     fn finish(&self, py: Python<'_>, outcome: &str) -> PyResult<()> {
         // Before the reservation is taken: an outcome that is not known spends nothing.
         self.end(py, &Ending::Ended(parsed(outcome)?))
     }
 
-    /// Makes charges that came from `increment_from` smaller, to what the call really cost.
+    /// Whether finishing it so would give something back.
+    fn gives_back(&self, outcome: &str) -> PyResult<bool> {
+        Ok(self.gives(parsed(outcome)?))
+    }
+
+    /// Makes charges what the call really cost, less or more.
     fn settle(&self, py: Python<'_>, actual: &Bound<'_, PyAny>) -> PyResult<()> {
         self.end(py, &Ending::Settled(settled(actual)?))
     }
@@ -120,7 +129,7 @@ fn end_async<'py>(
     end.call1((reservation, outcome, actual))
 }
 
-fn parsed(outcome: &str) -> PyResult<Outcome> {
+pub(super) fn parsed(outcome: &str) -> PyResult<Outcome> {
     outcome.parse().map_err(|error: ParseError| PyValueError::new_err(error.to_string()))
 }
 

@@ -85,7 +85,7 @@ impl Clock for CalledClock {
 }
 
 /// Seconds, whole or not, as a point in time: to the nearest millisecond.
-fn timestamp(seconds: &Bound<'_, PyAny>) -> PyResult<Timestamp> {
+pub(super) fn timestamp(seconds: &Bound<'_, PyAny>) -> PyResult<Timestamp> {
     millis(seconds).map(Timestamp::from_millis)
 }
 

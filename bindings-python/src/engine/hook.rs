@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use callgate_host::PolicyPaths;
 use pyo3::call::PyCallArgs;
 use pyo3::prelude::*;
 
@@ -36,6 +37,21 @@ impl Hook {
         if let Err(error) = callback.bind(py).call1(news).and_then(done) {
             let raised = log::stops(py, error)?;
             log::contain(py, log::callback(py, self.name, &raised))?;
+        }
+        Ok(())
+    }
+
+    /// Tells of each warning of the engine's policy, with the file that it is about.
+    pub(super) fn warn_of_files(
+        &self,
+        py: Python<'_>,
+        paths: &PolicyPaths,
+        engine: &callgate::Engine,
+    ) -> PyResult<()> {
+        let policy = engine.policy();
+        let in_memory = engine.warnings().len() > policy.warnings().len();
+        for (file, warnings) in paths.warnings(&policy, in_memory) {
+            self.warn(py, Some(&file.to_string_lossy()), &warnings)?;
         }
         Ok(())
     }

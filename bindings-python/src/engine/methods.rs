@@ -3,11 +3,11 @@
 //! In: calls made of Python objects. Out: decisions. The GIL is held while arguments are read, so that no other thread can
 //! change them meanwhile, and while in-memory counters are asked; it is released around compiling and other stores.
 
-use std::path::PathBuf;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use callgate::__binding::Target;
-use callgate::store::Store as _;
+use callgate::store::{ApprovalAnswer, Store as _};
 use callgate_host::Candidate;
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
@@ -18,11 +18,14 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::args_check::ArgsCheck;
 use super::decide::{Args, Beside};
+use super::filing::{self, FiledCall};
 use super::object::Engine;
 use super::options::Options;
+use super::subscription::Subscription;
 use crate::decision::{Decision, Explanation, loads};
+use crate::diagnostic::diagnostics_tuple;
 use crate::error;
-use crate::policy::{self, Policy};
+use crate::policy::{self, Paths, Policy};
 use crate::store::{LiveCounter, Store};
 
 /// A function of `callgate._awaiting`.
@@ -75,13 +78,13 @@ impl Engine {
         Self::open_text(py, text, &options)
     }
 
-    /// An engine for a policy file, and for its later versions if it is watched.
+    /// An engine for a policy file, or for several as a stack, and for their later versions if they are watched.
     #[staticmethod]
     #[pyo3(signature = (path, *, watch = None, on_reload = None, on_reload_error = None, store = None, store_namespace = None, store_timeout = None, on_store_error = "deny", clock = None, on_decision = None, args_hash = None, on_warning = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn from_file(
         py: Python<'_>,
-        path: PathBuf,
+        path: Paths,
         watch: Option<&Bound<'_, PyAny>>,
         on_reload: Option<&Bound<'_, PyAny>>,
         on_reload_error: Option<&Bound<'_, PyAny>>,
@@ -96,7 +99,7 @@ impl Engine {
     ) -> PyResult<Py<Self>> {
         let store = (store, store_namespace, store_timeout, on_store_error);
         let options = Options::new(store, clock, (on_decision, args_hash), on_warning);
-        Self::open_file(py, path, watch, (on_reload, on_reload_error), &options)
+        Self::open_file(py, path.0, watch, (on_reload, on_reload_error), &options)
     }
 
     /// Decides a call and charges what it costs.
@@ -418,6 +421,55 @@ impl Engine {
     fn reset_counter(&self, py: Python<'_>, counter: &Bound<'_, PyAny>) -> PyResult<bool> {
         let counter = LiveCounter::named(counter)?;
         self.parts.store().reset(py, counter, self.shown()?).map_err(|error| error::store(py, &error))
+    }
+
+    /// What may not mean what its author thinks in the policy in force, and what it cannot keep with this engine's store.
+    #[getter]
+    fn warnings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        diagnostics_tuple(py, &self.core().warnings())
+    }
+
+    /// Files a call that waits for approval, or finds what became of it (spec 7.7, 7.9). For `approve_by_store`.
+    #[pyo3(signature = (decision, server, caller, text, keys))]
+    fn _file(
+        &self,
+        py: Python<'_>,
+        decision: &Bound<'_, Decision>,
+        server: &str,
+        caller: Option<&str>,
+        text: Option<&str>,
+        keys: Option<Vec<String>>,
+    ) -> PyResult<Option<FiledCall>> {
+        filing::file(py, self.parts.store(), decision.get(), (server, caller), (text, keys), self.shown()?)
+    }
+
+    /// Answers a call that was filed for a person, by its id (spec 7.8).
+    #[pyo3(signature = (id, granted, *, by, valid_for = 3600.0))]
+    fn answer_approval(
+        &self,
+        py: Python<'_>,
+        id: &str,
+        granted: bool,
+        by: &str,
+        valid_for: f64,
+    ) -> PyResult<&'static str> {
+        if !(valid_for > 0.0 && valid_for.is_finite()) {
+            return Err(PyValueError::new_err("valid_for must be more than 0 seconds"));
+        }
+        // No answer holds for longer than the ceiling of days (spec 7.5).
+        let lasts = Duration::from_secs_f64(valid_for.min(1e9));
+        let answer = if granted { ApprovalAnswer::grant(by, lasts) } else { ApprovalAnswer::deny(by, lasts) };
+        filing::answer(py, self.parts.store(), id, &answer, self.shown()?)
+    }
+
+    /// Calls `heard` after each policy that comes into force, on the thread that put it there, as long as the result lives. For guards.
+    fn _subscribe(&self, heard: Py<PyAny>) -> Subscription {
+        Subscription::new(self.core(), heard)
+    }
+
+    /// What the engine's clock shows, in seconds. For guards.
+    fn _now(&self) -> PyResult<f64> {
+        Ok(self.shown()?.as_millis() as f64 / 1000.0)
     }
 
     /// The policy in force.

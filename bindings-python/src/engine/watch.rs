@@ -3,11 +3,10 @@
 //! In: an engine and a path. Out: the engine with every new policy of the file in force. Must not wait for a watcher's
 //! callback with the GIL held, which that callback may be waiting for.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callgate_host::{LoadError, PolicyWatcher, WatchOptions};
+use callgate_host::{LoadError, PolicyPaths, PolicyWatcher, WatchOptions};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
@@ -23,7 +22,7 @@ const LONGEST: f64 = 86_400.0;
 
 /// What to watch, and whom to tell.
 pub(crate) struct WatchPlan {
-    pub(crate) path: PathBuf,
+    pub(crate) paths: PolicyPaths,
     interval: Option<Duration>,
     /// Of its warnings, of each new policy, and of why there is none.
     hooks: ReloadHooks,
@@ -46,7 +45,11 @@ pub(crate) struct Watch {
 
 impl WatchPlan {
     /// `watch` is whether to watch, or how often in seconds.
-    pub(crate) fn new(path: PathBuf, watch: &Bound<'_, PyAny>, hooks: ReloadHooks) -> PyResult<Option<Self>> {
+    pub(crate) fn new(
+        paths: PolicyPaths,
+        watch: &Bound<'_, PyAny>,
+        hooks: ReloadHooks,
+    ) -> PyResult<Option<Self>> {
         let interval = match watch.cast::<PyBool>() {
             Ok(watch) if !watch.is_true() => return Ok(None),
             Ok(_) => None,
@@ -60,7 +63,7 @@ impl WatchPlan {
                 Some(Duration::from_secs_f64(seconds))
             }
         };
-        Ok(Some(Self { path, interval, hooks }))
+        Ok(Some(Self { paths, interval, hooks }))
     }
 
     pub(crate) fn start(self, engine: &Arc<LiveEngine>) -> PyResult<Watch> {
@@ -76,12 +79,12 @@ impl WatchPlan {
         if let Some(interval) = self.interval {
             options = options.with_interval(interval);
         }
-        let path = self.path.to_string_lossy().into_owned();
-        let hooks = self.hooks.clone();
-        let watcher = PolicyWatcher::start(&self.path, options, move |change| {
+        let paths = self.paths.clone();
+        let (hooks, engine) = (self.hooks.clone(), engine.clone());
+        let watcher = PolicyWatcher::start(self.paths.clone(), options, move |change| {
             // Nobody is left to be told when the interpreter is shutting down.
             let _ = Python::try_attach(|py| {
-                hooks.tell(py, &path, change);
+                hooks.tell(py, &paths, change, engine.core());
             });
         });
         Ok(watcher?)
@@ -117,16 +120,23 @@ impl Drop for Watch {
 
 impl ReloadHooks {
     /// Reports a reload: the new policy, or why the old one stays. Called on a thread of the watcher; must not raise.
-    fn tell(&self, py: Python<'_>, path: &str, change: Result<callgate::Policy, LoadError>) {
+    fn tell(
+        &self,
+        py: Python<'_>,
+        paths: &PolicyPaths,
+        change: Result<callgate::Policy, LoadError>,
+        engine: &callgate::Engine,
+    ) {
+        let path = paths.to_string();
         let told = match change {
             Ok(policy) => Py::new(py, Policy(policy)).and_then(|policy| {
-                log::reload(py, path, Ok(policy.as_any()))?;
-                self.warnings.warn(py, Some(path), policy.get().0.warnings())?;
+                log::reload(py, &path, Ok(policy.as_any()))?;
+                self.warnings.warn_of_files(py, paths, engine)?;
                 self.on_reload.tell(py, (policy,))
             }),
             Err(error) => {
                 let error = error::load(py, &error).into_value(py).into_any();
-                log::reload(py, path, Err(&error)).and_then(|()| self.on_reload_error.tell(py, (error,)))
+                log::reload(py, &path, Err(&error)).and_then(|()| self.on_reload_error.tell(py, (error,)))
             }
         };
         if let Err(error) = told {

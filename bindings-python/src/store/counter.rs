@@ -3,6 +3,7 @@
 //! In: a counter that a store listed. Out: its parts as Python objects, and a key that names it again. Decides nothing.
 
 use callgate::store::{self, CounterId, Owner, ScopeValue};
+use callgate::time::Timestamp;
 use callgate_host::{counter_key, counter_of_key};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -21,7 +22,7 @@ pub(crate) struct LiveCounter {
     window: String,
     algorithm: &'static str,
     used: Py<PyAny>,
-    resets_at: Py<PyAny>,
+    resets_at: Option<Py<PyAny>>,
 }
 
 impl LiveCounter {
@@ -40,7 +41,7 @@ impl LiveCounter {
             window: counter.window().to_string(),
             algorithm: counter.algorithm().name(),
             used: decimal(py, used)?,
-            resets_at: instant(py, resets_at)?,
+            resets_at: (resets_at < Timestamp::MAX).then(|| instant(py, resets_at)).transpose()?,
         })
     }
 

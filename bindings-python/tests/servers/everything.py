@@ -1,12 +1,18 @@
-"""A server that uses all of the protocol, by 1.x or 2.x of the official SDK: what a gateway has to pass on."""
+"""A server that uses all of the protocol, by 1.x or 2.x of the official SDK: what a gateway has to pass on. With the path of a policy, its
+streams are guarded.
+"""
 
 from __future__ import annotations
 
+import sys
+from contextlib import AsyncExitStack
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
 import anyio
+import callgate
+import callgate.mcp
 from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.stdio import stdio_server
 
@@ -173,7 +179,11 @@ async def publish(event: str, *values: str) -> None:
 
 async def main() -> None:
     options = server.create_initialization_options(NotificationOptions(tools_changed=True))
-    async with stdio_server() as (read, write):
+    async with AsyncExitStack() as stack:
+        read, write = await stack.enter_async_context(stdio_server())
+        if len(sys.argv) > 1:
+            engine = callgate.Engine.from_file(sys.argv[1])
+            read, write = await stack.enter_async_context(callgate.mcp.guard_streams(read, write, engine))
         await server.run(read, write, options)
 
 

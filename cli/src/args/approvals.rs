@@ -29,14 +29,15 @@ much of them is kept is the gateway's choice: `callgate proxy --approval-args no
 
 Exit status: 0, 1 if no call has this id, 2 on an error.")]
     Show(ShowArgs),
-    /// Let a call through, once
+    /// Let a call through: once, or as often as the rules that ask say
     #[command(after_help = "\
 Examples:
   callgate approvals approve k3x9m2ab
   callgate approvals approve k3x9m2ab --for 10m --by alice
   callgate approvals approve k3x9m2ab --store redis://localhost --namespace payments
 
-The same call, repeated, passes once within that time: the same tool, arguments, caller and policy. Limits hold all the same.
+The same call, repeated, passes within that time: the same tool, arguments, caller and policy, but for what the rules that ask ignore. It passes
+once, or as often as they say by `uses`. Limits hold all the same.
 
 Exit status: 0, 1 if a call was not approved: no call has this id, it was let through before, or not all of its arguments can be shown;
 2 on an error.")]
@@ -90,9 +91,10 @@ pub(crate) struct ApproveArgs {
     /// The calls' ids
     #[arg(required = true, value_name = "ID")]
     pub(crate) ids: Vec<String>,
-    /// For how long: `90s`, `10m`, `2h`, `7d`; at most 366 days
-    #[arg(long = "for", value_name = "DURATION", default_value = "1h", value_parser = crate::duration::parse)]
-    pub(crate) lasts: Duration,
+    /// For how long: `90s`, `10m`, `2h`, `7d`; at most as long as the policy lets an approval hold, and 366 days. If left out, that, or an
+    /// hour where the policy does not say
+    #[arg(long = "for", value_name = "DURATION", value_parser = crate::duration::parse)]
+    pub(crate) lasts: Option<Duration>,
     /// Who approves; the user of this system if left out
     #[arg(long, value_name = "NAME")]
     pub(crate) by: Option<String>,

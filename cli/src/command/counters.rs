@@ -90,12 +90,18 @@ fn open(selection: &Selection) -> Result<Arc<dyn Counters>, Failure> {
 
 fn selects(selection: &Selection, held: &LiveCounter) -> bool {
     let is_of_entry = match held.counter.owner() {
+        Owner::Budget if selection.budget.is_some() => {
+            selection.budget.as_deref() == Some(held.counter.name())
+        }
+        _ if selection.budget.is_some() => false,
         Owner::Tool(key) => {
             !selection.all_tools && selection.tool.as_ref().is_none_or(|tool| **tool == **key)
         }
+        Owner::Budget => !selection.all_tools && selection.tool.is_none(),
         _ => selection.tool.is_none(),
     };
     is_of_entry
+        && selection.layer.as_ref().is_none_or(|layer| held.counter.policy() == Some(layer))
         && selection.counter.as_ref().is_none_or(|name| name == held.counter.name())
         && selection.scope.as_ref().is_none_or(|scope| {
             // The value alone, or as it is shown, behind the kind of scope.
@@ -104,23 +110,43 @@ fn selects(selection: &Selection, held: &LiveCounter) -> bool {
         })
 }
 
+/// When a counter holds nothing any more; `None` for never.
+fn until(resets_at: Timestamp) -> Option<String> {
+    (resets_at < Timestamp::MAX).then(|| resets_at.to_string())
+}
+
 fn show(out: &mut impl Write, format: CountersFormat, held: &LiveCounter) -> Result<(), Failure> {
     let LiveCounter { counter, scope, used, resets_at } = held;
     let tool = match counter.owner() {
         Owner::Tool(key) => Some(&**key),
         _ => None,
     };
+    let budget = (*counter.owner() == Owner::Budget).then(|| counter.name());
     let (name, window) = (counter.name(), counter.window().to_string());
+    // Two calendars are two counters.
+    let zone = counter.zone().map(str::to_owned);
     match format {
         CountersFormat::Human => {
-            let entry = shown(tool.unwrap_or("all_tools"));
+            let entry = shown(tool.unwrap_or(if budget.is_some() { "budget" } else { "all_tools" }));
+            let layer = counter.policy().map(|layer| format!(" of {}", shown(layer))).unwrap_or_default();
             let (name, scope) = (shown(name), scope.to_string());
             let (algorithm, kind) = (counter.algorithm().name(), shown(counter.scope()));
             let (who, used) = (shown(&scope), used.to_string());
-            writeln!(out, "{used:>USED$}  {resets_at}  {entry}.{name}, {algorithm} {window}, {kind} {who}")?;
+            let until = until(*resets_at).unwrap_or_else(|| format!("{:24}", "never"));
+            let calendar = match (&zone, counter.is_from_sunday()) {
+                (None, false) => String::new(),
+                (None, true) => " from Sunday".to_owned(),
+                (Some(zone), false) => format!(" of {}", shown(zone)),
+                (Some(zone), true) => format!(" from Sunday of {}", shown(zone)),
+            };
+            writeln!(
+                out,
+                "{used:>USED$}  {until}  {entry}.{name}{layer}, {algorithm} {window}{calendar}, {kind} {who}"
+            )?;
         }
         CountersFormat::Json => {
             let line = json!({
+                "layer": counter.policy(),
                 "tool": tool,
                 "counter": name,
                 "window": window,
@@ -128,7 +154,10 @@ fn show(out: &mut impl Write, format: CountersFormat, held: &LiveCounter) -> Res
                 "scope": counter.scope(),
                 "for": scope.to_string(),
                 "used": used.to_string(),
-                "resets_at": resets_at.to_string(),
+                "resets_at": until(*resets_at),
+                "budget": budget,
+                "time_zone": zone,
+                "week_start": if counter.is_from_sunday() { "sunday" } else { "monday" },
             });
             writeln!(out, "{line}")?;
         }

@@ -8,6 +8,7 @@ pub(crate) mod counters;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod proxy;
+pub(crate) mod scan;
 pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod test;

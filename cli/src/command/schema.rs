@@ -1,4 +1,4 @@
-//! `callgate schema`: the JSON Schemas of policies, of their tests, and of audit records.
+//! `callgate schema`: the JSON Schemas of policies, of their tests, of audit records, and of scans.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -11,12 +11,14 @@ use crate::failure::Outcome;
 const POLICY: &str = include_str!("../../policy.schema.json");
 const TEST: &str = include_str!("../../test.schema.json");
 const AUDIT: &str = include_str!("../../audit.schema.json");
+const SCAN: &str = include_str!("../../scan.schema.json");
 
 pub(crate) fn run(args: &SchemaArgs) -> Outcome {
     let schema = match args.of {
         SchemaKind::Policy => POLICY,
         SchemaKind::Test => TEST,
         SchemaKind::Audit => AUDIT,
+        SchemaKind::Scan => SCAN,
     };
     let mut out = output();
     out.write_all(schema.as_bytes())?;

@@ -21,19 +21,18 @@ pub(crate) fn write_decision(out: &mut dyn Write, decided: &Decided<'_>, coloure
     }
     if let Some(rule) = decision.rule() {
         let name = rule.name().map(|name| format!("{name}, ")).unwrap_or_default();
-        line("rule", &format!("{name}{}, line {}", rule.pointer(), rule.line()))?;
+        let layer = rule.layer().map(|layer| format!(" of layer {layer}")).unwrap_or_default();
+        line("rule", &format!("{name}{}, line {}{layer}", rule.pointer(), rule.line()))?;
     }
     for counter in decision.counters() {
-        let owner = counter.entry().unwrap_or("all_tools");
+        let shared = if counter.budget().is_some() { "budget" } else { "all_tools" };
+        let owner = counter.entry().unwrap_or(shared);
         let max = counter.max().map(|max| format!(" of {max}")).unwrap_or_default();
         let charged =
             counter.charged().map(|charged| format!(", {charged} by this call")).unwrap_or_default();
-        let text = format!(
-            "{owner}.{}: {}{max} used{charged}, until {}",
-            counter.counter().name(),
-            counter.used(),
-            counter.resets_at()
-        );
+        let until = counter.resets_at().map_or_else(|| "for good".to_owned(), |at| format!("until {at}"));
+        let text =
+            format!("{owner}.{}: {}{max} used{charged}, {until}", counter.counter().name(), counter.used(),);
         line("counter", &text)?;
     }
     if let Some(seconds) = decision.retry_after() {

@@ -26,10 +26,13 @@ impl Gateway {
         }
         let url = format!("sqlite://{}", file.display());
         let options = StoreOptions::new().with_namespace("bank").with_timeout(Duration::from_secs(20));
-        let policy: Policy =
-            "{version: '1', default: allow, all_tools: {rules: [{action: require_approval, name: big}]}}"
-                .parse()
-                .unwrap();
+        let policy: Policy = "
+            version: '1'
+            default: allow
+            tools: {deploy: {rules: [{action: require_approval, name: ours, approval: {approvers: [ann, bob], uses: 2}}]}}
+            all_tools: {rules: [{action: require_approval, name: big}]}"
+            .parse()
+            .unwrap();
         Self { store: open_store(&url, &options).unwrap(), url, engine: Engine::new(policy) }
     }
 
@@ -56,7 +59,7 @@ impl Gateway {
 
     fn spend(&self, record: &ApprovalRecord) -> bool {
         let id = record.approval_id().unwrap();
-        let batch = Batch { approval: Some(id.into()), ..Batch::default() };
+        let batch = Batch { approval: Some((&*id).into()), asks: true, ..Batch::default() };
         self.store.blocking().reserve(&batch, SystemClock.now()).unwrap().verdict == Verdict::Reserved
     }
 }
@@ -106,6 +109,21 @@ fn a_call_is_listed_shown_approved_and_used() {
     }
     // The same call once more waits under another id.
     assert_ne!(gateway.file("pay").id, record.id);
+}
+
+#[test]
+fn only_approvers_approve() {
+    let gateway = Gateway::new("approvers");
+    let id = gateway.file("deploy").id;
+    let run = gateway.ask(&["approve", &id, "--by", "carol"]);
+    assert_eq!((run.status, &*run.out), (1, ""));
+    assert!(run.err.contains("ann") && run.err.contains("bob"), "{}", run.err);
+    assert_eq!(gateway.file("deploy").state, ApprovalState::Pending);
+    assert_eq!(gateway.ask(&["approve", &id, "--by", "ann"]).status, 0);
+    // Of two rules the fewer uses hold.
+    let granted = gateway.file("deploy");
+    assert!(gateway.spend(&granted));
+    assert_ne!(gateway.file("deploy").id, id);
 }
 
 #[test]

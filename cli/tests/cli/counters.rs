@@ -95,6 +95,33 @@ fn a_reset_makes_room() {
 }
 
 #[test]
+fn budgets_and_local_days_are_listed_and_reset() {
+    let policy = file(
+        "budgets.yaml",
+        "{version: '1', default: deny, time_zone: Asia/Tokyo, budgets: {money: {window: day, max: 9}}, \
+         tools: {pay: {limits: [{budget: money, increment_from: args.amount}]}, ask: {rules: [{rate_limit: 9/day}]}}}",
+    );
+    let counters = Path::new(&policy).with_extension("db");
+    let _ = std::fs::remove_file(&counters);
+    let url = format!("sqlite://{}", counters.display());
+    for (tool, args) in [("pay", r#"{"amount": 3}"#), ("ask", "{}")] {
+        let run = callgate(&["eval", "--policy", &policy, "--tool", tool, "--args", args, "--store", &url]);
+        assert_eq!((run.status, &*run.err), (0, ""), "{}", run.out);
+    }
+    let run = callgate(&["counters", "list", "--store", &url, "--budget", "money", "--format", "json"]);
+    let held = json(&run.out);
+    let shown = ["tool", "budget", "counter", "used"].map(|field| held.get(field).unwrap().to_string());
+    assert_eq!(shown, ["null", r#""money""#, r#""money""#, r#""3""#], "{}", run.out);
+    let run = callgate(&["counters", "list", "--store", &url, "--budget", "money"]);
+    assert!(run.out.contains("budget.money") && run.out.contains("Asia/Tokyo"), "{}", run.out);
+    // A budget is no counter of all tools.
+    assert!(list(&url, &["--all-tools"]).is_empty());
+    let run = callgate(&["counters", "reset", "--store", &url, "--budget", "money"]);
+    assert!(run.status == 0 && run.out.ends_with("1 counter reset\n"), "{}{}", run.out, run.err);
+    assert_eq!(list(&url, &[]).len(), 1);
+}
+
+#[test]
 fn a_reset_of_nothing_says_so() {
     let (_, url) = charged("reset-nothing");
     let before = list(&url, &[]);

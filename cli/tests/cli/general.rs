@@ -14,6 +14,7 @@ fn every_command_has_help_with_examples() {
         "status",
         "audit verify",
         "proxy wrap",
+        "scan",
         "schema",
         "completions",
     ] {
@@ -42,7 +43,10 @@ fn the_version_names_the_commit_and_the_stores() {
     let commit = head.as_ref().map_or("unknown", |head| head.get(..12).unwrap());
     assert_eq!(
         callgate(&["--version"]).out,
-        format!("callgate {version}\ncommit {commit}\nstores memory, sqlite, redis\n")
+        format!(
+            "callgate {version}\ntime zones {zones}\ncommit {commit}\nstores memory, sqlite, redis\n",
+            zones = callgate::time::ZONE_DATABASE
+        )
     );
     // What it names is what it has.
     let policy = file("version.yaml", "version: \"1\"\ndefault: allow\n");
@@ -69,6 +73,7 @@ fn each_command_documents_its_exit_status_and_keeps_it() {
         "status",
         "audit verify",
         "proxy wrap",
+        "scan",
         "schema",
         "completions",
         "",
@@ -188,6 +193,7 @@ fn the_schema_is_the_one_of_the_language() {
     for (kind, text) in [
         ("test", include_str!("../../../spec/test.schema.json")),
         ("audit", include_str!("../../../spec/audit.schema.json")),
+        ("scan", include_str!("../../../spec/scan.schema.json")),
     ] {
         let run = callgate(&["schema", "--of", kind]);
         assert_eq!((run.status, &*run.out), (0, text));

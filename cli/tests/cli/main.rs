@@ -25,6 +25,9 @@ mod operators_guide;
 #[cfg(target_os = "linux")]
 mod proxy;
 mod readme;
+#[cfg(target_os = "linux")]
+mod scan;
+mod stack;
 mod stream;
 mod test;
 mod warnings;

@@ -96,6 +96,14 @@ fn rows_of_operators_are_what_is_decided() {
 fn rows_of_fields_say_what_null_is() {
     let places = [
         ("of the document", "{version: \"1\", default: deny, FIELD: null}"),
+        (
+            "of a budget",
+            "{version: \"1\", default: deny, budgets: {b: {window: day, FIELD: null}}, tools: {t: {limits: [{budget: b}]}}}",
+        ),
+        (
+            "of an approval",
+            "{version: \"1\", default: deny, tools: {t: {rules: [{action: require_approval, approval: {uses: 1, FIELD: null}}]}}}",
+        ),
         ("of an entry", "{version: \"1\", default: deny, tools: {t: {FIELD: null}}}"),
         ("of a rule", "{version: \"1\", default: deny, tools: {t: {rules: [{action: deny, FIELD: null}]}}}"),
         (
@@ -119,6 +127,8 @@ fn rows_of_fields_say_what_null_is() {
                     "counter: c, ",
                     "window: day, ",
                     "max: 1, ",
+                    "window: day, ",
+                    "uses: 1, ",
                 ];
                 let mut text = document.to_owned();
                 for given in given.iter().filter(|given| given.starts_with(&format!("{field}:"))) {

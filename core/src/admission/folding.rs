@@ -69,7 +69,7 @@ impl Folds {
     }
 
     /// The name that folds to the same.
-    fn find(&self, name: &str, folded: &mut String) -> Option<&str> {
+    pub(crate) fn find(&self, name: &str, folded: &mut String) -> Option<&str> {
         folded.clear();
         for c in visible(name).chars() {
             folded.push(*self.characters.get(&c)?);

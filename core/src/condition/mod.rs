@@ -57,11 +57,6 @@ impl Test {
         let operand = self.more.as_ref().and_then(|more| more.operand.as_deref());
         std::iter::once(&*self.path).chain(operand)
     }
-
-    /// Whether its outcome is known only of one call: it reads arguments or counters (spec 10.9).
-    pub(crate) fn is_open(&self) -> bool {
-        self.paths().any(|path| matches!(path.root, Root::Args | Root::State))
-    }
 }
 
 impl Condition {

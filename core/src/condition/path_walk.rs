@@ -106,8 +106,8 @@ impl<A: View, I: View> CallContext<'_, A, I> {
             (Root::Identity, Identity::Claims(claims)) => walk(claims, way, visitor)?,
             (Root::Identity, Identity::Id(id)) => walk(&Made::Id(id), way, visitor)?,
             (Root::Tool | Root::Server, _) => self.reach_name(path.root, visitor)?,
-            // State paths are compiled into tests of counters and never reached here.
-            (Root::Identity | Root::State, _) => visitor.leaf::<A>(Leaf::Absent)?,
+            // Paths of counters and budgets are compiled into tests of them and never reached here.
+            (Root::Identity | Root::State | Root::Budget, _) => visitor.leaf::<A>(Leaf::Absent)?,
         };
         Ok(())
     }

@@ -59,7 +59,9 @@ pub(super) fn decision(decision: &Decision<'_>) -> String {
         out.push_str(",\"max\":");
         optional_quoted(&mut out, counter.max());
         out.push_str(",\"resets_at\":");
-        optional_quoted(&mut out, Some(counter.resets_at()));
+        optional_quoted(&mut out, counter.resets_at());
+        out.push_str(",\"budget\":");
+        optional_string(&mut out, counter.budget());
         out.push('}');
     }
     out.push_str("],\"retry_after\":");
@@ -76,13 +78,37 @@ pub(super) fn decision(decision: &Decision<'_>) -> String {
                     out.push(',');
                 }
                 write_rule(&mut out, rule);
+                out.pop();
+                out.push_str(",\"approvers\":");
+                write_strings(&mut out, rule.approvers());
+                out.push('}');
             }
-            out.push_str("]}");
+            out.push_str("],\"ignored\":");
+            write_strings(&mut out, approval.ignored());
+            out.push_str(",\"valid_for\":");
+            let _ = match approval.valid_for() {
+                Some(seconds) => write!(out, "{}", seconds.as_secs()),
+                None => out.write_str("null"),
+            };
+            let _ = write!(out, ",\"uses\":{}}}", approval.uses());
         }
         None => out.push_str("null"),
     }
-    let _ = write!(out, ",\"policy\":\"sha256:{}\"}}", hex(decision.policy().digest()));
+    let _ = write!(out, ",\"policy\":\"sha256:{}\",\"inner\":", hex(decision.policy().digest()));
+    optional_string(&mut out, decision.inner());
+    out.push('}');
     out
+}
+
+fn write_strings(out: &mut String, texts: &[Box<str>]) {
+    out.push('[');
+    for (index, text) in texts.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        let _ = write_string(out, text);
+    }
+    out.push(']');
 }
 
 fn write_rule(out: &mut String, rule: RuleRef<'_>) {

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 pub use audit::{AuditRecord, AuditedCall};
 pub use reservation::{Actual, Reservation, SettleError};
@@ -83,12 +84,19 @@ impl Clone for PolicyRef<'_> {
 #[derive(Debug, Clone, Copy)]
 pub struct RuleRef<'d> {
     rule: Rule<'d>,
+    layer: Option<&'d str>,
+    approvers: &'d [Box<str>],
 }
 
 impl<'d> RuleRef<'d> {
+    fn of(policy: &'d Compiled, index: u32) -> Option<Self> {
+        let approvers = policy.terms(index).map_or(&[][..], |terms| &terms.approvers);
+        Some(Self { rule: policy.rule(index)?, layer: policy.layer_of_rule(index), approvers })
+    }
+
     /// The name of the policy layer that has it; `None` where that has no name.
     pub fn layer(&self) -> Option<&'d str> {
-        None
+        self.layer
     }
 
     /// Its `name`, where it has one.
@@ -105,6 +113,11 @@ impl<'d> RuleRef<'d> {
     pub fn line(&self) -> u32 {
         self.rule.line()
     }
+
+    /// Who may approve, for the host to check: of a rule that asks, as it names them; empty for anybody, and of any other rule (spec 2.30).
+    pub fn approvers(&self) -> &'d [Box<str>] {
+        self.approvers
+    }
 }
 
 /// What a call needs to be approved (spec 7.1).
@@ -120,10 +133,26 @@ impl<'d> ApprovalNeeded<'d> {
         &self.asking.key
     }
 
-    /// Every rule that asks, in the order of the policy: what an approver has to know.
+    /// Every rule that asks or may ask, in the order of the policy: what an approver has to know.
     pub fn rules(&self) -> impl Iterator<Item = RuleRef<'d>> {
         let policy = self.policy;
-        self.asking.rules.iter().filter_map(move |rule| policy.rule(*rule)).map(|rule| RuleRef { rule })
+        self.asking.rules.iter().filter_map(move |rule| RuleRef::of(policy, *rule))
+    }
+
+    /// The paths of arguments and claims that an approval does not cover, as the first of the rules writes them.
+    pub fn ignored(&self) -> &'d [Box<str>] {
+        &self.asking.ignored
+    }
+
+    /// For how long after it was given an approval lets calls through, where the rules say so. Then it has to say when it
+    /// [was given](crate::Approval::given_at).
+    pub fn valid_for(&self) -> Option<Duration> {
+        self.asking.valid_for.map(|seconds| Duration::from_secs(seconds.into()))
+    }
+
+    /// How many calls one approval lets through.
+    pub fn uses(&self) -> u32 {
+        self.asking.uses
     }
 }
 
@@ -155,22 +184,31 @@ impl<'d> CounterUse<'d> {
         &self.declared.window
     }
 
-    /// The maximum that the policy gives, if it gives one.
+    /// The maximum that held for the call: the policy's, or that of a claim (spec 2.26). `None` where there is none.
     pub fn max(&self) -> Option<Amount> {
-        self.declared.max
+        // The largest amount also stands for none. Of a counter that is only read, nobody asked a claim.
+        let is_claimed = self.declared.max_from.is_some() && !self.counted.paid.is_empty();
+        let largest = self.declared.max.filter(|max| *max == Amount::MAX);
+        let claimed = is_claimed.then_some(self.counted.max);
+        Some(self.counted.max).filter(|max| *max < Amount::MAX).or(claimed).or(largest)
     }
 
-    /// When it holds nothing any more if nothing else happens.
-    pub fn resets_at(&self) -> Timestamp {
-        self.counted.resets_at
+    /// When it holds nothing any more if nothing else happens; `None` if that is never (spec 8.18).
+    pub fn resets_at(&self) -> Option<Timestamp> {
+        Some(self.counted.resets_at).filter(|at| *at < Timestamp::MAX)
     }
 
-    /// The key of the entry in `tools`; `None` for `all_tools`.
+    /// The key of the entry in `tools`, or the method in `requests`; `None` for `all_tools`, and for a budget.
     pub fn entry(&self) -> Option<&'d str> {
         match self.declared.counter.owner() {
-            Owner::Tool(key) => Some(key),
-            Owner::AllTools => None,
+            Owner::Tool(key) | Owner::Request(key) => Some(key),
+            Owner::AllTools | Owner::Budget => None,
         }
+    }
+
+    /// The budget's name; `None` for the counter of an entry.
+    pub fn budget(&self) -> Option<&'d str> {
+        (*self.declared.counter.owner() == Owner::Budget).then(|| self.declared.counter.name())
     }
 }
 
@@ -224,6 +262,11 @@ impl<'d> Decision<'d> {
         self.target().method()
     }
 
+    /// The name of the inner tool, where a call of a dispatcher was decided (spec 3.11); `None` where there is none, or it was not read.
+    pub fn inner(&self) -> Option<&str> {
+        self.ruling.more()?.inner.as_deref()
+    }
+
     /// What was called.
     pub(crate) fn target(&self) -> Target<'_> {
         match &self.policy {
@@ -255,7 +298,10 @@ impl<'d> Decision<'d> {
 
     /// The rule or item that decided, if one did.
     pub fn rule(&self) -> Option<RuleRef<'_>> {
-        self.ruling.rule().and_then(|rule| self.compiled().rule(rule)).map(|rule| RuleRef { rule })
+        self.ruling
+            .rule()
+            .and_then(|rule| RuleRef::of(self.compiled(), rule))
+            .map(|rule| RuleRef { approvers: &[], ..rule })
     }
 
     /// What to tell the agent; `None` when the call is allowed (spec 10.5).
@@ -284,13 +330,21 @@ impl<'d> Decision<'d> {
     }
 
     /// Takes the charges of an allowed call into the caller's hands, to be finished or settled with
-    /// [`Engine`](crate::Engine). `None` if nothing was charged, it was taken before, or this is a clone.
+    /// [`Engine`](crate::Engine). `None` if nothing was charged (a charge of 0 that may be settled counts), it was taken before, or
+    /// this is a clone.
     ///
     /// Dropping the reservation leaves the charges standing (spec 8.10).
     pub fn take_reservation(&self) -> Option<Reservation> {
-        let charged =
-            self.allowed() && self.ruling.counters().iter().any(|counted| counted.charged.is_some());
-        if !charged || self.reservation_taken.swap(true, Ordering::Relaxed) {
+        let settles = |(payment, _): &(u32, Amount)| {
+            self.compiled().payment(*payment).is_some_and(|payment| payment.settles)
+        };
+        let ends = |counted: &Counted| {
+            let charged = counted.charged.is_some_and(|charged| charged > Amount::ZERO);
+            charged || (counted.charged.is_some() && counted.paid.iter().any(settles))
+        };
+        if !(self.allowed() && self.ruling.counters().iter().any(ends))
+            || self.reservation_taken.swap(true, Ordering::Relaxed)
+        {
             return None;
         }
         let store = self.ruling.more().and_then(|more| more.charged_in);

@@ -7,7 +7,7 @@ use super::Decision;
 use crate::amount::Amount;
 use crate::call::Target;
 use crate::policy::Policy;
-use crate::ruling::{Asking, Code, Counted, Detail, Details, Effect, Ruling};
+use crate::ruling::{Asking, Code, Counted, Detail, Details, Effect, Paid, Ruling};
 use crate::store::ScopeValue;
 use crate::time::Timestamp;
 
@@ -15,12 +15,19 @@ const EFFECTS: [Effect; 3] = [Effect::Allow, Effect::Deny, Effect::RequireApprov
 
 // Which parts follow the first byte. Absent ones take no room, so that the commonest decision is one byte.
 const RULE: u8 = 1;
-const ARGS: u8 = 1 << 1;
-const DECLARED: u8 = 1 << 2;
-const RETRY_AFTER: u8 = 1 << 3;
-const ASKING: u8 = 1 << 4;
-const COUNTERS: u8 = 1 << 5;
-const FULL: u8 = 1 << 6;
+const DETAIL: u8 = 1 << 1;
+const RETRY_AFTER: u8 = 1 << 2;
+const ASKING: u8 = 1 << 3;
+const COUNTERS: u8 = 1 << 4;
+const INNER: u8 = 1 << 5;
+
+// Which detail it is.
+const ARGS: u8 = 0;
+const DECLARED: u8 = 1;
+const PAYMENT: u8 = 2;
+const MAXIMUM: u8 = 3;
+const FULL: u8 = 4;
+const FULL_OF_CHARGES: u8 = 5;
 
 impl Decision<'_> {
     /// Appends the decision as bytes, without its policy and its target; [`Policy::unpack`] reads them. The first byte is 16
@@ -32,16 +39,15 @@ impl Decision<'_> {
         let ruling = &self.ruling;
         out.push(((ruling.effect() as u8) << 4) | ruling.code() as u8);
         let none = Details::default();
-        let Details { detail, counters, retry_millis, asking, charged_in: _ } =
+        let Details { detail, counters, retry_millis, asking, charged_in: _, inner } =
             ruling.more().unwrap_or(&none);
         let rule = ruling.rule();
         let flags = flag(RULE, rule.is_some())
-            | flag(ARGS, matches!(detail, Detail::Args(_)))
-            | flag(DECLARED, matches!(detail, Detail::Declared(_)))
-            | flag(FULL, matches!(detail, Detail::Full))
+            | flag(DETAIL, !matches!(detail, Detail::None))
             | flag(RETRY_AFTER, retry_millis.is_some())
             | flag(ASKING, asking.is_some())
-            | flag(COUNTERS, !counters.is_empty());
+            | flag(COUNTERS, !counters.is_empty())
+            | flag(INNER, inner.is_some());
         if flags == 0 {
             return;
         }
@@ -49,27 +55,52 @@ impl Decision<'_> {
         if let Some(rule) = rule {
             out.extend(rule.to_le_bytes());
         }
+        let mut about = |kind: u8, index: &u32| {
+            out.push(kind);
+            out.extend(index.to_le_bytes());
+        };
         match detail {
-            Detail::None | Detail::Full => {}
-            Detail::Args(why) => bytes(out, why.as_bytes()),
-            Detail::Declared(declared) => out.extend(declared.to_le_bytes()),
+            Detail::None => {}
+            Detail::Args(why) => {
+                out.push(ARGS);
+                bytes(out, why.as_bytes());
+            }
+            Detail::Declared(index) => about(DECLARED, index),
+            Detail::Payment(index) => about(PAYMENT, index),
+            Detail::Maximum(index) => about(MAXIMUM, index),
+            Detail::Full(index) => about(FULL, index),
+            Detail::FullOfCharges(index) => about(FULL_OF_CHARGES, index),
         }
         if let Some(millis) = retry_millis {
             out.extend(millis.to_le_bytes());
         }
-        if let Some(Asking { key, rules }) = asking.as_deref() {
+        if let Some(Asking { key, rules, ignored, valid_for, uses }) = asking.as_deref() {
             bytes(out, key.as_bytes());
+            out.extend(uses.to_le_bytes());
+            // No stretch of time is nothing.
+            out.extend(valid_for.unwrap_or(0).to_le_bytes());
+            out.extend(u32::try_from(ignored.len()).unwrap_or(u32::MAX).to_le_bytes());
+            ignored.iter().for_each(|path| bytes(out, path.as_bytes()));
             out.extend(u32::try_from(rules.len()).unwrap_or(u32::MAX).to_le_bytes());
             rules.iter().for_each(|rule| out.extend(rule.to_le_bytes()));
         }
-        for Counted { declared, scope, charged, used, resets_at, stamp } in counters {
+        if let Some(inner) = inner {
+            bytes(out, inner.as_bytes());
+        }
+        for Counted { declared, scope, charged, paid, max, used, resets_at, stamp } in counters {
             out.extend(declared.to_le_bytes());
             // No amount is negative.
             out.extend(charged.map_or(-1, Amount::as_micros).to_le_bytes());
             out.extend(used.as_micros().to_le_bytes());
             out.extend(resets_at.as_millis().to_le_bytes());
             out.extend(stamp.as_millis().to_le_bytes());
+            out.extend(max.as_micros().to_le_bytes());
             bytes(out, scope.as_bytes());
+            out.extend(u32::try_from(paid.len()).unwrap_or(u32::MAX).to_le_bytes());
+            for (payment, amount) in paid {
+                out.extend(payment.to_le_bytes());
+                out.extend(amount.as_micros().to_le_bytes());
+            }
         }
     }
 }
@@ -85,31 +116,47 @@ impl Policy {
         let has = |flag| flags & flag != 0;
         let rule = if has(RULE) { Some(rest.u32()?) } else { None };
         let mut ruling = Ruling::new(effect, code, rule);
-        if has(ARGS) {
-            ruling.more_mut().detail = Detail::Args(rest.text()?.into());
-        } else if has(DECLARED) {
-            ruling.more_mut().detail = Detail::Declared(rest.u32()?);
-        } else if has(FULL) {
-            ruling.more_mut().detail = Detail::Full;
+        if has(DETAIL) {
+            let [kind] = rest.array()?;
+            ruling.more_mut().detail = match kind {
+                ARGS => Detail::Args(rest.text()?.into()),
+                DECLARED => Detail::Declared(rest.u32()?),
+                PAYMENT => Detail::Payment(rest.u32()?),
+                MAXIMUM => Detail::Maximum(rest.u32()?),
+                FULL => Detail::Full(rest.u32()?),
+                FULL_OF_CHARGES => Detail::FullOfCharges(rest.u32()?),
+                _ => return None,
+            };
         }
         if has(RETRY_AFTER) {
             ruling.more_mut().retry_millis = Some(u64::from_le_bytes(rest.array()?));
         }
         if has(ASKING) {
             let key = rest.text()?.into();
+            let (uses, valid_for) = (rest.u32()?, Some(rest.u32()?).filter(|seconds| *seconds > 0));
+            let count = rest.u32()?;
+            let ignored = (0..count).map(|_| rest.text().map(Box::from)).collect::<Option<_>>()?;
             let count = rest.u32()?;
             let rules = (0..count).map(|_| rest.u32()).collect::<Option<_>>()?;
-            ruling.more_mut().asking = Some(Box::new(Asking { key, rules }));
+            ruling.more_mut().asking = Some(Box::new(Asking { key, rules, ignored, valid_for, uses }));
+        }
+        if has(INNER) {
+            ruling.more_mut().inner = Some(rest.text()?.into());
         }
         while has(COUNTERS) && !rest.is_empty() {
-            ruling.more_mut().counters.push(Counted {
-                declared: rest.u32()?,
-                charged: Amount::from_micros(rest.i64()?),
-                used: Amount::from_micros(rest.i64()?)?,
-                resets_at: Timestamp::from_millis(rest.i64()?),
-                stamp: Timestamp::from_millis(rest.i64()?),
-                scope: ScopeValue::from(rest.bytes()?),
-            });
+            let declared = rest.u32()?;
+            let charged = Amount::from_micros(rest.i64()?);
+            let used = Amount::from_micros(rest.i64()?)?;
+            let resets_at = Timestamp::from_millis(rest.i64()?);
+            let stamp = Timestamp::from_millis(rest.i64()?);
+            let max = Amount::from_micros(rest.i64()?)?;
+            let scope = ScopeValue::from(rest.bytes()?);
+            let mut paid = Paid::new();
+            for _ in 0..rest.u32()? {
+                paid.push((rest.u32()?, Amount::from_micros(rest.i64()?)?));
+            }
+            let counted = Counted { declared, scope, charged, paid, max, used, resets_at, stamp };
+            ruling.more_mut().counters.push(counted);
         }
         rest.is_empty().then(|| Decision::borrowing(self, target, ruling))
     }
@@ -169,12 +216,15 @@ mod tests {
 version: \"1\"
 default: deny
 hide: [hidden]
+dispatchers: {run: {tool: args.name, args: args.args}}
 tools:
+  run: {}
   free: {}
   pay:
     limits: [{counter: spend, window: day, max: 9, increment_from: args.amount, scope: identity}]
     require: [{path: args.amount, op: lte, value: 8}]
-  ask: {rules: [{action: require_approval}]}
+  ask: {rules: [{action: require_approval, approval: {ignore: [args.a, args.b.c]}}]}
+  ask_again: {rules: [{action: require_approval, approval: {valid_for: 5m, uses: 7, approvers: [bob]}}]}
   store: {limits: [{counter: bytes, window: day, max: 9223372036854.775807, increment_from: args.amount}]}
 ";
 
@@ -194,6 +244,10 @@ tools:
             engine.evaluate("pay", &json!({"amount": 1}), &Identity::<&Value>::Absent),
             evaluate("store", &json!({"amount": 9_223_372_036_854.0})),
             evaluate("store", &json!({"amount": 1})),
+            evaluate("run", &json!({"name": "free"})),
+            evaluate("run", &json!({"name": "hidden"})),
+            evaluate("run", &json!({"name": "pay", "args": {"amount": 1}})),
+            evaluate("ask_again", &json!({})),
             evaluate("ask", &json!({})),
         ];
         let key = made.last().unwrap().approval().unwrap().key().to_owned();
@@ -219,6 +273,7 @@ tools:
             assert_eq!(packed.first(), Some(&(decision.effect() as u8 * 16 + decision.code() as u8)));
             let read = policy.unpack(decision.target(), &packed).unwrap();
             assert_eq!(read.to_json(), decision.to_json());
+            assert_eq!(read.inner(), decision.inner());
             assert_eq!(read.take_reservation().is_some(), decision.take_reservation().is_some());
             for end in 1..packed.len() {
                 assert_ne!(
@@ -229,7 +284,7 @@ tools:
             codes.push(decision.code());
         }
         codes.dedup();
-        assert_eq!(codes.len(), 15, "{codes:?}");
+        assert_eq!(codes.len(), 18, "{codes:?}");
         assert_eq!(engine.evaluate("free", &json!({}), &Identity::new("a")).packed_len(), 1);
     }
 
@@ -256,9 +311,15 @@ tools:
     #[test]
     fn what_is_no_decision_is_none() {
         let policy: Policy = POLICY.parse().unwrap();
-        for bytes in
-            [&[][..], &[0x30], &[0x0f], &[0, 1], &[0, 1, 0, 0, 0], &[0, 0, 0], &[0, ARGS, 1, 0, 0, 0, 0xff]]
-        {
+        for bytes in [
+            &[][..],
+            &[0x30],
+            &[0x0f],
+            &[0, 1],
+            &[0, 1, 0, 0, 0],
+            &[0, 0, 0],
+            &[0, DETAIL, ARGS, 1, 0, 0, 0, 0xff],
+        ] {
             assert!(policy.unpack(Target::Tool("free"), bytes).is_none(), "{bytes:?}");
         }
         assert!(

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use smallvec::SmallVec;
 
 use crate::amount::Amount;
-use crate::document::{Charge, Declared};
+use crate::document::Refund;
 use crate::outcome::Outcome;
 use crate::policy::Policy;
-use crate::ruling::Counted;
+use crate::ruling::{Counted, JOINED, Paid};
 use crate::store::error::StoreError;
-use crate::store::{Refund, ScopeValue, StoreId};
+use crate::store::{ScopeValue, Settlement, StoreId};
 use crate::time::Timestamp;
 
 /// The charges of one allowed call, held by this process. Not stored anywhere: if it is dropped, the charges stand.
@@ -26,7 +26,7 @@ pub struct Reservation {
     charges: SmallVec<[Charged; 1]>,
 }
 
-pub(crate) type Refunds<'r> = SmallVec<[Refund<'r>; 2]>;
+pub(crate) type Settlements<'r> = SmallVec<[Settlement<'r>; 2]>;
 
 #[derive(Debug)]
 struct Charged {
@@ -34,9 +34,19 @@ struct Charged {
     scope: ScopeValue,
     stamp: Timestamp,
     amount: Amount,
+    paid: Paid,
 }
 
-/// What a call really cost, for the charges that came from `increment_from` (spec 8.14).
+impl Charged {
+    /// Whether an outer and an inner call both made it.
+    fn is_joined(&self) -> bool {
+        self.paid.iter().any(|(payment, _)| *payment == JOINED)
+    }
+}
+
+/// What a call really cost, for the charges of items with `increment_from` or `settle: true` (spec 2.27, 8.14).
+///
+/// Of a budget it takes the place of what such items paid; what others paid into it stands.
 ///
 /// ```
 /// use callgate::{Actual, Amount};
@@ -50,7 +60,8 @@ struct Charged {
 pub enum Actual {
     /// The amount of the only charge that can be settled.
     Only(Amount),
-    /// Amounts by the names of their counters. A charge whose counter is not named stands.
+    /// Amounts by the names of their counters and budgets. A charge that is not named stands; where a name means several, each becomes
+    /// the amount.
     ByCounter(BTreeMap<Box<str>, Amount>),
 }
 
@@ -77,16 +88,10 @@ pub(crate) enum Ending<'e> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettleError {
-    /// The actual amount is larger than what was charged. The charges stand.
-    #[error("the actual amount {actual} is larger than the charged {charged}")]
-    Larger {
-        /// What was charged.
-        charged: Amount,
-        /// What was given.
-        actual: Amount,
-    },
-    /// No charge came from `increment_from`, so there is no amount to settle. The charges stand.
-    #[error("no charge of this reservation came from `increment_from`")]
+    /// No charge is of an item with `increment_from` or `settle: true`, so there is no amount to settle. The charges stand.
+    #[error(
+        "no charge of this reservation can be settled: no item of it has `increment_from` or `settle: true`"
+    )]
     NothingToSettle,
     /// Several charges can be settled, so one amount does not say which. The charges stand.
     #[error("several charges can be settled, so name the counters: {}", .counters.join(", "))]
@@ -94,8 +99,8 @@ pub enum SettleError {
         /// The names of their counters.
         counters: Vec<String>,
     },
-    /// No charge that can be settled is of this counter. The charges stand.
-    #[error("no charge of this reservation that came from `increment_from` is of the counter `{counter}`")]
+    /// No charge that can be settled is of this counter or budget. The charges stand.
+    #[error("no charge of this reservation that can be settled is of the counter or budget `{counter}`")]
     UnknownCounter {
         /// The name that was given.
         counter: String,
@@ -115,10 +120,9 @@ pub enum SettleError {
 }
 
 impl SettleError {
-    /// `larger`, `nothing_to_settle`, `ambiguous`, `unknown_counter`, `finished`, `other_store` or `store`.
+    /// `nothing_to_settle`, `ambiguous`, `unknown_counter`, `finished`, `other_store` or `store`.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Larger { .. } => "larger",
             Self::NothingToSettle => "nothing_to_settle",
             Self::Ambiguous { .. } => "ambiguous",
             Self::UnknownCounter { .. } => "unknown_counter",
@@ -133,24 +137,50 @@ impl Reservation {
     pub(super) fn new(policy: Policy, store: Option<StoreId>, counters: &[Counted]) -> Self {
         let charged = |counted: &Counted| {
             let (declared, scope, stamp) = (counted.declared, counted.scope.clone(), counted.stamp);
-            counted.charged.map(|amount| Charged { declared, scope, stamp, amount })
+            counted.charged.map(|amount| Charged {
+                declared,
+                scope,
+                stamp,
+                amount,
+                paid: counted.paid.clone(),
+            })
         };
         Self { policy, store, open: true, charges: counters.iter().filter_map(charged).collect() }
     }
 
-    /// Whether it can still be finished. It can until that was done, or may have been. What is refused, such as a larger amount,
-    /// changes nothing; nor does a store that is certain to have written nothing.
+    /// Whether it can still be finished. It can until that was done, or may have been. What is refused, such as a counter
+    /// that is not known, changes nothing; nor does a store that is certain to have written nothing.
     pub fn is_open(&self) -> bool {
         self.open
     }
 
+    /// Whether finishing it so would give something back (spec 8.13). Where it would not, a guard need not finish it: the charges
+    /// stand, and the host may still settle them.
+    pub fn gives_back(&self, outcome: Outcome) -> bool {
+        self.open && self.payments().any(|refund| refund.gives_back(outcome))
+    }
+
+    /// Whether finishing it so would leave something charged.
+    pub fn keeps(&self, outcome: Outcome) -> bool {
+        self.payments().any(|refund| !refund.gives_back(outcome))
+    }
+
+    /// What becomes of each payment that is more than nothing.
+    fn payments(&self) -> impl Iterator<Item = Refund> {
+        let paid = self.charges.iter().flat_map(|charged| {
+            charged.paid.iter().map(|(payment, amount)| (*payment, *amount, charged.is_joined()))
+        });
+        let paid = paid.filter(|(_, amount, _)| *amount != Amount::ZERO);
+        paid.filter_map(|(payment, _, joined)| Some(self.policy.0.payment(payment)?.refund_of(joined)))
+    }
+
     /// What `store` must give back. With it, whether the reservation is open: it is finished until [`answered`], because a caller
     /// may stop waiting for the store.
-    pub(crate) fn refunds(
+    pub(crate) fn settlements(
         &mut self,
         ending: Ending<'_>,
         store: StoreId,
-    ) -> Result<(Refunds<'_>, &mut bool), SettleError> {
+    ) -> Result<(Settlements<'_>, &mut bool), SettleError> {
         if !self.open {
             return Err(SettleError::Finished);
         }
@@ -158,37 +188,47 @@ impl Reservation {
             return Err(SettleError::OtherStore);
         }
         let Self { policy, open, charges, .. } = self;
-        let refunds = match ending {
-            Ending::Ended(Outcome::NotRun) => {
-                charges.iter().filter_map(|charged| refund(policy, charged, charged.amount)).collect()
+        let settlements = match ending {
+            Ending::Ended(outcome) => {
+                charges.iter().filter_map(|charged| given_back(policy, charged, outcome)).collect()
             }
-            Ending::Ended(_) => Refunds::new(),
             Ending::Settled(actual) => settled(policy, charges, actual)?,
         };
         *open = false;
-        Ok((refunds, open))
+        Ok((settlements, open))
     }
 }
 
 /// Notes what came of giving back.
-pub(crate) fn answered(open: &mut bool, refunded: Result<(), StoreError>) -> Result<(), SettleError> {
-    *open = refunded.as_ref().is_err_and(StoreError::is_certainly_undone);
-    Ok(refunded?)
+pub(crate) fn answered(open: &mut bool, settled_by: Result<(), StoreError>) -> Result<(), SettleError> {
+    *open = settled_by.as_ref().is_err_and(StoreError::is_certainly_undone);
+    Ok(settled_by?)
 }
 
-/// What to refund so that charges from `increment_from` become what the call really cost (spec 8.14).
+/// What to settle so that a charge loses what items paid that an end of the call gives back (spec 8.13).
+fn given_back<'r>(policy: &'r Policy, charged: &'r Charged, outcome: Outcome) -> Option<Settlement<'r>> {
+    let mut actual = charged.amount;
+    let joined = charged.is_joined();
+    for (payment, amount) in charged.paid.iter().filter(|(payment, _)| *payment != JOINED) {
+        if policy.0.payment(*payment)?.refund_of(joined).gives_back(outcome) {
+            actual = actual.saturating_sub(*amount);
+        }
+    }
+    if actual == charged.amount { None } else { settlement(policy, charged, actual) }
+}
+
+/// What to settle so that charges become what the call really cost, and calls in flight have ended (spec 8.14).
 fn settled<'r>(
     policy: &'r Policy,
     charges: &'r [Charged],
     actual: &Actual,
-) -> Result<Refunds<'r>, SettleError> {
-    let from_arguments = |declared: &&Declared| matches!(declared.amount, Charge::From(_));
+) -> Result<Settlements<'r>, SettleError> {
+    let settles =
+        |(payment, _): &(u32, Amount)| policy.0.payment(*payment).is_some_and(|payment| payment.settles);
     let open: SmallVec<[(&str, &Charged); 2]> = charges
         .iter()
-        .filter_map(|charged| {
-            let declared = policy.0.declared(charged.declared).filter(from_arguments)?;
-            Some((declared.counter.name(), charged))
-        })
+        .filter(|charged| !charged.is_joined() && charged.paid.iter().any(settles))
+        .filter_map(|charged| Some((policy.0.declared(charged.declared)?.counter.name(), charged)))
         .collect();
     let unknown = |counter: &str| !open.iter().any(|(name, _)| counter == *name);
     match actual {
@@ -205,24 +245,26 @@ fn settled<'r>(
             }
         }
     }
-    let mut refunds = SmallVec::new();
+    // However it was settled, the call has ended, and is no longer in flight.
+    let mut settlements: Settlements<'r> =
+        charges.iter().filter_map(|charged| given_back(policy, charged, Outcome::Done)).collect();
     for (name, charged) in open {
-        let actual = match actual {
+        let amount = match actual {
             Actual::Only(amount) => *amount,
             Actual::ByCounter(amounts) => match amounts.get(name) {
                 Some(amount) => *amount,
                 None => continue,
             },
         };
-        if actual > charged.amount {
-            return Err(SettleError::Larger { charged: charged.amount, actual });
-        }
-        refunds.extend(refund(policy, charged, charged.amount.saturating_sub(actual)));
+        // What other items paid into the same budget stands.
+        let others = charged.paid.iter().filter(|paid| !settles(paid));
+        let actual = others.fold(amount, |sum, (_, paid)| sum.checked_add(*paid).unwrap_or(Amount::MAX));
+        settlements.extend(settlement(policy, charged, actual));
     }
-    Ok(refunds)
+    Ok(settlements)
 }
 
-fn refund<'r>(policy: &'r Policy, charged: &'r Charged, amount: Amount) -> Option<Refund<'r>> {
+fn settlement<'r>(policy: &'r Policy, charged: &'r Charged, actual: Amount) -> Option<Settlement<'r>> {
     let counter = &policy.0.declared(charged.declared)?.counter;
-    Some(Refund { counter, scope: &charged.scope, stamp: charged.stamp, amount })
+    Some(Settlement { counter, scope: &charged.scope, stamp: charged.stamp, charged: charged.amount, actual })
 }

@@ -9,12 +9,12 @@ use super::lints;
 use super::notation;
 use super::ranges::ranges;
 use super::reader::{Field, Reader, shown};
-use super::{Checks, Clause, StateTest, claims};
+use super::{Checks, Clause, StateTest, budgets, claims};
 use crate::bytes::same;
 use crate::condition::{Condition, More, NAMES, Operand, Operator, Place, Test};
 use crate::diagnostic::Span;
 use crate::number::Number;
-use crate::path::{Path, Root};
+use crate::path::{Path, Root, Segment};
 use crate::pattern::Pattern;
 use crate::suggest::operator;
 use crate::text::{Content, Node};
@@ -211,10 +211,12 @@ fn read_test<'n>(
     let operand = value.and_then(|field| {
         reader.within("value", |reader| read_operand(reader, field.value()).map(|operand| (field, operand)))
     });
-    let is_state = parsed.as_ref().is_some_and(|path| path.root == Root::State);
+    let is_state = parsed.as_ref().is_some_and(|path| path.root.counts());
     if let (true, Some(field), None) = (is_state, path, &states) {
-        let message = "a `state` path cannot stand here";
-        let help = "state conditions stand directly in the `conditions` of an evaluate, allow or deny rule, a `require` or a `deny_if` item";
+        let root =
+            if parsed.as_ref().is_some_and(|path| path.root == Root::Budget) { "budget" } else { "state" };
+        let message = format!("a `{root}` path cannot stand here");
+        let help = "conditions on counters and budgets stand directly in the `conditions` of a rule, a `require` or a `deny_if` item";
         reader.within("path", |reader| reader.error("misplaced_state", field.value().span(), message, help));
         return None;
     }
@@ -264,8 +266,14 @@ fn read_test<'n>(
         let text = format!("{path} {name} {operand}").into();
         let pointer = reader.within("path", |reader| reader.pointer()).into();
         let span = field.value().span();
-        reader.reads_counters = true;
-        states.push(StateTest { index: *index, declared: u32::MAX, path, span, pointer, text, ranges });
+        let declared = if path.root == Root::Budget {
+            let name = path.segments.first().and_then(Segment::name).unwrap_or_default();
+            reader.within("path", |reader| budgets::read(reader, name, span))?
+        } else {
+            reader.reads_counters = true;
+            u32::MAX
+        };
+        states.push(StateTest { index: *index, declared, path, span, pointer, text, ranges });
         return None;
     }
     if let Some((message, help)) = misfit(&path, name, &operand) {

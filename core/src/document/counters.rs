@@ -1,20 +1,20 @@
-//! Counters as written: `rate_limit`, `state`, `limits` (spec 2.13 to 2.19, 8.2, 8.3, 9.2).
+//! Counters as written: their names, windows and scopes, and `state` (spec 2.13 to 2.19, 8.2, 8.3, 9.2).
 
 use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
-use super::entry::{presentation, read_when};
+use super::limits::IN_FLIGHT;
 use super::lints;
 use super::notation;
+use super::payments::{Paying, read_payment};
 use super::reader::{Field, Reader, shown};
-use super::{Charge, Checks, Declared, Document, StateTest, Step, claims};
+use super::{Charge, Declared, Document, Payment, StateTest, claims};
 use crate::amount::Amount;
-use crate::ceilings::{SLIDING_CHARGES, SLIDING_SECONDS};
-use crate::condition::Place;
+use crate::ceilings::{SLIDING_CHARGES, SLIDING_EXACT_SECONDS, SLIDING_SECONDS};
 use crate::diagnostic::{Diagnostics, Span};
 use crate::number::Number;
-use crate::path::{Path, PathView, Root, Segment};
+use crate::path::{Path, PathView, Root};
 use crate::scope::Scope;
 use crate::store::{Counter, Owner};
 use crate::text::{Content, Node};
@@ -28,6 +28,10 @@ const FEW: usize = 8;
 pub(super) struct Names {
     few: SmallVec<[(Box<str>, u32); 2]>,
     many: HashMap<Box<str>, u32, foldhash::fast::RandomState>,
+    /// The scopes by which calls in flight are counted: one counter of one name for each.
+    in_flight: HashMap<Box<str>, u32, foldhash::fast::RandomState>,
+    /// The line of the first of them.
+    first_in_flight: Option<u32>,
 }
 
 impl Names {
@@ -45,58 +49,12 @@ impl Names {
     }
 }
 
-const STATE_FIELDS: [&str; 6] = ["counter", "window", "increment", "increment_from", "scope", "algorithm"];
-const LIMIT_FIELDS: [&str; 11] = [
-    "counter",
-    "window",
-    "max",
-    "increment",
-    "increment_from",
-    "scope",
-    "algorithm",
-    "when",
-    "name",
-    "on_deny",
-    "reason",
-];
-const WINDOWS: &str = "windows: minute, hour, day, week, month, a number of seconds, or 90s, 15m, 6h, 7d";
-const WINDOW_NAMES: [&str; 5] = ["minute", "hour", "day", "week", "month"];
+const STATE_FIELDS: [&str; 8] =
+    ["counter", "window", "increment", "increment_from", "scope", "algorithm", "settle", "refund"];
+const WINDOWS: &str =
+    "windows: minute, hour, day, week, month, ever, a number of seconds, or 90s, 15m, 6h, 7d";
+const WINDOW_NAMES: [&str; 6] = ["minute", "hour", "day", "week", "month", "ever"];
 const SCOPES: [&str; 4] = ["global", "grant", "session", "identity"];
-
-pub(super) fn read_limit<'n>(
-    reader: &mut Reader<'n, '_>,
-    node: Node<'n>,
-    owner: &Owner,
-    names: &mut Names,
-    document: &mut Document,
-) -> Option<Step> {
-    let [counter, window, max, increment, from, scope, algorithm, when, name, on_deny, reason] =
-        reader.fields(node, "a limit: `{counter, window, max}`", LIMIT_FIELDS)?;
-    let rule = presentation(reader, node, name, on_deny, reason, document);
-    if max.is_none() {
-        reader.missing(node, "max", "write `max: 10`; to count without a limit, use `state` in a rule");
-    }
-    let max_field = max;
-    let max = max.and_then(|field| reader.within("max", |reader| amount(reader, field.value())));
-    let parts = Parts { counter, window, increment, from, scope, algorithm };
-    let charge = declare(reader, node, parts, false, owner, names, document, || max);
-    let checks = when.map(|field| read_when(reader, field));
-    let (charge, max) = (charge?, max?);
-    if let Some(Declared { counter, amount: Charge::Fixed(one), .. }) = document.declared.get(charge as usize)
-        && counter.algorithm() == Algorithm::Sliding
-        && let Some(field) = max_field
-    {
-        reader.within("max", |reader| {
-            let (span, window) = (field.value().span(), counter.window());
-            check_reachable(reader, max, *one, window, span, "invalid_number")
-        })?;
-    }
-    let (place, checks) = match checks {
-        Some(checks) => (Place::Limit, checks?),
-        None => (Place::Permit, Checks::default()),
-    };
-    Some(Step::new(rule, place, false, checks, Some(charge)))
-}
 
 pub(super) fn read_state<'n>(
     reader: &mut Reader<'n, '_>,
@@ -106,10 +64,13 @@ pub(super) fn read_state<'n>(
     document: &mut Document,
 ) -> Option<u32> {
     reader.within("state", |reader| {
-        let [counter, window, increment, from, scope, algorithm] =
+        let [counter, window, increment, from, scope, algorithm, settle, refund] =
             reader.fields(field.value(), "a counter: `{counter, window}`", STATE_FIELDS)?;
-        let parts = Parts { counter, window, increment, from, scope, algorithm };
-        declare(reader, field.value(), parts, true, owner, names, document, || None)
+        let paying = Paying { increment, from, settle, refund };
+        let parts = Parts { counter, window, scope, algorithm, paying };
+        let (declared, payment) = declare(reader, field.value(), parts, true, owner, names)?;
+        let declared = push_declared(document, declared);
+        Some(push(document, Payment { declared, ..payment }))
     })
 }
 
@@ -123,26 +84,23 @@ pub(super) fn meant_window(reader: &mut Reader<'_, '_>, written: &str) -> Option
 }
 
 /// The fields of a counter, wherever it is declared.
-struct Parts<'n> {
-    counter: Option<Field<'n>>,
-    window: Option<Field<'n>>,
-    increment: Option<Field<'n>>,
-    from: Option<Field<'n>>,
-    scope: Option<Field<'n>>,
-    algorithm: Option<Field<'n>>,
+pub(super) struct Parts<'n> {
+    pub(super) counter: Option<Field<'n>>,
+    pub(super) window: Option<Field<'n>>,
+    pub(super) scope: Option<Field<'n>>,
+    pub(super) algorithm: Option<Field<'n>>,
+    pub(super) paying: Paying<'n>,
 }
 
-#[expect(clippy::too_many_arguments, reason = "one call site for each of the two dialects")]
-fn declare<'n>(
+/// Reads a counter without a maximum, and what is paid into it; neither is stored yet.
+pub(super) fn declare<'n>(
     reader: &mut Reader<'n, '_>,
     node: Node<'n>,
     parts: Parts<'n>,
     zero_is_one: bool,
     owner: &Owner,
     names: &mut Names,
-    document: &mut Document,
-    max: impl FnOnce() -> Option<Amount>,
-) -> Option<u32> {
+) -> Option<(Declared, Payment)> {
     if parts.counter.is_none() {
         reader.missing(node, "counter", "give the counter a name, such as `counter: calls`");
     }
@@ -168,49 +126,7 @@ fn declare<'n>(
     let window = parts.window.and_then(|field| {
         reader.within("window", |reader| read_window(reader, field.value(), "invalid_window"))
     });
-    let fixed = match parts.increment {
-        None => Amount::from_whole(1),
-        Some(field) => reader.within("increment", |reader| {
-            let increment = amount(reader, field.value())?;
-            if zero_is_one && increment == Amount::ZERO {
-                let message = "an increment of 0 counts as 1 here";
-                reader.warning(
-                    "zero_increment",
-                    field.value().span(),
-                    message,
-                    "write `increment: 1`, or remove it",
-                );
-                return Amount::from_whole(1);
-            }
-            Some(increment)
-        }),
-    };
-    let charge = match parts.from {
-        None => fixed.map(Charge::Fixed),
-        Some(field) => reader.within("increment_from", |reader| {
-            let text = reader.string(
-                field.value(),
-                "a string, an `args.` path",
-                "write a path like `args.amount`",
-            )?;
-            let (message, help) = match reader.path(text) {
-                Ok(path)
-                    if !path.views().all(PathView::may_count) || path.segments.contains(&Segment::Scalars) =>
-                (
-                    format!("`{}` gives no amount", shown(text)),
-                    "an amount is a number at a path, perhaps behind `@json`, or what `@length` and `@count` give".into(),
-                ),
-                Ok(path) if path.root == Root::Args => return Some(Charge::From(path)),
-                Ok(_) => (
-                    format!("`{}` does not read the arguments", shown(text)),
-                    "write a path like `args.amount`".into(),
-                ),
-                Err(error) => (error.message, error.help),
-            };
-            reader.error("invalid_path", field.value().span(), message, help);
-            None
-        }),
-    };
+    let payment = read_payment(reader, parts.paying, zero_is_one);
     let scope = match parts.scope {
         Some(field) => read_scope(reader, field),
         None => Some(Scope::Global),
@@ -220,14 +136,21 @@ fn declare<'n>(
         reader.within("window", |reader| check_sliding(reader, *window, field.value().span()))?;
     }
     let (name, (window, written), scope) = (name?, window?, scope?);
+    check_ever(reader, window, &scope, parts.scope)?;
     let counter = Counter::new(owner.clone(), name, window, algorithm?, &scope.to_string());
-    fixed?;
-    Some(push(document, Declared { counter, scope, max: max(), window: written, amount: charge? }))
+    let declared = Declared { counter, scope, max: None, max_from: None, window: written, on_deny: None };
+    Some((declared, payment?))
 }
 
-pub(super) fn push(document: &mut Document, declared: Declared) -> u32 {
+pub(super) fn push_declared(document: &mut Document, declared: Declared) -> u32 {
     let index = u32::try_from(document.declared.len()).unwrap_or(u32::MAX);
     document.declared.push(declared);
+    index
+}
+
+pub(super) fn push(document: &mut Document, payment: Payment) -> u32 {
+    let index = u32::try_from(document.payments.len()).unwrap_or(u32::MAX);
+    document.payments.push(payment);
     index
 }
 
@@ -239,7 +162,8 @@ pub(super) fn claim<'n>(
     span: Span,
 ) -> Option<()> {
     let line = reader.diagnostics.lines().line(span.start);
-    if let Some(first) = names.line(name) {
+    let in_flight = || names.first_in_flight.filter(|_| name == IN_FLIGHT);
+    if let Some(first) = names.line(name).or_else(in_flight) {
         let message = format!("counter `{}` is already declared in this entry, on line {first}", shown(name));
         let help =
             "give one of them another name; two rates with one window need `limits` with a `counter` each";
@@ -247,6 +171,27 @@ pub(super) fn claim<'n>(
         return None;
     }
     names.insert(name, line);
+    Some(())
+}
+
+/// Takes the counter of calls in flight for an entry, once for each kind of scope.
+pub(super) fn claim_in_flight<'n>(
+    reader: &mut Reader<'n, '_>,
+    names: &mut Names,
+    scope: &str,
+    span: Span,
+) -> Option<()> {
+    let line = reader.diagnostics.lines().line(span.start);
+    let same = names.in_flight.get(scope).copied();
+    if let Some(first) = same.or_else(|| names.line(IN_FLIGHT)) {
+        let message =
+            format!("calls in flight are already counted by this scope in this entry, on line {first}");
+        let help = "give one of them another scope, or keep the lower number";
+        reader.error("duplicate_counter", span, message, help);
+        return None;
+    }
+    names.in_flight.insert(scope.into(), line);
+    names.first_in_flight.get_or_insert(line);
     Some(())
 }
 
@@ -308,16 +253,46 @@ pub(super) fn check_sliding<'n>(reader: &mut Reader<'n, '_>, window: Window, spa
     if window.seconds().is_some_and(|length| length <= SLIDING_SECONDS) {
         return Some(());
     }
-    let message = "a sliding window is at most a day long";
-    reader.error("invalid_window", span, message, "shorten the window, or use `algorithm: fixed`");
+    let (message, help) = match window {
+        Window::Ever => ("a window that does not end does not slide", "use `algorithm: fixed`"),
+        Window::Month => ("a month does not slide", "write `31d`, or use `algorithm: fixed`"),
+        _ => ("a sliding window is at most 31 days long", "shorten the window, or use `algorithm: fixed`"),
+    };
+    reader.error("invalid_window", span, message, help);
+    None
+}
+
+/// Reports a counter that never resets and counts by an argument: a call chooses those, and each value would be kept for good.
+pub(super) fn check_ever<'n>(
+    reader: &mut Reader<'n, '_>,
+    window: Window,
+    scope: &Scope,
+    field: Option<Field<'n>>,
+) -> Option<()> {
+    let by_args = scope.paths().position(|path| path.root == Root::Args);
+    let (Window::Ever, Some(index), Some(field)) = (window, by_args, field) else { return Some(()) };
+    let item = match field.value().content() {
+        Content::Sequence(mut items) => items.nth(index),
+        _ => None,
+    };
+    reader.within("scope", |reader| {
+        reader.item(index, |reader| {
+            let span = item.unwrap_or(field.value()).span();
+            let message = "a counter that never resets cannot count by an argument";
+            let help = "use an `identity.` path or `tool`, or a window that ends";
+            reader.error("invalid_scope", span, message, help);
+        })
+    });
     None
 }
 
 /// Whether charges of one amount make so many micros in a sliding window.
 fn is_reachable(micros: i64, charge: Amount, window: Window) -> bool {
     let most = i64::try_from(SLIDING_CHARGES).unwrap_or(i64::MAX);
-    let is_short = window.seconds().is_some_and(|seconds| seconds.saturating_mul(1_000) <= most);
-    is_short || micros.checked_div(charge.as_micros()).is_none_or(|charges| charges <= most)
+    let length = window.seconds().unwrap_or(SLIDING_SECONDS);
+    // A long one keeps a charge for each quarter of an hour, of which there are few enough.
+    let keeps_all = length.saturating_mul(1_000) <= most || length > SLIDING_EXACT_SECONDS;
+    keeps_all || micros.checked_div(charge.as_micros()).is_none_or(|charges| charges <= most)
 }
 
 /// What a sliding window can hold of charges of one amount.
@@ -328,8 +303,13 @@ fn highest(charge: Amount) -> Amount {
 
 /// Reports a condition on a counter without a maximum that tells amounts apart only where the counter never gets: it would be
 /// full before. [`check_reachable`] does the same for maxima.
-pub(crate) fn report_unreachable(state: &StateTest, declared: &Declared, diagnostics: &mut Diagnostics<'_>) {
-    let Declared { counter, max: None, amount: Charge::Fixed(charge), .. } = declared else { return };
+pub(crate) fn report_unreachable(
+    state: &StateTest,
+    declared: &Declared,
+    charge: &Charge,
+    diagnostics: &mut Diagnostics<'_>,
+) {
+    let (Declared { counter, max: None, .. }, Charge::Fixed(charge)) = (declared, charge) else { return };
     let mut lines = state.ranges.iter().flat_map(|(low, high)| [*low, *high]);
     if counter.algorithm() == Algorithm::Sliding
         && lines.any(|line| line != i64::MAX && !is_reachable(line, *charge, counter.window()))
@@ -413,12 +393,15 @@ pub(super) fn read_scope<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> O
                     "write a path like `identity.tenant` or `args.account`",
                 )?;
                 let (message, help) = match Path::parse(text) {
+                    Ok(path) if path.root == Root::Tool && reader.is_of_request => {
+                        ("a request has no tool".into(), "use an `identity.` or `args.` path".into())
+                    }
                     Ok(path) if path.root == Root::Server => (
                         "a server is no scope".into(),
                         "use an `identity.` or `args.` path, or `tool`; give each server a store of its own"
                             .into(),
                     ),
-                    Ok(path) if path.root == Root::State => (
+                    Ok(path) if path.root.counts() => (
                         "a counter cannot count by a counter".into(),
                         "use an `identity.` or `args.` path, or `tool`".into(),
                     ),
@@ -452,19 +435,4 @@ pub(super) fn read_scope<'n>(reader: &mut Reader<'n, '_>, field: Field<'n>) -> O
         }
         if failed { None } else { Some(Scope::Each(paths.into())) }
     })
-}
-
-/// An amount that the policy gives: a number, 0 or more, exact.
-fn amount<'n>(reader: &mut Reader<'n, '_>, node: Node<'n>) -> Option<Amount> {
-    let Content::Number(literal) = node.content() else {
-        reader.mismatch(node, "a number, 0 or more");
-        return None;
-    };
-    let amount = Number::from_literal(literal).and_then(|number| number.to_amount());
-    if amount.is_none() {
-        let message = format!("`{}` is not an amount", shown(literal));
-        let help = "amounts are 0 to 9223372036854.775807, in steps of 0.000001";
-        reader.error("invalid_number", node.span(), message, help);
-    }
-    amount
 }

@@ -2,7 +2,7 @@
 
 use super::only_args::read_only_args;
 use super::reader::{Field, Reader, shown};
-use super::{Checks, Document, Entry, Step, conditions, counters, lints, names, rates};
+use super::{Checks, Document, Entry, Step, approval, conditions, counters, limits, lints, names, rates};
 use crate::bytes::same;
 use crate::condition::Place;
 use crate::diagnostic::Span;
@@ -10,7 +10,7 @@ use crate::store::Owner;
 use crate::text::{Content, Items, Node};
 
 const ENTRY_FIELDS: [&str; 5] = ["rules", "require", "deny_if", "limits", "only_args"];
-const RULE_FIELDS: [&str; 10] = [
+const RULE_FIELDS: [&str; 12] = [
     "name",
     "action",
     "conditions",
@@ -18,7 +18,9 @@ const RULE_FIELDS: [&str; 10] = [
     "state",
     "scope",
     "algorithm",
+    "refund",
     "when",
+    "approval",
     "on_deny",
     "reason",
 ];
@@ -116,7 +118,7 @@ pub(super) fn read_entry<'n>(
                         0 => read_rule(reader, item, &owner, &mut counters, document),
                         1 => read_item(reader, item, Place::Permit, document),
                         2 => read_item(reader, item, Place::Block, document),
-                        _ => counters::read_limit(reader, item, &owner, &mut counters, document),
+                        _ => limits::read_limit(reader, item, &owner, &mut counters, document),
                     };
                     steps.extend(step);
                 });
@@ -129,6 +131,7 @@ pub(super) fn read_entry<'n>(
     }
     lints::warn_of_scopes(reader, &steps);
     lints::warn_of_whens(reader, &steps);
+    approval::check_ignored(reader, &steps, document);
     document.entries.push(Entry { owner, span, steps: steps.into(), only_args });
 }
 
@@ -296,16 +299,27 @@ fn read_rule<'n>(
     names: &mut counters::Names,
     document: &mut Document,
 ) -> Option<Step> {
-    let [name, action, conditions, rate_limit, state, scope, algorithm, when, on_deny, reason] =
-        reader.fields(node, "a rule: a mapping", RULE_FIELDS)?;
+    let [
+        name,
+        action,
+        conditions,
+        rate_limit,
+        state,
+        scope,
+        algorithm,
+        refund,
+        when,
+        approval,
+        on_deny,
+        reason,
+    ] = reader.fields(node, "a rule: a mapping", RULE_FIELDS)?;
     let rule = presentation(reader, node, name, on_deny, reason, document);
     let action_field = action;
     let action = read_action(reader, action_field);
     let blocks = matches!(action, Some(Action::Deny | Action::RequireApproval));
-    let may_read_state = action != Some(Action::RequireApproval);
     let mut checks = Checks::default();
     let place = if blocks { Place::Block } else { Place::Permit };
-    let count = read_conditions(reader, conditions, place, may_read_state, &mut checks);
+    let count = read_conditions(reader, conditions, place, true, &mut checks);
 
     let mut charge = None;
     if let Some(field) = rate_limit {
@@ -314,10 +328,10 @@ fn read_rule<'n>(
             let help = "give the limit a rule of its own";
             conflict(reader, field, other, "`rate_limit` stands without `conditions` and `state`", help);
         }
-        charge = rates::read_rate_limit(reader, field, scope, algorithm, owner, names, document);
+        charge = rates::read_rate_limit(reader, field, [scope, algorithm, refund], owner, names, document);
     } else {
-        for field in [scope, algorithm, when].into_iter().flatten() {
-            let message = format!("`{}` stands beside a `rate_limit`", field.key.text());
+        for field in [scope, algorithm, refund, when].into_iter().flatten() {
+            let message = format!("`{}` needs a `rate_limit` in the same rule", field.key.text());
             let help = match field.key.text() {
                 "when" => "write its conditions into `conditions`, or give the rule a `rate_limit`",
                 _ => "move it into `state`, or remove it",
@@ -336,6 +350,20 @@ fn read_rule<'n>(
             let message = format!("a rule that denies or asks for approval takes no `{}`", field.key.text());
             let help = "give the counter a rule of its own, with `action: evaluate`";
             conflict(reader, field, action, &message, help);
+        }
+    }
+    if let Some(field) = approval {
+        let terms = approval::read_terms(reader, field);
+        match action {
+            Some(Action::RequireApproval) => document.terms.extend(terms.map(|terms| (rule, terms))),
+            Some(_) => {
+                let message = "`approval` needs `action: require_approval` in the same rule";
+                let help = "give the rule that action, or remove the terms";
+                reader.within("approval", |reader| {
+                    reader.error("conflicting_fields", field.key.span(), message, help)
+                });
+            }
+            None => {}
         }
     }
     let action = action?;

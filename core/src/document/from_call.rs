@@ -31,7 +31,7 @@ pub(super) fn read_operand<'n>(
                 let message = format!("`{}` leads to several values, and an operand is one", shown(text));
                 (message, "name one value, or compare with the whole list by `in`".into())
             }
-            Ok(path) if path.root == Root::State => {
+            Ok(path) if path.root.counts() => {
                 let message = format!("`{}` is a counter, which is no operand", shown(text));
                 (message, "use an `args.` or `identity.` path, `tool` or `server`".into())
             }
@@ -51,7 +51,7 @@ pub(super) fn read_operand<'n>(
                     reader.error("invalid_operand", span, message, "`within` takes an `identity.` path");
                     return None;
                 }
-                if compared.is_some_and(|compared| compared.root == Root::State) {
+                if compared.is_some_and(|compared| compared.root.counts()) {
                     let message = "a counter is compared with a number of the policy";
                     reader.error("invalid_operand", span, message, "write it as `value`");
                     return None;
@@ -92,7 +92,7 @@ pub(super) fn read_optional<'n>(
                 return None;
             }
         }
-        let (message, help) = if path.is_some_and(|path| path.root == Root::State) {
+        let (message, help) = if path.is_some_and(|path| path.root.counts()) {
             ("a counter is never left out", "remove it: an unused counter reads 0")
         } else if site.place == Place::Block {
             let help = "remove it: without the value only `neq` and the operators with `not_` act here; `{path: …, op: exists, value: true}` beside it spares such calls";

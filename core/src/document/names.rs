@@ -29,9 +29,9 @@ pub(super) fn check(reader: &mut Reader<'_, '_>, name: &str, span: Span) -> bool
         reader.error("invalid_name", span, message, "no call with such a name is let through");
         return false;
     }
-    if !Glob::is_glob(name) {
-        reader.exact_names = reader.exact_names.saturating_add(1);
-    } else if let Err(error) = Glob::parse(name) {
+    if Glob::is_glob(name)
+        && let Err(error) = Glob::parse(name)
+    {
         reader.error("invalid_glob", span, error.message, error.help);
         return false;
     }

@@ -27,6 +27,7 @@ pub(super) fn window(written: &str) -> Option<String> {
             "d" | "day" | "days" | "daily" => "day",
             "w" | "wk" | "week" | "weeks" | "weekly" => "week",
             "mo" | "month" | "months" | "monthly" => "month",
+            "ever" | "forever" | "lifetime" | "total" => "ever",
             _ => return None,
         }
         .to_owned()
@@ -109,6 +110,7 @@ mod tests {
             ("daily", Some("day")),
             ("Minute", Some("minute")),
             ("minute", None),
+            ("lifetime", Some("ever")),
             ("90m", None),
             ("0m", None),
             ("0 minutes", None),

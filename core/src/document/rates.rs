@@ -1,11 +1,13 @@
 //! `rate_limit` as written: a counter that is declared, charged and limited in one field (spec 2.13, 8.7).
 
 use super::counters::{
-    Names, check_reachable, check_sliding, claim, meant_window, push, read_algorithm, read_scope, read_window,
+    Names, check_ever, check_reachable, check_sliding, claim, meant_window, push, push_declared,
+    read_algorithm, read_scope, read_window,
 };
 use super::notation;
+use super::payments::read_refund;
 use super::reader::{Field, Reader, shown};
-use super::{Charge, Declared, Document};
+use super::{Charge, Declared, Document, Payment};
 use crate::amount::Amount;
 use crate::number::Number;
 use crate::scope::Scope;
@@ -16,8 +18,7 @@ use crate::window::{Algorithm, Window};
 pub(super) fn read_rate_limit<'n>(
     reader: &mut Reader<'n, '_>,
     field: Field<'n>,
-    scope: Option<Field<'n>>,
-    algorithm: Option<Field<'n>>,
+    [scope, algorithm, refund]: [Option<Field<'n>>; 3],
     owner: &Owner,
     names: &mut Names,
     document: &mut Document,
@@ -38,11 +39,13 @@ pub(super) fn read_rate_limit<'n>(
             None
         }
     });
-    let scope = match scope {
+    let scope_field = scope;
+    let scope = match scope_field {
         Some(field) => read_scope(reader, field),
         None => Some(Scope::agent()),
     };
     let algorithm = read_algorithm(reader, algorithm);
+    let refund = read_refund(reader, refund);
     if let (Some((max, window, _)), Some(Algorithm::Sliding)) = (&limit, algorithm) {
         reader.within("rate_limit", |reader| {
             check_sliding(reader, *window, node.span())?;
@@ -55,13 +58,16 @@ pub(super) fn read_rate_limit<'n>(
     let name = format!("_rate_{window}");
     reader.within("rate_limit", |reader| claim(reader, names, &name, node.span()))?;
     let (scope, algorithm) = (scope?, algorithm?);
+    check_ever(reader, window, &scope, scope_field)?;
     let counter = Counter::new(owner.clone(), &name, window, algorithm, &scope.to_string());
     let amount = Charge::Fixed(Amount::from_whole(1)?);
-    Some(push(document, Declared { counter, scope, max: Some(max), window: written, amount }))
+    let declared =
+        Declared { counter, scope, max: Some(max), max_from: None, window: written, on_deny: None };
+    let declared = push_declared(document, declared);
+    Some(push(document, Payment { declared, amount, refund: refund?, settles: false }))
 }
 
-const RATE: &str =
-    "write `5/hour`: a positive whole number, `/`, and minute, hour, day, week, month or 90s, 15m, 6h, 7d";
+const RATE: &str = "write `5/hour`: a positive whole number, `/`, and minute, hour, day, week, month, ever or 90s, 15m, 6h, 7d";
 
 /// The largest whole number that is an amount.
 const LARGEST: i64 = Amount::MAX.as_micros() / Amount::SCALE;

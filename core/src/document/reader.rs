@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::approval::Ignored;
+use super::budgets::Budgets;
 use super::lints::NotedPath;
 use crate::bytes::same;
 use crate::diagnostic::{Diagnostics, Span, push_segment};
-use crate::path::{Path, PathError};
+use crate::path::{Path, PathError, Root};
 use crate::pattern::Pattern;
 use crate::text::{Content, Items, Members, Node};
 
@@ -25,14 +27,18 @@ pub struct Reader<'n, 'l> {
     paths: HashMap<&'n str, Arc<Path>, foldhash::fast::RandomState>,
     /// The claims that identities have, each with its line; `None` where the policy does not say.
     pub(super) claims: Option<HashMap<&'n str, u32, foldhash::fast::RandomState>>,
+    /// The budgets, once they were read.
+    pub(super) budgets: Budgets<'n>,
     /// The scopes of the entry that is being read, as far as they count by arguments.
     pub(super) scopes: Vec<NotedPath>,
     /// The arguments by which its limits apply to some calls.
     pub(super) whens: Vec<NotedPath>,
+    /// What approvals of its rules are not to cover.
+    pub(super) ignored: Vec<Ignored>,
     /// Whether some name may be taken for another.
     pub(super) has_odd_names: bool,
-    /// How many names were not globs.
-    pub(super) exact_names: usize,
+    /// Whether the entry that is being read is that of a method, which has no tool.
+    pub(super) is_of_request: bool,
     /// Whether some condition reads a counter.
     pub(super) reads_counters: bool,
     /// The path to the place that is being read. Few places need a pointer, so it is made on demand.
@@ -71,10 +77,12 @@ impl<'n, 'l> Reader<'n, 'l> {
             patterns: HashMap::default(),
             paths: HashMap::default(),
             claims: None,
+            budgets: Budgets::default(),
             scopes: Vec::new(),
             whens: Vec::new(),
+            ignored: Vec::new(),
             has_odd_names: false,
-            exact_names: 0,
+            is_of_request: false,
             reads_counters: false,
             steps: SmallVec::new(),
         }
@@ -82,11 +90,20 @@ impl<'n, 'l> Reader<'n, 'l> {
 
     /// The path that a text names.
     pub(super) fn path(&mut self, text: &'n str) -> Result<Arc<Path>, PathError> {
-        if let Some(known) = self.paths.get(text) {
-            return Ok(Arc::clone(known));
+        let path = match self.paths.get(text) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let path = Arc::new(Path::parse(text)?);
+                self.paths.insert(text, Arc::clone(&path));
+                path
+            }
+        };
+        if self.is_of_request && path.root == Root::Tool {
+            return Err(PathError {
+                message: "a request has no tool".to_owned(),
+                help: "an entry of `methods` is for one method: leave the condition out".into(),
+            });
         }
-        let path = Arc::new(Path::parse(text)?);
-        self.paths.insert(text, Arc::clone(&path));
         Ok(path)
     }
 

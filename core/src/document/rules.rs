@@ -14,7 +14,7 @@ pub(crate) struct Rules {
     texts: String,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Stored {
     /// Where its texts begin, and how long they are.
     start: usize,
@@ -60,6 +60,21 @@ impl Rules {
     /// The rule with this index.
     pub(crate) fn get(&self, index: u32) -> Option<Rule<'_>> {
         self.rules.get(index as usize).map(|stored| Rule { stored, texts: &self.texts })
+    }
+
+    /// Adds all of another policy, in their order.
+    pub(crate) fn append(&mut self, other: &Self) {
+        let before = self.texts.len();
+        self.texts.push_str(&other.texts);
+        self.rules.extend(other.rules.iter().map(|stored| {
+            let start = stored.start.saturating_add(before);
+            Stored { start, ..stored.clone() }
+        }));
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> u32 {
+        u32::try_from(self.rules.len()).unwrap_or(u32::MAX)
     }
 
     /// Shrinks the storage, once all are there.

@@ -131,7 +131,7 @@ impl Engine {
         let now = self.clock.now();
         let outcome = self.store.peek(batch, now)?;
         let standing = match outcome.verdict {
-            Verdict::Reserved if !batch.only_looks => self.store.peek(&batch.only_read(), now)?.usage,
+            Verdict::Reserved if !batch.only_looks() => self.store.peek(&batch.only_read(), now)?.usage,
             _ => outcome.usage.clone(),
         };
         Ok((outcome, standing))
@@ -141,7 +141,7 @@ impl Engine {
 async fn look_without_blocking(store: &dyn AsyncStore, batch: &Batch<'_>, now: Timestamp) -> Looked {
     let outcome = store.peek(batch, now).await?;
     let standing = match outcome.verdict {
-        Verdict::Reserved if !batch.only_looks => store.peek(&batch.only_read(), now).await?.usage,
+        Verdict::Reserved if !batch.only_looks() => store.peek(&batch.only_read(), now).await?.usage,
         _ => outcome.usage.clone(),
     };
     Ok((outcome, standing))

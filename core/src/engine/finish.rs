@@ -1,4 +1,4 @@
-//! How the charges of an allowed call end: given back, made smaller, or left as they are (spec 8.10, 8.13, 8.14).
+//! How the charges of an allowed call end: given back, made what the call really cost, or left as they are (spec 8.10, 8.13, 8.14).
 
 use super::Engine;
 use crate::decision::{Actual, Ending, Reservation, SettleError, answered};
@@ -6,8 +6,8 @@ use crate::outcome::Outcome;
 use crate::store::AsyncStore;
 
 impl Engine {
-    /// Says how the call ended: [`Outcome::NotRun`] gives all of its charges back, any other outcome none (spec 8.13). What was
-    /// charged in a window that has passed is left alone.
+    /// Says how the call ended. [`Outcome::NotRun`] gives all of its charges back; any other outcome those whose `refund` says so, and
+    /// its place among calls in flight (spec 8.13). What was charged in a window that has passed is left alone.
     ///
     /// # Errors
     /// [`SettleError`]: charged in another store, finished before, or a store that could not be reached. While the reservation
@@ -16,11 +16,12 @@ impl Engine {
         self.end(reservation, Ending::Ended(outcome))
     }
 
-    /// Makes charges that came from `increment_from` smaller, to what the call really cost (spec 8.14): a bare amount where the
-    /// call has one such charge, else amounts by the names of their counters.
+    /// Makes charges what the call really cost (spec 8.14): a bare amount where the call has one charge that may be settled, else
+    /// amounts by the names of counters and budgets. Less is given back to the window that was charged. More is charged now, in the
+    /// window of this time, and no bound refuses it: then `used` may pass `max`. Calls in flight have ended with it.
     ///
     /// # Errors
-    /// [`SettleError`]: a larger amount, nothing to settle, a counter that is not named or not known, and those of
+    /// [`SettleError`]: nothing to settle, a counter that is not named or not known, and those of
     /// [`Engine::finish`].
     pub fn settle(
         &self,
@@ -31,11 +32,11 @@ impl Engine {
     }
 
     fn end(&self, reservation: &mut Reservation, ending: Ending<'_>) -> Result<(), SettleError> {
-        let (refunds, open) = reservation.refunds(ending, self.store_id)?;
-        if refunds.is_empty() {
+        let (settlements, open) = reservation.settlements(ending, self.store_id)?;
+        if settlements.is_empty() {
             return Ok(());
         }
-        answered(open, self.store.refund(&refunds, self.clock.now()))
+        answered(open, self.store.settle(&settlements, self.clock.now()))
     }
 
     /// [`Engine::finish`], but asks the store without blocking. If the future is dropped once the store was asked, the
@@ -75,10 +76,10 @@ impl Engine {
         ending: Ending<'_>,
         store: &dyn AsyncStore,
     ) -> Result<(), SettleError> {
-        let (refunds, open) = reservation.refunds(ending, store.id())?;
-        if refunds.is_empty() {
+        let (settlements, open) = reservation.settlements(ending, store.id())?;
+        if settlements.is_empty() {
             return Ok(());
         }
-        answered(open, store.refund(&refunds, self.clock.now()).await)
+        answered(open, store.settle(&settlements, self.clock.now()).await)
     }
 }

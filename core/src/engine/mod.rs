@@ -3,15 +3,19 @@
 mod explain;
 mod finish;
 mod nonblocking;
+mod subscription;
 
 pub use explain::{Explaining, PendingExplanation};
+pub use subscription::Subscription;
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::call::{Call, Target};
 use crate::decision::Decision;
+use crate::diagnostic::Diagnostic;
 use crate::engine::nonblocking::NonBlockingOnly;
+use crate::engine::subscription::Subscriptions;
 use crate::evaluate::{Alone, Charger, PendingBatch, undecided};
 use crate::evaluate::{Decided, Evaluation, OnStoreError};
 use crate::identity::Identity;
@@ -22,7 +26,7 @@ use crate::ruling::Ruling;
 use crate::store::error::StoreError;
 use crate::store::memory::MemoryStore;
 use crate::store::{AsyncStore, Batch, BatchOutcome, Store, StoreId};
-use crate::time::{Clock, SystemClock};
+use crate::time::{Clock, SystemClock, Timestamp};
 use crate::trace::{Check, Silent};
 use crate::view::View;
 
@@ -57,6 +61,7 @@ pub struct Engine {
     async_store: Option<Arc<dyn AsyncStore>>,
     clock: Arc<dyn Clock>,
     on_store_error: OnStoreError,
+    subscriptions: Subscriptions,
 }
 
 /// Puts an [`Engine`] together: in-memory counters, the machine's clock and denial where the store fails, unless told
@@ -119,6 +124,7 @@ impl EngineBuilder {
             async_store: self.async_store,
             clock: self.clock,
             on_store_error: self.on_store_error,
+            subscriptions: Subscriptions::default(),
         }
     }
 }
@@ -148,6 +154,28 @@ impl Engine {
     /// Puts another policy in force, for every call from here on. Counters go on (spec 8.6).
     pub fn replace(&self, policy: Policy) {
         self.policy.replace(policy);
+        self.subscriptions.tell();
+    }
+
+    /// What may not mean what its author thinks in the policy in force, and what it cannot keep with this engine's store: a counter that
+    /// never resets, and used approvals, where counters are in memory (spec 8.18, 12.3).
+    ///
+    /// ```
+    /// use callgate::{Engine, Policy};
+    /// let policy: Policy = "{version: '1', default: deny, tools: {pay: {rules: [{rate_limit: 5/ever}]}}}".parse()?;
+    /// assert!(policy.warnings().is_empty());
+    /// assert_eq!(Engine::new(policy).warnings()[0].code(), "memory_store");
+    /// # Ok::<(), callgate::PolicyError>(())
+    /// ```
+    pub fn warnings(&self) -> Vec<Diagnostic> {
+        let policy = self.policy();
+        let of_memory = if self.store.is_in_memory() { policy.memory_warnings() } else { &[] };
+        policy.warnings().iter().chain(of_memory).cloned().collect()
+    }
+
+    /// What the engine's clock shows: by it, an approval says [when it was given](crate::Approval::given_at).
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// The store that holds the counters.
@@ -267,6 +295,11 @@ impl Engine {
         self.policy.lend().shows(call)
     }
 
+    /// [`Policy::shows_request`] by the policy in force.
+    pub fn shows_request<A: View, I: View>(&self, call: &Call<'_, A, I>) -> bool {
+        self.policy.lend().shows_request(call)
+    }
+
     /// Drops what the caller may not see from a list of tools; all by one policy (spec 10.9).
     pub fn filter_tools<T, I: View>(
         &self,
@@ -282,12 +315,12 @@ impl Engine {
 struct Charging<'e>(&'e Engine);
 
 impl<'p> Charger<'p> for Charging<'_> {
-    fn charge_one(&mut self, alone: Alone<'p>) -> Option<Ruling> {
+    fn charge_one(&mut self, alone: &mut Alone<'p>) -> Option<Ruling> {
         let engine = self.0;
         // By reference: an answer is large, and is not moved for its fields.
         Some(match &engine.store.charge_one(&alone.slot, engine.clock.now()) {
             Ok(outcome) => alone.rule(outcome).charged_in(engine.store_id),
-            Err(_) => PendingBatch::from(alone).unanswered(engine.on_store_error),
+            Err(_) => alone.batch().unanswered(engine.on_store_error),
         })
     }
 

@@ -6,7 +6,7 @@ use crate::decision::Decision;
 use crate::evaluate::{Evaluated, deferred};
 use crate::ruling::Ruling;
 use crate::store::error::StoreError;
-use crate::store::{AsyncStore, Batch, BatchOutcome, Refund, Store, StoreId};
+use crate::store::{AsyncStore, Batch, BatchOutcome, Settlement, Store, StoreId};
 use crate::time::Timestamp;
 use crate::trace::Silent;
 use crate::view::View;
@@ -48,6 +48,11 @@ impl Engine {
         self.async_store.is_some()
     }
 
+    /// Whether its counters are in this process's memory, so that no decision waits for anything.
+    pub fn is_in_memory(&self) -> bool {
+        self.store.is_in_memory()
+    }
+
     /// [`Engine::purge`], but asks the store without blocking.
     ///
     /// # Errors
@@ -83,7 +88,7 @@ impl Store for NonBlockingOnly {
         Self::unavailable()
     }
 
-    fn refund(&self, _: &[Refund<'_>], _: Timestamp) -> Result<(), StoreError> {
+    fn settle(&self, _: &[Settlement<'_>], _: Timestamp) -> Result<(), StoreError> {
         Self::unavailable()
     }
 

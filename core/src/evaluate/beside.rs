@@ -88,9 +88,9 @@ fn approving<'d>(
             ruling.more().and_then(|more| more.asking.as_deref())
         }
         Evaluated::Decided(_) => None,
-        Evaluated::Pending(prepared) => prepared.looking(),
+        Evaluated::Pending(prepared) => prepared.unapproved(),
     };
     let Some(asking) = asking else { return evaluated };
-    let own = Approval::new(&asking.key, given.id);
+    let own = Approval { key: &asking.key, ..given };
     deferred(|ask| evaluate(Some(own), ask))
 }

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use smallvec::smallvec;
 
+use super::maximum::claimed;
 use super::pending::{Alone, PendingBatch};
 use super::{Charger, Counting};
 use crate::amount::Amount;
@@ -11,7 +12,7 @@ use crate::condition::{CallContext, Leaf, Place, Visitor};
 use crate::document::{Charge, Declared};
 use crate::path::Path;
 use crate::policy::Compiled;
-use crate::ruling::{Code, Ruling};
+use crate::ruling::{Code, Detail, Ruling};
 use crate::store::{Guard, GuardMode, ScopeValue, Slot, Test};
 use crate::view::{Kind, Unreadable, View};
 
@@ -30,30 +31,16 @@ impl Compiled {
             prepared.batch.slots.reserve_exact(counting.len());
         }
         for step in counting {
-            if let Some(index) = step.charge {
-                let Some(declared) = self.declared(index) else { continue };
-                let Some(amount) = amount(declared, facts)? else {
-                    return Ok(Some(Ruling::deny(Code::InvalidAmount, Some(step.rule)).about(index)));
-                };
-                let order = prepared.order(step.rule);
-                match self.slot(index, facts, prepared)? {
-                    Some(slot) => {
-                        if let Some(slot) = prepared.batch.slots.get_mut(slot) {
-                            slot.charge = Some(amount);
-                            slot.max = declared.max.unwrap_or(Amount::MAX);
-                            slot.order = order;
-                        }
-                    }
-                    None => {
-                        return Ok(Some(Ruling::deny(Code::IdentityRequired, Some(step.rule)).about(index)));
-                    }
-                }
+            if let Some(payment) = step.charge
+                && let Some(ruling) = self.pay(step.rule, payment, facts, prepared)?
+            {
+                return Ok(Some(ruling));
             }
             let mut tests = smallvec![];
             for state in &step.states {
                 let Some(slot) = self.slot(state.declared, facts, prepared)? else {
                     let ruling = Ruling::deny(Code::IdentityRequired, Some(step.rule));
-                    return Ok(Some(ruling.about(state.declared)));
+                    return Ok(Some(ruling.about(Detail::Declared(state.declared))));
                 };
                 let test = Test { slot, ranges: &state.ranges };
                 prepared.states.push(state);
@@ -68,10 +55,43 @@ impl Compiled {
             }
             if !tests.is_empty() {
                 let order = prepared.order(step.rule);
-                prepared.batch.guards.push(Guard { mode: GuardMode::RefuseAll, tests, order });
+                let mode = if step.approves { GuardMode::AskAll } else { GuardMode::RefuseAll };
+                prepared.batch.guards.push(Guard { mode, tests, order });
             }
         }
         Ok(None)
+    }
+
+    /// Adds what a rule pays to the charge of its counter, or denies.
+    fn pay<'p, A: View, I: View>(
+        &'p self,
+        rule: u32,
+        payment: u32,
+        facts: &CallContext<'_, A, I>,
+        prepared: &mut PendingBatch<'p>,
+    ) -> Result<Option<Ruling>, Unreadable> {
+        let deny = |code, detail| Ok(Some(Ruling::deny(code, Some(rule)).about(detail)));
+        let Some(paid) = self.payment(payment) else { return deny(Code::InvalidAmount, Detail::None) };
+        let index = paid.declared;
+        let Some(amount) = amount(&paid.amount, facts)? else {
+            return deny(Code::InvalidAmount, Detail::Payment(payment));
+        };
+        let Some(slot) = self.slot(index, facts, prepared)? else {
+            return deny(Code::IdentityRequired, Detail::Declared(index));
+        };
+        if let Some(declared) = self.declared(index)
+            && let Some(path) = &declared.max_from
+        {
+            match (claimed(path, declared, index, rule, facts)?, prepared.batch.slots.get_mut(slot)) {
+                (Ok(max), Some(slot)) => slot.max = max,
+                (Ok(_), None) => {}
+                (Err(ruling), _) => return Ok(Some(ruling)),
+            }
+        }
+        if prepared.pay(slot, rule, payment, amount) {
+            return Ok(None);
+        }
+        deny(Code::InvalidAmount, Detail::Payment(payment))
     }
 
     /// The slot of a declared counter, made on first mention; `None` if its scope is missing.
@@ -100,30 +120,41 @@ impl Compiled {
     pub(super) fn charge_one<'p, A: View, I: View>(
         &'p self,
         rule: u32,
-        index: u32,
+        payment: u32,
         facts: &CallContext<'_, A, I>,
         ask: &mut dyn Charger<'p>,
     ) -> Result<Option<Ruling>, Unreadable> {
-        let deny = |code| Ok(Some(Ruling::deny(code, Some(rule)).about(index)));
-        let Some(declared) = self.declared(index) else { return deny(Code::InvalidAmount) };
-        let Some(amount) = amount(declared, facts)? else { return deny(Code::InvalidAmount) };
+        let deny = |code, detail| Ok(Some(Ruling::deny(code, Some(rule)).about(detail)));
+        let Some(paid) = self.payment(payment) else { return deny(Code::InvalidAmount, Detail::None) };
+        let index = paid.declared;
+        let Some(declared) = self.declared(index) else { return deny(Code::InvalidAmount, Detail::None) };
+        let Some(amount) = amount(&paid.amount, facts)? else {
+            return deny(Code::InvalidAmount, Detail::Payment(payment));
+        };
         facts.steps.take(COUNTER)?;
-        let mut slot = unread(declared);
-        (slot.charge, slot.max) = (Some(amount), declared.max.unwrap_or(Amount::MAX));
-        if !declared.scope.encode(facts, &mut slot.scope)? {
-            return deny(Code::IdentityRequired);
+        // In the place that the store and the ruling read it at: it is large, and is not moved.
+        let mut alone = Alone { slot: unread(declared), declared: index, payment, rule };
+        if !declared.scope.encode(facts, &mut alone.slot.scope)? {
+            return deny(Code::IdentityRequired, Detail::Declared(index));
         }
-        Ok(ask.charge_one(Alone { slot, declared: index, rule }))
+        if let Some(path) = &declared.max_from {
+            match claimed(path, declared, index, rule, facts)? {
+                Ok(max) => alone.slot.max = max,
+                Err(ruling) => return Ok(Some(ruling)),
+            }
+        }
+        alone.slot.charge = Some(amount);
+        Ok(ask.charge_one(&mut alone))
     }
 }
 
 /// What a call charges a counter with; `None` if that is not an amount.
 #[inline]
 fn amount<A: View, I: View>(
-    declared: &Declared,
+    charge: &Charge,
     facts: &CallContext<'_, A, I>,
 ) -> Result<Option<Amount>, Unreadable> {
-    match &declared.amount {
+    match charge {
         Charge::Fixed(amount) => Ok(Some(*amount)),
         Charge::From(path) => sum(path, facts),
     }
@@ -136,13 +167,13 @@ fn sum<A: View, I: View>(path: &Path, facts: &CallContext<'_, A, I>) -> Result<O
     Ok(sum.0)
 }
 
-/// The slot of a counter that is only read, for nobody yet.
+/// The slot of a counter that is only read, for nobody yet. Its maximum is the policy's.
 fn unread(declared: &Declared) -> Slot<'_> {
     Slot {
         counter: &declared.counter,
         scope: ScopeValue::default(),
         charge: None,
-        max: Amount::MAX,
+        max: declared.max.unwrap_or(Amount::MAX),
         order: 0,
     }
 }

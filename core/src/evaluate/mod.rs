@@ -7,6 +7,10 @@ pub(crate) mod approval;
 mod args_check;
 mod beside;
 mod charges;
+mod completion;
+mod join;
+mod maximum;
+mod nested;
 mod pending;
 mod pure;
 mod visible;
@@ -16,10 +20,10 @@ use smallvec::SmallVec;
 pub(crate) use pending::{Alone, PendingBatch};
 pub use pure::{Decided, Evaluation, OnStoreError, Pending};
 
-use self::approval::approval_key;
 use crate::call::{Beside, Call, Target};
 use crate::condition::{CallContext, Outcome, Place};
 use crate::identity::Identity;
+use crate::policy::nested::NESTED;
 use crate::policy::{Compiled, Found, Step};
 use crate::ruling::{Asking, Code, Effect, Ruling};
 use crate::trace::{Sink, Step as At};
@@ -35,8 +39,8 @@ pub(crate) enum Evaluated<'p> {
 /// Answers for the counters that decide a call. The batch stays on the stack where the store is asked immediately.
 pub(crate) trait Charger<'p> {
     /// The ruling on a single charge, or `None` where its batch is kept.
-    fn charge_one(&mut self, alone: Alone<'p>) -> Option<Ruling> {
-        self.decide(&mut alone.into())
+    fn charge_one(&mut self, alone: &mut Alone<'p>) -> Option<Ruling> {
+        self.decide(&mut alone.batch())
     }
 
     /// The ruling, or `None` where the batch is kept.
@@ -77,7 +81,7 @@ pub(crate) type Counting<'p> = SmallVec<[&'p Step; 4]>;
 #[derive(Default)]
 struct Remaining<'p> {
     counting: Counting<'p>,
-    /// The rules that ask for approval, in order.
+    /// The rules that ask for approval or may ask, in order.
     askers: SmallVec<[u32; 2]>,
 }
 
@@ -97,6 +101,16 @@ impl<'p> Remaining<'p> {
         if step.charge.is_some() || !step.states.is_empty() {
             self.counting.push(step);
         }
+    }
+
+    /// The rules that ask whatever counters hold: all that ask but those that read some.
+    #[cold]
+    fn noted(&self) -> SmallVec<[u32; 2]> {
+        let reads = |step: &&&Step| step.approves && !step.states.is_empty();
+        let mut may_ask = self.counting.iter().filter(reads).map(|step| step.rule).peekable();
+        // Both are in the order of the policy.
+        let asks = |rule: &u32| may_ask.next_if_eq(rule).is_none();
+        self.askers.iter().copied().filter(asks).collect()
     }
 
     #[inline]
@@ -137,6 +151,9 @@ impl Compiled {
         sink: &mut S,
         ask: &mut dyn Charger<'p>,
     ) -> Option<Ruling> {
+        if entries.first().is_some_and(|first| *first >= NESTED) {
+            return self.check_nested(entries, target, args, identity, beside, sink, ask);
+        }
         match args.map_or(Ok(true), View::is_object) {
             Ok(true) => {}
             Ok(false) => return Some(Ruling::invalid_args("they are not an object")),
@@ -179,7 +196,7 @@ impl Compiled {
             ([Step { charge: Some(counter), states, rule, .. }], true) if states.is_empty() => {
                 self.charge_one(*rule, *counter, facts, ask)
             }
-            _ => self.ask(&left, facts, ask),
+            _ => self.ask(entries, &left, facts, ask),
         };
         ruling.unwrap_or_else(|why| Some(unreadable(why)))
     }
@@ -188,6 +205,7 @@ impl Compiled {
     #[inline(never)]
     fn ask<'p, A: View, I: View>(
         &'p self,
+        entries: &[u32],
         left: &Remaining<'p>,
         facts: &CallContext<'_, A, I>,
         ask: &mut dyn Charger<'p>,
@@ -196,20 +214,29 @@ impl Compiled {
         if let Some(ruling) = self.prepare(&left.counting, facts, &mut prepared)? {
             return Ok(Some(ruling));
         }
-        if !left.askers.is_empty() {
-            let key = approval_key(&self.digest, facts)?.into_boxed_str();
-            let asking = Box::new(Asking { key, rules: left.askers.as_slice().into() });
-            match facts.beside.approval.filter(|approval| approval.is_valid() && approval.key == &*asking.key)
-            {
-                Some(approval) => prepared.approve(asking, approval.id),
-                None if prepared.batch.slots.is_empty() => {
-                    return Ok(Some(Ruling::ask(Code::ApprovalRequired, asking)));
-                }
-                // Nobody is asked about a call that its limits refuse.
-                None => prepared.ask_after_a_look(asking),
-            }
+        if left.askers.is_empty() {
+            return Ok(ask.decide(&mut prepared));
         }
-        Ok(ask.decide(&mut prepared))
+        let asking = self.asking(&left.askers, entries, facts)?;
+        Ok(Self::ask_prepared(asking, &left.noted(), facts, &mut prepared, ask))
+    }
+
+    /// The same once the batch is prepared, of a call that rules ask about or may ask about: the approval, and the store.
+    #[cold]
+    fn ask_prepared<'p, A: View, I: View>(
+        asking: Box<Asking>,
+        noted: &[u32],
+        facts: &CallContext<'_, A, I>,
+        prepared: &mut PendingBatch<'p>,
+        ask: &mut dyn Charger<'p>,
+    ) -> Option<Ruling> {
+        let grant = asking.grant(facts.beside.approval);
+        // Where counters have a part, nobody is asked about a call that its limits refuse.
+        if grant.is_none() && prepared.batch.slots.is_empty() {
+            return Some(Ruling::ask(Code::ApprovalRequired, noted.first().copied(), asking));
+        }
+        prepared.ask(asking, noted, grant);
+        ask.decide(prepared)
     }
 
     /// The outcome of a step's stateless conditions (spec 6.3).
@@ -242,7 +269,8 @@ impl Compiled {
             Place::Permit | Place::Limit if step.asks => "counts",
             Place::Permit | Place::Limit => "passes",
             Place::Block if passes => "does not act",
-            Place::Block if step.approves => "asks for approval",
+            Place::Block if step.approves && step.states.is_empty() => "asks for approval",
+            Place::Block if step.approves => "asks for approval if its counters say so",
             Place::Block => "acts if its counters say so",
         };
         sink.close(text, None);
@@ -256,9 +284,10 @@ impl Compiled {
             (Place::Permit, _) => "permit",
             (Place::Limit, _) => "limit",
         };
+        let layer = self.in_layer(step.rule);
         match self.rule(step.rule).and_then(|rule| rule.name()) {
-            Some(name) => format!("{what} \"{name}\""),
-            None => what.to_owned(),
+            Some(name) => format!("{what} \"{name}\"{layer}"),
+            None => format!("{what}{layer}"),
         }
     }
 }

@@ -82,7 +82,7 @@ impl<'d> Pending<'d> {
     /// Whether the store must take nothing: a rule asks for an approval that the call does not have. It is then asked by
     /// [`Store::peek`].
     pub fn only_looks(&self) -> bool {
-        self.prepared.batch.only_looks
+        self.prepared.batch.only_looks()
     }
 
     /// Asks a store: [`Store::reserve`], or [`Store::peek`] where it must take nothing.

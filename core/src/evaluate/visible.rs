@@ -6,12 +6,13 @@
 use std::ops::Not;
 
 use crate::call::Call;
-use crate::condition::{CallContext, Condition, Outcome, Place, Quantifier};
+use crate::condition::{CallContext, Condition, Outcome, Place, Quantifier, Test};
 use crate::identity::Identity;
+use crate::path::{Root, Segment};
 use crate::policy::{Compiled, Found, Policy, Step};
 use crate::ruling::Code;
 use crate::trace::Silent;
-use crate::view::{Unreadable, View};
+use crate::view::{Reached, Unreadable, View};
 
 /// The outcomes that a condition may have: Kleene's logic over sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,12 +82,30 @@ fn may<A: View, I: View>(
     quantifier: Quantifier,
 ) -> Result<May, Unreadable> {
     Ok(match condition {
-        Condition::Test(test) if test.is_open() => May::OPEN,
+        Condition::Test(test) if is_open(test, facts)? => May::OPEN,
         Condition::Test(_) => May::only(condition.evaluate(facts, place, quantifier, &mut Silent)?),
         Condition::Any(conditions) => all(conditions, Quantifier::Any, facts, place, quantifier)?,
         Condition::All(conditions) => all(conditions, Quantifier::All, facts, place, quantifier)?,
         Condition::Not(condition) => !may(condition, facts, place, quantifier.flipped())?,
     })
+}
+
+/// Whether the outcome of a test is known only of one call: it reads counters, or arguments that are not known. Of a request, which
+/// resource or prompt it is for may be known.
+fn is_open<A: View, I: View>(test: &Test, facts: &CallContext<'_, A, I>) -> Result<bool, Unreadable> {
+    for path in test.paths() {
+        let is_known = match (path.root, facts.args, path.segments.first().and_then(Segment::name)) {
+            (Root::Args, Some(args), Some(name @ ("uri" | "name"))) => {
+                matches!(args.step(name)?, Reached::Value(_))
+            }
+            (Root::Args | Root::State | Root::Budget, ..) => false,
+            (Root::Identity | Root::Tool | Root::Server, ..) => true,
+        };
+        if !is_known {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn all<'c, A: View, I: View>(
@@ -184,6 +203,44 @@ impl Policy {
         }
         let facts = CallContext::<A, I>::new(call.target, None, identity, &call.beside);
         // A caller that cannot be read is let through nowhere.
+        self.0.is_callable(entries, &facts).unwrap_or(false)
+    }
+
+    /// Whether the caller may see a resource or a prompt in a list: false where the policy decides requests, and the request of it can
+    /// never be made (spec 10.9). Of the params, the members `uri` and `name` are known, and any other is open: leave `uri` out for a
+    /// template.
+    ///
+    /// ```
+    /// use callgate::{Call, Identity, Policy};
+    /// let policy = Policy::from_yaml("
+    /// version: \"1\"
+    /// default: allow
+    /// requests:
+    ///   default: deny
+    ///   methods:
+    ///     resources/read: {deny_if: [{path: args.uri, op: regex, value: '^secret:'}]}
+    /// ")?;
+    /// let shows = |method, params: serde_json::Value| policy.shows_request(&Call::request(method, &params));
+    /// assert!(shows("resources/read", serde_json::json!({"uri": "file:///notes.txt"})));
+    /// assert!(!shows("resources/read", serde_json::json!({"uri": "secret:///keys"})));
+    /// assert!(!shows("prompts/get", serde_json::json!({"name": "review"})));
+    /// # Ok::<(), callgate::PolicyError>(())
+    /// ```
+    pub fn shows_request<A: View, I: View>(&self, call: &Call<'_, A, I>) -> bool {
+        let mut found = Found::new();
+        let Ok(entries) = self.0.admit(call.target, &mut found) else { return false };
+        if !self.0.decides_requests() {
+            return true;
+        }
+        if let Identity::Claims(claims) = &call.identity
+            && !matches!(claims.is_object(), Ok(true))
+        {
+            return false;
+        }
+        if !matches!(call.args.as_ref().map_or(Ok(true), View::is_object), Ok(true)) {
+            return false;
+        }
+        let facts = CallContext::new(call.target, call.args.as_ref(), &call.identity, &call.beside);
         self.0.is_callable(entries, &facts).unwrap_or(false)
     }
 

@@ -113,10 +113,11 @@ pub(super) fn check_arguments<V: View>(
                 check_readings(test, span, pointer, diagnostics);
             });
         }
-        let Some(declared) = step.charge.and_then(|charge| document.declared.get(charge as usize)) else {
+        let Some(payment) = step.charge.and_then(|charge| document.payments.get(charge as usize)) else {
             continue;
         };
-        if let Charge::From(path) = &declared.amount {
+        let Some(declared) = document.declared.get(payment.declared as usize) else { continue };
+        if let Charge::From(path) = &payment.amount {
             check(path, span, pointer, diagnostics);
         }
         for path in declared.scope.paths() {

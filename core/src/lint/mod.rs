@@ -3,16 +3,20 @@
 //! In: the policy's text and the server's `tools/list`. Out: warnings. Decides nothing about calls.
 
 mod arguments;
+mod identity;
+mod names;
 mod schema;
 
 use std::ops::ControlFlow;
 
 use arguments::check_arguments;
+pub use identity::{CallerNeed, IdentityNeed};
+pub use names::UnmatchedName;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::document::{self, Document};
 use crate::glob::{Glob, Work};
-use crate::policy::{Format, PolicyError, parse};
+use crate::policy::{Format, Policy, PolicyError, parse};
 use crate::store::Owner;
 use crate::view::{Kind, View};
 
@@ -32,7 +36,7 @@ struct Tool<V> {
 /// # Errors
 /// [`PolicyError`] where the policy does not load.
 pub fn lint<V: View>(text: &str, format: Format, tools: &V) -> Result<Vec<Diagnostic>, PolicyError> {
-    crate::policy::Policy::from_text(text, format)?;
+    let policy = Policy::from_text(text, format)?;
     let tools = offered(tools);
     let mut unread = Diagnostics::new(text);
     let Some(tree) = parse(text, format, &mut unread) else { return Ok(Vec::new()) };
@@ -40,17 +44,14 @@ pub fn lint<V: View>(text: &str, format: Format, tools: &V) -> Result<Vec<Diagno
     let mut diagnostics = Diagnostics::new(text);
     for entry in &document.entries {
         let matched: Vec<&Tool<V>> = tools.iter().filter(|tool| applies(&entry.owner, &tool.name)).collect();
-        if let (Owner::Tool(key), true) = (&entry.owner, matched.is_empty()) {
-            let pointer = format!("/tools/{}", key.replace('~', "~0").replace('/', "~1"));
-            unmatched(key, entry.span, pointer, &tools, &mut diagnostics);
-        }
         check_arguments(entry, &document, &matched, &mut diagnostics);
     }
-    for (name, rule) in &document.hide {
-        if !tools.iter().any(|tool| names(name, &tool.name)) {
-            let (span, pointer) = place(&document, *rule);
-            unmatched(name, span, pointer.to_owned(), &tools, &mut diagnostics);
-        }
+    for name in policy.unmatched(tools.iter().map(|tool| tool.name.as_str())) {
+        let help = match &name.nearest {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the server offers {} tools, none of which this names", tools.len()),
+        };
+        diagnostics.warning("unmatched_entry", name.span, &*name.pointer, name.message(), Some(help));
     }
     document::drop_ignored(&tree, &mut diagnostics);
     Ok(diagnostics.finish())
@@ -70,26 +71,9 @@ fn names(name: &str, tool: &str) -> bool {
 fn applies(owner: &Owner, tool: &str) -> bool {
     match owner {
         Owner::AllTools => true,
+        Owner::Budget | Owner::Request(_) => false,
         Owner::Tool(key) => names(key, tool),
     }
-}
-
-fn unmatched<V>(
-    name: &str,
-    span: Span,
-    pointer: String,
-    tools: &[Tool<V>],
-    diagnostics: &mut Diagnostics<'_>,
-) {
-    if diagnostics.is_full_of_warnings() {
-        return;
-    }
-    let help = match diagnostics.suggestions.nearest(name, tools.iter().map(|tool| tool.name.as_str())) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the server offers {} tools, none of which this names", tools.len()),
-    };
-    let message = format!("`{name}` matches no tool of the server");
-    diagnostics.warning("unmatched_entry", span, pointer, message, Some(help));
 }
 
 /// The tools in a `tools/list` result; what has no name is left out.

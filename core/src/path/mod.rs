@@ -18,6 +18,8 @@ pub(crate) enum Root {
     Args,
     Identity,
     State,
+    /// A budget, by its name.
+    Budget,
     Tool,
     Server,
 }
@@ -95,6 +97,13 @@ pub(crate) struct Path {
     /// The name, where the path is that of a member of the arguments and nothing else, as nearly all are.
     pub(crate) member: Option<Box<str>>,
     pub(crate) text: Box<str>,
+}
+
+impl Root {
+    /// Whether its paths name a counter, which evaluation does not walk to.
+    pub(crate) const fn counts(self) -> bool {
+        matches!(self, Self::State | Self::Budget)
+    }
 }
 
 impl Path {

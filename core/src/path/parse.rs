@@ -14,7 +14,7 @@ pub(crate) struct PathError {
     pub(crate) help: Cow<'static, str>,
 }
 
-const GRAMMAR: &str = "paths look like `args.a.b`, `args[\"any key\"]`, `args.items[0]`, `args.items[*].amount`, `args.note.@text`, `identity.roles`, `state.<tool>.<counter>`, `tool`, `server`";
+const GRAMMAR: &str = "paths look like `args.a.b`, `args[\"any key\"]`, `args.items[0]`, `args.items[*].amount`, `args.note.@text`, `identity.roles`, `state.<tool>.<counter>`, `budget.<name>`, `tool`, `server`";
 
 impl Path {
     /// Parses a path of any root.
@@ -32,11 +32,13 @@ impl Path {
             "args" => Root::Args,
             "identity" => Root::Identity,
             "state" => Root::State,
+            "budget" => Root::Budget,
             "tool" => Root::Tool,
             "server" => Root::Server,
             _ => {
-                let message =
-                    format!("`{text}` does not begin with `args`, `identity`, `state`, `tool` or `server`");
+                let message = format!(
+                    "`{text}` does not begin with `args`, `identity`, `state`, `budget`, `tool` or `server`"
+                );
                 return Err(PathError { message, help: rooted(text, root) });
             }
         };
@@ -48,11 +50,9 @@ impl Path {
                 None => return error(format!("`{text}` is not a path: cannot read `{rest}`"), GRAMMAR),
             };
             rest = after;
-            // Names of counters are whole names, which the policy itself declares.
+            // Names of counters and budgets are whole names, which the policy itself declares.
             let segment = match segment {
-                Segment::Name(name) if root != Root::State => {
-                    more_than_name(name, text, segments.is_empty())?
-                }
+                Segment::Name(name) if !root.counts() => more_than_name(name, text, segments.is_empty())?,
                 other => other,
             };
             gives = gives.after(&segment).ok_or_else(|| misplaced(text, gives, &segments, &segment))?;
@@ -68,6 +68,10 @@ impl Path {
             Root::Tool | Root::Server if !segments.is_empty() => {
                 error(format!("`{text}`: a name has no members"), "write `tool` or `server` alone")
             }
+            Root::Budget if !matches!(&*segments, [Segment::Name(_) | Segment::Quoted(_)]) => error(
+                format!("`{text}` names no budget"),
+                "write `budget.<name>`, or `budget[\"<name>\"]` for a name with other characters",
+            ),
             Root::Args | Root::Identity | Root::State if segments.is_empty() => {
                 error(format!("`{text}` alone names no value"), GRAMMAR)
             }
@@ -108,7 +112,7 @@ impl Path {
 
 /// Help for the text of a path that begins with no root.
 fn rooted(text: &str, root: &str) -> Cow<'static, str> {
-    const ROOTS: [&str; 5] = ["args", "identity", "state", "tool", "server"];
+    const ROOTS: [&str; 6] = ["args", "identity", "state", "budget", "tool", "server"];
     let rest = text.get(root.len()..).unwrap_or_default();
     let slip = Suggestions::new().one_slip(root, ROOTS).map(|known| format!("{known}{rest}"));
     let other = match root {

@@ -4,10 +4,15 @@ mod compile;
 mod confusable;
 mod current;
 mod error;
+mod memory;
 mod names;
+pub(crate) mod nested;
 mod reads;
 mod reload;
+mod requests;
+mod stack;
 mod tool;
+mod undone;
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,16 +24,20 @@ pub(crate) use current::{CurrentPolicy, PolicyGuard};
 pub use error::PolicyError;
 use names::Names;
 pub use reads::Reads;
+pub(crate) use reads::each_path;
+pub use stack::{Layer, StackError};
+use stack::{LayerParts, layer_bit};
 pub use tool::Tool;
 
 use crate::admission::Place;
 use crate::call::Target;
 use crate::ceilings::{GLOB_STEPS, NAME_BYTES};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
-use crate::document::{self, Declared, Rule, Rules};
+use crate::document::{self, Declared, Payment, Refund, Rule, Rules, Terms};
 pub(crate) use crate::document::{OnlyArgs, StateTest, Step};
 use crate::glob::{Exhausted, GlobIndex, Work};
 use crate::ruling::{Code, Ruling};
+use crate::store::Owner;
 use crate::text::{Tree, parse_json, parse_yaml};
 
 /// A compiled policy.
@@ -53,29 +62,6 @@ use crate::text::{Tree, parse_json, parse_yaml};
 #[derive(Clone)]
 pub struct Policy(pub(crate) Arc<Compiled>);
 
-/// A document that a policy was made of.
-#[derive(Debug, Clone, Copy)]
-pub struct Layer<'p> {
-    policy: &'p Policy,
-}
-
-impl<'p> Layer<'p> {
-    /// Its name; `None` where it has none.
-    pub fn name(&self) -> Option<&'p str> {
-        None
-    }
-
-    /// SHA-256 of its text.
-    pub fn digest(&self) -> &'p [u8; 32] {
-        self.policy.digest()
-    }
-
-    /// What may not mean what its author thinks (spec 12).
-    pub fn warnings(&self) -> &'p [Diagnostic] {
-        self.policy.warnings()
-    }
-}
-
 /// How the text of a policy is written (spec 1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
@@ -93,12 +79,23 @@ pub enum Format {
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) digest: [u8; 32],
-    pub(crate) default_deny: bool,
+    /// The documents that it was made of, in their order; nearly always one.
+    layers: Box<[LayerParts]>,
+    /// Which of them deny what they do not list, a bit for each.
+    denying: u16,
     /// Whether tools that a caller can never call are left out of lists.
     pub(crate) lists_callable: bool,
     /// Every exact name in `tools` and `hide`.
     names: Names<NamedTool>,
     pub(crate) entries: Box<[Entry]>,
+    /// Whose each entry is, and where. With `hide` it is what evaluation does not need, and a stack of policies is made of.
+    pub(crate) origins: Box<[Origin]>,
+    /// Names and globs, each with its rule.
+    pub(crate) hide: Box<[(Box<str>, u32)]>,
+    /// What it says of other methods, if anything.
+    requests: Option<Box<requests::Requests>>,
+    /// Which tools call other tools, where there are any.
+    pub(crate) nesting: Option<Box<nested::Nesting>>,
     globs: GlobIndex,
     /// The entry of each glob.
     glob_entries: Box<[u32]>,
@@ -109,7 +106,21 @@ pub(crate) struct Compiled {
     everywhere: SmallVec<[u32; 2]>,
     pub(crate) rules: Rules,
     pub(crate) declared: Box<[Declared]>,
+    pub(crate) payments: Box<[Payment]>,
+    /// The terms of rules that ask for approval, by ascending rules.
+    terms: Box<[(u32, Terms)]>,
     warnings: Box<[Diagnostic]>,
+    /// What an engine adds whose counters are in memory.
+    memory_warnings: Box<[Diagnostic]>,
+}
+
+/// Whose an entry is, and where it stands in its document.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    pub(crate) owner: Owner,
+    /// From 1.
+    pub(crate) line: u32,
+    pub(crate) span: Span,
 }
 
 /// What is known of an exact name at compile time.
@@ -151,6 +162,12 @@ pub(crate) struct Entry {
     pub(crate) places: OnceLock<Box<Place>>,
 }
 
+impl Entry {
+    fn new(steps: Box<[Step]>, only_args: Option<Box<OnlyArgs>>) -> Self {
+        Self { steps, only_args, places: OnceLock::new() }
+    }
+}
+
 /// Entries that were found for a name that the policy does not name.
 pub(crate) type Found = SmallVec<[u32; 8]>;
 
@@ -161,7 +178,7 @@ impl Compiled {
     pub(crate) fn admit<'m>(&'m self, target: Target<'_>, found: &'m mut Found) -> Result<&'m [u32], Ruling> {
         let tool = match target {
             Target::Tool(tool) => tool,
-            Target::Method(method) => return admit_method(method),
+            Target::Method(method) => return self.admit_method(method),
         };
         let Some(known) = self.names.get(tool) else { return self.admit_unnamed(tool, found) };
         match known.admission {
@@ -184,9 +201,18 @@ impl Compiled {
             return Err(admission.denial());
         }
         if !self.everywhere.is_empty() {
-            found.extend_from_slice(&self.everywhere);
+            self.add_everywhere(found);
         }
         Ok(found)
+    }
+
+    /// Adds what applies to every tool, in the order of spec 6.1.
+    fn add_everywhere(&self, found: &mut Found) {
+        found.extend_from_slice(&self.everywhere);
+        // The entries of a stack are numbered in that order.
+        if self.layers.len() > 1 {
+            found.sort_unstable();
+        }
     }
 
     fn unnamed(&self, tool: &str, found: &mut Found) -> Result<Admission, Exhausted> {
@@ -200,7 +226,12 @@ impl Compiled {
 
     /// Whether a tool that is not hidden may be called, by the entries that list it.
     fn admission(&self, listed_by: &[u32]) -> Admission {
-        if self.default_deny && listed_by.is_empty() { Admission::NotListed } else { Admission::Open }
+        let is_listed = match (self.denying, &*self.layers) {
+            (0, _) => true,
+            (_, [_]) => !listed_by.is_empty(),
+            (denying, _) => denying & !self.layers_of(listed_by) == 0,
+        };
+        if is_listed { Admission::Open } else { Admission::NotListed }
     }
 
     /// Appends the entry of each glob that matches, in the order of the document.
@@ -223,6 +254,18 @@ impl Compiled {
         }
     }
 
+    /// Shows the entry of each glob that matches a name, and the rule of each hidden glob that does. Nothing where that takes too long: a
+    /// call with such a name is denied.
+    pub(crate) fn each_glob_of(&self, tool: &str, mut entry: impl FnMut(u32), mut hidden: impl FnMut(u32)) {
+        let mut found = Found::new();
+        self.globs_matching(tool, &mut found);
+        found.drain(..).for_each(&mut entry);
+        if self.hidden_globs.matching(tool, &mut Work::of(GLOB_STEPS), &mut found).is_ok() {
+            let rule = |glob: &u32| self.hidden_glob_rules.get(*glob as usize).copied();
+            found.iter().filter_map(rule).for_each(&mut hidden);
+        }
+    }
+
     fn hidden_by_glob(&self, tool: &str, work: &mut Work) -> Result<Option<u32>, Exhausted> {
         if self.hidden_glob_rules.is_empty() {
             return Ok(None);
@@ -232,6 +275,11 @@ impl Compiled {
         Ok(found.first().and_then(|glob| self.hidden_glob_rules.get(*glob as usize).copied()))
     }
 
+    /// Whether an exact name stands in `tools`, `hide` or `dispatchers`.
+    pub(crate) fn is_named(&self, tool: &str) -> bool {
+        self.names.get(tool).is_some()
+    }
+
     pub(crate) fn rule(&self, rule: u32) -> Option<Rule<'_>> {
         self.rules.get(rule)
     }
@@ -239,14 +287,21 @@ impl Compiled {
     pub(crate) fn declared(&self, declared: u32) -> Option<&Declared> {
         self.declared.get(declared as usize)
     }
-}
 
-/// What applies to another method than `tools/call`: nothing, because a policy does not name methods (spec 3.10).
-#[cold]
-fn admit_method(method: &str) -> Result<&'static [u32], Ruling> {
-    // Tools are decided by their names, which a request does not tell.
-    let is_valid = (1..=NAME_BYTES).contains(&method.len()) && !method.starts_with("tools/");
-    if is_valid { Ok(&[]) } else { Err(Ruling::deny(Code::InvalidMethod, None)) }
+    /// What a rule that asks says of its approvals; `None` where that is nothing.
+    pub(crate) fn terms(&self, rule: u32) -> Option<&Terms> {
+        let at = self.terms.binary_search_by_key(&rule, |(rule, _)| *rule).ok()?;
+        self.terms.get(at).map(|(_, terms)| terms)
+    }
+
+    pub(crate) fn payment(&self, payment: u32) -> Option<&Payment> {
+        self.payments.get(payment as usize)
+    }
+
+    /// Whether a call that ran may give something back.
+    pub(crate) fn may_give_back(&self) -> bool {
+        self.payments.iter().any(|payment| payment.refund != Refund::Never)
+    }
 }
 
 impl Policy {
@@ -275,14 +330,21 @@ impl Policy {
         let tree = parse(text, format, &mut diagnostics);
         let compiled = tree.and_then(|tree| {
             let document = document::read(&tree, &mut diagnostics);
-            let compiled = compile::compile(text, document, &mut diagnostics);
+            let mut compiled = compile::compile(text, document, &mut diagnostics);
             document::drop_ignored(&tree, &mut diagnostics);
+            if let Some(compiled) = &mut compiled {
+                compiled.memory_warnings = memory::warnings(compiled, text, &tree);
+            }
             compiled
         });
         let failed = diagnostics.has_errors();
         let list = diagnostics.finish();
         match compiled {
             Some(mut compiled) if !failed => {
+                for layer in &mut compiled.layers {
+                    layer.warnings = 0..list.len();
+                    layer.memory_warnings = 0..compiled.memory_warnings.len();
+                }
                 compiled.warnings = list.into();
                 Ok(Self(Arc::new(compiled)))
             }
@@ -290,17 +352,17 @@ impl Policy {
         }
     }
 
-    /// The documents that it was made of, in their order: today always one.
-    pub fn layers(&self) -> impl Iterator<Item = Layer<'_>> {
-        std::iter::once(Layer { policy: self })
-    }
-
-    /// What may not mean what its author thinks (spec 12).
+    /// What may not mean what its author thinks (spec 12); of a stack that of each policy, one after the other.
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.0.warnings
     }
 
-    /// SHA-256 of the policy's text.
+    /// What an engine adds to them whose counters are in memory.
+    pub(crate) fn memory_warnings(&self) -> &[Diagnostic] {
+        &self.0.memory_warnings
+    }
+
+    /// SHA-256 of the policy's text; of a stack that of the digests of its policies (spec 6.10).
     pub fn digest(&self) -> &[u8; 32] {
         &self.0.digest
     }

@@ -41,6 +41,11 @@ impl<T> Names<T> {
         Self { seed, places }
     }
 
+    /// What is known of each name, in no particular order.
+    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
+        self.places.iter().flatten().map(|(_, value)| value)
+    }
+
     /// What is known of `name`.
     #[inline(always)]
     pub(super) fn get(&self, name: &str) -> Option<&T> {

@@ -3,6 +3,7 @@
 //! In: the compiled policy and a tool's name. Out: the names that lead to each value. Must not be needed for a right
 //! decision: evaluation reads through [`View`](crate::value::View) whatever it needs, named here or not.
 
+use super::nested::{Dispatches, Nested, Nesting};
 use super::{Compiled, Found, OnlyArgs, Policy};
 use crate::call::Target;
 use crate::condition::{Condition, Operator};
@@ -34,7 +35,7 @@ impl<'p> Reads<'p> {
         let paths = match path.root {
             Root::Args => &mut self.args,
             Root::Identity => &mut self.identity,
-            Root::State | Root::Tool | Root::Server => return,
+            Root::State | Root::Budget | Root::Tool | Root::Server => return,
         };
         let names: Vec<_> = match &path.member {
             // The very text that a view is asked for, so that a host may tell it by where it stands.
@@ -48,7 +49,7 @@ impl<'p> Reads<'p> {
 }
 
 /// Shows every path of a condition, each with what is asked of its value. Recursion is as deep as the condition, which the document's depth bounds.
-fn each_path<'p>(condition: &'p Condition, see: &mut impl FnMut(&'p Path, Option<&'p Operator>)) {
+pub(crate) fn each_path<'p>(condition: &'p Condition, see: &mut impl FnMut(&'p Path, Option<&'p Operator>)) {
     match condition {
         Condition::Test(test) => {
             see(&test.path, Some(&test.operator));
@@ -86,6 +87,7 @@ impl Policy {
     pub fn reads_args(&self, tool: &str) -> bool {
         let (mut found, mut reads) = (Found::new(), false);
         for entry in self.0.admit(Target::Tool(tool), &mut found).unwrap_or_default() {
+            reads |= self.0.dispatches(*entry).is_some();
             self.0.paths_of(*entry, &mut |_, path, _| reads |= path.root == Root::Args);
         }
         reads
@@ -97,9 +99,22 @@ impl Compiled {
         let mut reads = Reads::default();
         let mut found = Found::new();
         for entry in self.admit(Target::Tool(tool), &mut found).unwrap_or_default() {
+            // Which of the inner arguments are read is known once a call names the inner tool.
+            if let Some(dispatches) = self.dispatches(*entry) {
+                reads.path(&dispatches.dispatcher().tool);
+                reads.path(&dispatches.dispatcher().args);
+            }
             self.paths_of(*entry, &mut |_, path, _| reads.path(path));
         }
         reads
+    }
+
+    /// Where the inner call stands, if this is the mark of a dispatcher.
+    fn dispatches(&self, mark: u32) -> Option<&Dispatches> {
+        match Nesting::nested(mark, self.nesting.as_deref()) {
+            Some(Nested::Dispatcher(dispatches)) => Some(dispatches),
+            Some(Nested::Completion) | None => None,
+        }
     }
 
     /// The names that an entry lets the arguments have, where it lists them.
@@ -120,13 +135,15 @@ impl Compiled {
                 each_path(&clause.condition, &mut |path, operator| see(step.rule, path, operator));
             }
             let mut see = |path| see(step.rule, path, None);
-            let charged = step.charge.and_then(|index| self.declared(index));
-            if let Some(Charge::From(path)) = charged.map(|declared| &declared.amount) {
+            let payment = step.charge.and_then(|index| self.payment(index));
+            if let Some(Charge::From(path)) = payment.map(|payment| &payment.amount) {
                 see(path);
             }
+            let charged = payment.and_then(|payment| self.declared(payment.declared));
             let tested = step.states.iter().filter_map(|state| self.declared(state.declared));
             for declared in charged.into_iter().chain(tested) {
                 declared.scope.paths().for_each(&mut see);
+                declared.max_from.iter().for_each(|path| see(path));
             }
         }
     }

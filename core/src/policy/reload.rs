@@ -8,26 +8,36 @@ use crate::diagnostic::{Diagnostic, MARKS, Severity};
 
 impl Policy {
     /// This policy, if it may replace `in_force` at a reload: half a file, which may allow what the whole one denies, is
-    /// known by warnings that the policy in force has not at the same place (spec 1.8).
+    /// known by warnings that the policy in force has not at the same place (spec 1.8). In a stack, a policy is compared with the one
+    /// of its name.
     ///
     /// # Errors
     /// Those warnings, as errors among the other warnings.
     pub fn replacing(self, in_force: &Self) -> Result<Self, PolicyError> {
-        // The place counts: a policy whose other entries are empty is cut off behind an entry's name no less than any.
-        let is_new = |mark: &Diagnostic| {
-            let has = |old: &Diagnostic| old.code() == mark.code() && old.pointer() == mark.pointer();
-            MARKS.contains(&mark.code()) && !in_force.warnings().iter().any(has)
-        };
-        if !self.warnings().iter().any(is_new) {
-            return Ok(self);
+        let is_alone = self.layers().count() == 1 && in_force.layers().count() == 1;
+        let (mut diagnostics, mut is_half) = (Vec::new(), false);
+        for layer in self.layers() {
+            // A policy that was renamed is the same if there is no other. Any other that comes new has nothing to go by.
+            let before = in_force.layers().find(|before| is_alone || before.name() == layer.name());
+            let known = before.map_or(&[][..], |before| before.warnings());
+            // The place counts: a policy whose other entries are empty is cut off behind an entry's name no less than any.
+            let is_new = |mark: &Diagnostic| {
+                let has = |old: &Diagnostic| old.code() == mark.code() && old.pointer() == mark.pointer();
+                MARKS.contains(&mark.code()) && !known.iter().any(has)
+            };
+            for warning in layer.warnings() {
+                let mut warning = warning.clone();
+                if is_new(&warning) {
+                    is_half = true;
+                    warning.severity = Severity::Error;
+                    warning.message.push_str(
+                        "; the policy in force has no such warning there, so this may be half a file",
+                    );
+                }
+                diagnostics.push(warning);
+            }
         }
-        let mut diagnostics = self.warnings().to_vec();
-        for mark in diagnostics.iter_mut().filter(|warning| is_new(warning)) {
-            mark.severity = Severity::Error;
-            mark.message
-                .push_str("; the policy in force has no such warning there, so this may be half a file");
-        }
-        Err(PolicyError::new(diagnostics))
+        if is_half { Err(PolicyError::new(diagnostics)) } else { Ok(self) }
     }
 }
 

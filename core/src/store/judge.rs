@@ -27,6 +27,7 @@ use std::collections::VecDeque;
 use smallvec::SmallVec;
 
 use crate::amount::Amount;
+use crate::ceilings::{SLIDING_EXACT_SECONDS, SLIDING_QUARTER_SECONDS};
 use crate::store::{Batch, Bound, Guard, GuardMode, Refusal, Slot, Test, Usage};
 use crate::time::Timestamp;
 use crate::window::Window;
@@ -36,7 +37,7 @@ use crate::window::Window;
 pub struct CounterState<'s> {
     /// What it holds, in units of 10^-6.
     pub used: i64,
-    /// The window or the time that a charge would get: [`Usage::stamp`].
+    /// The window that a charge would get, or the time that it would count from: [`Usage::stamp`].
     pub stamp: Timestamp,
     /// When it will hold nothing.
     pub resets_at: Timestamp,
@@ -44,7 +45,7 @@ pub struct CounterState<'s> {
     pub decay: Decay<'s>,
 }
 
-/// How a counter goes down if nothing else happens.
+/// How a counter goes down if nothing else happens. One that never resets ([`Timestamp::MAX`]) does not.
 #[derive(Debug, Clone, Copy)]
 pub enum Decay<'s> {
     /// To nothing, when its window ends.
@@ -113,7 +114,7 @@ impl CounterState<'_> {
     /// true of.
     fn when_down(&self, fits: impl Fn(i64) -> bool) -> Option<Timestamp> {
         match self.decay {
-            Decay::AtOnce => fits(0).then_some(self.resets_at),
+            Decay::AtOnce => (fits(0) && self.resets_at < Timestamp::MAX).then_some(self.resets_at),
             Decay::Stepwise(live) => live.steps(self.used).find(|(_, left)| fits(*left)).map(|(at, _)| at),
         }
     }
@@ -124,6 +125,7 @@ impl CounterState<'_> {
         let since = |since: Option<Timestamp>, (at, left)| holds(left).then(|| since.unwrap_or(at));
         let held = since(None, now);
         match self.decay {
+            Decay::AtOnce if self.resets_at == Timestamp::MAX => held,
             Decay::AtOnce => since(held, (self.resets_at, 0)),
             Decay::Stepwise(live) => live.steps(self.used).fold(held, since),
         }
@@ -134,6 +136,51 @@ impl CounterState<'_> {
 /// built by hand counts over the longest.
 pub fn live_millis(window: Window) -> i64 {
     window.seconds().unwrap_or(31 * 86_400).max(1).saturating_mul(1_000)
+}
+
+/// The time from which a charge counts that is made at `now` in a sliding window of this length: in one longer than a day, the end of
+/// the quarter of an hour of UTC, so that it keeps few charges (spec 8.3).
+pub fn charged_at(length: i64, now: Timestamp) -> Timestamp {
+    const QUARTER: i64 = SLIDING_QUARTER_SECONDS.saturating_mul(1_000);
+    if length <= SLIDING_EXACT_SECONDS.saturating_mul(1_000) {
+        return now;
+    }
+    now.plus_millis(QUARTER.saturating_sub(now.as_millis().rem_euclid(QUARTER)))
+}
+
+/// What becomes of a batch that no bound refuses, decided at `now`: whether it is taken, needs an approval, or has one that was used up.
+/// `used` says how many batches the approval of that id has let through.
+pub fn judge_approval(
+    batch: &Batch<'_>,
+    seen: &[Seen<'_>],
+    now: Timestamp,
+    used: impl FnOnce(&str) -> u32,
+) -> Approved {
+    let acts = |(index, guard): (usize, &Guard<'_>)| {
+        (guard.mode == GuardMode::AskAll && all_hold(guard, seen)).then_some(index)
+    };
+    let asking: SmallVec<[usize; 1]> = batch.guards.iter().enumerate().filter_map(acts).collect();
+    if asking.is_empty() && !batch.asks {
+        return Approved::Unasked;
+    }
+    match batch.approval.as_ref().filter(|grant| grant.holds_at(now)) {
+        None => Approved::Asks(asking),
+        Some(grant) if used(&grant.id) >= grant.uses => Approved::Spent,
+        Some(_) => Approved::Spends,
+    }
+}
+
+/// What [`judge_approval`] finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Approved {
+    /// The batch is taken, and spends no approval.
+    Unasked,
+    /// The batch is taken, and uses its approval once more.
+    Spends,
+    /// [`Verdict::Asks`](super::Verdict::Asks).
+    Asks(SmallVec<[usize; 1]>),
+    /// [`Verdict::ApprovalSpent`](super::Verdict::ApprovalSpent).
+    Spent,
 }
 
 /// The bounds of the batch that refuse it, in ascending order of `order`. `seen` has one for each slot.
@@ -177,32 +224,39 @@ pub fn slot_refusal(index: usize, slot: &Slot<'_>, seen: &Seen<'_>) -> Option<Re
 /// decided against the call.
 fn guard_refusal(guard: &Guard<'_>, seen: &[Seen<'_>]) -> Option<Option<Timestamp>> {
     let of = |test: &Test<'_>| seen.get(test.slot);
-    let holds = |test: &Test<'_>, seen: &Seen<'_>, used: i64| {
-        Amount::from_micros(used.saturating_add(seen.added)).is_some_and(|used| test.holds(used))
-    };
     match guard.mode {
         GuardMode::RequireAll => {
-            let mut refuses = false;
+            let stands = |test: &Test<'_>| of(test).is_some_and(|seen| holds(test, seen, seen.standing.used));
+            // Until when is asked of what refuses alone: it may take a walk through all live charges.
+            if guard.tests.iter().all(stands) {
+                return None;
+            }
             let mut retry_at = Some(Timestamp::MIN);
             for test in &guard.tests {
                 let seen = of(test);
-                refuses |= !seen.is_some_and(|seen| holds(test, seen, seen.standing.used));
                 let at = seen.and_then(|seen| seen.standing.when_for_good(|used| holds(test, seen, used)));
                 retry_at = retry_at.zip(at).map(|(one, other)| one.max(other));
             }
-            refuses.then_some(retry_at)
+            Some(retry_at)
         }
-        GuardMode::RefuseAll => {
-            let refuses = guard
-                .tests
-                .iter()
-                .all(|test| of(test).is_none_or(|seen| holds(test, seen, seen.standing.used)));
-            refuses.then(|| {
-                let ends = |test| {
-                    of(test).and_then(|seen| seen.standing.when_for_good(|used| !holds(test, seen, used)))
-                };
-                guard.tests.iter().filter_map(ends).min()
-            })
-        }
+        GuardMode::RefuseAll => all_hold(guard, seen).then(|| {
+            let ends =
+                |test| of(test).and_then(|seen| seen.standing.when_for_good(|used| !holds(test, seen, used)));
+            guard.tests.iter().filter_map(ends).min()
+        }),
+        GuardMode::AskAll => None,
     }
+}
+
+/// Whether the test holds where its counter holds so much before the charge.
+fn holds(test: &Test<'_>, seen: &Seen<'_>, used: i64) -> bool {
+    Amount::from_micros(used.saturating_add(seen.added)).is_some_and(|used| test.holds(used))
+}
+
+/// Whether every test of a guard holds. One that names no slot is decided against the call.
+fn all_hold(guard: &Guard<'_>, seen: &[Seen<'_>]) -> bool {
+    guard
+        .tests
+        .iter()
+        .all(|test| seen.get(test.slot).is_none_or(|seen| holds(test, seen, seen.standing.used)))
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::error::StoreError;
-use super::{Batch, BatchOutcome, Refund, Store, StoreId};
+use super::{Batch, BatchOutcome, Settlement, Store, StoreId};
 use crate::time::Timestamp;
 
 /// A future that a store returns.
@@ -24,8 +24,8 @@ pub trait AsyncStore: Send + Sync {
     /// [`Store::peek`].
     fn peek<'f>(&'f self, batch: &'f Batch<'_>, now: Timestamp) -> StoreFuture<'f, BatchOutcome>;
 
-    /// [`Store::refund`].
-    fn refund<'f>(&'f self, refunds: &'f [Refund<'_>], now: Timestamp) -> StoreFuture<'f, ()>;
+    /// [`Store::settle`].
+    fn settle<'f>(&'f self, settlements: &'f [Settlement<'_>], now: Timestamp) -> StoreFuture<'f, ()>;
 
     /// [`Store::purge`].
     fn purge<'f>(&'f self, now: Timestamp) -> StoreFuture<'f, usize>;
@@ -38,8 +38,8 @@ pub enum Question<'q, 'p> {
     Reserve(&'q Batch<'p>),
     /// [`Store::peek`].
     Peek(&'q Batch<'p>),
-    /// [`Store::refund`].
-    Refund(&'q [Refund<'p>]),
+    /// [`Store::settle`].
+    Settle(&'q [Settlement<'p>]),
     /// [`Store::purge`].
     Purge,
 }
@@ -49,8 +49,8 @@ pub enum Question<'q, 'p> {
 pub enum Answer {
     /// To [`Question::Reserve`] and [`Question::Peek`].
     Outcome(BatchOutcome),
-    /// To [`Question::Refund`].
-    Refunded,
+    /// To [`Question::Settle`].
+    Settled,
     /// To [`Question::Purge`].
     Purged(usize),
     /// To any question that named another time than the store's: nothing was done, and this is the store's time.
@@ -188,8 +188,8 @@ fn outcome(answer: Answer) -> Result<BatchOutcome, StoreError> {
     if let Answer::Outcome(outcome) = answer { Ok(outcome) } else { Err(mismatch()) }
 }
 
-fn refunded(answer: Answer) -> Result<(), StoreError> {
-    if answer == Answer::Refunded { Ok(()) } else { Err(mismatch()) }
+fn settled(answer: Answer) -> Result<(), StoreError> {
+    if answer == Answer::Settled { Ok(()) } else { Err(mismatch()) }
 }
 
 fn purged(answer: Answer) -> Result<usize, StoreError> {
@@ -209,8 +209,8 @@ impl<P: Protocol, T: Transport<P>> Store for Remote<P, T> {
         outcome(self.ask(Question::Peek(batch), now)?)
     }
 
-    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
-        refunded(self.ask(Question::Refund(refunds), now)?)
+    fn settle(&self, settlements: &[Settlement<'_>], now: Timestamp) -> Result<(), StoreError> {
+        settled(self.ask(Question::Settle(settlements), now)?)
     }
 
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
@@ -231,8 +231,8 @@ impl<P: Protocol, T: AsyncTransport<P>> AsyncStore for Remote<P, T> {
         Box::pin(async move { outcome(self.ask_async(Question::Peek(batch), now).await?) })
     }
 
-    fn refund<'f>(&'f self, refunds: &'f [Refund<'_>], now: Timestamp) -> StoreFuture<'f, ()> {
-        Box::pin(async move { refunded(self.ask_async(Question::Refund(refunds), now).await?) })
+    fn settle<'f>(&'f self, settlements: &'f [Settlement<'_>], now: Timestamp) -> StoreFuture<'f, ()> {
+        Box::pin(async move { settled(self.ask_async(Question::Settle(settlements), now).await?) })
     }
 
     fn purge<'f>(&'f self, now: Timestamp) -> StoreFuture<'f, usize> {

@@ -28,8 +28,10 @@ pub enum Event {
         /// How many so far, with this one: of more than a hundred for one reason, those are recorded whose number is a power of two.
         times: u64,
     },
-    /// Tools were left out of a list.
+    /// Tools, resources or prompts were left out of a list.
     ListFiltered {
+        /// The method that asked for it.
+        method: &'static str,
         /// How many.
         hidden: usize,
     },
@@ -68,7 +70,7 @@ impl Event {
             Note::FrameRefused { from, reason } => {
                 Self::FrameRefused { from: *from, reason: (*reason).to_owned(), times: 1 }
             }
-            Note::ListFiltered { hidden } => Self::ListFiltered { hidden: *hidden },
+            Note::ListFiltered { method, hidden } => Self::ListFiltered { method, hidden: *hidden },
             Note::ListFailed(reason) => Self::ListFailed { reason: (*reason).to_owned() },
             Note::Unchecked { .. } | Note::Withdrawn { .. } | Note::Listed(_) => return None,
         })

@@ -1,7 +1,7 @@
 //! The files of a log: one that is written to, and older ones that were put aside.
 //!
-//! In: events. Out: whole lines at the end of a file that no other process writes to. Must not leave half a line behind, and must not write where
-//! another gateway writes: a chain has one end.
+//! In: events. Out: whole lines at the end of a file that no other process writes to. Must not leave half a line behind (but where the process is killed while it writes), and must
+//! not write where another gateway writes: a chain has one end.
 //!
 //! | file | what it is |
 //! | --- | --- |
@@ -89,8 +89,11 @@ impl LogFile {
         }
         let file = open_to_append(&self.path)?;
         self.size = if self.is_regular { file.metadata()?.len() } else { 0 };
-        if self.is_regular {
-            self.find_end()?;
+        if self.is_regular
+            && let Some(begin) = self.find_end()?
+        {
+            file.set_len(begin)?;
+            (self.size, self.is_torn) = (begin, false);
         }
         self.file = Some(file);
         // A file has a chain from its first record to its last, or none.
@@ -100,9 +103,10 @@ impl LogFile {
         Ok(())
     }
 
-    /// Where the log ended: in an older file where the newest has no record yet.
-    fn find_end(&mut self) -> io::Result<()> {
-        let Tail { seq, digest, is_torn } = match self.size {
+    /// Where the log ended: in an older file where the newest has no record yet. With a chain also where a line begins that a process
+    /// wrote in part and was killed: the head names no record behind those before it, so it never was one.
+    fn find_end(&mut self) -> io::Result<Option<u64>> {
+        let Tail { seq, digest, is_torn, torn_at } = match self.size {
             0 => tail_of_older(&self.path)?,
             _ => tail::of(&self.path)?,
         };
@@ -114,11 +118,13 @@ impl LogFile {
         if let (true, Beside::Head(head)) = (self.chain, Head::of(&self.path)?) {
             // What it names and the file has not was removed. To go on behind that would hide it.
             self.begin = head.begin;
+            let names_none_behind = head.seq <= self.seq;
             if head.seq >= self.seq {
                 (self.seq, self.last) = (head.seq, Some(head.digest));
             }
+            return Ok(torn_at.filter(|_| names_none_behind));
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Adds records in order. Says how many were written, and what went wrong after them.
@@ -296,7 +302,7 @@ impl Batch {
 
 fn tail_of_older(path: &Path) -> io::Result<Tail> {
     match older(path)?.last() {
-        Some(newest) => Ok(Tail { is_torn: false, ..tail::of(newest)? }),
+        Some(newest) => Ok(Tail { is_torn: false, torn_at: None, ..tail::of(newest)? }),
         None => Ok(Tail::default()),
     }
 }

@@ -96,8 +96,8 @@ fn body(object: &mut Object<'_>, event: &Event) {
             };
             object.text("from", from).text("reason", reason).value("times", times);
         }
-        Event::ListFiltered { hidden } => {
-            object.text("method", "tools/list").value("hidden", hidden);
+        Event::ListFiltered { method, hidden } => {
+            object.text("method", method).value("hidden", hidden);
         }
         Event::ListFailed { reason } => {
             object.text("method", "tools/list").text("reason", reason);

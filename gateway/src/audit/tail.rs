@@ -20,6 +20,8 @@ pub(super) struct Tail {
     pub(super) digest: Option<String>,
     /// Whether a line was cut off.
     pub(super) is_torn: bool,
+    /// Where that line begins, if it is one of those that were read.
+    pub(super) torn_at: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -43,10 +45,14 @@ pub(super) fn of(path: &Path) -> io::Result<Tail> {
     let mut bytes = Vec::new();
     file.take(END).read_to_end(&mut bytes)?;
     let is_torn = bytes.last().is_some_and(|last| *last != b'\n');
+    let before = || bytes.iter().rposition(|byte| *byte == b'\n').and_then(|at| u64::try_from(at).ok());
+    let read = bytes.len() as u64;
+    let torn_at =
+        before().filter(|_| is_torn).map(|at| size.saturating_sub(read).saturating_add(at).saturating_add(1));
     let mut lines = bytes.split(|byte| *byte == b'\n').rev();
     let last = lines.find_map(|line| serde_json::from_slice::<Record>(line).ok());
     Ok(match last {
-        Some(Record { seq, digest }) => Tail { seq, digest, is_torn },
-        None => Tail { is_torn, ..Tail::default() },
+        Some(Record { seq, digest }) => Tail { seq, digest, is_torn, torn_at },
+        None => Tail { is_torn, torn_at, ..Tail::default() },
     })
 }

@@ -35,7 +35,9 @@ impl Records {
             request: Some(ask.request.clone()),
             protocol: ask.protocol.clone(),
             args: self.log.args(ask.args.as_deref()),
-            ..self.call(&ask.tool)
+            method: ask.method.clone(),
+            name: ask.tool.clone(),
+            ..self.call()
         };
         Ongoing { record, reservation: None, observed: None, sent: None, ended: None }
     }
@@ -43,14 +45,18 @@ impl Records {
     /// A call that the relay itself refused, or that its client gave up.
     pub(super) fn refused(&self, request: &str, tool: &str, refusal: &str) {
         let (request, refusal) = (Some(request.to_owned()), Some(refusal.to_owned()));
-        self.log.record(Event::Call(Box::new(Call { request, refusal, ..self.call(tool) })));
+        self.log.record(Event::Call(Box::new(Call {
+            request,
+            refusal,
+            name: Some(tool.to_owned()),
+            ..self.call()
+        })));
     }
 
-    fn call(&self, tool: &str) -> Call {
+    fn call(&self) -> Call {
         Call {
             principal: self.principal.clone(),
             method: "tools/call".to_owned(),
-            name: Some(tool.to_owned()),
             mode: self.mode,
             ..Call::default()
         }
@@ -91,6 +97,18 @@ impl Ongoing {
 
     /// It ended so, with this answer of the server. What it charged is to be finished.
     pub(super) fn ended(&mut self, outcome: Outcome, answer: Option<&[u8]>) -> Option<Reservation> {
+        if let Some(observed) = &self.observed {
+            observed.finish(outcome);
+        }
+        self.answered(outcome, answer)
+    }
+
+    /// The server took it on as a task, by this answer: nothing is finished.
+    pub(super) fn accepted(&mut self, answer: Option<&[u8]>) -> Charge {
+        if self.answered(Outcome::Done, answer).is_some() { Charge::Kept } else { Charge::None }
+    }
+
+    fn answered(&mut self, outcome: Outcome, answer: Option<&[u8]>) -> Option<Reservation> {
         self.ended = Some(self.reservation.is_some());
         let upstream = &mut self.record.upstream;
         *upstream = Upstream {
@@ -100,9 +118,6 @@ impl Ongoing {
             bytes_out: upstream.bytes_out,
             bytes_in: answer.map_or(0, |answer| length(answer.len())),
         };
-        if let Some(observed) = &self.observed {
-            observed.finish(outcome);
-        }
         self.reservation.take()
     }
 

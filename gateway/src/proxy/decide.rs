@@ -8,12 +8,11 @@ use std::sync::Arc;
 use callgate::store::{
     ApprovalArgs, ApprovalCall, ApprovalRecord, ApprovalRequest, ApprovalState, AsyncApprovals, Filed,
 };
-use callgate::time::{Clock as _, SystemClock};
+use callgate::time::{Clock as _, SystemClock, Timestamp};
 use callgate::value::RawJson;
 use callgate::{Approval, ArgsHash, AuditedCall, Call, Decision, Engine, Identity};
-use callgate_host::Observed;
+use callgate_host::{Observed, Standing};
 use callgate_relay::{Ask, Refusal, Verdict};
-use serde_json::{Map, Value, json};
 
 use super::beside::Beside;
 use super::{ApprovalShown, Caller};
@@ -59,7 +58,7 @@ pub(super) enum Asked {
     /// A person said no.
     Denied { id: String, key: String, who: Option<String> },
     /// A person said yes, and the engine took it.
-    Used { key: String, id: String, who: Option<String> },
+    Used { key: String, id: String, given_at: Timestamp, who: Option<String> },
     /// As many calls wait as may.
     Full,
     /// The store cannot be reached.
@@ -70,7 +69,11 @@ impl Judge {
     fn call<'c>(&'c self, ask: &'c Ask) -> Call<'c, &'c str> {
         // Absent arguments are an empty object (spec 3.2).
         let args = ask.args.as_deref().unwrap_or("{}");
-        Call::new(&ask.tool, args).identity(self.caller.identity()).checked(&ask.check).server(&self.name)
+        let call = match &ask.tool {
+            Some(tool) => Call::new(tool, args),
+            None => Call::request(&ask.method, args),
+        };
+        call.identity(self.caller.identity()).checked(&ask.check).server(&self.name)
     }
 
     /// Decides at once, where nothing waits; `None` where a store must be asked.
@@ -95,7 +98,9 @@ impl Judge {
             let call = self.call(ask);
             // What a person approved is approved for both.
             let call = match &asked {
-                Asked::Used { key, id, .. } => call.approved(Approval::new(key, id)),
+                Asked::Used { key, id, given_at, .. } => {
+                    call.approved(Approval::new(key, id).given_at(*given_at))
+                }
                 _ => call,
             };
             beside.decided(&call, decision.as_ref())
@@ -118,7 +123,7 @@ impl Judge {
                 Err(_) => return (decision, Asked::Unavailable),
             };
             let granted = match record.state {
-                ApprovalState::Granted => record.approval_id(),
+                ApprovalState::Granted => record.approval_id().zip(record.given_at()),
                 ApprovalState::Denied => {
                     let ApprovalRecord { id, call, answer, .. } = record;
                     let who = answer.map(|(who, _)| who);
@@ -126,13 +131,13 @@ impl Judge {
                 }
                 ApprovalState::Pending | ApprovalState::Used => None,
             };
-            let Some(id) = granted else { return (decision, waits(record, false)) };
+            let Some((id, given_at)) = granted else { return (decision, waits(record, false)) };
             let key = record.call.key;
-            let call = self.call(ask).approved(Approval::new(&key, &id));
+            let call = self.call(ask).approved(Approval::new(&key, &id).given_at(given_at));
             decision = engine.decide_json_async(&call).await.into_owned();
             if decision.allowed() {
                 let who = record.answer.map(|(who, _)| who);
-                return (decision, Asked::Used { key, id, who });
+                return (decision, Asked::Used { key, id, given_at, who });
             }
             // Another call took the approval, or another policy asks for another one: once more.
         }
@@ -189,28 +194,14 @@ impl Judged {
 
     fn refusal(&self, decision: &Decision<'_>) -> Refusal {
         let refusal = Refusal::from(decision);
-        let (id, words) = match &self.asked {
+        let standing = match &self.asked {
             Asked::Nobody | Asked::Used { .. } => return refusal,
-            Asked::Waits { id, .. } => (
-                Some(id),
-                // Not how a person does it: the caller may have a shell.
-                format!(
-                    "It waits for a person's approval as {id}. Once it is approved, make the same call again."
-                ),
-            ),
-            Asked::Denied { id, .. } => {
-                (Some(id), format!("A person has denied it ({id}). Do not make it again."))
-            }
-            Asked::Full => (None, "It was not filed: too many calls wait for a person already.".to_owned()),
-            Asked::Unavailable => (None, "It could not be filed for a person. Try again later.".to_owned()),
+            Asked::Waits { id, is_new, .. } => Standing::Waits { id: id.clone(), is_new: *is_new },
+            Asked::Denied { id, who, .. } => Standing::Denied { id: id.clone(), who: who.clone() },
+            Asked::Full => Standing::Full,
+            Asked::Unavailable => Standing::Unavailable,
         };
-        let message = format!("{}\n{words}", refusal.message);
-        let mut meta: Map<String, Value> =
-            refusal.data.as_deref().and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default();
-        if let Some(id) = id {
-            meta.insert("callgate/approval_id".to_owned(), json!(id));
-        }
-        let result = json!({"content": [{"type": "text", "text": message}], "isError": true, "_meta": meta});
-        Refusal { result: result.to_string(), message, data: Some(Value::Object(meta).to_string()) }
+        let id = standing.id().map(|id| ("callgate/approval_id", id));
+        refusal.and(&standing.told().unwrap_or_default(), id.as_slice())
     }
 }

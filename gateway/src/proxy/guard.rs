@@ -64,11 +64,16 @@ impl Guard {
         let relay = callgate_relay::Options::new(&nonce())
             .max_message(options.max_message)
             .without_schema(options.without_schema)
-            .reads_args(reads_args(policy.map(|policy| policy.policy.clone())))
-            .visible(visible(policy.map(|policy| policy.policy.clone()), caller.clone(), name.clone()))
+            .reads_args(reads_args(engine.clone()))
+            .visible(visible(engine.clone(), caller.clone(), name.clone()))
+            .decides({
+                let engine = engine.clone();
+                move |_, method| engine.as_ref().is_some_and(|engine| engine.policy().decides_request(method))
+            })
+            .shows(shows(engine.clone(), caller.clone(), name.clone()))
             .by_caller({
                 let engine = engine.clone();
-                move || engine.as_ref().is_some_and(|engine| engine.policy().lists_by_caller())
+                move |_| engine.as_ref().is_some_and(|engine| engine.policy().lists_by_caller())
             });
         if let Some(engine) = engine.clone() {
             tokio::spawn(purge(engine));
@@ -83,6 +88,10 @@ impl Guard {
             approvals: options.store.approvals_nonblocking(),
             shown: options.approval_args,
         };
+        let names = policy.map(|policy| Names::new(&policy.files));
+        if let (Some(names), Some(engine)) = (&names, &judge.engine) {
+            names.of_memory(engine).iter().for_each(|warning| say::line(warning));
+        }
         Self {
             relay: Relay::new(relay),
             judge: Arc::new(judge),
@@ -94,10 +103,15 @@ impl Guard {
             tasks: JoinSet::new(),
             wakes: BTreeSet::new(),
             began: Instant::now(),
-            names: policy.map(|policy| Names::new(&policy.file)),
+            names,
             refused: HashMap::new(),
             banner: false,
         }
+    }
+
+    /// Bytes of the server's requests that wait for a decision.
+    pub(super) fn deciding_bytes(&self) -> usize {
+        self.relay.deciding_bytes()
     }
 
     /// Bytes of calls that wait for a decision.
@@ -112,8 +126,12 @@ impl Guard {
     pub(super) fn client_wrote(&mut self, line: Line) {
         let now = self.now();
         let actions = match line {
-            Line::Whole(line) => self.relay.from_client(&line, now),
-            Line::TooLong { head, tail } => self.relay.too_long(Peer::Client, &head, &tail),
+            // It may be the answer to a request of the server.
+            Line::Whole(line) => {
+                let actions = self.relay.from_client(&line, 0, now);
+                return self.take(actions, Some(&line));
+            }
+            Line::TooLong { head, tail } => self.relay.too_long(Peer::Client, &head, &tail, 0),
         };
         self.take(actions, None);
     }
@@ -122,11 +140,11 @@ impl Guard {
         let now = self.now();
         match line {
             Line::Whole(line) => {
-                let actions = self.relay.from_server(&line, now);
+                let actions = self.relay.from_server(&line, 0, now);
                 self.take(actions, Some(&line));
             }
             Line::TooLong { head, tail } => {
-                let actions = self.relay.too_long(Peer::Server, &head, &tail);
+                let actions = self.relay.too_long(Peer::Server, &head, &tail, 0);
                 self.take(actions, None);
             }
         }
@@ -159,10 +177,13 @@ impl Guard {
         let mut actions = VecDeque::from(actions);
         while let Some(action) = actions.pop_front() {
             match action {
-                Action::Send { to: Peer::Client, message } => self.to_client.push(message),
-                Action::Send { to: Peer::Server, message } => self.to_server.push(message),
+                Action::Send { to: Peer::Client, message, .. } => self.to_client.push(message),
+                Action::Send { to: Peer::Server, message, .. } => self.to_server.push(message),
                 Action::Decide(ask) => actions.extend(self.decide(ask)),
                 Action::Finish { call, outcome } => self.finished(call, outcome, answer),
+                // It knows who calls, and nobody waits for a decision that no one needs any more.
+                Action::Identify { .. } | Action::GivenUp { .. } => {}
+                Action::Accepted { call } => self.accepted(call, answer),
                 Action::WakeAt(at) => {
                     self.wakes.insert(at);
                 }
@@ -202,9 +223,10 @@ impl Guard {
     }
 
     fn verdict(&mut self, call: CallId, verdict: Verdict) -> Vec<Action> {
-        let actions = self.relay.decided(call, verdict);
+        let is_allowed = matches!(verdict, Verdict::Allow);
+        let actions = self.relay.decided(call, verdict, self.now());
         let message = actions.iter().find_map(|action| match action {
-            Action::Send { to: Peer::Server, message } => Some(message.len()),
+            Action::Send { message, .. } if is_allowed => Some(message.len()),
             _ => None,
         });
         if let (Some(bytes), Some(ongoing)) = (message, self.calls.get_mut(&call)) {
@@ -215,24 +237,47 @@ impl Guard {
 
     fn finished(&mut self, call: CallId, outcome: Outcome, answer: Option<&[u8]>) {
         let Some(ongoing) = self.calls.get_mut(&call) else { return };
+        // Who gives a request up does not answer it.
+        let answer = answer.filter(|_| outcome != Outcome::Cancelled && outcome != Outcome::NotRun);
         let (reservation, observed) = (ongoing.ended(outcome, answer), ongoing.observed());
+        let stands = if reservation.is_some() { Charge::Kept } else { Charge::None };
+        let mut reservation = reservation.filter(|reservation| reservation.gives_back(outcome));
         if reservation.is_none() && observed.is_none() {
-            return self.record(call, Charge::None);
+            return self.record(call, stands);
         }
         let engine = self.judge.engine.clone();
+        let keeps = reservation.as_ref().is_some_and(|reservation| reservation.keeps(outcome));
+        let charged =
+            move |is_finished: bool| if is_finished && !keeps { Charge::Released } else { Charge::Kept };
+        if self.judge.in_memory
+            && observed.is_none()
+            && let (Some(engine), Some(reservation)) = (&engine, &mut reservation)
+        {
+            // At once: the answer goes out behind it, and its client may call again.
+            let charge = charged(engine.finish(reservation, outcome).is_ok());
+            return self.record(call, charge);
+        }
         self.tasks.spawn(async move {
             let charge = match (engine, reservation) {
                 (Some(engine), Some(mut reservation)) => {
-                    match (outcome, engine.finish_async(&mut reservation, outcome).await) {
-                        (Outcome::NotRun, Ok(())) => Charge::Released,
-                        _ => Charge::Kept,
-                    }
+                    charged(engine.finish_async(&mut reservation, outcome).await.is_ok())
                 }
-                _ => Charge::None,
+                _ => stands,
             };
             if let Some(observed) = observed {
                 beside::verdict(&observed).await;
             }
+            Done::Finished { call, charge }
+        });
+    }
+
+    /// The server answered by a task. What the call charged stands, also with a candidate.
+    fn accepted(&mut self, call: CallId, answer: Option<&[u8]>) {
+        let Some(ongoing) = self.calls.get_mut(&call) else { return };
+        let charge = ongoing.accepted(answer);
+        let Some(observed) = ongoing.observed() else { return self.record(call, charge) };
+        self.tasks.spawn(async move {
+            beside::verdict(&observed).await;
             Done::Finished { call, charge }
         });
     }
@@ -301,6 +346,10 @@ impl Guard {
             Ok(policy) => {
                 say::line(&format!("the {what} was read again, and has taken effect"));
                 self.replace(target, policy);
+                if let (Target::Policy, Some(names), Some(engine)) = (target, &self.names, &self.judge.engine)
+                {
+                    names.of_memory(engine).iter().for_each(|warning| say::line(warning));
+                }
                 for warning in self.names.iter_mut().flat_map(Names::warnings) {
                     say::line(&warning);
                 }
@@ -317,9 +366,14 @@ impl Guard {
     fn replace(&mut self, target: Target, policy: Policy) {
         match (target, &self.judge.engine, &self.judge.beside) {
             (Target::Policy, Some(engine), _) => {
+                let before = engine.policy();
                 engine.replace(policy.clone());
-                let seen = visible(Some(policy.clone()), self.caller.clone(), self.judge.name.clone());
-                let actions = self.relay.reloaded(reads_args(Some(policy)), seen);
+                let changed = |tool: &str| {
+                    let call = callgate::Call::without_args(tool).identity(self.caller.identity());
+                    let call = call.server(&self.judge.name);
+                    before.shows(&call) != policy.shows(&call)
+                };
+                let actions = self.relay.reloaded(|_| true, changed);
                 self.take(actions, None);
             }
             (Target::Candidate, _, Some(beside)) => {
@@ -375,18 +429,32 @@ fn principal(caller: &Caller) -> Principal {
     }
 }
 
-fn reads_args(policy: Option<Policy>) -> impl Fn(&str) -> bool + Send + 'static {
-    move |tool| policy.as_ref().is_some_and(|policy| policy.reads_args(tool))
+fn reads_args(engine: Option<Arc<Engine>>) -> impl Fn(callgate_relay::Caller, &str) -> bool + Send + 'static {
+    move |_, tool| engine.as_ref().is_some_and(|engine| engine.policy().reads_args(tool))
 }
 
 fn visible(
-    policy: Option<Policy>,
+    engine: Option<Arc<Engine>>,
     caller: Arc<Caller>,
     server: Arc<str>,
-) -> impl Fn(&str) -> bool + Send + 'static {
-    move |tool| {
+) -> impl Fn(callgate_relay::Caller, &str) -> bool + Send + 'static {
+    move |_, tool| {
         let call = callgate::Call::without_args(tool).identity(caller.identity()).server(&server);
-        policy.as_ref().is_none_or(|policy| policy.shows(&call))
+        engine.as_ref().is_none_or(|engine| engine.shows(&call))
+    }
+}
+
+/// Whether the caller may see a resource or a prompt, by the request that it would be got with.
+fn shows(
+    engine: Option<Arc<Engine>>,
+    caller: Arc<Caller>,
+    server: Arc<str>,
+) -> impl Fn(callgate_relay::Caller, &str, &str) -> bool + Send + 'static {
+    move |_, method, params| {
+        let Some(engine) = &engine else { return true };
+        let Ok(params) = serde_json::from_str::<serde_json::Value>(params) else { return false };
+        let call = callgate::Call::request(method, &params).identity(caller.identity()).server(&server);
+        engine.policy().shows_request(&call)
     }
 }
 

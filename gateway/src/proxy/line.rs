@@ -7,7 +7,7 @@ const END: usize = 4 << 10;
 
 /// A line, without its line feed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub(crate) enum Line {
     Whole(Vec<u8>),
     /// Its first and its last bytes.
     TooLong {
@@ -17,7 +17,7 @@ pub(super) enum Line {
 }
 
 /// Makes lines of what comes.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     most: usize,
     /// The line so far, or the end of one that is too long.
     line: Vec<u8>,
@@ -27,12 +27,12 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Lines of at most so many bytes.
-    pub(super) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self { most, line: Vec::new(), head: None }
     }
 
     /// The next line of these bytes, which loses them; `None` once all are taken in. Empty lines are skipped.
-    pub(super) fn next(&mut self, chunk: &mut &[u8]) -> Option<Line> {
+    pub(crate) fn next(&mut self, chunk: &mut &[u8]) -> Option<Line> {
         while !chunk.is_empty() {
             let end = chunk.iter().position(|byte| *byte == b'\n');
             let (part, rest) = chunk.split_at(end.unwrap_or(chunk.len()));
@@ -48,7 +48,7 @@ impl Lines {
     }
 
     /// The line that the stream ended in, if any.
-    pub(super) fn finish(&mut self) -> Option<Line> {
+    pub(crate) fn finish(&mut self) -> Option<Line> {
         let mut line = std::mem::take(&mut self.line);
         if let Some(head) = self.head.take() {
             let tail = line.split_off(line.len().saturating_sub(END));

@@ -9,20 +9,19 @@ mod client;
 mod decide;
 mod ending;
 mod guard;
-mod line;
+pub(crate) mod line;
 mod policy;
 mod queue;
-mod server;
+pub(crate) mod server;
 mod session;
-mod signals;
+pub(crate) mod signals;
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use callgate::{OnStoreError, Policy};
-use callgate_host::SharedStore;
+use callgate_host::{PolicyPaths, SharedStore};
 pub use callgate_relay::WithoutSchema;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -67,12 +66,12 @@ pub enum ApprovalShown {
     Full,
 }
 
-/// A policy, and the file that it was read from.
+/// A policy, and the file that it was read from, or the files of a stack.
 #[derive(Debug, Clone)]
 pub struct PolicyOfFile {
-    /// The file. It is watched, unless that is switched off.
-    pub file: PathBuf,
-    /// What it holds.
+    /// The files, in the order of the stack. They are watched, unless that is switched off.
+    pub files: PolicyPaths,
+    /// What they hold.
     pub policy: Policy,
 }
 
@@ -207,7 +206,7 @@ impl Options {
         Start {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             program: program.unwrap_or_default(),
-            policy_file: self.policy.as_ref().map(|policy| policy.file.display().to_string()),
+            policy_file: self.policy.as_ref().map(|policy| policy.files.to_string()),
             policy: self.policy.as_ref().map(|policy| digest(&policy.policy)),
             candidate: self.candidate.as_ref().map(|candidate| digest(&candidate.policy)),
             mode: self.mode(),

@@ -1,4 +1,4 @@
-//! The policy in force, and the file that changes it.
+//! The policy in force, and the files that change it.
 //!
 //! In: what the watcher finds. Out: a new policy, and a record of it. Must not put anything in force by itself: the session does, in one
 //! step for decisions and lists.
@@ -6,11 +6,10 @@
 use std::collections::BTreeSet;
 use std::future::pending;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use callgate::{Engine, Policy, lint};
-use callgate_host::{LoadError, PolicyFile, PolicyWatcher, WatchOptions};
+use callgate_host::{LoadError, PolicyFile, PolicyPaths, PolicyWatcher, WatchOptions};
 use callgate_relay::Listed;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -22,7 +21,7 @@ use crate::audit::{Reload, Target};
 /// The most warnings of one list that are shown.
 const WARNINGS: usize = 10;
 
-/// What the policy's file holds now.
+/// What the policy's files hold now.
 pub(super) type Loaded = Result<Policy, LoadError>;
 
 /// The engine of the policy in force, a candidate beside it, and their files.
@@ -48,11 +47,11 @@ impl Policies {
         let mut watchers = Vec::new();
         if let (true, Some(given), Some(engine)) = (options.watch, &options.policy, engine.clone()) {
             let in_force = WatchOptions::new().with_in_force(move || engine.policy());
-            watchers.push(watch(&given.file, in_force, Target::Policy, changed.clone())?);
+            watchers.push(watch(&given.files, in_force, Target::Policy, changed.clone())?);
         }
         if let (true, Some(given)) = (options.watch, &options.candidate) {
             let known = WatchOptions::new().with_known(given.policy.clone());
-            watchers.push(watch(&given.file, known, Target::Candidate, changed.clone())?);
+            watchers.push(watch(&given.files, known, Target::Candidate, changed.clone())?);
         }
         Ok(Self { engine, beside, changes, _changed: changed, _watchers: watchers })
     }
@@ -78,12 +77,12 @@ fn engine(options: &Options, policy: &Policy) -> Arc<Engine> {
 }
 
 fn watch(
-    file: &Path,
+    files: &PolicyPaths,
     options: WatchOptions,
     target: Target,
     changed: UnboundedSender<(Target, Loaded)>,
 ) -> io::Result<PolicyWatcher> {
-    PolicyWatcher::start(file, options, move |loaded| {
+    PolicyWatcher::start(files.clone(), options, move |loaded| {
         let _ = changed.send((target, loaded));
     })
 }
@@ -92,6 +91,11 @@ fn watch(
 pub(super) fn reload(target: Target, before: &Policy, loaded: &Loaded) -> Reload {
     let (new, error) = match loaded {
         Ok(policy) => (Some(digest(policy)), None),
+        // Of several files, it is said which: the last part of its path, which is no secret.
+        Err(error) if before.layers().count() > 1 => {
+            let file = error.path().file_name().map(|name| name.to_string_lossy().into_owned());
+            (None, Some(format!("{}: {}", file.unwrap_or_default(), place(error))))
+        }
         Err(error) => (None, Some(place(error))),
     };
     Reload { target, old: Some(digest(before)), new, error }
@@ -106,21 +110,42 @@ fn place(error: &LoadError) -> String {
             places.collect::<Vec<_>>().join("; ")
         }
         LoadError::Read(error) => format!("cannot be read: {}", error.kind()),
+        LoadError::Stack(error) => error.stack_error().code().to_owned(),
         _ => "cannot be used".to_owned(),
     }
 }
 
-/// What the server's list says of a policy's names, as the file has them now.
+/// What the server's list says of a policy's names, as the files have them now.
 pub(super) struct Names {
-    file: PathBuf,
+    files: PolicyPaths,
     /// The list, as it was last.
     tools: Value,
     told: BTreeSet<String>,
 }
 
 impl Names {
-    pub(super) fn new(file: &Path) -> Self {
-        Self { file: file.to_owned(), tools: Value::Null, told: BTreeSet::new() }
+    pub(super) fn new(files: &PolicyPaths) -> Self {
+        Self { files: files.clone(), tools: Value::Null, told: BTreeSet::new() }
+    }
+
+    /// Warnings of what the policy in force cannot keep with this engine's store. The others are those of the file, which
+    /// `callgate check` shows.
+    pub(super) fn of_memory(&self, engine: &Engine) -> Vec<String> {
+        let policy = engine.policy();
+        let of_files = policy.warnings().len();
+        if engine.warnings().len() <= of_files {
+            return Vec::new();
+        }
+        let mut told = Vec::new();
+        for (file, layer) in self.files.as_slice().iter().zip(policy.layers()) {
+            let warnings = layer.memory_warnings().iter();
+            told.extend(warnings.map(|warning| format!("{}:{warning}", file.display())));
+        }
+        told
+    }
+
+    fn read(&self) -> impl Iterator<Item = PolicyFile> {
+        self.files.as_slice().iter().filter_map(|file| PolicyFile::read(file).ok())
     }
 
     /// The server has these tools now.
@@ -136,11 +161,14 @@ impl Names {
 
     /// Warnings of entries that match no tool, and of arguments that no tool has, each once.
     pub(super) fn warnings(&mut self) -> Vec<String> {
-        let (Ok(file), false) = (PolicyFile::read(&self.file), self.tools.is_null()) else {
+        if self.tools.is_null() {
             return Vec::new();
-        };
-        let Ok(found) = lint(file.text(), file.format(), &&self.tools) else { return Vec::new() };
-        let shown = found.iter().map(|warning| format!("{}:{warning}", self.file.display()));
-        shown.take(WARNINGS).filter(|warning| self.told.insert(warning.clone())).collect()
+        }
+        let mut shown = Vec::new();
+        for file in self.read() {
+            let Ok(found) = lint(file.text(), file.format(), &&self.tools) else { continue };
+            shown.extend(found.iter().map(|warning| format!("{}:{warning}", file.path().display())));
+        }
+        shown.into_iter().take(WARNINGS).filter(|warning| self.told.insert(warning.clone())).collect()
     }
 }

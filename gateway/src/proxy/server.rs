@@ -11,7 +11,7 @@ use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::timeout;
 
 use super::Stderr;
@@ -27,33 +27,30 @@ const LONGEST_SAID: usize = 64 << 10;
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// A server that was started.
-pub(super) struct Server {
+pub(crate) struct Server {
     /// Its whole group; the process that was started is inside.
-    pub(super) child: Box<dyn ChildWrapper>,
-    pub(super) lines: mpsc::Receiver<Line>,
+    pub(crate) child: Box<dyn ChildWrapper>,
+    pub(crate) lines: mpsc::Receiver<Line>,
     /// Dropped to close its standard input, once what was sent is written.
-    pub(super) messages: Option<mpsc::Sender<Vec<u8>>>,
+    pub(crate) messages: Option<mpsc::Sender<Vec<u8>>>,
     /// How it ended.
-    pub(super) status: Option<ExitStatus>,
+    pub(crate) status: Option<ExitStatus>,
     has_gone: bool,
-    /// Shows its standard error, where that is shown by lines.
+    /// Reads its standard error, where that is a pipe.
     said: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    /// Starts it.
+    /// Starts it. Lines have at most `most` bytes. `hear` gets its standard error, where that is a pipe.
     ///
     /// # Errors
     /// The command cannot be started.
-    pub(super) fn start(command: &[OsString], stderr: Stderr, most: usize, name: &str) -> io::Result<Self> {
-        let (program, args) =
-            command.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no command"))?;
-        let mut command = Command::new(program);
-        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(match stderr {
-            Stderr::Inherit => Stdio::inherit(),
-            Stderr::Null => Stdio::null(),
-            Stderr::Log => Stdio::piped(),
-        });
+    pub(crate) fn start(
+        mut command: Command,
+        most: usize,
+        hear: impl FnOnce(ChildStderr) -> JoinHandle<()>,
+    ) -> io::Result<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut command = CommandWrap::from(command);
         command.wrap(KillOnDrop);
         #[cfg(unix)]
@@ -64,7 +61,7 @@ impl Server {
         let missing = || io::Error::other("a pipe to the server is missing");
         let stdin = child.stdin().take().ok_or_else(missing)?;
         let stdout = child.stdout().take().ok_or_else(missing)?;
-        let said = child.stderr().take().map(|stderr| tokio::spawn(log(stderr, name.to_owned())));
+        let said = child.stderr().take().map(hear);
         let (line, lines) = mpsc::channel(1);
         tokio::spawn(read(stdout, most, line));
         let (messages, message) = mpsc::channel(1);
@@ -72,15 +69,15 @@ impl Server {
         Ok(Self { child, lines, messages: Some(messages), status: None, has_gone: false, said })
     }
 
-    /// Waits a moment until its last words are shown.
-    pub(super) async fn last_words(&mut self) {
+    /// Waits a moment until its last words are read.
+    pub(crate) async fn last_words(&mut self) {
         if let Some(said) = self.said.take() {
             let _ = timeout(LAST_WORDS, said).await;
         }
     }
 
     /// Asks the whole group to end.
-    pub(super) fn terminate(&mut self) {
+    pub(crate) fn terminate(&mut self) {
         #[cfg(unix)]
         if !self.is_gone() {
             let _ = self.child.signal(15);
@@ -90,7 +87,7 @@ impl Server {
     }
 
     /// Ends the whole group.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if !self.is_gone() {
             let _ = self.child.start_kill();
         }
@@ -98,7 +95,7 @@ impl Server {
 
     /// Whether no process of the group is left. Once that is so, its number may be another's.
     #[cfg(unix)]
-    pub(super) fn is_gone(&mut self) -> bool {
+    pub(crate) fn is_gone(&mut self) -> bool {
         use nix::errno::Errno;
         use nix::sys::signal::killpg;
         use nix::unistd::Pid;
@@ -115,10 +112,36 @@ impl Server {
 
     /// Whether the server is gone. The system ends the job's other processes with it.
     #[cfg(not(unix))]
-    pub(super) fn is_gone(&mut self) -> bool {
+    pub(crate) fn is_gone(&mut self) -> bool {
         self.has_gone = self.status.is_some();
         self.has_gone
     }
+}
+
+/// The process of these words: a program and its arguments.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn command(words: &[OsString]) -> io::Result<Command> {
+    let (program, args) =
+        words.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no command"))?;
+    let mut command = Command::new(program);
+    command.args(args);
+    Ok(command)
+}
+
+/// Starts the server of a session.
+///
+/// # Errors
+/// The command cannot be started.
+pub(super) fn start(words: &[OsString], stderr: Stderr, most: usize, name: &str) -> io::Result<Server> {
+    let mut command = command(words)?;
+    command.stderr(match stderr {
+        Stderr::Inherit => Stdio::inherit(),
+        Stderr::Null => Stdio::null(),
+        Stderr::Log => Stdio::piped(),
+    });
+    Server::start(command, most, |stderr| tokio::spawn(log(stderr, name.to_owned())))
 }
 
 async fn read(mut stdout: ChildStdout, most: usize, to: mpsc::Sender<Line>) {
@@ -126,10 +149,16 @@ async fn read(mut stdout: ChildStdout, most: usize, to: mpsc::Sender<Line>) {
     let mut chunk = vec![0; CHUNK];
     while let Ok(read @ 1..) = stdout.read(&mut chunk).await {
         let mut rest = chunk.get(..read).unwrap_or_default();
+        let mut has_line = false;
         while let Some(line) = lines.next(&mut rest) {
+            has_line = true;
             if to.send(line).await.is_err() {
                 return;
             }
+        }
+        // Blank lines without end must not hold up others, timers among them.
+        if !has_line {
+            yield_now().await;
         }
     }
     if let Some(line) = lines.finish() {

@@ -17,7 +17,7 @@ use super::ending::{Ending, Pressed, Why, after};
 use super::guard::{Done, Guard};
 use super::line::Line;
 use super::policy::Policies;
-use super::server::Server;
+use super::server::{self, Server};
 use super::signals::Signals;
 use super::{Options, PolicyOfFile, digest};
 use crate::audit::{Event, Log, Stop};
@@ -34,6 +34,9 @@ const LAST_MESSAGES: Duration = Duration::from_millis(200);
 /// How often a group that should be gone is looked for.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// What is said of a policy that denies by default, and says nothing of requests.
+const UNDECIDED: &str = "resources, prompts and other requests pass: the policy has no `requests`";
+
 /// What a client is told whose request waits for a server that is gone.
 const SERVER_CLOSED: &str = "the server closed the connection";
 
@@ -48,9 +51,15 @@ pub(super) async fn run(options: Options, log: Log) -> io::Result<u8> {
     let mut client = Client::start(options.max_message)?;
     log.record(Event::Start(options.start()));
     say::line(&opening(&options, &log));
+    if let Some(given) = &options.policy
+        && given.policy.denies_by_default()
+        && !given.policy.decides_request("")
+    {
+        say::line(UNDECIDED);
+    }
     let policies = Policies::new(&options)?;
     let mut guard = Guard::new(&options, &policies, log.clone());
-    let started = Server::start(&options.command, options.stderr, options.max_message, &options.name);
+    let started = server::start(&options.command, options.stderr, options.max_message, &options.name);
     let Over { why, code, patience } = match started {
         Ok(server) => {
             let session = Session {
@@ -112,7 +121,7 @@ impl Over {
 fn opening(options: &Options, log: &Log) -> String {
     let named = |policy: &PolicyOfFile| {
         let digest = digest(&policy.policy);
-        format!("policy {} ({})", policy.file.display(), digest.get(..19).unwrap_or(&digest))
+        format!("policy {} ({})", policy.files, digest.get(..19).unwrap_or(&digest))
     };
     let mut policy =
         options.policy.as_ref().map_or("no policy, a dry run: every call passes".to_owned(), named);
@@ -190,7 +199,8 @@ impl Session<'_> {
                 at => at,
             };
             let look_for_client = self.look_for_client;
-            let reads_server = self.server_writes && !guard.to_client.is_full();
+            let reads_server =
+                self.server_writes && !guard.to_client.is_full() && guard.deciding_bytes() < WAITING;
             let deadline = self.ending.as_ref().map(|ending| ending.deadline);
             // Whether processes that should be gone are: nothing tells.
             let look = looks.then(|| Instant::now().checked_add(LOOK)).flatten();

@@ -7,7 +7,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Listens for them.
 #[cfg(unix)]
-pub(super) struct Signals {
+#[derive(Debug)]
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
@@ -17,7 +18,7 @@ pub(super) struct Signals {
 impl Signals {
     /// # Errors
     /// The system's.
-    pub(super) fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -26,7 +27,7 @@ impl Signals {
     }
 
     /// The number of the next one.
-    pub(super) async fn next(&mut self) -> u8 {
+    pub(crate) async fn next(&mut self) -> u8 {
         tokio::select! {
             _ = self.hang_up.recv() => 1,
             _ = self.interrupt.recv() => 2,
@@ -37,16 +38,17 @@ impl Signals {
 
 /// Listens for Ctrl+C.
 #[cfg(not(unix))]
-pub(super) struct Signals;
+#[derive(Debug)]
+pub(crate) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
     #[expect(clippy::unnecessary_wraps, reason = "other systems can fail")]
-    pub(super) fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self)
     }
 
-    pub(super) async fn next(&mut self) -> u8 {
+    pub(crate) async fn next(&mut self) -> u8 {
         match tokio::signal::ctrl_c().await {
             Ok(()) => 2,
             Err(_) => std::future::pending().await,

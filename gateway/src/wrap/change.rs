@@ -29,8 +29,9 @@ pub struct Server {
     pub line: usize,
     /// What becomes of it.
     pub state: ServerState,
-    /// The policy that its calls are decided by, as it is written; `None` without one, and for a server that is not behind callgate.
-    pub policy: Option<String>,
+    /// The policies that its calls are decided by, as they are written, in their order; none without one, and for a server that is
+    /// not behind callgate.
+    pub policies: Vec<String>,
 }
 
 /// What becomes of a server.

@@ -26,7 +26,7 @@ pub struct Configuration {
 #[derive(Debug, Clone)]
 pub struct Wrapping {
     program: String,
-    policy: Option<String>,
+    policies: Vec<String>,
     servers: Vec<String>,
 }
 
@@ -35,13 +35,14 @@ impl Wrapping {
     ///
     /// `program` is callgate as the client is to start it: desktop clients have another `PATH` than shells, so its absolute path.
     pub fn new(program: impl Into<String>) -> Self {
-        Self { program: program.into(), policy: None, servers: Vec::new() }
+        Self { program: program.into(), policies: Vec::new(), servers: Vec::new() }
     }
 
-    /// By this policy, as it is to be written: an absolute path, or one that begins with a variable of the client.
+    /// By this policy, as it is to be written: an absolute path, or one that begins with a variable of the client. Several are a
+    /// stack, in their order.
     #[must_use]
     pub fn policy(mut self, policy: impl Into<String>) -> Self {
-        self.policy = Some(policy.into());
+        self.policies.push(policy.into());
         self
     }
 
@@ -79,20 +80,20 @@ impl Configuration {
         for entry in self.chosen(&document, &wrapping.servers)? {
             let (launch, count, front, state) = match self.started(entry, &wrapping.program)? {
                 Started::Remote => {
-                    servers.push(server(&document, entry, ServerState::Remote, None));
+                    servers.push(server(&document, entry, ServerState::Remote, Vec::new()));
                     continue;
                 }
                 Started::Guarded => {
-                    servers.push(server(&document, entry, ServerState::Guarded, None));
+                    servers.push(server(&document, entry, ServerState::Guarded, Vec::new()));
                     continue;
                 }
                 Started::Bare(launch) => (launch, 0, Front::new(launch), ServerState::Wrapped),
                 Started::Wrapped(launch, front) => (launch, front_len(launch), front, ServerState::Changed),
             };
-            let front = front.with(&entry.name, wrapping.policy.as_deref());
+            let front = front.with(&entry.name, &wrapping.policies);
             let edit = relaunch(&document, launch, &program, count, &front.words());
             let state = if edit.is_empty() { ServerState::Kept } else { state };
-            servers.push(server(&document, entry, state, front.policy()));
+            servers.push(server(&document, entry, state, front.policies()));
             edits.extend(edit);
         }
         let mut change = self.change(edits, servers);
@@ -124,7 +125,7 @@ impl Configuration {
                     ServerState::Unwrapped
                 }
             };
-            servers.push(server(&document, entry, state, None));
+            servers.push(server(&document, entry, state, Vec::new()));
         }
         let mut change = self.change(edits, servers);
         if change.is_empty() {
@@ -185,7 +186,7 @@ impl Configuration {
         }
     }
 
-    fn document(&self) -> Result<Document<'_>, WrapError> {
+    pub(super) fn document(&self) -> Result<Document<'_>, WrapError> {
         let document = Document::parse(&self.text).map_err(|fault| self.content(&fault, None))?;
         if document.entries.is_empty() {
             let why = "it has no MCP servers: they stand in `mcpServers`, or in `servers` for VS Code";
@@ -194,7 +195,11 @@ impl Configuration {
         Ok(document)
     }
 
-    fn chosen<'d>(&self, document: &'d Document<'_>, names: &[String]) -> Result<Vec<&'d Entry>, WrapError> {
+    pub(super) fn chosen<'d>(
+        &self,
+        document: &'d Document<'_>,
+        names: &[String],
+    ) -> Result<Vec<&'d Entry>, WrapError> {
         let entries = &document.entries;
         if let Some(name) = names.iter().find(|name| entries.iter().all(|entry| entry.name != **name)) {
             let mut known = entries.iter().map(|entry| entry.name.clone()).collect::<Vec<_>>();
@@ -206,7 +211,7 @@ impl Configuration {
         Ok(entries.iter().filter(|entry| names.is_empty() || names.contains(&entry.name)).collect())
     }
 
-    fn started<'e>(&self, entry: &'e Entry, program: &str) -> Result<Started<'e>, WrapError> {
+    pub(super) fn started<'e>(&self, entry: &'e Entry, program: &str) -> Result<Started<'e>, WrapError> {
         match &entry.kind {
             Err(fault) => Err(self.content(fault, Some(&entry.name))),
             // Of an entry without a fault it is always told.
@@ -221,7 +226,7 @@ impl Configuration {
         Change { source: self.source.clone(), bytes, servers, backup: None }
     }
 
-    fn content(&self, fault: &Fault, server: Option<&str>) -> WrapError {
+    pub(super) fn content(&self, fault: &Fault, server: Option<&str>) -> WrapError {
         let (line, column) = place(&self.text, fault.at);
         let what = match server {
             Some(name) => format!("server `{name}`: {}", fault.what),
@@ -231,9 +236,9 @@ impl Configuration {
     }
 }
 
-fn server(document: &Document<'_>, entry: &Entry, state: ServerState, policy: Option<&str>) -> Server {
+fn server(document: &Document<'_>, entry: &Entry, state: ServerState, policies: Vec<String>) -> Server {
     let (project, name, line) = (entry.project.clone(), entry.name.clone(), document.line(entry.at));
-    Server { project, name, line, state, policy: policy.map(str::to_owned) }
+    Server { project, name, line, state, policies }
 }
 
 /// The servers that are behind callgate, with the program and the words that make it so.
@@ -252,7 +257,7 @@ fn keep_wrapped(backup: &[u8], program: &str, servers: &mut [Server]) {
         let same = |server: &&mut Server| (&server.project, &server.name) == (&entry.project, &entry.name);
         if let Some(server) = servers.iter_mut().find(same) {
             server.state = ServerState::Kept;
-            server.policy = front.policy().map(str::to_owned);
+            server.policies = front.policies();
         }
     }
 }

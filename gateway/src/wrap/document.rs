@@ -44,6 +44,15 @@ pub(super) struct Entry {
     /// Where its name is written.
     pub(super) at: usize,
     pub(super) kind: Result<Kind, Fault>,
+    pub(super) surroundings: Surroundings,
+}
+
+/// What an entry says beside a command: texts alone, in the order of the text.
+#[derive(Debug, Default)]
+pub(super) struct Surroundings {
+    pub(super) environment: Vec<(String, String)>,
+    pub(super) url: Option<String>,
+    pub(super) headers: Vec<(String, String)>,
 }
 
 #[derive(Debug)]
@@ -239,6 +248,7 @@ impl Reader<'_, '_> {
             name: member.name.as_str().to_owned(),
             at: member.start(),
             kind: self.entry(member),
+            surroundings: surroundings(&member.value),
         }));
         Ok(())
     }
@@ -290,6 +300,26 @@ impl Reader<'_, '_> {
         };
         let raw = self.text.get(at.clone()).unwrap_or_default().to_owned();
         Ok(Placed { word: Word { value: word.value.clone().into_owned(), raw }, at, comma_end })
+    }
+}
+
+fn surroundings(entry: &Value<'_>) -> Surroundings {
+    let Value::Object(entry) = entry else { return Surroundings::default() };
+    let member = |name: &str| entry.properties.iter().find(|member| member.name.as_str() == name);
+    let text = |value: &Value<'_>| value.as_string_lit().map(|text| text.value.clone().into_owned());
+    let texts = |name| match member(name).map(|member| &member.value) {
+        Some(Value::Object(members)) => {
+            let members = members.properties.iter();
+            members
+                .filter_map(|member| Some((member.name.as_str().to_owned(), text(&member.value)?)))
+                .collect()
+        }
+        _ => Vec::new(),
+    };
+    Surroundings {
+        environment: texts("env"),
+        url: member("url").and_then(|url| text(&url.value)),
+        headers: texts("headers"),
     }
 }
 

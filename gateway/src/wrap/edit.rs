@@ -91,6 +91,8 @@ fn replace_front(
             let next = args.words.get(head)?.at.start;
             Some(Edit { at: next..next, text: text + &separator })
         }
+        // Fewer policies than before: the comma behind the last word goes, too.
+        ([_, ..], []) => remove(document, args, old, args.words.get(head.checked_add(old.len())?..)?),
         ([first, ..], _) => Some(Edit { at: first.at.start..old.last()?.at.end, text }),
     }
 }

@@ -42,9 +42,9 @@ impl Front {
         Self { flags: Vec::new(), command: launch.command.word.clone() }
     }
 
-    /// Sets the name, and the policy if there is one. Other flags stay as they are, so that what a user added is kept.
+    /// Sets the name, and the policies if there are any. Other flags stay as they are, so that what a user added is kept.
     #[must_use]
-    pub(super) fn with(mut self, name: &str, policy: Option<&str>) -> Self {
+    pub(super) fn with(mut self, name: &str, policies: &[String]) -> Self {
         // What looks like a flag would be taken for one.
         let words = if name.starts_with('-') {
             vec![format!("--name={name}")]
@@ -52,17 +52,42 @@ impl Front {
             vec!["--name".to_owned(), name.to_owned()]
         };
         let at = self.set(&NAME, name, &words, 0);
-        if let Some(policy) = policy {
-            self.set(&POLICY, policy, &["-p".to_owned(), policy.to_owned()], at);
+        match policies {
+            [] => {}
+            // One keeps the flag as it was spelt.
+            [policy] if self.policies().len() <= 1 => {
+                self.set(&POLICY, policy, &["-p".to_owned(), policy.clone()], at);
+            }
+            policies => self.replace_policies(policies, at),
         }
         self
     }
 
-    /// The policy, as it is written.
-    pub(super) fn policy(&self) -> Option<&str> {
-        let found = find(&self.flags, &POLICY)?;
-        let word = &*self.flags.get(found.value)?.value;
-        word.get(found.skip..)
+    /// The policies, as they are written, in their order.
+    pub(super) fn policies(&self) -> Vec<String> {
+        let (mut found, mut from) = (Vec::new(), 0);
+        while let Some(value) = self.flags.get(from..).and_then(|flags| find(flags, &POLICY)) {
+            let at = from.saturating_add(value.value);
+            let word = self.flags.get(at).and_then(|word| word.value.get(value.skip..));
+            found.extend(word.map(str::to_owned));
+            from = at.saturating_add(1);
+        }
+        found
+    }
+
+    /// Puts these policies where the first one was, or at `at`, in place of all.
+    fn replace_policies(&mut self, policies: &[String], mut at: usize) {
+        let mut is_first = true;
+        while let Some(FlagValue { value, skip }) = find(&self.flags, &POLICY) {
+            // A value that is a word of its own stands behind its flag.
+            let begin = if skip == 0 { value.saturating_sub(1) } else { value };
+            self.flags.drain(begin..=value);
+            if std::mem::take(&mut is_first) {
+                at = begin;
+            }
+        }
+        let words = policies.iter().flat_map(|policy| [Word::new("-p"), Word::new(policy)]);
+        self.flags.splice(at..at, words);
     }
 
     /// What stands in front of the server's own arguments.

@@ -27,7 +27,9 @@ mod edit;
 mod error;
 mod file;
 mod launch;
+mod servers;
 
 pub use change::{Backup, Change, Server, ServerState};
 pub use configuration::{Configuration, Wrapping};
 pub use error::WrapError;
+pub use servers::{Reached, ReachedServer};

@@ -119,6 +119,26 @@ fn a_line_that_was_cut_off_stays_one_line() {
     assert!(!verify(&file).unwrap().is_whole());
 }
 
+/// Trap 44, what a process leaves that is killed while it writes: the head does not name it yet, so it was no record.
+#[test]
+fn a_line_that_was_never_written_whole_is_taken_away() {
+    let folder = folder("unnamed");
+    let write = || {
+        let log = Log::open(Options::in_directory(&folder, "a").chain(true)).unwrap();
+        log.record(call(1));
+        log.close().unwrap();
+        log.file().unwrap().to_owned()
+    };
+    let file = write();
+    let whole = fs::read_to_string(&file).unwrap();
+    let half: String = whole.chars().take(whole.len() / 2).collect();
+    fs::write(&file, whole + &half).unwrap();
+    assert!(!verify(&file).unwrap().is_whole());
+    write();
+    assert_eq!(records(&file).len(), 2);
+    assert!(verify(&file).unwrap().is_whole());
+}
+
 #[test]
 fn many_threads_lose_nothing() {
     let log = Log::open(Options::new(folder("threads").join("a.jsonl"), "a").chain(true)).unwrap();

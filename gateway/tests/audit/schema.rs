@@ -88,7 +88,7 @@ fn events(log: &Log) -> Vec<Event> {
     let notes = [
         Note::FrameRefused { from: Peer::Client, reason: "a batch" },
         Note::FrameRefused { from: Peer::Server, reason: "too long" },
-        Note::ListFiltered { hidden: 3 },
+        Note::ListFiltered { method: "tools/list", hidden: 3 },
         Note::ListFailed("the server did not answer in time"),
     ];
     events.extend(notes.iter().filter_map(Event::of_note));

@@ -58,7 +58,11 @@ fn every_server_is_told_of() {
     };
     let project = told(0);
     assert_eq!(states(&project), [("github", Wrapped), ("notes", Wrapped), ("sentry", Remote)]);
-    let policies = project.servers().iter().map(|server| server.policy.as_deref()).collect::<Vec<_>>();
+    let policies = project
+        .servers()
+        .iter()
+        .map(|server| server.policies.first().map(String::as_str))
+        .collect::<Vec<_>>();
     assert_eq!(policies, [Some(super::POLICY), Some(super::POLICY), None]);
     let own = told(1);
     let places =

@@ -33,7 +33,7 @@ fn a_policy_is_added_and_changed_in_place() {
     // No policy asked for takes none away: that would stop enforcing it.
     let change = wrap(&path, &dry());
     assert_eq!(states(&change), [("files", Kept)]);
-    assert_eq!(change.servers()[0].policy.as_deref(), Some("/etc/other.yaml"));
+    assert_eq!(change.servers()[0].policies, ["/etc/other.yaml"]);
     undo(&path);
     assert_eq!(text(&path), before);
 }
@@ -204,4 +204,34 @@ fn only_the_servers_that_are_named() {
         text(&path),
         r#"{"mcpServers": {"a": {"command": "a", "args": []}, "b": {"command": "b", "args": []}, "c": {"url": "https://example.org"}}}"#
     );
+}
+
+/// Several policies are a stack; they take the place of all that were there, and stay where the first was.
+#[test]
+fn policies_of_a_stack_are_written_in_order_and_replaced_together() {
+    let stack = |policies: &[&str]| policies.iter().fold(dry(), |wrapping, policy| wrapping.policy(*policy));
+    for (before, policies, after) in [
+        (
+            r#"{"command": "npx", "args": ["-y"]}"#,
+            &["/base.yaml", "/team.yaml"][..],
+            r#"{"command": "/opt/bin/callgate", "args": ["proxy", "--name", "files", "-p", "/base.yaml", "-p", "/team.yaml", "--", "npx", "-y"]}"#,
+        ),
+        (
+            r#"{"command": "callgate", "args": ["proxy", "--name", "files", "--policy=a.yaml", "--no-watch", "-c", "b.yaml", "--", "npx"]}"#,
+            &["/base.yaml", "/team.yaml"],
+            r#"{"command": "/opt/bin/callgate", "args": ["proxy", "--name", "files", "-p", "/base.yaml", "-p", "/team.yaml", "--no-watch", "--", "npx"]}"#,
+        ),
+        (
+            r#"{"command": "callgate", "args": ["proxy", "--name", "files", "-p", "/base.yaml", "-p", "/team.yaml", "--", "npx"]}"#,
+            &["/base.yaml"],
+            r#"{"command": "/opt/bin/callgate", "args": ["proxy", "--name", "files", "-p", "/base.yaml", "--", "npx"]}"#,
+        ),
+        (
+            r#"{"command": "/opt/bin/callgate", "args": ["proxy", "--name", "files", "-pa.yaml", "-pb.yaml", "--", "npx"]}"#,
+            &[],
+            r#"{"command": "/opt/bin/callgate", "args": ["proxy", "--name", "files", "-pa.yaml", "-pb.yaml", "--", "npx"]}"#,
+        ),
+    ] {
+        assert_eq!(becomes("entries-stack", before, &stack(policies)), after);
+    }
 }

@@ -88,7 +88,7 @@ fn an_undo_gives_back_what_was_wrapped_by_hand() {
         super::states(&change),
         [("h", super::ServerState::Kept), ("a", super::ServerState::Unwrapped)]
     );
-    assert_eq!(change.servers().first().unwrap().policy.as_deref(), Some("h.yaml"));
+    assert_eq!(change.servers().first().unwrap().policies, ["h.yaml"]);
     assert_eq!(text(&path), before);
 }
 

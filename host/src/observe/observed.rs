@@ -153,15 +153,15 @@ impl Observed {
         Some(json.to_string())
     }
 
-    /// Says how the call ended, as [`Engine::finish`] does for the policy in force: [`Outcome::NotRun`] gives the candidate's
-    /// charges back. To be called for a call that was allowed, also where the policy in force charged nothing. If the policy in
+    /// Says how the call ended, as [`Engine::finish`] does for the policy in force: what that gives back of the candidate's
+    /// charges is given back. To be called for a call that was allowed, also where the policy in force charged nothing. If the policy in
     /// force refused the call, the charges stand. Does not wait.
     pub fn finish(&self, outcome: Outcome) {
         self.observing.end(&self.shared, Ending::Ended(outcome));
     }
 
-    /// Makes the candidate's charges smaller, as [`Engine::settle`] does for the policy in force. Where `actual` does not fit the
-    /// candidate's charges, they stand. Does not wait.
+    /// Makes the candidate's charges what the call really cost, as [`Engine::settle`] does for the policy in force. Where `actual`
+    /// does not fit them, they stand, and only the call in flight has ended. Does not wait.
     pub fn settle(&self, actual: impl Into<Actual>) {
         self.observing.end(&self.shared, Ending::Settled(actual.into()));
     }
@@ -222,10 +222,19 @@ impl Shared {
 
     /// Ends the charges, once. What cannot be ended stands.
     pub(super) fn end(&self, engine: &Engine, ending: &Ending, now: Timestamp) {
-        let Some(mut reservation) = lock(&self.reservation).take() else { return };
+        let ends = |reservation: &mut Reservation| match ending {
+            // What stands may still be settled.
+            Ending::Ended(outcome) => reservation.gives_back(*outcome),
+            Ending::Settled(_) => true,
+        };
+        let Some(mut reservation) = lock(&self.reservation).take_if(ends) else { return };
         let _ = at(now, || match ending {
             Ending::Ended(outcome) => engine.finish(&mut reservation, *outcome),
-            Ending::Settled(actual) => engine.settle(&mut reservation, actual.clone()),
+            Ending::Settled(actual) => match engine.settle(&mut reservation, actual.clone()) {
+                // What does not fit settles nothing, but the call has ended.
+                Err(_) if reservation.is_open() => engine.finish(&mut reservation, Outcome::Done),
+                settled => settled,
+            },
         });
     }
 }

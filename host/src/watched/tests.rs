@@ -26,7 +26,7 @@ impl Watch {
         fs::create_dir_all(&folder).unwrap();
         let path = folder.join("policy.yaml");
         fs::write(&path, first).unwrap();
-        let watched = Watched::new(path.clone(), InForce::Given(Some(first.parse().unwrap())));
+        let watched = Watched::new(path.clone().into(), InForce::Given(Some(first.parse().unwrap())));
         let mut watch = Self { folder, path, watched, now: Instant::now() };
         assert!(watch.settle().is_none(), "what is in force is no news");
         watch
@@ -224,4 +224,112 @@ fn a_link_that_leads_elsewhere_is_another_file() {
     fs::rename(&link, &watch.path).unwrap();
     assert!(watch.look().unwrap().is_ok(), "at the next look");
     assert!(watch.settle().is_none(), "once");
+}
+
+/// Two files of one stack, and a watcher of both.
+struct Stack {
+    team: Watch,
+    base: PathBuf,
+}
+
+const TEAM: &str = "version: '1'\nname: team\ndefault: deny\ntools: {pay: {}, drop_table: {}}\n";
+
+fn base(hidden: &str) -> String {
+    format!("version: '1'\nname: base\ndefault: allow\nhide: [{hidden}]\n")
+}
+
+impl Stack {
+    fn new(name: &str) -> Self {
+        let mut team = Watch::new(name, TEAM);
+        let path = team.folder.join("base.yaml");
+        fs::write(&path, base("drop_table")).unwrap();
+        let in_force = crate::load_policy([&path, &team.path]).unwrap();
+        team.watched = Watched::new(
+            [&path, &team.path].into(),
+            InForce::Asked(std::sync::Arc::new(move || in_force.clone())),
+        );
+        let mut stack = Self { team, base: path };
+        assert!(stack.team.settle().is_none(), "what is in force is no news");
+        stack
+    }
+
+    fn base(&self, text: &str) {
+        let beside = self.team.folder.join("beside");
+        fs::write(&beside, text).unwrap();
+        fs::rename(beside, &self.base).unwrap();
+    }
+}
+
+fn allows(policy: &Policy, tool: &str) -> bool {
+    policy.evaluate(&Call::without_args(tool)).decided().unwrap().allowed()
+}
+
+#[test]
+fn a_change_of_either_file_makes_the_stack_anew_of_the_last_text_of_each() {
+    let mut stack = Stack::new("stack");
+    stack.base(&base("pay"));
+    let policy = stack.team.look().unwrap().unwrap();
+    assert!(allows(&policy, "drop_table") && !allows(&policy, "pay"));
+    stack.team.replace(TEAM.replace("pay", "refund").as_bytes());
+    let policy = stack.team.look().unwrap().unwrap();
+    assert!(allows(&policy, "refund") && allows(&policy, "drop_table") && !allows(&policy, "pay"));
+    assert_eq!(policy.digest(), crate::load_policy([&stack.base, &stack.team.path]).unwrap().digest());
+    // A file that vanished leaves its last text, so that nothing becomes looser while it is away.
+    fs::remove_file(&stack.base).unwrap();
+    stack.team.replace(TEAM.as_bytes());
+    assert!(!allows(&stack.team.look().unwrap().unwrap(), "pay"));
+}
+
+/// Each of these breaks one file, which is named. Then it is mended.
+#[test]
+fn one_bad_file_keeps_the_whole_stack_in_force_and_is_named() {
+    let mut stack = Stack::new("stack-bad");
+    let unnamed = base("pay").replace("name: base\n", "");
+    let same = base("pay").replace("name: base", "name: team");
+    for (text, named, why) in [
+        ("version: '1'\nname: base\ndefault: alow\n".to_owned(), "base.yaml", "error[invalid_default]"),
+        ("name: base\ndefault: allow\n".to_owned(), "base.yaml", "missing_version"),
+        (unnamed, "base.yaml", "has no name"),
+        // The one that comes second is at fault.
+        (same, "policy.yaml", "both named \"team\""),
+    ] {
+        stack.base(&text);
+        let error = stack.team.look().unwrap().unwrap_err();
+        assert_eq!(error.path().file_name().unwrap(), named, "{error}");
+        assert!(error.to_string().contains(named) && error.to_string().contains(why), "{error}");
+        // A good change of the other file does not help, and says so again.
+        stack.team.replace(format!("{TEAM}# {why}\n").as_bytes());
+        assert_eq!(stack.team.look().unwrap().unwrap_err().to_string(), error.to_string());
+        stack.base(&base("pay"));
+        let policy = stack.team.look().unwrap().unwrap();
+        assert!(!allows(&policy, "pay") && allows(&policy, "drop_table"));
+    }
+}
+
+/// Trap 41 for each layer: the other one does not excuse it.
+#[test]
+fn half_a_file_of_a_stack_is_refused_by_its_own_layer() {
+    let mut stack = Stack::new("stack-half");
+    for half in ["version: '1'\nname: team\n", "version: '1'\nname: team\ndefault: allow\ntools: {pay: }\n"] {
+        stack.team.write(half.as_bytes());
+        let error = stack.team.settle().unwrap().unwrap_err();
+        assert!(error.to_string().contains("policy.yaml:"), "{error}");
+        let LoadError::Policy(error) = error else { panic!("{error}") };
+        assert_eq!(error.diagnostics().len(), 1, "{error}");
+        stack.team.write(TEAM.as_bytes());
+        assert!(stack.team.settle().unwrap().is_ok());
+    }
+}
+
+#[test]
+fn a_stack_whose_files_were_not_all_seen_is_not_reported() {
+    let mut stack = Stack::new("stack-unseen");
+    fs::remove_file(&stack.base).unwrap();
+    let in_force: Policy = TEAM.parse().unwrap();
+    let paths = [&stack.base, &stack.team.path].into();
+    stack.team.watched = Watched::new(paths, InForce::Given(Some(in_force)));
+    stack.team.write(format!("{TEAM}# again\n").as_bytes());
+    assert!(stack.team.settle().is_none(), "without the base, it would allow more");
+    stack.base(&base("drop_table"));
+    assert!(!allows(&stack.team.settle().unwrap().unwrap(), "drop_table"));
 }

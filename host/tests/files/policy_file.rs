@@ -87,3 +87,35 @@ fn an_endless_reader_is_cut_off() {
     let error = PolicyFile::from_reader("-", std::io::repeat(b' ')).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::FileTooLarge);
 }
+
+/// Spec 6.10: a stack of one is that policy, and a stack of two names the file that does not fit.
+#[test]
+fn several_files_are_one_stack_in_their_order() {
+    let scratch = Scratch::new("stacks");
+    let named = |name: &str| POLICY.replace("default", &format!("name: {name}\ndefault"));
+    let base = scratch.write("base.yaml", &named("base"));
+    let team = scratch.write("team.yaml", &named("team"));
+    let plain = scratch.write("plain.yaml", POLICY);
+    let alone = load_policy([&plain]).unwrap();
+    assert_eq!(alone.digest(), load_policy(&plain).unwrap().digest());
+
+    let layers = |policy: callgate::Policy| -> Vec<String> {
+        policy.layers().map(|layer| layer.name().unwrap().to_owned()).collect()
+    };
+    assert_eq!(layers(load_policy([&base, &team]).unwrap()), ["base", "team"]);
+    assert_eq!(layers(load_policy(vec![team.as_path(), &base]).unwrap()), ["team", "base"]);
+
+    for (paths, named, code) in [
+        (vec![&base, &plain, &team], &plain, "unnamed_layer"),
+        (vec![&base, &team, &base], &base, "duplicate_layer"),
+        (vec![&base; 17], &base, "layer_count"),
+    ] {
+        let error = load_policy(paths).unwrap_err();
+        assert_eq!(error.path(), named);
+        assert!(error.to_string().starts_with(&format!("{}: ", named.display())), "{error}");
+        let LoadError::Stack(error) = error else { panic!("{error}") };
+        assert_eq!(error.stack_error().code(), code);
+    }
+    let none = load_policy(Vec::<&str>::new()).unwrap_err();
+    assert_eq!(none.to_string(), "a stack has 1 to 16 policies, not 0");
+}

@@ -180,3 +180,34 @@ fn a_pipe_is_not_read() {
     fs::write(&path, policy("second")).unwrap();
     assert!(allows(&changes.recv_timeout(PATIENCE).unwrap().unwrap(), "second"));
 }
+
+#[test]
+fn a_watched_stack_outlives_a_bad_file_until_it_is_mended() {
+    let scratch = Scratch::new("watch-stack");
+    let named = |name: &str, tool: &str| policy(tool).replace("default", &format!("name: {name}\ndefault"));
+    let base = scratch.write("base.yaml", &named("base", "old"));
+    let team = scratch.write("team.yaml", &named("team", "'?*'"));
+    let engine = Arc::new(Engine::new(load_policy([&base, &team]).unwrap()));
+    let (send, reloads) = mpsc::channel();
+    let options = quick().with_in_force({
+        let engine = engine.clone();
+        move || engine.policy()
+    });
+    let replaced = engine.clone();
+    let options = options.with_replace(move |policy| replaced.replace(policy));
+    let _watcher = PolicyWatcher::start([&base, &team], options, move |reload| {
+        let _ = send.send(reload);
+    })
+    .unwrap();
+    fs::write(&team, "version: '1'\nname: team\ndefault: perhaps\n").unwrap();
+    let error = reloads.recv_timeout(PATIENCE).unwrap().unwrap_err();
+    assert_eq!(error.path(), team);
+    assert!(allows(&engine.policy(), "old"), "the whole stack stays");
+    fs::write(&base, named("base", "new")).unwrap();
+    assert_eq!(reloads.recv_timeout(PATIENCE).unwrap().unwrap_err().path(), team, "still the same file");
+    assert!(allows(&engine.policy(), "old"));
+    fs::write(&team, named("team", "'n*'")).unwrap();
+    assert!(reloads.recv_timeout(PATIENCE).unwrap().is_ok());
+    assert!(allows(&engine.policy(), "new") && !allows(&engine.policy(), "old"));
+    assert_eq!(engine.policy().digest(), load_policy([&base, &team]).unwrap().digest());
+}

@@ -103,6 +103,34 @@ fn what_a_decision_tells_a_client_is_a_result_or_the_error_of_a_task() {
     assert_eq!(told(task, &allowed), serde_json::json!({"code": callgate::MCP_DENIED, "message": text}));
 }
 
+/// Spec 8.13: a task that was accepted has not ended.
+#[test]
+fn a_call_that_the_server_took_on_as_a_task_has_not_ended() {
+    let asks = r#","task":{"ttl":1000}"#;
+    for (params, result, outcome) in [
+        (asks, r#"{"task":{"taskId":"1","status":"working"}}"#, "accepted"),
+        (asks, r#"{"content":[]}"#, "done"),
+        (asks, r#"{"task":"1"}"#, "done"),
+        // Nobody asked, so that this is the tool's own.
+        ("", r#"{"task":{"taskId":"1","status":"working"}}"#, "done"),
+        ("", r#"{"resultType":"task","taskId":"1","status":"working"}"#, "accepted"),
+        (asks, r#"{"resultType":"complete","content":[],"isError":true}"#, "tool_error"),
+    ] {
+        let mut subject = Subject::new().connected();
+        let params = format!(r#"{{"name":"pay"{params}}}"#);
+        subject.client(format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#));
+        subject.decided(subject.asks[0].call, Verdict::Allow);
+        let answer = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#);
+        subject.server(&answer);
+        assert_eq!(subject.to_client, [answer]);
+        assert_eq!(subject.finished, [(subject.asks[0].call, outcome.to_owned())]);
+        // The connection's end says nothing of it any more.
+        let actions = subject.relay.client_closed();
+        subject.take(actions);
+        assert_eq!(subject.finished.len(), 1);
+    }
+}
+
 #[test]
 fn null_arguments_are_absent() {
     let mut subject = Subject::new().connected();
@@ -285,11 +313,90 @@ fn a_call_that_goes_on_after_a_reload_is_a_new_call() {
     subject.client(call(1, "{}"));
     subject.decided(subject.asks[0].call, Verdict::Allow);
     subject.server(r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"input_required","requestState":"s"}}"#);
-    let actions = subject.relay.reloaded(|_| false, |_| true);
+    let actions = subject.relay.reloaded(|_| true, |_| false);
     subject.take(actions);
     assert_eq!(subject.finished, [(subject.asks[0].call, "done".to_owned())]);
     subject.client(
         r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"pay","arguments":{},"inputResponses":{},"requestState":"s"}}"#,
     );
     assert_eq!((subject.asks.len(), subject.to_server.len()), (2, 1));
+}
+
+/// A client that calls again at once finds what was given back.
+#[test]
+fn a_call_has_ended_before_its_caller_is_told() {
+    let is_first = |actions: &[Action]| {
+        let ends = actions.iter().position(|action| matches!(action, Action::Finish { .. })).unwrap();
+        let told = actions.iter().position(|action| matches!(action, Action::Send { .. })).unwrap();
+        ends < told
+    };
+    let sent = || {
+        let mut subject = Subject::new().connected();
+        subject.client(call(1, "{}"));
+        subject.decided(subject.asks[0].call, Verdict::Allow);
+        subject
+    };
+    let mut subject = Subject::new().connected();
+    subject.client(call(1, "{}"));
+    assert!(is_first(&subject.relay.decided(subject.asks[0].call, refusal(), 0)));
+    for answer in [
+        r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":""}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{},"result":{}}"#,
+    ] {
+        assert!(is_first(&sent().relay.from_server(answer.as_bytes(), 1, 0)), "{answer}");
+    }
+    assert!(is_first(&sent().relay.server_closed("gone")));
+    let mut subject = sent();
+    assert!(is_first(&subject.relay.unsent(subject.asks[0].call)));
+}
+
+#[test]
+fn a_decision_that_nobody_asked_for_changes_nothing() {
+    let mut subject = Subject::new().connected();
+    subject.client(call(1, "{}"));
+    let known = subject.asks[0].call;
+    for _ in 0..2 {
+        subject.decided(known, Verdict::Allow);
+        subject.decided(known, refusal());
+    }
+    assert_eq!((subject.to_server.len(), subject.to_client.len(), subject.finished.len()), (1, 0, 0));
+    subject.server(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+    subject.decided(known, Verdict::Allow);
+    // One that is not known, too.
+    subject.decided(CallId::of(77), Verdict::Allow);
+    assert_eq!(subject.finished, [(known, "done".to_owned())]);
+}
+
+/// Also where nobody woke the relay in time.
+#[test]
+fn a_round_that_comes_too_late_is_a_new_call() {
+    for (late, decided) in [(599_999, 1), (600_000, 2)] {
+        let mut subject = Subject::new().connected();
+        subject.client(call(1, "{}"));
+        subject.decided(subject.asks[0].call, Verdict::Allow);
+        subject.server(
+            r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"input_required","requestState":"s"}}"#,
+        );
+        subject.now = late;
+        subject.client(call(2, "{}").replace("\"params\":{", "\"params\":{\"requestState\":\"s\","));
+        assert_eq!(subject.asks.len(), decided, "{late}");
+    }
+}
+
+/// The tool ran. What a client can cause must not give a charge back.
+#[test]
+fn a_call_whose_answer_cannot_be_passed_on_is_done() {
+    for answer in [
+        r#"{"jsonrpc":"2.0","id":1,"result":{},"result":{}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{},"error":{}}"#,
+        r#"{"jsonrpc":"2.0","id":1}"#,
+    ] {
+        let mut subject = Subject::new().connected();
+        subject.client(call(1, "{}"));
+        subject.decided(subject.asks[0].call, Verdict::Allow);
+        subject.server(answer);
+        assert_eq!(subject.finished, [(subject.asks[0].call, "done".to_owned())], "{answer}");
+        assert!(subject.to_client[0].contains("-32603"));
+    }
 }

@@ -232,7 +232,7 @@ fn what_the_server_prints_beside_messages_reaches_no_client() {
 fn a_message_has_so_many_bytes_and_no_more() {
     let line = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
     for (most, passed) in [(line.len(), 1), (line.len() - 1, 0)] {
-        let mut subject = Subject::with(Options::new("n").reads_args(|_| false).max_message(most));
+        let mut subject = Subject::with(Options::new("n").reads_args(|_, _| false).max_message(most));
         subject.client(line);
         assert_eq!(subject.to_server.len(), passed);
         let too_long = subject.to_client.iter().any(|answer| answer.contains("too long"));
@@ -250,6 +250,26 @@ fn so_many_requests_are_in_flight_and_no_more() {
     assert!(subject.to_client[0].contains("too many requests"), "{:?}", subject.to_client);
 }
 
+/// While requests wait for decisions, what needs none goes on.
+#[test]
+fn so_many_bytes_wait_for_decisions_and_no_more() {
+    let line = call(1, "{}");
+    let options = Options::new("n").reads_args(|_, _| false).max_waiting(2 * line.len());
+    let mut subject = Subject::with(options.identifies(true)).connected();
+    for id in 1..=3 {
+        subject.client(call(id, "{}"));
+    }
+    subject.client(r#"{"jsonrpc":"2.0","id":4,"method":"tools/list"}"#);
+    assert_eq!((subject.identifying.len(), subject.to_client.len()), (2, 2));
+    assert!(subject.to_client.iter().all(|answer| answer.contains("too many requests wait")));
+    subject.client(r#"{"jsonrpc":"2.0","id":5,"method":"ping"}"#);
+    assert_eq!(subject.to_server.len(), 1);
+    // One of them is given up: there is room again.
+    subject.client(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#);
+    subject.client(call(6, "{}"));
+    assert_eq!((subject.identifying.len(), subject.to_client.len()), (3, 2));
+}
+
 /// Only the ends of a line that is too long are known. Its request gets an error all the same.
 #[test]
 fn a_message_that_is_too_long_fails_its_request() {
@@ -257,7 +277,7 @@ fn a_message_that_is_too_long_fails_its_request() {
         let mut subject = Subject::new().connected();
         subject.client(call(7, "{}"));
         subject.decided(subject.asks[0].call, Verdict::Allow);
-        let actions = subject.relay.too_long(from, head.as_bytes(), tail.as_bytes());
+        let actions = subject.relay.too_long(from, head.as_bytes(), tail.as_bytes(), 0);
         subject.take(actions);
         assert!(
             subject

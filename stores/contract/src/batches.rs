@@ -101,11 +101,11 @@ fn asking_answers_like_taking_and_changes_nothing(subject: &dyn Subject) {
 fn a_batch_that_is_only_looked_at_takes_nothing(subject: &dyn Subject) {
     let ledger = Ledger::open(subject);
     let [fixed, sliding] = both();
-    let looks = || Batch { only_looks: true, ..batch([charge(&fixed, 2, 5), charge(&sliding, 2, 5)]) };
+    let looks = || Batch { asks: true, ..batch([charge(&fixed, 2, 5), charge(&sliding, 2, 5)]) };
     let standing = |ledger: &Ledger, now| ledger.peek(&batch([read(&fixed), read(&sliding)]), now).usage;
     for now in [0, 10, 20] {
         for outcome in [ledger.reserve(&looks(), now), ledger.peek(&looks(), now)] {
-            assert_eq!(outcome.verdict, Verdict::Reserved, "at {now}");
+            assert_eq!(outcome.verdict, asks([]), "at {now}");
             // As they stand: without the charges.
             assert_eq!(outcome.usage, standing(&ledger, now));
         }

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use callgate::Amount;
 use callgate::store::{
-    Algorithm, Batch, BatchOutcome, Counter, Counters, Guard, GuardMode, LiveCounter, Owner, Refund, Refusal,
-    ScopeValue, Slot, Test, Usage, Verdict, Window,
+    Algorithm, Batch, BatchOutcome, Counter, Counters, Guard, GuardMode, LiveCounter, Owner, Refusal,
+    ScopeValue, Settlement, Slot, Test, Usage, Verdict, Window,
 };
 use callgate::time::Timestamp;
 
@@ -72,6 +72,31 @@ pub(crate) fn guarded<'p>(
     let mut batch = batch(slots);
     batch.guards.push(Guard { mode, tests, order: 9 });
     batch
+}
+
+/// A settlement that changes nothing, to be given another amount.
+pub(crate) fn settlement<'r>(
+    counter: &'r Counter,
+    scope: &'r ScopeValue,
+    stamp: Timestamp,
+    charged: i64,
+) -> Settlement<'r> {
+    Settlement { counter, scope, stamp, charged: micros(charged), actual: micros(charged) }
+}
+
+/// A time that is written as `2025-03-09T05:00:00Z`, in milliseconds from [`BASE`].
+pub(crate) fn on(time: &str) -> i64 {
+    let number = |range: std::ops::Range<usize>| time.get(range).unwrap().parse::<i64>().unwrap();
+    let (year, month, day) = (number(0..4), number(5..7), number(8..10));
+    // Days up to March of the year, as if each began there.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468;
+    days * DAY + number(11..13) * HOUR + number(14..16) * MINUTE + number(17..19) * SECOND - BASE
+}
+
+/// The answer where these conditions ask.
+pub(crate) fn asks<const N: usize>(guards: [usize; N]) -> Verdict {
+    Verdict::Asks(guards.to_vec().into())
 }
 
 /// Whether the batch was taken.
@@ -151,8 +176,12 @@ impl Ledger {
 
     /// Takes back for the scope value `a`.
     pub(crate) fn refund(&self, counter: &Counter, stamp: Timestamp, amount: i64, now: i64) {
-        let refund = Refund { counter, scope: &scope("a"), stamp, amount: micros(amount) };
-        self.0.refund(&[refund], at(now)).unwrap();
+        let who = scope("a");
+        self.0.settle(&[Settlement::refund(counter, &who, stamp, micros(amount))], at(now)).unwrap();
+    }
+
+    pub(crate) fn settle(&self, settlements: &[Settlement<'_>], now: i64) {
+        self.0.settle(settlements, at(now)).unwrap();
     }
 
     pub(crate) fn purge(&self, now: i64) -> usize {

@@ -42,23 +42,27 @@
 
 mod amounts;
 mod approvals;
+mod asks;
 mod batches;
+mod ever;
 mod filed;
 mod guards;
 mod inspect;
 mod keys;
 mod ledger;
+mod long;
 mod model;
 mod namespaces;
 mod processes;
 mod property;
 mod purge;
-mod refunds;
+mod settlements;
 mod sliding;
 mod subject;
 mod threads;
 mod time;
 mod windows;
+mod zoned;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -118,13 +122,17 @@ pub fn clauses() -> impl Iterator<Item = Clause> {
     let groups = [
         batches::CLAUSES,
         guards::CLAUSES,
+        asks::CLAUSES,
         windows::CLAUSES,
+        zoned::CLAUSES,
+        ever::CLAUSES,
         sliding::CLAUSES,
+        long::CLAUSES,
         time::CLAUSES,
         amounts::CLAUSES,
         keys::CLAUSES,
         approvals::CLAUSES,
-        refunds::CLAUSES,
+        settlements::CLAUSES,
         purge::CLAUSES,
         inspect::CLAUSES,
         threads::CLAUSES,

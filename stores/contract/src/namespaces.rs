@@ -3,7 +3,7 @@
 //! In: a function that gives handles of one store. Out: a panic where it breaks the clause. Must not open another store, which would
 //! be easy to keep apart.
 
-use callgate::store::{Batch, Counter, Counters, Slot, Verdict};
+use callgate::store::{Batch, Counter, Counters, Settlement, Slot, Verdict};
 
 use crate::ledger::*;
 use crate::threads::{storm, together};
@@ -28,7 +28,7 @@ pub fn check_namespaces(namespaced: &dyn Fn(&str) -> Box<dyn Counters>) {
 }
 
 fn ticket() -> Batch<'static> {
-    Batch { approval: Some("ticket".into()), ..Batch::default() }
+    Batch { approval: Some("ticket".into()), asks: true, ..Batch::default() }
 }
 
 fn held(ledger: &Ledger, now: i64) -> Vec<(Counter, i64)> {
@@ -82,6 +82,9 @@ fn nothing_is_undone_next_door(open: &dyn Fn(&str) -> Ledger) {
         let stamps = [&one, &other].map(|ledger| ledger.charged(&counter, 5, 10).stamp);
         one.refund(&counter, stamps[1], 2, 11);
         one.refund(&counter, stamps[0], 2, 11);
+        let who = scope("a");
+        let more = Settlement { actual: micros(9), ..settlement(&counter, &who, stamps[0], 1) };
+        one.settle(&[more], 11);
         assert_eq!(other.used(&counter, 12), 5);
         // A row that was cached under the other namespace would show here.
         assert_eq!(other.charged(&counter, 1, 13).used, micros(6));

@@ -1,8 +1,9 @@
-//! Random batches, refunds and purges, against the [model](crate::model).
+//! Random batches, settlements and purges, against the [model](crate::model).
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
-use callgate::store::{Algorithm, Batch, Counter, Guard, GuardMode, Slot, Test, Window};
+use callgate::store::{Algorithm, Batch, Calendar, Counter, Grant, Guard, GuardMode, Slot, Test, Window};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -21,30 +22,47 @@ const CASES: u32 = 128;
 /// (slot, lower end of the range, its size)
 type OneTest = (usize, i64, i64);
 
+/// A batch, before it is made: its slots are (counter, scope value, charge), its conditions (what they mean, tests).
+#[derive(Debug, Clone)]
+struct Choice {
+    slots: Vec<(usize, usize, Option<i64>)>,
+    guards: Vec<(usize, Vec<OneTest>)>,
+    asks: bool,
+    approval: Option<Ticket>,
+}
+
+/// An approval: which one, how often it may be used, and when it was given and for how long, in seconds.
+type Ticket = (usize, u32, Option<(i64, i64)>);
+
 /// What is done to the store.
 #[derive(Debug, Clone)]
 enum Step {
-    /// Slots are (counter, scope value, charge); a guard is (whether it requires, its tests).
-    Decide {
-        slots: Vec<(usize, usize, Option<i64>)>,
-        guard: Option<(bool, Vec<OneTest>)>,
-        ask: bool,
-    },
-    Refund {
-        charge: usize,
-        part: i64,
-    },
+    Decide { choice: Choice, ask: bool },
+    Settle { charge: usize, actual: i64 },
     Purge,
 }
 
-fn step() -> impl Strategy<Value = Step> {
-    let slot = (0..4_usize, 0..2_usize, prop_oneof![4 => (0..5_i64).prop_map(Some), 1 => Just(None)]);
+fn choice() -> impl Strategy<Value = Choice> {
+    // The last never resets, and is soon full.
+    let of = prop_oneof![14 => 0..COUNTERS - 1, 1 => Just(COUNTERS - 1)];
+    let slot = (of, 0..2_usize, prop_oneof![4 => (0..5_i64).prop_map(Some), 1 => Just(None)]);
     let test = (0..4_usize, 0..7_i64, 0..4_i64);
-    let guard = prop::option::weighted(0.4, (any::<bool>(), prop::collection::vec(test, 1..3)));
+    let guard = (0..MODES.len(), prop::collection::vec(test, 1..3));
+    let guards = prop_oneof![
+        5 => Just(Vec::new()),
+        4 => guard.clone().prop_map(|guard| vec![guard]),
+        1 => prop::collection::vec(guard, 2..=2),
+    ];
+    let holds = prop::option::weighted(0.3, (-30..200_i64, 0..400_i64));
+    let approval = prop::option::weighted(0.4, (0..3_usize, 1..4_u32, holds));
+    (prop::collection::vec(slot, 1..4), guards, prop::bool::weighted(0.25), approval)
+        .prop_map(|(slots, guards, asks, approval)| Choice { slots, guards, asks, approval })
+}
+
+fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        12 => (prop::collection::vec(slot, 1..4), guard, prop::bool::weighted(0.1))
-            .prop_map(|(slots, guard, ask)| Step::Decide { slots, guard, ask }),
-        3 => (any::<usize>(), 1..5_i64).prop_map(|(charge, part)| Step::Refund { charge, part }),
+        12 => (choice(), prop::bool::weighted(0.1)).prop_map(|(choice, ask)| Step::Decide { choice, ask }),
+        3 => (any::<usize>(), 0..7_i64).prop_map(|(charge, actual)| Step::Settle { charge, actual }),
         1 => Just(Step::Purge),
     ]
 }
@@ -52,15 +70,29 @@ fn step() -> impl Strategy<Value = Step> {
 /// Milliseconds to the next step, so that windows roll over; whole seconds meet their ends exactly.
 fn pause() -> impl Strategy<Value = i64> {
     let seconds = (0..30_i64).prop_map(|seconds| seconds * SECOND);
-    prop_oneof![4 => Just(0), 8 => 0..3_000_i64, 4 => seconds, 1 => 0..200_000_i64]
+    // Now and then long enough for days to pass within a run, and to the ends of quarters of an hour.
+    let quarters = (0..60_i64, -1..2_i64).prop_map(|(quarters, by)| (quarters * 15 * MINUTE + by).max(0));
+    prop_oneof![8 => Just(0), 16 => 0..3_000_i64, 8 => seconds, 2 => 0..200_000_i64, 1 => quarters]
 }
 
-fn counters() -> [Counter; 4] {
+const MODES: [GuardMode; 3] = [GuardMode::RequireAll, GuardMode::RefuseAll, GuardMode::AskAll];
+const COUNTERS: usize = 8;
+
+/// Two of them are one, as two hosts know it: their days begin soon after the runs, a minute and a half apart.
+fn counters() -> [Counter; COUNTERS] {
+    let in_zone = |rules| {
+        let calendar = Calendar::with_rules("Europe/Paris", rules, false).expect("these are rules");
+        counter("zoned", Window::Day, Algorithm::Fixed).in_calendar(&Arc::new(calendar))
+    };
     [
         counter("minute", Window::Minute, Algorithm::Fixed),
         counter("short", Window::Seconds(7), Algorithm::Fixed),
         counter("slide", Window::Seconds(20), Algorithm::Sliding),
         counter("slow", Window::Seconds(90), Algorithm::Sliding),
+        counter("long", Window::Seconds(90_000), Algorithm::Sliding),
+        in_zone("AAA0:20"),
+        in_zone("AAA0:21:30"),
+        counter("ever", Window::Ever, Algorithm::Fixed),
     ]
 }
 
@@ -122,30 +154,41 @@ fn chosen(below: &mut impl FnMut(u8) -> Option<i64>) -> Option<(i64, Step)> {
         4 => below(30)? * SECOND,
         5 => below(200)? * SECOND,
         6 => below(30)? * -SECOND,
-        _ => 1,
+        _ => below(60)? * 15 * MINUTE + 1 - below(3)?,
     };
     let step = match below(16)? {
         0 => Step::Purge,
-        1..4 => Step::Refund { charge: index(below(255)?), part: 1 + below(4)? },
+        1..4 => Step::Settle { charge: index(below(255)?), actual: below(7)? },
         kind => {
             let mut slots = Vec::new();
             for _ in 0..=below(3)? {
                 let charge = below(6)?;
-                slots.push((index(below(4)?), index(below(2)?), (charge < 5).then_some(charge)));
+                slots.push((index(below(8)?), index(below(2)?), (charge < 5).then_some(charge)));
             }
-            let mut tests = Vec::new();
-            for _ in 0..below(3)? {
-                tests.push((index(below(4)?), below(7)?, below(4)?));
+            let mut guards = Vec::new();
+            for _ in 0..below(6)?.saturating_sub(3) {
+                let mode = index(below(3)?);
+                let mut tests = vec![(index(below(4)?), below(7)?, below(4)?)];
+                if below(2)? == 1 {
+                    tests.push((index(below(4)?), below(7)?, below(4)?));
+                }
+                guards.push((mode, tests));
             }
-            let guard = (!tests.is_empty()).then_some((kind % 2 == 0, tests));
-            Step::Decide { slots, guard, ask: kind == 4 }
+            let uses = u32::try_from(below(4)?).unwrap_or_default();
+            let approval = match uses {
+                0 => None,
+                _ if below(3)? > 0 => Some((index(below(3)?), uses, None)),
+                _ => Some((index(below(3)?), uses, Some((below(230)? - 30, 2 * below(200)?)))),
+            };
+            Step::Decide { choice: Choice { slots, guards, asks: kind > 13, approval }, ask: kind == 4 }
         }
     };
     Some((pause, step))
 }
 
 fn check<T: Debug>(strategy: &impl Strategy<Value = T>, run: impl Fn(&T)) {
-    let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
+    let config =
+        Config { cases: CASES, failure_persistence: None, max_shrink_iters: 500, ..Config::default() };
     let result = TestRunner::new(config).run(strategy, |steps| {
         run(&steps);
         Ok(())
@@ -162,34 +205,45 @@ fn run(subject: &dyn Subject, steps: &[(i64, Step)], compare: Compare) {
         elapsed += pause;
         let now = moment(elapsed);
         match step {
-            Step::Decide { slots, guard, ask } => {
-                let tests = guard.iter().flat_map(|(_, tests)| tests);
-                let ranges: Vec<_> = tests.map(|(_, low, size)| [(*low, low + size)]).collect();
-                let batch = random_batch(&counters, slots, guard.as_ref(), &ranges);
+            Step::Decide { choice, ask } => {
+                let range = |(_, low, size): &OneTest| [(*low, low + size)];
+                let ranges: Vec<Vec<_>> =
+                    choice.guards.iter().map(|(_, tests)| tests.iter().map(range).collect()).collect();
+                let batch = random_batch(&counters, choice, &ranges);
                 if !ask {
                     model.move_on(now);
                 }
-                let expected = model.outcome(&batch, now);
+                let mut expected = model.outcome(&batch, now);
                 let store = ledger.store();
                 let outcome =
                     if *ask { store.peek(&batch, now) } else { store.reserve(&batch, now) }.unwrap();
+                for ((slot, told), expected) in
+                    batch.slots.iter().zip(&outcome.usage).zip(&mut expected.usage)
+                {
+                    if model.own_start(slot.counter, &slot.scope, now) == Some(told.stamp) {
+                        expected.stamp = told.stamp;
+                    }
+                }
                 if compare == Compare::Outcomes {
                     assert_eq!(outcome, expected);
                 }
                 if !ask && taken(&outcome) {
-                    model.take(&batch, &outcome);
+                    model.take(&batch, &outcome, now);
                 }
             }
-            Step::Refund { charge, part } => {
-                // Without it, a refund of what the store has forgotten would hide what was charged too much.
+            Step::Settle { charge, actual } => {
+                // Without it, taking back what the store has forgotten would hide what was charged too much.
                 if compare == Compare::Maxima {
                     continue;
                 }
                 assert!(model.most() <= MAX, "{} in one window", model.most());
-                if let Some(refund) = model.refund_of(*charge, *part) {
-                    ledger.store().refund(&[refund], now).unwrap();
+                let mut begun = None;
+                if let Some(settlement) = model.settlement(*charge, *actual, now) {
+                    ledger.store().settle(&[settlement], now).unwrap();
+                    let looks = Slot { scope: settlement.scope.clone(), ..read(settlement.counter) };
+                    begun = Some(ledger.store().peek(&batch([looks]), now).unwrap().usage[0].stamp);
                 }
-                model.refund(*charge, *part, now);
+                model.settle(*charge, *actual, now, begun);
             }
             Step::Purge => {
                 model.move_on(now);
@@ -202,13 +256,20 @@ fn run(subject: &dyn Subject, steps: &[(i64, Step)], compare: Compare) {
 
 fn random_batch<'b>(
     counters: &'b [Counter],
-    slots: &[(usize, usize, Option<i64>)],
-    guard: Option<&(bool, Vec<OneTest>)>,
-    ranges: &'b [[(i64, i64); 1]],
+    choice: &Choice,
+    ranges: &'b [Vec<[(i64, i64); 1]>],
 ) -> Batch<'b> {
-    let mut batch = Batch::default();
-    for (of, who, amount) in slots {
-        let (counter, scope) = (&counters[*of], scope(["a", "b"][*who]));
+    let ticket = |(id, uses, holds): Ticket| Grant {
+        uses,
+        holds: holds.map(|(given, lasts)| (moment(given * SECOND), moment((given + lasts) * SECOND))),
+        ..["t0", "t1", "t2"][id].into()
+    };
+    let mut batch = Batch { asks: choice.asks, approval: choice.approval.map(ticket), ..Batch::default() };
+    for (of, who, amount) in &choice.slots {
+        let counter = &counters[*of];
+        // A store may begin the windows of a zone for each scope value, or for all at once.
+        let who = if counter.zone().is_some() { 0 } else { *who };
+        let scope = scope(["a", "b"][who]);
         let named = |slot: &Slot<'_>| slot.counter == counter && slot.scope == scope;
         // A batch names a counter once for one scope value.
         if !batch.slots.iter().any(named) {
@@ -216,12 +277,11 @@ fn random_batch<'b>(
             batch.slots.push(Slot { counter, scope, charge: amount.map(micros), max: micros(MAX), order });
         }
     }
-    if let Some((require, tests)) = guard {
-        let mode = if *require { GuardMode::RequireAll } else { GuardMode::RefuseAll };
+    for (((mode, tests), ranges), order) in choice.guards.iter().zip(ranges).zip([2, 4]) {
         let slot = |slot: usize| slot % batch.slots.len();
         let tests =
             tests.iter().zip(ranges).map(|((of, ..), ranges)| Test { slot: slot(*of), ranges }).collect();
-        batch.guards.push(Guard { mode, tests, order: 2 });
+        batch.guards.push(Guard { mode: MODES[*mode], tests, order });
     }
     batch
 }

@@ -12,6 +12,7 @@ group! {
     "8.3" charges_of_one_millisecond_are_one,
     "8.3" a_log_has_a_ceiling,
     "8.3" a_long_log_expires_whole,
+    "2.28" calls_in_flight_are_given_back_or_end,
 }
 
 fn a_charge_expires_exactly_one_length_later(subject: &dyn Subject) {
@@ -97,4 +98,36 @@ fn a_long_log_expires_whole(subject: &dyn Subject) {
     assert!(!taken(&ledger.charge(&counter, 1, 10, 10 * MINUTE + 2)));
     ledger.purge(10 * MINUTE + 3);
     assert_eq!(ledger.used(&counter, 10 * MINUTE + 4), 10);
+}
+
+/// Leases: a place is free as soon as its call has ended, or when it was held for the window's length.
+fn calls_in_flight_are_given_back_or_end(subject: &dyn Subject) {
+    let (ledger, counter) = (Ledger::open(subject), sliding(60));
+    let take = |now| {
+        let outcome = ledger.charge(&counter, 1, 2, now);
+        taken(&outcome).then(|| outcome.usage[0].stamp)
+    };
+    let first = take(0).expect("there is a place");
+    let second = take(10 * SECOND).expect("there is another");
+    assert_eq!((take(20 * SECOND), ledger.used(&counter, 20 * SECOND)), (None, 2));
+    assert_eq!(retry_at(&ledger.charge(&counter, 1, 2, 20 * SECOND)), Some(MINUTE));
+    // In any order, and at once.
+    ledger.refund(&counter, second, 1, 20 * SECOND);
+    let third = take(20 * SECOND).expect("a place was given back");
+    assert_eq!(take(20 * SECOND), None);
+    // The first is lost, and ends by itself; what ends twice gives nothing back.
+    assert_eq!(take(MINUTE - 1), None);
+    assert!(take(MINUTE).is_some());
+    ledger.refund(&counter, first, 1, MINUTE);
+    ledger.refund(&counter, second, 1, MINUTE);
+    assert_eq!((take(MINUTE), ledger.used(&counter, MINUTE)), (None, 2));
+    ledger.refund(&counter, third, 1, MINUTE);
+    assert_eq!(ledger.used(&counter, MINUTE), 1);
+    // Two places of one time are given back one by one.
+    let ledger = Ledger::open(subject);
+    let stamps = [(); 2].map(|()| ledger.charged(&counter, 1, 5).stamp);
+    for (left, stamp) in [1, 0].into_iter().zip(stamps) {
+        ledger.refund(&counter, stamp, 1, 6);
+        assert_eq!(ledger.used(&counter, 6), left);
+    }
 }

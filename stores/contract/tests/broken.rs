@@ -2,21 +2,24 @@
 
 #![expect(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a test tells by panicking")]
 
-use std::borrow::Cow;
+mod planted;
+
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use callgate::store::{
-    Algorithm, Batch, BatchOutcome, Counter, CounterId, Guard, Inspect, LiveCounter, Owner, Refund, Refusal,
-    ScopeValue, Slot, Store, Test, Verdict,
+    Algorithm, Batch, BatchOutcome, Counter, CounterId, Inspect, LiveCounter, Owner, Refusal, ScopeValue,
+    Settlement, Slot, Store, Verdict,
 };
 use callgate::time::Timestamp;
 use callgate::{Amount, MemoryStore, StoreError};
 use callgate_store_contract::{
     Clause, Counters, Subject, TimeKept, broken, check_namespaces, check_processes, clauses,
 };
+
+use planted::{Kind, borrowed, each_is_caught};
 
 /// What is done wrongly; everything else is the in-memory store's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +55,7 @@ enum Fault {
 }
 
 /// Each fault with a clause that has to catch it; others may, too.
-const CAUGHT: [(Fault, &str); 28] = [
+const CAUGHT: [(Fault, &str); 29] = [
     (Fault::ChecksThenActs, "threads_pass_exactly_the_limit_of_a_fixed_window"),
     (Fault::ChargesOneByOne, "a_batch_is_taken_whole_or_not_at_all"),
     (Fault::ChargesWhenRefused, "a_batch_is_taken_whole_or_not_at_all"),
@@ -70,6 +73,7 @@ const CAUGHT: [(Fault, &str); 28] = [
     (Fault::CountsByTheFirstMaximum, "a_maximum_that_changes_acts_in_the_running_window"),
     (Fault::SpendsWhenRefused, "a_refused_batch_spends_no_approval"),
     (Fault::ForgetsApprovals, "a_spent_approval_is_remembered_for_366_days"),
+    (Fault::ForgetsApprovals, "uses_are_remembered_for_366_days"),
     (Fault::EvictsWhatIsLive, "a_purge_drops_nothing_that_is_live"),
     (Fault::ChargesWhenAsked, "asking_answers_like_taking_and_changes_nothing"),
     (Fault::NeverTellsWhen, "charges_expire_one_by_one"),
@@ -112,7 +116,7 @@ impl Broken {
         let mut batch = borrowed(batch);
         match self.fault {
             Fault::ForgetsConditions => batch.guards.clear(),
-            Fault::TakesWhatIsOnlyLookedAt => batch.only_looks = false,
+            Fault::TakesWhatIsOnlyLookedAt => batch.asks &= batch.approval.is_some(),
             Fault::HasNoMaximum => batch.slots.iter_mut().for_each(|slot| slot.max = Amount::MAX),
             Fault::CountsWholeUnits => {
                 for slot in &mut batch.slots {
@@ -222,7 +226,7 @@ impl Broken {
             }
             Fault::SpendsWhenRefused => {
                 if let Some(id) = &batch.approval {
-                    let spend = Batch { approval: Some(id.clone()), ..Batch::default() };
+                    let spend = Batch { approval: Some(id.clone()), asks: true, ..Batch::default() };
                     if store.reserve(&spend, now)?.verdict != Verdict::Reserved {
                         return store.reserve(batch, now);
                     }
@@ -272,12 +276,12 @@ impl Store for Broken {
         Ok(self.mistold(&batch, outcome, now))
     }
 
-    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
+    fn settle(&self, settlements: &[Settlement<'_>], now: Timestamp) -> Result<(), StoreError> {
         let store = self.store();
         if self.fault == Fault::RefundsNothing {
             return Ok(());
         }
-        for refund in refunds {
+        for refund in settlements {
             let look = Slot {
                 counter: refund.counter,
                 scope: refund.scope.clone(),
@@ -293,7 +297,7 @@ impl Store for Broken {
                 Fault::RefundsBeforeAReset if is_near => current,
                 _ => refund.stamp,
             };
-            store.refund(&[Refund { stamp, ..*refund }], now)?;
+            store.settle(&[Settlement { stamp, ..*refund }], now)?;
         }
         Ok(())
     }
@@ -341,20 +345,6 @@ impl Inspect for Broken {
     }
 }
 
-/// The same batch, with shorter borrows.
-fn borrowed<'b>(batch: &'b Batch<'_>) -> Batch<'b> {
-    let guard = |guard: &'b Guard<'_>| Guard {
-        tests: guard.tests.iter().map(|test| Test { slot: test.slot, ranges: test.ranges }).collect(),
-        ..*guard
-    };
-    Batch {
-        slots: batch.slots.iter().map(|slot| Slot { scope: slot.scope.clone(), ..*slot }).collect(),
-        guards: batch.guards.iter().map(guard).collect(),
-        approval: batch.approval.as_deref().map(Cow::Borrowed),
-        only_looks: batch.only_looks,
-    }
-}
-
 /// The counter of a store whose keys are joined with dots (trap 27).
 fn joined(slot: &Slot<'_>) -> Counter {
     let counter = slot.counter;
@@ -366,30 +356,18 @@ fn joined(slot: &Slot<'_>) -> Counter {
     Counter::new(key, "", counter.window(), counter.algorithm(), counter.scope())
 }
 
-struct Kind(Fault);
-
-impl Subject for Kind {
-    fn open(&self, _name: &str) -> Box<dyn Counters> {
-        Box::new(Broken::new(self.0))
-    }
-
-    fn time_kept(&self) -> TimeKept {
-        TimeKept::Store
-    }
+fn open(fault: Fault) -> Box<dyn Counters> {
+    Box::new(Broken::new(fault))
 }
 
 #[test]
 fn every_fault_is_caught_by_the_clause_that_it_breaks() {
-    for (fault, name) in CAUGHT {
-        let clause = clauses().find(|clause| clause.name() == name).unwrap();
-        let caught = catch_unwind(|| clause.check(&Kind(fault))).is_err();
-        assert!(caught, "{fault:?} was not caught by {clause:?}");
-    }
+    each_is_caught(&CAUGHT, open);
 }
 
 #[test]
 fn a_check_names_what_is_broken() {
-    let broken: Vec<_> = broken(&Kind(Fault::TellsItsOwnTime)).iter().map(Clause::name).collect();
+    let broken: Vec<_> = broken(&Kind(Fault::TellsItsOwnTime, open)).iter().map(Clause::name).collect();
     assert!(broken.contains(&"an_outcome_names_the_time_that_was_given"));
     assert!(!broken.contains(&"fractions_add_up"));
 }

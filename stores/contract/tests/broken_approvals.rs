@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use callgate::store::{
     Answered, ApprovalAnswer, ApprovalArgs, ApprovalCall, ApprovalRecord, ApprovalRequest, ApprovalState,
-    Approvals, Batch, BatchOutcome, Filed, FiledCall, Refund, Store,
+    Approvals, Batch, BatchOutcome, Filed, FiledCall, Grant, Settlement, Store,
 };
 use callgate::time::Timestamp;
 use callgate::{MemoryStore, StoreError};
@@ -31,15 +31,18 @@ enum Fault {
     DropsArguments,
     SharesNamespaces,
     AnswersOnce,
+    FilesNoUses,
 }
 
 /// Each fault, and the clause that it breaks.
-const CAUGHT: [(Fault, &str); 14] = [
+const CAUGHT: [(Fault, &str); 16] = [
     (Fault::FilesEachTime, "a_call_is_filed_once"),
     (Fault::OverlooksTheServer, "another_key_or_server_is_another_record"),
     (Fault::OverlooksTheCase, "another_key_or_server_is_another_record"),
     (Fault::SpendsNothing, "a_grant_lets_one_call_through"),
     (Fault::LetsThroughWhatWasTakenBack, "a_grant_that_is_taken_back_lets_nothing_through"),
+    (Fault::LetsThroughWhatWasTakenBack, "a_grant_that_is_replaced_is_used_up"),
+    (Fault::FilesNoUses, "a_grant_lets_as_many_calls_through_as_its_rules_say"),
     (Fault::NeverEnds, "a_call_that_nobody_answers_ends_after_a_day"),
     (Fault::EndsEarly, "a_grant_ends_when_it_says"),
     (Fault::AnswersWhatIsNotThere, "what_has_ended_cannot_be_found_or_answered"),
@@ -72,6 +75,7 @@ impl Broken {
             }
             Fault::OverlooksTheServer => request.call.server.clear(),
             Fault::OverlooksTheCase => request.call.key.make_ascii_lowercase(),
+            Fault::FilesNoUses => request.call.uses = 1,
             Fault::DropsArguments => request.args = ApprovalArgs::Omitted,
             _ => {}
         }
@@ -86,7 +90,8 @@ impl Store for Broken {
             Fault::SpendsNothing => batch.approval = None,
             // What is spent is known by another name than what an answer spends.
             Fault::LetsThroughWhatWasTakenBack => {
-                batch.approval = batch.approval.map(|id| Cow::Owned(format!("{id}!")));
+                batch.approval =
+                    batch.approval.map(|grant| Grant { id: Cow::Owned(format!("{}!", grant.id)), ..grant });
             }
             _ => {}
         }
@@ -97,8 +102,8 @@ impl Store for Broken {
         self.store.peek(batch, now)
     }
 
-    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
-        self.store.refund(refunds, now)
+    fn settle(&self, settlements: &[Settlement<'_>], now: Timestamp) -> Result<(), StoreError> {
+        self.store.settle(settlements, now)
     }
 
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
@@ -140,8 +145,7 @@ impl Approvals for Broken {
         let found = self.store.find(id, now)?.map(|found| found.record);
         match (found, self.fault) {
             (None, Fault::AnswersWhatIsNotThere) => {
-                let call =
-                    r#"{"key":"","server":"","method":"","tool":null,"caller":null,"rules":[],"policy":""}"#;
+                let call = r#"{"key":"","server":"","method":"","tool":null,"caller":null,"rules":[],"policy":"","uses":1}"#;
                 let call = ApprovalCall::from_text(call).unwrap();
                 Ok(Answered::Done(Box::new(ApprovalRecord::pending(id.to_owned(), call, now))))
             }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use callgate::StoreError;
 use callgate::store::{
-    ApprovalRequest, AsyncApprovals, AsyncStore, AsyncTransport as _, Batch, BatchOutcome, Filed, Refund,
-    Remote, StoreFuture, StoreId,
+    ApprovalRequest, AsyncApprovals, AsyncStore, AsyncTransport as _, Batch, BatchOutcome, Filed, Remote,
+    Settlement, StoreFuture, StoreId,
 };
 use callgate::time::Timestamp;
 
@@ -75,8 +75,8 @@ impl AsyncStore for AsyncRedisStore {
         self.remote.peek(batch, now)
     }
 
-    fn refund<'f>(&'f self, refunds: &'f [Refund<'_>], now: Timestamp) -> StoreFuture<'f, ()> {
-        self.remote.refund(refunds, now)
+    fn settle<'f>(&'f self, settlements: &'f [Settlement<'_>], now: Timestamp) -> StoreFuture<'f, ()> {
+        self.remote.settle(settlements, now)
     }
 
     /// Deletes nothing and returns 0: every key expires by itself.

@@ -85,10 +85,10 @@ fn found(keys: &Keys, row: &Value, now: Timestamp) -> Option<Found> {
         return Some(Found::Unknown);
     };
     let resets_at = match start {
-        Some(start) => counter.window().end(start),
+        Some(start) => counter.window_at(start).1,
         None => time(resets_at)?,
     };
-    if start.is_some_and(|start| now < start) || now >= resets_at {
+    if start.is_some_and(|start| now < start) || now >= resets_at && resets_at < Timestamp::MAX {
         return Some(Found::Ended);
     }
     let used = Amount::from_micros(micros(integer(hi)?, integer(lo)?)?)?;

@@ -51,6 +51,11 @@ impl Keys {
         push_bulk(to, &[self.prefix.as_bytes(), b"s:", &hex(id), b":", scope.as_bytes()]);
     }
 
+    /// A window of a time zone for one scope value: hosts that know other rules of the zone compute other starts, so it has none.
+    pub(crate) fn push_zoned(&self, to: &mut Vec<u8>, id: CounterId, scope: &ScopeValue) {
+        push_bulk(to, &[self.prefix.as_bytes(), b"z:", &hex(id), b":", scope.as_bytes()]);
+    }
+
     /// An approval that was spent.
     pub(crate) fn push_approval(&self, to: &mut Vec<u8>, id: &str) {
         push_bulk(to, &[self.prefix.as_bytes(), b"a:", id.as_bytes()]);
@@ -73,11 +78,12 @@ impl Keys {
     }
 
     /// How many kinds of keys there are.
-    pub(crate) const KINDS: usize = 5;
+    pub(crate) const KINDS: usize = 6;
 
-    /// One key of each kind: a fixed window, a sliding one, an approval, the declarations, what filed calls are kept in. Of these only
-    /// the declarations can exist: an id is never all zeros, an approval's is never empty, and the last is a name like those of filed
-    /// calls, which may hold much.
+    /// One key of each kind: a fixed window, a sliding one, an approval, the declarations, what filed calls are kept in, a window of a time
+    /// zone. Of these only
+    /// the declarations can exist: an id is never all zeros, an approval's is never empty, and that of filed calls is a name like theirs,
+    /// which may hold much.
     pub(crate) fn push_unused(&self, to: &mut Vec<u8>) {
         let (prefix, id) = (self.prefix.as_bytes(), &[b'0'; ID_DIGITS][..]);
         push_bulk(to, &[prefix, b"f:", id, b":0:"]);
@@ -85,6 +91,7 @@ impl Keys {
         self.push_approval(to, "");
         self.push_declarations(to);
         push_bulk(to, &[prefix, b"r:"]);
+        push_bulk(to, &[prefix, b"z:", id, b":"]);
     }
 
     /// Where a counter's key has its id, counted from 1.
@@ -101,16 +108,16 @@ impl Keys {
             }
             pattern.push(character);
         }
-        pattern.push_str("[fs]:*");
+        pattern.push_str("[fsz]:*");
         pattern
     }
 
-    /// Parses a key that [`Self::push_fixed`] or [`Self::push_sliding`] wrote.
+    /// Parses a key that [`Self::push_fixed`], [`Self::push_sliding`] or [`Self::push_zoned`] wrote.
     pub(crate) fn parse<'k>(&self, key: &'k [u8]) -> Option<Named<'k>> {
         let rest = key.strip_prefix(self.prefix.as_bytes())?;
         let is_fixed = rest.starts_with(b"f:");
-        let (id, rest) =
-            rest.strip_prefix(b"f:").or(rest.strip_prefix(b"s:"))?.split_at_checked(ID_DIGITS)?;
+        let named = [b"f:", b"s:", b"z:"].into_iter().find_map(|kind| rest.strip_prefix(kind));
+        let (id, rest) = named?.split_at_checked(ID_DIGITS)?;
         let mut scope = rest.strip_prefix(b":")?;
         let mut start = None;
         if is_fixed {
@@ -126,7 +133,7 @@ impl Keys {
 pub(crate) struct Named<'k> {
     /// The counter, in hex.
     pub(crate) id: &'k [u8],
-    /// When the window starts; nothing of one that slides.
+    /// When the window starts; nothing of one that slides, or of a time zone.
     pub(crate) start: Option<Timestamp>,
     pub(crate) scope: ScopeValue,
 }

@@ -16,6 +16,7 @@ mod failure;
 mod filed;
 mod inspect;
 mod key;
+mod kind;
 mod link;
 mod memory;
 #[cfg(feature = "async")]
@@ -28,6 +29,7 @@ mod reply;
 mod request;
 mod route;
 mod script;
+mod settlement;
 mod store;
 mod stream;
 #[cfg(feature = "tls")]

@@ -12,6 +12,7 @@ use redis::Value;
 use crate::key::Keys;
 use crate::reply;
 use crate::request::{self, Given, Intent, Request};
+use crate::settlement;
 
 /// Which clock counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,17 +71,17 @@ impl Protocol for Scripts {
         match question {
             Question::Reserve(batch) => request::decide(&self.keys, batch, Intent::Take, given, at),
             Question::Peek(batch) => request::decide(&self.keys, batch, Intent::Ask, given, at),
-            Question::Refund(refunds) => Ok(request::refund(&self.keys, refunds, given)),
-            Question::Purge => Ok(request::purge(&self.keys, given)),
+            Question::Settle(settlements) => Ok(settlement::settle(&self.keys, settlements, given, at)),
+            Question::Purge => Ok(settlement::purge(&self.keys, given)),
         }
     }
 
     fn answer(&self, question: Question<'_, '_>, at: Timestamp, reply: Value) -> Result<Answer, StoreError> {
         match question {
             Question::Reserve(batch) | Question::Peek(batch) => reply::outcome(batch, at, &reply),
-            _ if reply::text(&reply) != Some(b"refunded") => Err(reply::mismatch()),
-            Question::Refund(_) => Ok(Answer::Refunded),
-            Question::Purge => Ok(Answer::Purged(0)),
+            Question::Settle(_) => reply::settled(at, &reply),
+            Question::Purge if reply::settled(at, &reply)? == Answer::Settled => Ok(Answer::Purged(0)),
+            Question::Purge => Err(reply::mismatch()),
         }
     }
 }

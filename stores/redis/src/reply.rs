@@ -5,21 +5,24 @@
 
 use std::collections::VecDeque;
 
-use callgate::store::judge::{Charge, CounterState, Decay, Live, Seen, judge, live_millis};
+use callgate::store::judge::{
+    Approved, Charge, CounterState, Decay, Live, Seen, judge, judge_approval, live_millis,
+};
 use callgate::store::{Answer, Batch, BatchOutcome, Slot, Usage, Verdict};
 use callgate::time::Timestamp;
 use callgate::{Amount, StoreError};
 use redis::Value;
 use smallvec::SmallVec;
 
+use crate::kind::{Kind, kind};
 use crate::numbers::Numbers;
-use crate::request::is_sliding;
 
 /// The verdicts of `lua/decide.lua`, and of `lua/quick.lua`.
 const RESERVED: i64 = 0;
 const REFUSED: i64 = 1;
 const SPENT: i64 = 2;
 const ELSEWHEN: i64 = 3;
+const ASKS: i64 = 4;
 const REFUSED_SHORTLY: i64 = 5;
 
 /// The state of one counter, and the steps by which a log that refused goes down.
@@ -34,6 +37,23 @@ struct Stood {
 /// The answer to a batch that was asked about as of `at`.
 pub(crate) fn outcome(batch: &Batch<'_>, at: Timestamp, reply: &Value) -> Result<Answer, StoreError> {
     read(batch, at, reply).ok_or_else(mismatch)
+}
+
+/// The answer to settlements that were made as of `at`.
+pub(crate) fn settled(at: Timestamp, reply: &Value) -> Result<Answer, StoreError> {
+    let told = text(reply).ok_or_else(mismatch)?;
+    if told == b"settled" {
+        return Ok(Answer::Settled);
+    }
+    let mut numbers = Numbers(told);
+    let is_elsewhen = numbers.next() == Some(ELSEWHEN);
+    let now = numbers.next_time().filter(|_| is_elsewhen).ok_or_else(mismatch)?;
+    elsewhen(at, now, &numbers).ok_or_else(mismatch)
+}
+
+/// What was asked as of `at` has to be asked as of `now`: the same question must not be asked again.
+fn elsewhen(at: Timestamp, now: Timestamp, rest: &Numbers<'_>) -> Option<Answer> {
+    (rest.is_empty() && now != at).then_some(Answer::OtherTime(now))
 }
 
 /// The error for a reply that no script of this version gives.
@@ -51,8 +71,7 @@ fn read(batch: &Batch<'_>, at: Timestamp, reply: &Value) -> Option<Answer> {
     let now = if verdict == REFUSED_SHORTLY { clock(&mut numbers) } else { numbers.next_time() };
     let now = now?;
     if verdict == ELSEWHEN {
-        // The same question must not be asked again.
-        return (numbers.is_empty() && now != at).then_some(Answer::OtherTime(now));
+        return elsewhen(at, now, &numbers);
     }
     let stood = batch.slots.iter().map(|slot| match verdict {
         REFUSED_SHORTLY => held(slot, at, &mut numbers),
@@ -64,7 +83,7 @@ fn read(batch: &Batch<'_>, at: Timestamp, reply: &Value) -> Option<Answer> {
     }
     let mut seen = Vec::with_capacity(stood.len());
     for (slot, stood) in batch.slots.iter().zip(&stood) {
-        let decay = if is_sliding(slot.counter) {
+        let decay = if kind(slot.counter) == Kind::Sliding {
             let length = live_millis(slot.counter.window());
             Decay::Stepwise(Live {
                 charges: Some(&stood.charges),
@@ -82,6 +101,7 @@ fn read(batch: &Batch<'_>, at: Timestamp, reply: &Value) -> Option<Answer> {
     let verdict = match verdict {
         RESERVED => Verdict::Reserved,
         SPENT => Verdict::ApprovalSpent,
+        ASKS => Verdict::Asks(asking(batch, &seen, now)?),
         REFUSED | REFUSED_SHORTLY => {
             let refusals = judge(batch, &seen);
             // INVARIANT: the script refuses by the same bounds, so one of them is found.
@@ -97,6 +117,16 @@ fn read(batch: &Batch<'_>, at: Timestamp, reply: &Value) -> Option<Answer> {
     Some(Answer::Outcome(BatchOutcome { verdict, usage, now }))
 }
 
+/// Which guards ask, where the script said that the batch needs an approval and has none that lets it through.
+fn asking(batch: &Batch<'_>, seen: &[Seen<'_>], now: Timestamp) -> Option<SmallVec<[usize; 1]>> {
+    let unapproved = Batch { approval: None, ..batch.clone() };
+    match judge_approval(&unapproved, seen, now, |_| 0) {
+        Approved::Asks(guards) => Some(guards),
+        // INVARIANT: the script asks by the same guards.
+        _ => None,
+    }
+}
+
 /// What `lua/quick.lua` says: that the batch was taken, and what its fixed windows hold.
 fn usual(batch: &Batch<'_>, at: Timestamp, sums: &[Value]) -> Option<Answer> {
     if sums.len() != batch.slots.len() {
@@ -104,10 +134,10 @@ fn usual(batch: &Batch<'_>, at: Timestamp, sums: &[Value]) -> Option<Answer> {
     }
     let mut usage = SmallVec::new();
     for (slot, sum) in batch.slots.iter().zip(sums) {
-        let charge = slot.charge.filter(|_| !is_sliding(slot.counter))?;
+        let charge = slot.charge.filter(|_| kind(slot.counter) == Kind::Fixed)?;
         let used = Amount::from_micros(integer(sum)?).filter(|used| *used >= charge)?;
-        let stamp = slot.counter.window().start(at);
-        usage.push(Usage { used, resets_at: slot.counter.window().end(stamp), stamp });
+        let (stamp, resets_at) = slot.counter.window_at(at);
+        usage.push(Usage { used, resets_at, stamp });
     }
     Some(Answer::Outcome(BatchOutcome { verdict: Verdict::Reserved, usage, now: at }))
 }
@@ -120,9 +150,8 @@ fn clock(numbers: &mut Numbers<'_>) -> Option<Timestamp> {
 
 /// The state of a fixed window that was asked about as of `at`.
 fn held(slot: &Slot<'_>, at: Timestamp, numbers: &mut Numbers<'_>) -> Option<Stood> {
-    let used = numbers.next().filter(|used| *used >= 0 && !is_sliding(slot.counter))?;
-    let stamp = slot.counter.window().start(at);
-    let resets_at = slot.counter.window().end(stamp);
+    let used = numbers.next().filter(|used| *used >= 0 && kind(slot.counter) == Kind::Fixed)?;
+    let (stamp, resets_at) = slot.counter.window_at(at);
     Some(Stood { stamp, resets_at, used, is_full: false, charges: VecDeque::new() })
 }
 
@@ -161,7 +190,9 @@ pub(crate) fn time(value: &Value) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use callgate::store::{Algorithm, Bound, Counter, Owner, Refusal, ScopeValue, Window};
+    use callgate::store::{
+        Algorithm, Bound, Counter, Guard, GuardMode, Owner, Refusal, ScopeValue, Test, Window,
+    };
 
     use super::*;
     use crate::numbers::Packed;
@@ -231,6 +262,45 @@ mod tests {
     }
 
     #[test]
+    fn settlements_are_done_or_asked_again_at_another_time() {
+        let at = Timestamp::from_millis(70_000);
+        let done = Value::BulkString(b"settled".to_vec());
+        assert_eq!(settled(at, &done), Ok(Answer::Settled));
+        let later = Timestamp::from_millis(130_000);
+        assert_eq!(settled(at, &reply(&[ELSEWHEN, 130_000])), Ok(Answer::OtherTime(later)));
+        for wrong in [
+            reply(&[ELSEWHEN, 70_000]),
+            reply(&[ELSEWHEN, 130_000, 1]),
+            reply(&[REFUSED, 130_000]),
+            reply(&[]),
+            Value::Nil,
+        ] {
+            assert!(settled(at, &wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_guards_that_ask_are_those_whose_tests_hold() {
+        let counter = counter(Algorithm::Fixed);
+        let (below, above) = ([(0, 4)], [(5, i64::MAX)]);
+        let mut batch = batch(&counter);
+        for ranges in [&below, &above, &above] {
+            let tests = [Test { slot: 0, ranges }].into_iter().collect();
+            batch.guards.push(Guard { mode: GuardMode::AskAll, tests, order: 0 });
+        }
+        let asks = |batch: &Batch<'_>| {
+            let reply = reply(&[ASKS, 70_000, 60_000, 120_000, 0, 3, 0, 0]);
+            let outcome = found(batch, &reply);
+            // Nothing was charged.
+            assert_eq!(outcome.usage[0].used.as_micros(), 3);
+            outcome.verdict
+        };
+        assert_eq!(asks(&batch), Verdict::Asks([1, 2].into_iter().collect()));
+        batch.approval = Some("of another time".into());
+        assert_eq!(asks(&batch), Verdict::Asks([1, 2].into_iter().collect()));
+    }
+
+    #[test]
     fn a_short_refusal_says_what_is_held() {
         let fixed = counter(Algorithm::Fixed);
         let outcome = found(&batch(&fixed), &reply(&[REFUSED_SHORTLY, 70, 1_999, 4]));
@@ -270,7 +340,9 @@ mod tests {
             reply(&[]),
             reply(&good[..7]),
             reply(&[&good[..], &good[2..]].concat()),
-            reply(&[&[4], &good[1..]].concat()),
+            reply(&[&[6], &good[1..]].concat()),
+            // A need for an approval that nothing has.
+            reply(&[&[ASKS], &good[1..]].concat()),
             // A refusal without a bound that refuses.
             reply(&[&[REFUSED], &good[1..]].concat()),
             reply(&[RESERVED, 70_000, 60_000, 120_000, 0, -1, 0, 0]),

@@ -1,15 +1,17 @@
 //! Questions as commands: what the scripts are given (pure).
 //!
-//! In: a batch, or refunds. Out: one command. Must leave nothing to the script but what depends on the counters.
+//! In: a batch, or what an operator asks. Out: one command. Must leave nothing to the script but what depends on the counters.
+
+use std::collections::{HashMap, HashSet};
 
 use callgate::ceilings::{APPROVAL_DAYS, SLIDING_CHARGES};
-use callgate::store::judge::live_millis;
-use callgate::store::{Algorithm, Batch, Counter, CounterId, GuardMode, Refund, ScopeValue, Slot};
+use callgate::store::{Batch, Counter, CounterId, Grant, GuardMode, ScopeValue, Slot, Test};
 use callgate::time::Timestamp;
 use callgate::{Amount, StoreError};
 
 use crate::declaration;
 use crate::key::{Keys, hex};
+use crate::kind::{Kind, kind, push_counter, window};
 use crate::numbers::{INEXACT, Packed};
 use crate::script::Script;
 use crate::wire::{Digits, parts, push_bulk, push_line};
@@ -21,9 +23,9 @@ const PAGE: usize = 200;
 const DAY_MILLIS: i64 = 86_400_000;
 /// How long declarations are kept after any counter was first charged in its window. Longer than any window, so they outlive
 /// the counters.
-const DECLARED_MILLIS: i64 = 800 * DAY_MILLIS;
+pub(crate) const DECLARED_MILLIS: i64 = 800 * DAY_MILLIS;
 const APPROVED_MILLIS: i64 = APPROVAL_DAYS * DAY_MILLIS;
-const LIVE_CHARGES: i64 = SLIDING_CHARGES as i64;
+pub(crate) const LIVE_CHARGES: i64 = SLIDING_CHARGES as i64;
 /// The highest maximum that `lua/quick.lua` takes. It never refuses, and stands for all higher ones.
 const USUAL_MAX: i64 = INEXACT - 1;
 
@@ -91,15 +93,14 @@ pub(crate) fn decide(
     at: Timestamp,
 ) -> Result<Request, StoreError> {
     refuse_twins(batch)?;
-    let intent = if batch.only_looks { Intent::Ask } else { intent };
     let (slots, usual) = (batch.slots.len(), intent == Intent::Take && is_usual(batch, now));
     let keys_given = slots.saturating_add(if batch.approval.is_some() { 2 } else { 1 });
     let arguments = if usual { slots.saturating_mul(2).saturating_add(1) } else { 1 };
     let mut request = Request::new(Script::Decide, keys_given, arguments);
     push_slots(&mut request, keys, batch, at);
     keys.push_declarations(&mut request.bytes);
-    if let Some(id) = batch.approval.as_deref() {
-        keys.push_approval(&mut request.bytes, id);
+    if let Some(grant) = &batch.approval {
+        keys.push_approval(&mut request.bytes, &grant.id);
     }
     if usual {
         push_maxima(&mut request, batch);
@@ -117,27 +118,48 @@ pub(crate) fn decide(
         DECLARED_MILLIS,
         APPROVED_MILLIS,
     ]);
-    data.extend(&[count(batch.guards.len())]);
+    data.extend(&[count(batch.guards.len()), i64::from(batch.asks)]);
+    data.extend(&grant(batch));
+    let tests = tests_by_slot(batch);
     for (index, slot) in batch.slots.iter().enumerate() {
-        push_terms(data, batch, index, slot, at);
+        push_terms(data, tests.get(&index).map_or(&[], Vec::as_slice), slot, at);
     }
     push_guards(data, batch)?;
     for slot in &batch.slots {
-        let (id, declaration) = (hex(slot.counter.id()), declaration::write(slot.counter));
-        data.extend(&[count(id.len()), count(declaration.len())]);
-        data.push_bytes(&id);
-        data.push_bytes(&declaration);
+        push_names(data, slot.counter);
     }
     request.push(terms.as_bytes());
     Ok(request)
 }
 
+/// How many batches the approval of a batch lets through, from when on and until when; zeros where it has none.
+fn grant(batch: &Batch<'_>) -> [i64; 3] {
+    /// How far the clock of who gave it may be ahead, in milliseconds.
+    const AHEAD: i64 = 60_000;
+    let Some(Grant { uses, holds, .. }) = &batch.approval else { return [0; 3] };
+    let (given, ends) = holds.unwrap_or((Timestamp::MIN, Timestamp::MAX));
+    let ends = if holds.is_some() { ends.as_millis() } else { INEXACT - 1 };
+    [i64::from(*uses), given.as_millis().saturating_sub(AHEAD), ends]
+}
+
+/// Slots that are compared with one another. More are looked up.
+const FEW: usize = 16;
+
+/// Slots of a usual batch: the script unpacks their sums at once, which Lua can of some thousands.
+const USUAL_SLOTS: usize = 1_000;
+
 /// An error where two slots would each be judged without the other's charge.
 fn refuse_twins(batch: &Batch<'_>) -> Result<(), StoreError> {
     let same =
         |one: &Slot<'_>, other: &Slot<'_>| one.counter.id() == other.counter.id() && one.scope == other.scope;
-    if batch.slots.iter().enumerate().any(|(n, one)| batch.slots.iter().take(n).any(|other| same(one, other)))
-    {
+    let has_twins = if batch.slots.len() > FEW {
+        let mut seen = HashSet::with_capacity(batch.slots.len());
+        !batch.slots.iter().all(|slot| seen.insert((slot.counter.id(), slot.scope.as_bytes())))
+    } else {
+        let before = |n| batch.slots.iter().take(n);
+        batch.slots.iter().enumerate().any(|(n, one)| before(n).any(|other| same(one, other)))
+    };
+    if has_twins {
         return Err(StoreError::permanent("a batch names a counter twice for one scope value"));
     }
     Ok(())
@@ -161,49 +183,12 @@ fn push_charges(request: &mut Request, batch: &Batch<'_>) {
     }
 }
 
-/// The key of a counter, as of `at`.
-fn push_counter(to: &mut Vec<u8>, keys: &Keys, counter: &Counter, scope: &ScopeValue, at: Timestamp) {
-    if is_sliding(counter) {
-        keys.push_sliding(to, counter.id(), scope);
-    } else {
-        keys.push_fixed(to, counter.id(), scope, counter.window().start(at));
-    }
-}
-
-/// What says more of a counter's window than its key: the length of one that slides, start and end of one that does not.
-fn window(counter: &Counter, at: Timestamp) -> [i64; 2] {
-    if is_sliding(counter) {
-        return [live_millis(counter.window()), 0];
-    }
-    let start = counter.window().start(at);
-    [start.as_millis(), counter.window().end(start).as_millis()]
-}
-
-/// A purge. Keys expire by themselves, so it only stores a caller's time and checks that the counters can be reached.
-pub(crate) fn purge(keys: &Keys, now: Given) -> Request {
-    take_back(keys, &[], now, true)
-}
-
-/// Takes charges back.
-pub(crate) fn refund(keys: &Keys, refunds: &[Refund<'_>], now: Given) -> Request {
-    take_back(keys, refunds, now, false)
-}
-
-fn take_back(keys: &Keys, refunds: &[Refund<'_>], now: Given, ticks: bool) -> Request {
-    let parts = refunds.len().saturating_add(1);
-    let mut request = Request::new(Script::Refund, parts, parts);
-    for refund in refunds {
-        push_counter(&mut request.bytes, keys, refund.counter, refund.scope, refund.stamp);
-    }
-    keys.push_declarations(&mut request.bytes);
-    request.push(Packed::of(&[clock(now), i64::from(ticks), DECLARED_MILLIS]).as_bytes());
-    for refund in refunds {
-        let mut terms = Packed::of(&[i64::from(is_sliding(refund.counter)), refund.stamp.as_millis()]);
-        terms.push_micros(refund.amount.as_micros());
-        terms.extend(&window(refund.counter, refund.stamp));
-        request.push(terms.as_bytes());
-    }
-    request
+/// A counter's id and its declaration, after their lengths.
+pub(crate) fn push_names(terms: &mut Packed, counter: &Counter) {
+    let (id, declaration) = (hex(counter.id()), declaration::write(counter));
+    terms.extend(&[count(id.len()), count(declaration.len())]);
+    terms.push_bytes(&id);
+    terms.push_bytes(&declaration);
 }
 
 /// Lists counters, from `cursor` on.
@@ -235,11 +220,12 @@ pub(crate) fn reset(
     now: Given,
     at: Timestamp,
 ) -> Request {
-    let mut request = Request::new(Script::Reset, 1, 3);
+    let mut request = Request::new(Script::Reset, 1, 4);
     push_counter(&mut request.bytes, keys, counter, scope, at);
     request.push(clock(now).to_string().as_bytes());
-    for edge in window(counter, at) {
-        request.push(edge.to_string().as_bytes());
+    let (start, end) = counter.window_at(at);
+    for number in [i64::from(kind(counter) == Kind::Zoned), start.as_millis(), end.as_millis()] {
+        request.push_digits(number);
     }
     request
 }
@@ -257,10 +243,12 @@ pub(crate) fn permissions(keys: &Keys, tried: &[(i64, &str)]) -> Request {
 
 /// Whether `lua/quick.lua` can take a batch. It cannot store a caller's time.
 pub(crate) fn is_usual(batch: &Batch<'_>, now: Given) -> bool {
-    let fits = |slot: &Slot<'_>| !is_sliding(slot.counter) && (1..INEXACT).contains(&charged(slot));
+    let fits = |slot: &Slot<'_>| kind(slot.counter) == Kind::Fixed && (1..INEXACT).contains(&charged(slot));
     now.is_none()
+        && batch.slots.len() <= USUAL_SLOTS
         && batch.guards.is_empty()
         && batch.approval.is_none()
+        && !batch.asks
         && !batch.slots.is_empty()
         && batch.slots.iter().all(fits)
 }
@@ -271,15 +259,14 @@ fn charged(slot: &Slot<'_>) -> i64 {
 }
 
 /// What the script needs about a slot, without its names.
-fn push_terms(terms: &mut Packed, batch: &Batch<'_>, index: usize, slot: &Slot<'_>, at: Timestamp) {
+fn push_terms(terms: &mut Packed, tests: &[&Test<'_>], slot: &Slot<'_>, at: Timestamp) {
     match slot.charge {
         Some(charge) => terms.push_micros(charge.as_micros()),
         None => terms.extend(&[-1, 0]),
     }
     terms.push_micros(slot.max.as_micros());
-    terms.extend(&[i64::from(is_sliding(slot.counter))]);
     terms.extend(&window(slot.counter, at));
-    let edges = if is_sliding(slot.counter) { edges(batch, index, slot) } else { Vec::new() };
+    let edges = if kind(slot.counter) == Kind::Sliding { edges(tests, slot) } else { Vec::new() };
     terms.extend(&[count(edges.len())]);
     edges.iter().for_each(|edge| terms.push_micros(*edge));
 }
@@ -287,7 +274,7 @@ fn push_terms(terms: &mut Packed, batch: &Batch<'_>, index: usize, slot: &Slot<'
 /// The conditions of a batch, one after the other.
 fn push_guards(terms: &mut Packed, batch: &Batch<'_>) -> Result<(), StoreError> {
     for guard in &batch.guards {
-        terms.extend(&[i64::from(guard.mode == GuardMode::RequireAll), count(guard.tests.len())]);
+        terms.extend(&[mode(guard.mode), count(guard.tests.len())]);
         for test in &guard.tests {
             if test.slot >= batch.slots.len() {
                 return Err(StoreError::permanent("a condition of a batch names no slot"));
@@ -303,21 +290,38 @@ fn push_guards(terms: &mut Packed, batch: &Batch<'_>) -> Result<(), StoreError> 
     Ok(())
 }
 
-fn count(of: usize) -> i64 {
+fn mode(of: GuardMode) -> i64 {
+    match of {
+        GuardMode::RefuseAll => 0,
+        GuardMode::RequireAll => 1,
+        GuardMode::AskAll => 2,
+    }
+}
+
+pub(crate) fn count(of: usize) -> i64 {
     i64::try_from(of).unwrap_or(i64::MAX)
 }
 
 /// The amounts at which a bound's answer changes, the highest first. An amount that the charge alone exceeds is left out:
 /// waiting never reaches it.
-fn edges(batch: &Batch<'_>, index: usize, slot: &Slot<'_>) -> Vec<i64> {
+fn edges(tests: &[&Test<'_>], slot: &Slot<'_>) -> Vec<i64> {
     let charge = charged(slot);
     let max = slot.charge.map(|_| slot.max.as_micros());
-    let tests = batch.guards.iter().flat_map(|guard| &guard.tests).filter(|test| test.slot == index);
-    let edges = tests.flat_map(|test| test.ranges).flat_map(|(low, high)| [low.saturating_sub(1), *high]);
+    let edges =
+        tests.iter().flat_map(|test| test.ranges).flat_map(|(low, high)| [low.saturating_sub(1), *high]);
     let mut edges: Vec<i64> = edges.chain(max).filter(|edge| *edge >= charge).collect();
     edges.sort_unstable_by(|one, other| other.cmp(one));
     edges.dedup();
     edges
+}
+
+/// The tests of each slot that has some.
+fn tests_by_slot<'b, 'p>(batch: &'b Batch<'p>) -> HashMap<usize, Vec<&'b Test<'p>>> {
+    let mut tests: HashMap<usize, Vec<&Test<'_>>> = HashMap::new();
+    for test in batch.guards.iter().flat_map(|guard| &guard.tests) {
+        tests.entry(test.slot).or_default().push(test);
+    }
+    tests
 }
 
 /// The time as the scripts are given it.
@@ -325,14 +329,11 @@ pub(crate) fn clock(now: Given) -> i64 {
     now.unwrap_or(-1)
 }
 
-/// An algorithm that this store does not know is kept as a log, which is exact.
-pub(crate) fn is_sliding(counter: &Counter) -> bool {
-    !matches!(counter.algorithm(), Algorithm::Fixed)
-}
-
 #[cfg(test)]
 mod tests {
-    use callgate::store::{Guard, Owner, Test, Window};
+    use std::sync::Arc;
+
+    use callgate::store::{Algorithm, Calendar, Guard, Owner, Window};
 
     use super::*;
 
@@ -354,12 +355,33 @@ mod tests {
                 Batch { slots: [slot(&counter, charge, 25)].into_iter().collect(), ..Batch::default() };
             let tests = [Test { slot: 0, ranges: &ranges }].into_iter().collect();
             batch.guards.push(Guard { mode: GuardMode::RequireAll, tests, order: 0 });
-            edges(&batch, 0, &batch.slots[0])
+            edges(&tests_by_slot(&batch)[&0], &batch.slots[0])
         };
         assert_eq!(guarded(0), [30, 25, 19, 7, 4]);
         assert_eq!(guarded(5), [30, 25, 19, 7]);
         assert_eq!(guarded(26), [30]);
         assert_eq!(guarded(31), [0; 0]);
+    }
+
+    /// The short way knows neither logs nor zones, and spends no approval.
+    #[test]
+    fn only_what_is_usual_takes_the_short_way() {
+        let of = |window, algorithm| Counter::new(Owner::Budget, "n", window, algorithm, "global");
+        let paris = Arc::new(Calendar::new(Some("Europe/Paris"), true).unwrap());
+        let sunday = Arc::new(Calendar::new(None, true).unwrap());
+        let week = || of(Window::Week, Algorithm::Fixed);
+        for (counter, expected) in [
+            (of(Window::Ever, Algorithm::Fixed), true),
+            (week().in_calendar(&sunday), true),
+            (week().in_calendar(&paris), false),
+            (of(Window::Week, Algorithm::Sliding), false),
+        ] {
+            let batch = || Batch { slots: [slot(&counter, 1, 1)].into_iter().collect(), ..Batch::default() };
+            assert_eq!(is_usual(&batch(), None), expected, "{counter:?}");
+            assert!(!is_usual(&batch(), Some(0)));
+            assert!(!is_usual(&Batch { asks: true, ..batch() }, None));
+            assert!(!is_usual(&Batch { approval: Some("id".into()), ..batch() }, None));
+        }
     }
 
     #[test]

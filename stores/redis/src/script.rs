@@ -12,8 +12,8 @@ use crate::wire::push_bulk;
 pub(crate) enum Script {
     /// Decides a batch.
     Decide,
-    /// Takes charges back.
-    Refund,
+    /// Makes charges what calls really cost.
+    Settle,
     /// Lists counters.
     List,
     /// Reads a counter's declaration.
@@ -41,7 +41,7 @@ macro_rules! text {
 static HEADS: LazyLock<[Vec<u8>; 9]> = LazyLock::new(|| {
     let all = [
         Script::Decide,
-        Script::Refund,
+        Script::Settle,
         Script::List,
         Script::Declared,
         Script::Reset,
@@ -62,8 +62,8 @@ impl Script {
     /// The text.
     pub(crate) fn text(self) -> &'static str {
         match self {
-            Self::Decide => text!("quick", "amount", "counter", "decide"),
-            Self::Refund => text!("amount", "counter", "refund"),
+            Self::Decide => text!("quick", "amount", "counter", "slot", "decide"),
+            Self::Settle => text!("amount", "counter", "slot", "settle"),
             Self::List => text!("amount", "counter", "list"),
             Self::Declared => text!("amount", "counter", "declared"),
             Self::Reset => text!("amount", "counter", "reset"),
@@ -76,10 +76,10 @@ impl Script {
 
     /// The first two parts of each command that calls it, as they go over the wire: its digest is how a server knows it.
     pub(crate) fn head(self) -> &'static [u8] {
-        let [decide, refund, list, declared, reset, permissions, file, answer, filed_calls] = &*HEADS;
+        let [decide, settle, list, declared, reset, permissions, file, answer, filed_calls] = &*HEADS;
         match self {
             Self::Decide => decide,
-            Self::Refund => refund,
+            Self::Settle => settle,
             Self::List => list,
             Self::Declared => declared,
             Self::Reset => reset,

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use callgate::StoreError;
-use callgate::store::{Batch, BatchOutcome, Refund, Remote, Store, StoreId};
+use callgate::store::{Batch, BatchOutcome, Remote, Settlement, Store, StoreId};
 use callgate::time::Timestamp;
 
 use crate::blocking::{Channel, Connections};
@@ -75,8 +75,8 @@ impl Store for RedisStore {
         self.remote.peek(batch, now)
     }
 
-    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
-        self.remote.refund(refunds, now)
+    fn settle(&self, settlements: &[Settlement<'_>], now: Timestamp) -> Result<(), StoreError> {
+        self.remote.settle(settlements, now)
     }
 
     /// Deletes nothing and returns 0: every key expires by itself.

@@ -124,6 +124,10 @@ impl Timed {
         loop {
             match step(&mut self.socket) {
                 Err(error) if is_timeout(&error) => self.set_timeout(way, self.deadline.left()?)?,
+                // A process that was stopped and goes on finds what it waited for interrupted. It is not lost.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    self.set_timeout(way, self.deadline.left()?)?;
+                }
                 done => return done,
             }
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use callgate::StoreError;
 use callgate::store::{
-    ApprovalRequest, AsyncApprovals, AsyncStore, Batch, BatchOutcome, Filed, Refund, StoreFuture, StoreId,
+    ApprovalRequest, AsyncApprovals, AsyncStore, Batch, BatchOutcome, Filed, Settlement, StoreFuture, StoreId,
 };
 use callgate::time::Timestamp;
 
@@ -66,8 +66,8 @@ impl AsyncStore for AsyncSqliteStore {
         Box::pin(async move { outcome(self.take(job).await?) })
     }
 
-    fn refund<'f>(&'f self, refunds: &'f [Refund<'_>], _now: Timestamp) -> StoreFuture<'f, ()> {
-        let job = self.job(Request::Refund(refunds));
+    fn settle<'f>(&'f self, settlements: &'f [Settlement<'_>], now: Timestamp) -> StoreFuture<'f, ()> {
+        let job = self.job(Request::Settle(settlements, now));
         Box::pin(async move { self.take(job).await.map(|_| ()) })
     }
 

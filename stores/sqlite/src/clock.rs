@@ -17,8 +17,15 @@ use crate::rows::time;
 /// read the same.
 pub(crate) const LEAP: i64 = 1_000;
 
-/// How far a caller's clock may be behind the latest deleted window and still not count in an ended one, in milliseconds.
+/// How far a caller's clock may be behind the end of a deleted window and still not count in that, in milliseconds. With the rest of a
+/// span beyond it.
 const FORGOTTEN: i64 = 3_600_000;
+/// The length of a span, of which only the latest end is stored.
+const SPAN: i64 = 300_000;
+/// For how long it is remembered, by the file's clock.
+const REMEMBERED: i64 = 86_400_000;
+/// How many spans of an hour a clock is moved on by, where windows were deleted in all of them.
+const STEPS: usize = 64;
 
 /// The clock as one connection reads it.
 #[derive(Default)]
@@ -94,23 +101,41 @@ impl Noted {
     }
 }
 
-/// The latest end of a window that was deleted.
-fn forgotten(connection: &Connection) -> Result<Timestamp> {
-    connection.prepare_cached("SELECT forgotten FROM clock")?.query_row([], |row| time(row, 0))
-}
-
-/// Stores that windows which ended by then were deleted.
-pub(crate) fn note_forgotten(connection: &Connection, latest: Timestamp) -> Result<()> {
-    let mut note = connection.prepare_cached("UPDATE clock SET forgotten = ?1 WHERE forgotten < ?1")?;
-    note.execute([latest.as_millis()])?;
+/// Stores that a window which ended then was deleted. `passed` is the file's clock.
+pub(crate) fn note_forgotten(connection: &Connection, ended: Timestamp, passed: i64) -> Result<()> {
+    let (span, ended) = (span(ended), ended.as_millis());
+    let mut known = connection.prepare_cached(
+        "UPDATE ended SET latest = max(latest, ?2), noted = max(noted, ?3) WHERE span = ?1",
+    )?;
+    if known.execute(params![span, ended, passed])? > 0 {
+        return Ok(());
+    }
+    connection
+        .prepare_cached("INSERT INTO ended VALUES (?1, ?2, ?3)")?
+        .execute(params![span, ended, passed])?;
+    let mut drop = connection.prepare_cached("DELETE FROM ended WHERE noted < ?1")?;
+    drop.execute([passed.saturating_sub(REMEMBERED)])?;
     Ok(())
 }
 
 /// The time used in place of the caller's where the counter has no row. Its row may have expired, so no call counts before
-/// the latest deleted window.
-pub(crate) fn after_forgotten(connection: &Connection, now: Timestamp) -> Result<Timestamp> {
-    let latest = forgotten(connection)?;
-    Ok(if latest <= now.plus_millis(FORGOTTEN) { now.max(latest) } else { now })
+/// the end of a deleted window that it is up to an hour behind; nor then in the next one, if that was deleted, too.
+pub(crate) fn after_forgotten(connection: &Connection, mut now: Timestamp) -> Result<Timestamp> {
+    let mut find = connection.prepare_cached("SELECT max(latest) FROM ended WHERE span BETWEEN ?1 AND ?2")?;
+    for _ in 0..STEPS {
+        let until = now.plus_millis(FORGOTTEN);
+        let latest: Option<i64> = find.query_row([span(now), span(until)], |row| row.get(0))?;
+        match latest.map(Timestamp::from_millis) {
+            Some(latest) if latest > now => now = latest,
+            _ => break,
+        }
+    }
+    Ok(now)
+}
+
+/// Which span of five minutes holds it.
+fn span(at: Timestamp) -> i64 {
+    at.as_millis().div_euclid(SPAN)
 }
 
 /// The same where charges up to `gone` were deleted, each of which counted for `length`.

@@ -1,10 +1,11 @@
 //! Deletes expired rows, a few at a time, so that no caller notices.
 //!
-//! In: the file's own clock, within a transaction. Out: fewer rows. Must store the latest end of what it deletes. Otherwise a
+//! In: the file's own clock, within a transaction. Out: fewer rows. Must store the ends of what it deletes. Otherwise a
 //! clock that runs behind would find an ended window empty and fill it again (spec 8.4, trap 28).
 
 use callgate::time::Timestamp;
 use rusqlite::{Connection, Result, params};
+use smallvec::SmallVec;
 
 use crate::approval;
 use crate::clock::note_forgotten;
@@ -33,7 +34,7 @@ pub(crate) fn expire(connection: &Connection, passed: i64, limit: usize) -> Resu
     let rows = approval::expire(connection, passed, limit)?;
     let rows = rows.saturating_add(filed::expire(connection, passed, limit.saturating_sub(rows))?);
     let mut forgotten = Expired { counters: 0, rows };
-    let mut latest = Timestamp::MIN;
+    let mut ends: SmallVec<[Timestamp; 8]> = SmallVec::new();
     for Place { space, id, scope, row } in ended(connection, passed, limit)? {
         if forgotten.rows >= limit {
             break;
@@ -49,12 +50,18 @@ pub(crate) fn expire(connection: &Connection, passed: i64, limit: usize) -> Resu
             key.drop_until(connection, i64::MAX)?;
         }
         key.drop(connection, row.start)?;
+        if row.start == Timestamp::MIN && entries == 0 {
+            key.note_ended(connection, row.ends)?;
+        }
         forgotten.counters = forgotten.counters.saturating_add(1);
         forgotten.rows = forgotten.rows.saturating_add(entries).saturating_add(1);
-        latest = latest.max(row.ends).max(row.stamp);
+        ends.push(row.ends.max(row.stamp));
     }
-    if forgotten.counters > 0 {
-        note_forgotten(connection, latest)?;
+    // Windows of many counters end together.
+    ends.sort_unstable();
+    ends.dedup();
+    for ended in ends {
+        note_forgotten(connection, ended, passed)?;
     }
     Ok(forgotten)
 }

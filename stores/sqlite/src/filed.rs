@@ -117,7 +117,7 @@ pub(crate) fn answer(
         return Ok(Answered::Used(Box::new(record)));
     }
     if let Some(granted) = record.approval_id() {
-        approval::spend(connection, space, &granted, passed)?;
+        approval::use_up(connection, space, &granted, passed)?;
     }
     let record = record.answered(answer, now);
     let mut update = connection.prepare_cached(
@@ -172,10 +172,10 @@ fn read(row: &Row<'_>) -> Result<Option<ApprovalRecord>> {
     Ok(Some(record))
 }
 
-/// The record, used if its grant is spent.
+/// The record, used if its grant has let through as many calls as it may.
 fn as_spent(connection: &Connection, space: i64, record: ApprovalRecord) -> Result<ApprovalRecord> {
     let is_spent = match record.approval_id() {
-        Some(id) => approval::is_spent(connection, space, &id)?,
+        Some(id) => approval::used(connection, space, &id)? >= record.call.uses,
         None => false,
     };
     Ok(if is_spent { record.spent() } else { record })

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use callgate::Amount;
 use callgate::store::{
     Answered, ApprovalAnswer, ApprovalRecord, ApprovalRequest, Batch, BatchOutcome, Counter, CounterId,
-    Filed, FiledCall, Guard, GuardMode, LiveCounter, Refund, ScopeValue, Slot, Test,
+    Filed, FiledCall, Grant, Guard, GuardMode, LiveCounter, ScopeValue, Settlement, Slot, Test,
 };
 use callgate::time::Timestamp;
 
@@ -27,7 +27,8 @@ pub(crate) struct Job<'j, 'p> {
 pub(crate) enum Request<'j, 'p> {
     Reserve(&'j Batch<'p>, Timestamp),
     Peek(&'j Batch<'p>, Timestamp),
-    Refund(&'j [Refund<'j>]),
+    /// Makes charges what they really cost.
+    Settle(&'j [Settlement<'j>], Timestamp),
     Reset(CounterId, &'j ScopeValue, Timestamp),
     /// Lists some of the counters: those after this one.
     Page(Option<&'j Shown>, Timestamp),
@@ -62,7 +63,7 @@ pub(crate) struct Page {
 /// The answer to a job, of the same kind.
 pub(crate) enum Answer {
     Outcome(BatchOutcome),
-    Refunded,
+    Settled,
     /// Whether the counter held something.
     Reset(bool),
     Page(Page),
@@ -87,7 +88,7 @@ pub(crate) struct OwnedJob {
 enum OwnedRequest {
     Reserve(OwnedBatch, Timestamp),
     Peek(OwnedBatch, Timestamp),
-    Refund(Vec<OwnedRefund>),
+    Settle(Vec<OwnedSettlement>, Timestamp),
     Reset(CounterId, ScopeValue, Timestamp),
     Page(Option<Shown>, Timestamp),
     Sweep(Timestamp),
@@ -101,8 +102,8 @@ enum OwnedRequest {
 struct OwnedBatch {
     slots: Vec<OwnedSlot>,
     guards: Vec<OwnedGuard>,
-    approval: Option<String>,
-    only_looks: bool,
+    approval: Option<Grant<'static>>,
+    asks: bool,
 }
 
 struct OwnedSlot {
@@ -119,11 +120,12 @@ struct OwnedGuard {
     order: u32,
 }
 
-struct OwnedRefund {
+struct OwnedSettlement {
     counter: Counter,
     scope: ScopeValue,
     stamp: Timestamp,
-    amount: Amount,
+    charged: Amount,
+    actual: Amount,
 }
 
 impl Job<'_, '_> {
@@ -144,7 +146,9 @@ impl Request<'_, '_> {
         match self {
             Self::Reserve(batch, now) => OwnedRequest::Reserve(OwnedBatch::of(batch), now),
             Self::Peek(batch, now) => OwnedRequest::Peek(OwnedBatch::of(batch), now),
-            Self::Refund(refunds) => OwnedRequest::Refund(refunds.iter().map(OwnedRefund::of).collect()),
+            Self::Settle(settlements, now) => {
+                OwnedRequest::Settle(settlements.iter().map(OwnedSettlement::of).collect(), now)
+            }
             Self::Reset(counter, scope, now) => OwnedRequest::Reset(counter, scope.clone(), now),
             Self::Page(after, now) => OwnedRequest::Page(after.cloned(), now),
             Self::Sweep(now) => OwnedRequest::Sweep(now),
@@ -162,9 +166,9 @@ impl OwnedRequest {
         match self {
             Self::Reserve(batch, now) => run(Request::Reserve(&batch.lend(), *now)),
             Self::Peek(batch, now) => run(Request::Peek(&batch.lend(), *now)),
-            Self::Refund(refunds) => {
-                let refunds: Vec<_> = refunds.iter().map(OwnedRefund::lend).collect();
-                run(Request::Refund(&refunds))
+            Self::Settle(settlements, now) => {
+                let settlements: Vec<_> = settlements.iter().map(OwnedSettlement::lend).collect();
+                run(Request::Settle(&settlements, *now))
             }
             Self::Reset(counter, scope, now) => run(Request::Reset(*counter, scope, *now)),
             Self::Page(after, now) => run(Request::Page(after.as_ref(), *now)),
@@ -195,8 +199,12 @@ impl OwnedBatch {
         Self {
             slots: batch.slots.iter().map(slot).collect(),
             guards: batch.guards.iter().map(guard).collect(),
-            approval: batch.approval.as_deref().map(str::to_owned),
-            only_looks: batch.only_looks,
+            approval: batch.approval.as_ref().map(|grant| Grant {
+                id: Cow::Owned(grant.id.as_ref().to_owned()),
+                uses: grant.uses,
+                holds: grant.holds,
+            }),
+            asks: batch.asks,
         }
     }
 
@@ -213,18 +221,23 @@ impl OwnedBatch {
             tests: guard.tests.iter().map(|(slot, ranges)| Test { slot: *slot, ranges }).collect(),
             order: guard.order,
         });
-        let approval = self.approval.as_deref().map(Cow::Borrowed);
-        Batch { slots: slots.collect(), guards: guards.collect(), approval, only_looks: self.only_looks }
+        let approval = self.approval.as_ref().map(|grant| Grant {
+            id: Cow::Borrowed(&*grant.id),
+            uses: grant.uses,
+            holds: grant.holds,
+        });
+        Batch { slots: slots.collect(), guards: guards.collect(), approval, asks: self.asks }
     }
 }
 
-impl OwnedRefund {
-    fn of(refund: &Refund<'_>) -> Self {
-        let Refund { counter, scope, stamp, amount } = *refund;
-        Self { counter: counter.clone(), scope: scope.clone(), stamp, amount }
+impl OwnedSettlement {
+    fn of(settlement: &Settlement<'_>) -> Self {
+        let Settlement { counter, scope, stamp, charged, actual } = *settlement;
+        Self { counter: counter.clone(), scope: scope.clone(), stamp, charged, actual }
     }
 
-    fn lend(&self) -> Refund<'_> {
-        Refund { counter: &self.counter, scope: &self.scope, stamp: self.stamp, amount: self.amount }
+    fn lend(&self) -> Settlement<'_> {
+        let Self { counter, scope, stamp, charged, actual } = self;
+        Settlement { counter, scope, stamp: *stamp, charged: *charged, actual: *actual }
     }
 }

@@ -4,10 +4,11 @@
 //! written, so a refused one has nothing to undo. Must hold the file's write lock from the first read on, or another process
 //! could charge in between.
 
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use callgate::store::judge::{Seen, judge};
-use callgate::store::{Batch, BatchOutcome, Slot, Verdict};
+use callgate::store::judge::{Approved, Seen, judge, judge_approval};
+use callgate::store::{Batch, BatchOutcome, CounterId, Settlement, Slot, Verdict};
 use callgate::time::Timestamp;
 use callgate::{Amount, StoreError};
 use rusqlite::{Connection, Result};
@@ -122,13 +123,11 @@ impl Ledger {
         match request {
             Request::Reserve(batch, now) => self.reserve(space, batch, now).map(Answer::Outcome),
             Request::Peek(batch, now) => Ok(Answer::Outcome(self.judged(space, batch, now)?.outcome)),
-            Request::Refund(refunds) => {
-                for refund in refunds {
-                    let (id, scope) = (refund.counter.id(), refund.scope.as_bytes());
-                    self.rows.forget(&Key { space, id: id.as_bytes(), scope });
-                    counter::refund(&self.connection, space, refund)?;
+            Request::Settle(settlements, now) => {
+                for settlement in settlements {
+                    self.settle(space, settlement, now)?;
                 }
-                Ok(Answer::Refunded)
+                Ok(Answer::Settled)
             }
             Request::Reset(id, scope, now) => {
                 let key = Key { space, id: id.as_bytes(), scope: scope.as_bytes() };
@@ -171,9 +170,9 @@ impl Ledger {
     }
 
     fn reserve(&mut self, space: i64, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome> {
-        let Judged { outcome, slots } = self.judged(space, batch, now)?;
+        let Judged { outcome, slots, spends } = self.judged(space, batch, now)?;
         self.now = self.now.max(now);
-        if outcome.verdict != Verdict::Reserved || batch.only_looks {
+        if outcome.verdict != Verdict::Reserved {
             return Ok(outcome);
         }
         let passed = self.clock.advance(&self.connection, now)?;
@@ -186,46 +185,81 @@ impl Ledger {
                 *rows = rows.saturating_add(2);
             }
         }
-        if let Some(id) = batch.approval.as_deref() {
-            approval::spend(connection, space, id, passed)?;
+        if spends && let Some(grant) = &batch.approval {
+            approval::spend(connection, space, &grant.id, passed)?;
             *rows = rows.saturating_add(1);
         }
         Ok(outcome)
+    }
+
+    /// Makes a charge what it really cost: takes back what was too much, or charges what was too little.
+    fn settle(&mut self, space: i64, settlement: &Settlement<'_>, now: Timestamp) -> Result<()> {
+        let Settlement { counter, scope, stamp, charged, actual } = *settlement;
+        let difference = actual.as_micros().saturating_sub(charged.as_micros());
+        if difference <= 0 {
+            let id = counter.id();
+            let key = Key { space, id: id.as_bytes(), scope: scope.as_bytes() };
+            self.rows.forget(&key);
+            return counter::take_back(&self.connection, &key, counter, stamp, difference.saturating_neg());
+        }
+        let slot = Slot { counter, scope: scope.clone(), charge: None, max: Amount::MAX, order: 0 };
+        let found = Found::read(&self.connection, &mut self.rows, space, &slot, now)?;
+        let added = difference.min(found.room());
+        if added == 0 {
+            return Ok(());
+        }
+        let passed = self.writes(now)?;
+        // A charge may make two rows.
+        self.added = self.added.saturating_add(1);
+        let Self { connection, rows, .. } = self;
+        found.charge(connection, &mut Adding::new(connection, space), rows, space, &slot, added, passed)
     }
 
     /// Whether the batch passes, and the state of its counters.
     fn judged(&mut self, space: i64, batch: &Batch<'_>, now: Timestamp) -> Result<Judged> {
         let (connection, known) = (&self.connection, &mut self.rows);
         let mut slots: SmallVec<[Looked; 2]> = SmallVec::with_capacity(batch.slots.len());
+        let sums = (batch.slots.len() > FEW).then(|| Sums::of(batch));
         for (index, slot) in batch.slots.iter().enumerate() {
             let found = Found::read(connection, known, space, slot, now)?;
-            let (added, is_first) = added(batch, index, slot);
+            let (added, is_first) = match &sums {
+                Some(sums) => sums.added(index, slot),
+                None => added(batch, index, slot),
+            };
             slots.push(Looked { found, added, is_first });
         }
         let mut refusals = judge(batch, &seen(&slots));
         if !refusals.is_empty() {
             // Until when a bound refuses depends on the charges of sliding windows. A batch that passes need not read them.
+            let tested: HashSet<usize> =
+                batch.guards.iter().flat_map(|guard| &guard.tests).map(|test| test.slot).collect();
             for (index, (slot, looked)) in batch.slots.iter().zip(&mut slots).enumerate() {
-                let is_tested =
-                    batch.guards.iter().flat_map(|guard| &guard.tests).any(|test| test.slot == index);
-                let enough =
-                    if is_tested { i64::MAX } else { looked.found.excess(slot, looked.added).max(1) };
+                let enough = if tested.contains(&index) {
+                    i64::MAX
+                } else {
+                    looked.found.excess(slot, looked.added).max(1)
+                };
                 looked.found.read_charges(connection, space, slot, enough)?;
             }
             refusals = judge(batch, &seen(&slots));
         }
-        let verdict = if !refusals.is_empty() {
-            Verdict::Refused(refusals)
-        } else if let Some(id) = batch.approval.as_deref()
-            && approval::is_spent(connection, space, id)?
-        {
-            Verdict::ApprovalSpent
+        let mut spends = false;
+        let verdict = if refusals.is_empty() {
+            match approved(connection, space, batch, &seen(&slots), now)? {
+                Approved::Unasked => Verdict::Reserved,
+                Approved::Spends => {
+                    spends = true;
+                    Verdict::Reserved
+                }
+                Approved::Asks(guards) => Verdict::Asks(guards),
+                Approved::Spent => Verdict::ApprovalSpent,
+            }
         } else {
-            Verdict::Reserved
+            Verdict::Refused(refusals)
         };
         let taken = verdict == Verdict::Reserved;
         let usage = seen(&slots).iter().map(|seen| batch.usage(seen, taken)).collect();
-        Ok(Judged { outcome: BatchOutcome { verdict, usage, now }, slots })
+        Ok(Judged { outcome: BatchOutcome { verdict, usage, now }, slots, spends })
     }
 
     fn expire(&mut self, limit: usize) -> Result<Expired> {
@@ -251,6 +285,8 @@ impl Ledger {
 struct Judged {
     outcome: BatchOutcome,
     slots: SmallVec<[Looked; 2]>,
+    /// Whether it uses its approval once more.
+    spends: bool,
 }
 
 /// One slot of a judged batch.
@@ -262,8 +298,50 @@ struct Looked {
     is_first: bool,
 }
 
+/// Whether a batch that no bound refuses needs an approval, and has one. The time is the caller's: no counter says when an approval ends.
+fn approved(
+    connection: &Connection,
+    space: i64,
+    batch: &Batch<'_>,
+    seen: &[Seen<'_>],
+    now: Timestamp,
+) -> Result<Approved> {
+    let mut failed = None;
+    let used = |id: &str| {
+        approval::used(connection, space, id).unwrap_or_else(|error| {
+            failed = Some(error);
+            u32::MAX
+        })
+    };
+    let approved = judge_approval(batch, seen, now, used);
+    failed.map_or(Ok(approved), Err)
+}
+
 fn seen(slots: &[Looked]) -> SmallVec<[Seen<'_>; 2]> {
     slots.iter().map(|Looked { found, added, .. }| found.seen(*added)).collect()
+}
+
+/// Slots that are compared with one another. More are looked up.
+const FEW: usize = 16;
+
+/// What a batch of many slots adds to each counter for each scope value, and which slot names it first.
+struct Sums<'b>(HashMap<(CounterId, &'b [u8]), (i64, usize)>);
+
+impl<'b> Sums<'b> {
+    fn of(batch: &'b Batch<'_>) -> Self {
+        let mut sums = HashMap::with_capacity(batch.slots.len());
+        for (index, slot) in batch.slots.iter().enumerate() {
+            let (sum, _) = sums.entry((slot.counter.id(), slot.scope.as_bytes())).or_insert((0_i64, index));
+            *sum = sum.saturating_add(slot.charge.map_or(0, Amount::as_micros));
+        }
+        Self(sums)
+    }
+
+    /// The same as [`added`].
+    fn added(&self, index: usize, slot: &Slot<'_>) -> (i64, bool) {
+        let sum = self.0.get(&(slot.counter.id(), slot.scope.as_bytes()));
+        sum.map_or((0, false), |(sum, first)| (*sum, *first == index))
+    }
 }
 
 /// What the batch adds to the slot's counter, and whether the slot is the first that names it. A batch must not name a

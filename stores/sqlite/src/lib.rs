@@ -26,7 +26,13 @@
 //!   resumes when the cause is gone.
 //! - *Time* is the callers'. A clock up to a minute behind the newest window or charge of a counter counts there. One that is
 //!   further behind counts in the window of its own time. Rows expire by the file's own clock, not by one caller's. A clock
-//!   up to an hour behind the latest deleted window counts in no ended one (spec 8.4).
+//!   up to an hour behind the end of a deleted window does not count in that (spec 8.4).
+//! - *Windows of a time zone* follow one another, whatever release of the zone's rules each process has. The end that is stored
+//!   decides. Until then every caller counts in that window, however far it is behind. So a clock that is far ahead moves all to
+//!   the window that it began, and to those after it, until an operator resets the counter. Each is forgotten once as much time
+//!   has passed as it had left (spec 8.17).
+//! - *A window that does not end* is kept until somebody removes the file (spec 8.18).
+//! - *Approvals* hold by the caller's clock, and so do filed calls: no counter says what time it is for them (spec 7.2).
 //!
 //! - *One file for many servers or tenants.* [`SqliteStore::namespaced`] gives handles that share the open file and its commits, and
 //!   no counter (spec 8.15). So does [`SqliteStore::nonblocking`], for the same counters without blocking.
@@ -44,6 +50,7 @@ mod approval;
 mod async_store;
 mod clock;
 mod counter;
+mod declaration;
 mod error;
 mod expire;
 mod file;

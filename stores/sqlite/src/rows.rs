@@ -4,8 +4,8 @@
 
 use std::collections::VecDeque;
 
+use callgate::store::Slot;
 use callgate::store::judge::Charge;
-use callgate::store::{Algorithm, Counter, Owner, Slot, Window};
 use callgate::time::Timestamp;
 use rusqlite::{CachedStatement, Connection, Error, OptionalExtension as _, Result, Row as SqlRow, params};
 
@@ -50,6 +50,13 @@ impl Row {
             gone: row.get::<_, Option<i64>>(column(5))?.map(Timestamp::from_millis),
             keep: row.get(column(6))?,
         })
+    }
+}
+
+impl Row {
+    /// Whether its fixed window has not ended.
+    pub(crate) fn lasts(&self, now: Timestamp) -> bool {
+        now < self.ends || self.ends == Timestamp::MAX
     }
 }
 
@@ -247,13 +254,6 @@ impl Key<'_> {
         )?;
         Ok(delete.execute(params![self.space, self.id, self.scope, until.as_millis()])? > 0)
     }
-
-    /// The counter, as it was declared.
-    pub(crate) fn declared(&self, connection: &Connection) -> Result<Option<Counter>> {
-        let mut select = connection
-            .prepare_cached("SELECT tool, name, window, algorithm, scope FROM declarations WHERE id = ?1")?;
-        Ok(select.query_row([self.id], declared).optional()?.flatten())
-    }
 }
 
 /// Adds to what rows hold: the usual charge. It changes one page for each, because no index has the column.
@@ -299,36 +299,6 @@ impl<'c, 'k> Adding<'c, 'k> {
             rows => Err(Error::StatementChangedRows(rows)),
         }
     }
-}
-
-/// Stores the counter's declaration, so that it can be listed.
-pub(crate) fn declare(connection: &Connection, counter: &Counter) -> Result<()> {
-    let mut insert = connection.prepare_cached(
-        "INSERT OR IGNORE INTO declarations (id, tool, name, window, algorithm, scope)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
-    let tool = match counter.owner() {
-        Owner::Tool(key) => Some(&**key),
-        _ => None,
-    };
-    let (window, algorithm) = (counter.window().to_string(), counter.algorithm().name());
-    let id = counter.id();
-    insert.execute(params![id.as_bytes(), tool, counter.name(), window, algorithm, counter.scope()])?;
-    Ok(())
-}
-
-/// Reads a counter from the columns `tool, name, window, algorithm, scope`; none where this version does not know them.
-pub(crate) fn declared(row: &SqlRow<'_>) -> Result<Option<Counter>> {
-    // Every row has a declaration.
-    let (tool, Some(name)): (Option<String>, Option<String>) = (row.get(0)?, row.get(1)?) else {
-        return Ok(None);
-    };
-    let (window, algorithm, scope): (String, String, String) = (row.get(2)?, row.get(3)?, row.get(4)?);
-    let owner = tool.map_or(Owner::AllTools, |key| Owner::Tool(key.into()));
-    let algorithm =
-        [Algorithm::Fixed, Algorithm::Sliding].into_iter().find(|known| known.name() == algorithm);
-    let known = Window::parse(&window).zip(algorithm);
-    Ok(known.map(|(window, algorithm)| Counter::new(owner, &name, window, algorithm, &scope)))
 }
 
 pub(crate) fn time(row: &SqlRow<'_>, column: usize) -> Result<Timestamp> {

@@ -4,8 +4,9 @@
 //! expired by the file's own clock, not by one caller's.
 
 use callgate::ceilings::SLIDING_CHARGES;
+use callgate::store::judge::charged_at;
 use callgate::time::Timestamp;
-use rusqlite::{Connection, Result};
+use rusqlite::{Connection, Error, Result};
 
 use crate::clock::{after_forgotten, after_gone};
 use crate::rows::{BEHIND, Charges, Key, Row};
@@ -30,7 +31,9 @@ pub(crate) struct Log {
 pub(crate) struct Standing {
     /// In units of 10^-6.
     pub(crate) used: i64,
-    /// When a charge would be made.
+    /// The time used in place of the caller's.
+    pub(crate) now: Timestamp,
+    /// The time from which a charge would count.
     pub(crate) stamp: Timestamp,
     pub(crate) resets_at: Timestamp,
 }
@@ -39,6 +42,13 @@ pub(crate) struct Standing {
 /// that charge.
 pub(crate) fn reach(length: i64) -> i64 {
     length.max(BEHIND)
+}
+
+/// The earliest time at which a charge was made that counts from `stamp`: in a window longer than a day, the start of its quarter of an
+/// hour.
+pub(crate) fn made_from(length: i64, stamp: Timestamp) -> Timestamp {
+    let earliest = charged_at(length, Timestamp::MIN).as_millis();
+    stamp.plus_millis(earliest.saturating_neg())
 }
 
 impl Log {
@@ -52,10 +62,10 @@ impl Log {
         key: &Key<'_>,
         row: &Row,
         length: i64,
-        now: Timestamp,
+        given: Timestamp,
     ) -> Result<(Self, Standing)> {
-        let stamp = counted_at(connection, key, row, length, now)?;
-        let (expired, mut other) = key.charged_until(connection, stamp.as_millis().saturating_sub(length))?;
+        let (now, stamp) = counted_at(connection, key, row, length, given)?;
+        let (expired, mut other) = key.charged_until(connection, now.as_millis().saturating_sub(length))?;
         let (mut entries, mut ends) = (row.entries.saturating_sub(expired), row.ends);
         if row.stamp > stamp {
             // There are future charges, which count for other callers.
@@ -72,66 +82,105 @@ impl Log {
             is_full: !joins && usize::try_from(entries).is_ok_and(|entries| entries >= SLIDING_CHARGES),
             live: Charges::new(),
         };
-        let resets_at = if entries > 0 { ends } else { stamp };
-        Ok((log, Standing { used: row.used.saturating_sub(other), stamp, resets_at }))
+        let resets_at = if entries > 0 { ends } else { now };
+        Ok((log, Standing { used: row.used.saturating_sub(other), now, stamp, resets_at }))
     }
 
-    /// Stores a charge, and deletes expired ones.
+    /// Stores a charge that is made at `now` and counts from `stamp`, and deletes expired ones. Where the log is full, which only a
+    /// settlement does not mind, it joins the newest charge, and that counts from `stamp`, too.
     pub(crate) fn charge(
         &self,
         connection: &Connection,
         key: &Key<'_>,
         row: Option<Row>,
-        stamp: Timestamp,
+        [now, stamp]: [Timestamp; 2],
         added: i64,
         passed: i64,
     ) -> Result<()> {
-        let (ends, keep) = (stamp.plus_millis(self.length), passed.saturating_add(self.length));
+        let ends = stamp.plus_millis(self.length);
+        let keep = passed.saturating_add(ends.as_millis().saturating_sub(now.as_millis()));
         let begun = Row { start: Timestamp::MIN, stamp, ends, used: 0, entries: 0, gone: None, keep };
         let mut row = row.unwrap_or(begun);
+        let cut = now.as_millis().saturating_sub(self.length);
         if self.has_expired {
-            let cut = stamp.as_millis().saturating_sub(self.length);
-            let (entries, sum, gone) = key.expired(connection, cut, passed)?;
-            if entries > 0 {
-                key.drop_expired(connection, cut, passed)?;
-                (row.entries, row.used) = (row.entries.saturating_sub(entries), row.used.saturating_sub(sum));
-                row.gone = row.gone.max(gone);
-            }
+            self.expire(connection, key, &mut row, cut, passed)?;
         }
-        key.append(connection, stamp, added, keep)?;
+        if row.used.checked_add(added).is_none() {
+            // The sum of what is stored must fit. What is expired for this caller makes room, though a clock behind might still count it.
+            self.expire(connection, key, &mut row, cut, i64::MAX)?;
+        }
+        let Some(used) = row.used.checked_add(added) else {
+            return Err(Error::IntegralValueOutOfRange(0, added));
+        };
+        let mut joined = 0;
+        if self.is_full
+            && let Some(newest) = key.newest_until(connection, stamp)?
+            && let Some((charged, _)) = key.charged(connection, newest)?
+        {
+            key.drop_at(connection, newest)?;
+            joined = charged;
+        }
+        key.append(connection, stamp, added.saturating_add(joined), keep)?;
+        let is_more = !self.joins && joined == 0;
         let row = Row {
             stamp: row.stamp.max(stamp),
             ends: row.ends.max(ends),
-            used: row.used.saturating_add(added),
-            entries: row.entries.saturating_add(i64::from(!self.joins)),
+            used,
+            entries: row.entries.saturating_add(i64::from(is_more)),
             keep: row.keep.max(keep),
             ..row
         };
         key.put(connection, &row)
     }
+
+    /// Deletes charges that expired by `cut`, and by the file's clock.
+    fn expire(
+        &self,
+        connection: &Connection,
+        key: &Key<'_>,
+        row: &mut Row,
+        cut: i64,
+        passed: i64,
+    ) -> Result<()> {
+        let (entries, sum, gone) = key.expired(connection, cut, passed)?;
+        if entries > 0 {
+            key.drop_expired(connection, cut, passed)?;
+            (row.entries, row.used) = (row.entries.saturating_sub(entries), row.used.saturating_sub(sum));
+            row.gone = row.gone.max(gone);
+        }
+        Ok(())
+    }
 }
 
-/// The time used in place of the caller's: that of a future charge within reach, and then of the next one after it.
+/// The time used in place of the caller's: that of a future charge within reach, and then of the next one after it. And the time from
+/// which a charge would count that is made then.
 fn counted_at(
     connection: &Connection,
     key: &Key<'_>,
     row: &Row,
     length: i64,
-    now: Timestamp,
-) -> Result<Timestamp> {
-    let (mut stamp, reach) = (after_gone(row.gone, length, now), reach(length));
+    given: Timestamp,
+) -> Result<(Timestamp, Timestamp)> {
+    // A charge that counts from `newest` was made: no time before that is used.
+    let after = |now: Timestamp, newest: Timestamp| {
+        let now = now.max(made_from(length, newest));
+        (now, charged_at(length, now).max(newest))
+    };
+    let (mut now, reach) = (after_gone(row.gone, length, given), reach(length));
+    let mut stamp = charged_at(length, now);
     if row.stamp > stamp.plus_millis(reach) {
         // An earlier log may have expired.
-        stamp = after_forgotten(connection, stamp)?;
+        now = after_forgotten(connection, now)?;
+        stamp = charged_at(length, now);
     }
     for _ in 0..STEPS {
         if row.stamp <= stamp.plus_millis(reach) {
-            return Ok(stamp.max(row.stamp));
+            return Ok(after(now, row.stamp));
         }
         match key.newest_until(connection, stamp.plus_millis(reach))? {
-            Some(newest) if newest > stamp => stamp = newest,
-            _ => return Ok(stamp),
+            Some(newest) if newest > stamp => (now, stamp) = after(now, newest),
+            _ => return Ok((now, stamp)),
         }
     }
-    Ok(row.stamp)
+    Ok(after(now, row.stamp))
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use callgate::StoreError;
 use callgate::store::{
     Answered, ApprovalAnswer, ApprovalRecord, ApprovalRequest, Approvals, Batch, BatchOutcome, CounterId,
-    Filed, FiledCall, Inspect, LiveCounter, Refund, ScopeValue, Store, StoreId,
+    Filed, FiledCall, Inspect, LiveCounter, ScopeValue, Settlement, Store, StoreId,
 };
 use callgate::time::Timestamp;
 
@@ -108,8 +108,8 @@ impl Store for SqliteStore {
         outcome(self.take(Request::Peek(batch, now))?)
     }
 
-    fn refund(&self, refunds: &[Refund<'_>], _now: Timestamp) -> Result<(), StoreError> {
-        self.take(Request::Refund(refunds)).map(|_| ())
+    fn settle(&self, settlements: &[Settlement<'_>], now: Timestamp) -> Result<(), StoreError> {
+        self.take(Request::Settle(settlements, now)).map(|_| ())
     }
 
     /// Forgets in all namespaces of the file. Each step is a transaction, so that calls run in between.

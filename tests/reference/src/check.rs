@@ -1,10 +1,16 @@
 //! What a host has checked in arguments before any rule (clauses 3.7 and 3.8).
 
 use crate::decimal::Decimal;
-use crate::json::Json;
-use crate::mistake::{Mistake::JsonUnfolded, is_made};
+use crate::json::{Json, quoted};
+use crate::mistake::{
+    Mistake::{JsonUnfolded, OnlyArgsUnread},
+    is_made,
+};
 use crate::path::Segment;
+use crate::payment::{Charge, Counter, Scope};
+use crate::policy::{Document, Entry};
 use crate::view::View;
+use crate::{state, syntax};
 
 /// What a host wants checked.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +19,50 @@ pub struct Check<'c> {
     pub schema: Option<&'c str>,
     /// Whether members that fold to one that is read deny.
     pub folding: bool,
+}
+
+/// Clauses 3.7 and 3.8: whether the server may read the arguments otherwise than a matching entry does.
+pub(crate) fn refuses(document: &Document, check: &Check<'_>, entries: &[&Entry], args: &Json) -> bool {
+    let schema = check.schema.map(|text| Json::read(text).expect("a schema is JSON"));
+    entries.iter().any(|entry| {
+        let mut texts: Vec<String> = Vec::new();
+        let mut compared = Vec::new();
+        for item in &entry.items {
+            // Clause 2.20: the names of `only_args` count as read.
+            let names = item.only_args.iter().filter(|_| !is_made(OnlyArgsUnread));
+            texts.extend(names.map(|name| format!("args[{}]", quoted(name))));
+            let mut counters: Vec<&Counter> = item.pays.iter().map(|payment| &payment.counter).collect();
+            for condition in item.conditions.iter().chain(&item.when) {
+                if state::is_state(condition) {
+                    let path = condition.get("path").and_then(Json::text).expect("a path");
+                    counters.push(document.counter(path));
+                } else {
+                    texts.extend(syntax::paths(condition));
+                    compared.extend(syntax::compared(condition));
+                }
+            }
+            if let Some(Charge::From(path)) = item.pays.as_ref().map(|payment| &payment.charge) {
+                texts.push(path.clone());
+            }
+            for counter in counters {
+                if let Scope::Paths(paths) = &counter.scope {
+                    texts.extend(paths.iter().cloned());
+                }
+            }
+        }
+        let mut paths: Vec<_> = texts.iter().map(|text| crate::path::read(text)).collect();
+        for (text, operand) in compared {
+            let (root, path) = crate::path::read(&text);
+            paths.extend(paths_in(operand, &path).into_iter().map(|path| (root.clone(), path)));
+        }
+        paths.retain(|(root, _)| root == "args");
+        let read: Vec<&[Segment]> = paths.iter().map(|(_, path)| path.as_slice()).collect();
+        let whole: Vec<&[Segment]> = read.iter().map(|path| before_views(path)).collect();
+        // Nothing is looked at where no rule looks.
+        !paths.is_empty()
+            && (schema.as_ref().is_some_and(|schema| !admits(schema, schema, args, &whole))
+                || check.folding && folds(args, &read))
+    })
 }
 
 /// Clause 3.7: the part of a path that a schema speaks of: what a view or `.**` reads is read whole.
@@ -217,7 +267,7 @@ pub fn paths_in(operand: &Json, path: &[Segment]) -> Vec<Vec<Segment>> {
 
 /// A name up to its first NUL, in simple case folding: near enough for letters that have one lower and one upper case, of which the
 /// dotless i is none.
-fn folded(name: &str) -> String {
+pub(crate) fn folded(name: &str) -> String {
     let one = |mut chars: Box<dyn Iterator<Item = char>>, c: char| match (chars.next(), chars.next()) {
         (Some(other), None) => other,
         _ => c,

@@ -3,13 +3,14 @@
 use crate::condition::Place;
 use crate::decimal::{Decimal, LARGEST};
 use crate::json::{Json, quoted};
-use crate::mistake::{Mistake::ServerAlwaysThere, is_made};
+use crate::mistake::{Mistake::*, is_made};
 use crate::path::{self, At, Leaf};
-use crate::policy::{Charge, Scope};
+use crate::payment::{Charge, Counter, Scope};
 
 /// What conditions read.
 pub struct Facts<'c> {
-    pub(crate) tool: Json,
+    /// A request has none (clause 3.10).
+    pub(crate) tool: Option<Json>,
     pub(crate) args: &'c Json,
     /// Clause 3.3: a string `s` means `{"id": s}`.
     pub(crate) identity: Option<&'c Json>,
@@ -19,14 +20,14 @@ pub struct Facts<'c> {
 
 impl<'c> Facts<'c> {
     pub(crate) fn new(
-        tool: &str,
+        tool: Option<&str>,
         args: &'c Json,
         identity: Option<&'c Json>,
         server: Option<&str>,
     ) -> Facts<'c> {
         let text = |text: &str| Json::String(text.to_owned());
         Facts {
-            tool: text(tool),
+            tool: tool.map(text),
             args,
             identity,
             server: server.or_else(|| is_made(ServerAlwaysThere).then_some("")).map(text),
@@ -36,7 +37,7 @@ impl<'c> Facts<'c> {
     /// Clauses 4.1, 9.1 and 9.5: the value of a root; none if it is absent.
     fn root(&self, root: &str) -> Option<At> {
         let (value, readings) = match root {
-            "tool" => (Some(&self.tool), false),
+            "tool" => (self.tool.as_ref(), false),
             "server" => (self.server.as_ref(), false),
             "args" => (Some(self.args), true),
             "identity" => (self.identity, false),
@@ -107,4 +108,38 @@ impl<'c> Facts<'c> {
             }
         }
     }
+
+    /// Clause 2.26: the maximum for this call.
+    pub(crate) fn maximum(&self, counter: &Counter) -> Maximum {
+        let Some(path) = &counter.max_from else { return Maximum::Is(counter.max) };
+        let claimed = |literal: &str| Decimal::read(literal).and_then(|number| number.to_amount());
+        let amount = match &self.leaves(path, Place::Permit)[..] {
+            [Leaf::Value(Json::Null)] if is_made(NullIsUnlimited) => return Maximum::Is(None),
+            [Leaf::Absent | Leaf::Value(Json::Null)] => {
+                return counter.max.map_or(Maximum::Missing, |max| Maximum::Is(Some(max)));
+            }
+            [Leaf::Value(Json::String(text))] if is_made(TextIsMaximum) && text.parse::<u32>().is_ok() => {
+                claimed(text)
+            }
+            [Leaf::Value(Json::Number(literal))] => claimed(literal),
+            _ => None,
+        };
+        match amount {
+            Some(amount) if is_made(MaxCapsClaim) => {
+                Maximum::Is(Some(counter.max.map_or(amount, |max| max.min(amount))))
+            }
+            Some(amount) => Maximum::Is(Some(amount)),
+            None => Maximum::Invalid,
+        }
+    }
+}
+
+/// What a claim says of a maximum.
+pub(crate) enum Maximum {
+    /// This, or that there is none.
+    Is(Option<i128>),
+    /// Nothing, and the policy does not either.
+    Missing,
+    /// What is no amount.
+    Invalid,
 }

@@ -6,6 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod approval;
+pub mod calendar;
 pub mod check;
 pub mod condition;
 pub mod decimal;
@@ -14,6 +16,7 @@ pub mod mistake;
 pub mod operator;
 pub mod path;
 pub mod pattern;
+pub mod payment;
 pub mod policy;
 pub mod readings;
 pub mod state;
@@ -21,24 +24,30 @@ pub mod syntax;
 pub mod time;
 pub mod view;
 
+mod batch;
 mod counters;
 mod decision;
 mod facts;
+mod finish;
+mod levels;
 mod visible;
 
 use std::rc::Rc;
 
+use approval::{Asking, Covered};
+use batch::Matched;
 use check::Check;
 use condition::{Outcome, Place};
-use counters::{Batch, Bound, Kind, Logs, Slot, Taken};
+use counters::{Batch, Bound, Kind, Logs, Slot, asks};
 use decimal::amount_text;
-pub use decision::{CounterUse, Decision};
-use decision::{about, label, named};
+pub use decision::{CounterUse, Decision, Wanted, WantedBy};
+use decision::{about, label, wanted};
 pub use facts::Facts;
-use json::{Json, canonical, quoted};
+pub use finish::End;
+use json::Json;
+use levels::Levels;
 use mistake::{Mistake, is_made};
-use path::Segment;
-use policy::{Charge, Counter, Document, Entry, Item, Scope};
+use policy::{Document, Item};
 
 /// A call (clause 3.1).
 #[derive(Debug, Clone, Copy)]
@@ -51,14 +60,14 @@ pub struct Call<'c> {
     pub identity: Option<&'c str>,
     /// The name of the server, where the host gives it (clause 9.5).
     pub server: Option<&'c str>,
-    /// Key and id of an approval (clause 7.2).
-    pub approval: Option<(&'c str, &'c str)>,
+    /// Clause 7.2.
+    pub approval: Option<approval::Approval<'c>>,
     /// What the host has checked (clauses 3.7 and 3.8).
     pub check: Option<Check<'c>>,
 }
 
 /// What is called (clause 3.10).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target<'c> {
     /// A tool.
     Tool(&'c str),
@@ -66,27 +75,34 @@ pub enum Target<'c> {
     Method(&'c str),
 }
 
-/// A policy, its counters and the approvals that were spent.
+/// A policy or a stack of several (clause 6.10), its counters and the approvals that were spent.
+#[derive(Clone)]
 pub struct Reference {
     text: String,
-    document: Rc<Document>,
+    layers: Rc<Vec<Document>>,
     logs: Logs,
+    /// An id for each call that an approval let through.
     spent: Vec<String>,
 }
 
 impl Reference {
-    /// Reads a policy that is valid. An error is something that this interpreter does not know.
+    /// Reads a policy that is valid, or a list of those that are a stack. An error is something that this interpreter does not know.
     pub fn new(policy: &str) -> Result<Reference, String> {
-        let document = Document::read(policy)?;
-        for entry in &document.entries {
-            let conditions = entry.items.iter().flat_map(|item| item.conditions.iter().chain(&item.when));
-            for pattern in conditions.flat_map(syntax::patterns) {
-                pattern::Regex::read(pattern).ok_or(format!("unknown pattern {pattern}"))?;
+        let mut layers = Vec::new();
+        for text in policies(policy) {
+            let document = Document::read(&text)?;
+            let methods = document.requests.iter().flat_map(|requests| &requests.entries);
+            for entry in document.entries.iter().chain(methods) {
+                let conditions = entry.items.iter().flat_map(|item| item.conditions.iter().chain(&item.when));
+                for pattern in conditions.flat_map(syntax::patterns) {
+                    pattern::Regex::read(pattern).ok_or(format!("unknown pattern {pattern}"))?;
+                }
             }
+            layers.push(document);
         }
         Ok(Reference {
-            text: policy.to_owned(),
-            document: Rc::new(document),
+            text: policies(policy).join("\n"),
+            layers: Rc::new(layers),
             logs: Logs::default(),
             spent: vec![],
         })
@@ -95,218 +111,126 @@ impl Reference {
     /// Puts another policy in force; counters and spent approvals stay (clause 8.6).
     pub fn replace(&mut self, policy: &str) -> Result<(), String> {
         let new = Reference::new(policy)?;
-        (self.text, self.document) = (new.text, new.document);
+        (self.text, self.layers) = (new.text, new.layers);
         Ok(())
     }
 
     /// Clause 6.2: the steps of a decision, the first that decides wins.
     pub fn decide(&mut self, call: &Call<'_>, now: i64) -> Decision {
-        let deny = |code, message: String| Decision {
-            effect: "deny",
-            code,
-            message: Some(message),
-            ..Decision::default()
+        let layers = Rc::clone(&self.layers);
+        let levels = match Levels::of(&layers, call) {
+            Ok(levels) => levels,
+            Err(denial) => return *denial,
         };
-        let document = Rc::clone(&self.document);
-        let entries = match call.target {
-            Target::Method(method) => {
-                if method.is_empty() || method.len() > 1_024 || method.starts_with("tools/") {
-                    let message = "Method is empty, too long or begins with \"tools/\"";
-                    return deny("invalid_method", message.to_owned());
-                }
-                // Clause 3.10: a policy says nothing of other methods.
-                vec![]
-            }
-            Target::Tool(tool) => {
-                if tool.len() > 1_024 {
-                    return deny("invalid_tool", "Tool name is too long".to_owned());
-                }
-                if let Some(index) = document.hide.iter().position(|hidden| names(hidden, tool)) {
-                    let mut decision = deny("hidden", format!("Tool \"{tool}\" is hidden by policy"));
-                    decision.rule = Some(format!("/hide/{index}"));
-                    return decision;
-                }
-                if document.default_deny && !document.lists(tool) {
-                    return deny("not_listed", format!("Tool \"{tool}\" is not permitted by policy"));
-                }
-                document.matching(tool)
-            }
-        };
-        let invalid_args = || deny("invalid_args", "Arguments are not valid:".to_owned());
-        let Ok(args) = Json::read(call.args.unwrap_or("{}")) else { return invalid_args() };
-        if !matches!(args, Json::Object(_)) {
-            return invalid_args();
-        }
-        if call.check.is_some_and(|check| self.refuses(&check, &entries, &args)) {
-            return invalid_args();
-        }
+        let decision = self.decide_levels(&layers, &levels, call, now);
+        Decision { inner: levels.inner.clone(), ..decision }
+    }
+
+    /// The steps from the identity on.
+    fn decide_levels(
+        &mut self,
+        layers: &[Document],
+        levels: &Levels<'_>,
+        call: &Call<'_>,
+        now: i64,
+    ) -> Decision {
         let Some(identity) = claims(call.identity) else {
-            return deny("invalid_identity", "Identity is neither a string nor an object".to_owned());
+            return Decision {
+                effect: "deny",
+                code: "invalid_identity",
+                message: Some("Identity is neither a string nor an object".to_owned()),
+                ..Decision::default()
+            };
         };
         let (Target::Tool(name) | Target::Method(name)) = call.target;
-        let facts = Facts::new(name, &args, identity.as_ref(), call.server);
-        let items: Vec<&Item> = entries.iter().flat_map(|entry| &entry.items).collect();
+        let mut facts: Vec<Facts<'_>> = Vec::new();
+        for level in &levels.list {
+            facts.push(Facts::new(level.tool.as_deref(), &level.args, identity.as_ref(), call.server));
+        }
+        let mut items: Vec<Matched<'_>> = Vec::new();
+        for (level, of_level) in levels.list.iter().enumerate() {
+            for (document, entry) in &of_level.entries {
+                for item in &entry.items {
+                    items.push(Matched { number: items.len(), item, document, level });
+                }
+            }
+        }
 
         // Clause 6.3: the stateless pass.
         let mut askers = Vec::new();
         let mut counting = Vec::new();
-        for item in items {
+        for matched in items {
+            let (item, facts) = (matched.item, &facts[matched.level]);
             let stateless: Vec<&Json> =
                 item.conditions.iter().filter(|condition| !state::is_state(condition)).collect();
             let has_state = stateless.len() < item.conditions.len();
-            let outcome = condition::list(&stateless, &facts, item.place);
+            let outcome = condition::list(&stateless, facts, item.place);
             match item.place {
                 Place::Permit if outcome != Outcome::Holds => return about(item, "deny", "condition_failed"),
-                Place::Permit => counting.push(item),
+                Place::Permit => counting.push(matched),
                 Place::Limit => unreachable!("only `when` stands there"),
                 Place::Block if outcome == Outcome::Fails => {}
-                Place::Block if item.approves => askers.push(item),
                 // Clause 6.4
-                Place::Block if has_state => counting.push(item),
+                Place::Block if has_state => {
+                    counting.push(matched);
+                    askers.extend(Some(matched).filter(|matched| matched.item.approves));
+                }
+                Place::Block if item.approves => askers.push(matched),
                 Place::Block => return about(item, "deny", "denied"),
             }
         }
 
-        let batch = match self.batch(&counting, &facts) {
+        let batch = match batch::of(&counting, &facts, layers) {
             Ok(batch) => batch,
             Err(denial) => return *denial,
         };
 
         // Clause 6.6
-        let mut approval = None;
-        if !askers.is_empty() {
-            // Clause 7.1: what the key is a digest of.
-            let identity = identity.as_ref().map_or(Some("absent".to_owned()), canonical);
-            let (Some(args), Some(identity)) = (canonical(&args), identity) else { return invalid_args() };
-            let server = call.server.filter(|_| !is_made(Mistake::ServerOutOfKey));
-            let parts = [Some(self.text.as_str()), Some(name), Some(&args), Some(&identity), server];
-            let key = parts.into_iter().flatten().map(quoted).collect::<Vec<_>>().join(",");
-            let given = call.approval.filter(|(given, id)| *given == key && (1..=256).contains(&id.len()));
-            let Some((_, id)) = given else { return self.look(&batch, &askers, key, now) };
-            approval = Some((askers, key, id));
-        } else if batch.slots.is_empty() {
-            return Decision { effect: "allow", code: "allowed", ..Decision::default() };
-        }
-
-        self.settle_batch(&batch, approval, now)
-    }
-
-    /// Clause 10.9: whether a list that this caller asks for has a tool.
-    pub fn visible(&self, tool: &str, identity: Option<&str>, server: Option<&str>) -> bool {
-        if tool.len() > 1_024 || self.document.hide.iter().any(|hidden| names(hidden, tool)) {
-            return false;
-        }
-        if !self.document.lists_callable {
-            return true;
-        }
-        if self.document.default_deny && !self.document.lists(tool) {
-            return is_made(Mistake::CallableUnlisted);
-        }
-        let Some(identity) = claims(identity) else { return is_made(Mistake::CallableToAnyIdentity) };
-        let facts = Facts::new(tool, &Json::Null, identity.as_ref(), server);
-        let entries = self.document.matching(tool);
-        !entries.iter().flat_map(|entry| &entry.items).any(|item| visible::refuses_all(item, &facts))
-    }
-
-    /// Clauses 3.7 and 3.8: whether the server may read the arguments otherwise than a matching entry does.
-    fn refuses(&self, check: &Check<'_>, entries: &[&Entry], args: &Json) -> bool {
-        let schema = check.schema.map(|text| Json::read(text).expect("a schema is JSON"));
-        entries.iter().any(|entry| {
-            let mut texts: Vec<String> = Vec::new();
-            let mut compared = Vec::new();
-            for item in &entry.items {
-                // Clause 2.20: the names of `only_args` count as read.
-                let names = item.only_args.iter().filter(|_| !is_made(Mistake::OnlyArgsUnread));
-                texts.extend(names.map(|name| format!("args[{}]", quoted(name))));
-                let mut counters: Vec<&Counter> = item.counter.iter().collect();
-                for condition in item.conditions.iter().chain(&item.when) {
-                    if state::is_state(condition) {
-                        let path = condition.get("path").and_then(Json::text).expect("a path");
-                        counters.push(self.document.counter(path));
-                    } else {
-                        texts.extend(syntax::paths(condition));
-                        compared.extend(syntax::compared(condition));
-                    }
-                }
-                if let Some(Charge::From(path)) = item.counter.as_ref().map(|counter| &counter.charge) {
-                    texts.push(path.clone());
-                }
-                for counter in counters {
-                    if let Scope::Paths(paths) = &counter.scope {
-                        texts.extend(paths.iter().cloned());
-                    }
-                }
+        if askers.is_empty() {
+            if batch.slots.is_empty() {
+                return Decision { effect: "allow", code: "allowed", ..Decision::default() };
             }
-            let mut paths: Vec<_> = texts.iter().map(|text| path::read(text)).collect();
-            for (text, operand) in compared {
-                let (root, path) = path::read(&text);
-                paths.extend(check::paths_in(operand, &path).into_iter().map(|path| (root.clone(), path)));
-            }
-            paths.retain(|(root, _)| root == "args");
-            let read: Vec<&[Segment]> = paths.iter().map(|(_, path)| path.as_slice()).collect();
-            let whole: Vec<&[Segment]> = read.iter().map(|path| check::before_views(path)).collect();
-            // Nothing is looked at where no rule looks.
-            !paths.is_empty()
-                && (schema.as_ref().is_some_and(|schema| !check::admits(schema, schema, args, &whole))
-                    || check.folding && check::folds(args, &read))
-        })
-    }
-
-    /// Clause 6.5: each charge and each counter that is read, in order.
-    fn batch(&self, counting: &[&Item], facts: &Facts<'_>) -> Result<Batch, Box<Decision>> {
-        let mut batch = Batch { slots: vec![], bounds: vec![] };
-        for item in counting {
-            let label = label(item);
-            // Clause 2.21: a limit that does not apply is none.
-            let when: Vec<&Json> = item.when.iter().collect();
-            let applies = match condition::list(&when, facts, Place::Limit) {
-                Outcome::Unknown => !is_made(Mistake::WhenUnknownSpares),
-                outcome => outcome != Outcome::Fails || is_made(Mistake::WhenStillCharges),
-            };
-            if let Some(counter) = item.counter.as_ref().filter(|_| applies) {
-                let Some(amount) = facts.amount(&counter.charge) else {
-                    let Charge::From(path) = &counter.charge else { unreachable!() };
-                    let mut denial = about(item, "deny", "invalid_amount");
-                    denial.message = Some(format!("Rule \"{label}\" needs a valid amount at {path}"));
-                    return Err(Box::new(denial));
-                };
-                let slot = slot(&mut batch, counter, facts, item)?;
-                batch.slots[slot].charge = Some(amount);
-                batch.bounds.push(Bound { item: (*item).clone(), kind: Kind::Max(slot) });
-            }
-            let mut tests = Vec::new();
-            for test in item.conditions.iter().filter(|condition| state::is_state(condition)) {
-                let path = test.get("path").and_then(Json::text).expect("a path");
-                let slot = slot(&mut batch, self.document.counter(path), facts, item)?;
-                match item.place {
-                    Place::Permit => {
-                        let kind = Kind::Needs(slot, test.clone());
-                        batch.bounds.push(Bound { item: (*item).clone(), kind });
-                    }
-                    _ => tests.push((slot, test.clone())),
-                }
-            }
-            if !tests.is_empty() {
-                // Clause 6.4: it acts when all of them hold.
-                batch.bounds.push(Bound { item: (*item).clone(), kind: Kind::Blocks(tests) });
-            }
+            return self.settle_batch(&batch, None, None, now);
         }
-        Ok(batch)
+        let covered = Covered {
+            policy: &self.text,
+            name,
+            is_request: matches!(call.target, Target::Method(_)),
+            levels,
+            identity: identity.as_ref(),
+            server: call.server,
+        };
+        let Some(asking) = Asking::of(askers, &covered) else { return *levels::invalid_args(None) };
+        let approval = call.approval.filter(|approval| {
+            approval.key == asking.key
+                && (1..=256).contains(&approval.id.len())
+                && (asking.valid_for.is_none() || approval.given_at.is_some() || is_made(Mistake::AgeIgnored))
+        });
+        let is_noted = asking.items.iter().any(|matched| !approval::may_ask(matched.item));
+        if is_noted && approval.is_none() {
+            return self.look(&batch, &asking, now);
+        }
+        self.settle_batch(&batch, Some(&asking), approval, now)
     }
 
     /// Clause 6.6: what the bounds say of a call that waits for approval; nothing is taken.
-    fn look(&self, batch: &Batch, askers: &[&Item], key: String, now: i64) -> Decision {
-        let asks = || Decision {
-            approval_key: Some(key),
-            askers: askers.iter().copied().map(named).collect(),
-            ..about(askers[0], "require_approval", "approval_required")
-        };
+    fn look(&self, batch: &Batch, asking: &Asking<'_>, now: i64) -> Decision {
+        let asked = || wanted(self.who_asks(batch, asking, now)[0], asking, "approval_required");
         if is_made(Mistake::ApprovalBeforeLimit) {
-            return asks();
+            return asked();
         }
-        let mut decision = self.refusal(batch, now).unwrap_or_else(asks);
+        let mut decision = self.refusal(batch, now).unwrap_or_else(asked);
         decision.counters = batch.slots.iter().map(|slot| self.shown(slot, false, now)).collect();
         decision
+    }
+
+    /// Clause 6.7: the rules that ask, of those that ask or may ask.
+    fn who_asks<'d>(&self, batch: &Batch, asking: &Asking<'d>, now: i64) -> Vec<&'d Item> {
+        let asks_now = |matched: &&Matched<'d>| {
+            let tests = batch.tests_of(matched.number);
+            tests.is_none_or(|tests| asks(batch, tests, &self.logs, now))
+        };
+        asking.items.iter().filter(asks_now).map(|matched| matched.item).collect()
     }
 
     /// Clause 6.7: what is said where bounds refuse.
@@ -317,62 +241,106 @@ impl Reference {
         // Clause 6.7: the first in order is the reported rule.
         let mut decision = about(&first.item, "deny", first.code(batch, &self.logs, now));
         decision.retry_after = self.logs.retry_after(batch, &refused, now);
-        if let Kind::Max(slot) = &first.kind {
+        let mut on_deny = first.item.on_deny.as_ref();
+        if let Kind::Max(slot, _) = &first.kind {
             // Clause 8.8: a maximum refuses, or the counter can hold no more.
-            decision.message = Some(match Bound::exceeded(batch, *slot, &self.logs, now) {
-                Some(max) => {
-                    let (max, window) = (amount_text(max), &batch.slots[*slot].counter.window_text);
-                    format!("Rate limit of {max} per {window} reached")
+            let (counter, rule) = (&batch.slots[*slot].counter, label(&first.item));
+            on_deny = on_deny.or(counter.on_deny.as_ref());
+            let per = match counter.window {
+                time::Window::Ever => String::new(),
+                _ => format!(" per {}", counter.window_text),
+            };
+            decision.message = Some(match Bound::exceeded(batch, *slot, &self.logs, now).map(amount_text) {
+                Some(max) if counter.is_in_flight => {
+                    let calls = if max == "1" { "call is" } else { "calls are" };
+                    format!("{max} {calls} in flight, which is the most. Try again when one has ended.")
                 }
-                None => format!("The counter of rule \"{}\" is full", label(&first.item)),
+                Some(max) if counter.is_budget => {
+                    format!("Budget \"{}\" of {max}{per} is used up", counter.name)
+                }
+                Some(max) if per.is_empty() => format!("Limit of {max} reached"),
+                Some(max) => format!("Rate limit of {max}{per} reached"),
+                None if Bound::overflows(batch, *slot, &self.logs, now) => {
+                    format!("The counter of rule \"{rule}\" is full")
+                }
+                None => format!("The counter of rule \"{rule}\" is full: it keeps at most 10000 charges"),
             });
         }
         // Clause 10.5: the policy's own words, or when the limit has room again.
-        decision.message = match (&first.item.on_deny, decision.message, decision.code) {
+        decision.message = match (on_deny, decision.message, decision.code) {
             (Some(text), ..) => Some(text.clone()),
-            (None, Some(text), "limit_exceeded") => Some(match decision.retry_after {
-                None => format!("{text}. Waiting does not help."),
-                Some(1) => format!("{text}. Try again in 1 second."),
-                Some(seconds) => format!("{text}. Try again in {seconds} seconds."),
-            }),
+            (None, Some(text), "limit_exceeded") if !text.ends_with('.') => {
+                Some(match decision.retry_after {
+                    None => format!("{text}. Waiting does not help."),
+                    Some(1) => format!("{text}. Try again in 1 second."),
+                    Some(seconds) => format!("{text}. Try again in {seconds} seconds."),
+                })
+            }
             (None, text, _) => text,
         };
         Some(decision)
     }
 
-    /// Clauses 6.7 and 8.1: the batch is taken whole, or a bound refuses.
+    /// Clauses 6.7 and 8.1: the batch is taken whole, or a bound refuses, or a rule asks.
     fn settle_batch(
         &mut self,
         batch: &Batch,
-        approval: Option<(Vec<&Item>, String, &str)>,
+        asking: Option<&Asking<'_>>,
+        approval: Option<approval::Approval<'_>>,
         now: i64,
     ) -> Decision {
         self.logs.decide_at(now);
-        let mut taken = false;
-        let mut decision = if let Some(refusal) = self.refusal(batch, now) {
-            refusal
-        } else if let Some((askers, key, _)) = approval.as_ref().filter(|(_, _, id)| self.is_spent(id)) {
-            // Clause 7.3
-            let item = askers[0];
-            let mut decision = about(item, "require_approval", "approval_spent");
-            decision.message = Some(format!("The approval for rule \"{}\" was already used", label(item)));
-            decision.approval_key = Some(key.clone());
-            decision.askers = askers.iter().copied().map(named).collect();
-            decision
-        } else {
-            taken = true;
-            self.spent.extend(approval.iter().map(|(_, _, id)| (*id).to_owned()));
-            Decision { effect: "allow", code: "allowed", ..Decision::default() }
+        let refusal = self.refusal(batch, now);
+        let asked = asking.and_then(|asking| Some((asking, *self.who_asks(batch, asking, now).first()?)));
+        let approval = approval.filter(|approval| self.is_in_time(asking, approval, now));
+        let mut taken = None;
+        let mut decision = match (refusal, asked) {
+            (Some(_), Some((asking, item))) if is_made(Mistake::AsksBeforeBound) && approval.is_none() => {
+                wanted(item, asking, "approval_required")
+            }
+            (Some(refusal), _) => refusal,
+            (None, Some((asking, item))) => match approval {
+                None => wanted(item, asking, "approval_required"),
+                // Clause 7.3
+                Some(approval) if self.uses(approval.id) >= asking.uses => {
+                    wanted(item, asking, "approval_spent")
+                }
+                Some(approval) => {
+                    let by_counters = asking.items.iter().all(|matched| approval::may_ask(matched.item));
+                    taken = Some(
+                        Some(approval.id).filter(|_| !(by_counters && is_made(Mistake::UnspentByCounters))),
+                    );
+                    Decision::default()
+                }
+            },
+            (None, None) => {
+                let id = approval.map(|approval| approval.id);
+                taken = Some(id.filter(|_| is_made(Mistake::SpendsUnasked)));
+                Decision::default()
+            }
         };
-        if taken {
+        if let Some(id) = taken {
+            self.spent.extend(id.map(str::to_owned));
+            decision = Decision { effect: "allow", code: "allowed", ..Decision::default() };
             decision.taken = batch.slots.iter().filter_map(|slot| self.logs.charge(slot, now)).collect();
+            decision.spent = id.map(str::to_owned);
         }
-        decision.counters = batch.slots.iter().map(|slot| self.shown(slot, taken, now)).collect();
+        let is_taken = taken.is_some();
+        decision.counters = batch.slots.iter().map(|slot| self.shown(slot, is_taken, now)).collect();
         decision
     }
 
-    fn is_spent(&self, id: &str) -> bool {
-        self.spent.iter().any(|spent| spent == id)
+    /// Clause 7.2: whether an approval is neither too old nor ahead of its time.
+    fn is_in_time(&self, asking: Option<&Asking<'_>>, approval: &approval::Approval<'_>, now: i64) -> bool {
+        let Some(valid_for) = asking.and_then(|asking| asking.valid_for) else { return true };
+        let (Some(given), now) = (approval.given_at, self.logs.time(now)) else { return true };
+        (given <= now + 60_000 || is_made(Mistake::AheadIsApproved))
+            && (now < given + valid_for * 1_000 || is_made(Mistake::AgeIgnored))
+    }
+
+    /// How many calls an approval let through.
+    fn uses(&self, id: &str) -> u64 {
+        self.spent.iter().filter(|spent| *spent == id).count() as u64
     }
 
     /// Clause 10.4.
@@ -385,34 +353,18 @@ impl Reference {
             window: slot.counter.window_text.clone(),
             charged: slot.charge.filter(|_| taken).map(amount_text),
             used: amount_text(standing.used),
-            max: slot.counter.max.map(amount_text),
-            resets_at: time::rfc3339(standing.resets_at),
+            max: slot.max.map(amount_text),
+            resets_at: standing.resets_at.map(time::rfc3339),
+            budget: Some(slot.counter.name.clone()).filter(|_| slot.counter.is_budget),
         }
     }
+}
 
-    /// Clause 8.13: takes all charges of a call back that did not run.
-    pub fn not_run(&mut self, decision: &Decision, now: i64) {
-        for taken in &decision.taken {
-            self.logs.refund(taken, taken.amount, now);
-        }
-    }
-
-    /// Clause 8.14: makes charges that came from `increment_from` smaller, of the only such counter or of those with a name.
-    /// Whether that could be done.
-    pub fn settle(&mut self, decision: &Decision, counter: Option<&str>, actual: i128, now: i64) -> bool {
-        let open: Vec<&Taken> = decision.taken.iter().filter(|taken| taken.from_args).collect();
-        let from: Vec<&Taken> = match counter {
-            None if open.len() > 1 => return false,
-            None => open,
-            Some(name) => open.into_iter().filter(|taken| taken.counter() == name).collect(),
-        };
-        if from.is_empty() || from.iter().any(|taken| actual > taken.amount) {
-            return false;
-        }
-        for taken in from {
-            self.logs.refund(taken, taken.amount - actual, now);
-        }
-        true
+/// The texts of a stack, which is written as a list of its policies; or the one policy.
+pub fn policies(text: &str) -> Vec<String> {
+    match Json::read(text) {
+        Ok(Json::Array(policies)) => policies.iter().map(Json::write).collect(),
+        _ => vec![text.to_owned()],
     }
 }
 
@@ -424,27 +376,6 @@ fn claims(identity: Option<&str>) -> Option<Option<Json>> {
         Some(claims @ Json::Object(_)) => Some(Some(claims)),
         Some(_) => None,
     }
-}
-
-/// The slot of a counter, made on first mention (clause 10.4); clause 9.4: a missing scope denies.
-fn slot(
-    batch: &mut Batch,
-    counter: &Counter,
-    facts: &Facts<'_>,
-    item: &Item,
-) -> Result<usize, Box<Decision>> {
-    let same = |slot: &Slot| slot.counter.entry == counter.entry && slot.counter.name == counter.name;
-    if let Some(slot) = batch.slots.iter().position(same) {
-        return Ok(slot);
-    }
-    let Some(scope) = facts.scope(&counter.scope) else {
-        let mut denial = about(item, "deny", "identity_required");
-        let scope = counter.scope.text();
-        denial.message = Some(format!("Rule \"{}\" needs an identity for scope {scope}", label(item)));
-        return Err(Box::new(denial));
-    };
-    batch.slots.push(Slot { counter: counter.clone(), scope, charge: None });
-    Ok(batch.slots.len() - 1)
 }
 
 /// Clauses 2.4 and 2.7: whether a name or glob of `hide` is about a tool.

@@ -97,6 +97,134 @@ pub enum Mistake {
     ServerOutOfKey,
     /// Clause 9.5: a server that is not given is an empty name.
     ServerAlwaysThere,
+    /// Clause 2.24: each entry has a budget of its own.
+    BudgetOfEntry,
+    /// Clause 8.6: each tool has a budget of its own.
+    BudgetOfTool,
+    /// Clause 2.25: what several items of a call pay is not added up.
+    BudgetAsSeveral,
+    /// Clause 2.25: the last item that pays is the reported rule.
+    LastPayerReported,
+    /// Clause 2.26: `max` is the most that a claim may say.
+    MaxCapsClaim,
+    /// Clause 2.26: a claim of null is no maximum.
+    NullIsUnlimited,
+    /// Clause 2.26: a text may say a maximum.
+    TextIsMaximum,
+    /// Clause 8.17: a day begins at midnight of UTC.
+    DayOfUtc,
+    /// Clause 8.17: a day begins again where a clock goes back over midnight.
+    DayBeginsTwice,
+    /// Clause 2.29: a week begins on Monday.
+    WeekFromMonday,
+    /// Clause 8.18: what never resets does so every month.
+    EverResets,
+    /// Clause 8.3: a charge of a long sliding window is made at the start of its quarter of an hour.
+    LongAtStart,
+    /// Clause 8.3: a charge of a long sliding window is made when it is made.
+    LongIsExact,
+    /// Clause 8.13: `error` gives back what says `error` alone.
+    ErrorKeepsToolErrors,
+    /// Clause 8.13: `tool_error` gives back what says `error`.
+    ToolErrorGivesErrors,
+    /// Clause 8.13: `done` gives back what says `error`.
+    DoneGivesBack,
+    /// Clause 8.13: calls in flight are given back by `not_run` alone.
+    InFlightStays,
+    /// Clause 8.13: calls in flight are given back where they did not succeed.
+    InFlightOfErrors,
+    /// Clause 8.14: calls in flight stay after settling.
+    InFlightAfterSettling,
+    /// Clause 7.3: `not_run` gives an approval back.
+    ApprovalGivenBack,
+    /// Clause 8.14: a maximum refuses what a call cost more.
+    SurchargeRefused,
+    /// Clause 8.14: what a call cost more counts in the window of its charge.
+    SurchargeInOldWindow,
+    /// Clause 8.14: an amount takes the place of all that was paid into a budget.
+    SettleTakesAll,
+    /// Clause 6.7: a rule that may ask reads its counters without the charge.
+    AskWithoutCharge,
+    /// Clause 6.7: a rule that may ask does so before bounds refuse.
+    AsksBeforeBound,
+    /// Clause 6.7: an approval is used although nobody asks.
+    SpendsUnasked,
+    /// Clause 6.7: an approval is not used where counters alone ask.
+    UnspentByCounters,
+    /// Clause 7.1: what one of the rules ignores is not covered.
+    IgnoresOfAnyRule,
+    /// Clause 7.1: what another entry reads may be ignored.
+    IgnoresWhatIsRead,
+    /// Clause 7.1: what decides whether a limit applies may be ignored.
+    IgnoresWhen,
+    /// Clause 7.2: an approval of any age will do.
+    AgeIgnored,
+    /// Clause 7.2: an approval may be given in the future.
+    AheadIsApproved,
+    /// Clause 7.3: the most generous rule says how many calls an approval lets through.
+    MostUses,
+    /// Clause 7.2: the first rule says how long an approval holds.
+    FirstValidFor,
+    /// Clause 8.6: policies share counters and budgets of one name.
+    LayersShareCounters,
+    /// Clause 6.10: a path of a counter names that of the first policy which has one.
+    StateOfOtherLayer,
+    /// Clause 6.10: rules of the last policy stand first.
+    LaterLayerFirst,
+    /// Clause 6.10: a tool is listed where any policy lists it.
+    ListedByAnyLayer,
+    /// Clause 6.10: `list: callable` of one policy is about its own rules.
+    ListOfLayer,
+    /// Clause 3.10: subscribing always passes.
+    SubscribePasses,
+    /// Clause 3.10: subscribing is decided as itself.
+    SubscribeAsItself,
+    /// Clause 3.10: a completion is decided as itself alone.
+    CompletionAsItself,
+    /// Clause 3.10: the arguments of a completion's context are not read.
+    CompletionWithoutContext,
+    /// Clause 3.10: `default` decides of every method.
+    NothingAlwaysPasses,
+    /// Clause 3.10: `roots/list` always passes.
+    RootsAlwaysPass,
+    /// Clause 2.32: the document's `default` decides of requests.
+    RequestsByDocumentDefault,
+    /// Clause 2.31: the names in a dispatcher's paths are not read.
+    DispatcherUnread,
+    /// Clause 3.11: a dispatcher may be called by a dispatcher.
+    DispatcherInDispatcher,
+    /// Clause 3.11: inner arguments that are no object are none.
+    InnerArgsOfAnyType,
+    /// Clause 3.11: rules of the inner tool see the outer arguments.
+    InnerSeesOuterArgs,
+    /// Clause 3.11: rules of the inner tool see the outer name.
+    InnerSeesOuterTool,
+    /// Clause 3.11: a hidden tool may be called by a dispatcher.
+    InnerHiddenPasses,
+    /// Clause 3.11: a tool that is not listed may be called by a dispatcher.
+    InnerUnlistedPasses,
+    /// Clause 3.11: an inner name is not cut at a NUL.
+    InnerNulUncut,
+    /// Clause 3.11: white space around an inner name stays.
+    InnerBlanksStay,
+    /// Clause 3.11: an inner name is not folded.
+    InnerCaseStays,
+    /// Clause 3.11: what both calls pay is added up.
+    InnerAddedUp,
+    /// Clause 3.11: what the outer call pays is charged.
+    OuterCharged,
+    /// Clause 3.11: the smaller of two amounts is charged.
+    SmallerCharged,
+    /// Clause 3.11: both calls count for the scope value of the outer one.
+    InnerScopeOfOuter,
+    /// Clause 3.11: the approval key is that of the inner call.
+    KeyOfInner,
+    /// Clause 3.11: an inner rule ignores outer arguments.
+    InnerIgnoresOuter,
+    /// Clause 3.11: what is in a text of JSON is ignored, too.
+    IgnoresBehindJson,
+    /// Clause 3.11: which tool is called may be ignored.
+    IgnoresWhichTool,
 }
 
 thread_local! {
@@ -114,7 +242,7 @@ pub(crate) fn is_made(mistake: Mistake) -> bool {
 }
 
 /// Every mistake, with what stands in each policy, in JSON, under which it can be noticed.
-pub const ALL: [(Mistake, &str); 45] = [
+pub const ALL: [(Mistake, &str); 109] = [
     (Mistake::LowerKeepsCase, ".@lower"),
     (Mistake::LowerInFull, ".@lower"),
     (Mistake::LengthInBytes, ".@length"),
@@ -160,4 +288,68 @@ pub const ALL: [(Mistake, &str); 45] = [
     (Mistake::CallableWithoutArgs, "\"callable\""),
     (Mistake::ServerOutOfKey, "\"require_approval\""),
     (Mistake::ServerAlwaysThere, "\"server\""),
+    (Mistake::BudgetOfEntry, "\"budget\":"),
+    (Mistake::BudgetOfTool, "\"budget\":"),
+    (Mistake::BudgetAsSeveral, "\"budget\":"),
+    (Mistake::LastPayerReported, "\"budget\":"),
+    (Mistake::MaxCapsClaim, "\"max_from"),
+    (Mistake::NullIsUnlimited, "\"max_from"),
+    (Mistake::TextIsMaximum, "\"max_from"),
+    (Mistake::DayOfUtc, "\"time_zone"),
+    (Mistake::DayBeginsTwice, "\"time_zone"),
+    (Mistake::WeekFromMonday, "\"week_start\":\"sunday"),
+    (Mistake::EverResets, "\"ever"),
+    (Mistake::LongAtStart, "\"sliding"),
+    (Mistake::LongIsExact, "\"sliding"),
+    (Mistake::ErrorKeepsToolErrors, "\"refund\":\"tool_error"),
+    (Mistake::ToolErrorGivesErrors, "\"refund\":\"error"),
+    (Mistake::DoneGivesBack, "\"refund\":\"error"),
+    (Mistake::InFlightStays, "\"in_flight"),
+    (Mistake::InFlightOfErrors, "\"in_flight"),
+    (Mistake::InFlightAfterSettling, "\"in_flight"),
+    (Mistake::ApprovalGivenBack, "\"require_approval"),
+    (Mistake::SurchargeRefused, "\"increment_from"),
+    (Mistake::SurchargeInOldWindow, "\"increment_from"),
+    (Mistake::SettleTakesAll, "\"budget\":"),
+    (Mistake::AskWithoutCharge, "\"require_approval"),
+    (Mistake::AsksBeforeBound, "\"require_approval"),
+    (Mistake::SpendsUnasked, "\"require_approval"),
+    (Mistake::UnspentByCounters, "\"require_approval"),
+    (Mistake::IgnoresOfAnyRule, "\"ignore"),
+    (Mistake::IgnoresWhatIsRead, "\"ignore"),
+    (Mistake::IgnoresWhen, "\"ignore"),
+    (Mistake::AgeIgnored, "\"valid_for"),
+    (Mistake::AheadIsApproved, "\"valid_for"),
+    (Mistake::MostUses, "\"uses"),
+    (Mistake::FirstValidFor, "\"valid_for"),
+    (Mistake::LayersShareCounters, "\"name\":\"two"),
+    (Mistake::StateOfOtherLayer, "\"name\":\"two"),
+    (Mistake::LaterLayerFirst, "\"name\":\"two"),
+    (Mistake::ListedByAnyLayer, "\"name\":\"two"),
+    (Mistake::ListOfLayer, "\"name\":\"two"),
+    (Mistake::SubscribePasses, "\"requests\""),
+    (Mistake::SubscribeAsItself, "\"requests\""),
+    (Mistake::CompletionAsItself, "\"requests\""),
+    (Mistake::CompletionWithoutContext, "\"requests\""),
+    (Mistake::NothingAlwaysPasses, "\"requests\""),
+    (Mistake::RootsAlwaysPass, "\"requests\""),
+    (Mistake::RequestsByDocumentDefault, "\"requests\""),
+    (Mistake::DispatcherUnread, "\"dispatchers\""),
+    (Mistake::DispatcherInDispatcher, "\"dispatchers\""),
+    (Mistake::InnerArgsOfAnyType, "\"dispatchers\""),
+    (Mistake::InnerSeesOuterArgs, "\"dispatchers\""),
+    (Mistake::InnerSeesOuterTool, "\"dispatchers\""),
+    (Mistake::InnerHiddenPasses, "\"dispatchers\""),
+    (Mistake::InnerUnlistedPasses, "\"dispatchers\""),
+    (Mistake::InnerNulUncut, "\"dispatchers\""),
+    (Mistake::InnerBlanksStay, "\"dispatchers\""),
+    (Mistake::InnerCaseStays, "\"dispatchers\""),
+    (Mistake::InnerAddedUp, "\"dispatchers\""),
+    (Mistake::OuterCharged, "\"dispatchers\""),
+    (Mistake::SmallerCharged, "\"dispatchers\""),
+    (Mistake::InnerScopeOfOuter, "\"dispatchers\""),
+    (Mistake::KeyOfInner, "\"dispatchers\""),
+    (Mistake::InnerIgnoresOuter, "\"dispatchers\""),
+    (Mistake::IgnoresBehindJson, "\"dispatchers\""),
+    (Mistake::IgnoresWhichTool, "\"dispatchers\""),
 ];

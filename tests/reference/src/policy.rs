@@ -1,17 +1,22 @@
 //! Rules and items of a document in one shape (section 2).
 
+use crate::approval::Terms;
 use crate::condition::Place;
-use crate::decimal::Decimal;
 use crate::json::Json;
 use crate::mistake::{Mistake::OnlyArgsEmpty, is_made};
 use crate::pattern;
+use crate::payment::{Counter, Payment, Scope, Top, budget, window_text};
 use crate::time::Window;
 
 /// A rule of `rules`, or an item of `require`, `deny_if` or `limits`.
 #[derive(Debug, Clone)]
 pub struct Item {
+    /// The name of its policy (clause 10.3).
+    pub layer: Option<String>,
     /// JSON Pointer (clause 10.3).
     pub pointer: String,
+    /// Key of its entry, or a method; none for `all_tools`.
+    pub entry: Option<String>,
     /// Its name.
     pub name: Option<String>,
     /// Its `on_deny` or `reason`.
@@ -20,63 +25,16 @@ pub struct Item {
     pub place: Place,
     /// Clause 2.12: `require_approval`.
     pub approves: bool,
+    /// Clause 2.30.
+    pub terms: Terms,
     /// All its conditions.
     pub conditions: Vec<Json>,
     /// Clause 2.20: the names of `only_args`.
     pub only_args: Vec<String>,
     /// Clause 2.21: when its counter counts.
     pub when: Vec<Json>,
-    /// The counter that it charges.
-    pub counter: Option<Counter>,
-}
-
-/// A declared counter.
-#[derive(Debug, Clone)]
-pub struct Counter {
-    /// Key of the entry; none for `all_tools`.
-    pub entry: Option<String>,
-    /// Its name.
-    pub name: String,
-    /// The window as the decision shows it.
-    pub window_text: String,
-    /// The window.
-    pub window: Window,
-    /// Clause 8.3: `algorithm: sliding`.
-    pub sliding: bool,
-    /// Clause 9.2.
-    pub scope: Scope,
-    /// Its maximum.
-    pub max: Option<i128>,
-    /// What a call charges.
-    pub charge: Charge,
-}
-
-/// Clauses 2.17 and 2.18.
-#[derive(Debug, Clone)]
-pub enum Charge {
-    /// `increment`
-    Fixed(i128),
-    /// `increment_from`
-    From(String),
-}
-
-/// Clause 9.2.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
-    /// `global`, `grant`, `session` or `identity`, or `agent` for a `rate_limit` without `scope`.
-    Kind(String),
-    /// Paths.
-    Paths(Vec<String>),
-}
-
-impl Scope {
-    /// Clause 10.4.
-    pub fn text(&self) -> String {
-        match self {
-            Scope::Kind(kind) => kind.clone(),
-            Scope::Paths(paths) => paths.join(","),
-        }
-    }
+    /// What it charges.
+    pub pays: Option<Payment>,
 }
 
 /// An entry of `tools`, or `all_tools`.
@@ -88,9 +46,31 @@ pub struct Entry {
     pub items: Vec<Item>,
 }
 
+/// Clause 2.31: a tool that calls others.
+#[derive(Debug, Clone)]
+pub struct Dispatcher {
+    /// Its name.
+    pub name: String,
+    /// The path of the inner name.
+    pub tool: String,
+    /// The path of the inner arguments.
+    pub args: String,
+}
+
+/// Clause 2.32.
+#[derive(Debug, Clone)]
+pub struct Requests {
+    /// Whether a method without an entry is denied.
+    pub default_deny: bool,
+    /// The entries of methods.
+    pub entries: Vec<Entry>,
+}
+
 /// A document.
 #[derive(Debug, Clone)]
 pub struct Document {
+    /// Clause 2.33.
+    pub name: Option<String>,
     /// Clause 2.3.
     pub default_deny: bool,
     /// Clause 2.23: whether a list leaves out what its reader can never call.
@@ -99,6 +79,12 @@ pub struct Document {
     pub hide: Vec<String>,
     /// Entries in document order, `all_tools` last.
     pub entries: Vec<Entry>,
+    /// Clause 2.31.
+    pub dispatchers: Vec<Dispatcher>,
+    /// Clause 2.32.
+    pub requests: Option<Requests>,
+    /// Clause 2.24.
+    pub budgets: Vec<Counter>,
 }
 
 impl Document {
@@ -107,19 +93,49 @@ impl Document {
         let root = Json::read(text.strip_prefix('\u{feff}').unwrap_or(text))?;
         let null = Json::Null;
         let texts = |list: &Json| list.list().iter().filter_map(Json::text).map(str::to_owned).collect();
+        let mut top = Top::read(&root);
+        top.budgets = root
+            .get("budgets")
+            .unwrap_or(&null)
+            .members()
+            .iter()
+            .map(|(name, value)| budget(&top, name, value))
+            .collect();
         let mut entries = Vec::new();
         for (key, value) in root.get("tools").unwrap_or(&null).members() {
             // Clause 1.5 frees `x-` keys where fields stand; here names stand.
-            entries.push(entry(Some(key), value));
+            entries.push(entry(&top, Some(key), value));
         }
         if let Some(value) = root.get("all_tools") {
-            entries.push(entry(None, value));
+            entries.push(entry(&top, None, value));
+        }
+        let text = |value: &Json, field: &str| value.get(field).and_then(Json::text).map(str::to_owned);
+        let dispatchers = root.get("dispatchers").unwrap_or(&null).members().iter().map(|(name, value)| {
+            let path = |field| text(value, field).expect("a path");
+            Dispatcher { name: name.clone(), tool: path("tool"), args: path("args") }
+        });
+        top.in_requests = true;
+        let mut requests = root.get("requests").filter(|requests| **requests != Json::Null).map(|requests| {
+            let methods = requests.get("methods").unwrap_or(&null).members();
+            Requests {
+                default_deny: text(requests, "default").as_deref() == Some("deny"),
+                entries: methods.iter().map(|(method, value)| entry(&top, Some(method), value)).collect(),
+            }
+        });
+        let name = text(&root, "name");
+        let methods = requests.iter_mut().flat_map(|requests| &mut requests.entries);
+        for item in entries.iter_mut().chain(methods).flat_map(|entry| &mut entry.items) {
+            item.layer.clone_from(&name);
         }
         Ok(Document {
+            name,
+            dispatchers: dispatchers.collect(),
+            requests,
             default_deny: root.get("default").and_then(Json::text) == Some("deny"),
             lists_callable: root.get("list").and_then(Json::text) == Some("callable"),
             hide: texts(root.get("hide").unwrap_or(&null)),
             entries,
+            budgets: top.budgets,
         })
     }
 
@@ -140,9 +156,30 @@ impl Document {
         self.matching(tool).iter().any(|entry| entry.key.as_deref().is_some_and(|key| key != "*"))
     }
 
-    /// Clause 4.6: the declared counter that a state path names.
+    /// Whether a path of this text names a counter or a budget here.
+    pub(crate) fn declares(&self, path: &str) -> bool {
+        let methods = self.requests.iter().flat_map(|requests| &requests.entries);
+        let pays =
+            self.entries.iter().chain(methods).flat_map(|entry| &entry.items).flat_map(|item| &item.pays);
+        let mut counters = pays.map(|payment| &payment.counter).chain(&self.budgets);
+        let named = |counter: &Counter| match &counter.entry {
+            None if counter.is_budget => format!("budget.{}", counter.name),
+            None => format!("state._global.{}", counter.name),
+            Some(entry) => format!("state.{entry}.{}", counter.name),
+        };
+        counters.any(|counter| named(counter) == path)
+    }
+
+    /// Clauses 4.6 and 4.10: the declared counter or the budget that a path names.
     pub fn counter(&self, path: &str) -> &Counter {
-        let mut declared = self.entries.iter().flat_map(|entry| &entry.items).flat_map(|item| &item.counter);
+        let (root, segments) = crate::path::read(path);
+        if let ("budget", [crate::path::Segment::Name(name)]) = (root.as_str(), &segments[..]) {
+            return self.budgets.iter().find(|budget| budget.name == *name).expect("a budget");
+        }
+        let methods = self.requests.iter().flat_map(|requests| &requests.entries);
+        let pays =
+            self.entries.iter().chain(methods).flat_map(|entry| &entry.items).flat_map(|item| &item.pays);
+        let mut declared = pays.map(|payment| &payment.counter).filter(|counter| !counter.is_budget);
         if let Some(rest) = path.strip_prefix("state.") {
             if let Some(name) = rest.strip_prefix("_global.") {
                 let of = |key: Option<&str>| {
@@ -155,8 +192,7 @@ impl Document {
             };
             return declared.find(joined).expect("a declared counter");
         }
-        let names: Vec<String> = crate::path::read(path)
-            .1
+        let names: Vec<String> = segments
             .into_iter()
             .map(|segment| match segment {
                 crate::path::Segment::Name(name) => name,
@@ -179,10 +215,11 @@ fn is_glob_entry(key: &str) -> bool {
     key != "*" && pattern::is_glob(key)
 }
 
-fn entry(key: Option<&str>, value: &Json) -> Entry {
+fn entry(top: &Top, key: Option<&str>, value: &Json) -> Entry {
+    let owner = if top.in_requests { "/requests/methods" } else { "/tools" };
     let base = match key {
         // A JSON Pointer (RFC 6901).
-        Some(key) => format!("/tools/{}", key.replace('~', "~0").replace('/', "~1")),
+        Some(key) => format!("{owner}/{}", key.replace('~', "~0").replace('/', "~1")),
         None => "/all_tools".to_owned(),
     };
     let mut items = Vec::new();
@@ -198,16 +235,18 @@ fn entry(key: Option<&str>, value: &Json) -> Entry {
         for (index, item) in list.list().iter().enumerate() {
             let pointer = format!("{base}/{field}/{index}");
             match field.as_str() {
-                "rules" => items.push(rule(key, pointer, item)),
+                "rules" => items.push(rule(top, key, pointer, item)),
                 "require" => items.push(conditional(pointer, item, Place::Permit)),
                 "deny_if" => items.push(conditional(pointer, item, Place::Block)),
-                "limits" => items.push(Item {
-                    counter: Some(counter(key, item, Scope::Kind("global".to_owned()), false)),
-                    ..blank(pointer, item)
-                }),
+                "limits" => {
+                    items.push(Item { pays: Some(Payment::of_limit(top, key, item)), ..blank(pointer, item) })
+                }
                 _ => {}
             }
         }
+    }
+    for item in &mut items {
+        item.entry = key.map(str::to_owned);
     }
     Entry { key: key.map(str::to_owned), items }
 }
@@ -216,26 +255,29 @@ fn entry(key: Option<&str>, value: &Json) -> Entry {
 fn blank(pointer: String, item: &Json) -> Item {
     let text = |field: &str| item.get(field).and_then(Json::text).map(str::to_owned);
     Item {
+        layer: None,
         pointer,
+        entry: None,
         name: text("name"),
         on_deny: text("on_deny").or(text("reason")),
         place: Place::Permit,
         approves: false,
+        terms: Terms::read(item.get("approval").unwrap_or(&Json::Null)),
         conditions: item.get("conditions").unwrap_or(&Json::Null).list().to_vec(),
         only_args: vec![],
         when: item.get("when").unwrap_or(&Json::Null).list().to_vec(),
-        counter: None,
+        pays: None,
     }
 }
 
 /// Clauses 2.10 to 2.14.
-fn rule(entry: Option<&str>, pointer: String, rule: &Json) -> Item {
+fn rule(top: &Top, entry: Option<&str>, pointer: String, rule: &Json) -> Item {
     let action = rule.get("action").and_then(Json::text).unwrap_or("evaluate");
     let mut item = blank(pointer, rule);
     item.place = if matches!(action, "deny" | "require_approval") { Place::Block } else { Place::Permit };
     item.approves = action == "require_approval";
     if let Some(state) = rule.get("state") {
-        item.counter = Some(counter(entry, state, Scope::Kind("global".to_owned()), true));
+        item.pays = Some(Payment::read(top, entry, state, Scope::Kind("global".to_owned()), true));
     }
     if let Some(limit) = rule.get("rate_limit") {
         // Clause 2.13
@@ -256,12 +298,12 @@ fn rule(entry: Option<&str>, pointer: String, rule: &Json) -> Item {
             ("window".to_owned(), window),
             ("max".to_owned(), max),
         ];
-        for field in ["scope", "algorithm"] {
+        for field in ["scope", "algorithm", "refund"] {
             declaration.extend(rule.get(field).map(|value| (field.to_owned(), value.clone())));
         }
         // Clause 9.2: without a scope, `rate_limit` counts for each agent.
         let scope = Scope::Kind("agent".to_owned());
-        item.counter = Some(counter(entry, &Json::Object(declaration), scope, false));
+        item.pays = Some(Payment::read(top, entry, &Json::Object(declaration), scope, false));
     }
     item
 }
@@ -286,52 +328,4 @@ fn conditional(pointer: String, item: &Json, place: Place) -> Item {
         return Item { conditions, place, name: None, on_deny: None, ..blank(pointer, item) };
     }
     Item { place, ..blank(pointer, item) }
-}
-
-/// Clauses 8.3 and 10.5: a window as written, a number of seconds as `60s`.
-fn window_text(window: &Json) -> String {
-    match window {
-        Json::String(text) if text.chars().all(|c| c.is_ascii_digit()) => format!("{text}s"),
-        Json::String(text) => text.clone(),
-        Json::Number(literal) => format!("{}s", Decimal::read(literal).expect("seconds").plain()),
-        other => panic!("no window: {other:?}"),
-    }
-}
-
-fn amount(value: &Json) -> i128 {
-    match value {
-        Json::Number(literal) => Decimal::read(literal).and_then(|number| number.to_amount()),
-        _ => None,
-    }
-    .expect("an amount")
-}
-
-/// Clauses 2.14, 2.16 to 2.18.
-fn counter(entry: Option<&str>, item: &Json, default: Scope, is_state: bool) -> Counter {
-    let window_text = window_text(item.get("window").expect("a window"));
-    let charge = match (item.get("increment_from").and_then(Json::text), item.get("increment")) {
-        (Some(path), _) => Charge::From(path.to_owned()),
-        (None, None) => Charge::Fixed(1_000_000),
-        (None, Some(increment)) => match amount(increment) {
-            // Clause 2.17: in `state`, 0 means 1.
-            0 if is_state => Charge::Fixed(1_000_000),
-            amount => Charge::Fixed(amount),
-        },
-    };
-    Counter {
-        entry: entry.map(str::to_owned),
-        name: item.get("counter").and_then(Json::text).expect("a name").to_owned(),
-        window: Window::read(&window_text),
-        window_text,
-        sliding: item.get("algorithm").and_then(Json::text) == Some("sliding"),
-        scope: match item.get("scope") {
-            None => default,
-            Some(Json::String(kind)) => Scope::Kind(kind.clone()),
-            Some(paths) => {
-                Scope::Paths(paths.list().iter().filter_map(Json::text).map(str::to_owned).collect())
-            }
-        },
-        max: if is_state { None } else { item.get("max").map(amount) },
-        charge,
-    }
 }

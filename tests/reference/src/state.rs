@@ -7,9 +7,10 @@ use crate::json::Json;
 use crate::operator::{compares, number};
 use crate::path;
 
-/// Clause 4.5: whether a condition reads a counter.
+/// Clause 4.5: whether a condition reads a counter or a budget.
 pub fn is_state(condition: &Json) -> bool {
-    condition.get("path").and_then(Json::text).is_some_and(|path| path::read(path).0 == "state")
+    let root = condition.get("path").and_then(Json::text).map(|path| path::read(path).0);
+    matches!(root.as_deref(), Some("state" | "budget"))
 }
 
 /// Clause 8.5: whether a state condition holds for an amount.

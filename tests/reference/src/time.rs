@@ -1,15 +1,19 @@
-//! Windows over UTC time (clause 8.3). Times are milliseconds since the epoch.
+//! Windows, and the calendar of UTC (clause 8.3). Times are milliseconds since the epoch.
+
+use crate::mistake::{Mistake::*, is_made};
 
 /// A window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Window {
     /// `week` or `month`: the windows of the calendar that are no multiples of a length from the epoch.
     Calendar(&'static str),
+    /// Clause 8.18: one window that does not end.
+    Ever,
     /// A length in seconds; and whether it was written as a word: `minute` and `60s` are two (clause 8.6).
     Seconds(i64, bool),
 }
 
-const DAY: i64 = 86_400_000;
+pub(crate) const DAY: i64 = 86_400_000;
 
 impl Window {
     /// Clause 8.3.
@@ -20,6 +24,7 @@ impl Window {
             "day" => Window::Seconds(86_400, true),
             "week" => Window::Calendar("week"),
             "month" => Window::Calendar("month"),
+            "ever" => Window::Ever,
             _ => {
                 let digits = text.trim_end_matches(['s', 'm', 'h', 'd']);
                 let unit = match text.chars().last() {
@@ -37,31 +42,25 @@ impl Window {
     pub fn length(&self) -> i64 {
         match self {
             Window::Seconds(seconds, _) => seconds * 1_000,
-            Window::Calendar(_) => 7 * DAY,
+            Window::Calendar(_) | Window::Ever => 7 * DAY,
         }
     }
 
-    /// Start of the fixed window that a time lies in.
+    /// Start of the fixed window of seconds that a time lies in.
     pub fn start(&self, time: i64) -> i64 {
-        match self {
-            Window::Seconds(..) => time.div_euclid(self.length()) * self.length(),
-            // The epoch was a Thursday; four days later was the first Monday.
-            Window::Calendar("week") => (time - 4 * DAY).div_euclid(7 * DAY) * 7 * DAY + 4 * DAY,
-            Window::Calendar(_) => {
-                let (year, month, _) = date(time.div_euclid(DAY));
-                first_of(year, month) * DAY
-            }
-        }
+        time.div_euclid(self.length()) * self.length()
     }
 
-    /// End of the fixed window that begins at `start`.
-    pub fn end(&self, start: i64) -> i64 {
-        match self {
-            Window::Seconds(..) | Window::Calendar("week") => start + self.length(),
-            Window::Calendar(_) => match date(start.div_euclid(DAY)) {
-                (year, 12, _) => first_of(year + 1, 1) * DAY,
-                (year, month, _) => first_of(year, month + 1) * DAY,
-            },
+    /// Clause 8.3: the time that a charge of a sliding window counts from, which for one longer than a day is the end of the quarter
+    /// of an hour.
+    pub(crate) fn charged_at(&self, time: i64) -> i64 {
+        const QUARTER: i64 = 900_000;
+        let start = time.div_euclid(QUARTER) * QUARTER;
+        match self.length() > DAY {
+            true if is_made(LongIsExact) => time,
+            true if is_made(LongAtStart) => start,
+            true => start + QUARTER,
+            false => time,
         }
     }
 }
@@ -80,13 +79,13 @@ fn days_of(year: i64, month: i64) -> i64 {
 }
 
 /// Days from the epoch to the first of a month, counted year by year.
-fn first_of(year: i64, month: i64) -> i64 {
+pub(crate) fn first_of(year: i64, month: i64) -> i64 {
     let years: i64 = (1970..year).map(|year| if is_leap(year) { 366 } else { 365 }).sum();
     years + (1..month).map(|month| days_of(year, month)).sum::<i64>()
 }
 
 /// Year, month and day of a number of days since the epoch.
-fn date(days: i64) -> (i64, i64, i64) {
+pub(crate) fn date(days: i64) -> (i64, i64, i64) {
     let (mut year, mut month) = (1970, 1);
     while first_of(year + 1, 1) <= days {
         year += 1;

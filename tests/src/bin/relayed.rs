@@ -4,12 +4,14 @@
 //! relayed forwarded --count N --seed S    prints those of N messages that reach the server
 //! relayed sent --count N --seed S         prints those of N messages that `serde_json` does not read as a denied call
 //! relayed unchanged --count N --seed S    sends N messages of both sides, none of which is denied: each comes out byte for byte
+//! relayed sequences --count N --seed S    N sequences of everything that can happen: nothing passes that was not allowed
 //! ```
 
 use std::io::{self, BufWriter, Write};
 
 use callgate_tests::messages::{Choices, message};
 use callgate_tests::relayed::{Relayed, may_read_as_denied, reads_as_denied};
+use callgate_tests::sequences;
 use callgate_tests::traffic::passes_unchanged;
 
 fn main() -> io::Result<()> {
@@ -50,12 +52,16 @@ fn main() -> io::Result<()> {
             passes_unchanged(count, seed);
             writeln!(out, "{count} messages, unchanged")?;
         }
+        "sequences" => {
+            sequences::random(count, seed);
+            writeln!(out, "{count} sequences, in which nothing passes that was not allowed")?;
+        }
         _ => usage(),
     }
     out.flush()
 }
 
 fn usage() -> ! {
-    eprintln!("usage: relayed forwarded|sent|unchanged [--count N] [--seed S]");
+    eprintln!("usage: relayed forwarded|sent|unchanged|sequences [--count N] [--seed S]");
     std::process::exit(2);
 }

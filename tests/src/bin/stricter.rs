@@ -1,11 +1,11 @@
-//! Decides calls by generated policies and by the same with an addition: `stricter --pairs N [--seed S]`. Prints the first call that an
-//! addition lets through, with exit code 1.
+//! Decides calls by generated policies and by the same with an addition, with another policy in a stack, or in a dispatcher: `stricter --pairs N [--seed
+//! S]`. Prints the first call that an addition lets through, with exit code 1.
 
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use callgate_tests::generate::Generator;
-use callgate_tests::stricter::with_an_addition;
+use callgate_tests::stricter::{with_a_layer, with_an_addition, within_a_dispatcher};
 
 fn main() -> ExitCode {
     let mut pairs = 10_000_u64;
@@ -25,7 +25,12 @@ fn main() -> ExitCode {
     let mut generator = Generator::new(seed);
     let (mut done, mut calls, mut before, mut added) = (0, 0, 0, 0);
     while done < pairs {
-        match with_an_addition(&mut generator) {
+        let compared = match done % 3 {
+            0 => with_an_addition,
+            1 => with_a_layer,
+            _ => within_a_dispatcher,
+        };
+        match compared(&mut generator) {
             Ok(stopped) => {
                 done += u64::from(stopped.calls > 0);
                 calls += stopped.calls;

@@ -7,6 +7,7 @@ mod run;
 use std::collections::BTreeMap;
 
 use callgate::__binding::Target;
+use callgate::Policy;
 use callgate::time::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -36,11 +37,16 @@ pub struct Case {
     pub traps: Vec<u32>,
     policy: Option<Vec<String>>,
     policy_file: Option<String>,
+    /// The policies of a stack.
+    layers: Option<Vec<Vec<String>>>,
     /// A policy that decides beside it.
     candidate: Option<Vec<String>>,
     /// Who sees which tools.
     #[serde(default)]
     visible: Vec<Seen>,
+    /// Who sees what requests are for.
+    #[serde(default)]
+    requests: Vec<Requested>,
     /// The calls.
     pub steps: Vec<Step>,
 }
@@ -51,6 +57,16 @@ pub struct Case {
 struct Seen {
     identity: Option<String>,
     server: Option<String>,
+    shown: Vec<String>,
+    left_out: Vec<String>,
+}
+
+/// Who sees what requests of a method are for, by their params.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Requested {
+    identity: Option<String>,
+    method: String,
     shown: Vec<String>,
     left_out: Vec<String>,
 }
@@ -76,9 +92,17 @@ pub struct Step {
     finish: Option<Finish>,
     finish_of: Option<usize>,
     finish_error: Option<String>,
-    reload: Option<Vec<String>>,
+    reload: Option<Reload>,
     expect: BTreeMap<String, Value>,
     observed: Option<Value>,
+}
+
+/// The lines of a policy, or of each policy of a stack.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Reload {
+    Policy(Vec<String>),
+    Layers(Vec<Vec<String>>),
 }
 
 #[derive(Debug, Deserialize)]
@@ -87,6 +111,7 @@ struct Approve {
     id: String,
     key: Option<String>,
     key_of: Option<usize>,
+    given_at: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -139,20 +164,44 @@ pub fn timestamp(text: &str) -> Timestamp {
 }
 
 impl Case {
-    /// The policy's text, where the case has one of its own.
-    pub fn policy_text(&self) -> Option<String> {
-        self.policy.as_ref().map(|lines| lines.join("\n"))
+    /// The texts of the policies that the case has itself.
+    pub fn own_texts(&self) -> Vec<String> {
+        if self.policy_file.is_some() { Vec::new() } else { self.texts() }
     }
 
-    /// The policy's text.
-    pub fn text(&self) -> String {
-        match (&self.policy, &self.policy_file) {
-            (Some(lines), None) => lines.join("\n"),
-            (None, Some(file)) => {
+    /// The policy's text, or that of each policy of a stack.
+    pub fn texts(&self) -> Vec<String> {
+        match (&self.policy, &self.policy_file, &self.layers) {
+            (Some(lines), None, None) => vec![lines.join("\n")],
+            (None, Some(file), None) => {
                 let path = crate::project().join("spec/policies").join(file);
-                std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+                let text = std::fs::read_to_string(&path);
+                vec![text.unwrap_or_else(|error| panic!("{}: {error}", path.display()))]
             }
-            _ => panic!("{}: give `policy` or `policy_file`", self.name),
+            (None, None, Some(layers)) => layers.iter().map(|lines| lines.join("\n")).collect(),
+            _ => panic!("{}: give `policy`, `policy_file` or `layers`", self.name),
+        }
+    }
+
+    /// The policy, or the stack of its policies.
+    pub fn load(&self) -> Policy {
+        self.stack(&self.texts())
+    }
+
+    fn stack(&self, texts: &[String]) -> Policy {
+        let policies = texts.iter().map(|text| {
+            text.parse::<Policy>()
+                .unwrap_or_else(|error| panic!("{}: the policy does not load:\n{error}\n{text}", self.name))
+        });
+        Policy::stack(policies).unwrap_or_else(|error| panic!("{}: no stack: {error}", self.name))
+    }
+
+    fn reloaded(&self, reload: &Reload) -> Policy {
+        match reload {
+            Reload::Policy(lines) => self.stack(&[lines.join("\n")]),
+            Reload::Layers(layers) => {
+                self.stack(&layers.iter().map(|lines| lines.join("\n")).collect::<Vec<_>>())
+            }
         }
     }
 }

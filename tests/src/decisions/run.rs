@@ -18,7 +18,7 @@ use callgate_host::{Candidate, Observed, Observer};
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::{Amounts, Case, Check, Finish, Seen, Settle, Step, timestamp};
+use super::{Amounts, Case, Check, Finish, Requested, Seen, Settle, Step, timestamp};
 use crate::caller::Caller;
 use crate::plain::plain;
 
@@ -82,6 +82,22 @@ impl Seen {
     }
 }
 
+impl Requested {
+    fn differences(&self, engine: &Engine) -> Vec<String> {
+        let caller = Caller::read(self.identity.as_deref()).unwrap();
+        let mut differences = Vec::new();
+        for (index, text) in self.shown.iter().chain(&self.left_out).enumerate() {
+            let params: Value = serde_json::from_str(text).unwrap();
+            let call = Call::request(&self.method, &params).identity(caller.identity());
+            let shown = [engine.shows_request(&call), engine.policy().shows_request(&call)];
+            if shown != [index < self.shown.len(); 2] {
+                differences.push(format!("{:?}: {} of {text}: {shown:?}", self.identity, self.method));
+            }
+        }
+        differences
+    }
+}
+
 impl Check {
     fn compiled(&self) -> ArgsCheck {
         let check = ArgsCheck::new();
@@ -112,12 +128,6 @@ pub enum Form {
 const START: &str = "2026-11-21T10:00:00.000Z";
 
 impl Case {
-    fn load(&self) -> Policy {
-        let text = self.text();
-        text.parse()
-            .unwrap_or_else(|error| panic!("{}: the policy does not load:\n{error}\n{text}", self.name))
-    }
-
     /// Runs the case; returns the decisions' JSON, or what differs.
     pub fn run(&self, form: Form) -> Result<Vec<String>, Vec<String>> {
         let candidate = self.candidate.as_ref().map(|lines| {
@@ -149,14 +159,13 @@ impl Case {
         let mut reservations: Vec<(Option<Reservation>, Option<Observed>)> = Vec::new();
         let mut differences: Vec<String> =
             self.visible.iter().flat_map(|seen| seen.differences(engine)).collect();
+        differences.extend(self.requests.iter().flat_map(|seen| seen.differences(engine)));
         for (index, step) in self.steps.iter().enumerate() {
             if let Some(at) = &step.at {
                 clock.set(timestamp(at));
             }
-            if let Some(lines) = &step.reload {
-                engine.replace(
-                    lines.join("\n").parse().unwrap_or_else(|error| panic!("{}: {error}", self.name)),
-                );
+            if let Some(reload) = &step.reload {
+                engine.replace(self.reloaded(reload));
             }
             if let (Some(of), Some(finish)) = (step.finish_of, &step.finish) {
                 finish.apply(engine, &mut reservations[of], step.finish_error.as_deref());
@@ -241,7 +250,7 @@ impl Finish {
 
 impl Step {
     fn decide(&self, deciding: &Deciding, form: Form, before: &[String]) -> Decision<'static> {
-        let Some(approve) = &self.approve else { return self.call(deciding, form, None) };
+        let Some(approve) = &self.approve else { return self.call(deciding, form, None, self.explain) };
         let key = match (&approve.key, approve.key_of) {
             (Some(key), None) => key.clone(),
             (None, Some(step)) => {
@@ -250,19 +259,30 @@ impl Step {
             }
             // The key of this very call; where it needs none, any will do.
             _ => self
-                .call(deciding, form, None)
+                .call(deciding, form, None, true)
                 .approval()
                 .map(|approval| approval.key())
                 .unwrap_or("ak1:none")
                 .to_owned(),
         };
-        self.call(deciding, form, Some(Approval::new(&key, &approve.id)))
+        let approval = Approval::new(&key, &approve.id);
+        let approval = match &approve.given_at {
+            Some(at) => approval.given_at(timestamp(at)),
+            None => approval,
+        };
+        self.call(deciding, form, Some(approval), self.explain)
     }
 
-    fn call(&self, deciding: &Deciding, form: Form, approval: Option<Approval<'_>>) -> Decision<'static> {
+    fn call(
+        &self,
+        deciding: &Deciding,
+        form: Form,
+        approval: Option<Approval<'_>>,
+        explain: bool,
+    ) -> Decision<'static> {
         let engine = &deciding.engine;
         match form {
-            Form::Raw | Form::Halves if self.explain => {
+            Form::Raw | Form::Halves if explain => {
                 self.raw(approval, |call| engine.explain_json(call).decision.into_owned())
             }
             Form::Raw => self.raw(approval, |call| deciding.observe_json(call, engine.decide_json(call))),
@@ -281,8 +301,8 @@ impl Step {
                 let (args, identity) = (self.called().1.map(value), self.identity.as_deref().map(value));
                 let values = [args.as_ref(), identity.as_ref()];
                 match form {
-                    Form::Plain => self.values(deciding, form, approval, values, plain),
-                    _ => self.values(deciding, form, approval, values, |value| value),
+                    Form::Plain => self.values(deciding, (form, explain), approval, values, plain),
+                    _ => self.values(deciding, (form, explain), approval, values, |value| value),
                 }
             }
         }
@@ -303,7 +323,7 @@ impl Step {
     fn values<'v, V: View>(
         &self,
         deciding: &Deciding,
-        form: Form,
+        form: (Form, bool),
         approval: Option<Approval<'_>>,
         [args, identity]: [Option<&'v Value>; 2],
         view: impl Fn(&'v Value) -> V,
@@ -348,11 +368,11 @@ impl Step {
     fn value<A: View, I: View>(
         &self,
         deciding: &Deciding,
-        form: Form,
+        (form, explain): (Form, bool),
         call: &Call<'_, A, I>,
     ) -> Decision<'static> {
         let engine = &deciding.engine;
-        if self.explain {
+        if explain {
             return engine.explain(call).decision.into_owned();
         }
         if form == Form::Plain {
@@ -402,11 +422,25 @@ fn compare(expect: &BTreeMap<String, Value>, decision: &Value) -> Vec<String> {
         match field.as_str() {
             "rule" => check(field, wanted, decision["rule"].get("pointer").unwrap_or(&Value::Null)),
             "rule_name" => check(field, wanted, decision["rule"].get("name").unwrap_or(&Value::Null)),
+            "layer" => check(field, wanted, decision["rule"].get("layer").unwrap_or(&Value::Null)),
             "line" => check(field, wanted, decision["rule"].get("line").unwrap_or(&Value::Null)),
             "approval_rules" => {
                 let rules = decision["approval"]["rules"].as_array();
                 let pointers = rules.map(|rules| rules.iter().map(|rule| rule["pointer"].clone()).collect());
                 check(field, wanted, &pointers.map_or(Value::Null, Value::Array));
+            }
+            "approval" => {
+                let found = &decision["approval"];
+                for (field, wanted) in wanted.as_object().unwrap() {
+                    let found = match field.as_str() {
+                        "approvers" => {
+                            let rules = found["rules"].as_array().into_iter().flatten();
+                            rules.map(|rule| rule["approvers"].clone()).collect()
+                        }
+                        _ => found[field].clone(),
+                    };
+                    check(&format!("approval.{field}"), wanted, &found);
+                }
             }
             "counters" => {
                 let (wanted, found) = (wanted.as_array().unwrap(), decision["counters"].as_array().unwrap());
@@ -419,7 +453,7 @@ fn compare(expect: &BTreeMap<String, Value>, decision: &Value) -> Vec<String> {
                     }
                 }
             }
-            "effect" | "code" | "message" | "retry_after" | "tool" | "method" | "mcp_result" => {
+            "effect" | "code" | "message" | "retry_after" | "tool" | "method" | "mcp_result" | "inner" => {
                 check(field, wanted, &decision[field])
             }
             other => panic!("unknown expectation {other}"),

@@ -7,12 +7,13 @@ use callgate::__binding::{Target, call_of};
 use callgate::store::{Algorithm, Store};
 use callgate::time::{ManualClock, Timestamp};
 use callgate::{
-    Actual, Amount, Approval, ArgsCheck, Call, Decision, Engine, Identity, InputSchema, MemoryStore, Outcome,
-    Policy, PolicyError, Reservation, SettleError,
+    Amount, Approval, ArgsCheck, Call, Decision, Engine, Identity, InputSchema, MemoryStore, Policy,
+    PolicyError, Reservation,
 };
+use callgate_reference::approval::Approval as Given;
 use callgate_reference::check::Check;
 use callgate_reference::json::Json;
-use callgate_reference::{Reference, Target as Called};
+use callgate_reference::{Reference, Target as Called, WantedBy, policies};
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
@@ -20,6 +21,7 @@ use crate::generate::{GeneratedCall, GeneratedCase, GeneratedCheck, GeneratedSte
 use crate::plain::telling;
 use crate::{loopback, yaml};
 
+mod finish;
 mod noticed;
 mod shrink;
 mod written;
@@ -74,10 +76,10 @@ pub fn compare(case: &GeneratedCase) -> Compared {
             return Compared::Skipped(format!("a host cannot read the schema: {error}"));
         }
         clock.set(Timestamp::from_millis(step.at));
-        if let Some((of, actual)) = step.finish
-            && let Some((one, other)) = reservations.get_mut(of).map(std::mem::take)
+        if let Some((of, how)) = &step.finish
+            && let Some((one, other)) = reservations.get_mut(*of)
         {
-            let (one, other) = finish(&engine, &mut reference, one, other, actual, step.at);
+            let (one, other) = finish::finish(&engine, &mut reference, one, other, how, step.at);
             if one != other {
                 let fields = vec!["settle".to_owned()];
                 let (engine, reference) = (json!({"settled": one}), json!({"settled": other}));
@@ -91,24 +93,41 @@ pub fn compare(case: &GeneratedCase) -> Compared {
                 (_, Err(error)) => return Compared::Skipped(error),
             }
         }
-        let (key, other_key) =
-            step.approve.as_ref().and_then(|(_, of)| keys.get(*of)).cloned().unwrap_or_default();
-        let id = step.approve.as_ref().map(|(id, _)| id.as_str());
-        let approval = key.as_deref().zip(id);
-        let explained = case.ways.explained.then(|| ask(&engine, step, approval, case.ways, true));
-        let one = ask(&engine, step, approval, case.ways, false);
         let name = step.call.name.as_str();
-        let call = callgate_reference::Call {
+        let unapproved = callgate_reference::Call {
             target: if step.call.is_request { Called::Method(name) } else { Called::Tool(name) },
             args: Some(&step.call.args),
             identity: step.call.identity.as_deref(),
             server: step.call.server.as_deref(),
-            approval: other_key.as_deref().zip(id),
+            approval: None,
             check: step
                 .call
                 .check
                 .as_ref()
                 .map(|check| Check { schema: check.schema.as_deref(), folding: check.folding }),
+        };
+        let approve = step.approve.as_ref();
+        let (key, other_key) = match approve.map(|approve| approve.of) {
+            None => (None, None),
+            Some(Some(of)) => keys.get(of).cloned().unwrap_or_default(),
+            Some(None) => {
+                let own = ask(&engine, step, None, case.ways, true)
+                    .approval()
+                    .map(|wanted| wanted.key().to_owned());
+                let wanted = reference.clone().decide(&unapproved, step.at).approval;
+                (own, wanted.map(|wanted| wanted.key))
+            }
+        };
+        let approval = key.as_deref().zip(approve).map(|(key, approve)| Given {
+            key,
+            id: &approve.id,
+            given_at: approve.given_at,
+        });
+        let explained = case.ways.explained.then(|| ask(&engine, step, approval, case.ways, true));
+        let one = ask(&engine, step, approval, case.ways, false);
+        let call = callgate_reference::Call {
+            approval: other_key.as_deref().zip(approval).map(|(key, given)| Given { key, ..given }),
+            ..unapproved
         };
         let other = reference.decide(&call, step.at);
         let (shown, expected) = (shown(&one.to_json()), expected(&step.call, &other));
@@ -118,7 +137,8 @@ pub fn compare(case: &GeneratedCase) -> Compared {
                 fields.push(field.clone());
             }
         }
-        if let (Some(key), Some(other)) = (one.approval().map(|approval| approval.key()), &other.approval_key)
+        let other_key = other.approval.as_ref().map(|wanted| wanted.key.clone());
+        if let (Some(key), Some(other)) = (one.approval().map(|approval| approval.key()), &other_key)
             && (alike.insert(key.to_owned(), other.clone()).is_some_and(|before| before != *other)
                 || alike.insert(other.clone(), key.to_owned()).is_some_and(|before| before != key))
         {
@@ -140,12 +160,16 @@ pub fn compare(case: &GeneratedCase) -> Compared {
                 return Compared::Different { step: index, fields, engine: told, reference: decided };
             }
         }
-        keys.push((
-            one.approval().map(|approval| approval.key()).map(str::to_owned),
-            other.approval_key.clone(),
-        ));
+        keys.push((one.approval().map(|approval| approval.key()).map(str::to_owned), other_key));
         codes.push(other.code);
-        reservations.push((one.take_reservation(), Some(other)));
+        let reservation = one.take_reservation();
+        if reservation.is_some() != other.is_reserved() {
+            let fields = vec!["reservation".to_owned()];
+            let engine = json!({"reserved": reservation.is_some()});
+            let reference = json!({"reserved": other.is_reserved()});
+            return Compared::Different { step: index, fields, engine, reference };
+        }
+        reservations.push((reservation, other.is_reserved().then_some(other)));
     }
     Compared::Same(codes)
 }
@@ -161,49 +185,16 @@ fn visible(engine: &Engine, reference: &Reference, call: &GeneratedCall) -> (boo
     (engine.shows(&asked), reference.visible(&call.name, call.identity.as_deref(), call.server.as_deref()))
 }
 
-/// Whether each could finish what a step charged.
-fn finish(
-    engine: &Engine,
-    reference: &mut Reference,
-    one: Option<Reservation>,
-    other: Option<callgate_reference::Decision>,
-    actual: Option<i64>,
-    at: i64,
-) -> (bool, bool) {
-    let amount = |actual| Amount::from_micros(actual).expect("an amount of zero or more");
-    match actual {
-        None => {
-            let ended =
-                one.is_none_or(|mut reservation| engine.finish(&mut reservation, Outcome::NotRun).is_ok());
-            if let Some(decision) = &other {
-                reference.not_run(decision, at);
-            }
-            (ended, true)
-        }
-        Some(actual) => {
-            let (Some(mut reservation), Some(decision)) = (one, other) else { return (false, false) };
-            let mut settle = |counter: Option<&str>| {
-                let other = reference.settle(&decision, counter, i128::from(actual), at);
-                let actual = match counter {
-                    None => Actual::from(amount(actual)),
-                    Some(counter) => Actual::from([(counter, amount(actual))]),
-                };
-                (engine.settle(&mut reservation, actual), other)
-            };
-            match settle(None) {
-                // Where one amount could mean several charges, the first of them is named.
-                (Err(SettleError::Ambiguous { counters }), false) => {
-                    let (one, other) = settle(counters.first().map(String::as_str));
-                    (one.is_ok(), other)
-                }
-                (one, other) => (one.is_ok(), other),
-            }
-        }
-    }
+/// The policy or the stack of them, in the form in which it is to be read.
+pub(crate) fn loaded(text: &str, ways: Ways) -> Result<Policy, String> {
+    let texts = policies(text);
+    let loaded: Result<Vec<Policy>, PolicyError> = texts.iter().map(|text| one(text, ways)).collect();
+    let loaded = loaded.map_err(|error| error.to_string())?;
+    Policy::stack(loaded).map_err(|error| error.to_string())
 }
 
-/// The policy, in the form in which it is to be read.
-fn loaded(text: &str, ways: Ways) -> Result<Policy, PolicyError> {
+/// One policy of a stack.
+fn one(text: &str, ways: Ways) -> Result<Policy, PolicyError> {
     let yaml = ways.yaml.then(|| Json::read(text).ok().and_then(|document| yaml::written(&document)));
     match yaml.flatten() {
         Some(yaml) => Policy::from_yaml(&yaml),
@@ -215,7 +206,7 @@ fn loaded(text: &str, ways: Ways) -> Result<Policy, PolicyError> {
 pub(crate) fn ask(
     engine: &Engine,
     step: &GeneratedStep,
-    approval: Option<(&str, &str)>,
+    approval: Option<Given<'_>>,
     ways: Ways,
     explained: bool,
 ) -> Decision<'static> {
@@ -237,9 +228,12 @@ pub(crate) fn ask(
     if explained { engine.explain_json(&call).decision } else { engine.decide_json(&call) }.into_owned()
 }
 
-fn approved<'c, A, I>(call: Call<'c, A, I>, approval: Option<(&'c str, &'c str)>) -> Call<'c, A, I> {
+fn approved<'c, A, I>(call: Call<'c, A, I>, approval: Option<Given<'c>>) -> Call<'c, A, I> {
     match approval {
-        Some((key, id)) => call.approved(Approval::new(key, id)),
+        Some(Given { key, id, given_at: None }) => call.approved(Approval::new(key, id)),
+        Some(Given { key, id, given_at: Some(at) }) => {
+            call.approved(Approval::new(key, id).given_at(Timestamp::from_millis(at)))
+        }
         None => call,
     }
 }
@@ -330,18 +324,28 @@ fn expected(call: &GeneratedCall, decision: &callgate_reference::Decision) -> Va
         json!({
             "entry": counter.entry, "counter": counter.counter, "scope": counter.scope,
             "window": counter.window, "charged": counter.charged, "used": counter.used, "max": counter.max,
-            "resets_at": counter.resets_at,
+            "resets_at": counter.resets_at, "budget": counter.budget,
         })
     };
-    let rule =
-        |name: &Option<String>, pointer: &str| json!({"layer": null, "name": name, "pointer": pointer});
-    let askers: Vec<Value> = decision.askers.iter().map(|(name, pointer)| rule(name, pointer)).collect();
+    let rule = |layer: &Option<String>, name: &Option<String>, pointer: &str| json!({"layer": layer, "name": name, "pointer": pointer});
+    let approval = decision.approval.as_ref().map(|wanted| {
+        let rules = wanted.rules.iter().map(|WantedBy { layer, name, pointer, approvers }| {
+            let mut rule = rule(layer, name, pointer);
+            rule["approvers"] = json!(approvers);
+            rule
+        });
+        json!({
+            "rules": rules.collect::<Vec<_>>(), "ignored": wanted.ignored, "valid_for": wanted.valid_for,
+            "uses": wanted.uses,
+        })
+    });
     json!({
         "effect": decision.effect, "code": decision.code, "tool": tool, "method": method,
         "message": decision.message,
-        "rule": decision.rule.as_ref().map(|pointer| rule(&decision.rule_name, pointer)),
+        "rule": decision.rule.as_ref().map(|pointer| rule(&decision.layer, &decision.rule_name, pointer)),
         "counters": decision.counters.iter().map(counter).collect::<Vec<_>>(),
         "retry_after": decision.retry_after,
-        "approval": decision.approval_key.as_ref().map(|_| json!({"rules": askers})),
+        "approval": approval,
+        "inner": decision.inner,
     })
 }

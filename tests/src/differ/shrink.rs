@@ -3,7 +3,7 @@
 use callgate_reference::json::Json;
 
 use super::{Compared, compare};
-use crate::generate::{GeneratedCase, GeneratedStep, Ways};
+use crate::generate::{GeneratedApproval, GeneratedCase, GeneratedStep, Ways};
 
 /// A smaller case that differs still, in the same fields: without steps, parts of the policy and parts of arguments that
 /// do not matter.
@@ -38,7 +38,12 @@ pub fn minimise(case: &GeneratedCase) -> GeneratedCase {
                 keep
             });
             let mut smaller = best.clone();
-            (smaller.steps[index].approve, smaller.steps[index].finish) = (None, None);
+            smaller.steps[index].approve = None;
+            if differs(&smaller) {
+                best = smaller.clone();
+            }
+            smaller = best.clone();
+            smaller.steps[index].finish = None;
             if differs(&smaller) {
                 best = smaller.clone();
             }
@@ -115,8 +120,11 @@ fn without_step(case: &GeneratedCase, index: usize) -> GeneratedCase {
     for step in &mut smaller.steps {
         // What named the step that is gone is dropped, what named a later one moves.
         let moved = |of: usize| (of != index).then(|| if of > index { of - 1 } else { of });
-        step.approve = step.approve.take().and_then(|(id, of)| moved(of).map(|of| (id, of)));
-        step.finish = step.finish.and_then(|(of, actual)| moved(of).map(|of| (of, actual)));
+        step.approve = step.approve.take().and_then(|old| match old.of {
+            None => Some(old),
+            Some(of) => Some(GeneratedApproval { of: Some(moved(of)?), ..old }),
+        });
+        step.finish = step.finish.take().and_then(|(of, finish)| Some((moved(of)?, finish)));
     }
     smaller
 }

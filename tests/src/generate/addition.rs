@@ -4,11 +4,19 @@ use callgate_reference::json::Json;
 
 use super::Generator;
 use super::alphabet::ENTRIES;
+use super::feature::Feature;
 
 impl Generator {
-    /// The policy with one more condition where it permits, one more item, the field `only_args`, or one more entry.
+    /// The policy with one more condition where it permits, one more item, the field `only_args`, one more entry, or one more payment
+    /// into a budget of which conditions only say the most that it may hold.
     pub fn with_addition(&mut self, policy: &str) -> String {
         let mut document = read(policy);
+        // A payment into any other budget may be what a condition waits for.
+        self.budgets = vec!["spend", "calls"];
+        self.budgets.retain(|name| {
+            document.get("budgets").and_then(|budgets| budgets.get(name)).is_some()
+                && only_bounded(&document, name)
+        });
         let Some(tools) = member(&mut document, "tools") else { return policy.to_owned() };
         let Json::Object(entries) = tools else { return policy.to_owned() };
         if entries.is_empty() || self.chance(15) {
@@ -28,7 +36,13 @@ impl Generator {
     }
 
     fn add_to(&mut self, entry: &mut Json) {
-        let (field, item) = match self.below(8) {
+        let payment = if self.chance(50) { self.payment() } else { None };
+        let (field, item) = match self.below(9) {
+            _ if payment.is_some() => ("limits", payment.unwrap_or_default()),
+            8 if self.may(Feature::InFlight) => {
+                let scope = self.scope();
+                ("limits", self.in_flight(scope))
+            }
             0 | 1 => {
                 self.permits = true;
                 ("require", self.condition(1))
@@ -104,6 +118,27 @@ impl Generator {
             }
         }
     }
+}
+
+/// Whether conditions say of a budget only that it may hold so much and no more.
+fn only_bounded(document: &Json, name: &str) -> bool {
+    let tools = document.get("tools").map(Json::members).unwrap_or_default();
+    let entries = tools.iter().map(|(_, entry)| entry).chain(document.get("all_tools"));
+    entries.flat_map(Json::members).all(|(field, items)| {
+        let bounds = |item: &Json| {
+            let permits = match item.get("action").and_then(Json::text) {
+                None => field != "deny_if",
+                Some(action) => matches!(action, "evaluate" | "allow"),
+            };
+            let ops = if permits { ["lt", "lte"] } else { ["gt", "gte"] };
+            let conditions = item.get("conditions").map(Json::list).unwrap_or_default();
+            conditions.iter().chain([item]).all(|condition| {
+                let reads = condition.get("path").and_then(Json::text) == Some(&format!("budget.{name}"));
+                !reads || condition.get("op").and_then(Json::text).is_some_and(|op| ops.contains(&op))
+            })
+        };
+        items.list().iter().all(bounds)
+    })
 }
 
 fn read(text: &str) -> Json {

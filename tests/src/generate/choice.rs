@@ -15,6 +15,9 @@ impl Generator {
             extended: false,
             pointed: false,
             permits: false,
+            budgets: vec![],
+            nested: None,
+            changes: None,
         }
     }
 

@@ -22,7 +22,7 @@ impl Generator {
     pub(super) fn argument(&mut self, depth: usize, raw: bool) -> String {
         if raw && self.chance(40) {
             self.pick(&RAW_NUMBERS).to_owned()
-        } else if self.extended && self.chance(12) {
+        } else if self.extended && self.chance(16) {
             self.letter()
         } else {
             self.value(depth)

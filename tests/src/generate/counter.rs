@@ -59,6 +59,18 @@ impl Generator {
 
     /// A window and an algorithm that go together.
     pub(super) fn window(&mut self) -> &'static str {
+        if self.changes.is_some() && self.chance(70) {
+            return self.pick(&["\"day\"", "\"day\"", "\"week\"", "\"month\""]);
+        }
+        if self.may(Feature::LongSliding) && self.chance(15) {
+            return self.pick(&[
+                "\"week\",\"algorithm\":\"sliding\"",
+                "\"2d\",\"algorithm\":\"sliding\"",
+                "90000,\"algorithm\":\"sliding\"",
+                "\"31d\",\"algorithm\":\"sliding\"",
+                "\"day\",\"algorithm\":\"sliding\"",
+            ]);
+        }
         self.pick(&[
             "\"hour\"",
             "\"day\"",
@@ -75,6 +87,19 @@ impl Generator {
             "\"60s\",\"algorithm\":\"sliding\"",
             "\"minute\",\"algorithm\":\"fixed\"",
         ])
+    }
+
+    /// A window, now and then one that does not end, with a scope that it may have.
+    pub(super) fn window_and_scope(&mut self) -> (&'static str, &'static str) {
+        if self.may(Feature::Ever) && self.chance(10) {
+            return ("\"ever\"", self.pick(&["", ",\"scope\":\"identity\"", ",\"scope\":[\"tool\"]"]));
+        }
+        (self.window(), self.scope())
+    }
+
+    /// A window of a counter without a scope, now and then one that does not end.
+    pub(super) fn any_window(&mut self) -> &'static str {
+        if self.may(Feature::Ever) && self.chance(12) { "\"ever\"" } else { self.window() }
     }
 
     /// A condition on a counter.

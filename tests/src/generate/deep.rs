@@ -8,7 +8,10 @@ use super::Generator;
 const NAMES: [&str; 14] =
     ["x", "x", "X", "a", "b", "*", "@id", "", "A", "\u{130}", "É", "null", "[1]", "alice"];
 /// Letters whose lower case is told otherwise by other mappings, or whose upper case is longer.
-const LETTERS: [&str; 10] = ["A", "Ab", "ALICE", "É", "\u{130}", "ΑΣ", "\u{212a}", "ẞ", "ǅ", "A\u{301}"];
+const LETTERS: [&str; 14] = [
+    "A", "Ab", "ALICE", "É", "\u{130}", "\u{130}", "\u{130}", "ΑΣ", "ΑΣ", "ΑΣ", "\u{212a}", "ẞ", "ǅ",
+    "A\u{301}",
+];
 
 impl Generator {
     /// Members that views and wildcards are about.

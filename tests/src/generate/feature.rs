@@ -27,6 +27,30 @@ pub enum Feature {
     List,
     /// `claims`
     Claims,
+    /// `budgets`
+    Budgets,
+    /// `max_from`
+    MaxFrom,
+    /// The window `ever`.
+    Ever,
+    /// Sliding windows that are longer than a day.
+    LongSliding,
+    /// `time_zone` and `week_start`
+    Calendars,
+    /// `refund` and `settle`
+    Ends,
+    /// `in_flight`
+    InFlight,
+    /// Conditions on counters in rules that ask for approval.
+    AskByState,
+    /// `approval`
+    Terms,
+    /// Stacks of policies.
+    Layers,
+    /// `requests`
+    Requests,
+    /// `dispatchers`
+    Dispatchers,
 }
 
 /// What the engine knows.
@@ -42,10 +66,22 @@ pub const KNOWN: &[Feature] = &[
     Feature::List,
     Feature::Json,
     Feature::Wildcards,
+    Feature::Ever,
+    Feature::LongSliding,
+    Feature::Calendars,
+    Feature::Budgets,
+    Feature::MaxFrom,
+    Feature::Ends,
+    Feature::InFlight,
+    Feature::AskByState,
+    Feature::Terms,
+    Feature::Layers,
+    Feature::Requests,
+    Feature::Dispatchers,
 ];
 
 /// How a part of the language is written, as it stands in a policy in JSON.
-const WRITTEN: [&str; 15] = [
+const WRITTEN: [&str; 27] = [
     "includes\",",
     "\"op\":\"type\"",
     "\"value_from\"",
@@ -61,6 +97,18 @@ const WRITTEN: [&str; 15] = [
     "\"server\"",
     "\"list\":\"callable\"",
     "\"claims\"",
+    "\"budgets\"",
+    "\"max_from\"",
+    "\"ever\"",
+    "\"time_zone\"",
+    "\"week_start\"",
+    "\"refund\"",
+    "\"settle\"",
+    "\"in_flight\"",
+    "\"approval\"",
+    "\"name\":\"two\"",
+    "\"requests\"",
+    "\"dispatchers\"",
 ];
 
 /// Whether a generated policy has any of them.

@@ -5,21 +5,27 @@
 
 mod addition;
 mod alphabet;
+mod calendar;
 mod call;
+mod charging;
 mod choice;
 mod condition;
 mod counter;
 mod deep;
 mod feature;
+mod nested;
+mod nested_call;
 mod policy;
 mod reach;
 mod schema;
+mod terms;
 
 pub use feature::{Feature, KNOWN, has_features};
 
 use std::collections::VecDeque;
 
 use callgate::__binding::Target;
+use callgate::Outcome;
 
 /// Makes policies and calls by choosing again and again.
 #[derive(Debug, Clone)]
@@ -36,6 +42,12 @@ pub struct Generator {
     pointed: bool,
     /// Whether conditions stand where they may be optional.
     permits: bool,
+    /// The budgets that entries may pay into.
+    budgets: Vec<&'static str>,
+    /// What a case with more than one policy, method or level is about.
+    nested: Option<nested::Nested>,
+    /// A time around which calls are made, where clocks change.
+    changes: Option<i64>,
 }
 
 /// A generated call, as raw JSON texts.
@@ -58,6 +70,12 @@ pub struct GeneratedCall {
 }
 
 impl GeneratedCall {
+    /// A call of a tool that nobody known makes.
+    fn plain(name: &str, args: String) -> Self {
+        let name = name.to_owned();
+        Self { name, is_request: false, args, identity: None, server: None, raw_only: false, check: None }
+    }
+
     /// What is called.
     pub fn target(&self) -> Target<'_> {
         if self.is_request { Target::Method(&self.name) } else { Target::Tool(&self.name) }
@@ -80,12 +98,43 @@ pub struct GeneratedStep {
     pub at: i64,
     /// The call.
     pub call: GeneratedCall,
-    /// The id of an approval, and the step whose approval key it carries.
-    pub approve: Option<(String, usize)>,
-    /// Before the call: the step that is said not to have run, or is settled to this amount in steps of 0.000001.
-    pub finish: Option<(usize, Option<i64>)>,
+    /// The approval that it carries.
+    pub approve: Option<GeneratedApproval>,
+    /// Before the call: the step that is finished, and how.
+    pub finish: Option<(usize, Finish)>,
     /// Before the call, and after what is finished: the policy that replaces the one in force, as JSON text.
     pub reload: Option<String>,
+}
+
+/// An approval of a [`GeneratedStep`].
+#[derive(Debug, Clone)]
+pub struct GeneratedApproval {
+    /// Its own id.
+    pub id: String,
+    /// The step whose approval key it carries; none for the key that the call itself needs.
+    pub of: Option<usize>,
+    /// When it was given, in milliseconds since the epoch.
+    pub given_at: Option<i64>,
+}
+
+/// How a call is finished.
+#[derive(Debug, Clone)]
+pub enum Finish {
+    /// It ended so.
+    Ended(Outcome),
+    /// It is settled to these amounts, in steps of 0.000001.
+    Settled(Vec<(Settled, i64)>),
+}
+
+/// Which charge is settled.
+#[derive(Debug, Clone)]
+pub enum Settled {
+    /// The only one that may be.
+    Only,
+    /// That of the counter that stands there in the decision.
+    Nth(usize),
+    /// That of this name.
+    Named(String),
 }
 
 /// How the engine is asked. Whatever it is, the decisions are the same.
@@ -104,7 +153,7 @@ pub struct Ways {
 /// A policy and calls under it, one after the other.
 #[derive(Debug, Clone)]
 pub struct GeneratedCase {
-    /// The policy, as JSON text.
+    /// The policy, as JSON text; a list of policies is a stack.
     pub policy: String,
     /// The calls.
     pub steps: Vec<GeneratedStep>,

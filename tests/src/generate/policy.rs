@@ -13,8 +13,10 @@ impl Generator {
         if self.pointed {
             return self.pointed_policy();
         }
+        let calendar = self.calendar();
+        let budgets = self.budgets();
         let mut entries = Vec::new();
-        let mut declared = Vec::new();
+        let mut declared = self.budget_paths();
         for key in ENTRIES {
             if self.chance(35) {
                 entries.push(format!("\"{key}\":{}", self.entry(Some(key), &mut declared)));
@@ -37,15 +39,17 @@ impl Generator {
         } else {
             String::new()
         };
-        format!(
-            "{{\"version\":\"1\",\"default\":\"{default}\",{top}{hide}{all}\"tools\":{{{}}}}}",
+        let policy = format!(
+            "{{\"version\":\"1\",\"default\":\"{default}\",{calendar}{budgets}{top}{hide}{all}\"tools\":{{{}}}}}",
             entries.join(",")
-        )
+        );
+        self.with_terms(&policy)
     }
 
     /// A policy of one entry with a few rules, so that each of them tells.
     fn pointed_policy(&mut self) -> String {
         self.counts = false;
+        (self.changes, self.budgets) = (None, vec![]);
         let mut items = Vec::new();
         for _ in 0..1 + self.below(2) {
             let item = match self.below(8) {
@@ -91,7 +95,10 @@ impl Generator {
             ]));
         }
         if self.may(Feature::Claims) && self.chance(10) {
-            let claims = ["id", "grant", "session", "roles", "level", "allowed", "dir", "doc", "unused"];
+            let claims = [
+                "id", "grant", "session", "roles", "level", "allowed", "dir", "doc", "plan", "trace",
+                "unused",
+            ];
             let claims: Vec<String> = claims.iter().map(|claim| format!("\"{claim}\"")).collect();
             top.push_str(&format!("\"claims\":[{}],", claims.join(",")));
         }
@@ -140,6 +147,7 @@ impl Generator {
 
     /// A policy of a few counters that two tools charge and read, and nothing else: its bounds meet often.
     pub(super) fn meeting_policy(&mut self) -> String {
+        (self.changes, self.budgets) = (None, vec![]);
         let keys = ["pay", "refund"];
         let mut declared = Vec::new();
         let mut limits = [String::new(), String::new()];
@@ -222,18 +230,22 @@ impl Generator {
             let rule = match kind {
                 1 if self.counts && self.chance(60) => "\"action\":\"require_approval\"".to_owned(),
                 0 => format!("\"action\":\"deny\",\"conditions\":{}", self.mixed(2, declared)),
+                1 if self.may(Feature::AskByState) && self.chance(40) => {
+                    format!("\"action\":\"require_approval\",\"conditions\":{}", self.mixed(1, declared))
+                }
                 1 => format!("\"action\":\"require_approval\",\"conditions\":{}", self.conditions(1)),
                 2 if !rates.is_empty() => {
                     let window = rates.swap_remove(self.below(rates.len()));
                     let (max, scope) = (1 + self.below(4), self.scope());
                     let when = self.when();
                     let sliding = if self.chance(30) { ",\"algorithm\":\"sliding\"" } else { "" };
+                    let ends = self.ends(false);
                     if self.chance(30) {
                         format!(
-                            "\"rate_limit\":{{\"max\":{max},\"window\":\"{window}\"}}{scope}{sliding}{when}"
+                            "\"rate_limit\":{{\"max\":{max},\"window\":\"{window}\"}}{scope}{sliding}{when}{ends}"
                         )
                     } else {
-                        format!("\"rate_limit\":\"{max}/{window}\"{scope}{sliding}{when}")
+                        format!("\"rate_limit\":\"{max}/{window}\"{scope}{sliding}{when}{ends}")
                     }
                 }
                 3 | 4 => {
@@ -245,9 +257,10 @@ impl Generator {
                         1 => format!("\"conditions\":{},", self.mixed(1, declared)),
                         _ => format!("\"conditions\":[{}],", self.state(&own)),
                     };
-                    let (window, scope, increment) = (self.window(), self.scope(), self.increment());
+                    let (window, scope) = self.window_and_scope();
+                    let (increment, ends) = (self.increment(), self.ends(true));
                     format!(
-                        "{conditions}\"state\":{{\"counter\":\"{counter}\",\"window\":{window}{scope}{increment}}}"
+                        "{conditions}\"state\":{{\"counter\":\"{counter}\",\"window\":{window}{scope}{increment}{ends}}}"
                     )
                 }
                 _ => {
@@ -261,16 +274,28 @@ impl Generator {
         for number in 0..self.below(3) {
             let counter = format!("{prefix}l{number}");
             let max = self.pick(&["0", "1", "2", "5", "10.5", "9223372036854.775807"]);
-            let (window, scope, increment) = (self.window(), self.scope(), self.increment());
+            let (window, scope) = self.window_and_scope();
+            let increment = self.increment();
             // So many equal charges no sliding window keeps, and then the maximum does not load.
             let equal = window.contains("sliding") && !increment.contains("from");
             let max = if equal && max.len() > 4 { "5" } else { max };
             let when = self.when();
+            let claimed = self.may(Feature::MaxFrom) && self.chance(20);
+            let claim = if claimed { self.max_from() } else { String::new() };
+            let max = if claimed && self.chance(50) { String::new() } else { format!(",\"max\":{max}") };
+            let ends = self.ends(true);
             limits.push(format!(
-                "{{\"counter\":\"{counter}\",\"window\":{window},\"max\":{max}{scope}{increment}{when}}}"
+                "{{\"counter\":\"{counter}\",\"window\":{window}{max}{claim}{scope}{increment}{when}{ends}}}"
             ));
             let path = self.state_path(key, &counter);
             declared.push(path);
+        }
+        if self.chance(30) {
+            limits.extend(self.payment());
+        }
+        if self.may(Feature::InFlight) && self.chance(10) {
+            let scope = self.scope();
+            limits.push(self.in_flight(scope));
         }
         let items_percent = if self.counts { 12 } else { 35 };
         if self.may(Feature::OnlyArgs) && self.chance(20) {

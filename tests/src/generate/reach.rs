@@ -95,15 +95,19 @@ const PATHS: [(Gives, &str); 67] = [
 ];
 
 /// Text that is its own lower case, and text that is so only by other mappings.
-const LOWER: [&str; 14] = [
+const LOWER: [&str; 18] = [
     "\"a\"",
     "\"a\"",
     "\"ab\"",
     "\"alice\"",
     "\"é\"",
     "\"i\"",
+    "\"i\"",
+    "\"i\u{307}\"",
     "\"i\u{307}\"",
     "\"ασ\"",
+    "\"ασ\"",
+    "\"ας\"",
     "\"ας\"",
     "\"k\"",
     "\"ß\"",

@@ -36,7 +36,8 @@ pub fn a_call_is_decided_one_way(text: &str) {
     let visible = used.visible(tool, &caller.identity());
     // Which other tools are visible is the policy's to say (spec 10.9).
     match (decision.code(), decision.effect()) {
-        (Code::Hidden | Code::InvalidTool, _) => assert!(!visible),
+        // An inner tool may be hidden, too.
+        (Code::Hidden | Code::InvalidTool, _) if decision.inner().is_none() => assert!(!visible),
         (_, Effect::Deny) => {}
         _ => assert!(visible, "a tool that may be called is not visible"),
     }
@@ -51,8 +52,8 @@ pub fn a_call_is_decided_one_way(text: &str) {
         let by_value = engine().decide(&Call::new(tool, &value).identity(caller.identity())).to_json();
         assert_eq!(by_value, decision.to_json(), "host values are decided otherwise");
     }
-    if let Some(key) = decision.approval().map(|approval| approval.key()) {
-        approved_once(&used, &call, key);
+    if let Some((key, uses)) = decision.approval().map(|approval| (approval.key(), approval.uses())) {
+        approved(&used, &call, key, uses);
     }
     if let Some(mut reservation) = decision.take_reservation() {
         used.finish(&mut reservation, callgate::Outcome::NotRun).expect("memory answers");
@@ -97,7 +98,8 @@ fn shown_as_it_is(decision: &Decision<'_>) {
         assert_eq!(shown["charged"], optional(counter.charged().map(|amount| amount.to_string())));
         assert_eq!(shown["used"], string(&counter.used().to_string()));
         assert_eq!(shown["max"], optional(counter.max().map(|amount| amount.to_string())));
-        assert_eq!(shown["resets_at"], string(&counter.resets_at().to_string()));
+        assert_eq!(shown["resets_at"], optional(counter.resets_at().map(|at| at.to_string())));
+        assert_eq!(shown["budget"], optional(counter.budget().map(Into::into)));
     }
     assert_eq!(shown["retry_after"], decision.retry_after().map_or(Value::Null, Value::from));
     assert_eq!(
@@ -145,13 +147,18 @@ fn as_host_value(args: &str) -> Option<Value> {
     }
 }
 
-/// Another key asks again; the right one spends its id.
-fn approved_once(engine: &Engine, call: &Call<'_, &str, callgate::value::RawView<'_>>, key: &str) {
-    let with = |key, id| engine.decide_json(&call.approved(Approval::new(key, id))).into_owned();
+/// Another key asks again; the right one uses its id, as often as it may be.
+fn approved(engine: &Engine, call: &Call<'_, &str, callgate::value::RawView<'_>>, key: &str, uses: u32) {
+    let given = Timestamp::from_millis(START);
+    let with =
+        |key, id| engine.decide_json(&call.approved(Approval::new(key, id).given_at(given))).into_owned();
     assert_eq!(with("ak1:another", "id").approval().map(|approval| approval.key()), Some(key));
-    let first = with(key, "id");
-    assert_ne!(first.code(), Code::ApprovalRequired);
-    if first.allowed() {
-        assert!(!with(key, "id").allowed(), "an approval let two calls through");
+    for turn in 0..uses.min(8) {
+        let decision = with(key, "id");
+        assert_ne!(decision.code(), Code::ApprovalRequired);
+        assert_ne!(decision.code(), Code::ApprovalSpent, "turn {turn} of {uses}");
+    }
+    if uses <= 8 {
+        assert!(!with(key, "id").allowed(), "an approval let more than {uses} calls through");
     }
 }

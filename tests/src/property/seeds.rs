@@ -12,7 +12,7 @@ fn policies() -> Vec<String> {
     let valid = decisions::files().into_iter().flat_map(|(_, file)| file.cases);
     let invalid = invalid::files().into_iter().flat_map(|(_, cases)| cases);
     let mut texts: Vec<String> =
-        valid.map(|case| case.text()).chain(invalid.map(|case| case.text())).collect();
+        valid.flat_map(|case| case.texts()).chain(invalid.map(|case| case.text())).collect();
     texts.retain(|text| text.len() <= LONGEST);
     texts
 }
@@ -100,7 +100,7 @@ pub fn texts(property: &str) -> Vec<String> {
             .collect(),
         "call" => calls(|case, step| {
             let mut parts = vec![
-                case.text(),
+                case.texts().remove(0),
                 step.tool.clone().unwrap_or_default(),
                 step.args.clone().unwrap_or_default(),
             ];

@@ -12,13 +12,14 @@ use callgate::ceilings::APPROVAL_DAYS;
 use callgate::store::{Answered, ApprovalAnswer, ApprovalArgs, ApprovalRecord, ApprovalState, FiledCall};
 use callgate::time::{Clock as _, SystemClock, Timestamp};
 use callgate_gateway::state;
-use callgate_host::{SharedStore, StoreOptions, open_store};
+use callgate_host::{NotAnApprover, SharedStore, StoreOptions, open_store};
 
 use super::output;
 use crate::args::{
     ApprovalsCommand, ApprovalsFormat, ApprovalsListArgs, ApproveArgs, DenyArgs, Place, ShowArgs,
 };
 use crate::failure::{Failure, NO, Outcome, answered, tell};
+use crate::terminal::shown;
 
 /// A record, and the namespace that it is in.
 struct Entry {
@@ -31,12 +32,13 @@ pub(crate) fn run(command: &ApprovalsCommand) -> Outcome {
         ApprovalsCommand::List(args) => list(args),
         ApprovalsCommand::Show(args) => show(args),
         ApprovalsCommand::Approve(ApproveArgs { ids, lasts, by, unseen, place }) => {
-            let answer = ApprovalAnswer::grant(&name(by.as_deref())?, checked(*lasts)?);
-            answer_all(ids, &answer, *unseen, place)
+            let lasts = lasts.map(checked).transpose()?;
+            let answer = ApprovalAnswer::grant(&name(by.as_deref())?, lasts.unwrap_or_default());
+            answer_all(ids, &answer, lasts, *unseen, place)
         }
         ApprovalsCommand::Deny(DenyArgs { ids, lasts, by, place }) => {
             let answer = ApprovalAnswer::deny(&name(by.as_deref())?, checked(*lasts)?);
-            answer_all(ids, &answer, true, place)
+            answer_all(ids, &answer, None, true, place)
         }
     }
 }
@@ -67,7 +69,13 @@ fn show(args: &ShowArgs) -> Outcome {
 }
 
 /// Answers calls one after the other. One that cannot be answered keeps no other from being answered.
-fn answer_all(ids: &[String], answer: &ApprovalAnswer, unseen: bool, place: &Place) -> Outcome {
+fn answer_all(
+    ids: &[String],
+    answer: &ApprovalAnswer,
+    asked: Option<Duration>,
+    unseen: bool,
+    place: &Place,
+) -> Outcome {
     let now = SystemClock.now();
     let mut out = output();
     let mut status = 0;
@@ -86,6 +94,21 @@ fn answer_all(ids: &[String], answer: &ApprovalAnswer, unseen: bool, place: &Pla
             status = NO;
             continue;
         }
+        let answer = &match answer.state() {
+            ApprovalState::Granted => match grant(id, &found.record, answer.by(), asked) {
+                Ok(grant) => grant,
+                Err(who) => {
+                    tell(
+                        "error",
+                        &format!("{id} was not approved: {} may not approve it", answer.by()),
+                        Some(&who),
+                    );
+                    status = NO;
+                    continue;
+                }
+            },
+            _ => answer.clone(),
+        };
         match store.approvals().answer(&found.record.id, answer, now)? {
             Answered::Done(record) => {
                 let entry = Entry { namespace, record: *record };
@@ -103,6 +126,31 @@ fn answer_all(ids: &[String], answer: &ApprovalAnswer, unseen: bool, place: &Pla
         }
     }
     answered(out.flush().map_err(Failure::from), status)
+}
+
+/// The grant of a call. Where its rules do not name who answers, who may.
+fn grant(
+    id: &str,
+    record: &ApprovalRecord,
+    by: &str,
+    asked: Option<Duration>,
+) -> Result<ApprovalAnswer, String> {
+    let answer = callgate_host::grant(record, by, asked).map_err(|NotAnApprover(names)| {
+        let names: Vec<_> = names.iter().map(|name| shown(name)).collect();
+        match names.is_empty() {
+            true => "no name is in the `approvers` of every rule that asks: the policy has to be changed"
+                .to_owned(),
+            false => {
+                format!("the policy's `approvers` are {}: name yourself by `--by NAME`", names.join(", "))
+            }
+        }
+    })?;
+    if let Some(valid_for) = record.call.valid_for
+        && asked.is_some_and(|asked| asked > Duration::from_secs(valid_for))
+    {
+        tell("note", &format!("{id}: the policy lets an approval hold {valid_for} seconds, no longer"), None);
+    }
+    Ok(answer)
 }
 
 fn unknown(id: &str) -> Outcome {

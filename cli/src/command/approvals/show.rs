@@ -104,6 +104,20 @@ pub(super) fn whole(
     writeln!(out, "  server     {}", shown(&call.server))?;
     writeln!(out, "  caller     {}", shown(call.caller.as_deref().unwrap_or("-")))?;
     writeln!(out, "  asked by   {}", rules(record))?;
+    if let Some(names) = call.may_approve() {
+        let names: Vec<_> = names.iter().map(|name| shown(name)).collect();
+        let names =
+            if names.is_empty() { "nobody: no name is in all lists".to_owned() } else { names.join(", ") };
+        writeln!(out, "  approvers  {names}")?;
+    }
+    writeln!(out, "  uses       {}", call.uses)?;
+    if let Some(seconds) = call.valid_for {
+        writeln!(out, "  valid for  {}", spell_seconds(seconds))?;
+    }
+    if !call.ignored.is_empty() {
+        let paths: Vec<_> = call.ignored.iter().map(|path| shown(path)).collect();
+        writeln!(out, "  ignored    {}", paths.join(", "))?;
+    }
     writeln!(out, "  policy     {}", shown(&call.policy))?;
     writeln!(out, "  namespace  {}", shown(namespace))?;
     let ago = spell_seconds(now.since(record.filed_at).as_secs());
@@ -173,6 +187,10 @@ fn as_json(Entry { namespace, record }: &Entry) -> Value {
         "rules": call.rules,
         "policy": call.policy,
         "key": call.key,
+        "uses": call.uses,
+        "valid_for": call.valid_for,
+        "approvers": call.may_approve(),
+        "ignored": call.ignored,
         "filed_at": record.filed_at.to_string(),
         "until": record.until.to_string(),
         "answered_at": at,

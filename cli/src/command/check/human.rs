@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 
 use super::{Checked, Totals};
-use crate::excerpt::Excerpts;
+use annotate_snippets::Level;
+
+use crate::excerpt::{Excerpts, Placed};
 use crate::failure::tell;
 use crate::terminal::{Paint, colours, shown};
 
@@ -15,6 +17,22 @@ pub(super) fn write(out: &mut dyn Write, files: &[Checked], totals: Totals) -> i
             Ok(file) => {
                 for diagnostic in &checked.diagnostics {
                     out.write_all(excerpts.excerpt(file, diagnostic).as_bytes())?;
+                }
+                if let Some(error) = &checked.stack {
+                    let text = excerpts.place(&Placed {
+                        level: Level::ERROR,
+                        title: &error.to_string(),
+                        code: Some(error.code()),
+                        path: &checked.path,
+                        // It is about the whole file.
+                        text: "",
+                        range: 0..0,
+                        line: 1,
+                        column: 1,
+                        notes: &[],
+                        help: None,
+                    });
+                    out.write_all(text.as_bytes())?;
                 }
             }
             Err(error) => {

@@ -1,8 +1,9 @@
 //! Findings as one JSON object, for programs.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
-use callgate::{Diagnostic, Severity};
+use callgate::{Diagnostic, Severity, StackError};
 use serde::Serialize;
 
 use super::{Checked, Totals};
@@ -28,7 +29,7 @@ struct File<'r> {
 struct Finding<'r> {
     severity: &'static str,
     code: &'r str,
-    message: &'r str,
+    message: Cow<'r, str>,
     help: Option<&'r str>,
     pointer: &'r str,
     line: u32,
@@ -50,7 +51,7 @@ fn finding(diagnostic: &Diagnostic) -> Finding<'_> {
     Finding {
         severity: name_of(diagnostic.severity()),
         code: diagnostic.code(),
-        message: diagnostic.message(),
+        message: diagnostic.message().into(),
         help: diagnostic.help(),
         pointer: diagnostic.pointer(),
         line: diagnostic.line(),
@@ -60,12 +61,32 @@ fn finding(diagnostic: &Diagnostic) -> Finding<'_> {
     }
 }
 
+/// A file that does not go with those before it: it is about the whole file.
+fn of_stack(error: &StackError) -> Finding<'_> {
+    Finding {
+        severity: name_of(Severity::Error),
+        code: error.code(),
+        message: error.to_string().into(),
+        help: None,
+        pointer: "",
+        line: 1,
+        column: 1,
+        start: 0,
+        end: 0,
+    }
+}
+
 pub(super) fn write(out: &mut dyn Write, files: &[Checked], totals: Totals) -> io::Result<()> {
     let files = files.iter().map(|checked| File {
         path: &checked.path,
         ok: checked.file.is_ok() && checked.count(Severity::Error) == 0,
         unreadable: checked.file.as_ref().err().map(ToString::to_string),
-        diagnostics: checked.diagnostics.iter().map(finding).collect(),
+        diagnostics: checked
+            .diagnostics
+            .iter()
+            .map(finding)
+            .chain(checked.stack.as_ref().map(of_stack))
+            .collect(),
     });
     let report = Report { files: files.collect(), errors: totals.errors, warnings: totals.warnings };
     serde_json::to_writer_pretty(&mut *out, &report)?;

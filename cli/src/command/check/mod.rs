@@ -3,19 +3,19 @@
 mod human;
 mod json;
 mod sarif;
-mod tools;
 
 use std::io::{self, Write as _};
 use std::path::Path;
 
 use callgate::value::{RawJson, RawView};
-use callgate::{Diagnostic, Severity};
-use callgate_host::{PolicyFile, ReadError};
+use callgate::{Diagnostic, Severity, StackError};
+use callgate_host::{PolicyFile, PolicyFiles, ReadError};
 
 use super::output;
 use crate::args::{CheckArgs, CheckFormat};
 use crate::failure::{FAILED, Failure, NO, Outcome, answered};
 use crate::input::{self, read_text};
+use crate::tools;
 
 /// What standard input is called in reports.
 const STDIN: &str = "<stdin>";
@@ -26,6 +26,8 @@ struct Checked {
     /// The file, or why it cannot be read.
     file: Result<PolicyFile, ReadError>,
     diagnostics: Vec<Diagnostic>,
+    /// Why it does not go together with the files before it.
+    stack: Option<StackError>,
 }
 
 /// The result of all files.
@@ -54,11 +56,13 @@ impl Checked {
             diagnostics.extend(found);
             diagnostics.sort_by_key(|diagnostic| diagnostic.byte_range().start);
         }
-        Self { path, file, diagnostics }
+        Self { path, file, diagnostics, stack: None }
     }
 
     fn count(&self, severity: Severity) -> usize {
-        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity() == severity).count()
+        let of_stack = usize::from(severity == Severity::Error && self.stack.is_some());
+        let found = self.diagnostics.iter().filter(|diagnostic| diagnostic.severity() == severity).count();
+        found.saturating_add(of_stack)
     }
 }
 
@@ -82,6 +86,19 @@ impl Totals {
     }
 }
 
+/// Notes at the file that is at fault why the files are no stack. Where one does not load, that is to be mended first.
+fn check_stack(files: &mut [Checked]) {
+    let read = files.iter().map(|checked| checked.file.as_ref().ok().cloned());
+    let Some(read) = read.collect::<Option<Vec<_>>>() else { return };
+    let policies = read.iter().map(PolicyFile::compile).collect::<Result<Vec<_>, _>>();
+    let Ok(policies) = policies else { return };
+    let Err(error) = PolicyFiles::from(read).stack(policies) else { return };
+    let at = files.iter().rposition(|checked| Path::new(&checked.path) == error.path());
+    if let Some(checked) = at.and_then(|at| files.get_mut(at)) {
+        checked.stack = Some(error.stack_error().clone());
+    }
+}
+
 pub(crate) fn run(args: &CheckArgs) -> Outcome {
     let named = args.files.iter().chain(&args.tools);
     if named.filter(|path| path.as_path() == Path::new(input::STDIN)).count() > 1 {
@@ -94,7 +111,10 @@ pub(crate) fn run(args: &CheckArgs) -> Outcome {
     });
     let parsed = parsed.transpose()?;
     let tools = parsed.as_ref().map(|(path, raw)| tools::listed(path, raw)).transpose()?;
-    let files: Vec<Checked> = args.files.iter().map(|path| Checked::new(path, tools)).collect();
+    let mut files: Vec<Checked> = args.files.iter().map(|path| Checked::new(path, tools)).collect();
+    if args.stack {
+        check_stack(&mut files);
+    }
     let totals = Totals::of(&files);
     let mut out = output();
     let written = match args.format {

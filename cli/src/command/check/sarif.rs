@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use callgate::Diagnostic;
+use callgate::{Diagnostic, StackError};
 use serde_json::{Value, json};
 
 use super::json::name_of;
@@ -16,7 +16,13 @@ use super::{Checked, STDIN};
 pub(super) fn write(out: &mut dyn Write, files: &[Checked]) -> io::Result<()> {
     let findings =
         || files.iter().flat_map(|checked| checked.diagnostics.iter().map(move |one| (checked, one)));
-    let rules: BTreeSet<&str> = findings().map(|(_, diagnostic)| diagnostic.code()).collect();
+    let of_stack = || files.iter().filter_map(|checked| checked.stack.as_ref().map(|error| (checked, error)));
+    let rules: BTreeSet<&str> = findings()
+        .map(|(_, diagnostic)| diagnostic.code())
+        .chain(of_stack().map(|(_, error)| error.code()))
+        .collect();
+    let results = findings().map(|(checked, one)| result(checked, one, &rules));
+    let results = results.chain(of_stack().map(|(checked, error)| stack_result(checked, error, &rules)));
     let unreadable: Vec<Value> = files
         .iter()
         .filter_map(|checked| checked.file.as_ref().err())
@@ -36,7 +42,7 @@ pub(super) fn write(out: &mut dyn Write, files: &[Checked]) -> io::Result<()> {
                 "executionSuccessful": unreadable.is_empty(),
                 "toolExecutionNotifications": unreadable,
             }],
-            "results": findings().map(|(checked, one)| result(checked, one, &rules)).collect::<Vec<_>>(),
+            "results": results.collect::<Vec<_>>(),
         }],
     });
     serde_json::to_writer_pretty(&mut *out, &log)?;
@@ -67,6 +73,17 @@ fn result(checked: &Checked, diagnostic: &Diagnostic, rules: &BTreeSet<&str>) ->
         "level": name_of(diagnostic.severity()),
         "message": {"text": format!("{}{help}", diagnostic.message())},
         "locations": [location],
+    })
+}
+
+/// A file that does not go with those before it: it is about the whole file.
+fn stack_result(checked: &Checked, error: &StackError, rules: &BTreeSet<&str>) -> Value {
+    json!({
+        "ruleId": error.code(),
+        "ruleIndex": rules.iter().position(|code| *code == error.code()),
+        "level": "error",
+        "message": {"text": error.to_string()},
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri(&checked.path)}}}],
     })
 }
 

@@ -15,6 +15,7 @@ Examples:
   callgate proxy -p policy.yaml --name github --identity alice -- docker run -i --rm ghcr.io/github/github-mcp-server
   callgate proxy --name files -- npx -y @modelcontextprotocol/server-filesystem /data
   callgate proxy -p policy.yaml --store redis://counters.internal --audit /var/log/callgate/files.jsonl --audit-chain -- python server.py
+  callgate proxy -p base.yaml -p team.yaml -- npx -y @modelcontextprotocol/server-filesystem /data
   callgate proxy -p policy.yaml --check -- python server.py
   callgate proxy wrap .mcp.json --policy policy.yaml
 

@@ -28,13 +28,14 @@ const LEAST_ROTATE: Size = Size::of(64 << 10);
 /// The gateway, and its server.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// The policy file to enforce. Without one it is a dry run: every call passes, and is recorded
+    /// The policy file to enforce; several are a stack, in their order. Without one it is a dry run: every call passes, and is recorded
     #[arg(long, short, value_name = "FILE", short_alias = 'c', alias = "config")]
-    policy: Option<PathBuf>,
-    /// A candidate: it decides beside the policy, with counters of its own, and changes nothing. Records have both decisions
+    policy: Vec<PathBuf>,
+    /// A candidate: it decides beside the policy, with counters of its own, and changes nothing. Records have both decisions. Several
+    /// are a stack
     #[arg(long, value_name = "NEXT")]
-    observe: Option<PathBuf>,
-    /// What records and counters call the server; the policy file's name if left out
+    observe: Vec<PathBuf>,
+    /// What records and counters call the server; the name of the last policy file if left out
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Who calls: an id, or claims as a JSON object
@@ -207,11 +208,11 @@ pub(super) fn run(args: &Serve) -> Outcome {
             Stderr::Null => proxy::Stderr::Null,
             Stderr::Log => proxy::Stderr::Log,
         });
-    if let (Some(file), Some(policy)) = (&args.policy, given.policy) {
-        options = options.policy(PolicyOfFile { file: file.clone(), policy });
+    if let Some(policy) = given.policy {
+        options = options.policy(PolicyOfFile { files: args.policy.as_slice().into(), policy });
     }
-    if let (Some(file), Some(policy)) = (&args.observe, given.candidate) {
-        options = options.candidate(PolicyOfFile { file: file.clone(), policy });
+    if let Some(policy) = given.candidate {
+        options = options.candidate(PolicyOfFile { files: args.observe.as_slice().into(), policy });
     }
     match proxy::run(options, log) {
         Ok(code) => Ok(ExitCode::from(code)),
@@ -261,8 +262,9 @@ impl Given {
             let help = "as in `callgate proxy -p policy.yaml -- npx -y @modelcontextprotocol/server-filesystem /data`";
             return Err(Failure::with_help("the server's command is missing: it stands after `--`", help));
         }
-        let policy = args.policy.as_deref().map(load_policy).transpose()?;
-        let candidate = args.observe.as_deref().map(load_policy).transpose()?;
+        let load = |files: &[PathBuf]| if files.is_empty() { Ok(None) } else { load_policy(files).map(Some) };
+        let policy = load(&args.policy)?;
+        let candidate = load(&args.observe)?;
         let name = args.name.clone().unwrap_or_else(|| args.default_name());
         if name.is_empty() {
             return Err(Failure::with_help("the server has no name", "give it one, as in `--name github`"));
@@ -330,13 +332,13 @@ impl Given {
             "program": args.command.first().map(|program| program.to_string_lossy()),
             "arguments": args.command.len().saturating_sub(1),
             "name": self.name,
-            "mode": match (&args.policy, &args.observe) {
-                (None, _) => "dry_run",
-                (Some(_), None) => "enforce",
-                (Some(_), Some(_)) => "observe",
+            "mode": match (&*args.policy, &*args.observe) {
+                ([], _) => "dry_run",
+                ([_, ..], []) => "enforce",
+                ([_, ..], [_, ..]) => "observe",
             },
-            "policy": args.policy,
-            "observe": args.observe,
+            "policy": shown_files(&args.policy),
+            "observe": shown_files(&args.observe),
             "identity": match &self.caller {
                 Caller::Id(id) => json!(id),
                 Caller::Claims(claims) => json!({
@@ -355,6 +357,15 @@ impl Given {
             "audit_chain": args.audit_chain,
             "audit_required": args.audit_required,
         })
+    }
+}
+
+/// No file, one, or a list.
+fn shown_files(files: &[PathBuf]) -> serde_json::Value {
+    match files {
+        [] => serde_json::Value::Null,
+        [file] => json!(file),
+        files => json!(files),
     }
 }
 
@@ -382,7 +393,8 @@ impl Serve {
     }
 
     fn default_name(&self) -> String {
-        let file = match (&self.policy, self.command.first()) {
+        // The last of a stack is the one that is nearest to the server.
+        let file = match (self.policy.last(), self.command.first()) {
             (Some(policy), _) => policy.as_path(),
             (None, Some(program)) => Path::new(program),
             (None, None) => return String::new(),

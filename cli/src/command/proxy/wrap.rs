@@ -22,6 +22,7 @@ Examples:
   callgate proxy wrap .mcp.json
   callgate proxy wrap .mcp.json --policy policy.yaml
   callgate proxy wrap .mcp.json --policy github.yaml --server github
+  callgate proxy wrap .mcp.json --policy base.yaml --policy team.yaml
   callgate proxy wrap .cursor/mcp.json --policy policy.yaml --check
   callgate proxy wrap .vscode/mcp.json --policy '${workspaceFolder}/policy.yaml' --command callgate
   callgate proxy wrap ~/.claude.json --undo
@@ -30,6 +31,7 @@ FILE is the configuration of Claude Code (.mcp.json, ~/.claude.json), Claude Des
 (.cursor/mcp.json), VS Code (.vscode/mcp.json), or of any client that has its servers in `mcpServers`. A server that is a
 process is started by `callgate proxy`. One that is reached by URL is left as it is, and named. Without --policy it is a dry
 run: every call is recorded, and none is stopped. A server that is wrapped already keeps its policy, unless another is given.
+Several policies are a stack, in their order, and take the place of all that a server had.
 
 The old file is kept beside the new one, as FILE.callgate-backup. Restart the client afterwards.
 
@@ -41,9 +43,9 @@ pub(crate) struct Args {
     /// The client's configuration
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The policy that decides the calls; a path with `${` in it is left to the client
+    /// The policy that decides the calls; a path with `${` in it is left to the client. Several are a stack, in their order
     #[arg(long, short, value_name = "FILE", conflicts_with = "undo")]
-    policy: Option<PathBuf>,
+    policy: Vec<PathBuf>,
     /// Only the server of this name; may be given several times
     #[arg(long = "server", value_name = "NAME")]
     servers: Vec<String>,
@@ -76,11 +78,11 @@ pub(super) fn run(args: &Args) -> Outcome {
     let change = if args.undo {
         configuration.undo(&program, &args.servers)?
     } else {
-        let wrapping = Wrapping::new(program).servers(&args.servers);
-        configuration.wrap(&match &args.policy {
-            Some(policy) => wrapping.policy(policy_path(policy)?),
-            None => wrapping,
-        })?
+        let mut wrapping = Wrapping::new(program).servers(&args.servers);
+        for policy in policy_paths(&args.policy)? {
+            wrapping = wrapping.policy(policy);
+        }
+        configuration.wrap(&wrapping)?
     };
     if !args.check {
         change.write()?;
@@ -106,22 +108,32 @@ fn program_of(args: &Args) -> Result<String, Failure> {
 
 /// Tools of two servers have different names: what one policy allows of both is seldom what was meant.
 fn note_shared_policy(args: &Args, change: &Change) {
-    let guarded = change.servers().iter().filter(|server| server.policy.is_some()).count();
-    if args.policy.is_some() && guarded > 1 {
-        let message = format!("one policy decides the calls of {guarded} servers");
+    let guarded = change.servers().iter().filter(|server| !server.policies.is_empty()).count();
+    if !args.policy.is_empty() && guarded > 1 {
+        let what = if args.policy.len() > 1 { "one stack of policies" } else { "one policy" };
+        let message = format!("{what} decides the calls of {guarded} servers");
         tell("note", &message, Some("`--server NAME` gives each server a policy of its own"));
     }
 }
 
-/// The path of a policy that loads. One with a variable is the client's to expand.
-fn policy_path(path: &Path) -> Result<String, Failure> {
-    let written = text(path)?;
-    if written.contains("${") {
-        return Ok(written);
-    }
+/// The paths of policies that load, and go together. One with a variable is the client's to expand.
+fn policy_paths(paths: &[PathBuf]) -> Result<Vec<String>, Failure> {
+    let has_variable = |path: &PathBuf| path.to_str().is_some_and(|path| path.contains("${"));
     // A client whose servers do not start is a poor way to find out.
-    load_policy(path)?;
-    text(&absolute(path).map_err(|error| Failure::reading(path, &error))?)
+    if !paths.iter().any(has_variable) && !paths.is_empty() {
+        load_policy(paths)?;
+    } else {
+        for path in paths.iter().filter(|path| !has_variable(path)) {
+            load_policy(std::slice::from_ref(path))?;
+        }
+    }
+    let written = paths.iter().map(|path| {
+        if has_variable(path) {
+            return text(path);
+        }
+        text(&absolute(path).map_err(|error| Failure::reading(path, &error))?)
+    });
+    written.collect()
 }
 
 /// This program, by the name that a shell finds it by: where that is a link, it stays right when the program is updated.
@@ -194,7 +206,7 @@ fn write_for_people(out: &mut impl Write, args: &Args, change: &Change) -> Resul
 }
 
 fn state_of(server: &Server) -> (Paint, &'static str) {
-    match (server.state, &server.policy) {
+    match (server.state, server.policies.first()) {
         (ServerState::Wrapped, Some(_)) => (Paint::Green, "wrapped: the policy decides its calls"),
         (ServerState::Changed, Some(_)) => (Paint::Green, "changed: the policy decides its calls"),
         (ServerState::Kept, Some(_)) => (Paint::Green, "stays wrapped: the policy decides its calls"),
@@ -255,7 +267,11 @@ fn as_json(args: &Args, change: &Change) -> serde_json::Value {
             "name": server.name,
             "line": server.line,
             "state": state(server.state),
-            "policy": server.policy,
+            "policy": match &*server.policies {
+                [] => serde_json::Value::Null,
+                [policy] => json!(policy),
+                policies => json!(policies),
+            },
         })
     });
     let backup = change.backup().map(|backup| backup.path().display().to_string());

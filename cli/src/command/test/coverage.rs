@@ -85,6 +85,9 @@ fn dependence_of(report: &mut CoverageReport, text: &str, files: &[File]) -> Res
 impl Covered {
     /// Looks at a call that a test file in `folder` makes.
     pub(super) fn observe(&mut self, folder: &Path, observed: &Observed<'_>) {
+        if observed.subject.is_stack() {
+            return;
+        }
         let path = folder.join(&observed.subject.path);
         // Two ways to one file are one policy.
         let key = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
@@ -95,6 +98,12 @@ impl Covered {
     /// Notes which policies the tests of a file are about. One that decided no call is covered nowhere, which has to be seen.
     pub(super) fn name(&mut self, folder: &Path, file: &FileReport) -> Result<(), String> {
         let named: BTreeSet<&str> = file.tests.iter().map(|test| &*test.policy).collect();
+        let is_stack = |name: &&str| file.stacks.iter().any(|stack| stack == *name);
+        for stack in named.iter().filter(|name| is_stack(name)) {
+            let what = format!("{}: coverage of a stack is not measured: {stack}", file.path);
+            tell("note", &what, Some("test each of its policies by itself, too"));
+        }
+        let named = named.into_iter().filter(|name| !is_stack(name));
         for name in named {
             let path = folder.join(name);
             let key = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());

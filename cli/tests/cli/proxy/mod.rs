@@ -6,9 +6,11 @@ mod approvals;
 mod around;
 mod audit;
 mod flags;
+mod guards;
 mod observe;
 mod process;
 mod reload;
+mod requests;
 mod secrets;
 mod survive;
 

@@ -120,3 +120,40 @@ fn names_that_the_server_does_not_have_are_warned_of() {
     assert!(said.contains("unknown_argument") && said.contains("args.amuont"), "{said}");
     assert!(said.contains("unmatched_entry") && said.contains("`pya`"), "{said}");
 }
+
+/// The team's file breaks, and the whole stack stays in force until it is mended.
+#[test]
+fn a_stack_outlives_a_file_that_breaks() {
+    let base = "version: '1'\nname: base\ndefault: allow\nhide: [go]\n";
+    let team = "version: '1'\nname: team\ndefault: allow\ntools: {echo: {rules: [{action: deny}]}}\n";
+    let setup = Setup::new("reload-stack");
+    let (base_file, team_file) = (setup.path("base.yaml"), setup.path("team.yaml"));
+    fs::write(&base_file, base).unwrap();
+    fs::write(&team_file, team).unwrap();
+    let mut proxy = setup.flags(&["-p", &base_file, "-p", &team_file]).open();
+    let denial =
+        |proxy: &mut Proxy, id: u64, tool: &str| proxy.call(id, tool, "{}")["result"]["isError"] == true;
+    assert!(denial(&mut proxy, 1, "go") && denial(&mut proxy, 2, "echo") && !denial(&mut proxy, 3, "pay"));
+    replace(&team_file, "version: '1'\nname: team\ndefualt: allow\n");
+    until("the fault is recorded", || reloads(&proxy.setup).len() == 1);
+    assert!(denial(&mut proxy, 4, "go") && denial(&mut proxy, 5, "echo"));
+    // A name that is taken breaks the stack, though the file loads.
+    replace(&team_file, &team.replace("name: team", "name: base"));
+    until("the fault is recorded", || reloads(&proxy.setup).len() == 2);
+    assert!(denial(&mut proxy, 6, "echo"));
+    replace(&team_file, &team.replace("echo", "pay"));
+    until("it is in force", || reloads(&proxy.setup).len() == 3);
+    assert!(denial(&mut proxy, 7, "go") && !denial(&mut proxy, 8, "echo") && denial(&mut proxy, 9, "pay"));
+    let ended = proxy.close();
+    let reloads = reloads(&ended.setup);
+    assert_eq!(reloads[0]["error"], "team.yaml: 1:1: missing_default; 3:1: unknown_field");
+    assert_eq!(reloads[1]["error"], "team.yaml: duplicate_layer");
+    let records = ended.setup.records();
+    assert_eq!(records[0]["policy_file"], format!("{base_file}, {team_file}"));
+    assert_eq!(records[0]["policy"], reloads[2]["old"]);
+    let refused: Vec<_> = records.iter().filter(|record| record["decision"]["effect"] == "deny").collect();
+    assert_eq!(refused[0]["decision"]["rule"]["layer"], "base");
+    assert_eq!(refused[1]["decision"]["rule"]["layer"], "team");
+    assert_eq!(refused[0]["decision"]["policy"], records[0]["policy"]);
+    assert!(ended.said.contains(&format!("{team_file}:3:1: error[unknown_field]")), "{}", ended.said);
+}

@@ -92,22 +92,37 @@ def call(id, params):
             out.flush()
             time.sleep(0.01)
     elif name == "rounds" and "requestState" not in params:
-        answer(id, {"resultType": "input_required", "requestState": "é/state", "inputRequests": {}})
+        answer(id, {"resultType": "input_required", "requestState": "é/state", "inputRequests": args.get("inputs", {})})
     else:
         answer(id, text(json.dumps(args)))
+
+
+LISTS = {
+    "resources/list": {"resources": [{"uri": "file:///notes", "name": "n"}, {"uri": "secret:///keys", "name": "k"}]},
+    "resources/templates/list": {"resourceTemplates": [{"uriTemplate": "file:///{path}", "name": "files"}]},
+    "prompts/list": {"prompts": [{"name": "review"}, {"name": "deploy"}]},
+}
 
 
 def handle(message):
     method, id = message.get("method"), message.get("id")
     if method == "initialize":
         info = {"name": "tests", "version": "1"}
-        answer(id, {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": info})
+        answer(id, {"protocolVersion": "2025-11-25", "capabilities": {"tools": {"listChanged": True}}, "serverInfo": info})
     elif method == "tools/list":
         answer(id, listed())
+    elif method in LISTS:
+        answer(id, LISTS[method])
+    elif method == "resources/read" and message["params"]["uri"] == "file:///gone":
+        write({"jsonrpc": "2.0", "id": id, "error": {"code": -32002, "message": "no such resource"}})
+    elif method == "resources/read":
+        answer(id, {"contents": [{"uri": message["params"]["uri"], "text": "read"}]})
+    elif method == "prompts/get":
+        answer(id, {"messages": [{"role": "user", "content": {"type": "text", "text": message["params"]["name"]}}]})
     elif method == "tools/call":
         call(id, message["params"]) if not options.late else late.append((id, message["params"]))
     elif method is None and id in asked:
-        answer(asked.pop(id), text(json.dumps(message["result"])))
+        answer(asked.pop(id), text(json.dumps(message.get("result", message.get("error")))))
     elif method is not None and id is not None:
         answer(id, {})
 

@@ -4,6 +4,7 @@ mod formats;
 mod nothing;
 mod outcomes;
 mod places;
+mod stacks;
 mod watch;
 mod ways;
 

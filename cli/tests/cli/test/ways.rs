@@ -17,7 +17,7 @@ const fn way(way: &'static str, code: &'static str, files: &'static [&'static st
 }
 
 /// What is wrong in a test file.
-pub(super) const WAYS: [Way; 46] = [
+pub(super) const WAYS: [Way; 47] = [
     way("a file that holds nothing", "wrong_type", &["¦", "¦# later\n"]),
     way("a file without `tests`", "missing_field", &["¦policy: p.yaml\n", "¦{\"policy\": \"p.yaml\"}"]),
     way("`tests` without a test", "empty_tests", &["policy: p.yaml\ntests: ¦[]\n"]),
@@ -27,9 +27,22 @@ pub(super) const WAYS: [Way; 46] = [
         &["¦tests: [{name: a, steps: [{tool: list, expect: allow}]}]\n"],
     ),
     way(
-        "`policies` without a policy",
+        "`policies` without a policy, or a stack without a file",
         "empty_tests",
-        &["policies: ¦[]\ntests: [{name: a, steps: [{tool: list, expect: allow}]}]\n"],
+        &[
+            "policies: ¦[]\ntests: [{name: a, steps: [{tool: list, expect: allow}]}]\n",
+            "policy: ¦[]\ntests: [{name: a, steps: [{tool: list, expect: allow}]}]\n",
+            "policy: p.yaml\ntests: [{name: a, steps: [{reload: ¦[], tool: list, expect: allow}]}]\n",
+        ],
+    ),
+    way(
+        "a stack of policies without names",
+        "unnamed_layer",
+        &[
+            "policy: ¦[p.yaml, open.yaml]\ntests: [{name: a, steps: [{tool: list, expect: allow}]}]\n",
+            "policies: [p.yaml, ¦[p.yaml, open.yaml]]\ntests: [{name: a, steps: [{tool: list, expect: allow}]}]\n",
+            "policy: p.yaml\ntests: [{name: a, steps: [{reload: ¦[p.yaml, open.yaml], tool: list, expect: allow}]}]\n",
+        ],
     ),
     way(
         "one policy twice in `policies`",

@@ -33,6 +33,14 @@ pub struct ApprovalCall {
     pub rules: Vec<String>,
     /// `sha256:` and the digest of the policy in hex.
     pub policy: String,
+    /// How often an approval may let it through.
+    pub uses: u32,
+    /// For how many seconds an approval lets it through, where the rules say so.
+    pub valid_for: Option<u64>,
+    /// The paths that an approval does not cover.
+    pub ignored: Vec<String>,
+    /// Of each rule that names who may approve, those names.
+    pub approvers: Vec<Vec<String>>,
 }
 
 impl ApprovalCall {
@@ -40,6 +48,7 @@ impl ApprovalCall {
     /// the identity's id.
     pub fn new(decision: &Decision<'_>, server: &str, caller: Option<&str>) -> Option<Self> {
         let approval = decision.approval()?;
+        let lists = approval.rules().map(|rule| rule.approvers()).filter(|names| !names.is_empty());
         let rules = approval.rules().take(RULES);
         let rules = rules.map(|rule| cut(rule.name().unwrap_or(rule.pointer()), RULE_BYTES).to_owned());
         Some(Self {
@@ -50,7 +59,19 @@ impl ApprovalCall {
             caller: caller.map(|caller| cut(caller, CALLER_BYTES).to_owned()),
             rules: rules.collect(),
             policy: format!("sha256:{}", hex(decision.policy().digest())),
+            uses: approval.uses(),
+            valid_for: approval.valid_for().map(|span| span.as_secs()),
+            ignored: approval.ignored().iter().map(|path| path.to_string()).collect(),
+            // Of all rules, not only of those that are named: nobody may answer whom one of them does not name.
+            approvers: lists.map(|names| names.iter().map(|name| name.to_string()).collect()).collect(),
         })
+    }
+
+    /// Who may approve: those whom every rule names that names somebody. `None` for anybody; empty for nobody alone.
+    pub fn may_approve(&self) -> Option<Vec<&str>> {
+        let (first, others) = self.approvers.split_first()?;
+        let by_all = |name: &&String| others.iter().all(|names| names.contains(name));
+        Some(first.iter().filter(by_all).map(String::as_str).collect())
     }
 
     /// Under what a store files it: the key and the server. No two calls that differ in either have the same.
@@ -60,9 +81,11 @@ impl ApprovalCall {
 
     /// As a store keeps it: JSON.
     pub fn to_text(&self) -> String {
-        let Self { key, server, method, tool, caller, rules, policy } = self;
+        let Self { key, server, method, tool, caller, rules, policy, uses, valid_for, ignored, approvers } =
+            self;
         json!({
             "key": key, "server": server, "method": method, "tool": tool, "caller": caller, "rules": rules, "policy": policy,
+            "uses": uses, "valid_for": valid_for, "ignored": ignored, "approvers": approvers,
         })
         .to_string()
     }
@@ -77,6 +100,10 @@ impl ApprovalCall {
             _ => None,
         };
         let rules = read.get("rules")?.as_array()?.iter();
+        // What an earlier version filed has no terms. What is there must be read: nobody answers in place of those who are named.
+        let strings = |list: &Value| -> Option<Vec<String>> {
+            list.as_array()?.iter().map(|text| text.as_str().map(str::to_owned)).collect()
+        };
         Some(Self {
             key: text("key")?,
             server: text("server")?,
@@ -85,6 +112,17 @@ impl ApprovalCall {
             caller: optional("caller")?,
             rules: rules.map(|rule| rule.as_str().map(str::to_owned)).collect::<Option<_>>()?,
             policy: text("policy")?,
+            valid_for: match read.get("valid_for") {
+                None | Some(Value::Null) => None,
+                Some(seconds) => Some(seconds.as_u64()?),
+            },
+            ignored: read.get("ignored").map_or_else(|| Some(Vec::new()), strings)?,
+            approvers: match read.get("approvers") {
+                None => Vec::new(),
+                Some(lists) => lists.as_array()?.iter().map(strings).collect::<Option<_>>()?,
+            },
+            // A call that was filed before it could say so has one.
+            uses: read.get("uses").map_or(Some(1), |uses| u32::try_from(uses.as_u64()?).ok())?,
         })
     }
 }
@@ -113,6 +151,31 @@ mod tests {
         let policy: Policy = "{version: '1', default: allow}".parse().unwrap();
         let engine = Engine::new(policy);
         assert_eq!(ApprovalCall::new(&engine.decide(&Call::without_args("pay")), "bank", None), None);
+    }
+
+    #[test]
+    fn the_terms_of_its_rules_come_along() {
+        let policy: Policy = "{version: '1', default: deny, tools: {pay: {rules: [
+            {action: require_approval, approval: {uses: 3, valid_for: 5m, ignore: [args.note], approvers: [ann, bob]}},
+            {action: require_approval, approval: {uses: 9, ignore: [args.note], approvers: [bob, eve]}}]}}}"
+            .parse()
+            .unwrap();
+        let call =
+            ApprovalCall::new(&Engine::new(policy).decide(&Call::without_args("pay")), "bank", None).unwrap();
+        assert_eq!(
+            (call.uses, call.valid_for, &*call.ignored),
+            (3, Some(300), &["args.note".to_owned()][..])
+        );
+        assert_eq!(call.may_approve(), Some(vec!["bob"]));
+        let text = call.to_text();
+        assert_eq!(
+            ApprovalCall::from_text(&text.replace("bob", "eva")).unwrap().may_approve(),
+            Some(vec!["eva"])
+        );
+        assert_eq!(ApprovalCall::from_text(&text.replace("[\"ann\"", "[1")), None);
+        assert_eq!(ApprovalCall::from_text(&text), Some(call));
+        let plain = asked("bank", "alice");
+        assert_eq!((plain.uses, plain.valid_for, plain.may_approve()), (1, None, None));
     }
 
     #[test]

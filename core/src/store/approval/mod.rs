@@ -26,9 +26,9 @@
 //! // The same call, repeated.
 //! let Filed::Found(record) = store.file(&request, now)? else { panic!("it is not there") };
 //! assert_eq!(record.state, ApprovalState::Granted);
-//! let id = record.approval_id().ok_or("not granted")?;
-//! assert!(engine.decide(&call.approved(Approval::new(&record.call.key, &id))).allowed());
-//! // Once more is another request: a grant lets one call through.
+//! let (id, at) = record.approval_id().zip(record.given_at()).ok_or("not granted")?;
+//! assert!(engine.decide(&call.approved(Approval::new(&record.call.key, &id).given_at(at))).allowed());
+//! // Once more is another request: a grant lets one call through, unless its rules say otherwise.
 //! assert!(matches!(store.file(&request, now)?, Filed::New(_)));
 //! # Ok(()) }
 //! ```
@@ -90,11 +90,11 @@ pub struct ApprovalRecord {
 pub enum ApprovalState {
     /// Nobody has answered.
     Pending,
-    /// The call may be let through once.
+    /// The call may be let through, as often as its rules say.
     Granted,
     /// The call must not be let through.
     Denied,
-    /// It was granted, and has been let through.
+    /// It was granted, and has been let through as often as that.
     Used,
 }
 
@@ -125,7 +125,7 @@ pub struct ApprovalAnswer {
 }
 
 impl ApprovalAnswer {
-    /// Lets the call through once, within `lasts`; at most [`APPROVAL_DAYS`].
+    /// Lets the call through as often as its rules say, within `lasts`; at most [`APPROVAL_DAYS`].
     pub fn grant(by: &str, lasts: Duration) -> Self {
         Self::new(ApprovalState::Granted, by, lasts)
     }
@@ -178,6 +178,11 @@ impl ApprovalRecord {
         let (_, at) = self.answer.as_ref()?;
         let is_grant = matches!(self.state, ApprovalState::Granted | ApprovalState::Used);
         is_grant.then(|| format!("{}-{}", self.id, at.as_millis()))
+    }
+
+    /// When a grant was given, for [`Approval::given_at`](crate::Approval::given_at).
+    pub fn given_at(&self) -> Option<Timestamp> {
+        self.answer.as_ref().map(|(_, at)| *at)
     }
 
     /// The same record as it is seen where its [`ApprovalRecord::approval_id`] has been spent: the grant was used.

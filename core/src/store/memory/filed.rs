@@ -68,7 +68,7 @@ impl FiledCalls {
             return Answered::Used(Box::new(found));
         }
         if let Some(granted) = found.approval_id() {
-            spent.spend(&granted, now);
+            spent.use_up(&granted, now);
         }
         filed.record = found.answered(answer, now);
         Answered::Done(Box::new(filed.record.clone()))
@@ -108,6 +108,6 @@ fn standing(filed: &FiledCall, spent: &SpentIds, now: Timestamp) -> Option<Appro
     if record.until <= now {
         return None;
     }
-    let is_spent = record.approval_id().is_some_and(|id| spent.is_spent(&id));
+    let is_spent = record.approval_id().is_some_and(|id| spent.used(&id) >= record.call.uses);
     Some(if is_spent { record.spent() } else { record })
 }

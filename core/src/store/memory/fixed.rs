@@ -3,19 +3,18 @@
 //! In: a scope value with its hash, and a time, which never runs back. Out: how the counter stands.
 
 use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 
-use super::shard::{Key, judge_one};
+use super::shard::{Charged, Key, judge_one};
 use crate::amount::Amount;
 use crate::store::judge::{CounterState, Decay};
-use crate::store::{Refusal, ScopeValue, Slot, Usage};
+use crate::store::{Counter, Refusal, ScopeValue, Slot, Usage};
 use crate::time::Timestamp;
-use crate::window::Window;
 
 /// The rows. A row is 40 bytes; a long key is its only allocation.
 pub(super) struct FixedRows {
-    window: Window,
-    /// Start and end of the window that was charged last: a month takes longer to compute than to charge.
+    counter: Counter,
+    /// Start and end of the window that was asked for last: a month takes longer to compute than to charge. Of a zoned counter it is
+    /// the one that was charged last, and holds up to its end whatever another caller computes (spec 8.17).
     recent: (Timestamp, Timestamp),
     rows: HashTable<Row>,
 }
@@ -41,18 +40,26 @@ impl Row {
 }
 
 impl FixedRows {
-    pub(super) fn new(window: Window) -> Self {
-        Self { window, recent: (Timestamp::MIN, Timestamp::MIN), rows: HashTable::new() }
+    pub(super) fn new(counter: &Counter) -> Self {
+        Self { counter: counter.clone(), recent: (Timestamp::MIN, Timestamp::MIN), rows: HashTable::new() }
     }
 
     /// How a counter stands that nobody has charged.
-    pub(super) fn unused(window: Window, now: Timestamp) -> CounterState<'static> {
-        let start = window.start(now);
-        CounterState { used: 0, stamp: start, resets_at: window.end(start), decay: Decay::AtOnce }
+    pub(super) fn unused(counter: &Counter, now: Timestamp) -> CounterState<'static> {
+        let (stamp, resets_at) = counter.window_at(now);
+        CounterState { used: 0, stamp, resets_at, decay: Decay::AtOnce }
     }
 
-    pub(super) fn standing(&self, hash: u64, scope: &[u8], now: Timestamp) -> CounterState<'static> {
-        let unused = Self::unused(self.window, now);
+    /// How a counter stands, which the caller declares as `counter`.
+    pub(super) fn standing(
+        &self,
+        counter: &Counter,
+        hash: u64,
+        scope: &[u8],
+        now: Timestamp,
+    ) -> CounterState<'static> {
+        let (stamp, resets_at) = self.window_of(counter, now);
+        let unused = CounterState { used: 0, stamp, resets_at, decay: Decay::AtOnce };
         match self.rows.find(hash, |row| *row.scope == *scope) {
             Some(row) => row.standing(unused),
             None => unused,
@@ -68,36 +75,59 @@ impl FixedRows {
         now: Timestamp,
         rehash: impl Fn(&[u8]) -> u64,
     ) -> (Usage, Option<Refusal>, bool) {
-        let (start, resets_at) = self.current(now);
-        let unused = CounterState { used: 0, stamp: start, resets_at, decay: Decay::AtOnce };
-        let entry = self.rows.entry(hash, |row| row.scope.is(&slot.scope.0), |row| rehash(&row.scope));
-        let standing = match &entry {
-            Entry::Occupied(entry) => entry.get().standing(unused),
-            Entry::Vacant(_) => unused,
+        let window = self.current(now).unwrap_or_else(|| self.window_of(slot.counter, now));
+        let unused = CounterState { used: 0, stamp: window.0, resets_at: window.1, decay: Decay::AtOnce };
+        let Some(row) = self.rows.find_mut(hash, |row| row.scope.is(&slot.scope.0)) else {
+            let (usage, refusal, charges) = judge_one(slot, unused);
+            if charges {
+                let (scope, used) = (slot.scope.as_bytes().into(), usage.used.as_micros());
+                let row = Row { scope, start: usage.stamp, used };
+                self.rows.insert_unique(hash, row, |row| rehash(&row.scope));
+                self.recent = window;
+            }
+            return (usage, refusal, charges);
         };
-        let (usage, refusal, charges) = judge_one(slot, standing);
-        let is_new = charges && matches!(entry, Entry::Vacant(_));
-        let (start, used) = (usage.stamp, usage.used.as_micros());
-        match entry {
-            Entry::Occupied(entry) if charges => {
-                let row = entry.into_mut();
-                (row.start, row.used) = (start, used);
-            }
-            Entry::Vacant(entry) if charges => {
-                entry.insert(Row { scope: slot.scope.as_bytes().into(), start, used });
-            }
-            Entry::Occupied(_) | Entry::Vacant(_) => {}
+        let (usage, refusal, charges) = judge_one(slot, row.standing(unused));
+        if charges {
+            (row.start, row.used) = (usage.stamp, usage.used.as_micros());
+            self.recent = window;
         }
-        (usage, refusal, is_new)
+        (usage, refusal, false)
     }
 
-    /// Start and end of the window at `now`.
-    fn current(&mut self, now: Timestamp) -> (Timestamp, Timestamp) {
-        if now < self.recent.0 || now >= self.recent.1 {
-            let start = self.window.start(now);
-            self.recent = (start, self.window.end(start));
+    /// Start and end of the window at `now`; of a zoned counter only of one that was charged, so that a look or a refused charge
+    /// begins none.
+    #[inline]
+    fn current(&mut self, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        if !self.is_recent(now) {
+            if self.counter.zone().is_some() {
+                return None;
+            }
+            self.recent = self.counter.window_at(now);
         }
-        self.recent
+        Some(self.recent)
+    }
+
+    /// Whether the noted window holds `now`. One that ends with time itself does not end (spec 8.18).
+    #[inline]
+    fn is_recent(&self, now: Timestamp) -> bool {
+        let (began, ends) = self.recent;
+        began <= now && (now < ends || ends == Timestamp::MAX)
+    }
+
+    /// Start and end of the window at `now` for a caller that declares the counter as `counter`.
+    fn window_of(&self, counter: &Counter, now: Timestamp) -> (Timestamp, Timestamp) {
+        if self.is_recent(now) {
+            return self.recent;
+        }
+        let (start, end) = counter.window_at(now);
+        let (_, ended) = self.recent;
+        if counter.zone().is_some() { (start.max(ended), end) } else { (start, end) }
+    }
+
+    /// The same, where no caller declares it. What was charged before lies in none that a caller could still begin.
+    fn window_at(&self, now: Timestamp) -> (Timestamp, Timestamp) {
+        self.window_of(&self.counter, now)
     }
 
     /// Charges an existing row, if that leaves it within `max`: the usual call, with one look-up. `None` has changed nothing;
@@ -113,7 +143,7 @@ impl FixedRows {
         if micros <= 0 {
             return None;
         }
-        let (start, resets_at) = self.current(now);
+        let (start, resets_at) = self.current(now)?;
         let row = self.rows.find_mut(hash, |row| row.scope.is(&scope.0))?;
         let (stamp, held) = if row.start >= start { (row.start, row.used) } else { (start, 0) };
         let used = Amount::from_micros(held.checked_add(micros)?).filter(|used| *used <= max)?;
@@ -121,15 +151,16 @@ impl FixedRows {
         Some(Usage { used, resets_at, stamp })
     }
 
-    /// Charges the window of `stamp`, as [`Self::standing`] said it; true if that made a row.
+    /// Charges the window of `stamp`, as [`Self::standing`] said it at `now`; true if that made a row.
     pub(super) fn charge(
         &mut self,
+        slot: Charged<'_>,
         hash: u64,
-        scope: &[u8],
-        stamp: Timestamp,
-        micros: i64,
+        now: Timestamp,
         rehash: impl Fn(&[u8]) -> u64,
     ) -> bool {
+        let Charged { counter, scope, stamp, micros } = slot;
+        self.recent = self.window_of(counter, now);
         match self.rows.find_mut(hash, |row| *row.scope == *scope) {
             Some(row) if row.start == stamp => row.used = row.used.saturating_add(micros),
             Some(row) => (row.start, row.used) = (stamp, micros),
@@ -144,7 +175,7 @@ impl FixedRows {
 
     /// Takes back from the window of `stamp`, if that has not ended (trap 24).
     pub(super) fn refund(&mut self, hash: u64, scope: &[u8], stamp: Timestamp, micros: i64, now: Timestamp) {
-        if stamp >= self.window.start(now)
+        if stamp >= self.window_at(now).0
             && let Some(row) = self.rows.find_mut(hash, |row| *row.scope == *scope)
             && row.start == stamp
         {
@@ -154,10 +185,10 @@ impl FixedRows {
 
     /// Drops what was charged in the running window, and returns whether there was something.
     pub(super) fn reset(&mut self, hash: u64, scope: &[u8], now: Timestamp) -> bool {
-        let current = self.window.start(now);
+        let (current, end) = self.window_at(now);
         match self.rows.find_mut(hash, |row| *row.scope == *scope) {
             Some(row) if row.start >= current && row.used > 0 => {
-                let last = self.window.end(current).plus_millis(-1);
+                let last = end.plus_millis(-1);
                 (row.start, row.used) = (row.start.plus_millis(1).min(last), 0);
                 true
             }
@@ -167,8 +198,7 @@ impl FixedRows {
 
     /// Every row that holds something: its scope value, what it holds, and when it will hold nothing.
     pub(super) fn held(&self, now: Timestamp) -> impl Iterator<Item = (&[u8], i64, Timestamp)> {
-        let current = self.window.start(now);
-        let resets_at = self.window.end(current);
+        let (current, resets_at) = self.window_at(now);
         let holds = move |row: &&Row| row.start >= current && row.used > 0;
         self.rows.iter().filter(holds).map(move |row| (&*row.scope, row.used, resets_at))
     }
@@ -176,19 +206,21 @@ impl FixedRows {
     /// Drops the rows whose window has ended. At the first call of a new window that is all of them, so a row is
     /// looked at once in its life.
     pub(super) fn sweep(&mut self, now: Timestamp) {
-        let current = self.window.start(now);
-        self.rows.retain(|row| row.start >= current);
+        let (current, ends) = self.window_at(now);
+        // In a window that does not end, one that holds nothing and was never reset is as good as none.
+        let idle = |row: &Row| ends == Timestamp::MAX && row.start == current && row.used == 0;
+        self.rows.retain(|row| row.start >= current && !idle(row));
     }
 
     /// When a row that was charged at `stamp` can be dropped.
     pub(super) fn expiry(&self, stamp: Timestamp) -> Timestamp {
-        self.window.end(stamp)
+        self.window_at(stamp).1
     }
 
     /// When to sweep again after a sweep at `now`: when the oldest row left can be dropped.
     pub(super) fn next_sweep(&self, now: Timestamp) -> Timestamp {
         let oldest = self.rows.iter().map(|row| row.start).min();
-        self.window.end(oldest.unwrap_or_else(|| self.window.start(now)))
+        self.expiry(oldest.unwrap_or(now))
     }
 
     pub(super) fn shrink_to(&mut self, rows: usize, rehash: impl Fn(&[u8]) -> u64) {

@@ -106,8 +106,8 @@ fn what_is_taken_back_lets_one_more_through() {
             move |store| {
                 let (counter, scope) = (&both()[index], &ScopeValue::from(&b"a"[..]));
                 let stamp = Timestamp::from_millis(0);
-                let refund = Refund { counter, scope, stamp, amount: amount(1) };
-                store.refund(&[refund], stamp).unwrap();
+                let refund = Settlement::refund(counter, scope, stamp, amount(1));
+                store.settle(&[refund], stamp).unwrap();
             },
             move |store| took(&charge(store, &[&both()[index]], 1, 0)),
             move |store, (), taken| assert_eq!(used(store, &both()[index], 0), i64::from(taken)),
@@ -133,7 +133,7 @@ fn nothing_is_counted_into_a_window_that_was_forgotten() {
 #[test]
 fn an_approval_is_spent_once() {
     let spend = |store: &MemoryStore| {
-        let batch = Batch { approval: Some("id".into()), ..Batch::default() };
+        let batch = Batch { approval: Some("id".into()), asks: true, ..Batch::default() };
         took(&store.reserve(&batch, Timestamp::from_millis(0)).unwrap())
     };
     meet(|_| {}, spend, spend, |_, one, other| assert_ne!(one, other));

@@ -11,6 +11,7 @@
 mod approvals;
 mod filed;
 mod fixed;
+mod settle;
 mod shard;
 mod sliding;
 mod sync;
@@ -30,12 +31,13 @@ use smallvec::{SmallVec, smallvec};
 
 use self::approvals::Approvals as SpentIds;
 use self::filed::FiledCalls;
-use self::shard::{Shard, hash_key};
+use self::shard::{Charged, Shard, hash_key};
 use self::sync::{AtomicI64, Mutex, MutexGuard, Ordering, PoisonError, RandomState};
 use super::error::StoreError;
-use super::judge::{Seen, judge};
+use super::judge::{Approved, Seen, judge, judge_approval};
 use super::{
-    Batch, BatchOutcome, CounterId, Inspect, LiveCounter, Refund, ScopeValue, Slot, Store, Usage, Verdict,
+    Batch, BatchOutcome, CounterId, GuardMode, Inspect, LiveCounter, ScopeValue, Settlement, Slot, Store,
+    Usage, Verdict,
 };
 use crate::amount::Amount;
 use crate::time::Timestamp;
@@ -134,7 +136,6 @@ impl MemoryStore {
 
     /// Any batch: locks its shards, judges all bounds, and applies all charges or none.
     fn decide(&self, batch: &Batch<'_>, given: Timestamp, intent: Intent) -> BatchOutcome {
-        let intent = if batch.only_looks { Intent::Ask } else { intent };
         if intent == Intent::Take {
             self.advance(given);
         }
@@ -155,10 +156,8 @@ impl MemoryStore {
         let refusals = judge(batch, &seen);
         let verdict = if !refusals.is_empty() {
             Verdict::Refused(refusals)
-        } else if self.approve(batch, now, intent) {
-            Verdict::Reserved
         } else {
-            Verdict::ApprovalSpent
+            self.approve(batch, &seen, now, intent)
         };
         let taken = verdict == Verdict::Reserved;
         let usage: SmallVec<[Usage; 2]> = seen.iter().map(|seen| batch.usage(seen, taken)).collect();
@@ -166,9 +165,9 @@ impl MemoryStore {
         if taken && intent == Intent::Take {
             for ((slot, place), usage) in batch.slots.iter().zip(&places).zip(&usage) {
                 if let Some(charge) = slot.charge {
-                    let shard = at_held_mut(&mut held, place);
-                    let scope = slot.scope.as_bytes();
-                    shard.charge(slot.counter, place.hash, scope, usage.stamp, charge.as_micros());
+                    let (scope, micros) = (slot.scope.as_bytes(), charge.as_micros());
+                    let charged = Charged { counter: slot.counter, scope, stamp: usage.stamp, micros };
+                    at_held_mut(&mut held, place).charge(charged, place.hash, now);
                 }
             }
         }
@@ -201,13 +200,22 @@ impl MemoryStore {
         (places, held)
     }
 
-    /// Spends the approval of the batch, if it names one; false if it was spent before.
-    fn approve(&self, batch: &Batch<'_>, now: Timestamp, intent: Intent) -> bool {
-        let Some(id) = batch.approval.as_deref() else { return true };
+    /// Uses the approval of a batch that needs one and that no bound refuses.
+    fn approve(&self, batch: &Batch<'_>, seen: &[Seen<'_>], now: Timestamp, intent: Intent) -> Verdict {
+        if !batch.asks && batch.guards.iter().all(|guard| guard.mode != GuardMode::AskAll) {
+            return Verdict::Reserved;
+        }
         let mut approvals = self.spent();
-        match intent {
-            Intent::Take => approvals.spend(id, now),
-            Intent::Ask => !approvals.is_spent(id),
+        match judge_approval(batch, seen, now, |id| approvals.used(id)) {
+            Approved::Unasked => Verdict::Reserved,
+            Approved::Asks(guards) => Verdict::Asks(guards),
+            Approved::Spent => Verdict::ApprovalSpent,
+            Approved::Spends => {
+                if let (Intent::Take, Some(grant)) = (intent, &batch.approval) {
+                    approvals.spend(&grant.id, now);
+                }
+                Verdict::Reserved
+            }
         }
     }
 
@@ -262,7 +270,7 @@ fn charge_all(
     held: &mut [MutexGuard<'_, Shard>],
     now: Timestamp,
 ) -> Option<SmallVec<[Usage; 2]>> {
-    if !batch.guards.is_empty() || batch.approval.is_some() {
+    if !batch.guards.is_empty() || batch.asks {
         return None;
     }
     let mut usage = SmallVec::with_capacity(places.len());
@@ -301,6 +309,10 @@ fn at_held_mut<'h>(held: &'h mut [MutexGuard<'_, Shard>], place: &Place) -> &'h 
 }
 
 impl Store for MemoryStore {
+    fn is_in_memory(&self) -> bool {
+        true
+    }
+
     fn reserve(&self, batch: &Batch<'_>, now: Timestamp) -> Result<BatchOutcome, StoreError> {
         Ok(self.decide(batch, now, Intent::Take))
     }
@@ -322,14 +334,8 @@ impl Store for MemoryStore {
         Ok(self.decide(batch, now, Intent::Ask))
     }
 
-    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
-        for refund in refunds {
-            let scope = refund.scope.as_bytes();
-            let hash = hash_key(&self.seed, refund.counter.id, scope);
-            let amount = refund.amount.as_micros();
-            let mut shard = self.lock(shard_of(hash));
-            shard.refund(refund.counter.id, hash, scope, refund.stamp, amount, self.time(now));
-        }
+    fn settle(&self, settlements: &[Settlement<'_>], now: Timestamp) -> Result<(), StoreError> {
+        self.settle_all(settlements, now);
         Ok(())
     }
 

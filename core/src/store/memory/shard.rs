@@ -18,13 +18,21 @@ use super::sliding::SlidingRows;
 use super::sync::RandomState;
 use crate::amount::Amount;
 use crate::bytes::Short;
-use crate::store::judge::{CounterState, Seen, slot_refusal};
+use crate::store::judge::{CounterState, Decay, Live, Seen, slot_refusal};
 use crate::store::{Counter, CounterId, LiveCounter, Refusal, ScopeValue, Slot, Usage};
 use crate::time::Timestamp;
 use crate::window::Algorithm;
 
 /// A scope value as a row keeps it: those of most callers lie in the row.
 pub(super) type Key = Short<22>;
+
+/// A charge to be written, with the stamp that [`Shard::standing`] gave.
+pub(super) struct Charged<'c> {
+    pub(super) counter: &'c Counter,
+    pub(super) scope: &'c [u8],
+    pub(super) stamp: Timestamp,
+    pub(super) micros: i64,
+}
 
 /// Tables by counter.
 pub(super) struct Shard {
@@ -65,10 +73,10 @@ impl Shard {
         now: Timestamp,
     ) -> CounterState<'_> {
         match self.tables.find(table_hash(counter.id), |table| table.counter.id == counter.id) {
-            Some(Table { rows: Rows::Fixed(rows), .. }) => rows.standing(hash, scope, now),
+            Some(Table { rows: Rows::Fixed(rows), .. }) => rows.standing(counter, hash, scope, now),
             Some(Table { rows: Rows::Sliding(rows), .. }) => rows.standing(hash, scope, now),
             None if is_sliding(counter) => SlidingRows::unused(counter.window, now),
-            None => FixedRows::unused(counter.window, now),
+            None => FixedRows::unused(counter, now),
         }
     }
 
@@ -86,7 +94,11 @@ impl Shard {
             let scope = slot.scope.as_bytes();
             let (usage, refusal, charges) = judge_one(slot, self.standing(counter, hash, scope, now));
             if charges {
-                self.charge(counter, hash, scope, usage.stamp, charge_of(slot));
+                self.charge(
+                    Charged { counter, scope, stamp: usage.stamp, micros: charge_of(slot) },
+                    hash,
+                    now,
+                );
             }
             return (usage, refusal);
         };
@@ -117,21 +129,14 @@ impl Shard {
         }
     }
 
-    /// Adds to the counter. `stamp` is the one that [`Self::standing`] gave under the same lock. A charge of zero
-    /// leaves no trace: no bound depends on it.
-    pub(super) fn charge(
-        &mut self,
-        counter: &Counter,
-        hash: u64,
-        scope: &[u8],
-        stamp: Timestamp,
-        micros: i64,
-    ) {
+    /// Adds to the counter at `now`, under the same lock as it was looked at. A charge of zero leaves no trace.
+    pub(super) fn charge(&mut self, charged: Charged<'_>, hash: u64, now: Timestamp) {
+        let Charged { counter, stamp, micros, .. } = charged;
         if micros <= 0 {
             return;
         }
-        let id = counter.id;
-        let rehash = |scope: &[u8]| hash_key(&self.seed, id, scope);
+        let (seed, id) = (&self.seed, counter.id);
+        let rehash = |scope: &[u8]| hash_key(seed, id, scope);
         let entry = self.tables.entry(
             table_hash(id),
             |table| table.counter.id == id,
@@ -142,8 +147,8 @@ impl Shard {
             Entry::Vacant(entry) => entry.insert(Table::new(counter)).into_mut(),
         };
         let is_new = match &mut table.rows {
-            Rows::Fixed(rows) => rows.charge(hash, scope, stamp, micros, rehash),
-            Rows::Sliding(rows) => rows.charge(hash, scope, stamp, micros, rehash),
+            Rows::Fixed(rows) => rows.charge(charged, hash, now, rehash),
+            Rows::Sliding(rows) => rows.charge(charged, hash, now, rehash),
         };
         if is_new {
             table.expect(stamp, &mut self.schedule);
@@ -164,6 +169,19 @@ impl Shard {
             Some(Table { rows: Rows::Fixed(rows), .. }) => rows.refund(hash, scope, stamp, micros, now),
             Some(Table { rows: Rows::Sliding(rows), .. }) => rows.refund(hash, scope, stamp, micros, now),
             None => {}
+        }
+    }
+
+    /// Adds what a call cost beyond its charge, which no bound refuses. What the largest amount has no room for is dropped.
+    pub(super) fn add(&mut self, counter: &Counter, hash: u64, scope: &[u8], micros: i64, now: Timestamp) {
+        self.tidy(now);
+        let CounterState { used, stamp, decay, .. } = self.standing(counter, hash, scope, now);
+        let micros = micros.min(i64::MAX.saturating_sub(used));
+        let is_full = matches!(decay, Decay::Stepwise(Live { is_full: true, .. }));
+        let (charged, id) = (Charged { counter, scope, stamp, micros }, counter.id);
+        match self.tables.find_mut(table_hash(id), |table| table.counter.id == id) {
+            Some(Table { rows: Rows::Sliding(rows), .. }) if is_full => rows.join_newest(charged, hash, now),
+            _ => self.charge(charged, hash, now),
         }
     }
 
@@ -216,7 +234,7 @@ impl Shard {
                 continue;
             }
             let before = table.rows.len();
-            if before == 0 {
+            if before == 0 && !table.rows.remembers(now) {
                 // Empty since the sweep before: nobody will miss it.
                 entry.remove();
                 continue;
@@ -244,7 +262,7 @@ impl Shard {
             dropped = dropped.saturating_add(before.saturating_sub(table.rows.len()));
             let id = table.counter.id;
             table.rows.shrink_to(0, |scope| hash_key(seed, id, scope));
-            table.rows.len() > 0
+            table.rows.len() > 0 || table.rows.remembers(now)
         });
         if tables.is_empty() {
             schedule.clear();
@@ -260,7 +278,7 @@ impl Table {
         let rows = if is_sliding(counter) {
             Rows::Sliding(SlidingRows::new(counter.window))
         } else {
-            Rows::Fixed(FixedRows::new(counter.window))
+            Rows::Fixed(FixedRows::new(counter))
         };
         Self { counter: counter.clone(), sweep_at: i64::MAX, rows }
     }
@@ -294,6 +312,14 @@ impl Rows {
         match self {
             Self::Fixed(rows) => rows.expiry(stamp),
             Self::Sliding(rows) => rows.expiry(stamp),
+        }
+    }
+
+    /// Whether it keeps more than its rows.
+    fn remembers(&self, now: Timestamp) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Sliding(rows) => rows.remembers(now),
         }
     }
 

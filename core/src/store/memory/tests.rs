@@ -221,8 +221,8 @@ fn a_refund_touches_only_what_was_charged() {
     let mut store = MemoryStore::new();
     let refund = |store: &MemoryStore, counter: &Counter, stamp: i64, amount: i64, now: i64| {
         let who = scope("a");
-        let refund = Refund { counter, scope: &who, stamp: at(stamp), amount: micros(amount) };
-        store.refund(&[refund], at(now)).unwrap();
+        let refund = Settlement::refund(counter, &who, at(stamp), micros(amount));
+        store.settle(&[refund], at(now)).unwrap();
         used(store, counter, "a", now)
     };
     let day = fixed(Window::Day);
@@ -255,8 +255,8 @@ fn a_refunded_log_has_room_again() {
     let (store, counter, who) = (MemoryStore::new(), sliding(86_400), scope("a"));
     for now in 0..2 * i64::try_from(SLIDING_CHARGES).unwrap() {
         assert!(take(&store, &counter, 1, 1, now).0, "{now}");
-        let refund = Refund { counter: &counter, scope: &who, stamp: at(now), amount: micros(1) };
-        store.refund(&[refund], at(now)).unwrap();
+        let refund = Settlement::refund(&counter, &who, at(now), micros(1));
+        store.settle(&[refund], at(now)).unwrap();
     }
 }
 
@@ -283,6 +283,7 @@ fn an_approval_lets_one_call_through() {
     let approved = |charge, max| Batch {
         slots: [slot(&counter, "a", Some(charge), max)].into_iter().collect(),
         approval: Some("ticket".into()),
+        asks: true,
         ..Batch::default()
     };
     let verdict = |batch: &Batch<'_>, now| store.reserve(batch, at(now)).unwrap().verdict;
@@ -294,7 +295,7 @@ fn an_approval_lets_one_call_through() {
     let outcome = store.reserve(&approved(1, 9), at(0)).unwrap();
     assert_eq!((outcome.verdict, outcome.usage[0].used), (Verdict::ApprovalSpent, micros(1)));
     assert_eq!(store.peek(&approved(1, 9), at(0)).unwrap().verdict, Verdict::ApprovalSpent);
-    let bare = Batch { approval: Some("ticket".into()), ..Batch::default() };
+    let bare = Batch { approval: Some("ticket".into()), asks: true, ..Batch::default() };
     let kept = APPROVAL_DAYS * DAY;
     store.purge(at(kept - 1)).unwrap();
     assert_eq!(verdict(&bare, kept - 1), Verdict::ApprovalSpent);
@@ -307,7 +308,7 @@ fn an_approval_lets_one_call_through() {
 fn spent_approvals_are_forgotten_by_those_that_are_spent_later() {
     let store = MemoryStore::new();
     let spend = |id: &'static str, now| {
-        let batch = Batch { approval: Some(id.into()), ..Batch::default() };
+        let batch = Batch { approval: Some(id.into()), asks: true, ..Batch::default() };
         store.reserve(&batch, at(now)).unwrap().verdict == Verdict::Reserved
     };
     let kept = APPROVAL_DAYS * DAY;

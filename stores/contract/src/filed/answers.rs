@@ -82,7 +82,7 @@ pub(super) fn threads_use_a_grant_once(open: OpenApprovals<'_>) {
         let passed = together(|thread| {
             let store = &stores[thread / 2 % 2];
             if thread % 2 == 0 {
-                let batch = Batch { approval: Some((&*id).into()), ..Batch::default() };
+                let batch = Batch { approval: Some((&*id).into()), asks: true, ..Batch::default() };
                 return i64::from(store.reserve(&batch, now).unwrap().verdict == Verdict::Reserved);
             }
             match store.answer(&record.id, &denial(HOUR), now).unwrap() {
@@ -121,4 +121,48 @@ pub(super) fn a_grant_ends_when_it_says(open: OpenApprovals<'_>) {
         assert_eq!(desk.found(&request, now + lasts - 1), granted);
         assert_eq!(desk.filed(&request, now + lasts).state, ApprovalState::Pending);
     }
+}
+
+pub(super) fn a_grant_lets_as_many_calls_through_as_its_rules_say(open: OpenApprovals<'_>) {
+    let desk = Desk::open(open);
+    let request = repeated("k", 3);
+    let id = desk.filed(&request, 0).id;
+    let granted = desk.done(&id, &grant(HOUR), 1);
+    assert_eq!(granted.call.uses, 3);
+    for now in 2..5 {
+        // Still granted, to whoever looks.
+        assert_eq!(desk.found(&request, now), granted);
+        assert_eq!(desk.listed(&id, now).as_ref(), Some(&granted));
+        assert_eq!(desk.find(&id, now).map(|found| found.record).as_ref(), Some(&granted));
+        assert!(desk.spend(&granted, now));
+    }
+    assert!(!desk.spend(&granted, 5));
+    let used = granted.spent();
+    assert_eq!(desk.all(5), std::slice::from_ref(&used));
+    assert_eq!(desk.answer(&id, &denial(HOUR), 6), Answered::Used(Box::new(used)));
+    let anew = desk.filed(&request, 7);
+    assert_eq!((anew.state, anew.call.uses), (ApprovalState::Pending, 3));
+    assert_ne!(anew.id, id);
+}
+
+pub(super) fn a_grant_that_is_replaced_is_used_up(open: OpenApprovals<'_>) {
+    let desk = Desk::open(open);
+    let request = repeated("k", 5);
+    let id = desk.filed(&request, 0).id;
+    // However often it could still be used, and whatever takes its place.
+    let first = desk.done(&id, &grant(HOUR), 1);
+    assert!(desk.spend(&first, 2) && desk.spend(&first, 3));
+    let second = desk.done(&id, &grant(HOUR), 4);
+    assert!(!desk.spend(&first, 5), "a grant that was replaced let a call through");
+    assert_eq!(desk.found(&request, 5), second);
+    assert!(desk.spend(&second, 6));
+    let denied = desk.done(&id, &denial(HOUR), 7);
+    assert!(!desk.spend(&second, 8), "a grant that was taken back let a call through");
+    assert_eq!(desk.found(&request, 8), denied);
+    // A new one has all of its uses.
+    let third = desk.done(&id, &grant(HOUR), 9);
+    for now in 10..15 {
+        assert!(desk.spend(&third, now));
+    }
+    assert!(!desk.spend(&third, 15));
 }

@@ -9,7 +9,7 @@ mod records;
 use callgate::ceilings::{FILED_APPROVALS, FILED_ARGUMENT_BYTES, PENDING_APPROVALS};
 use callgate::store::{
     Answered, ApprovalAnswer, ApprovalArgs, ApprovalCall, ApprovalRecord, ApprovalRequest, ApprovalState,
-    Approvals, Batch, Filed, FiledCall, Store, Verdict,
+    Approvals, Batch, Filed, FiledCall, Grant, Store, Verdict,
 };
 use std::collections::BTreeSet;
 use std::fmt;
@@ -81,6 +81,8 @@ clauses! {
     "7.8" answers::a_grant_that_is_taken_back_lets_nothing_through,
     "7.8" answers::what_was_used_is_not_answered_any_more,
     "7.8" answers::threads_use_a_grant_once,
+    "7.8" answers::a_grant_lets_as_many_calls_through_as_its_rules_say,
+    "7.8" answers::a_grant_that_is_replaced_is_used_up,
     "7.9" answers::a_used_grant_is_shown_as_used_and_its_call_filed_anew,
     "7.10" records::a_call_that_nobody_answers_ends_after_a_day,
     "7.10" answers::a_grant_ends_when_it_says,
@@ -160,13 +162,14 @@ impl Desk {
     /// Whether a batch may still spend the approval.
     fn spend(&self, record: &ApprovalRecord, now: i64) -> bool {
         let id = record.approval_id().expect("the record is a grant");
-        let batch = Batch { approval: Some(id.into()), ..Batch::default() };
+        let grant = Grant { uses: record.call.uses, ..(&*id).into() };
+        let batch = Batch { approval: Some(grant), asks: true, ..Batch::default() };
         self.one.reserve(&batch, at(now)).unwrap().verdict == Verdict::Reserved
     }
 }
 
 fn call(key: &str, server: &str) -> ApprovalCall {
-    let text = r#"{"method": "tools/call", "tool": "pay", "caller": "alice", "rules": ["big"], "policy": "sha256:00"}"#;
+    let text = r#"{"method": "tools/call", "tool": "pay", "caller": "alice", "rules": ["big"], "policy": "sha256:00", "uses": 1}"#;
     let mut call = format!("{{\"key\": \"{key}\", \"server\": \"{server}\", ");
     call.push_str(text.trim_start_matches('{'));
     ApprovalCall::from_text(&call).expect("a call as stores keep it")
@@ -174,6 +177,13 @@ fn call(key: &str, server: &str) -> ApprovalCall {
 
 fn request(key: &str) -> ApprovalRequest {
     ApprovalRequest { call: call(key, "bank"), args: ApprovalArgs::full("{\"to\":\"bob\"}") }
+}
+
+/// A call whose approval lets so many through.
+fn repeated(key: &str, uses: u32) -> ApprovalRequest {
+    let mut request = request(key);
+    request.call.uses = uses;
+    request
 }
 
 fn grant(lasts: i64) -> ApprovalAnswer {

@@ -45,9 +45,9 @@ pub(super) fn another_key_or_server_is_another_record(open: OpenApprovals<'_>) {
 
 pub(super) fn what_was_filed_is_shown_as_it_was(open: OpenApprovals<'_>) {
     let desk = Desk::open(open);
-    let odd = r#"{"key": "é\u0000\"'\u202e", "server": "s\n;--", "method": "x/y", "tool": null, "caller": null, "rules": [], "policy": ""}"#;
+    let odd = r#"{"key": "é\u0000\"'\u202e", "server": "s\n;--", "method": "x/y", "tool": null, "caller": null, "rules": [], "policy": "", "uses": 1}"#;
     let long = format!(
-        r#"{{"key": "k", "server": "s", "method": "tools/call", "tool": "{0}", "caller": "{0}", "rules": ["{0}", "é"], "policy": "p"}}"#,
+        r#"{{"key": "k", "server": "s", "method": "tools/call", "tool": "{0}", "caller": "{0}", "rules": ["{0}", "é"], "policy": "p", "uses": 1}}"#,
         "x".repeat(1_024)
     );
     for (now, text) in (0..).zip([odd, &long]) {

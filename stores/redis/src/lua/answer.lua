@@ -1,4 +1,4 @@
--- Answers a call. Spends the grant that the answer replaces.
+-- Answers a call. Uses the grant up that the answer replaces.
 --
 -- KEYS  the records; the details
 -- ARGV  the time, or -1 for the server's; the id; the state; who answers; for how long; what keys of spent ids begin with; for how
@@ -11,7 +11,7 @@ local record, place = find(records, details, ARGV[2], now)
 if not record then return { 2 } end
 if is_spent(approvals, record) then return { 1, shown(approvals, record) } end
 
-if record.state == GRANTED then redis.call('SET', spent_key(approvals, record), '1', 'PX', ARGV[7]) end
+if record.state == GRANTED then write_uses(spent_key(approvals, record), USED_UP, tonumber(ARGV[7])) end
 record.state, record.by = tonumber(ARGV[3]), ARGV[4]
 record.answered, record.ends = now, now + tonumber(ARGV[5])
 write_record(records, place, record)

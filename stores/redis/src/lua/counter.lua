@@ -5,13 +5,30 @@
 -- when the window started, a millisecond later for each time that it was reset, so that a refund of what was charged before
 -- finds nothing; and what it holds.
 --
+-- A window that does not end is such a window, which ends at NEVER, and its key has no time to live.
+--
+-- A window of a time zone has a key without a start, because callers may compute different ones. It is the doubles (stamp, ends,
+-- hi, lo). It ends when its value says, and nobody begins the next one before. Its key outlives that by OUTLIVES: a caller that
+-- computes a later end finds there when its next window begins.
+--
 -- A sliding window is a sorted set. Its members are charges, (at, hi, lo) with the score `at`, and the head, (newest, length,
 -- hi, lo) with an infinite score: the newest time at which it was charged, for how long a charge is live, and the sum of all
--- charges in the set, expired ones included. Its key outlives what it holds by GRACE.
+-- charges in the set, expired ones included. Its key outlives what it holds by GRACE. A charge that counts from the end of a quarter
+-- of an hour is in the set before its time. After a reset the later charges of that quarter count from a millisecond after it, and what
+-- tells so is a charge of nothing.
 --
--- The declarations are a hash, and so is with them, as `time`, the latest time at which a fixed window was begun.
+-- An approval that was used is a string: how many batches it let through, in digits.
+--
+-- The declarations are a hash, and so is with them, as `time`, the latest time at which a fixed window was begun. Where it has `ever`,
+-- a window that does not end was begun, and they are kept.
 
 local GRACE = 60000
+-- A day and an hour: no two releases of the rules of a time zone differ by more over when a day begins.
+local OUTLIVES = 90000000
+-- The latest time that there is.
+local NEVER = 253402300799999
+-- As long as a key may live: some 28,000 years.
+local FOR_EVER = 900000000000000
 -- The first sum in units of 10^9 that digits do not stand for.
 local DIGITS = 9007199
 
@@ -27,15 +44,31 @@ local function read_newest(declarations)
   return tonumber(redis.call('HGET', declarations, 'time') or 0)
 end
 
+-- A user who may run what was needed before there were windows without an end may not remove a time to live.
+local function keep_declarations(declarations, declared_for)
+  redis.call('PEXPIRE', declarations, redis.call('HGET', declarations, 'ever') and FOR_EVER or declared_for)
+end
+
 local function write_newest(declarations, time, declared_for)
   redis.call('HSET', declarations, 'time', string.format('%.0f', time))
-  redis.call('PEXPIRE', declarations, declared_for)
+  keep_declarations(declarations, declared_for)
 end
 
 -- Time does not run back. The server's clock is believed after a step of more than GRACE: it was set right.
 local function advance(now, given, newest)
   if newest > now and (given >= 0 or newest - now <= GRACE) then return newest end
   return now
+end
+
+-- How many batches an approval has let through.
+local function uses_of(approval)
+  local value = redis.call('GET', approval)
+  if not value then return 0 end
+  return tonumber(value) or error('not a count of format 2')
+end
+
+local function write_uses(approval, uses, kept_for)
+  redis.call('SET', approval, string.format('%.0f', uses), 'PX', kept_for)
 end
 
 local function read_four(value)
@@ -62,6 +95,21 @@ local function write_fixed(key, start, stamp, hi, lo, ...)
     value = struct.pack('>ddd', stamp, hi, lo)
   end
   redis.call('SET', key, value, ...)
+end
+
+-- A window of a time zone: stamp, ends, hi, lo; nothing if none is stored.
+local function read_zoned(key)
+  local value = redis.call('GET', key)
+  if value then return read_four(value) end
+end
+
+local function write_zoned(key, stamp, ends, hi, lo, ...)
+  redis.call('SET', key, struct.pack('>dddd', stamp, ends, hi, lo), ...)
+end
+
+-- When a charge counts from that is made at `time`: the end of a quarter of an hour, in a window that has such quarters.
+local function charged_at(time, quarter)
+  return quarter > 0 and time - time % quarter + quarter or time
 end
 
 -- A charge of a sliding window: at, hi, lo.
@@ -105,12 +153,18 @@ local function live_sum(key, head, last, time)
   return hi, lo, #expired
 end
 
--- What a counter of either kind holds: when it will hold nothing or -1 for the end of the window that its key names, hi, lo;
+-- What a counter of any kind holds: when it will hold nothing or -1 for the end of the window that its key names, hi, lo;
 -- nothing if it holds nothing.
-local function held(key, kind, now)
+local function held(key, kind, is_zoned, now)
   if kind == 'string' then
-    local _, hi, lo = read_fixed(key, -1)
-    if hi > 0 or lo > 0 then return -1, hi, lo end
+    local ends, hi, lo, _ = -1
+    if is_zoned then
+      _, ends, hi, lo = read_zoned(key)
+      if ends <= now then return nil end
+    else
+      _, hi, lo = read_fixed(key, -1)
+    end
+    if hi > 0 or lo > 0 then return ends, hi, lo end
   elseif kind == 'zset' then
     local head, last = read_head(key)
     local hi, lo = live_sum(key, head, last, math.max(now, head.newest))

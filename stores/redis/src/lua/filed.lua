@@ -9,6 +9,8 @@
 
 local PENDING, GRANTED = 0, 1
 local ID = 8
+-- More than an approval may have.
+local USED_UP = 4294967295
 
 local function read_record(value)
   local state, filed, ends, answered, size, at = struct.unpack('>bdddH', value)
@@ -33,8 +35,10 @@ local function spent_key(approvals, record)
   return approvals .. record.id .. '-' .. string.format('%.0f', record.answered)
 end
 
+-- Whether a grant has let as many calls through as its call says; a call of before it could say so has one.
 local function is_spent(approvals, record)
-  return record.state == GRANTED and redis.call('EXISTS', spent_key(approvals, record)) == 1
+  if record.state ~= GRANTED then return false end
+  return uses_of(spent_key(approvals, record)) >= (cjson.decode(record.call).uses or 1)
 end
 
 -- The record as a reply.

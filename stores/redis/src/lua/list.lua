@@ -11,7 +11,7 @@ local page = redis.call('SCAN', ARGV[2], 'MATCH', ARGV[3], 'COUNT', ARGV[4])
 local reply = { page[1], now, 0 }
 
 local function read(key)
-  return held(key, redis.call('TYPE', key).ok, now)
+  return held(key, redis.call('TYPE', key).ok, string.sub(key, at - 2, at - 2) == 'z', now)
 end
 
 for _, key in ipairs(page[2]) do

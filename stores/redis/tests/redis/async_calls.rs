@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use callgate::store::{
     Answered, ApprovalAnswer, ApprovalRecord, ApprovalRequest, Approvals, AsyncApprovals as _,
     AsyncStore as _, Batch, BatchOutcome, CounterId, Counters, Filed, FiledCall, Inspect, LiveCounter,
-    Refund, ScopeValue, Store,
+    ScopeValue, Settlement, Store,
 };
 use callgate::time::Timestamp;
 use callgate::{Call, Code, Engine, StoreError};
@@ -37,8 +37,8 @@ impl Store for Waiting {
         self.runtime.block_on(self.store.peek(batch, now))
     }
 
-    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
-        self.runtime.block_on(self.store.refund(refunds, now))
+    fn settle(&self, settlements: &[Settlement<'_>], now: Timestamp) -> Result<(), StoreError> {
+        self.runtime.block_on(self.store.settle(settlements, now))
     }
 
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {

@@ -1,6 +1,7 @@
 //! The contract of every store.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use callgate_redis::{RedisOptions, RedisStore};
 use callgate_store_contract::{
@@ -18,6 +19,8 @@ impl Subject for Redis {
     fn open(&self, name: &str) -> Box<dyn Counters> {
         let url = format!("unix://{}", self.socket.display());
         let options = RedisOptions::from_url(&url).unwrap().with_namespace(name).with_callers_time();
+        // What the contract says holds on a machine that is slow, too.
+        let options = options.with_timeout(Duration::from_secs(30));
         Box::new(RedisStore::open(&options).unwrap())
     }
 

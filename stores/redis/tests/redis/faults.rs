@@ -1,5 +1,6 @@
 //! What a network and a server can do: every call has its decision in time, and service resumes by itself.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,23 @@ fn a_frozen_server_denies_within_the_timeout() {
     }
     server.signal("CONT");
     assert_eq!(recovers(&engine), Code::Allowed);
+}
+
+/// As by Ctrl-Z and `fg`, a debugger, or a machine that is saved and goes on elsewhere.
+#[test]
+fn a_process_that_is_stopped_and_goes_on_has_its_answer() {
+    const STOPPED: &str = "sleep 0.2; kill -STOP $PPID; sleep 0.1; kill -CONT $PPID";
+    let server = Server::start();
+    let engine = engine(store(&server.options().with_timeout(Duration::from_secs(30))), 1_000);
+    assert_eq!(call(&engine), Code::Allowed);
+    server.signal("STOP");
+    std::thread::scope(|threads| {
+        let waits = threads.spawn(|| call(&engine));
+        assert!(Command::new("sh").args(["-c", STOPPED]).status().unwrap().success());
+        server.signal("CONT");
+        assert_eq!(waits.join().unwrap(), Code::Allowed);
+    });
+    assert_eq!(server.counted(), "2");
 }
 
 /// Whether the charge was made is not known, so the call is denied and the charge is not made again.
@@ -307,7 +325,7 @@ fn the_documented_permissions_are_enough() {
     assert_eq!(call(&engine), Code::Allowed);
     assert_eq!(call(&engine), Code::LimitExceeded);
     assert!(!server.ask(&["INFO", "commandstats"]).contains("cmdstat_set:"));
-    let approved = Batch { approval: Some("ticket".into()), ..Batch::default() };
+    let approved = Batch { approval: Some("ticket".into()), asks: true, ..Batch::default() };
     ours.reserve(&approved, Timestamp::MIN).unwrap();
     ours.purge(Timestamp::MIN).unwrap();
     let mut held = Vec::new();

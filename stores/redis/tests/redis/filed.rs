@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use callgate::store::{
     Answered, ApprovalAnswer, ApprovalArgs, ApprovalCall, ApprovalRecord, ApprovalRequest, ApprovalState,
-    Approvals as _, Filed,
+    Approvals as _, Batch, Filed, Grant, Store as _, Verdict,
 };
 use callgate::time::Timestamp;
 use callgate_redis::{RedisOptions, RedisStore};
@@ -16,12 +16,11 @@ const NOW: Timestamp = Timestamp::MIN;
 
 fn request(key: &str) -> ApprovalRequest {
     let call = format!(
-        r#"{{"key": "{key}", "server": "s", "method": "tools/call", "tool": "t", "caller": null, "rules": [], "policy": "p"}}"#
+        r#"{{"key": "{key}", "server": "s", "method": "tools/call", "tool": "t", "caller": null, "rules": [], "policy": "p", "uses": 1}}"#
     );
     ApprovalRequest { call: ApprovalCall::from_text(&call).unwrap(), args: ApprovalArgs::full("{}") }
 }
 
-#[expect(clippy::panic, reason = "a test tells by panicking")]
 fn record(store: &RedisStore, key: &str, is_new: bool) -> ApprovalRecord {
     match (store.file(&request(key), NOW).unwrap(), is_new) {
         (Filed::New(record), true) | (Filed::Found(record), false) => *record,
@@ -99,4 +98,83 @@ fn what_cannot_be_read_lets_nothing_through() {
     assert!(store.file(&request("k"), NOW).is_err());
     server.ask(&["DEL", "{callgate}:2:r"]);
     new(&store, "k");
+}
+
+/// Whether a batch passes by an approval that lets so many through.
+fn passes(store: &RedisStore, id: &str, uses: u32) -> bool {
+    let approval = Some(Grant { uses, ..Grant::from(id) });
+    let outcome = store.reserve(&Batch { approval, asks: true, ..Batch::default() }, NOW).unwrap();
+    assert!(matches!(outcome.verdict, Verdict::Reserved | Verdict::ApprovalSpent), "{outcome:?}");
+    outcome.verdict == Verdict::Reserved
+}
+
+fn granted(store: &RedisStore, id: &str) -> String {
+    let grant = ApprovalAnswer::grant("alice", Duration::from_secs(60));
+    match store.answer(id, &grant, NOW).unwrap() {
+        Answered::Done(record) => record.approval_id().unwrap(),
+        answered => panic!("{answered:?}"),
+    }
+}
+
+#[test]
+fn a_grant_is_used_once_its_id_was_as_often_as_the_call_says() {
+    let server = Server::start();
+    let store = server.open();
+    let mut request = request("k");
+    request.call.uses = 3;
+    let file = || store.file(&request, NOW).unwrap();
+    let Filed::New(record) = file() else { panic!("it was filed before") };
+    let id = granted(&store, &record.id);
+    for _ in 0..2 {
+        assert!(passes(&store, &id, 3));
+        let Filed::Found(found) = file() else { panic!("its uses are not used up") };
+        assert_eq!((found.state, found.call.uses), (ApprovalState::Granted, 3));
+    }
+    assert!(passes(&store, &id, 3) && !passes(&store, &id, 3));
+    assert_eq!(store.filed(NOW).unwrap()[0].state, ApprovalState::Used);
+    let deny = ApprovalAnswer::deny("bob", Duration::from_secs(60));
+    assert!(matches!(store.answer(&record.id, &deny, NOW).unwrap(), Answered::Used(_)));
+    // Filed anew. A grant that is replaced is used up, however many uses it had left; its replacement has all.
+    let Filed::New(record) = file() else { panic!("a grant that is used was found") };
+    let first = granted(&store, &record.id);
+    assert!(passes(&store, &first, 3));
+    // The next answer has another time, and so an id of its own.
+    std::thread::sleep(Duration::from_millis(2));
+    let second = granted(&store, &record.id);
+    assert!(!passes(&store, &first, 3) && (0..3).all(|_| passes(&store, &second, 3)));
+    assert!(!passes(&store, &second, 3));
+}
+
+/// What was stored before approvals had uses: an id that was marked as spent, and calls that do not say how many they have.
+#[test]
+fn what_was_stored_before_there_were_uses_has_one() {
+    let server = Server::start();
+    let store = server.open();
+    server.ask(&["SET", "{callgate}:2:a:old", "1"]);
+    assert!(!passes(&store, "old", 1));
+    assert!(passes(&store, "old", 2) && !passes(&store, "old", 2));
+    server.ask(&["SET", "{callgate}:2:a:nonsense", "x"]);
+    let approval = Some(Grant::from("nonsense"));
+    assert!(store.reserve(&Batch { approval, asks: true, ..Batch::default() }, NOW).is_err());
+
+    let filed = new(&store, "k");
+    let mut connection = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    let mut place = |command: &str, value: Option<&[u8]>| -> redis::RedisResult<redis::Value> {
+        let mut command = redis::cmd(command);
+        command.arg("{callgate}:2:r").arg(request("k").call.place());
+        value.iter().for_each(|value| {
+            command.arg(value);
+        });
+        command.query(&mut connection)
+    };
+    let redis::Value::BulkString(mut value) = place("HGET", None).unwrap() else { panic!("it is not there") };
+    let uses = b",\"uses\":1";
+    let at = value.windows(uses.len()).position(|part| part == uses).unwrap();
+    value.drain(at..at + uses.len());
+    place("HSET", Some(&value)).unwrap();
+    let id = granted(&store, &filed);
+    assert_eq!(record(&store, "k", false).call.uses, 1);
+    assert!(passes(&store, &id, 1) && !passes(&store, &id, 1));
+    assert_eq!(store.find(&filed, NOW).unwrap().unwrap().record.state, ApprovalState::Used);
+    assert_ne!(new(&store, "k"), filed);
 }

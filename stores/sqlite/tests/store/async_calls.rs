@@ -11,8 +11,8 @@ use std::time::Duration;
 use callgate::StoreError;
 use callgate::store::{
     Algorithm, Answered, ApprovalAnswer, ApprovalRecord, ApprovalRequest, Approvals, AsyncApprovals,
-    AsyncStore, Batch, BatchOutcome, CounterId, Filed, FiledCall, Inspect, LiveCounter, Refund, ScopeValue,
-    Store,
+    AsyncStore, Batch, BatchOutcome, CounterId, Filed, FiledCall, Inspect, LiveCounter, ScopeValue,
+    Settlement, Store,
 };
 use callgate::time::Timestamp;
 use callgate_sqlite::{AsyncSqliteStore, SqliteOptions, SqliteStore};
@@ -56,8 +56,8 @@ impl Store for Blocking {
         block_on(self.store.peek(batch, now))
     }
 
-    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
-        block_on(self.store.refund(refunds, now))
+    fn settle(&self, settlements: &[Settlement<'_>], now: Timestamp) -> Result<(), StoreError> {
+        block_on(self.store.settle(settlements, now))
     }
 
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use callgate::StoreError;
-use callgate::store::{Batch, BatchOutcome, CounterId, Inspect, LiveCounter, Refund, ScopeValue, Store};
+use callgate::store::{Batch, BatchOutcome, CounterId, Inspect, LiveCounter, ScopeValue, Settlement, Store};
 use callgate::time::Timestamp;
 use callgate_sqlite::SqliteStore;
 use callgate_store_contract::{
@@ -70,8 +70,8 @@ impl Store for InTurn {
         self.next().peek(batch, now)
     }
 
-    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
-        self.next().refund(refunds, now)
+    fn settle(&self, settlements: &[Settlement<'_>], now: Timestamp) -> Result<(), StoreError> {
+        self.next().settle(settlements, now)
     }
 
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {

@@ -14,9 +14,25 @@ use crate::scratch::{Scratch, open};
 
 const DAY: i64 = 86_400_000;
 
-fn request(key: &str) -> ApprovalRequest {
+/// Makes a file what it was before it took filed calls, budgets, zones, and counted uses.
+const SECOND: &str = "
+    DROP TABLE filed;
+    ALTER TABLE declarations DROP COLUMN budget;
+    ALTER TABLE declarations DROP COLUMN zone;
+    ALTER TABLE declarations DROP COLUMN sunday;
+    ALTER TABLE declarations DROP COLUMN method;
+    ALTER TABLE declarations DROP COLUMN policy;
+    ALTER TABLE approvals DROP COLUMN used;
+    DROP TABLE ended;
+    DROP TABLE zoned;
+    ALTER TABLE clock ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
+    PRAGMA user_version = 2;
+";
+
+/// A call that a grant lets through once.
+pub(crate) fn request(key: &str) -> ApprovalRequest {
     let call = format!(
-        r#"{{"key": "{key}", "server": "s", "method": "tools/call", "tool": "t", "caller": null, "rules": [], "policy": "p"}}"#
+        r#"{{"key": "{key}", "server": "s", "method": "tools/call", "tool": "t", "caller": null, "rules": [], "policy": "p", "uses": 1}}"#
     );
     ApprovalRequest {
         call: ApprovalCall::from_text(&call).unwrap(),
@@ -44,7 +60,7 @@ fn a_file_of_the_second_form_goes_on_and_takes_filed_calls() {
     assert!(is_taken(&charge(&store, &counter, "a", 9, 0).unwrap()));
     drop(store);
     let older = Connection::open(&file).unwrap();
-    older.execute_batch("DROP TABLE filed; PRAGMA user_version = 2;").unwrap();
+    older.execute_batch(SECOND).unwrap();
     drop(older);
     // Two that open it at once, of which one migrates it.
     let [one, other] = std::thread::scope(|scope| {

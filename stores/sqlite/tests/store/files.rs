@@ -168,8 +168,11 @@ fn counters_go_on_in_a_file_of_an_older_version() {
         assert!(!is_taken(&charge(&store, counter, "a", 3, 0).unwrap()));
         assert_eq!(used(&store, counter, "a", ends), if ends == day { 0 } else { 1 });
     }
-    let spends =
-        callgate::store::Batch { approval: Some("spent".into()), ..callgate::store::Batch::default() };
+    let spends = callgate::store::Batch {
+        approval: Some("spent".into()),
+        asks: true,
+        ..callgate::store::Batch::default()
+    };
     let outcome = store.reserve(&spends, at(0)).unwrap();
     assert_eq!(outcome.verdict, callgate::store::Verdict::ApprovalSpent);
     // What it holds is forgotten when it has ended.

@@ -140,3 +140,19 @@ fn a_reset_clears_what_lies_ahead() {
         assert_eq!(used(&store, &counter, "b", year), 0);
     }
 }
+
+/// Windows may be forgotten together that lie far apart, where one clock was ahead.
+#[test]
+fn a_forgotten_window_is_not_filled_again_beside_one_far_ahead() {
+    let scratch = Scratch::new("forgotten-beside");
+    let (store, counter, ahead) = (open(scratch.path("counters.db")), minute(Algorithm::Fixed), 75 * 60_000);
+    for now in [ahead, 0, 1] {
+        assert!(is_taken(&charge(&store, &counter, "a", 2, now).unwrap()));
+    }
+    assert_eq!(store.purge(at(0)).unwrap(), 0);
+    assert_eq!(store.purge(at(60_000)).unwrap(), 2);
+    for behind in [0, 1, 59_999] {
+        let usage = charge(&store, &counter, "a", 9, behind).unwrap().usage[0];
+        assert_eq!(usage.stamp, at(60_000), "{behind}");
+    }
+}

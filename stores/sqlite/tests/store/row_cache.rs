@@ -2,7 +2,7 @@
 
 use callgate::Amount;
 use callgate::store::{
-    Algorithm, Batch, BatchOutcome, Bound, Counter, Inspect as _, Owner, Refund, ScopeValue, Slot,
+    Algorithm, Batch, BatchOutcome, Bound, Counter, Inspect as _, Owner, ScopeValue, Settlement, Slot,
     Store as _, Verdict, Window,
 };
 use callgate::time::Timestamp;
@@ -122,7 +122,7 @@ fn what_another_connection_writes_is_seen() {
     ours_then(charge(&ours), 4);
     let scope = ScopeValue::from(&b"x"[..]);
     let amount = Amount::from_whole(3).unwrap();
-    theirs.refund(&[Refund { counter: &c, scope: &scope, stamp, amount }], at(0)).unwrap();
+    theirs.settle(&[Settlement::refund(&c, &scope, stamp, amount)], at(0)).unwrap();
     ours_then(charge(&ours), 2);
     assert!(theirs.reset(c.id(), &scope, at(0)).unwrap());
     let outcome = charge(&ours);
@@ -130,7 +130,7 @@ fn what_another_connection_writes_is_seen() {
     ours_then(outcome, 1);
     ours_then(charge(&ours), 2);
     // A charge from before the reset is not taken back, by whomever.
-    ours.refund(&[Refund { counter: &c, scope: &scope, stamp, amount }], at(0)).unwrap();
+    ours.settle(&[Settlement::refund(&c, &scope, stamp, amount)], at(0)).unwrap();
     ours_then(charge(&ours), 3);
     // Forgotten by the other, the window is counted into no more.
     let later = 86_400_000;
@@ -180,8 +180,12 @@ fn a_spent_approval_charges_nothing() {
         ("two", Verdict::ApprovalSpent, 2),
     ] {
         let slots = [slot(&a, "x", 1, 9), slot(&b, "x", 1, 9)];
-        let batch =
-            Batch { slots: slots.into_iter().collect(), approval: Some(id.into()), ..Batch::default() };
+        let batch = Batch {
+            slots: slots.into_iter().collect(),
+            approval: Some(id.into()),
+            asks: true,
+            ..Batch::default()
+        };
         let outcome = store.reserve(&batch, at(0)).unwrap();
         assert_eq!((&outcome.verdict, held(&outcome)), (&verdict, vec![used; 2]));
         assert_eq!([&a, &b].map(|counter| in_file(&file, counter, "x", at(0))), [used; 2]);

@@ -77,8 +77,8 @@ impl Store for CheckThenAct {
         self.store.peek(batch, now)
     }
 
-    fn refund(&self, refunds: &[Refund<'_>], now: Timestamp) -> Result<(), StoreError> {
-        self.store.refund(refunds, now)
+    fn settle(&self, settlements: &[Settlement<'_>], now: Timestamp) -> Result<(), StoreError> {
+        self.store.settle(settlements, now)
     }
 
     fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
@@ -106,7 +106,7 @@ fn eight_threads_spend_an_approval_once() {
         let start = Barrier::new(THREADS);
         let spend = || {
             start.wait();
-            let batch = Batch { approval: Some("ticket".into()), ..Batch::default() };
+            let batch = Batch { approval: Some("ticket".into()), asks: true, ..Batch::default() };
             usize::from(store.reserve(&batch, at(0)).unwrap().verdict == Verdict::Reserved)
         };
         let spent: usize = std::thread::scope(|scope| {
@@ -129,9 +129,7 @@ fn refunds_and_charges_from_many_threads_end_even() {
                 assert!(outcome.usage[0].used <= micros(8));
                 if outcome.verdict == Verdict::Reserved {
                     let stamp = outcome.usage[0].stamp;
-                    store
-                        .refund(&[Refund { counter: &counter, scope: &who, stamp, amount: micros(2) }], now)
-                        .unwrap();
+                    store.settle(&[Settlement::refund(&counter, &who, stamp, micros(2))], now).unwrap();
                 }
             }
         };

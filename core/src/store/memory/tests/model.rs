@@ -144,6 +144,7 @@ fn expected(batch: &Batch<'_>, views: &[View<'_>]) -> Verdict {
                 let moments: Option<Vec<_>> = guard.tests.iter().map(|test| when(test, true)).collect();
                 (!all_hold, moments.and_then(|moments| moments.into_iter().max()))
             }
+            GuardMode::AskAll => continue,
             GuardMode::RefuseAll => (all_hold, guard.tests.iter().filter_map(|test| when(test, false)).min()),
         };
         if refuses {
@@ -236,9 +237,8 @@ fn run(steps: &[(i64, Step)]) {
                 let Charged { counter, scope, stamp, amount } = model.charges[index];
                 let (amount, who) = (amount.min(*part), super::scope(SCOPES[scope]));
                 let view = model.view(counter, scope, &counters[counter], seen);
-                let refund =
-                    Refund { counter: &counters[counter], scope: &who, stamp, amount: micros(amount) };
-                store.refund(&[refund], now).unwrap();
+                let refund = Settlement::refund(&counters[counter], &who, stamp, micros(amount));
+                store.settle(&[refund], now).unwrap();
                 let lives = match view.counter.algorithm() {
                     Algorithm::Fixed => stamp == view.stamp,
                     Algorithm::Sliding => {

@@ -80,8 +80,8 @@ fn asking_and_taking_back_do_not_move_time_on() {
     let (store, counter, who) = (MemoryStore::new(), fixed(Window::Minute), scope("a"));
     assert_eq!(take(&store, &counter, 1, 2, 0), (true, 1));
     assert_eq!(used(&store, &counter, "a", DAY), 0);
-    let refund = Refund { counter: &counter, scope: &who, stamp: at(0), amount: micros(1) };
-    store.refund(&[refund], at(DAY)).unwrap();
+    let refund = Settlement::refund(&counter, &who, at(0), micros(1));
+    store.settle(&[refund], at(DAY)).unwrap();
     assert_eq!(take(&store, &counter, 1, 2, 0), (true, 2));
 }
 
@@ -117,6 +117,31 @@ fn nothing_live_is_dropped_and_nothing_dead_is_kept() {
         assert_eq!(store.purge(at(31 * DAY)), Ok(rows));
         assert_eq!(store.purge(at(31 * DAY)), Ok(0));
         assert_eq!(sizes(&store), (0, 0, 0));
+    }
+}
+
+#[test]
+fn what_was_taken_back_whole_leaves_nothing_in_a_window_without_end() {
+    let (store, counter, who) = (MemoryStore::new(), fixed(Window::Ever), scope("a"));
+    assert!(take(&store, &counter, 5, 9, 0).0);
+    assert_eq!(store.purge(Timestamp::MAX), Ok(0));
+    store.settle(&[Settlement::refund(&counter, &who, Timestamp::MIN, micros(5))], at(DAY)).unwrap();
+    assert_eq!(store.purge(at(DAY)), Ok(1));
+    // One that was reset is kept: it knows what is not taken back any more.
+    assert!(take(&store, &counter, 5, 9, DAY).0);
+    assert_eq!(store.reset(counter.id, &who, at(DAY)), Ok(true));
+    assert_eq!(store.purge(at(2 * DAY)), Ok(0));
+}
+
+#[test]
+fn a_reset_is_remembered_for_as_long_as_its_quarter_of_an_hour() {
+    let (store, counter, who) = (MemoryStore::new(), sliding(90_000), scope("a"));
+    let tables = || (0..SHARDS).map(|shard| store.lock(shard).sizes().0).sum::<usize>();
+    assert!(take(&store, &counter, 5, 9, 0).0);
+    assert_eq!(store.reset(counter.id, &who, at(1)), Ok(true));
+    for (now, kept) in [(2, 1), (899_999, 1), (900_000, 0)] {
+        store.purge(at(now)).unwrap();
+        assert_eq!(tables(), kept, "{now}");
     }
 }
 
