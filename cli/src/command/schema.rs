@@ -7,7 +7,7 @@ use super::output;
 use crate::args::{SchemaArgs, SchemaKind};
 use crate::failure::Outcome;
 
-// The schemas of `spec/`, by symbolic links: a package cannot include files from outside its directory.
+// The schemas of `spec/`, as links and copies: a package cannot include files from outside its directory. A test compares them.
 const POLICY: &str = include_str!("../../policy.schema.json");
 const TEST: &str = include_str!("../../test.schema.json");
 const AUDIT: &str = include_str!("../../audit.schema.json");
