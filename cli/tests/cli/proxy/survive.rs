@@ -80,12 +80,12 @@ fn a_client_that_does_not_read_holds_a_server_that_floods() {
 /// The server is gone, and so is the client's input: what is left comes all the same, as long as somebody takes it.
 #[test]
 fn a_client_that_reads_slowly_gets_all() {
-    let mut proxy = Setup::new("slow").flags(&["--grace", "1s"]).start();
+    let mut proxy = Setup::new("slow").flags(&["--grace", "3s"]).start();
     proxy.send(&request(0, "initialize", "{}"));
     proxy.send(&call(1, "flood", r#"{"count":60,"size":100000}"#));
     proxy.stdin = None;
     let mut lines = BufReader::new(proxy.stdout.take().unwrap()).lines();
-    // Longer than a client may have that takes nothing.
+    // All together longer than a client may have that takes nothing.
     let count = lines.by_ref().inspect(|_| thread::sleep(Duration::from_millis(80))).count();
     assert_eq!((count, proxy.exit()), (62, 0));
 }
