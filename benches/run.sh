@@ -17,6 +17,7 @@ measure() {
         evaluate) lean lean ;;
         growth) lean growth ;;
         tests) lean tests ;;
+        risk) lean risk ;;
         limits) peers --bin limits ;;
         compile) peers --bin compile ;;
         engines) peers --features engines --bin engines ;;
@@ -38,7 +39,7 @@ measure() {
 }
 
 parts=("$@")
-[ $# -gt 0 ] || parts=(evaluate growth tests limits compile engines instructions python node sqlite redis gateway rmcp)
+[ $# -gt 0 ] || parts=(evaluate growth tests risk limits compile engines instructions python node sqlite redis gateway rmcp)
 failed=()
 for part in "${parts[@]}"; do
     echo "== $part"

@@ -93,6 +93,9 @@ ROWS = [
         Row("`callgate test`", ("tests", "10000 steps", "callgate test"), 1_000_000_000, 1),
         Row("with `--coverage`", ("tests", "10000 steps", "the same"), 1_000_000_000, None),
     ]),
+    ("Rust: classes of risk of 10,000 tools in one run, against one second", [
+        Row("`risk::classify`", ("risk", "10000 tools", "classify"), 1_000_000_000, None),
+    ]),
     ("Rust: compiling 10,000 tools with a rule each, against the bare parser into a `Value`", [
         same("YAML, against serde_yaml", "compile", "YAML, 10000 tools with a rule", "Policy", "serde_yaml", 1,
              "Rust, compiling 10,000 tools in YAML", "parsing alone, by serde_yaml"),

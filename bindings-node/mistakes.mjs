@@ -474,6 +474,27 @@ const ENDINGS = [
     from: "markSpan(decision);",
     to: "",
   },
+  {
+    name: "lock_is_not_compared",
+    clause: "G13.1",
+    file: "mcp-guard.ts",
+    from: "const pins = lock === undefined ? null : pinsOf(lock, options.serverName);",
+    to: "const pins = null;",
+  },
+  {
+    name: "changed_tools_are_listed",
+    clause: "G13.1",
+    file: "mcp-guard.ts",
+    from: 'onDrift !== "deny"',
+    to: "false",
+  },
+  {
+    name: "lock_refusal_unrecorded",
+    clause: "G13.5",
+    file: "mcp-guard.ts",
+    from: "if (call !== undefined) this.#endings.changed(call, request, tool);",
+    to: "",
+  },
 ];
 
 export const MISTAKES = [...FIRST, ...SECOND, ...TRANSPORT, ...CALLERS, ...APPROVALS, ...ENDINGS];

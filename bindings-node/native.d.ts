@@ -54,6 +54,15 @@ export declare class NativeObserved {
 }
 export type Observed = NativeObserved
 
+/** The approved definitions of one server. */
+export declare class NativePins {
+  /** Those of this server in a lock, or of its only one. */
+  static load(path: string, server?: string | undefined | null): NativePins
+  /** The digest of a definition (`digest`) and those of its fields, each with its name before it; none for what is no definition. */
+  static digests(definition: string): Array<Array<string>> | null
+}
+export type Pins = NativePins
+
 /** The plan of a tool or of another method, in the hands of JS. */
 export declare class NativePlan {
   /** What the checks read: the TypeScript half fetches it, and gives it to `decider` after arguments and identity. */
@@ -171,8 +180,11 @@ export type Store = NativeStore
 
 /** Guards one stream between a client and a server. */
 export declare class NativeStream {
-  /** A stream whose callers have this engine; without one, each has the engine that it is identified with. */
-  static open(engine: NativeEngine | undefined | null, checkArgs: boolean, server?: string | undefined | null): NativeStream
+  /**
+   * A stream whose callers have this engine; without one, each has the engine that it is identified with. `pins` are what was approved, and
+   * `hides` says whether other definitions are left out of lists.
+   */
+  static open(engine: NativeEngine | undefined | null, checkArgs: boolean, server: string | undefined | null, pins: NativePins | undefined | null, hides: boolean): NativeStream
   /** A message of the client. `tag` is a number of the driver's, not 0, by which it finds the message again. */
   fromClient(text: string, tag: number, now: number): Array<StreamStep>
   /** The same of a message that the server itself sends, as a client, while it runs `outer`. */
@@ -251,6 +263,9 @@ export interface Check {
   /** The checks that it consists of. */
   checks: Array<Check>
 }
+
+/** The results for a list of definitions, both as JSON text. An override is four texts: a server or null for every one, a tool, a class, a reason. */
+export declare function classifyTools(tools: string, server: string, trusted: boolean, overrides: Array<Array<string | undefined | null>>): string
 
 /** A decision that would be made, and why. */
 export interface Explained {
@@ -493,7 +508,12 @@ export type StreamStep =
   | { kind: 'wake_at'; /** When. */
   at: number }
   | { kind: 'listed'; /** In the server's order. */
-  tools: Array<string> }
+    tools: Array<string>; /** Those that are not as they were approved. */
+  changed: Array<string> }
+  | { kind: 'changed'; /** Which. */
+    call: number; /** The id of its request, as its JSON text. */
+    request: string; /** The tool. */
+  tool: string }
   | { kind: 'list_filtered'; /** The method that asked for it. */
     method: string; /** How many. */
   hidden: number }

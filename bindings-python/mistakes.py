@@ -26,7 +26,7 @@ WORK = HERE / ".test"
 # Where a test that notices a mistake is written down; this file is the plugin of pytest that does.
 NOTICED = "CALLGATE_NOTICED"
 TESTS = [
-    "lists", "results", "requests", "rounds", "misuse", "guards", "nested", "records", "arguments", "approvals",
+    "lists", "locks", "results", "requests", "rounds", "misuse", "guards", "nested", "records", "arguments", "approvals",
     "streams", "streams_callers", "streams_requests", "fuzz", "adapters", "http",
 ]  # fmt: skip
 # What is run first, by a word in the names of tests or in those of their files: the rest takes minutes.
@@ -42,6 +42,7 @@ FIRST = {
     "_asks.py": "test_requests or requests",
     "_waiting.py": "test_streams",
     "_lists.py": "test_lists",
+    "_locks.py": "locks",
     "_ending.py": "test_results or test_rounds",
     "_audit.py": "test_records",
     "_nested.py": "test_nested",
@@ -160,6 +161,10 @@ MISTAKES = [
     Mistake("inner_call_twice", "G9.1", "_nested.py", "    inner.is_taken = True\n", "", first="taken_for_it_once"),
     Mistake("inner_call_of_another", "G9.1", "_nested.py", " or key != call_key(inner.call.identity)", "", first="taken_for_it_once"),
     Mistake("servers_requests_undecided", "G5.4", "_asks.py", "            raise error(answer.error)\n", "            pass\n", first="requests and sees"),
+    Mistake("changed_tool_runs", "G13.1", "_enforcement.py", "not await self._locked.admits(tool, definitions or _nothing)", "False", first="locks"),
+    Mistake("changed_tool_is_listed", "G13.1", "_locks.py", 'if self.on_drift == "deny":', "if True:", first="locks"),
+    Mistake("new_tool_is_approved", "G13.1", "_locks.py", "len(found) == 1 and self._is_approved(found[0])", "all(map(self._is_approved, found))", first="renamed or new"),
+    Mistake("lock_refusal_unrecorded", "G13.5", "_enforcement.py", 'refusal="definition_changed"', "refusal=None", first="has_a_record"),
 ]
 
 

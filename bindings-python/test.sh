@@ -74,7 +74,7 @@ if [ -z "${CALLGATE_PAIRS:-}" ] || [ -z "${CALLGATE_RUST_DECISIONS:-}" ]; then
 fi
 export CALLGATE_PAIRS CALLGATE_DECISIONS=$work/decisions-python.jsonl
 # `-P`: what is tested is the installed wheel, not the sources beside the tests.
-"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider tests/test_{conformance,pairs,values,engine,callbacks,known,lifecycle,stack,redis,sqlite,store}.py
+"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider tests/test_{conformance,pairs,values,engine,callbacks,known,lifecycle,risk,stack,redis,sqlite,store}.py
 "$work/mcp2/bin/python" tests/compare.py "$CALLGATE_DECISIONS" "$CALLGATE_RUST_DECISIONS"
 
 for name in mcp2 pytest8; do
@@ -83,9 +83,9 @@ for name in mcp2 pytest8; do
 done
 
 say "adapters, the proxy and HTTP, by the official SDK 2.x"
-"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,approvals,connecting,fuzz,lists,nested,recipes,records,requests,results,rounds,streams,streams_callers,streams_requests,guards,arguments,misuse,published,recorded,forwarding,http}.py
+"$work/mcp2/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,approvals,connecting,fuzz,lists,locks,nested,recipes,records,requests,results,rounds,streams,streams_callers,streams_requests,guards,arguments,misuse,published,recorded,forwarding,http}.py
 say "adapters, the proxy and HTTP, by the official SDK 1.x"
-"$work/mcp1/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,approvals,connecting,fuzz,lists,records,requests,results,streams,streams_callers,streams_requests,guards,arguments,misuse,recorded,forwarding,http}.py
+"$work/mcp1/bin/python" -P -m pytest -p no:cacheprovider -n 2 tests/test_{adapters,approvals,connecting,fuzz,lists,locks,records,requests,results,streams,streams_callers,streams_requests,guards,arguments,misuse,recorded,forwarding,http}.py
 for major in 2 3; do
   say "servers of fastmcp $major"
   "$work/fastmcp$major/bin/python" -P -m pytest -p no:cacheprovider tests/test_fastmcp_older.py

@@ -290,12 +290,12 @@ def differences(stored, now):
     return heads + [name for name in {**old, **new} if old.get(name) != new.get(name)]
 
 
-def notice(entries):
-    """The text of NOTICE."""
+def notice(entries, where):
+    """The text of a NOTICE, for definitions that stand there."""
     lines = [
         "callgate",
         "",
-        "The tool definitions in `catalogue/*/tools.json` and `analysis/tests/risk/servers/` are data of the packages below. Each",
+        f"The tool definitions in {where} are data of the packages below. Each",
         "package's authors hold the copyright, and its licence applies. `catalogue/collect.py --notice` writes this file.",
         "",
     ]
@@ -311,15 +311,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these servers")
     parser.add_argument("--check", action="store_true", help="write nothing; fail where the stored file differs")
-    parser.add_argument("--notice", action="store_true", help="only write NOTICE, from the stored files; with --check, compare it")
+    parser.add_argument("--notice", action="store_true", help="only write both NOTICE files, from the stored files; with --check, compare it")
     parser.add_argument("--jobs", type=int, default=2, help="servers at a time (default: 2)")
     asked = parser.parse_args()
     entries = json.loads((HERE / "packages.json").read_text())
     if asked.notice:
-        text, file = notice(entries), ROOT / "NOTICE"
+        shipped = [entry for entry in entries if entry.get("catalogue")]
+        # The crate is published without the rest of the repository.
+        files = {
+            ROOT / "NOTICE": notice(entries, "`catalogue/*/tools.json` and `analysis/tests/risk/servers/`"),
+            HERE / "NOTICE": notice(shipped, "`*/tools.json` and in `*/callgate.lock`"),
+        }
         if asked.check:
-            return 0 if file.read_text() == text else "NOTICE: differs"
-        file.write_text(text)
+            wrong = [str(file.relative_to(ROOT)) for file, text in files.items() if file.read_text() != text]
+            return ", ".join(wrong) + ": not current" if wrong else 0
+        for file, text in files.items():
+            file.write_text(text)
         return 0
     by_name = {entry["server"]: entry for entry in entries}
     unknown = [name for name in asked.names if name not in by_name]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes THIRD-PARTY-NOTICES: the licences of what is linked into the command, the wheel and the npm packages, on any platform.
 
-In: Cargo's metadata and the sources that Cargo fetched. Out: the file; with `--check` nothing, and failure where it is not current.
+In: Cargo's metadata, the sources that Cargo fetched, and the NOTICE of the catalogue. Out: the file; with `--check` nothing, and failure where it is not current.
 Must not list what only builds or tests need.
 """
 
@@ -13,6 +13,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FILE = ROOT / "THIRD-PARTY-NOTICES"
+DEFINITIONS = ROOT / "catalogue" / "NOTICE"
 SHIPPED = ["callgate-cli", "callgate-python", "callgate-node"]
 TEXTS = re.compile(r"(LICEN[CS]E|COPYING|NOTICE|COPYRIGHT|UNLICENSE)([-_. ].*)?", re.IGNORECASE)
 
@@ -57,7 +58,10 @@ def notices() -> str:
             users.setdefault(text, []).append(name)
     head = "The command `callgate`, the Python wheel and the npm packages contain these crates. SQLite, in libsqlite3-sys, is in the public domain."
     rule = "-" * 80
-    parts = [f"{head}\n\n" + "\n".join(rows)]
+    # What `catalogue/collect.py --notice` wrote: whose the definitions are that the command has.
+    definitions = [line for line in DEFINITIONS.read_text("utf-8").splitlines() if line.startswith("- ")]
+    servers = "The command has tool definitions of these packages, which are data of their authors under the packages' licences:"
+    parts = [f"{head}\n\n" + "\n".join(rows), f"{servers}\n\n" + "\n".join(definitions)]
     parts += [f"{rule}\n{', '.join(names)}\n{rule}\n\n{text}" for text, names in sorted(users.items(), key=lambda item: item[1])]
     return "\n\n".join(parts) + "\n"
 

@@ -18,7 +18,9 @@
 //! [`coverage`] says which outcomes of a policy's rules, conditions and limits such tests have seen, and on which of them a decision
 //! depends.
 //!
-//! [`risk`] says which class of risk each tool of a server has.
+//! [`risk`] says which class of risk each tool of a server has, [`flow`] what tools of several servers can do together, and [`listing`] what is odd
+//! about lists of tools. [`drift`] says how tools differ from those that were approved. [`overrides`] has what somebody knows better, and [`recommend`]
+//! writes a policy by all of it.
 //!
 //! This crate is pure: it reads no file, no clock and no environment. Who runs tests gives it texts.
 
@@ -27,12 +29,19 @@
 pub mod caller;
 pub mod coverage;
 mod document;
+mod drawn;
+pub mod drift;
+pub mod flow;
 mod lines;
 pub mod listing;
+pub mod overrides;
+pub mod page;
+pub mod recommend;
 pub mod report;
 pub mod risk;
 mod run;
 pub mod subject;
 pub mod suite;
+mod texts;
 
 pub use run::{Observed, Observer, Options, run, run_observed};

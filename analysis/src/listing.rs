@@ -1,6 +1,7 @@
-//! What is odd about lists of tools: names that mislead, and text that a person does not see.
+//! What is odd about lists of tools: names that mislead, and texts that name tools of other servers.
 //!
-//! In: definitions as `tools/list` gives them, server by server. Out: findings with their places. Must not judge what a tool does.
+//! In: definitions as `tools/list` gives them, server by server. Out: findings with their places. Must not judge what a tool does, nor keep texts:
+//! those of all servers would fill the memory.
 //!
 //! ```
 //! use callgate_analysis::listing::{Code, Listings};
@@ -13,10 +14,14 @@
 //! assert_eq!((findings[0].code, &*findings[0].text), (Code::LookAlike, "looks like `pay-bi1l` of server `helper`"));
 //! ```
 
-use std::collections::HashMap;
+mod mentions;
 
-use callgate::__text::is_invisible;
+use std::collections::{BTreeSet, HashMap};
+
 use serde_json::Value;
+
+use crate::drawn::skeleton;
+use mentions::Mentions;
 
 /// The most characters of a name that the protocol has.
 const NAME: usize = 128;
@@ -28,22 +33,25 @@ const QUOTED: usize = 80;
 pub enum Code {
     /// The name has other characters than `A-Z a-z 0-9 _ . -`, none, or more than 128.
     BadName,
-    /// A text has characters that are not drawn, or that reorder others.
-    HiddenCharacters,
     /// Another tool has the same name.
     SameName,
     /// Another tool's name looks the same.
     LookAlike,
+    /// A text names a tool that another server has, and its own has not.
+    Shadowing,
 }
 
 impl Code {
+    /// All codes.
+    pub const ALL: [Self; 4] = [Self::BadName, Self::SameName, Self::LookAlike, Self::Shadowing];
+
     /// The name, as it is written in results.
     pub const fn name(self) -> &'static str {
         match self {
             Self::BadName => "bad_name",
-            Self::HiddenCharacters => "hidden_characters",
             Self::SameName => "same_name",
             Self::LookAlike => "look_alike",
+            Self::Shadowing => "shadowing",
         }
     }
 }
@@ -69,6 +77,7 @@ pub struct Listings {
     servers: Vec<String>,
     findings: Vec<Finding>,
     names: Vec<Name>,
+    mentions: Vec<Mentions>,
 }
 
 /// A tool's name, where it was seen.
@@ -84,19 +93,17 @@ impl Listings {
     pub fn add(&mut self, server: &str, tools: &[Value]) {
         let number = self.servers.len();
         self.servers.push(server.to_owned());
+        let mut mentions = Mentions::default();
         for (tool, definition) in tools.iter().enumerate() {
             let name = definition.get("name").and_then(Value::as_str).unwrap_or_default();
             let finding = |code, text, place| Finding { server: number, tool, code, text, place };
             if let Some(text) = bad_name(name) {
                 self.findings.push(finding(Code::BadName, text, "/name".to_owned()));
             }
-            if let Some((place, character)) = hidden(definition) {
-                let text =
-                    format!("has the character U+{:04X}, which a reader does not see", u32::from(character));
-                self.findings.push(finding(Code::HiddenCharacters, text, place));
-            }
+            mentions.add(tool, definition);
             self.names.push(Name { server: number, tool, name: name.to_owned() });
         }
+        self.mentions.push(mentions);
     }
 
     /// All findings, by server, tool and code.
@@ -124,7 +131,7 @@ impl Listings {
                     let text = if other.server == name.server {
                         "the server lists this name twice".to_owned()
                     } else {
-                        format!("{} has a tool of this name, too", self.server(other))
+                        format!("{} has a tool of this name, too", self.server(other.server))
                     };
                     self.findings.push(named(name, Code::SameName, text));
                 }
@@ -132,19 +139,42 @@ impl Listings {
                     let of = if other.server == name.server {
                         String::new()
                     } else {
-                        format!(" of {}", self.server(other))
+                        format!(" of {}", self.server(other.server))
                     };
                     let text = format!("looks like `{}`{of}", cut(&other.name));
                     self.findings.push(named(name, Code::LookAlike, text));
                 }
             }
         }
+        self.find_shadowing();
         self.findings.sort_by_key(|finding| (finding.server, finding.tool, finding.code));
         self.findings
     }
 
-    fn server(&self, name: &Name) -> String {
-        format!("server `{}`", cut(self.servers.get(name.server).map_or("", String::as_str)))
+    /// Names of tools in texts of servers that do not have them. What two servers have, each may speak of.
+    fn find_shadowing(&mut self) {
+        let mut servers: HashMap<&str, BTreeSet<usize>> = HashMap::new();
+        for name in &self.names {
+            servers.entry(&name.name).or_default().insert(name.server);
+        }
+        let mut found = Vec::new();
+        for (server, mentions) in self.mentions.iter().enumerate() {
+            for (name, mention) in mentions.iter() {
+                let Some(others) = servers.get(name).filter(|servers| !servers.contains(&server)) else {
+                    continue;
+                };
+                let other = others.first().copied().unwrap_or_default();
+                let text = format!("a text names `{}`, a tool of {}", cut(name), self.server(other));
+                let place = mention.place.clone();
+                found.push(Finding { server, tool: mention.tool, code: Code::Shadowing, text, place });
+            }
+        }
+        found.sort_by(|one, other| one.text.cmp(&other.text));
+        self.findings.append(&mut found);
+    }
+
+    fn server(&self, number: usize) -> String {
+        format!("server `{}`", cut(self.servers.get(number).map_or("", String::as_str)))
     }
 }
 
@@ -172,100 +202,6 @@ fn bad_name(name: &str) -> Option<String> {
         ));
     }
     (name.len() > NAME).then(|| format!("the name has {} characters: {NAME} are the most", name.len()))
-}
-
-/// The first character of a definition that a reader does not see, and where it is.
-fn hidden(definition: &Value) -> Option<(String, char)> {
-    let name = definition.get("name").and_then(Value::as_str).unwrap_or_default();
-    // A name has no lines.
-    if let Some(c) = name.chars().find(|c| is_invisible(*c)) {
-        return Some(("/name".to_owned(), c));
-    }
-    let mut place = Vec::new();
-    let found = hidden_in(definition, &mut place)?;
-    let mut pointer = String::new();
-    for part in place.iter().rev() {
-        pointer.push('/');
-        pointer.push_str(&cut(part).replace('~', "~0").replace('/', "~1"));
-    }
-    Some((pointer, found))
-}
-
-/// Depth is bounded by whoever parsed the value. `place` gets the way there, the innermost first.
-fn hidden_in(value: &Value, place: &mut Vec<String>) -> Option<char> {
-    match value {
-        Value::String(text) => hidden_character(text),
-        Value::Array(elements) => elements.iter().enumerate().find_map(|(index, element)| {
-            let found = hidden_in(element, place)?;
-            place.push(index.to_string());
-            Some(found)
-        }),
-        Value::Object(members) => members.iter().find_map(|(name, member)| {
-            let found = hidden_character(name).or_else(|| hidden_in(member, place))?;
-            place.push(name.clone());
-            Some(found)
-        }),
-        Value::Null | Value::Bool(_) | Value::Number(_) => None,
-    }
-}
-
-/// A character that is not drawn. Lines, tabs and wide blanks are no secret, and what joins or colours a pictogram is part of it.
-fn hidden_character(text: &str) -> Option<char> {
-    let mut before = ' ';
-    for c in text.chars() {
-        let belongs = matches!(c, '\u{200d}' | '\u{fe0e}' | '\u{fe0f}') && is_pictogram(before);
-        let is_layout = c.is_whitespace() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{b}' | '\u{c}');
-        if is_invisible(c) && !belongs && !is_layout {
-            return Some(c);
-        }
-        before = c;
-    }
-    None
-}
-
-fn is_pictogram(c: char) -> bool {
-    matches!(c, '#' | '*' | '0'..='9' | '©' | '®' | '\u{2190}'..='\u{2bff}' | '\u{3030}' | '\u{303d}' | '\u{3297}' | '\u{3299}' | '\u{1f000}'..='\u{1faff}' | '\u{fe0f}')
-}
-
-/// What a name looks like. Letters that fonts draw alike are one.
-fn skeleton(name: &str) -> String {
-    let lower = name.chars().filter(|c| !is_invisible(*c)).flat_map(char::to_lowercase);
-    lower.map(drawn_as).collect()
-}
-
-fn drawn_as(c: char) -> char {
-    let c = match c {
-        // Those of full width.
-        '\u{ff01}'..='\u{ff5e}' => {
-            u32::from(c).checked_sub(0xfee0).and_then(char::from_u32).map_or(c, |c| c.to_ascii_lowercase())
-        }
-        c => c,
-    };
-    match c {
-        '-' | '.' | ' ' | '‐'..='―' | '−' | '\u{a0}' => '_',
-        '0' | 'о' | 'ο' | 'օ' => 'o',
-        '1' | 'i' | '|' | 'і' | 'ι' | 'ı' | 'ӏ' => 'l',
-        'а' | 'α' => 'a',
-        'в' | 'β' => 'b',
-        'с' | 'ϲ' => 'c',
-        'ԁ' => 'd',
-        'е' | 'ε' => 'e',
-        'һ' | 'н' => 'h',
-        'ј' => 'j',
-        'к' | 'κ' => 'k',
-        'м' => 'm',
-        'η' => 'n',
-        'р' | 'ρ' => 'p',
-        'ԛ' => 'q',
-        'ѕ' => 's',
-        'т' | 'τ' => 't',
-        'υ' => 'u',
-        'ν' | 'ѵ' => 'v',
-        'ԝ' | 'ω' => 'w',
-        'х' | 'χ' => 'x',
-        'у' => 'y',
-        c => c,
-    }
 }
 
 #[cfg(test)]

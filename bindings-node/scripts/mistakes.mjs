@@ -14,7 +14,7 @@ import { MISTAKES } from "../mistakes.mjs";
 const HERE = dirname(dirname(fileURLToPath(import.meta.url)));
 const COPY = join(HERE, ".work/mistakes/package");
 /** Those of guards, the quick ones first. */
-const TESTS = ["guards", "mcp", "messages", "relayed", "exchanges", "transport", "results", "records", "lists", "waiting", "approvals", "http", "fuzz"];
+const TESTS = ["guards", "mcp", "messages", "relayed", "exchanges", "transport", "results", "records", "lists", "lock", "waiting", "approvals", "http", "fuzz"];
 /** A mistake may leave a test waiting for ever. */
 const TIMEOUT_MS = 90_000;
 

@@ -15,6 +15,7 @@ mod engine;
 mod explain;
 mod failure;
 mod filing;
+mod lock;
 mod names;
 mod observed;
 mod pending;
@@ -24,6 +25,9 @@ mod policy;
 mod promise;
 mod raw;
 mod reservation;
+// Unit tests do not see what registers a function with Node.
+#[cfg(not(test))]
+mod risk;
 mod store;
 mod stream;
 mod view;

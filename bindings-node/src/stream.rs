@@ -3,6 +3,7 @@
 //! In: messages as text, identities as JSON, decisions. Out: what is to be done, as plain objects. Must not decide: the engine's plans
 //! do, so that its clock, hooks and candidate see every call.
 
+use callgate::lock::OnDrift;
 use callgate_host::stream::{self, Note, Options, Step};
 use callgate_relay::Peer;
 use napi_derive::napi;
@@ -10,6 +11,7 @@ use napi_derive::napi;
 use crate::args_check::ArgsCheck;
 use crate::engine::Engine;
 use crate::failure::Failure;
+use crate::lock::Pins;
 use crate::plan::Plan;
 use crate::raw::Bytes;
 
@@ -87,6 +89,17 @@ pub enum StreamStep {
     Listed {
         /// In the server's order.
         tools: Vec<String>,
+        /// Those that are not as they were approved.
+        changed: Vec<String>,
+    },
+    /// A call was refused without a decision: its tool is not as it was approved.
+    Changed {
+        /// Which.
+        call: f64,
+        /// The id of its request, as its JSON text.
+        request: String,
+        /// The tool.
+        tool: String,
     },
     /// Something was left out of a list.
     ListFiltered {
@@ -115,10 +128,20 @@ pub struct Stream(stream::Stream<callgate::Engine>);
 
 #[napi]
 impl Stream {
-    /// A stream whose callers have this engine; without one, each has the engine that it is identified with.
+    /// A stream whose callers have this engine; without one, each has the engine that it is identified with. `pins` are what was approved, and
+    /// `hides` says whether other definitions are left out of lists.
     #[napi(factory, catch_unwind)]
-    pub fn open(engine: Option<&Engine>, check_args: bool, server: Option<String>) -> Self {
-        let options = Options::new().check_args(check_args);
+    pub fn open(
+        engine: Option<&Engine>,
+        check_args: bool,
+        server: Option<String>,
+        pins: Option<&Pins>,
+        hides: bool,
+    ) -> Self {
+        let mut options = Options::new().check_args(check_args);
+        if let Some(Pins(pins)) = pins {
+            options = options.lock(pins.clone(), if hides { OnDrift::Hide } else { OnDrift::Deny });
+        }
         let options = match server {
             Some(name) => options.server(&name),
             None => options,
@@ -272,7 +295,11 @@ impl From<Step> for StreamStep {
 fn noted(note: Note) -> StreamStep {
     match note {
         Note::Listed(tools) => {
-            StreamStep::Listed { tools: tools.into_iter().map(|tool| tool.name).collect() }
+            let changed = tools.iter().filter(|tool| tool.is_changed).map(|tool| tool.name.clone()).collect();
+            StreamStep::Listed { tools: tools.into_iter().map(|tool| tool.name).collect(), changed }
+        }
+        Note::Changed { call, request, tool } => {
+            StreamStep::Changed { call: call.number() as f64, request, tool }
         }
         Note::ListFailed(why) => StreamStep::ListFailed { reason: why.to_string() },
         Note::FrameRefused { from: Peer::Server, reason } => {

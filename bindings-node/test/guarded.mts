@@ -58,6 +58,8 @@ export class Handlers {
   readonly #tools: Record<string, Tool>;
   readonly #began: () => ((finish: () => void) => void) | undefined;
   server: Server | undefined;
+  /** Definitions that are others than at the beginning. */
+  readonly changes = new Map<string, { input?: Record<string, unknown>; name?: string }>();
 
   /** `began` hears of each handler that runs, and gives what is told how to let it go on. */
   constructor(tools: Record<string, Tool>, began: () => ((finish: () => void) => void) | undefined) {
@@ -146,11 +148,34 @@ export function serverOf(kind: string, { tools, resources = [], prompts = [], pa
   }
   const own = server as unknown as Server;
   handlers.server = own;
+  changing(own, handlers);
   if (pages !== undefined || cache !== undefined) paged(own, pages ?? Infinity, cache);
   return own;
 }
 
 const schema = (of: Record<string, unknown> = { type: "object" }) => z.fromJSONSchema(of as never) as z.ZodObject;
+
+/** Has the list of tools with other definitions, where the scenario changes them. */
+function changing({ server }: Server, { changes }: Handlers): void {
+  const before = server._requestHandlers.get("tools/list");
+  if (before === undefined) return;
+  server._requestHandlers.set("tools/list", async (request, extra) => {
+    const result = await before(request, extra);
+    if (changes.size === 0) return result;
+    const tools = (result["tools"] as Result[]).map((tool) => {
+      const { input, name } = changes.get(String(tool["name"])) ?? {};
+      return { ...tool, ...(input === undefined ? {} : { inputSchema: input }), ...(name === undefined ? {} : { name }) };
+    });
+    return { ...result, tools };
+  });
+}
+
+/** What the server lists, as a client gets it. */
+export async function listed({ server }: Server): Promise<never[]> {
+  const list = server._requestHandlers.get("tools/list") ?? assert.fail("it lists no tools");
+  const { tools } = JSON.parse(JSON.stringify(await list({ method: "tools/list", params: {} } as never, {}))) as { tools: never[] };
+  return tools;
+}
 
 /** Has the list of tools in pages: `McpServer` gives it whole. A cursor is the number of its first item. */
 function paged({ server }: Server, size: number, cache: Record<string, unknown> | undefined): void {

@@ -12,7 +12,7 @@ import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { type Decision, type Identity, MCP_DENIED } from "callgate";
 import { PROJECT } from "./cases.mjs";
 import type { Server } from "./guarded.mjs";
-import { Hosted, type PolicyText, type Setting, type Waiting } from "./hosted.mjs";
+import { type Change, Hosted, type PolicyText, type Setting, type Waiting } from "./hosted.mjs";
 
 type Counts = Record<string, number>;
 interface Step {
@@ -39,6 +39,7 @@ interface Step {
   disconnect?: true;
   connect?: true;
   reload?: PolicyText;
+  change?: Record<string, Change>;
   listed?: string[];
   of?: string;
   cache?: Record<string, unknown>;
@@ -112,9 +113,9 @@ class Run {
   #questions: number[] = [];
   #ids = 0;
 
-  constructor(kind: string, scenario: Scenario) {
-    this.#host = new Hosted(kind, scenario);
-    this.#server = this.#host.server();
+  constructor(host: Hosted, scenario: Scenario) {
+    this.#host = host;
+    this.#server = host.server();
     this.#era = scenario.era;
   }
 
@@ -131,6 +132,7 @@ class Run {
     else if (step.cancel !== undefined) await this.#send({ method: "notifications/cancelled", params: this.#params({ requestId: this.#of(step.cancel).id }) });
     else if (step.progressed !== undefined) await this.#progressed(this.#of(step.progressed));
     else if (step.reload !== undefined) this.#host.reload(step.reload);
+    else if (step.change !== undefined) this.#host.change(step.change);
     await rest();
     if (step.answer !== undefined) this.#expect(this.#of(step.answer), step);
     if (step.listed !== undefined) assert.deepEqual(await this.#listed(step), step.listed);
@@ -141,6 +143,7 @@ class Run {
   }
 
   async connect(): Promise<void> {
+    const server = this.#server;
     const [near, far] = InMemoryTransport.createLinkedPair();
     near.onmessage = (message) => this.#got(message as Message & Answer);
     // An answer belongs to the connection on which its call was made.
@@ -148,10 +151,10 @@ class Run {
     [this.#near, this.#seen, this.#questions] = [near, [], []];
     if (this.#era !== undefined) {
       // A server speaks this revision where the SDK's own entry connects it.
-      serveStdio(() => this.#server as never, { transport: far as never });
+      serveStdio(() => server as never, { transport: far as never });
       return;
     }
-    await this.#server.connect(far);
+    await server.connect(far);
     const params = { protocolVersion: "2025-11-25", capabilities: CAPABILITIES, clientInfo: CLIENT };
     await this.#done(await this.#request("initialize", params));
     await this.#send({ method: "notifications/initialized" });
@@ -294,6 +297,7 @@ class Run {
     // The guard's own checks of arguments are none of an engine that is asked alone.
     if (expect === "invalid_args") return assert.ok(result?.isError === true && told.startsWith("Arguments are not valid: "), told);
     if (["result", "tool_error", "error", "input_required"].includes(expect as string)) return assert.equal(kind, expect, told);
+    if (expect === "definition_changed") return this.#toldOfChange(call, answer);
     const decision = this.#explained(call);
     assert.equal(decision.code, expect, told);
     if (call.method !== "tools/call" || "task" in call.params) {
@@ -310,6 +314,16 @@ class Run {
     // Beside what the SDK for the server says of each result.
     const { [`${PREFIX}serverInfo`]: _, ..._meta } = result?._meta ?? {};
     assert.deepEqual({ ...result, _meta }, { ...expected, resultType: "complete" }, told);
+  }
+
+  /** A tool that is not as it was approved (G13.3). */
+  #toldOfChange({ params }: Call, { error, result }: Answer): void {
+    const data = { "callgate/code": "definition_changed" };
+    const message = `Tool "${params["name"] as string}" is not as it was approved: its definition has changed, or it is new. Trying again does not help: somebody has to review it.`;
+    if ("task" in params) return assert.deepEqual(error, { code: MCP_DENIED, message, data });
+    const expected = { content: [{ type: "text", text: message }], isError: true, _meta: data };
+    const { [`${PREFIX}serverInfo`]: _, ..._meta } = result?._meta ?? {};
+    assert.deepEqual({ ...result, _meta }, this.#era === undefined ? expected : { ...expected, resultType: "complete" });
   }
 
   #explained({ method, params, identity }: Call): Decision {
@@ -336,7 +350,9 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith(".json")))
         const { name, only = [kind], except = {} } = scenario;
         if (!only.includes(kind) || kind in except) continue;
         test(name, { timeout: 30_000 }, async () => {
-          const run = new Run(kind, scenario);
+          const host = new Hosted(kind, scenario);
+          await host.approve();
+          const run = new Run(host, scenario);
           await run.connect();
           for (const [index, step] of scenario.steps.entries()) {
             await run.step(step).catch((error: Error) => {

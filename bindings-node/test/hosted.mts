@@ -3,10 +3,14 @@
 // In: a scenario, and the name that `spec/guards` gives the guard. Out: guarded servers, and the steps that no client plays.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Engine, type Identity, Policy } from "callgate";
 import * as mcp from "callgate/mcp";
 import { type ApprovalAnswer, guard, type GuardOptions } from "callgate/mcp";
-import { Handlers, type Offer, type Server, serverOf } from "./guarded.mjs";
+import { Handlers, listed, type Offer, type Server, serverOf } from "./guarded.mjs";
 
 export type PolicyText = Record<string, unknown> | string[];
 /** What a scenario says of its server's side. */
@@ -16,6 +20,12 @@ export interface Setting extends Offer {
   approvals?: true | "elicitation" | "store";
   era?: string;
   options?: Record<string, unknown>;
+  lock?: string[];
+}
+/** What becomes of a tool's definition. */
+export interface Change {
+  input?: Record<string, unknown>;
+  name?: string;
 }
 /** What waits of one call. */
 export interface Waiting {
@@ -25,6 +35,35 @@ export interface Waiting {
 
 export const textOf = (policy: PolicyText): string => (Array.isArray(policy) ? policy.join("\n") : JSON.stringify(policy));
 
+type Plain = null | boolean | number | string | Plain[] | { [name: string]: Plain };
+
+/** Canonical JSON (clause 10.7), of values without fractions. */
+function canonical(value: Plain): string {
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  const members = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(",")}}`;
+}
+
+/** A lock of these tools, made by hand: its path. */
+function lockOf(tools: Record<string, Plain>[], names: readonly string[]): string {
+  const digest = (value: Plain) => `sha256:${createHash("sha256").update(canonical(value)).digest("hex")}`;
+  const own = ["annotations", "description", "inputSchema", "outputSchema", "title"];
+  const entries = tools
+    .filter(({ name }) => names.includes(String(name)))
+    .map((definition) => {
+      const fields = own.flatMap((name) => (name in definition ? [[name, digest(definition[name] ?? null)] as const] : []));
+      const rest = Object.fromEntries(Object.entries(definition).filter(([name]) => name !== "name" && !own.includes(name)));
+      const other = Object.keys(rest).length === 0 ? [] : [["other", digest(rest)] as const];
+      const about = { server: "scenario", name: definition["name"], class: "Unknown", severity: "high" };
+      return { ...about, digest: digest(definition), fields: Object.fromEntries([...fields, ...other]), definition };
+    });
+  const servers = [{ name: "scenario", protocol: "", complete: true, date: "2026-11-30" }];
+  const path = join(mkdtempSync(join(tmpdir(), "callgate-")), "callgate.lock");
+  writeFileSync(path, JSON.stringify({ version: "1", servers, tools: entries }));
+  return path;
+}
+
 export class Hosted {
   readonly engine: Engine;
   readonly serverName: string | undefined;
@@ -33,6 +72,7 @@ export class Hosted {
   readonly #kind: string;
   readonly #setting: Setting;
   readonly #handlers: Handlers;
+  #locked: { lock?: string } = {};
   /** Who calls in the step that runs. */
   identity: Identity;
   /** The call that is being sent: whatever begins now is its. */
@@ -55,14 +95,20 @@ export class Hosted {
     this.serverName = setting.options?.["server_name"] as string | undefined;
   }
 
+  /** Approves what the server lists now, where the scenario has a lock. Before the first server. */
+  async approve(): Promise<void> {
+    const { lock, ...offer } = this.#setting;
+    if (lock !== undefined) this.#locked = { lock: lockOf(await listed(serverOf(this.#kind, offer, this.#handlers)), lock) };
+  }
+
   /** A server with these handlers, behind a guard with this engine. */
   server(): Server {
-    const { approvals, identity, options = {}, ...offer } = this.#setting;
+    const { approvals, identity, options = {}, lock: _, ...offer } = this.#setting;
     const server = serverOf(this.#kind, offer, this.#handlers);
     const own = Object.entries(options).map(([name, value]) => [name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()), value]);
     const onApproval = approvals === undefined ? {} : { onApproval: this.#asking(approvals) };
     const known = identity === undefined ? {} : { identity: () => this.identity };
-    guard(server, this.engine, { ...known, ...onApproval, ...Object.fromEntries(own) });
+    guard(server, this.engine, { ...known, ...onApproval, ...this.#locked, ...Object.fromEntries(own) });
     return server;
   }
 
@@ -76,6 +122,16 @@ export class Hosted {
         (this.sending ?? assert.fail("approval for no call")).approve = resolve;
         this.moved();
       });
+  }
+
+  /** From here on the server has other definitions, and tells nobody. */
+  change(changes: Record<string, Change>): void {
+    for (const [name, change] of Object.entries(changes)) {
+      // The SDK writes schemas in its own way.
+      const isAsItWas = JSON.stringify(change) === JSON.stringify({ input: this.#setting.tools[name]?.input });
+      if (isAsItWas) this.#handlers.changes.delete(name);
+      else this.#handlers.changes.set(name, change);
+    }
   }
 
   reload(policy: PolicyText): void {

@@ -129,7 +129,7 @@ class Play {
       this.#question().answer("accept");
       if (step.expect !== undefined) await this.#answer(name("round"), step);
     } else if ("approve" in step || "refuse" in step) await this.#decide("approve" in step ? "approve" : "refuse", step);
-    else if ("finish" in step || "reload" in step) await this.#host(step);
+    else if ("finish" in step || "reload" in step || "change" in step) await this.#host(step);
     else if ("ran" in step || "used" in step) await until(() => this.#host(step), step);
     else if ("cancel" in step) {
       this.#of(name("cancel")).given.abort();

@@ -20,7 +20,7 @@ import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/
 import { createMcpHandler, WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import type { Identity } from "callgate";
-import { Hosted, type PolicyText, type Setting, type Waiting } from "./hosted.mjs";
+import { type Change, Hosted, type PolicyText, type Setting, type Waiting } from "./hosted.mjs";
 
 interface Job {
   scenario: Setting;
@@ -33,6 +33,7 @@ interface HostStep {
   left?: true;
   finish?: string;
   reload?: PolicyText;
+  change?: Record<string, Change>;
   ran?: Record<string, number>;
   used?: Record<string, string>;
   approve?: string;
@@ -79,6 +80,7 @@ class Host {
       await pause(100);
     } else if (step.finish !== undefined) (this.#of(step.finish).finish ?? assert.fail("its handler does not wait"))();
     else if (step.reload !== undefined) hosted.reload(step.reload);
+    else if (step.change !== undefined) hosted.change(step.change);
     else if (step.ran !== undefined) return { ran: Object.fromEntries(Object.keys(step.ran).map((name) => [name, hosted.ran(name)])) };
     else if (step.used !== undefined) return { used: Object.fromEntries(Object.keys(step.used).map((name) => [name, hosted.used(name)])) };
     else if (hosted.approvals === "store") await hosted.answerInStore(step.filed ?? assert.fail("it is not filed"), step.approve !== undefined);
@@ -95,6 +97,7 @@ class Host {
 
 async function serve(kind: string, job: Job): Promise<void> {
   const { hosted } = new Host(kind, job);
+  await hosted.approve();
   if (kind === "node") await hosted.server().connect(new StdioServerTransport());
   else serveStdio(() => hosted.server() as never);
 }
@@ -135,7 +138,12 @@ async function onTheWeb(answers: (request: Request) => Promise<Response>, reques
 
 /** Until the input of this program ends. */
 async function serveHttp(kind: string, jobs: Job[]): Promise<void> {
-  const handles = jobs.map((job) => handle(kind, new Host(kind, job).hosted, job.scenario.era));
+  const made = async (job: Job) => {
+    const { hosted } = new Host(kind, job);
+    await hosted.approve();
+    return handle(kind, hosted, job.scenario.era);
+  };
+  const handles = await Promise.all(jobs.map(made));
   const listener = listen((request, response) => {
     const number = Number(/^\/(\d+)\/mcp$/.exec(request.url ?? "")?.[1]);
     void handles[number]?.(request, response).catch((error: Error) => {

@@ -139,6 +139,7 @@ export function typed(code: string, message: string): Error {
       return new TypeError(message);
     case "store_url":
       return new StoreError(code, message, false);
+    case "invalid_lock":
     case "not_an_approver":
     case "approval_used":
       return new CallgateError(code, message);

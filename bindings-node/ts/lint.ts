@@ -28,8 +28,8 @@ export function lint(text: string, tools: readonly ListedTool[] | { readonly too
   return diagnostics;
 }
 
-/** The list as JSON text. Any other value would be taken for a server without tools, which makes a warning of every entry. */
-function listed(tools: unknown): string {
+/** The list as JSON text. Any other value would be taken for a server without tools, which makes a warning of every entry. @internal */
+export function listed(tools: unknown): string {
   const list: unknown = typeof tools === "object" && tools !== null && "tools" in tools ? tools.tools : tools;
   if (!Array.isArray(list)) throw new TypeError("`tools` is the result of tools/list, or its list of tools");
   return stringify(list);

@@ -37,6 +37,11 @@ export class Endings {
     if (call.ask !== undefined) this.#audit?.call(this.#about(call), null, { outcome: "not_run" }, why);
   }
 
+  /** A call was refused before a decision, since its tool is not as it was approved. */
+  changed(call: Call, request: string, tool: string): void {
+    this.#audit?.call({ ...this.#about(call), request, tool }, null, { outcome: "not_run" }, "definition_changed");
+  }
+
   /** A call ended (clause 8.13). Its charges are given back before this is done. */
   finished(call: Call, outcome: Outcome, answer: string | undefined): Promise<void> | undefined {
     const { decision } = call;

@@ -18,12 +18,13 @@ import { Judge, type Known } from "./mcp-judge.js";
 import { type Message, clientText, isObject, requestId, textOf } from "./mcp-message.js";
 import type { GuardOptions } from "./mcp-options.js";
 import { callAround, deliver } from "./mcp-reservation.js";
+import { pinsOf } from "./mcp-lock.js";
 import { bringsState } from "./mcp-rounds.js";
 import { around, streamOf, watchInput, watchStreams } from "./mcp-streams.js";
 import { markSpan } from "./mcp-telemetry.js";
 import { Underway } from "./mcp-underway.js";
 import { ENDED, Waiting } from "./mcp-waiting.js";
-import { warnOfRequests } from "./mcp-warnings.js";
+import { warnOfChanged, warnOfRequests } from "./mcp-warnings.js";
 import { promised } from "./options.js";
 
 type Receive = (message: Message, extra?: MessageExtra) => void;
@@ -70,7 +71,10 @@ export class Guard {
   constructor(transport: McpTransport, engine: Engine | EngineOf, options: GuardOptions) {
     this.#options = options;
     this.#transport = transport;
-    this.#relay = NativeStream.open(typeof engine === "function" ? null : engine.native, options.checkArgs !== false, options.serverName);
+    const { lock, onDrift } = options;
+    const pins = lock === undefined ? null : pinsOf(lock, options.serverName);
+    const only = typeof engine === "function" ? null : engine.native;
+    this.#relay = NativeStream.open(only, options.checkArgs !== false, options.serverName, pins, onDrift !== "deny");
     this.#underway = new Underway(typeof engine === "function" ? undefined : engine);
     if (isExchange(transport)) exchanges.set(engine, (this.#exchanges = exchanges.get(engine) ?? new Exchanges()));
     this.#send = (transport.send as unknown as Send).bind(transport);
@@ -213,6 +217,10 @@ export class Guard {
           break;
         case "listed":
           this.#judge.names.listed(step.tools, this.#engines.keys());
+          warnOfChanged(step.changed, this.#engines.keys(), this.#options.onWarning);
+          break;
+        case "changed":
+          this.#changed(step);
           break;
         case "list_filtered":
           this.#audit?.filtered(step.method, step.hidden);
@@ -353,6 +361,13 @@ export class Guard {
     const refusal = steps.find((step): step is Step<"to_client"> => step.kind === "to_client" && step.tag === call.arrived.tag);
     const heard = this.#endings.denied(call, decision, refusal?.text);
     return heard === undefined ? steps : this.#later(id, call, heard.then(() => steps));
+  }
+
+  /** A call was refused, since its tool is not as it was approved. */
+  #changed({ call: id, request, tool }: Step<"changed">): void {
+    const call = this.#calls.get(id);
+    this.#calls.delete(id);
+    if (call !== undefined) this.#endings.changed(call, request, tool);
   }
 
   /** It cannot be said whether it may run, so it does not. */

@@ -7,6 +7,7 @@ import type { Identity } from "./identity.js";
 import type { OnApproval } from "./mcp-approvals.js";
 import type { AuditSink } from "./mcp-audit.js";
 import type { CallContext, EngineOf, ServerError } from "./mcp-context.js";
+import { pinsOf } from "./mcp-lock.js";
 import type { OnResult } from "./mcp-results.js";
 import type { OnGuardWarning } from "./mcp-warnings.js";
 import { type Kind, choice, millis, read } from "./options.js";
@@ -66,6 +67,16 @@ export interface GuardOptions {
    * appends to, or a function. They hold no argument's value. A record that cannot be written goes to `onError`.
    */
   readonly audit?: AuditSink;
+  /**
+   * The path of a `callgate.lock`, as `callgate scan --lock FILE --update` writes it. A tool that is not as it was approved is not listed, and a call of
+   * it is refused with the code `definition_changed`, before any rule. Each call waits for the server's list; where that fails, no call runs. What a
+   * client's own list showed it counts, too. Of a lock with several servers, `serverName` names one.
+   *
+   * The file is read when the guard is made, and again for a later connection if it has changed.
+   */
+  readonly lock?: string;
+  /** Whether a tool that is not as it was approved is left out of lists (`hide`, the default), or listed (`deny`). No call of it runs. */
+  readonly onDrift?: "hide" | "deny";
   /** The name of the server, which policies read as `server` (clause 9.5). Absent unless given. */
   readonly serverName?: string;
   /**
@@ -86,13 +97,15 @@ const OPTIONS: Readonly<Record<keyof GuardOptions, Kind>> = {
   unmatched: "string",
   onWarning: "function",
   audit: "any",
+  lock: "string",
+  onDrift: "string",
   serverName: "string",
   onError: "function",
 };
 /** What Node's timers can hold. */
 const LONGEST = 2 ** 31 - 1;
 
-/** @throws {TypeError} where something is not what it has to be. */
+/** @throws {TypeError} where something is not what it has to be, and {CallgateError} where a lock cannot be used. */
 export function checked(engine: Engine | EngineOf, options: GuardOptions): GuardOptions {
   if (!(engine instanceof Engine) && typeof engine !== "function") throw new TypeError("a guard needs an Engine, or a function that gives one");
   const own = read(options, OPTIONS);
@@ -102,6 +115,9 @@ export function checked(engine: Engine | EngineOf, options: GuardOptions): Guard
     throw new TypeError("the option `audit` is the path of a file, or a function");
   }
   if (own.unmatched !== undefined) choice("unmatched", own.unmatched, ["warn", "refuse"]);
+  if (own.onDrift !== undefined) choice("onDrift", own.onDrift, ["hide", "deny"]);
+  // A lock with an error begins no guard.
+  if (own.lock !== undefined) pinsOf(own.lock, own.serverName);
   if (own.maxWaiting !== undefined && !(Number.isSafeInteger(own.maxWaiting) && own.maxWaiting >= 0)) {
     throw new TypeError("the option `maxWaiting` is a whole number, 0 or more");
   }

@@ -12,9 +12,9 @@ import { tell } from "./options.js";
 export interface GuardWarning {
   /**
    * `unmatched_name`: the server has no such tool. `unknown_caller`: a rule needs to know who calls, and nobody does. `requests_pass`: the policy denies
-   * what it does not name, and says nothing of other requests than calls of tools.
+   * what it does not name, and says nothing of other requests than calls of tools. `definition_changed`: a tool is not as it was approved.
    */
-  readonly code: "unmatched_name" | "unknown_caller" | "requests_pass";
+  readonly code: "unmatched_name" | "unknown_caller" | "requests_pass" | "definition_changed";
   /** A sentence, with the rule's line where it is about one. */
   readonly message: string;
   /** What to write instead. */
@@ -45,6 +45,17 @@ export function warnOfRequests(engine: Engine, onWarning: OnGuardWarning | undef
   if (onWarning === undefined || !engine.policy.native.passesRequests) return;
   const message = "resources, prompts and other requests pass: the policy has no `requests`";
   warn(engine, { code: "requests_pass", message, help: "write `requests: {default: allow}` if that is meant" }, onWarning);
+}
+
+/** @internal Says of each tool that is not as it was approved that it does not run. */
+export function warnOfChanged(tools: readonly string[], engines: Iterable<Engine>, onWarning: OnGuardWarning | undefined): void {
+  if (tools.length === 0) return;
+  for (const engine of engines) {
+    for (const tool of tools) {
+      const message = `tool ${JSON.stringify(tool)} is not as it was approved: no call of it runs`;
+      warn(engine, { code: "definition_changed", message, help: "`callgate scan --lock` shows what differs" }, onWarning);
+    }
+  }
 }
 
 /** What was lacking of callers, under a policy: over HTTP a guard may live for one request. */

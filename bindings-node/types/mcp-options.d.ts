@@ -60,6 +60,16 @@ export interface GuardOptions {
      * appends to, or a function. They hold no argument's value. A record that cannot be written goes to `onError`.
      */
     readonly audit?: AuditSink;
+    /**
+     * The path of a `callgate.lock`, as `callgate scan --lock FILE --update` writes it. A tool that is not as it was approved is not listed, and a call of
+     * it is refused with the code `definition_changed`, before any rule. Each call waits for the server's list; where that fails, no call runs. What a
+     * client's own list showed it counts, too. Of a lock with several servers, `serverName` names one.
+     *
+     * The file is read when the guard is made, and again for a later connection if it has changed.
+     */
+    readonly lock?: string;
+    /** Whether a tool that is not as it was approved is left out of lists (`hide`, the default), or listed (`deny`). No call of it runs. */
+    readonly onDrift?: "hide" | "deny";
     /** The name of the server, which policies read as `server` (clause 9.5). Absent unless given. */
     readonly serverName?: string;
     /**
@@ -68,5 +78,5 @@ export interface GuardOptions {
      */
     readonly onError?: (error: unknown) => void;
 }
-/** @throws {TypeError} where something is not what it has to be. */
+/** @throws {TypeError} where something is not what it has to be, and {CallgateError} where a lock cannot be used. */
 export declare function checked(engine: Engine | EngineOf, options: GuardOptions): GuardOptions;

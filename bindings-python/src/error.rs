@@ -7,7 +7,7 @@ use std::error::Error;
 use std::io;
 
 use callgate::{SettleError, StackError, StoreError};
-use callgate_host::{LoadError, OpenError, ReadError};
+use callgate_host::{LoadError, LockFileError, OpenError};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -57,7 +57,16 @@ pub(crate) fn stack(py: Python<'_>, error: &StackError, path: Option<&str>) -> P
     raise(class(py, &CLASS, "StackError"), (error.to_string(), error.code(), path))
 }
 
-fn read(error: &ReadError, path: &str) -> PyErr {
+/// `callgate.LockError`, or the `OSError` of a file that cannot be read.
+pub(crate) fn lock(py: Python<'_>, error: &LockFileError, path: &str) -> PyErr {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    match error {
+        LockFileError::Read { .. } => read(error, path),
+        _ => raise(class(py, &CLASS, "LockError"), (error.to_string(),)),
+    }
+}
+
+fn read(error: &(dyn Error + 'static), path: &str) -> PyErr {
     let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     let text = source.map_or_else(|| error.to_string(), ToString::to_string);
     match source.and_then(io::Error::raw_os_error) {

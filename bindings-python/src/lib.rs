@@ -11,8 +11,10 @@ mod engine;
 mod error;
 mod fork;
 mod live;
+mod lock;
 mod log;
 mod policy;
+mod risk;
 mod store;
 mod stream;
 mod values;
@@ -56,9 +58,13 @@ mod _native {
     #[pymodule_export]
     use crate::fork::{_after_fork_in_child, _after_fork_in_parent, _before_fork};
     #[pymodule_export]
+    use crate::lock::{_changed, _definition_digests, Pins};
+    #[pymodule_export]
     use crate::log::_forget_levels;
     #[pymodule_export]
     use crate::policy::{_canonical, Policy, lint};
+    #[pymodule_export]
+    use crate::risk::_classify_tools;
     #[pymodule_export]
     use crate::store::{LiveCounter, Store};
     #[pymodule_export]

@@ -6,6 +6,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use callgate::Policy;
+use callgate::lock::CHANGED;
 use callgate_host::stream::{self, Decide, Note, Policed, Refusal, Step};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -13,6 +14,7 @@ use pyo3::types::{PyList, PyTuple};
 use crate::decision::Decision;
 use crate::engine::{ArgsCheck, Engine};
 use crate::live::LiveEngine;
+use crate::lock::Pins;
 
 impl Policed for LiveEngine {
     fn policy(&self) -> Policy {
@@ -38,14 +40,23 @@ impl Stream {
 impl Stream {
     /// `engine` is that of all callers; without it, each is identified with its own. `server` is the server's name.
     #[new]
-    #[pyo3(signature = (engine, *, server = None, check_args = true))]
-    fn py_new(engine: Option<&Bound<'_, Engine>>, server: Option<&str>, check_args: bool) -> Self {
+    #[pyo3(signature = (engine, *, server = None, check_args = true, lock = None, on_drift = "hide"))]
+    fn py_new(
+        engine: Option<&Bound<'_, Engine>>,
+        server: Option<&str>,
+        check_args: bool,
+        lock: Option<&Bound<'_, Pins>>,
+        on_drift: &str,
+    ) -> PyResult<Self> {
         let mut options = stream::Options::new().check_args(check_args);
+        if let Some(pins) = lock {
+            options = options.lock(pins.get().0.clone(), crate::lock::on_drift(on_drift)?);
+        }
         if let Some(server) = server {
             options = options.server(server);
         }
         let engine = engine.map(|engine| engine.get().live().clone());
-        Self(Mutex::new(stream::Stream::new(engine, options)))
+        Ok(Self(Mutex::new(stream::Stream::new(engine, options))))
     }
 
     /// A message of the client. `tag` is a number above 0 by which steps name it, `now` are milliseconds.
@@ -239,15 +250,20 @@ fn tuple(py: Python<'_>, step: Step) -> PyResult<Bound<'_, PyTuple>> {
 
 /// A note: what it is about, and what there is to say.
 fn noted(py: Python<'_>, note: Note) -> PyResult<Bound<'_, PyTuple>> {
-    let names = |tools: Vec<stream::Listed>| tools.into_iter().map(|tool| tool.name).collect::<Vec<_>>();
+    let names = |tools: &[stream::Listed], are_changed: bool| -> Vec<String> {
+        tools.iter().filter(|tool| tool.is_changed || !are_changed).map(|tool| tool.name.clone()).collect()
+    };
     match note {
-        Note::Listed(tools) => ("note", "listed", names(tools)).into_pyobject(py),
+        Note::Listed(tools) => {
+            ("note", "listed", (names(&tools, false), names(&tools, true))).into_pyobject(py)
+        }
         Note::ListFailed(why) => ("note", "list_failed", why).into_pyobject(py),
         Note::ListFiltered { method, hidden } => {
             ("note", "list_filtered", (method, hidden)).into_pyobject(py)
         }
         Note::FrameRefused { from: _, reason } => ("note", "frame_refused", reason).into_pyobject(py),
         Note::Unchecked { request, tool } => ("note", "unchecked", (request, tool)).into_pyobject(py),
+        Note::Changed { request, tool, .. } => ("note", CHANGED, (request, tool)).into_pyobject(py),
         Note::Withdrawn { request, tool } => ("note", "withdrawn", (request, tool)).into_pyobject(py),
     }
 }

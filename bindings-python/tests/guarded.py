@@ -48,7 +48,9 @@ class Tools:
     """What the handlers did, and what they wait for."""
 
     def __init__(self, scenario: Raw, happened: Callable[[], None]) -> None:
-        self.tools: dict[str, Raw] = scenario["tools"]
+        self.tools: dict[str, Raw] = dict(scenario["tools"])
+        # Set by a server that has definitions of its own.
+        self.changed: Callable[[], None] | None = None
         self.resources: list[str] = scenario.get("resources", [])
         self.prompts: list[str] = scenario.get("prompts", [])
         self.page: int | None = scenario.get("pages")
@@ -99,6 +101,14 @@ class Tools:
         self.ran[name] += 1
         self._happened()
         return name
+
+    def change(self, changes: dict[str, Raw]) -> None:
+        """From here on the server has other definitions."""
+        for name, change in changes.items():
+            tool = self.tools.pop(name)
+            self.tools[change.get("name", name)] = {**tool, **({"input": change["input"]} if "input" in change else {})}
+        if self.changed is not None:
+            self.changed()
 
     def listed(self) -> list[Raw]:
         default = {"type": "object"}

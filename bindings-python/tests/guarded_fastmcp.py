@@ -68,8 +68,19 @@ def fastmcp(tools: Tools, engine: callgate.Engine, options: dict[str, Any]) -> A
     if tools.cache:
         about |= {"cache_ttl": tools.cache["ttlMs"] // 1000, "cache_scope": tools.cache["cacheScope"]}
     server: Any = FastMCP("guarded", **about)
-    for tool in tools.listed():
-        server.add_tool(Scenario(name=tool["name"], parameters=tool["inputSchema"], output_schema=tool.get("outputSchema")))
+
+    added: list[str] = []
+
+    def offer() -> None:
+        remove = server.remove_tool if MAJOR < 3 else server.local_provider.remove_tool
+        for name in added:
+            remove(name)
+        added[:] = [tool["name"] for tool in tools.listed()]
+        for tool in tools.listed():
+            server.add_tool(Scenario(name=tool["name"], parameters=tool["inputSchema"], output_schema=tool.get("outputSchema")))
+
+    offer()
+    tools.changed = offer
     for uri in tools.resources:
         server.add_resource(Text.model_validate({"uri": uri, "name": uri, "text": uri}))
     for name in tools.prompts:

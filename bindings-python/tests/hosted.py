@@ -5,15 +5,58 @@ In: a scenario, and the name that `spec/guards` gives the guard. Out: a `Guarded
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import Any
 
 import anyio
 import callgate
 from callgate import _command
+from callgate._native import _definition_digests
 from conftest import policy_text
-from guarded import Guarded, Tools
+from guarded import Connection, Guarded, Tools
 from line import Raw
+
+
+def listed_by(guard: str, scenario: Raw) -> list[Raw]:
+    """What the server lists: definitions as a client gets them, by a policy that hides nothing."""
+    found: list[Raw] = []
+
+    async def main() -> None:
+        engine = callgate.Engine.from_str('{version: "1", default: allow}')
+        guarded = Guarded(guard, Tools(scenario, lambda: None), engine, {})
+        connection = Connection(lambda: None, scenario.get("era"))
+        async with guarded.lifespan(), anyio.create_task_group() as tasks:
+            await connection.open(guarded, tasks)
+            cursor: Any = ""
+            while cursor is not None:
+                request = await connection.request("tools/list", {"cursor": cursor} if cursor else {})
+                page = (await connection.answer_to(request))["result"]
+                found.extend(page["tools"])
+                cursor = page.get("nextCursor")
+            tasks.cancel_scope.cancel()
+
+    # An event loop may run in this thread.
+    thread = Thread(target=anyio.run, args=(main,))
+    thread.start()
+    thread.join()
+    return found
+
+
+def lock_of(server: str, definitions: list[Raw]) -> str:
+    """The text of a lock."""
+
+    def entry(definition: Raw) -> Raw:
+        found = _definition_digests(json.dumps(definition))
+        assert found is not None
+        (_, digest), *fields = found
+        about = {"server": server, "name": definition["name"], "class": "Unknown", "severity": "high"}
+        return {**about, "digest": digest, "fields": dict(fields), "definition": definition}
+
+    origin = {"name": server, "protocol": "", "complete": True, "date": "2026-11-30"}
+    return json.dumps({"version": "1", "servers": [origin], "tools": [entry(definition) for definition in definitions]})
 
 
 class Approvals:
@@ -62,6 +105,11 @@ class Hosted:
         self.tools = Tools(scenario, self.happened)
         self.approvals = Approvals(self, stubborn)
         options = dict(scenario.get("options", {}))
+        if "lock" in scenario:
+            self._locks = TemporaryDirectory()
+            options["lock"] = f"{self._locks.name}/callgate.lock"
+            listed = [tool for tool in listed_by(guard, scenario) if tool["name"] in scenario["lock"]]
+            Path(options["lock"]).write_text(lock_of(options.get("server_name", "server"), listed), "utf-8")
         self.server_name = options.get("server_name")
         # Of the step that runs.
         self.identity = self.known = scenario.get("identity")
@@ -106,6 +154,9 @@ class Hosted:
     async def answer_in_store(self, filed: str, given: bool) -> None:
         program = [str(_command.find()), "approvals", "approve" if given else "deny", filed]
         await anyio.run_process([*program, "--by", "ann", "--store", self._store])
+
+    def change(self, changes: Raw) -> None:
+        self.tools.change(changes)
 
     def reload(self, policy: Any) -> None:
         self.engine.replace(callgate.Policy.from_str(policy_text(policy)))

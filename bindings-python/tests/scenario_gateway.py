@@ -23,6 +23,7 @@ from typing import Any
 import callgate
 from callgate import _command
 from conftest import policy_text
+from hosted import listed_by, lock_of
 
 Raw = dict[str, Any]
 
@@ -40,6 +41,10 @@ class Gateway:
         identity = scenario.get("identity", "local")
         about = {"--name": self._name, "--identity": identity if isinstance(identity, str) else json.dumps(identity), "--store": self._store}
         about |= {"--policy": str(folder / "policy.yaml"), "--audit": str(self._audit)}
+        if "lock" in scenario:
+            listed = [tool for tool in listed_by("none", scenario) if tool["name"] in scenario["lock"]]
+            (folder / "callgate.lock").write_text(lock_of(self._name, listed), "utf-8")
+            about |= {"--lock": str(folder / "callgate.lock"), "--on-drift": scenario.get("options", {}).get("on_drift", "hide")}
         self.command = [str(_command.find()), "proxy", *(part for option in about.items() for part in option), "--", *job["behind"]]
 
     def host(self, listener: socket.socket) -> None:

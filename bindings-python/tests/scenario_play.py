@@ -115,7 +115,7 @@ class Play:
             await self.host({"begins": about["as"], "identity": about["identity"]})
         if what in ("ran", "used"):
             await self.until(lambda: self.host({what: value}), {what: value})
-        elif what in ("finish", "reload"):
+        elif what in ("finish", "reload", "change"):
             await self.host({what: value})
         elif what in ("call", "request", "answer", "round", "listed"):
             await getattr(self, what)(value, about)

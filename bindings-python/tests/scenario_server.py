@@ -60,6 +60,8 @@ async def answered(hosted: Hosted, step: Raw) -> Raw:
         hosted.finish(step["finish"])
     elif "reload" in step:
         hosted.reload(step["reload"])
+    elif "change" in step:
+        hosted.change(step["change"])
     elif "ran" in step:
         return {"ran": hosted.ran(step["ran"])}
     elif "used" in step:

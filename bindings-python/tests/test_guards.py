@@ -16,6 +16,7 @@ pytest.importorskip("mcp", reason="the adapters' tests run where an SDK is insta
 import anyio
 import anyio.abc
 import callgate
+from callgate._native import _changed
 from clients import SDK
 from conftest import PROJECT
 from guarded import GUARDS, Connection, Guarded, Tools
@@ -208,10 +209,25 @@ class Run:
         elif self.host.kind == "store" and expect == "approval_required":
             # A line follows: where the call waits.
             assert self.kind_of(answer) == expect and said.splitlines()[0] == self.explained(made).message
+        elif expect == "definition_changed":
+            self.changed(made, answer)
         elif expect == "invalid_args":
             assert answer["result"]["isError"] and said.startswith("Arguments are not valid: ")
         elif expect is not None:
             self.refused(made, answer, expect)
+
+    def changed(self, made: Call, answer: Raw) -> None:
+        """The guard refused a tool that is not as it was approved (G13.3)."""
+        told, message = _changed(made.params["name"])
+        expected = json.loads(told)
+        if made.params.get("task") is not None and self.host.guard not in WITHOUT_TASKS:
+            assert answer.get("error") == {"code": callgate.MCP_DENIED, "message": message, "data": expected["_meta"]}
+            return
+        result = deepcopy(answer["result"])
+        if self.era is not None:
+            assert result.pop("resultType", None) == "complete"
+            result["_meta"].pop("io.modelcontextprotocol/serverInfo", None)
+        assert result == expected
 
     def refused(self, made: Call, answer: Raw, expect: str) -> None:
         """The guard refused, and told what it has to."""
@@ -301,6 +317,9 @@ class Run:
         # The server looks from time to time. One that does not notice fails at what follows.
         with anyio.move_on_after(5):
             await self.host.approvals.ended.wait()
+
+    async def change(self, changes: Raw) -> None:
+        self.host.change(changes)
 
     async def reload(self, policy: Any) -> None:
         self.host.reload(policy)

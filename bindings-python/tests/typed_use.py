@@ -27,6 +27,9 @@ for counter in decision.counters:
 assert_type(engine.filter_tools(["a", "b"]), list[str])
 assert_type(engine.filter_tools(["a", "b"], {"id": "alice"}), list[str])
 assert_type(callgate.lint("default: deny", []), tuple[callgate.Diagnostic, ...])
+for risk in callgate.classify_tools([{"name": "pay"}], overrides=[{"tool": "pay", "class": "Financial", "reason": "it pays"}]):
+    assert_type(risk["severity"], Literal["low", "medium", "high", "critical"])
+callgate.classify_tools([], overrides=[{"tool": "pay", "class": "Risky", "reason": "it pays"}])  # type: ignore[typeddict-item]
 assert_type(engine.filter_tools([(1, "a")], name=lambda tool: tool[1]), list[tuple[int, str]])
 callgate.Engine(callgate.Policy.from_str("default: deny"), on_store_error="yes")  # type: ignore[arg-type]
 callgate.Engine(callgate.Policy.from_str("default: deny"), clock=lambda: "noon")  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod audit;
+mod catalogue;
 mod scan;
 
 use std::path::PathBuf;
@@ -15,7 +16,10 @@ use crate::command::proxy;
 pub(crate) use approvals::ListArgs as ApprovalsListArgs;
 pub(crate) use approvals::{ApprovalsCommand, ApprovalsFormat, ApproveArgs, DenyArgs, Place, ShowArgs};
 pub(crate) use audit::{AuditCommand, AuditFormat, StatusArgs, VerifyArgs};
-pub(crate) use scan::{FailOn, ScanArgs, ScanFormat};
+pub(crate) use catalogue::{
+    CatalogueCommand, CatalogueFormat, CatalogueListArgs, CatalogueShowArgs, InitArgs,
+};
+pub(crate) use scan::{ExplainToolArgs, FailOn, PageFormat, ScanArgs, ScanFormat};
 
 /// What `--version` says: which callgate this is, down to the commit, whose rules of time zones it has, and the stores that it can open. `-V` says the version alone.
 static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -136,19 +140,29 @@ be read, a name that matches nothing, no test at all.")]
     /// Show what tools servers offer, what each can do, and what is odd about it
     #[command(after_help = scan::HELP)]
     Scan(ScanArgs),
+    /// Show servers that have policies already
+    #[command(subcommand)]
+    Catalogue(CatalogueCommand),
+    /// Write the policy of a server of the catalogue, with its tests and its lock
+    #[command(after_help = catalogue::INIT_HELP)]
+    Init(InitArgs),
+    /// Show all that is known of one tool: what it can do and why, and the rule that is recommended for it
+    #[command(after_help = scan::TOOL_HELP)]
+    ExplainTool(ExplainToolArgs),
     /// Show what gateways do and did: calls, denials, and the rules behind them
     #[command(after_help = audit::STATUS_HELP)]
     Status(StatusArgs),
     /// Check the audit files of gateways
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Print the JSON Schema of policies, of their tests, of audit records, or of scans
+    /// Print the JSON Schema of policies, of their tests, of audit records, of scans, or of their overrides
     #[command(after_help = "\
 Examples:
   callgate schema > policy.schema.json
   callgate schema --of test > test.schema.json
   callgate schema --of audit > audit.schema.json
   callgate schema --of scan > scan.schema.json
+  callgate schema --of overrides > overrides.schema.json
 
 With this first line, editors that speak YAML's language server check a policy while it is written:
   # yaml-language-server: $schema=policy.schema.json
@@ -255,6 +269,8 @@ pub(crate) enum SchemaKind {
     Audit,
     /// What `scan --format json` writes
     Scan,
+    /// What `scan --overrides` reads
+    Overrides,
 }
 
 #[derive(Debug, Args)]

@@ -16,6 +16,8 @@ const READ_BYTES: usize = 2 * ARGUMENT_BYTES;
 pub(crate) const BYTE_ORDER_MARK: &str = "\u{feff}";
 /// Stands for standard input where a file is named.
 pub(crate) const STDIN: &str = "-";
+/// What standard input is called in reports.
+pub(crate) const STDIN_SHOWN: &str = "<stdin>";
 
 /// The text of a file.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {

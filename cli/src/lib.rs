@@ -13,6 +13,8 @@ mod excerpt;
 mod failure;
 mod input;
 mod lines;
+mod place;
+mod saved;
 mod session;
 mod show;
 mod terminal;
@@ -36,6 +38,9 @@ pub fn run() -> ExitCode {
         Command::Approvals(command) => command::approvals::run(&command),
         Command::Proxy(args) => command::proxy::run(&args),
         Command::Scan(args) => command::scan::run(&args),
+        Command::Catalogue(command) => command::catalogue::run(&command),
+        Command::Init(args) => command::init::run(&args),
+        Command::ExplainTool(args) => command::explain_tool::run(&args),
         Command::Status(args) => command::status::run(&args),
         Command::Audit(command) => command::audit::run(&command),
         Command::Schema(args) => command::schema::run(&args),

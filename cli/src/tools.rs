@@ -6,9 +6,8 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use callgate::value::{Kind, RawJson, RawView, View as _};
-
 use crate::failure::{Failure, tell};
+use callgate::value::{Kind, RawJson, RawView, View as _};
 
 pub(crate) const HELP: &str = "give what `tools/list` answers, its result, or the list alone: \
                     `{\"tools\": [{\"name\": …, \"inputSchema\": {…}}]}`";
@@ -16,8 +15,7 @@ pub(crate) const HELP: &str = "give what `tools/list` answers, its result, or th
 /// The list of tools in a list, a result of `tools/list`, or an answer with one.
 pub(crate) fn listed<'t>(path: &Path, raw: &'t RawJson<'_>) -> Result<RawView<'t>, Failure> {
     let failed = |what: String| Failure::with_help(format!("{}: {what}", path.display()), HELP);
-    let root = raw.root();
-    let result = member(root, "result").filter(is_object).unwrap_or(root);
+    let result = result(raw);
     let list = member(result, "tools").unwrap_or(result);
     if !matches!(list.kind(), Ok(Kind::Array)) {
         return Err(failed("not a list of tools".to_owned()));
@@ -37,18 +35,34 @@ pub(crate) fn listed<'t>(path: &Path, raw: &'t RawJson<'_>) -> Result<RawView<'t
     if let Some(what) = broken {
         return Err(failed(what));
     }
-    if member(result, "nextCursor").is_some_and(|cursor| !matches!(cursor.kind(), Ok(Kind::Null))) {
+    if has_more(raw) {
         let message = format!("{}: has only the first tools of the server (`nextCursor`)", path.display());
         tell("warning", &message, None);
     }
     Ok(list)
 }
 
+/// A file's name without its ending.
+pub(crate) fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// Whether it names a next page.
+pub(crate) fn has_more(raw: &RawJson<'_>) -> bool {
+    member(result(raw), "nextCursor").is_some_and(|cursor| !matches!(cursor.kind(), Ok(Kind::Null)))
+}
+
+fn result<'t>(raw: &'t RawJson<'_>) -> RawView<'t> {
+    let root = raw.root();
+    member(root, "result").filter(is_object).unwrap_or(root)
+}
+
 fn is_object(view: &RawView<'_>) -> bool {
     matches!(view.kind(), Ok(Kind::Object))
 }
 
-fn member<'t>(view: RawView<'t>, name: &str) -> Option<RawView<'t>> {
+/// The member of an object.
+pub(crate) fn member<'t>(view: RawView<'t>, name: &str) -> Option<RawView<'t>> {
     // Only an object has members.
     if is_object(&view) { view.member(name).ok().flatten() } else { None }
 }

@@ -56,6 +56,9 @@ pub const SCHEMA_DEPTH: usize = 64;
 /// looked at to its end admits everything. Bounds time and memory: a server chooses its schemas.
 pub const SCHEMA_PARTS: usize = 1_000_000;
 
+/// Bytes of a lock. It holds definitions, and `callgate scan` takes at most 64 MiB of them from a server.
+pub const LOCK_BYTES: usize = 128 << 20;
+
 /// Live charges that one sliding window keeps, in one counter for one scope value. Beyond it the counter refuses.
 pub const SLIDING_CHARGES: usize = 10_000;
 /// Seconds of the longest window that is given in seconds, minutes, hours or days: one year.

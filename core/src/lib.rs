@@ -85,6 +85,7 @@ mod glob;
 mod identity;
 mod json_text;
 mod lint;
+pub mod lock;
 mod number;
 mod outcome;
 mod parse;

@@ -29,6 +29,7 @@ mod detached;
 mod filing;
 mod fork;
 mod key;
+mod lock_file;
 mod observe;
 mod open;
 mod options;
@@ -51,6 +52,7 @@ pub use detached::{DetachedStore, Wait};
 pub use filing::{NotAnApprover, Standing, grant};
 pub use fork::{after_fork_in_child, after_fork_in_parent, before_fork};
 pub use key::{counter_key, counter_of_key};
+pub use lock_file::{LockFileError, load_pins, read_lock};
 pub use observe::{
     Begun, Candidate, DecisionSummary, Flip, NoVerdict, Observation, Observations, Observed, Observer,
     RuleSummary, SameCounters,

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use callgate::lock::{changed_message, changed_meta, changed_result};
 use callgate::{Decision, MCP_DENIED};
 use serde_json::{Map, Value, json};
 
@@ -48,6 +49,11 @@ impl Refusal {
         meta.extend(more.iter().map(|(name, text)| ((*name).to_owned(), Value::from(*text))));
         let result = json!({"content": [{"type": "text", "text": message}], "isError": true, "_meta": meta});
         Self { result: result.to_string(), message, data: Some(Value::Object(meta).to_string()) }
+    }
+
+    /// What a caller is told whose tool is not as it was approved (guards G13.3).
+    pub fn changed(tool: &str) -> Self {
+        Self { result: changed_result(tool), message: changed_message(tool), data: Some(changed_meta()) }
     }
 
     /// What a caller is told whose call was not decided.

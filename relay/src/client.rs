@@ -14,9 +14,11 @@ use crate::machine::{
 use crate::members::{self, Members};
 use crate::mistake::{Mistake::*, is_made};
 use crate::options::WithoutSchema;
+use crate::pinned::Pinned;
 use crate::requests::without_id;
 use crate::server::LONGEST_VERSION;
 use crate::state::{AskedList, Passed, Unidentified};
+use crate::tools::Tools;
 
 /// The most bytes of an id's text: the relay keeps it until the answer is here.
 pub(crate) const LONGEST_ID: usize = 1 << 10;
@@ -192,7 +194,15 @@ impl Relay {
                     actions.push(Action::Identify { call, tag, from: Peer::Client });
                     (call, line.to_vec())
                 });
-                InFlight::List(Box::new(AskedList { id_text, tag, kind, caller: Caller::default(), waits }))
+                let begins = !has_cursor(line);
+                InFlight::List(Box::new(AskedList {
+                    id_text,
+                    tag,
+                    kind,
+                    caller: Caller::default(),
+                    begins,
+                    waits,
+                }))
             }
             (None, "initialize") => InFlight::Initialize { id_text, tag },
             (None, _) => {
@@ -247,10 +257,15 @@ impl Relay {
             let uris = uris.clone();
             return self.listen(id, message, &uris, actions);
         }
+        let tool = running.called.tool();
+        let drifted = tool.as_deref().is_some_and(|tool| {
+            let pinned = self.pinned.as_ref().filter(|_| !is_made(RoundsDrift));
+            pinned.is_some_and(|pinned| !is_approved(pinned, &self.tools, caller, tool))
+        });
         let resumed = resumes.and_then(|state| {
             let key = RoundKey::of(running, state);
             let known = self.resumable.get(&key).filter(|_| !is_made(RoundsDecided))?;
-            let is_in_time = known.until > now || is_made(RoundsForEver);
+            let is_in_time = (known.until > now || is_made(RoundsForEver)) && !drifted;
             let may_come = known.rounds < self.options.max_rounds || is_made(RoundsUncounted);
             if is_in_time && may_come { self.resumable.remove(&key) } else { None }
         });
@@ -264,7 +279,8 @@ impl Relay {
             return;
         }
         let called = running.called.clone();
-        if let (Some(outer), Called::Tool(tool)) = (within.filter(|_| !is_made(InnerDecided)), &called)
+        if let (Some(outer), Called::Tool(tool)) =
+            (within.filter(|_| !is_made(InnerDecided) && !drifted), &called)
             && self.takes_inner(outer, caller, tool, args.as_deref())
         {
             self.waiting = self.waiting.saturating_sub(message.len());
@@ -274,7 +290,9 @@ impl Relay {
         if let Some(InFlight::Call(running)) = self.in_flight.get_mut(id) {
             running.state = State::Held(message, args);
         }
-        if self.tools.is_wanted() && self.needs_check(caller, &called) {
+        let is_locked = tool.is_some() && self.pinned.is_some();
+        let is_wanted = self.tools.is_wanted() && (is_locked || self.needs_check(caller, &called));
+        if is_wanted || (is_locked && self.tools.is_stale()) {
             // Nobody asked yet, though the client calls already; or the server could not answer, and may now.
             self.ask_again(meta.as_deref(), tag, now, actions);
         }
@@ -313,7 +331,11 @@ impl Relay {
             Called::Tool(tool) => (self.tools.check(tool).cloned(), (self.options.reads_args)(caller, tool)),
             Called::Method(_) | Called::Listen(_) => (Some(ArgsCheck::new()), false),
         };
-        if needs_check && self.tools.is_asking() && !is_made(ListNotWaitedFor) {
+        let pinned = self.pinned.as_ref().filter(|_| !is_made(LockIgnored));
+        let lock = pinned.and_then(|pinned| Some((pinned, running.called.tool()?)));
+        if (needs_check && self.tools.is_asking() && !is_made(ListNotWaitedFor))
+            || (lock.is_some() && self.tools.is_asking() && !is_made(LockNotWaitedFor))
+        {
             return;
         }
         let runs_unchecked = match self.options.without_schema {
@@ -321,10 +343,18 @@ impl Relay {
             WithoutSchema::Allow => true,
             WithoutSchema::AllowUnlisted => self.tools.is_whole() || is_made(FailedListIsWhole),
         };
-        if needs_check && check.is_none() && !runs_unchecked {
-            actions.push(to_client(running.tag, answer::refusal(running, &Refusal::unchecked())));
+        let is_changed =
+            lock.as_ref().is_some_and(|(pinned, tool)| !is_approved(pinned, &self.tools, caller, tool));
+        let is_unknown = is_changed && !self.tools.is_whole();
+        if is_changed || (needs_check && check.is_none() && !runs_unchecked) {
             let (request, tool) = (running.id_text.clone(), running.called.tool().unwrap_or_default());
-            actions.push(Action::Note(Note::Unchecked { request, tool }));
+            let (refusal, note) = if is_changed && !is_unknown {
+                (Refusal::changed(&tool), Note::Changed { call: running.call, request, tool })
+            } else {
+                (Refusal::unchecked(), Note::Unchecked { request, tool })
+            };
+            actions.push(to_client(running.tag, answer::refusal(running, &refusal)));
+            actions.push(Action::Note(note));
             let call = running.call;
             self.forget(call);
             return;
@@ -475,6 +505,18 @@ impl Relay {
             State::Sent => vec![pass(line, tag), Action::Finish { call, outcome: Outcome::Cancelled }],
         }
     }
+}
+
+/// Whether a tool is as it was approved, by the server's whole list and by what its caller saw last.
+fn is_approved(pinned: &Pinned, tools: &Tools, caller: Caller, tool: &str) -> bool {
+    tools.is_whole() && !tools.is_changed(tool) && !pinned.is_seen_changed(caller, tool)
+}
+
+/// Whether a request for a list asks for a later page than the first.
+fn has_cursor(line: &[u8]) -> bool {
+    let members = std::str::from_utf8(line).ok().and_then(Members::read);
+    let params = members.as_ref().and_then(|members| members.only("params"));
+    params.and_then(Members::read).is_some_and(|params| params.has("cursor"))
 }
 
 fn pass(line: &[u8], tag: u64) -> Action {

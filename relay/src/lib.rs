@@ -34,6 +34,7 @@ mod machine;
 mod members;
 mod mistake;
 mod options;
+mod pinned;
 mod requests;
 mod rounds;
 mod server;

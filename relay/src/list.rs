@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
 use callgate::__relay::parse;
+use callgate::lock::Pins;
 use callgate::value::{Kind, RawView, View as _};
 
 use crate::answer::quoted;
@@ -75,6 +76,8 @@ pub struct Listed {
     pub name: String,
     /// The text of its input schema, JSON; `None` where the list has none.
     pub schema: Option<String>,
+    /// Whether its definition is another one than the lock has of this name; never without a lock.
+    pub is_changed: bool,
 }
 
 /// A page of a list.
@@ -85,9 +88,9 @@ pub(crate) struct Page {
 }
 
 /// Reads a page, strictly: a name that stands twice may be read either way.
-pub(crate) fn read(result: &str, most: usize) -> Result<Page, &'static str> {
+pub(crate) fn read(result: &str, most: usize, pins: Option<&Pins>) -> Result<Page, &'static str> {
     let raw = parse(result, most).map_err(|_| "the list of tools cannot be read")?;
-    let (tools, next) = parts(raw.root(), Listing::Tools)?;
+    let (tools, next) = parts(raw.root(), Listing::Tools, pins)?;
     let tools = tools.into_iter().map(|(listed, _)| listed).collect();
     Ok(Page { tools, next })
 }
@@ -100,7 +103,11 @@ const LONGEST_KEPT: f64 = 60_000.0;
 
 type Tools<'t> = Vec<(Listed, RawView<'t>)>;
 
-fn parts(root: RawView<'_>, kind: Listing) -> Result<(Tools<'_>, Option<String>), &'static str> {
+fn parts<'t>(
+    root: RawView<'t>,
+    kind: Listing,
+    pins: Option<&Pins>,
+) -> Result<(Tools<'t>, Option<String>), &'static str> {
     let (list, key) = kind.members();
     // A client that ignores case would show what is left out here.
     if folds(root, &[list, "nextCursor", "cacheScope", "ttlMs"]) && !is_made(ListFolds) {
@@ -124,7 +131,8 @@ fn parts(root: RawView<'_>, kind: Listing) -> Result<(Tools<'_>, Option<String>)
         }
         Some(Some(name)) => {
             let schema = member(tool, "inputSchema").map(|schema| schema.text().to_owned());
-            found.push((Listed { name, schema }, tool));
+            let is_changed = pins.is_some_and(|pins| !pins.admits(tool.text()));
+            found.push((Listed { name, schema, is_changed }, tool));
             ControlFlow::Continue(())
         }
         _ => {
@@ -148,26 +156,36 @@ fn parts(root: RawView<'_>, kind: Listing) -> Result<(Tools<'_>, Option<String>)
     Ok((found, next.map(|next| next.text().to_owned())))
 }
 
-/// The result without the tools that may not be seen, and how many these are; `None` where it is as the server gave it. `by_caller` says
+/// A page without what may not be seen.
+pub(crate) struct Filtered {
+    /// Its text, and how many items were left out; `None` where it is as the server gave it.
+    pub(crate) written: Option<(String, usize)>,
+    /// Whether no other page follows.
+    pub(crate) is_last: bool,
+}
+
+/// The result without the tools that may not be seen. `by_caller` says
 /// that another caller may see other tools.
 pub(crate) fn filtered(
     result: &str,
     kind: Listing,
     most: usize,
-    visible: &dyn Fn(&str) -> bool,
+    pins: Option<&Pins>,
+    visible: &mut dyn FnMut(&Listed) -> bool,
     by_caller: bool,
-) -> Result<Option<(String, usize)>, &'static str> {
+) -> Result<Filtered, &'static str> {
     let raw = parse(result, most).map_err(|_| "the list of tools cannot be read")?;
     let root = raw.root();
-    let (tools, _) = parts(root, kind)?;
+    let (tools, next) = parts(root, kind, pins)?;
+    let is_last = next.is_none();
     let kept: Vec<&str> =
-        tools.iter().filter(|(listed, _)| visible(&listed.name)).map(|(_, tool)| tool.text()).collect();
+        tools.iter().filter(|(listed, _)| visible(listed)).map(|(_, tool)| tool.text()).collect();
     let hidden = tools.len().saturating_sub(kept.len());
     // What may be kept and names no scope may be shared.
     let is_kept = ["ttlMs", "cacheScope"].into_iter().any(|name| member(root, name).is_some());
     let is_private = is_kept && (by_caller || hidden > 0);
     if hidden == 0 && !is_private {
-        return Ok(None);
+        return Ok(Filtered { written: None, is_last });
     }
     let mut out = String::with_capacity(result.len());
     let mut first = true;
@@ -196,7 +214,7 @@ pub(crate) fn filtered(
         out.push_str(",\"cacheScope\":\"private\"");
     }
     out.push('}');
-    Ok(Some((out, hidden)))
+    Ok(Filtered { written: Some((out, hidden)), is_last })
 }
 
 /// For how long a client may keep a list that a reload may change: at most [`LONGEST_KEPT`].

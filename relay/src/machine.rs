@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use callgate::lock::OnDrift;
 use callgate::{ArgsCheck, MCP_DENIED, Outcome};
 
 use crate::answer;
@@ -9,6 +10,7 @@ use crate::id::Id;
 use crate::list::Listed;
 use crate::mistake::{Mistake::*, is_made};
 use crate::options::Options;
+use crate::pinned::Pinned;
 pub(crate) use crate::state::{
     Answering, Asked, AskedByServer, Called, Digest, InFlight, Inner, Inquiry, Resumable, RoundKey, Running,
     State, digest,
@@ -171,6 +173,15 @@ pub enum Note {
         /// The tool.
         tool: String,
     },
+    /// A call was refused without a decision: its tool is not as it was approved.
+    Changed {
+        /// Which.
+        call: CallId,
+        /// The id of its request, as its JSON text.
+        request: String,
+        /// The tool.
+        tool: String,
+    },
     /// A call ended before it was decided: its client gave it up, or a connection ended.
     Withdrawn {
         /// The id of its request, as its JSON text.
@@ -214,6 +225,8 @@ pub struct Relay {
     /// Calls whose server waits for input, by the digest of their `requestState`.
     pub(crate) resumable: HashMap<RoundKey, Resumable>,
     pub(crate) tools: Tools,
+    /// What was approved, where the host has a lock.
+    pub(crate) pinned: Option<Pinned>,
     pub(crate) next_call: u64,
     /// Whether the client began with `initialize`.
     pub(crate) has_initialize: bool,
@@ -227,8 +240,9 @@ pub struct Relay {
 
 impl Relay {
     /// A relay for one client and one server.
-    pub fn new(options: Options) -> Self {
+    pub fn new(mut options: Options) -> Self {
         Self {
+            pinned: options.lock.take().map(|(pins, on_drift)| Pinned::new(pins, on_drift)),
             tools: Tools::new(&options.nonce),
             options,
             in_flight: HashMap::new(),
@@ -267,7 +281,10 @@ impl Relay {
             .extract_if(|key, _| !is_made(RoundsOutliveReload) && key.caller.is_none_or(&whose));
         let mut actions: Vec<Action> =
             ended.map(|(_, known)| Action::Finish { call: known.call, outcome: Outcome::Done }).collect();
-        if self.tools.names().any(changed) && !is_made(ReloadSilent) {
+        // What is left out of every list is of no interest.
+        let hides = self.pinned.as_ref().is_some_and(|pinned| pinned.on_drift == OnDrift::Hide);
+        let mut names = self.tools.names().filter(|(_, is_changed)| !(hides && *is_changed));
+        if names.any(|(name, _)| changed(name)) && !is_made(ReloadSilent) {
             if self.tells_of_tools || is_made(ReloadToldToAll) {
                 actions.push(to_client(0, answer::list_changed(None)));
             }

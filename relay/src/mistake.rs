@@ -143,6 +143,16 @@ pub(crate) enum Mistake {
     NotificationsPass,
     /// G10.3: the same of the server.
     ServerNotificationsPass,
+    /// G13.1: a changed tool runs.
+    LockIgnored,
+    /// G13.2: a call does not wait for the list that it is compared with.
+    LockNotWaitedFor,
+    /// G13.1: a changed tool is listed.
+    ChangedListed,
+    /// G13.2: what a caller's own list said is forgotten.
+    DriftForgotten,
+    /// G13.2: a later round runs a tool that has changed.
+    RoundsDrift,
     /// G10.2: what the server sends passes where it has many requests open.
     FullServerPasses,
 }

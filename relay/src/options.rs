@@ -1,5 +1,7 @@
 //! How a relay behaves, and what it asks of the policy.
 
+use callgate::lock::{OnDrift, Pins};
+
 use crate::machine::Caller;
 
 /// What to do with a call of a tool of which the server's list says nothing, where rules read arguments.
@@ -33,6 +35,7 @@ pub struct Options {
     pub(crate) resume_for: u64,
     pub(crate) max_rounds: u32,
     pub(crate) without_schema: WithoutSchema,
+    pub(crate) lock: Option<(Pins, OnDrift)>,
     pub(crate) identifies: bool,
     pub(crate) reads_args: OfName,
     pub(crate) visible: OfName,
@@ -54,6 +57,7 @@ impl Options {
             resume_for: 600_000,
             max_rounds: 8,
             without_schema: WithoutSchema::Deny,
+            lock: None,
             identifies: false,
             reads_args: Box::new(|_, _| true),
             visible: Box::new(|_, _| true),
@@ -85,6 +89,12 @@ impl Options {
     /// What to do where the server's list says nothing of a tool.
     pub fn without_schema(mut self, choice: WithoutSchema) -> Self {
         self.without_schema = choice;
+        self
+    }
+
+    /// Lets no tool through whose definition is not the one that was approved. Each call waits for the server's list.
+    pub fn lock(mut self, pins: Pins, on_drift: OnDrift) -> Self {
+        self.lock = Some((pins, on_drift));
         self
     }
 

@@ -1,12 +1,15 @@
 //! Messages of the server.
 
+use std::collections::HashSet;
+
 use callgate::Outcome;
+use callgate::lock::OnDrift;
 
 use crate::answer;
 use crate::client::{LONGEST_ID, own_question};
 use crate::frame::{INTERNAL_ERROR, INVALID_REQUEST};
 use crate::id::Id;
-use crate::list::{self, Listing};
+use crate::list::{self, Listed, Listing};
 use crate::machine::{
     Action, Asked, Called, Caller, InFlight, Note, Peer, Relay, Resumable, RoundKey, Running, State, digest,
     to_client,
@@ -24,7 +27,8 @@ impl Relay {
     /// `tag` as for the client's.
     pub fn from_server(&mut self, line: &[u8], tag: u64, now: u64) -> Vec<Action> {
         let read = server_frame::read(line);
-        if self.decides_requests() {
+        // Where a client may read another list or request than is judged here, nothing has been judged.
+        if self.decides_requests() || self.pinned.is_some() {
             let (id, method) = match &read {
                 Ok(ServerFrame::Request { id, method }) => (Some(id), Some(method)),
                 Ok(ServerFrame::Notification { method }) => (None, Some(method)),
@@ -147,15 +151,32 @@ impl Relay {
                     return vec![pass(line, tag)];
                 }
                 let options = &self.options;
-                let shows = |name: &str| match kind.params(name) {
-                    None => is_made(HiddenListed) || (options.visible)(caller, name),
+                let pins = self.pinned.as_ref().filter(|_| kind == Listing::Tools);
+                let hides =
+                    pins.is_some_and(|pinned| pinned.on_drift == OnDrift::Hide) && !is_made(ChangedListed);
+                let mut seen: Vec<(String, bool)> = Vec::new();
+                let mut shows = |listed: &Listed| match kind.params(&listed.name) {
+                    None => {
+                        if pins.is_some() {
+                            seen.push((listed.name.clone(), listed.is_changed));
+                        }
+                        (is_made(HiddenListed) || (options.visible)(caller, &listed.name))
+                            && !(listed.is_changed && hides)
+                    }
                     Some((method, params)) => {
                         is_made(ResourcesListed) || (options.shows)(caller, method, &params)
                     }
                 };
                 // What may be read can depend on who asks.
                 let by_caller = kind != Listing::Tools || (options.by_caller)(caller);
-                match list::filtered(result, kind, options.max_list, &shows, by_caller) {
+                let pins = pins.map(|pinned| &pinned.pins);
+                let filtered = list::filtered(result, kind, options.max_list, pins, &mut shows, by_caller);
+                let is_last = filtered.as_ref().is_ok_and(|page| page.is_last);
+                let again = match kind {
+                    Listing::Tools => self.saw(caller, &seen, (list.begins, is_last), (tag, now)),
+                    _ => Vec::new(),
+                };
+                let mut actions = match filtered.map(|page| page.written) {
                     Ok(None) => vec![pass(line, tag)],
                     Ok(Some((result, hidden))) => {
                         let mut actions = vec![to_client(tag, answer::result(&list.id_text, &result))];
@@ -165,7 +186,9 @@ impl Relay {
                     }
                     Err(_) if is_made(BrokenListPasses) => vec![pass(line, tag)],
                     Err(reason) => unreadable(InFlight::List(list), reason, tag),
-                }
+                };
+                actions.extend(again);
+                actions
             }
             (InFlight::Call(running), answer) => self.call_answered(line, tag, *running, answer, now),
             (InFlight::Initialize { .. }, Answer::Result(result)) => {
@@ -183,6 +206,32 @@ impl Relay {
                 vec![pass(line, tag)]
             }
         }
+    }
+
+    /// A caller gets a page of these tools, with whether each is another one than was approved. If that is not what is known, the server is
+    /// asked again. Behind the last of several pages it always is: which tools a caller has seen in all is not remembered.
+    fn saw(
+        &mut self,
+        caller: Caller,
+        tools: &[(String, bool)],
+        (begins, is_last): (bool, bool),
+        (tag, now): (u64, u64),
+    ) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let Some(pinned) = &mut self.pinned else { return actions };
+        let mut is_news = false;
+        for (tool, is_changed) in tools {
+            pinned.saw(caller, tool, *is_changed, begins);
+            is_news |= !self.tools.has(tool) || self.tools.is_changed(tool) != *is_changed;
+        }
+        if is_last && !is_news {
+            let seen: HashSet<&str> = tools.iter().map(|(tool, _)| &**tool).collect();
+            is_news = self.tools.names().any(|(name, _)| !seen.contains(name));
+        }
+        if is_news && self.tools.is_whole() {
+            self.ask_again(None, tag, now, &mut actions);
+        }
+        actions
     }
 
     fn call_answered(
@@ -252,7 +301,8 @@ impl Relay {
             Answer::Error(_) => None,
         };
         let mut actions = Vec::new();
-        match self.tools.answered(result, self.options.max_list) {
+        let pins = self.pinned.as_ref().map(|pinned| &pinned.pins);
+        match self.tools.answered(result, self.options.max_list, pins) {
             Step::Ask(message) => {
                 actions.push(own_question(self.tools.tag(), message));
             }

@@ -42,6 +42,8 @@ pub(crate) struct AskedList {
     pub(crate) tag: u64,
     pub(crate) kind: Listing,
     pub(crate) caller: Caller,
+    /// Whether it asks for the first page.
+    pub(crate) begins: bool,
     /// Its message, until it is known who asks.
     pub(crate) waits: Option<(CallId, Vec<u8>)>,
 }

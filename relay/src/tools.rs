@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use callgate::lock::Pins;
 use callgate::{ArgsCheck, InputSchema};
 
 use crate::answer::quoted;
@@ -15,7 +16,7 @@ use crate::members::Members;
 pub(crate) struct Tools {
     nonce: String,
     asked: u64,
-    known: Option<BTreeMap<String, ArgsCheck>>,
+    known: Option<BTreeMap<String, Known>>,
     asking: Option<Asking>,
     /// The text of `_meta` that the server wants with every request.
     meta: Option<String>,
@@ -27,12 +28,19 @@ pub(crate) struct Tools {
     tag: u64,
 }
 
+/// A tool of the list.
+struct Known {
+    check: ArgsCheck,
+    /// Whether it is not as it was approved.
+    is_changed: bool,
+}
+
 struct Asking {
     id: Id,
     until: u64,
     /// Whether calls wait no longer for it. An answer that comes late counts all the same.
     is_overdue: bool,
-    found: BTreeMap<String, ArgsCheck>,
+    found: BTreeMap<String, Known>,
     listed: Vec<Listed>,
     bytes: usize,
     pages: u32,
@@ -92,12 +100,27 @@ impl Tools {
 
     /// What is known of a tool.
     pub(crate) fn check(&self, tool: &str) -> Option<&ArgsCheck> {
-        self.known.as_ref()?.get(tool)
+        self.known.as_ref()?.get(tool).map(|known| &known.check)
     }
 
-    /// The names that are known.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.known.iter().flat_map(|known| known.keys().map(|name| &**name))
+    /// Whether the server lists a tool.
+    pub(crate) fn has(&self, tool: &str) -> bool {
+        self.known.as_ref().is_some_and(|known| known.contains_key(tool))
+    }
+
+    /// Whether a tool is another one than the lock has, or is not listed.
+    pub(crate) fn is_changed(&self, tool: &str) -> bool {
+        self.known.as_ref().and_then(|known| known.get(tool)).is_none_or(|known| known.is_changed)
+    }
+
+    /// Whether what is known may be old, and no answer is to come.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.failed && self.asking.is_none()
+    }
+
+    /// The names that are known, and whether each is not as it was approved.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.known.iter().flat_map(|known| known.iter().map(|(name, known)| (&**name, known.is_changed)))
     }
 
     /// Begins to ask: the message, or `None` where it is under way and is repeated at its end.
@@ -168,7 +191,7 @@ impl Tools {
     }
 
     /// The server's answer to the question: the text of its result; `None` for an error.
-    pub(crate) fn answered(&mut self, result: Option<&str>, most: usize) -> Step {
+    pub(crate) fn answered(&mut self, result: Option<&str>, most: usize, pins: Option<&Pins>) -> Step {
         let Some(mut asking) = self.asking.take() else { return Step::Failed("nothing was asked") };
         // Until the last page is here.
         self.failed = true;
@@ -178,7 +201,7 @@ impl Tools {
         if asking.bytes > most || asking.pages > MOST_PAGES || asking.found.len() > list::MOST_TOOLS {
             return Step::Failed("the list of tools is too large");
         }
-        let Page { tools, next } = match list::read(result, most) {
+        let Page { tools, next } = match list::read(result, most, pins) {
             Ok(page) => page,
             Err(why) => return Step::Failed(why),
         };
@@ -186,7 +209,8 @@ impl Tools {
             let Some(check) = check_of(tool.schema.as_deref()) else {
                 return Step::Failed("a tool's input schema cannot be read");
             };
-            if asking.found.insert(tool.name.clone(), check).is_some() {
+            let known = Known { check, is_changed: tool.is_changed };
+            if asking.found.insert(tool.name.clone(), known).is_some() {
                 return Step::Failed("two tools have one name");
             }
             asking.listed.push(tool);

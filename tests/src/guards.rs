@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use callgate::lock::{Definition, Entry, Lock, Origin};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A file of scenarios.
 #[derive(Debug, Deserialize)]
@@ -52,6 +53,8 @@ pub struct Scenario {
     pub approvals: Approvals,
     /// `http`, if the clients speak streamable HTTP.
     pub over: Option<String>,
+    /// The tools that the guard's lock holds, as the server lists them at the beginning; without it there is no lock.
+    pub lock: Option<Vec<String>>,
     /// Other options of the guard.
     #[serde(default)]
     pub options: BTreeMap<String, Value>,
@@ -116,6 +119,16 @@ pub struct Tool {
     pub does: Does,
 }
 
+/// What becomes of a tool's definition.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Change {
+    /// Another input schema.
+    pub input: Option<Value>,
+    /// Another name.
+    pub name: Option<String>,
+}
+
 /// What a handler does each time that it runs.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -168,6 +181,7 @@ pub struct Step {
     pub disconnect: Option<bool>,
     pub connect: Option<bool>,
     pub reload: Option<Value>,
+    pub change: Option<BTreeMap<String, Change>>,
     pub listed: Option<Vec<String>>,
     /// The method of the list.
     pub of: Option<String>,
@@ -201,6 +215,37 @@ impl Scenario {
         (self.only.is_empty() || self.only.iter().any(|only| only == guard))
             && !self.except.contains_key(guard)
     }
+}
+
+/// Definitions, as `tools/list` gives them.
+pub fn listed(tools: &BTreeMap<String, Tool>, changes: &BTreeMap<String, Change>) -> Vec<Value> {
+    let definition = |(name, tool): (&String, &Tool)| {
+        let Change { input, name: new } = changes.get(name).cloned().unwrap_or_default();
+        let schema = input.or_else(|| tool.input.clone()).unwrap_or_else(|| json!({"type": "object"}));
+        let mut listed = json!({"name": new.as_ref().unwrap_or(name), "inputSchema": schema});
+        if let Some(output) = &tool.output {
+            listed["outputSchema"] = output.clone();
+        }
+        listed
+    };
+    tools.iter().map(definition).collect()
+}
+
+/// A lock of these tools of a server.
+///
+/// # Panics
+/// What is listed is no definition.
+pub fn lock(server: &str, names: &[String], listed: &[Value]) -> Lock {
+    let mut lock = Lock::new();
+    let origin = Origin { protocol: String::new(), date: "2026-11-30".to_owned() };
+    lock.put_server(server, origin).expect("a date");
+    let named = listed.iter().filter(|tool| names.iter().any(|name| tool["name"] == **name));
+    for tool in named {
+        let definition = Definition::read(&tool.to_string()).expect("a definition");
+        let entry = Entry { class: "Unknown".to_owned(), severity: "high".to_owned(), definition };
+        lock.put(server, entry).expect("the server is there");
+    }
+    lock
 }
 
 /// The text of a policy: JSON, or lines of YAML.

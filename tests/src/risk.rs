@@ -1,23 +1,26 @@
 //! The classifier of tools beside the labels of `analysis/tests/risk`.
 //!
 //! In: the servers of one part, `tuning` or `held-out`, and what two passes said of their tools. Out: a [`Table`] for the part. Names of tools
-//! come out for the tuning part only: whoever sees the errors of the held-out one has tuned on it.
+//! come out for the tuning part only: to see the errors of the held-out one is to tune on it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use callgate_analysis::risk::{Class, Options, Risk, classify};
+use callgate_analysis::flow;
+use callgate_analysis::risk::{Class, Code, Label as Mark, Options, Risk, classify};
 use serde_json::Value;
 
 use crate::project;
 
-/// One of the two parts.
+/// A part of the labelled tools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// What the classifier may be tuned on.
     Tuning,
     /// What it must not.
     HeldOut,
+    /// The servers of the held-out part that came last: the version that they were first measured on knew nothing of them.
+    New,
 }
 
 impl Part {
@@ -26,6 +29,7 @@ impl Part {
         match self {
             Self::Tuning => "tuning",
             Self::HeldOut => "held-out",
+            Self::New => "held-out-new",
         }
     }
 }
@@ -42,6 +46,9 @@ impl Label {
     }
 }
 
+/// The labels of clause R6 that both passes gave a tool.
+type Marks = [BTreeSet<Mark>; 2];
+
 /// How many of one class were sure, and how many of these were found.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Found {
@@ -49,6 +56,19 @@ pub struct Found {
     pub sure: u32,
     /// Those of them that got it.
     pub found: u32,
+}
+
+/// How often a label of clause R6 was found, and how often it was right.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Marked {
+    /// Tools to which both passes gave it.
+    pub both: u32,
+    /// Those of them that got it.
+    pub found: u32,
+    /// Tools that got it.
+    pub said: u32,
+    /// Those of them to which a pass gave it.
+    pub right: u32,
 }
 
 /// A part, added up.
@@ -70,6 +90,10 @@ pub struct Table {
     pub harmless: u32,
     /// By class.
     pub classes: BTreeMap<&'static str, Found>,
+    /// By label of clause R6, of the tools that have these.
+    pub marks: BTreeMap<&'static str, Marked>,
+    /// Of the tuning part: labels that a tool lacks or has otherwise than both passes, each as `server tool: label missing`.
+    pub wrong_marks: Vec<String>,
     /// Of the tuning part: sure tools with another class, each as `server tool: label, got class confidence`.
     pub wrong: Vec<String>,
 }
@@ -98,6 +122,24 @@ fn labels(servers: &BTreeSet<String>) -> BTreeMap<(String, String), Label> {
         .collect()
 }
 
+/// What both passes gave the tools of `marks.tsv`, of which there are fewer than of the classes.
+fn marks(servers: &BTreeSet<String>) -> BTreeMap<(String, String), Marks> {
+    let pass = |field: &str| {
+        let mark = |name| {
+            let found = Mark::ALL.into_iter().find(|mark| mark.name() == name);
+            found.unwrap_or_else(|| panic!("no label: {name}"))
+        };
+        field.split(',').filter(|name| !name.is_empty()).map(mark).collect::<BTreeSet<_>>()
+    };
+    read("analysis/tests/risk/marks.tsv")
+        .lines()
+        .skip(1)
+        .map(|line| line.split('\t').collect::<Vec<_>>())
+        .filter(|fields| servers.contains(fields[0]))
+        .map(|fields| ((fields[0].to_owned(), fields[1].to_owned()), [pass(fields[2]), pass(fields[3])]))
+        .collect()
+}
+
 /// The tools that a server lists.
 fn tools(server: &str) -> Vec<Value> {
     let path =
@@ -117,17 +159,35 @@ fn tools(server: &str) -> Vec<Value> {
 pub fn measure(part: Part) -> Table {
     let servers = servers(part);
     let labels = labels(&servers);
+    let marks = marks(&servers);
     let mut table = Table::default();
     for server in &servers {
         for risk in classify(server, &tools(server), &Options::new()) {
-            let label = labels
-                .get(&(server.clone(), risk.name.clone()))
-                .unwrap_or_else(|| panic!("a tool of {} has no label", part.name()));
+            let key = (server.clone(), risk.name.clone());
+            let label = labels.get(&key).unwrap_or_else(|| panic!("a tool of {} has no label", part.name()));
             table.add(part, &risk, label);
+            if let Some(marks) = marks.get(&key) {
+                table.add_marks(part, &risk, marks);
+            }
         }
     }
     assert_eq!(table.tools as usize, labels.len(), "labels of {} without a tool", part.name());
     table
+}
+
+/// How many tools of a part have text that gives the model orders, and how many tools there are.
+pub fn injected(part: Part) -> (usize, usize) {
+    let risks =
+        servers(part).into_iter().flat_map(|server| classify(&server, &tools(&server), &Options::new()));
+    let has = |risk: &Risk| risk.findings.iter().any(|finding| finding.code == Code::PromptInjection);
+    risks.fold((0, 0), |(found, all), risk| (found + usize::from(has(&risk)), all + 1))
+}
+
+/// The servers of a part that have a toxic flow of their own, and how many servers there are.
+pub fn toxic(part: Part) -> (Vec<String>, usize) {
+    let servers = servers(part);
+    let has = |server: &&String| flow::toxic(&classify(server, &tools(server), &Options::new())).is_some();
+    (servers.iter().filter(has).cloned().collect(), servers.len())
 }
 
 impl Table {
@@ -157,6 +217,25 @@ impl Table {
         }
     }
 
+    fn add_marks(&mut self, part: Part, risk: &Risk, [first, second]: &Marks) {
+        for mark in Mark::ALL {
+            let (both, some) = (
+                first.contains(&mark) && second.contains(&mark),
+                first.contains(&mark) || second.contains(&mark),
+            );
+            let said = risk.labels.contains(&mark);
+            let marked = self.marks.entry(mark.name()).or_default();
+            marked.both += u32::from(both);
+            marked.found += u32::from(both && said);
+            marked.said += u32::from(said);
+            marked.right += u32::from(some && said);
+            if part == Part::Tuning && (both && !said || said && !some) {
+                let what = if said { "too much" } else { "missing" };
+                self.wrong_marks.push(format!("{} {}: {} {what}", risk.server, risk.name, mark.name()));
+            }
+        }
+    }
+
     /// What the part misses of the targets, in words.
     pub fn misses(&self) -> Vec<String> {
         let mut missed = Vec::new();
@@ -180,11 +259,35 @@ impl Table {
     }
 }
 
+fn share(some: u32, of: u32) -> String {
+    format!("{some} of {of} ({:.1} %)", f64::from(some) * 100.0 / f64::from(of.max(1)))
+}
+
+/// The labels of clause R6 in both parts, as a Markdown table.
+pub fn marks_markdown(parts: &[(Part, &Table)]) -> String {
+    let mut text = String::from("| label |");
+    for (part, _) in parts {
+        let _ = write!(text, " {0}: found | {0}: right |", part.name());
+    }
+    text.push_str("\n| --- |");
+    text.push_str(&" --- |".repeat(parts.len() * 2));
+    for mark in Mark::ALL {
+        let _ = write!(text, "\n| `{}` |", mark.name());
+        for (_, table) in parts {
+            let marked = table.marks.get(mark.name()).copied().unwrap_or_default();
+            let _ = write!(
+                text,
+                " {} | {} |",
+                share(marked.found, marked.both),
+                share(marked.right, marked.said)
+            );
+        }
+    }
+    text + "\n"
+}
+
 /// Both parts as a Markdown table.
 pub fn markdown(parts: &[(Part, &Table)]) -> String {
-    let share = |some: u32, of: u32| {
-        format!("{some} of {of} ({:.1} %)", f64::from(some) * 100.0 / f64::from(of.max(1)))
-    };
     let mut text = String::from("| |");
     let mut row = |what: &str, cell: &dyn Fn(&Table) -> String| {
         let _ = write!(text, "\n| {what} |");

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use callgate_analysis::risk::{Class, Options, Override, Risk, classify, to_value};
-use callgate_tests::risk::{Part, markdown, measure};
+use callgate_analysis::risk::{Class, Code, Options, Override, Risk, classify, to_value};
+use callgate_tests::risk::{Part, injected, markdown, marks_markdown, measure, toxic};
 use callgate_tests::{json_files, project};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -31,6 +31,10 @@ struct Case {
     tools: Vec<Value>,
     #[serde(default)]
     classes: BTreeMap<String, String>,
+    #[serde(default)]
+    hostile: Vec<String>,
+    #[serde(default)]
+    harmless: Vec<String>,
     #[serde(default)]
     expect: BTreeMap<String, Expected>,
 }
@@ -89,6 +93,15 @@ impl Case {
                 wrong.push(format!("{name}: {class} expected, {:#}", to_value(&risk)));
             }
         }
+        for (text, is_hostile) in
+            self.hostile.iter().map(|text| (text, true)).chain(self.harmless.iter().map(|text| (text, false)))
+        {
+            let tool = json!({"name": "get_forecast", "description": text});
+            let risk = classify(&self.server, &[tool], &Options::new()).remove(0);
+            if risk.findings.iter().any(|finding| finding.code == Code::PromptInjection) != is_hostile {
+                wrong.push(format!("{text:?} is {}", if is_hostile { "not found" } else { "found" }));
+            }
+        }
         let risks = classify(&self.server, &self.tools, &self.options());
         for (name, expected) in &self.expect {
             match risks.iter().find(|risk| risk.name == *name) {
@@ -101,7 +114,8 @@ impl Case {
                 None => wrong.push(format!("no tool {name}")),
             }
         }
-        if self.classes.is_empty() && self.expect.is_empty() {
+        let texts = self.hostile.len() + self.harmless.len();
+        if self.classes.is_empty() && self.expect.is_empty() && texts == 0 {
             wrong.push("expects nothing".to_owned());
         }
         wrong
@@ -183,20 +197,50 @@ fn labelled_tools_of_the_tuning_part_get_their_class() {
     assert!(table.misses().is_empty(), "{:#?}\n{:#?}", table.misses(), table.wrong);
 }
 
-/// No tool of this part is named here or in what a failure prints: whoever sees its errors tunes on it.
+/// No tool of these parts is named here or in what a failure prints: to see their errors is to tune on them.
 ///
-/// Three targets are missed, each by a tool or two. They stand here and on the page, until a version that was tuned on other tools meets them.
+/// What is missed stands here and on the page, until a version that was tuned on other tools meets it.
 #[test]
 fn the_page_says_how_many_of_the_held_out_tools_get_their_class_and_which_targets_are_missed() {
     const MISSED: [&str; 3] = [
-        "right where confident: 251 of 259, less than 97 %",
-        "Financial: 11 of 13, less than 90 %",
+        "Financial: 21 of 28, less than 90 %",
+        "Execute: 22 of 25, less than 90 %",
         "1 that run, destroy or pay are classed Read",
     ];
-    let (tuning, held_out) = (measure(Part::Tuning), measure(Part::HeldOut));
-    assert!(held_out.tools >= 250, "only {} tools", held_out.tools);
+    const MISSED_BY_NEW: [&str; 4] = [
+        "right: 189 of 209, less than 92 %",
+        "Financial: 10 of 15, less than 90 %",
+        "Execute: 9 of 12, less than 90 %",
+        "1 that run, destroy or pay are classed Read",
+    ];
+    let (tuning, held_out, new) = (measure(Part::Tuning), measure(Part::HeldOut), measure(Part::New));
+    assert!(held_out.tools >= 600, "only {} tools", held_out.tools);
     assert_eq!(held_out.misses(), MISSED);
+    assert_eq!(new.misses(), MISSED_BY_NEW);
     let page = std::fs::read_to_string(project().join("tests/RESULTS.md")).expect("the page");
-    let table = markdown(&[(Part::Tuning, &tuning), (Part::HeldOut, &held_out)]);
-    assert!(page.contains(&table), "the page says otherwise; `risk --held-out` prints its table");
+    let parts = [(Part::Tuning, &tuning), (Part::HeldOut, &held_out), (Part::New, &new)];
+    for table in [markdown(&parts), marks_markdown(&parts)] {
+        assert!(page.contains(&table), "the page says otherwise; `risk --held-out` prints its tables");
+    }
+}
+
+/// Clause R8.6. Of the held-out part only the sum is said, and nowhere which tools they are.
+#[test]
+fn few_of_the_labelled_tools_have_text_that_gives_orders() {
+    for (part, expected) in [(Part::Tuning, 4), (Part::HeldOut, 4)] {
+        let (found, tools) = injected(part);
+        assert!(found * 50 <= tools, "{}: {found} of {tools}, more than 2 %", part.name());
+        assert_eq!(found, expected, "{}, of {tools}", part.name());
+    }
+}
+
+/// Single servers whose own tools bring in what strangers wrote, read what is private, and send: these sums are on the page.
+#[test]
+fn the_page_says_how_many_servers_have_a_toxic_flow_of_their_own() {
+    let page = std::fs::read_to_string(project().join("tests/RESULTS.md")).expect("the page");
+    for part in [Part::Tuning, Part::HeldOut] {
+        let (found, servers) = toxic(part);
+        let row = format!("| {} | {} of {servers} |", part.name(), found.len());
+        assert!(page.contains(&row), "the page says otherwise: {row}");
+    }
 }

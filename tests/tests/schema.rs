@@ -9,6 +9,8 @@ use callgate_tests::{decisions, invalid, project, suites};
 use jsonschema::Validator;
 use serde_json::Value;
 
+#[path = "../../analysis/tests/overrides/cases.rs"]
+mod overrides;
 #[path = "../../cli/tests/cli/test/ways.rs"]
 mod ways;
 
@@ -150,4 +152,13 @@ fn the_schema_of_tests_refuses_what_is_wrong_in_shape() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_schema_of_overrides_refuses_what_is_wrong_in_shape() {
+    let schema = schema("overrides.schema.json");
+    for (text, _, of_shape) in overrides::CASES {
+        let document = json(text).unwrap_or(Value::Null);
+        assert_eq!(!schema.is_valid(&document), *of_shape || document.is_null(), "{text}");
+    }
 }

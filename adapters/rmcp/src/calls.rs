@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use callgate::Outcome;
+use callgate::lock::CHANGED;
 use rmcp::model::{CallToolRequestParams, ClientRequest, ErrorData, ServerResult};
 use rmcp::service::{RequestContext, RoleServer, Service};
 use serde_json::Value;
@@ -19,6 +20,7 @@ use crate::call::{Asked, Called, Caller, id_of};
 use crate::connection::over;
 use crate::ending::{Charges, outcome_of};
 use crate::guard::Guard;
+use crate::locked;
 use crate::nested::{self, Seen};
 use crate::records;
 use crate::refusal::{Unchecked, is_modern, refusal, unchecked};
@@ -102,6 +104,18 @@ impl<S: Service<RoleServer>> Guard<S> {
             server: self.options.server_name.clone(),
             check: None,
         };
+        if let (Some(tool), Some((pins, _))) = (called.tool(), &self.options.lock) {
+            let approved = locked::is_approved(tool, pins, &self.server, context).await;
+            if !matches!(approved, Ok(true)) {
+                let mut record = self.options.audit.begin(&asked, context);
+                let told = approved.map(|_| locked::refusal(tool, context));
+                record.refused(if told.is_ok() { CHANGED } else { "unchecked" });
+                return match told? {
+                    Some(told) => Ok(Next::Answer(Box::new(Ok(told)))),
+                    None => Err(Failed::Unchecked(Unchecked("the refusal cannot be written".to_owned()))),
+                };
+            }
+        }
         let mark = match nested::look(context, caller, called, asked.args.as_ref()) {
             Ok(Seen::New(mark)) => mark,
             Ok(Seen::Decided) => {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use callgate::{ArgsCheck, InputSchema};
 use rmcp::model::{
     ClientRequest, ErrorCode, JsonObject, JsonRpcMessage, ListToolsRequest, PaginatedRequestParams,
-    ServerConfig, ServerNotification, ServerResult,
+    ServerConfig, ServerNotification, ServerResult, Tool,
 };
 use rmcp::service::{RequestContext, RoleServer, Service, TxJsonRpcMessage};
 use serde_json::Value;
@@ -145,15 +145,24 @@ fn check(schema: Arc<JsonObject>) -> ArgsCheck {
     ArgsCheck::new().schema(InputSchema::new(&schema))
 }
 
-/// All tools that the server lists; empty if it does not know the request.
+/// The schemas of all tools that the server lists.
 async fn list(
     server: &impl Service<RoleServer>,
     context: &RequestContext<RoleServer>,
 ) -> Result<Schemas, String> {
+    let tools = tools(server, context).await?;
+    Ok(tools.into_iter().map(|tool| (tool.name.into_owned(), tool.input_schema)).collect())
+}
+
+/// All tools that the server lists; none if it does not know the request.
+pub(crate) async fn tools(
+    server: &impl Service<RoleServer>,
+    context: &RequestContext<RoleServer>,
+) -> Result<Vec<Tool>, String> {
     // Copies the call's `_meta`, which some revisions of the protocol require in every request, without its progress token.
     let mut context = context.clone();
     context.meta.0.0.remove(PROGRESS_TOKEN);
-    let mut schemas = Schemas::new();
+    let mut tools = Vec::new();
     let mut cursor = None;
     for _ in 0..PAGES {
         let params = PaginatedRequestParams::default().with_cursor(cursor);
@@ -161,13 +170,13 @@ async fn list(
         let page = match server.handle_request(request, context.clone()).await {
             Ok(ServerResult::ListToolsResult(page)) => page,
             Ok(_) => return Err("the server's list of tools is none".to_owned()),
-            Err(error) if error.code == ErrorCode::METHOD_NOT_FOUND => return Ok(schemas),
+            Err(error) if error.code == ErrorCode::METHOD_NOT_FOUND => return Ok(tools),
             Err(error) => return Err(format!("the server does not list its tools: {}", error.message)),
         };
-        schemas.extend(page.tools.into_iter().map(|tool| (tool.name.into_owned(), tool.input_schema)));
+        tools.extend(page.tools);
         cursor = page.next_cursor;
         if cursor.is_none() {
-            return Ok(schemas);
+            return Ok(tools);
         }
     }
     Err(format!("the server's list of tools has more than {PAGES} pages"))

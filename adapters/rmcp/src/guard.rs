@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callgate::Engine;
+use callgate::lock::{OnDrift, Pins};
 use rmcp::model::{
     CallToolRequestParams, ClientRequest, ErrorData, ProtocolVersion, RequestId, ServerConfig, ServerResult,
 };
@@ -26,6 +27,7 @@ use crate::definitions::Definitions;
 use crate::filing::ApprovalStore;
 use crate::handler::GuardHandler;
 use crate::lists;
+use crate::locked;
 use crate::names::{Told, Unmatched};
 use crate::options::{CallEnded, Done, Engines, Options};
 use crate::refusal::{Unchecked, is_modern, unchecked_error};
@@ -191,6 +193,27 @@ impl<S> Guard<S> {
         self
     }
 
+    /// Lets no tool through whose definition is not the one that was approved (G13). `pins` are those of this server in a `callgate.lock`.
+    ///
+    /// The guard asks the server for `tools/list` at each call, with the context of the call: what this caller would be shown now is
+    /// compared.
+    ///
+    /// ```no_run
+    /// # use callgate_rmcp::Guard;
+    /// # fn guarded<S>(guard: Guard<S>) -> Result<Guard<S>, Box<dyn std::error::Error>> {
+    /// use callgate::lock::{Lock, OnDrift};
+    ///
+    /// let lock = Lock::parse(&std::fs::read_to_string("callgate.lock")?)?;
+    /// # Ok(
+    /// guard.lock(lock.pins(Some("notes"))?, OnDrift::Hide)
+    /// # ) }
+    /// ```
+    #[must_use]
+    pub fn lock(mut self, pins: Pins, on_drift: OnDrift) -> Self {
+        self.options.lock = Some((pins, on_drift));
+        self
+    }
+
     /// Writes a record of each decided call when it has ended, as `callgate proxy` does (spec/audit.schema.json). Where the log's records are
     /// required and cannot be written, no call runs. Close the log when the server has ended.
     #[cfg(feature = "audit")]
@@ -291,6 +314,9 @@ impl<S: Service<RoleServer>> Guard<S> {
             let names = list.tools.iter().map(|tool| &*tool.name);
             self.connection.definitions.page(names, is_first, list.next_cursor.is_none());
             self.warns_of_names(caller);
+        }
+        let left_out = self.options.lock.as_ref().is_some_and(|lock| locked::filter(&mut result, lock));
+        if let ServerResult::ListToolsResult(list) = &result {
             // A session without `initialize` hears of changes by what it subscribed to.
             if self.announces() && !modern {
                 let to = For { caller, server, peer: &peer, subscription: None };
@@ -298,7 +324,7 @@ impl<S: Service<RoleServer>> Guard<S> {
                 self.connection.seen.page(&to, names, is_first);
             }
         }
-        lists::filter(&mut result, caller, server, modern);
+        lists::filter(&mut result, caller, server, modern, left_out);
         Ok(result)
     }
 

@@ -24,6 +24,7 @@
 //! - checks arguments before any rule, where rules read them (spec 3.7, 3.8). The guard asks the server for `tools/list` itself. Where that
 //!   fails, no call runs. [`Guard::check_args`] switches this off;
 //! - filters lists for who asks (spec 10.9), and tells clients of a reload that changes what they see (G4);
+//! - lets no tool through that is not as it was approved: [`Guard::lock`] (G13);
 //! - takes a call of several rounds for one call (spec 8.16, G5);
 //! - asks for approvals: [`Guard::on_approval`], [`Guard::approve_by_elicitation`], [`Guard::approve_by_store`] (G6). Waiting ends with
 //!   the client: the connection closes, the client cancels the call, or the server stops. Whatever else cancels a request's token in
@@ -54,6 +55,7 @@ mod filing;
 mod guard;
 mod handler;
 mod lists;
+mod locked;
 mod mistake;
 mod names;
 mod nested;

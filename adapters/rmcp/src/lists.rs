@@ -26,8 +26,14 @@ pub(crate) const fn is_list(request: &ClientRequest) -> bool {
     )
 }
 
-/// Leaves out what the caller may not see. A tool's name is told to `listed`, whether it is left out or not.
-pub(crate) fn filter(result: &mut ServerResult, caller: &Caller, server: Option<&Arc<str>>, is_modern: bool) {
+/// Leaves out what the caller may not see. `left_out` says that something was left out already.
+pub(crate) fn filter(
+    result: &mut ServerResult,
+    caller: &Caller,
+    server: Option<&Arc<str>>,
+    is_modern: bool,
+    left_out: bool,
+) {
     if mistake::is_on("list_unfiltered") {
         return;
     }
@@ -44,7 +50,7 @@ pub(crate) fn filter(result: &mut ServerResult, caller: &Caller, server: Option<
         ServerResult::ListToolsResult(list) => {
             let before = list.tools.len();
             list.tools.retain(|tool| shows(caller, server, &tool.name));
-            let by_caller = policy.lists_by_caller();
+            let by_caller = policy.lists_by_caller() || left_out;
             (before, list.tools.len(), &mut list.ttl_ms, &mut list.cache_scope, by_caller)
         }
         // What may be read can depend on who asks.

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use callgate::lock::{OnDrift, Pins};
 use callgate::{Decision, Engine, Outcome};
 use rmcp::model::{CallToolRequestParams, ErrorData, ServerResult};
 use rmcp::service::{RequestContext, RoleServer};
@@ -59,6 +60,7 @@ pub(crate) struct Options {
     pub(crate) on_result: Option<Arc<OnResult>>,
     pub(crate) check_args: bool,
     pub(crate) unmatched: Unmatched,
+    pub(crate) lock: Option<(Pins, OnDrift)>,
     pub(crate) audit: Audit,
 }
 
@@ -84,6 +86,7 @@ impl Options {
             on_result: None,
             check_args: true,
             unmatched: Unmatched::default(),
+            lock: None,
             audit: Audit::default(),
         }
     }

@@ -79,7 +79,11 @@ pub(crate) fn is_modern(context: &RequestContext<RoleServer>) -> bool {
         .is_some_and(|version| version.as_str() >= ProtocolVersion::V_2026_07_28.as_str())
 }
 
-fn as_the_client_reads_it(mut result: CallToolResult, context: &RequestContext<RoleServer>) -> ServerResult {
+/// With what the client's revision wants of a result.
+pub(crate) fn as_the_client_reads_it(
+    mut result: CallToolResult,
+    context: &RequestContext<RoleServer>,
+) -> ServerResult {
     result.result_type = is_modern(context).then_some(rmcp::model::ResultType::COMPLETE);
     ServerResult::CallToolResult(result)
 }

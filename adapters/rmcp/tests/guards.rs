@@ -18,6 +18,7 @@ mod scenario_server;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use callgate::lock::{CHANGED, changed_result};
 use callgate::{ArgsCheck, Call, Decision, Identity, InputSchema, MCP_DENIED, Policy};
 use callgate_tests::guards::{self, Approvals, Era, Expect, Scenario, Step};
 use serde_json::{Map, Value, json};
@@ -226,6 +227,8 @@ impl Run {
             self.progressed(name).await;
         } else if let Some(policy) = &step.reload {
             self.host.engine.replace(Policy::from_yaml(&guards::policy(policy)).unwrap());
+        } else if let Some(changes) = &step.change {
+            self.host.shared.lock().changes.extend(changes.clone());
         }
         self.receive().await;
         if let (Some(name), Some(Expect::Each(kind))) = (&step.answer, &step.expect)
@@ -396,8 +399,22 @@ impl Run {
             "result" | "tool_error" | "error" | "input_required" => assert_eq!(kind, **expected, "{told}"),
             "failed" => assert!(error.is_some() || answer["result"]["isError"] == true, "{told}"),
             "unchecked" => assert_eq!((&*kind, &*told), ("tool_error", UNCHECKED)),
+            CHANGED => self.is_told_of_the_change(made, answer),
             _ => self.refused(made, answer, expected),
         }
+    }
+
+    /// The guard refused a tool that is not as it was approved (G13.3).
+    fn is_told_of_the_change(&self, made: &Made, answer: &Value) {
+        let text = changed_result(made.params["name"].as_str().unwrap());
+        let mut result: Value = serde_json::from_str(&text).unwrap();
+        let mut told = answer["result"].clone();
+        if self.era.is_some() {
+            // Beside what the SDK for the server says of each result.
+            told["_meta"].as_object_mut().unwrap().remove(&format!("{PREFIX}serverInfo"));
+            result["resultType"] = "complete".into();
+        }
+        assert_eq!(told, result);
     }
 
     /// The guard refused, and told what it has to.

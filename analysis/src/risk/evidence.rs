@@ -24,7 +24,6 @@ pub(super) struct Tool<'a> {
     /// The names of the properties of an answer.
     pub(super) answers: Vec<String>,
     annotations: Option<&'a Value>,
-    hidden: Option<&'static str>,
 }
 
 impl<'a> Tool<'a> {
@@ -63,21 +62,8 @@ impl<'a> Tool<'a> {
                 })
                 .unwrap_or_default(),
             annotations,
-            hidden: [
-                (name, "/name"),
-                (title, "/title"),
-                (hinted, "/annotations/title"),
-                (description, "/description"),
-            ]
-            .into_iter()
-            .find_map(|(text, place)| text.contains(tokens::invisible).then_some(place)),
             name,
         }
-    }
-
-    /// The place of characters that a reader does not see.
-    pub(super) fn hides(&self) -> Option<&'static str> {
-        self.hidden
     }
 
     /// A hint of the server's.

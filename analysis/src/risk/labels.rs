@@ -22,15 +22,16 @@ const IDENTITIES: &str = "user, role, group, policy, permission, iam, identity, 
 const PRIVATE: &str = "email, message, inbox, contact, calendar, mail, thread, conversation, chat, customer, patient, user, \
     employee, document, drive, file, note, memory, transcript, recording, payment, invoice, account, profile, \
     medical, health record, attachment, dm, sms, call log, history, lead, candidate, order, transaction, photo, \
-    location, person, people, member";
+    location, person, people, member, balance, wallet, subscription, statement, card, depot, portfolio, position, refund, payout, transfer, \
+    escrow, withdrawal, deposit, expense, salary, payroll, address";
 /// What strangers write.
 const STRANGE: &str = "url, web, page, website, webpage, html, email, message, issue, comment, review, tweet, post, feed, rss, \
     inbox, mail, thread, ticket, pull request, discussion, scrape, crawl, browse, navigate, transcript, reddit, \
-    news, search, attachment, snapshot";
+    news, search, attachment, page snapshot, browser snapshot, conversation, mention, timeline, bookmark";
 /// What goes to others.
 const OUTWARD: &str = "send, post, publish, share, tweet, reply, forward, broadcast, notify, webhook, invite, upload, email, sms, \
     announce";
-const MANY: &str = "bulk, batch, mass, all, many, multiple, multi, everything";
+const MANY: &str = "bulk, batch, mass, all, many, multiple, multi, everything, prune";
 const CHANGES: &str = "create, add, update, delete, remove, attach, detach, invite, set, put, grant, revoke, enable, disable, \
     assign, unassign, modify, edit, change, promote, register, suspend, ban, deactivate, activate, reset, manage, \
     approve, associate, disassociate, kick";
@@ -66,7 +67,8 @@ pub(super) fn labels(tool: &Tool<'_>, class: Class) -> BTreeSet<Label> {
             )
             || says(
                 "new secret, access key, secret access key, returns the secret, api key and, private key, \
-                returns an access token, access token for, plaintext secret, secret value",
+                returns an access token, access token for, plaintext secret, secret value, oauth token, access tokens, \
+                stored credential, concealed field",
             ),
     );
     let changes = class != Class::Read && (any(&name, CHANGES) || class.strength() > Class::Write.strength());
@@ -77,14 +79,19 @@ pub(super) fn labels(tool: &Tool<'_>, class: Class) -> BTreeSet<Label> {
             && !any(&name, "user story, access log, group chat, profile picture"),
     );
     say(Label::PrivateData, any(&name, PRIVATE) || says("personal data, personally identifiable"));
-    let strange = any(&name, STRANGE) && !any(&name, "create, add, update, delete, send");
-    let opens = tool.hint("openWorldHint") == Some(true);
-    say(Label::UntrustedInput, strange || tool.schema.first("url urls uri").is_some() || opens);
+    let strange = any(&name, STRANGE) && !any(&name, CHANGES) && !any(&name, "send, move, post");
+    say(Label::UntrustedInput, strange || tool.schema.first("url urls uri").is_some());
     say(
         Label::Outbound,
         class != Class::Read
-            && (any(&name, OUTWARD)
-                || tool.schema.first("webhook webhook_url callback_url recipient recipients").is_some())
+            && (any(&name, OUTWARD) && !any(&name, "delete, remove, like, unlike")
+                || tool
+                    .schema
+                    .first(
+                        "webhook webhook_url callback_url recipient recipients to_address to_email destination_address \
+                        recipient_address payee transfers",
+                    )
+                    .is_some())
             || tool.schema.method().is_some()
             || any(&name, "http request, webhook") && class != Class::Read,
     );

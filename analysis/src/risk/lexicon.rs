@@ -18,167 +18,120 @@ pub(super) struct Verb {
     pub(super) noun: bool,
 }
 
-/// Class, how sure, and words.
-type Row = (Class, u8, &'static str);
+/// A class, and its words: each behind the number that says how sure it is of it.
+type Row = (Class, &'static str);
 
 /// Words that are verbs wherever they stand.
 const VERBS: &[Row] = &[
     (
         Read,
-        90,
-        "get list fetch read search find show describe retrieve whoami ping can is has contains exists count",
-    ),
-    (
-        Read,
-        88,
-        "inspect explain summarize summarise analyze analyse compare calculate compute validate verify estimate preview",
-    ),
-    (
-        Read,
-        88,
-        "detect extract lint translate suggest recommend classify identify discover explore lookup browse determine",
-    ),
-    (
-        Read,
-        84,
-        "examine audit predict think forecast introspect decode encode tokenize transcribe locate traverse parse poll enumerate",
-    ),
-    (Read, 82, "scrape crawl convert format simulate head tail grep glob stat ls cat peek echo wait assess"),
-    (Read, 80, "resolve blame assert enrich"),
-    (Read, 70, "load"),
-    (Read, 76, "generate render transform reason research ask grab obtain measure infer interpret diagnose"),
-    (Write, 90, "create add update edit modify append upsert rename write reschedule assign"),
-    (
-        Write,
-        88,
-        "upload save store copy duplicate clone invite enable disable publish unpublish send reply detach attach configure",
+        "
+        90: get list fetch read search find show describe retrieve whoami ping can is has contains exists count
+        88: inspect explain summarize summarise analyze analyse compare calculate compute validate verify estimate preview
+            detect extract lint translate suggest recommend classify identify discover explore lookup browse determine
+        84: examine audit predict think forecast introspect decode encode tokenize transcribe locate traverse parse poll
+            enumerate hgetall hget mget zrange lrange smembers dbsize geocode sequentialthinking
+        82: scrape crawl convert format simulate head tail grep glob stat ls cat peek echo wait assess aggregate collect
+            gather visualize plot sum average solve escape unescape minify prettify proofread paraphrase expect
+        80: resolve blame assert enrich obtener listar buscar consultar obtenir lister chercher suchen anzeigen получить
+        76: generate render transform reason research ask grab obtain measure infer interpret diagnose
+        70: load",
     ),
     (
         Write,
-        86,
-        "subscribe unsubscribe accept approve reject decline reopen unlock mute unmute unpin unblock unarchive mark unmark untag",
+        "
+        90: create add update edit modify append upsert rename write reschedule assign
+        88: upload save store copy duplicate clone invite enable disable publish unpublish send reply detach attach configure
+        86: subscribe unsubscribe accept approve reject decline reopen unlock mute unmute unpin unblock unarchive mark unmark
+            untag register acknowledge ack notify grant transition adjust toggle increment decrement activate deactivate
+            unassign unstar
+        84: associate disassociate annotate amend reconnect resend resubmit requeue reconfigure unset undo redo unzip zip hset
+            hmset mset setex lpush rpush sadd zadd xadd incr decr respond recreate wrap unwatch unvote goto unwrap
+        82: patch put change move submit join leave login logout authenticate connect disconnect restart reboot pause resume
+            stop
+        80: import archive restore close replace prepend enqueue provision promote scale mount unmount reorder escalate
+            customize define defer delay demote enroll unenroll fulfill override paste persist populate postpone prioritize
+            reassign crear actualizar enviar créer envoyer erstellen aktualisieren criar atualizar создать
+        76: navigate switch authorize remember memorize ingest install upgrade initialize init setup download bind crop trim
+            insert
+        74: assume go hangup highlight hold prepare recover reindex relocate remind repair retire revise route split undelete
+            unshare
+        72: manage start shutdown cancel resize propose unfollow unlike react bookmark favorite dismiss snooze hide unhide
+        70: scroll broadcast announce renew complete finalize finish sign refresh seed migrate merge refactor fix
+        68: extend emulate reload acquire exchange adopt make take confirm initiate increase decrease retry control unpause
+            attempt provide reduce harvest
+        66: abort reverse drain downgrade revert trash handle maximize minimize select book allocate reserve ban kick suspend
+            unban begin",
     ),
     (
-        Write,
-        86,
-        "register acknowledge ack notify grant transition adjust toggle increment decrement activate deactivate unassign unstar",
+        Execute,
+        "
+        88: execute exec invoke eval trigger click dblclick doubleclick rerun
+        84: tap press swipe spawn keypress drag dispatch
+        82: redeploy rebuild replay
+        74: evaluate launch inject delegate orchestrate automate interact fill hover perform backfill bootstrap pinch fling
+            autofill kickoff",
     ),
     (
-        Write,
-        82,
-        "patch put change move submit join leave login logout authenticate connect disconnect restart reboot pause resume stop",
+        Destructive,
+        "
+        95: delete drop destroy purge erase wipe nuke shred
+        90: terminate uninstall kill revoke overwrite expunge
+        88: rmdir decommission dispose obliterate undeploy deprovision teardown delist eliminar borrar supprimer effacer
+            löschen lösche entfernen excluir apagar удалить
+        86: hdel srem zrem flushdb flushall
+        80: remove flush prune discard deallocate forget rm del cleanup
+        70: clear reset rollback unregister deregister invalidate evict expire void",
     ),
     (
-        Write,
-        80,
-        "import archive restore close replace prepend enqueue provision promote scale mount unmount reorder escalate",
+        Financial,
+        "
+        92: pay withdraw buy sell unstake repay liquidate
+        84: invest wager disburse topup recharge prepay
+        82: reimburse donate borrow lend redeem remit
+        70: rebalance undelegate",
     ),
-    (
-        Write,
-        76,
-        "navigate switch authorize remember memorize ingest install upgrade initialize init setup download bind crop trim insert",
-    ),
-    (
-        Write,
-        72,
-        "manage start shutdown cancel resize propose unfollow unlike react bookmark favorite dismiss snooze hide unhide",
-    ),
-    (
-        Write,
-        70,
-        "scroll broadcast announce renew complete finalize finish sign refresh seed migrate merge refactor fix",
-    ),
-    (
-        Write,
-        68,
-        "extend emulate reload acquire exchange adopt make take confirm initiate increase decrease retry",
-    ),
-    (
-        Write,
-        66,
-        "abort reverse drain downgrade revert trash handle maximize minimize select book allocate reserve ban kick suspend unban begin",
-    ),
-    (Execute, 88, "execute exec invoke eval trigger click dblclick doubleclick rerun"),
-    (Execute, 82, "redeploy rebuild replay"),
-    (Execute, 84, "tap press swipe spawn keypress drag dispatch"),
-    (Execute, 74, "evaluate launch inject delegate orchestrate automate interact fill hover perform"),
-    (Destructive, 95, "delete drop destroy purge erase wipe nuke shred"),
-    (Destructive, 90, "terminate uninstall kill revoke overwrite expunge"),
-    (Destructive, 80, "remove flush prune discard deallocate forget rm del cleanup"),
-    (Destructive, 70, "clear reset rollback unregister deregister invalidate evict expire void"),
-    (Financial, 92, "pay withdraw buy sell unstake repay liquidate"),
-    (Financial, 82, "reimburse donate borrow lend redeem remit"),
-    (
-        Read,
-        82,
-        "aggregate collect gather visualize plot sum average solve escape unescape minify prettify proofread paraphrase expect",
-    ),
-    (
-        Write,
-        84,
-        "associate disassociate annotate amend reconnect resend resubmit requeue reconfigure unset undo redo unzip zip",
-    ),
-    (
-        Write,
-        80,
-        "customize define defer delay demote enroll unenroll fulfill override paste persist populate postpone prioritize reassign",
-    ),
-    (
-        Write,
-        74,
-        "assume go hangup highlight hold prepare recover reindex relocate remind repair retire revise route split undelete unshare",
-    ),
-    (Execute, 74, "backfill bootstrap pinch fling autofill kickoff"),
-    (Destructive, 88, "rmdir decommission dispose obliterate undeploy deprovision teardown delist"),
-    (Financial, 84, "invest wager disburse topup recharge prepay"),
-    // What takes away, and what asks and makes, in the languages that servers are named in most after English.
-    (Destructive, 88, "eliminar borrar supprimer effacer löschen lösche entfernen excluir apagar удалить"),
-    (Read, 80, "obtener listar buscar consultar obtenir lister chercher suchen anzeigen получить"),
-    (Write, 80, "crear actualizar enviar créer envoyer erstellen aktualisieren criar atualizar создать"),
-    // A store of keys and values.
-    (Read, 84, "hgetall hget mget zrange lrange smembers dbsize geocode sequentialthinking"),
-    (Write, 84, "hset hmset mset setex lpush rpush sadd zadd xadd incr decr respond recreate wrap"),
-    (Destructive, 86, "hdel srem zrem flushdb flushall"),
-    (Write, 68, "control unpause attempt provide reduce harvest"),
-    (Financial, 70, "rebalance undelegate"),
 ];
 
 /// Words that are verbs where nothing else of the name is one.
 const NOUNS: &[Row] = &[
-    (Read, 82, "query check"),
-    (Read, 84, "view scan monitor watch review track profile"),
-    (Read, 66, "capture"),
     (
         Read,
-        74,
-        "map filter sort match sample screenshot snapshot score rank rate export dump stream answer chat trace embed",
+        "
+        84: view scan monitor watch review track profile
+        82: query check
+        80: diff
+        74: map filter sort match sample screenshot snapshot score rank rate export dump stream answer chat trace embed
+        66: capture",
     ),
     (
         Write,
-        84,
-        "post comment message share email fork commit push note label tag pin star rebase tweet like vote",
+        "
+        84: post comment message share email fork commit push note label tag pin star rebase tweet like vote
+        74: forward follow block link schedule stage stash sync pull checkout lock open record play skip seek log flag
+        72: compose
+        70: apply draft backup index cache group process request release claim invoice rotate set mint branch cherry train
+        66: place issue queue exercise
+        62: report",
     ),
     (
-        Write,
-        74,
-        "forward follow block link schedule stage stash sync pull checkout lock open record play skip seek log flag",
+        Execute,
+        "
+        82: run deploy
+        72: build call type compile test debug act shell input fire",
     ),
-    (Write, 66, "place issue queue exercise"),
     (
-        Write,
-        70,
-        "apply draft backup index cache group process request release claim invoice rotate set mint branch cherry train",
+        Destructive,
+        "
+        80: truncate empty clean",
     ),
-    (Execute, 82, "run deploy"),
-    (Execute, 72, "build call type compile test debug act shell"),
-    (Destructive, 80, "truncate empty clean"),
-    (Financial, 86, "charge refund payout purchase trade stake"),
-    (Read, 80, "diff"),
-    (Write, 72, "compose"),
-    (Execute, 72, "input fire"),
-    (Write, 62, "report"),
-    (Financial, 68, "fund wire pledge"),
-    (Financial, 74, "transfer order swap bid tip deposit bridge bill settle"),
+    (
+        Financial,
+        "
+        86: charge refund payout purchase trade stake
+        74: transfer order swap bid tip deposit bridge bill settle escrow supply
+        68: fund wire pledge",
+    ),
 ];
 
 /// Nouns that end the name of a tool that only answers, where the name has no verb or one that is a noun as often.
@@ -189,7 +142,8 @@ pub(super) const ANSWERS: &str = "log directions matrix availability summarizer 
     pricing progress quote quotes rate rates report reports requirements result results schema schemas score scores \
     snapshot state statistics stats status structure suggestions summary thinking time timeline timezone tree trend \
     trends types usage version versions weather calculator search finder analysis analyzer checker validator \
-    screenshot date clock directory symbols references hover completions";
+    screenshot date clock directory symbols references hover completions breakdown config configuration \
+    risk env environment kpi";
 
 /// Nouns that end the name of a tool that runs what it is given, where the name has no verb.
 pub(super) const RUNNERS: &str = "bash shell terminal powershell repl python javascript ssh kubectl interpreter cmd zsh sandbox command graphql mutation curl osascript playbook";
@@ -227,16 +181,23 @@ pub(super) fn contains(list: &str, word: &str) -> bool {
     list.split(' ').any(|one| one == word)
 }
 
+fn verbs(rows: &'static [Row], noun: bool) -> impl Iterator<Item = Verb> {
+    rows.iter().flat_map(move |&(class, words)| {
+        let mut sure = 0;
+        words.split_whitespace().filter_map(move |word| match word.strip_suffix(':') {
+            Some(number) => {
+                sure = number.parse().unwrap_or(0);
+                None
+            }
+            None => Some(Verb { word, class, sure, noun }),
+        })
+    })
+}
+
 fn table() -> &'static HashMap<&'static str, Verb> {
     static TABLE: OnceLock<HashMap<&'static str, Verb>> = OnceLock::new();
-    TABLE.get_or_init(|| {
-        let rows = |rows: &'static [Row], noun| {
-            rows.iter().flat_map(move |&(class, sure, words)| {
-                words.split(' ').map(move |word| (word, Verb { word, class, sure, noun }))
-            })
-        };
-        rows(NOUNS, true).chain(rows(VERBS, false)).collect()
-    })
+    TABLE
+        .get_or_init(|| verbs(NOUNS, true).chain(verbs(VERBS, false)).map(|verb| (verb.word, verb)).collect())
 }
 
 /// The verb that a word is.
@@ -293,8 +254,9 @@ mod tests {
     #[test]
     fn no_word_stands_twice() {
         let mut seen = std::collections::HashSet::new();
-        for word in VERBS.iter().chain(NOUNS).flat_map(|(_, _, words)| words.split(' ')) {
-            assert!(seen.insert(word), "{word}");
+        for verb in verbs(VERBS, false).chain(verbs(NOUNS, true)) {
+            assert!(seen.insert(verb.word), "{}", verb.word);
+            assert!((60..100).contains(&verb.sure), "{}", verb.word);
         }
     }
 

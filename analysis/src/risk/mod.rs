@@ -21,26 +21,33 @@
 //! A server writes its own descriptions and hints. They may raise a class and never lower it, unless the server is
 //! [trusted](Options::trust). Nothing is decided here: a policy decides.
 
+mod choices;
+mod confidence;
 mod evidence;
+mod hidden;
+pub(crate) use hidden::count as hidden_characters;
+mod injection;
 mod json;
 mod labels;
 mod lexicon;
 mod options;
 mod phrases;
 mod prose;
-mod quote;
+pub(crate) mod quote;
 mod reading;
 mod rules;
 mod schema;
 mod severity;
 mod tokens;
 mod weigh;
+mod weigh_schema;
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-pub use json::{to_json, to_value};
+pub(crate) use choices::{Argument, arguments, said};
+pub use json::{classify_json, to_json, to_value};
 pub use options::{Options, Override, OverrideError};
 
 /// The strongest thing that one call of a tool can do. Clause R1.
@@ -74,6 +81,18 @@ impl Class {
             Self::Destructive => "Destructive",
             Self::Financial => "Financial",
             Self::Unknown => "Unknown",
+        }
+    }
+
+    /// What one call of such a tool can do, in a sentence without a subject.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Read => "leaves nothing changed but the answer",
+            Self::Write => "changes something that can be changed back",
+            Self::Execute => "runs what the caller brings, or sets off a program that acts on its own",
+            Self::Destructive => "takes something away without a way back",
+            Self::Financial => "moves money, or binds somebody to pay",
+            Self::Unknown => "could be anything: too little says what it does",
         }
     }
 
@@ -137,6 +156,16 @@ pub enum Label {
 }
 
 impl Label {
+    /// All labels, sorted by name.
+    pub const ALL: [Self; 6] = [
+        Self::Batch,
+        Self::Credentials,
+        Self::IdentityAdmin,
+        Self::Outbound,
+        Self::PrivateData,
+        Self::UntrustedInput,
+    ];
+
     /// The name, as it is written in results.
     pub const fn name(self) -> &'static str {
         match self {
@@ -146,6 +175,20 @@ impl Label {
             Self::Outbound => "outbound",
             Self::PrivateData => "private_data",
             Self::UntrustedInput => "untrusted_input",
+        }
+    }
+
+    /// What it means, in a sentence without a subject.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Batch => "one call takes many things",
+            Self::Credentials => "makes, shows or changes what opens doors: keys, secrets, passwords, tokens",
+            Self::IdentityAdmin => "changes who may do what: users, roles, groups, policies, permissions",
+            Self::Outbound => "sends something to others",
+            Self::PrivateData => {
+                "shows or changes what belongs to somebody: mail, files, customers, payments"
+            }
+            Self::UntrustedInput => "its answer may hold what strangers wrote",
         }
     }
 }
@@ -187,17 +230,24 @@ pub enum Code {
     ContradictingHint,
     /// An argument chooses between things of different classes.
     SeveralTools,
-    /// The name, the title or the description has characters that a reader does not see.
+    /// A text has characters that are not drawn, or that reorder others.
     HiddenCharacters,
+    /// A text gives the model orders, against its user or about other tools.
+    PromptInjection,
 }
 
 impl Code {
+    /// All codes.
+    pub const ALL: [Self; 4] =
+        [Self::ContradictingHint, Self::SeveralTools, Self::HiddenCharacters, Self::PromptInjection];
+
     /// The name, as it is written in results.
     pub const fn name(self) -> &'static str {
         match self {
             Self::ContradictingHint => "contradicting_hint",
             Self::SeveralTools => "several_tools",
             Self::HiddenCharacters => "hidden_characters",
+            Self::PromptInjection => "prompt_injection",
         }
     }
 }
@@ -242,6 +292,34 @@ pub fn classify(server: &str, tools: &[Value], options: &Options) -> Vec<Risk> {
     tools.iter().map(|definition| one(server, definition, prefix, options)).collect()
 }
 
+/// Classes of definitions that a list does not have, such as one with an argument less, as if they stood in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Variants<'a> {
+    server: &'a str,
+    prefix: usize,
+    options: &'a Options,
+}
+
+impl<'a> Variants<'a> {
+    pub(crate) fn of(server: &'a str, tools: &[Value], options: &'a Options) -> Self {
+        Self { server, prefix: evidence::prefix(tools), options }
+    }
+
+    /// Whether somebody gave the tool its class.
+    pub(crate) fn is_given(&self, tool: &str) -> bool {
+        self.options.class_of(self.server, tool).is_some()
+    }
+
+    /// The arguments of a tool, with what the values of a choice do in this list.
+    pub(crate) fn arguments<'d>(&self, definition: &'d Value) -> Vec<Argument<'d>> {
+        arguments(definition, self.prefix)
+    }
+
+    pub(crate) fn classify(&self, definition: &Value) -> Risk {
+        one(self.server, definition, self.prefix, self.options)
+    }
+}
+
 fn one(server: &str, definition: &Value, prefix: usize, options: &Options) -> Risk {
     let tool = evidence::Tool::read(definition, prefix);
     let mut verdict = weigh::weigh(&tool, options.trusts(server));
@@ -251,10 +329,8 @@ fn one(server: &str, definition: &Value, prefix: usize, options: &Options) -> Ri
         verdict.class = said.class;
         verdict.confidence = if said.class == Class::Unknown { 0 } else { 100 };
     }
-    if let Some(place) = tool.hides() {
-        let text = "has characters that a reader does not see".to_owned();
-        verdict.findings.push(Finding { code: Code::HiddenCharacters, text, place: place.to_owned() });
-    }
+    verdict.findings.extend(hidden::find(definition));
+    verdict.findings.extend(injection::find(definition));
     let labels = labels::labels(&tool, verdict.class);
     Risk {
         server: server.to_owned(),

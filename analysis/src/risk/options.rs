@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::Class;
 
-/// Which servers are trusted, and classes that somebody gave. Clauses R3.1 and R7.4.
+/// Which servers are trusted, and classes that somebody gave. Clauses R3.1 and R7.3.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     trusted: BTreeSet<String>,
@@ -28,18 +28,38 @@ impl Override {
         if reason.contains(char::is_alphanumeric) {
             Ok(Self { class, reason })
         } else {
-            Err(OverrideError(()))
+            Err(OverrideError::NoReason)
         }
+    }
+
+    /// An override by the class's name, as a file or another language has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Override::new`], or there is no class of this name.
+    pub fn named(class: &str, reason: impl Into<String>) -> Result<Self, OverrideError> {
+        Self::new(Class::from_name(class).ok_or(OverrideError::NoClass)?, reason)
     }
 }
 
-/// An override has no reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OverrideError(());
+/// Why an override is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OverrideError {
+    /// It has no reason.
+    NoReason,
+    /// It names no class.
+    NoClass,
+}
 
 impl fmt::Display for OverrideError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an override needs a reason")
+        formatter.write_str(match self {
+            Self::NoReason => "an override needs a reason",
+            Self::NoClass => {
+                "an override needs a class: Read, Write, Execute, Destructive, Financial or Unknown"
+            }
+        })
     }
 }
 

@@ -8,12 +8,12 @@ use super::tokens::invisible;
 const SHOWN: usize = 80;
 
 /// One line of at most 80 characters.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     cut(text, SHOWN)
 }
 
 /// A JSON pointer whose names are the server's.
-pub(super) fn place(pointer: &str) -> String {
+pub(crate) fn place(pointer: &str) -> String {
     cut(pointer, SHOWN.saturating_mul(2))
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Reading {
     pub(super) why: String,
     /// Nothing, where a noun decided.
     pub(super) verb: Option<Verb>,
+    /// What the verb is done to, in the singular.
+    pub(super) object: Vec<String>,
 }
 
 impl Reading {
@@ -49,7 +51,7 @@ const THINGS: &str = "run order charge refund payout transfer trade stake swap b
 /// What is asked about a thing.
 const STATES: &str = "status info information details detail history stats statistics metrics metric summary list result results log logs \
     count counts balance price prices pricing fee fees eligibility id ids limits usage health availability quote quotes rate rates progress \
-    overview timeline state";
+    overview timeline state breakdown config configuration risk";
 /// Words that are hardly ever nouns where they come first.
 const FIRST: &str = "place set share schedule apply open export track view review scan monitor forward post lock pull push sync stage release";
 const JOINTS: &[&str] = &["and", "or", "then"];
@@ -82,9 +84,14 @@ pub(super) fn stronger(one: &Reading, other: &Reading) -> bool {
 fn part(words: &[String]) -> Option<Reading> {
     let at = |index: usize| {
         let word = words.get(index)?;
-        // Pull and merge requests are things.
-        let thing = words.get(index.saturating_add(1)).is_some_and(|next| next.starts_with("request"));
-        if thing && matches!(word.as_str(), "pull" | "merge") {
+        // Pull and merge requests are things, and so are purchase orders.
+        let next = words.get(index.saturating_add(1)).map_or("", String::as_str);
+        let thing = match word.as_str() {
+            "pull" | "merge" => next.starts_with("request"),
+            "purchase" => next.starts_with("order"),
+            _ => false,
+        };
+        if thing {
             return None;
         }
         words
@@ -118,7 +125,7 @@ fn part(words: &[String]) -> Option<Reading> {
         Some(head) if (class, sure) != (verb.class, verb.sure) => format!("verb `{said}` with `{head}`"),
         _ => format!("verb `{said}`"),
     };
-    Some(Reading { class, sure, why, verb: Some(verb) })
+    Some(Reading { class, sure, why, verb: Some(verb), object: object_ })
 }
 
 fn object(words: &[String]) -> Vec<String> {
@@ -136,9 +143,9 @@ fn object(words: &[String]) -> Vec<String> {
 
 /// A name without a verb.
 fn nouns(words: &[String]) -> Option<Reading> {
-    let said = |class, sure, why| Some(Reading { class, sure, why, verb: None });
+    let said = |class, sure, why| Some(Reading { class, sure, why, verb: None, object: object(words) });
     let last = words.iter().rev().find(|word| !SILENT.contains(&word.as_str()) || *word == "id")?;
-    if lexicon::contains(lexicon::RUNNERS, last) {
+    if lexicon::contains(lexicon::RUNNERS, &tokens::singular(last)) {
         return said(Execute, 76, format!("noun `{last}` runs what it is given"));
     }
     if lexicon::contains(lexicon::ANSWERS, last) {
@@ -168,6 +175,7 @@ fn glued(words: &[String]) -> Option<Reading> {
             sure: verb.sure,
             why: format!("begins with `{}`", verb.word),
             verb: Some(verb),
+            object: Vec::new(),
         });
     }
     GLUED
@@ -179,6 +187,7 @@ fn glued(words: &[String]) -> Option<Reading> {
             sure: verb.sure.saturating_sub(14),
             why: format!("begins with the verb `{}`", verb.word),
             verb: Some(verb),
+            object: Vec::new(),
         })
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Phrase<'a> {
 struct Rule {
     verbs: &'static str,
     place: Place,
-    /// Empty: any.
+    /// Empty: any. `work+order` are two words that stand next to each other.
     nouns: &'static str,
     class: Class,
     sure: u8,
@@ -49,10 +49,10 @@ const fn rule(verbs: &'static str, place: Place, nouns: &'static str, class: Cla
 
 /// What binds somebody to pay.
 const BOUGHT: &str = "payment refund payout transfer charge order trade purchase subscription bid bet wager settlement payroll swap stake tip donation \
-    withdrawal deposit reimbursement checkout escrow";
+    withdrawal deposit reimbursement checkout escrow dca payment+intent order+list order+group";
 /// What moves when it is sent.
 const MONEY: &str = "money fund payment payout transaction invoice tip eth btc sol usdc usdt crypto ether bitcoin coin lamport token \
-    sol wei dollar cash donation credit tx transfer stablecoin asset reward";
+    sol wei dollar cash donation credit tx transfer stablecoin asset reward sat satoshi lightning bnb xrp matic avax nft";
 /// What acts on its own once it is set off.
 const PROGRAM: &str = "workflow pipeline job build function lambda agent container terraform script execution dag run playbook command \
     code program test cell macro sandbox automation action crew task notebook simulation migration spider actor bot \
@@ -65,10 +65,10 @@ const FREE: &str = "sql cypher graphql gql sparql mongodb mongo gremlin psql mys
     clickhouse athena plsql tsql dml ddl statement";
 /// Sets from which a member can be taken and put back.
 const MEMBERS: &str = "label tag reaction member assignee reviewer collaborator participant attendee follower watcher favorite bookmark \
-    star pin subscriber item_from association relationship relation assignment link dependency blocker";
+    star pin subscriber item_from association relationship relation assignment link dependency blocker vote watch";
 /// What only the session has.
 const SESSION: &str = "session context selection filter highlight viewport zoom view tab focus breakpoint cursor mode \
-    device location geolocation theme emulation throttling route";
+    device location geolocation theme emulation throttling route working workdir cwd";
 
 const RULES: &[Rule] = &[
     // Reading what is named like an act.
@@ -102,6 +102,30 @@ const RULES: &[Rule] = &[
     rule("start", Object, "research thinking analysis", Read, 62),
     // Money.
     rule(
+        "create update add complete start stop submit close make",
+        Object,
+        "work+order job+order",
+        Write,
+        82,
+    ),
+    rule("set update change modify", Object, "subscription+status", Financial, 74),
+    rule(
+        "set add place update create modify change amend cancel remove",
+        Object,
+        "stop+loss take+profit tp sl oco bracket",
+        Financial,
+        74,
+    ),
+    rule(
+        "add release claim lock unlock adjust",
+        Head,
+        "escrow fund reward fee margin collateral milestone airdrop",
+        Financial,
+        74,
+    ),
+    rule("test", Head, "payment", Financial, 64),
+    rule("register", Object, "domain", Financial, 66),
+    rule(
         "create update cancel renew resume pause",
         Object,
         "message event webhook topic notification newsletter alert",
@@ -111,13 +135,12 @@ const RULES: &[Rule] = &[
     rule("exercise", Object, "option right warrant", Financial, 80),
     rule(
         "create make place submit modify update change amend replace cancel execute confirm capture process initiate issue send \
-        approve complete request add edit close open renew start resume reverse settle increase decrease put set accept sign finish finalize collect authorize schedule retry attempt",
+        approve complete request add edit close open renew start resume reverse settle increase decrease put set accept sign finish finalize collect authorize schedule retry attempt amend",
         Head,
         BOUGHT,
         Financial,
         86,
     ),
-    rule("create make confirm capture cancel update", Head, "intent", Financial, 78),
     rule(
         "cancel pause resume update upgrade downgrade change renew create start activate deactivate suspend enable disable extend",
         Head,
@@ -143,12 +166,14 @@ const RULES: &[Rule] = &[
         Financial,
         76,
     ),
-    rule("open close reduce", Head, "trade position order short long", Financial, 84),
+    rule("open close reduce modify adjust", Head, "trade position order short long", Financial, 84),
     rule("post", Head, "order trade", Financial, 74),
     rule("add remove provide withdraw", Head, "liquidity", Financial, 78),
     rule("subscribe", Any, "plan premium paid", Financial, 74),
     rule("buy purchase", Any, "", Financial, 90),
-    rule("void", Object, "invoice payment charge", Financial, 64),
+    rule("void", Object, "invoice payment charge order", Financial, 64),
+    rule("exchange", Object, "currency token coin fund", Financial, 70),
+    rule("wrap unwrap", Object, "eth weth sol wsol bnb token", Financial, 66),
     rule("mint", Object, "nft token", Write, 60),
     rule("convert", Object, "fund asset coin dust trade", Financial, 74),
     rule("checkout", Object, "cart basket order", Financial, 74),
@@ -209,9 +234,21 @@ const RULES: &[Rule] = &[
 
 impl Rule {
     fn fits(&self, phrase: &Phrase<'_>) -> bool {
-        let any = |words: &[String]| words.iter().any(|word| contains(self.nouns, word));
+        let pairs = self.nouns.contains('+');
+        let pair = |two: &[String]| {
+            pairs
+                && matches!(two, [one, other]
+                    if self.nouns.split(' ').any(|noun| noun.split_once('+') == Some((one, other))))
+        };
+        let any = |words: &[String]| {
+            words.iter().any(|word| contains(self.nouns, word)) || words.windows(2).any(pair)
+        };
+        let head = |words: &[String]| {
+            words.last().is_some_and(|head| contains(self.nouns, head))
+                || words.rchunks(2).next().is_some_and(pair)
+        };
         match self.place {
-            Place::Head => phrase.object.last().is_some_and(|head| contains(self.nouns, head)),
+            Place::Head => head(phrase.object),
             Place::Object => any(phrase.object),
             Place::Any => self.nouns.is_empty() || any(phrase.object) || any(phrase.rest),
             Place::Preposition => phrase.rest.first().is_some_and(|word| contains(self.nouns, word)),

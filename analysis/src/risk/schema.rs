@@ -16,6 +16,9 @@ use super::tokens;
 const DEEPEST: usize = 12;
 /// How many properties of a schema are read, and how many members of all of them.
 const MOST: usize = 2_000;
+/// What an argument is called that takes many things.
+pub(super) const MANY: &str = "ids items records files paths names keys users emails recipients rows entities messages issues operations objects \
+    documents events nodes tasks urls contacts list transfers updates arns uuids members instances orders observations relations";
 
 /// One property, wherever it stands.
 #[derive(Debug)]
@@ -70,8 +73,13 @@ impl<'a> Schema<'a> {
                 && one.members.is_empty()
                 && (one.is("string") || one.is("array") || one.kinds.is_empty())
         };
+        let told = |one: &&Property<'a>| {
+            let text = one.text.to_ascii_lowercase();
+            one.top && free(one) && [" sql", "sql ", "cypher"].iter().any(|word| text.contains(word))
+        };
         self.named(SQL)
             .find(free)
+            .or_else(|| self.named("query").find(told))
             .map(|one| (one, true))
             .or_else(|| self.named(CODE).find(|one| one.top && free(one)).map(|one| (one, false)))
     }
@@ -110,17 +118,26 @@ impl<'a> Schema<'a> {
         self.named("action operation command api_operation").find(|one| one.top && one.members.is_empty())
     }
 
-    /// Properties that choose what the tool does, with what each member says as a name.
-    pub(super) fn actions(&self) -> impl Iterator<Item = (&Property<'a>, Vec<(&'a str, Option<Reading>)>)> {
-        self.properties.iter().filter(|one| one.chooses()).map(|one| {
-            (one, one.members.iter().map(|member| (*member, reading::name(&tokens::words(member)))).collect())
-        })
+    /// Properties that choose what the tool does, with what each member says as a name. A verb alone has the tool's object.
+    pub(super) fn actions(
+        &self,
+        object: &[String],
+    ) -> impl Iterator<Item = (&Property<'a>, Vec<(&'a str, Option<Reading>)>)> {
+        let read = |member: &str| {
+            let mut words = tokens::words(member);
+            if words.len() == 1 {
+                words.extend_from_slice(object);
+            }
+            reading::name(&words)
+        };
+        self.properties
+            .iter()
+            .filter(|one| one.chooses())
+            .map(move |one| (one, one.members.iter().map(|member| (*member, read(member))).collect()))
     }
 
     /// Property that takes many things at once.
     pub(super) fn batch(&self) -> Option<&Property<'a>> {
-        const MANY: &str = "ids items records files paths names keys users emails recipients rows entities messages issues operations objects \
-            documents events nodes tasks urls contacts updates arns uuids members instances orders observations relations";
         self.properties.iter().find(|one| one.top && one.is("array") && lexicon::contains(MANY, one.last()))
     }
 

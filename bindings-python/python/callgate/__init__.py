@@ -25,6 +25,7 @@ from callgate._errors import (
     CallgateError,
     CannotAsk,
     Denied,
+    LockError,
     PolicyError,
     ReservationError,
     SettleError,
@@ -32,6 +33,7 @@ from callgate._errors import (
     StoreError,
     StoreURLError,
 )
+from callgate._locks import definition_digests
 from callgate._native import (
     MCP_DENIED,
     ApprovalNeeded,
@@ -52,6 +54,7 @@ from callgate._native import (
     __version__,
     lint,
 )
+from callgate._risk import RiskFinding, RiskOverride, RiskReason, ToolRisk, classify_tools
 from callgate._values import Approval
 
 if _TYPE_CHECKING:
@@ -78,22 +81,29 @@ __all__ = [
     "Engine",
     "Explanation",
     "LiveCounter",
+    "LockError",
     "ManualClock",
     "NotApproved",
     "Policy",
     "PolicyError",
     "Reservation",
     "ReservationError",
+    "RiskFinding",
+    "RiskOverride",
+    "RiskReason",
     "Rule",
     "SettleError",
     "StackError",
     "Store",
     "StoreError",
     "StoreURLError",
+    "ToolRisk",
     "__version__",
     "approve_by_elicitation",
     "approve_by_store",
+    "classify_tools",
     "current_reservation",
+    "definition_digests",
     "lint",
 ]
 

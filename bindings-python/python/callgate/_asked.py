@@ -60,7 +60,14 @@ class Judge:
         fixed = engine if isinstance(engine, Engine) else None
         if fixed is not None:
             self._meet(fixed)
-        return Stream(fixed, server=enforcement._server, check_args=enforcement._check_args)
+        locked = enforcement._locked
+        return Stream(
+            fixed,
+            server=enforcement._server,
+            check_args=enforcement._check_args,
+            lock=None if locked is None else locked.pins,
+            on_drift="hide" if locked is None else locked.on_drift,
+        )
 
     def over(self) -> None:
         """Policies that come into force are of no interest any more."""
@@ -122,12 +129,15 @@ class Judge:
     async def noted(self, what: str, about: Any) -> None:
         """What the relay says of itself."""
         if what == "listed" or what == "list_failed":
-            self._names = about if what == "listed" else self._names
+            if what == "listed":
+                self._names, changed = about
+                if self._enforcement._locked is not None:
+                    self._enforcement._locked.warn(changed)
             self._listed.set()
             await self.compare()
         elif self._audit is not None and what == "list_filtered":
             self._audit.filtered(*about)
-        elif self._audit is not None and what in ("unchecked", "withdrawn"):
+        elif self._audit is not None and what in ("unchecked", "definition_changed", "withdrawn"):
             request, tool = about
             self._audit.call(About(tool, "tools/call", None, None, request=json.loads(request)), None, refusal=what)
 

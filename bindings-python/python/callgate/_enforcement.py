@@ -25,6 +25,7 @@ from callgate._calls import CallResult, IdentityOf, NotApproved, OnApproval, Ref
 from callgate._client import Client
 from callgate._ending import OnResult, Permitted, heard
 from callgate._lists import LISTS, Lister, Lists, NamesOf
+from callgate._locks import DefinitionsOf, Locked, LockPath, OnDrift
 from callgate._native import ArgsCheck, Decision, Engine, Policy
 from callgate._nested import inner_of, taken
 from callgate._refused import GONE as GONE
@@ -86,6 +87,8 @@ class Enforcement:
         unmatched: Literal["warn", "refuse"] = "warn",
         audit: Sink | None = None,
         denied: Literal["answer", "raise"] = "answer",
+        lock: LockPath | None = None,
+        on_drift: OnDrift = "hide",
         verified: IdentityOf = lambda context: None,
     ) -> None:
         if not isinstance(engine, Engine) and (isinstance(engine, type) or not callable(engine)):
@@ -98,6 +101,7 @@ class Enforcement:
             raise TypeError(f"server must be a str, not {type(server).__name__}")
         self._engine = engine
         self._server = server
+        self._locked = None if lock is None else Locked(lock, server, on_drift)
         self._on_result = on_result
         # Calls whose client is to make them again.
         self._rounds: Rounds[Permitted] = Rounds()
@@ -128,11 +132,12 @@ class Enforcement:
         names: NamesOf | None = None,
         *,
         method: str | None = None,
+        definitions: DefinitionsOf | None = None,
     ) -> Permitted | Refused:
         """Decides a call. Raises the caller's cancellation, and never an `Exception`: what fails refuses.
 
         `schema` gives the tool's input schema as its server defines it. `client` is the calling one, and `round` what it brought back.
-        `names` tells all of the server's tools. With a `method`, it is a request of that method (3.10): then `tool` is its name,
+        `names` tells all of the server's tools, and `definitions` those that have this name now. With a `method`, it is a request of that method (3.10): then `tool` is its name,
         and `args` are its params.
         """
         identity, over_http = None, self._request(context) is not None
@@ -152,6 +157,11 @@ class Enforcement:
             if names is not None and self._lists.refuses and not await self._lists.compare(policy, names):
                 _logger.error("a call of %r was refused: the policy has names that no tool of the server has", tool)
                 return Refused.undecided(UNDECIDED)
+            if method is None and self._locked is not None and not await self._locked.admits(tool, definitions or _nothing):
+                await caller.check()
+                if self._audit is not None:
+                    self._audit.call(about(), None, refusal="definition_changed")
+                return Refused.changed(tool)
             if method is None and (outer := taken(engine, tool, args, identity)) is not None:
                 await caller.check()
                 return Permitted.with_outer(outer)
@@ -306,12 +316,17 @@ class Enforcement:
         known: bool = True,
         names: NamesOf | None = None,
         lister: Lister | None = None,
+        definition: Callable[[_T], Any],
     ) -> tuple[list[_T], bool]:
         """The tools that the caller may see (spec 10.9), and whether another caller may see others. `known` says that the context is
         the caller's. `names` tells all of the server's tools, and `lister` hears when a reload changes what it sees.
+        `definition` gives that of a tool, as plain JSON.
         """
         tools = list(tools)
+        count = len(tools)
         with _untold("tools/list"):
+            if self._locked is not None:
+                tools = self._locked.listed(tools, definition, name or _name_of)
             engine = await self.engine_of(context)
             policy = engine.policy
             by_caller = policy._lists_by_caller
@@ -320,12 +335,12 @@ class Enforcement:
         if names is not None:
             await self._lists.compare(policy, names)
         if self._audit is not None:
-            self._audit.filtered("tools/list", len(tools) - len(shown))
+            self._audit.filtered("tools/list", count - len(shown))
         if lister is not None:
             named = name or _name_of
             self._lists.went_out(lister, engine, policy, identity, map(named, tools), map(named, shown))
         # What was left out may be shown to another caller, of another engine or after a reload.
-        return shown, by_caller or len(shown) < len(tools) or not isinstance(self._engine, Engine)
+        return shown, by_caller or len(shown) < count or not isinstance(self._engine, Engine)
 
     async def request(
         self, method: str, params: Any, context: Any, client: Client | None = None, round: Round = Round()
@@ -379,6 +394,10 @@ def _untold(listing: str) -> Iterator[None]:
 
 async def _no_schema() -> None:
     return None
+
+
+async def _nothing() -> tuple[()]:
+    return ()
 
 
 def _name_of(tool: Any) -> str:

@@ -15,6 +15,10 @@ class CallgateError(Exception):
     """Base class of all exceptions of this package."""
 
 
+class LockError(CallgateError, ValueError):
+    """A `callgate.lock` that cannot be used: the message names the file and the line. Such a lock approves nothing."""
+
+
 class PolicyError(CallgateError, ValueError):
     """A policy that does not load.
 

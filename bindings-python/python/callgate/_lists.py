@@ -193,6 +193,11 @@ async def listed_schema(tool: str, page: Callable[[str | None], Awaitable[Any]])
     return None
 
 
+async def listed_definitions(tool: str, page: Callable[[str | None], Awaitable[Any]]) -> list[Any]:
+    """The definitions of this name in such a list: more than one, where it has a name twice."""
+    return [definition async for definition in _definitions(page) if definition.get("name") == tool]
+
+
 async def listed_names(page: Callable[[str | None], Awaitable[Any]]) -> list[str]:
     """The names of all tools in such a list."""
     return [str(definition.get("name")) async for definition in _definitions(page)]

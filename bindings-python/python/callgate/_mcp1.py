@@ -15,7 +15,7 @@ from callgate._asks import decide_asks
 from callgate._client import SessionClient
 from callgate._ending import run
 from callgate._enforcement import Enforcement
-from callgate._lists import LISTS, Lister, kept_by_client, listed_names, listed_schema
+from callgate._lists import LISTS, Lister, kept_by_client, listed_definitions, listed_names, listed_schema
 from callgate._refused import Refused
 from callgate._wrapper import Refuses, refusing, refusing_by_schema
 
@@ -62,7 +62,12 @@ class _Handlers(UserDict[Any, Handler]):
                 return answer
             context = self._server.request_context
             visible, for_one = await self._enforcement.visible(
-                listed.tools, context, lambda tool: str(tool.name), names=self._names, lister=_lister(context.session)
+                listed.tools,
+                context,
+                lambda tool: str(tool.name),
+                names=self._names,
+                lister=_lister(context.session),
+                definition=_wire,
             )
             update: dict[str, Any] = {"tools": visible}
             if for_one:
@@ -121,7 +126,7 @@ class _Handlers(UserDict[Any, Handler]):
             return {}
         params = None if cursor is None else self._types.PaginatedRequestParams(cursor=cursor)
         answer = await self._lists(self._types.ListToolsRequest(method="tools/list", params=params))
-        return answer.root.model_dump(by_alias=True, mode="json", exclude_none=True)
+        return _wire(answer.root)
 
     def _calling(self, handler: Handler) -> Handler:
         async def call_tool(request: Any) -> Any:
@@ -129,7 +134,13 @@ class _Handlers(UserDict[Any, Handler]):
             call = request.params
             client = SessionClient(context, by_rounds=False)
             answer = await self._enforcement.admit(
-                call.name, call.arguments, context, lambda: self._schema(call.name), client, names=self._names
+                call.name,
+                call.arguments,
+                context,
+                lambda: self._schema(call.name),
+                client,
+                names=self._names,
+                definitions=lambda: listed_definitions(call.name, self._page),
             )
             if isinstance(answer, Refused):
                 if (raised := self._enforcement.denied(answer, self._raises)) is not None:
@@ -153,6 +164,11 @@ class _Handlers(UserDict[Any, Handler]):
         # What the SDK knows of the tool, as it looks itself.
         known = getattr(self._server, "_tool_cache", {})
         return refusing_by_schema(handler, lambda: known[name].inputSchema, arguments)
+
+
+def _wire(model: Any) -> Any:
+    """As it goes to the client."""
+    return model.model_dump(by_alias=True, mode="json", exclude_none=True)
 
 
 def _lister(session: Any) -> Lister | None:

@@ -17,7 +17,7 @@ from callgate._asks import decide_asks, judging
 from callgate._client import SessionClient
 from callgate._ending import run
 from callgate._enforcement import Enforcement
-from callgate._lists import LISTS, Lister, kept_by_client, listed_names, listed_schema
+from callgate._lists import LISTS, Lister, kept_by_client, listed_definitions, listed_names, listed_schema
 from callgate._refused import Refused
 from callgate._rounds import Round
 from callgate._wrapper import refusing
@@ -99,7 +99,7 @@ class _Guard:
         # What has no name to be judged by cannot be called either.
         named = [tool for tool in tools if isinstance(tool, dict) and isinstance(tool.get("name"), str)]
         visible, for_one = await self._enforcement.visible(
-            named, context, names=lambda: self._names(context), lister=self._lister(context)
+            named, context, names=lambda: self._names(context), lister=self._lister(context), definition=lambda tool: tool
         )
         # Nobody else may be given what was filtered for one caller.
         return {**listed, "tools": visible, **(kept_by_client(listed) if for_one else {})}
@@ -130,6 +130,7 @@ class _Guard:
             client,
             round,
             partial(self._names, context),
+            definitions=partial(listed_definitions, name, self._pages(context)),
         )
         context = replace(context, params=without_ours(params))
         if isinstance(answer, Refused):

@@ -47,6 +47,9 @@ __all__ = [
     "_after_fork_in_parent",
     "_before_fork",
     "_canonical",
+    "_changed",
+    "_classify_tools",
+    "_definition_digests",
     "_forget_levels",
     "_stop_handing_over",
     "ApprovalNeeded",
@@ -62,6 +65,7 @@ __all__ = [
     "LiveCounter",
     "ManualClock",
     "PendingCall",
+    "Pins",
     "Policy",
     "Reservation",
     "Rule",
@@ -505,8 +509,22 @@ _StreamStep = (
 )
 
 @final
+class Pins:
+    @staticmethod
+    def load(path: str | PathLike[str], server: str | None = None) -> Pins: ...
+    def admits(self, definition: str) -> bool: ...
+
+@final
 class Stream:
-    def __new__(cls, engine: Engine | None, *, server: str | None = None, check_args: bool = True) -> Stream: ...
+    def __new__(
+        cls,
+        engine: Engine | None,
+        *,
+        server: str | None = None,
+        check_args: bool = True,
+        lock: Pins | None = None,
+        on_drift: str = "hide",
+    ) -> Stream: ...
     def from_client(self, text: str, tag: int, now: int) -> list[_StreamStep]: ...
     def from_server(self, text: str, tag: int, now: int) -> list[_StreamStep]: ...
     def identified(self, engine: Engine, call: int, identity: str | None, now: int) -> list[_StreamStep]: ...
@@ -928,6 +946,11 @@ def lint(
     """
 
 def _canonical(text: str) -> str | None: ...
+def _changed(tool: str) -> tuple[str, str]: ...
+def _definition_digests(definition: str) -> list[tuple[str, str]] | None: ...
+def _classify_tools(
+    tools: str, server: str, trusted: bool, overrides: Sequence[tuple[str | None, str, str, str]]
+) -> str: ...
 def _after_fork_in_child() -> None: ...
 def _after_fork_in_parent() -> None: ...
 def _before_fork() -> None: ...

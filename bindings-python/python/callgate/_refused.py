@@ -6,6 +6,7 @@ value, or the text of an exception.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from callgate._asking import Ask
 from callgate._calls import NotApproved
 from callgate._errors import Denied
-from callgate._native import MCP_DENIED, Decision
+from callgate._native import MCP_DENIED, Decision, _changed
 
 # Shown to the agent when deciding itself failed (no detail: that is for the log), and to nobody, or a client that comes back.
 GONE = "The client closed the connection while the call waited"
@@ -50,6 +51,12 @@ class Refused:
     def undecided(cls, message: str) -> Refused:
         """For a call that no policy denied."""
         return cls({"content": [{"type": "text", "text": message}], "isError": True}, message)
+
+    @classmethod
+    def changed(cls, tool: str) -> Refused:
+        """For a call of a tool that is not as it was approved (G13.3)."""
+        result, message = _changed(tool)
+        return cls(json.loads(result), message)
 
     @property
     def is_question(self) -> bool:

@@ -48,6 +48,7 @@ from callgate._enforcement import Enforcement, EngineOf
 from callgate._guarded import GUARDED, is_guarded
 from callgate._identities import identity_of_token
 from callgate._lists import LISTS, TTL, Lister, NamesOf
+from callgate._locks import LockPath, OnDrift
 from callgate._refused import Refused
 from callgate._rounds import Round
 from callgate._wrapper import refusing
@@ -81,6 +82,9 @@ class Guard(Middleware):
     for lists of tools, too. Once something was left out of a list, no such list may be told to others by a cache, nor be kept for more
     than a minute.
 
+    `lock` is a file of definitions that were approved: a tool that is not as it was is not listed (`on_drift`), and no call of it runs, as
+    `callgate.mcp.guard` does.
+
     A refused call that asked for a task by `params.task` gets a tool's result, too: `fastmcp` does not read it, and answers such calls
     as others.
     """
@@ -99,6 +103,8 @@ class Guard(Middleware):
         server_name: str | None = None,
         audit: Sink | None = None,
         denied: Literal["answer", "raise"] = "answer",
+        lock: LockPath | None = None,
+        on_drift: OnDrift = "hide",
     ) -> None:
         self._enforcement = Enforcement(
             engine,
@@ -113,6 +119,8 @@ class Guard(Middleware):
             unmatched=unmatched,
             audit=audit,
             denied=denied,
+            lock=lock,
+            on_drift=on_drift,
             verified=_verified,
         )
 
@@ -126,7 +134,7 @@ class Guard(Middleware):
         tools = await call_next(context)
         server = None if context.fastmcp_context is None else context.fastmcp_context.fastmcp
         visible, for_one = await self._enforcement.visible(
-            tools, context, lambda tool: tool.name, names=_names(server), lister=_lister(context)
+            tools, context, lambda tool: tool.name, names=_names(server), lister=_lister(context), definition=_wire
         )
         if server is not None and for_one:
             _keep_shortly(server, "tools/list")
@@ -145,9 +153,14 @@ class Guard(Middleware):
         async def schema() -> Any:
             return None if tool is None else tool.parameters
 
+        async def definitions() -> list[Any]:
+            return [] if tool is None else [_wire(tool)]
+
         client, round = _client(context)
         server = None if context.fastmcp_context is None else context.fastmcp_context.fastmcp
-        answer = await self._enforcement.admit(name, call.arguments, context, schema, client, round, _names(server))
+        answer = await self._enforcement.admit(
+            name, call.arguments, context, schema, client, round, _names(server), definitions=definitions
+        )
         if isinstance(answer, Refused):
             if answer.is_question:
                 return InputRequiredToolResult(mcp_types.InputRequiredResult.model_validate(answer.result))
@@ -270,6 +283,11 @@ def _verified(_context: Any) -> Any:
 
 def _told(told: dict[str, Any]) -> MCPError:
     return MCPError(**told)
+
+
+def _wire(tool: Tool) -> Any:
+    """A definition as it goes to the client."""
+    return tool.to_mcp_tool(name=tool.name).model_dump(by_alias=True, mode="json", exclude_none=True)
 
 
 def _names(server: Any) -> NamesOf | None:

@@ -20,6 +20,7 @@ from callgate._ending import OnResult
 from callgate._enforcement import Enforcement, EngineOf
 from callgate._guarded import GUARDED, low_level, mark
 from callgate._identities import identity_of_request
+from callgate._locks import LockPath, OnDrift
 
 __all__ = ["ApprovalRequest", "CallResult", "ServerError", "ToolCall", "guard", "guard_streams"]
 
@@ -42,6 +43,8 @@ def guard(
     server_name: str | None = None,
     audit: Sink | None = None,
     denied: Literal["answer", "raise"] = "answer",
+    lock: LockPath | None = None,
+    on_drift: OnDrift = "hide",
 ) -> _Server:
     """Enforces the engine's policy on a server, and returns the server.
 
@@ -78,6 +81,11 @@ def guard(
     With `denied="raise"`, what is not allowed raises `callgate.Denied`, with the decision, for middleware of yours that stands around the
     guard. Where none catches it, the client gets a JSON-RPC error.
 
+    `lock` is a file of definitions that somebody approved (`callgate scan --lock FILE --update`), read once, here; `server_name` names the
+    server in it, where it holds several. A tool that is not as it was approved is not listed, and a call of it is refused with the code
+    `definition_changed`, before any rule. With `on_drift="deny"` it is listed. What counts is what the server lists to this caller at the call.
+
+    Raises `LockError` for a lock that cannot be used, and `OSError` for one that cannot be read.
     Raises `TypeError` for an object that is not a server of the SDK, and `ValueError` for a server that is guarded already.
     """
     enforcement = Enforcement(
@@ -93,6 +101,8 @@ def guard(
         unmatched=unmatched,
         audit=audit,
         denied=denied,
+        lock=lock,
+        on_drift=on_drift,
         verified=_verified,
     )
     inner: Any = low_level(server)
@@ -128,6 +138,8 @@ def guard_streams(
     unmatched: Literal["warn", "refuse"] = "warn",
     server_name: str | None = None,
     audit: Sink | None = None,
+    lock: LockPath | None = None,
+    on_drift: OnDrift = "hide",
 ) -> AbstractAsyncContextManager[tuple[_Read, _Write]]:
     """Enforces the engine's policy on a connection, whatever serves it: a gateway that passes messages on, say::
 
@@ -146,6 +158,9 @@ def guard_streams(
 
     The guard asks the server for its tools itself, before a client does, and takes the answer out. A call of a tool whose arguments rules
     read waits for that list; where the server does not give it, the call is refused.
+
+    With a `lock` each call waits for that list. A client's own lists count, too: where one showed the caller another definition, no call of
+    that tool runs until the caller sees the approved one.
 
     `identity` tells who sent a request from its `SessionMessage`, whose `metadata.request_context` is the HTTP request; without
     it, the verified access token does. It is asked for lists, too, and for a request of the server by the call that it belongs to.
@@ -169,6 +184,8 @@ def guard_streams(
         on_result=on_result,
         unmatched=unmatched,
         audit=audit,
+        lock=lock,
+        on_drift=on_drift,
         verified=_verified_message,
     )
     return cast("AbstractAsyncContextManager[tuple[_Read, _Write]]", guarded(read, write, enforcement))

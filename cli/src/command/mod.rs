@@ -2,12 +2,16 @@
 
 pub(crate) mod approvals;
 pub(crate) mod audit;
+pub(crate) mod catalogue;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod counters;
 pub(crate) mod eval;
 pub(crate) mod explain;
+pub(crate) mod explain_tool;
+pub(crate) mod init;
 pub(crate) mod proxy;
+mod sarif;
 pub(crate) mod scan;
 pub(crate) mod schema;
 pub(crate) mod status;

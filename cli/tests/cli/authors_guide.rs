@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{Path, PathBuf, fs};
 
 const FIRST: &str = include_str!("../../../docs/guide/first-policy.md");
+const RECOMMENDED: &str = include_str!("../../../docs/guide/recommended-policies.md");
 const MOVING: &str = include_str!("../../../docs/guide/moving-from-policylayer.md");
 
 fn root() -> &'static Path {
@@ -58,6 +59,13 @@ fn the_first_policy_as_a_reader_follows_it() {
 fn a_policy_of_policylayer_as_a_reader_follows_it() {
     let folder = folder("policylayer", "spec/policies/seed-create-access-key.json", "create_access_key.json");
     assert_eq!(follow(MOVING, &folder), 3);
+}
+
+#[test]
+fn recommended_policies_as_a_reader_follows_them() {
+    let folder = folder("recommended", "docs/guide/filesystem-tools.json", "tools.json");
+    fs::copy(root().join("catalogue/stripe/tools.json"), folder.join("stripe.json")).unwrap();
+    assert_eq!(follow(RECOMMENDED, &folder), 7);
 }
 
 /// Their tests run with those of all policies, in `scripts/test.sh`.

@@ -15,6 +15,9 @@ fn every_command_has_help_with_examples() {
         "audit verify",
         "proxy wrap",
         "scan",
+        "catalogue list",
+        "catalogue show",
+        "init",
         "schema",
         "completions",
     ] {
@@ -74,6 +77,9 @@ fn each_command_documents_its_exit_status_and_keeps_it() {
         "audit verify",
         "proxy wrap",
         "scan",
+        "catalogue list",
+        "catalogue show",
+        "init",
         "schema",
         "completions",
         "",
@@ -194,6 +200,7 @@ fn the_schema_is_the_one_of_the_language() {
         ("test", include_str!("../../../spec/test.schema.json")),
         ("audit", include_str!("../../../spec/audit.schema.json")),
         ("scan", include_str!("../../../spec/scan.schema.json")),
+        ("overrides", include_str!("../../../spec/overrides.schema.json")),
     ] {
         let run = callgate(&["schema", "--of", kind]);
         assert_eq!((run.status, &*run.out), (0, text));

@@ -13,14 +13,17 @@ mod approvals;
 mod approvals_guide;
 mod audit;
 mod authors_guide;
+mod catalogue;
 mod check;
 mod counters;
 mod coverage;
 mod eval;
 mod explain;
+mod explain_tool;
 mod gateway;
 mod general;
 mod guide;
+mod lock_guide;
 mod operators_guide;
 #[cfg(target_os = "linux")]
 mod proxy;

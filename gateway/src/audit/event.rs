@@ -72,7 +72,9 @@ impl Event {
             }
             Note::ListFiltered { method, hidden } => Self::ListFiltered { method, hidden: *hidden },
             Note::ListFailed(reason) => Self::ListFailed { reason: (*reason).to_owned() },
-            Note::Unchecked { .. } | Note::Withdrawn { .. } | Note::Listed(_) => return None,
+            Note::Unchecked { .. } | Note::Changed { .. } | Note::Withdrawn { .. } | Note::Listed(_) => {
+                return None;
+            }
         })
     }
 }

@@ -22,7 +22,7 @@ pub enum OfferError {
     #[error("the server cannot be reached: {0}")]
     Reach(String),
     /// It refuses a request of HTTP.
-    #[error("the server answers with HTTP status {}{}", .0, if matches!(.0, 401 | 403) { ": it asks who you are" } else { "" })]
+    #[error("the server answers with HTTP status {}{}", .0, if matches!(.0, 401 | 403) { ": it asks who you are, by a header" } else { "" })]
     Status(u16),
     /// It ended, or closed its output, before it had answered.
     #[error("the server ended before it had listed its tools")]

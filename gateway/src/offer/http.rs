@@ -143,6 +143,28 @@ impl Http {
         Ok(request)
     }
 
+    /// Why no TLS connection came about.
+    fn unproven(&self, error: &std::io::Error) -> OfferError {
+        use rustls::CertificateError as Wrong;
+        let refused = error.get_ref().and_then(|error| error.downcast_ref());
+        let Some(rustls::Error::InvalidCertificate(wrong)) = refused else {
+            return OfferError::Reach(quoted(&error.to_string()));
+        };
+        OfferError::Reach(match wrong {
+            Wrong::UnknownIssuer => {
+                "no authority that this system trusts has signed its certificate".to_owned()
+            }
+            Wrong::Expired | Wrong::ExpiredContext { .. } => "its certificate has expired".to_owned(),
+            Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => {
+                "its certificate is not valid yet".to_owned()
+            }
+            Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
+                format!("its certificate is for another name than `{}`", quoted(&self.host))
+            }
+            other => format!("its certificate is refused: {}", quoted(&other.to_string())),
+        })
+    }
+
     /// A connection for each request: there are few, and none has to be kept alive.
     async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, OfferError> {
         let failed = |error: &dyn std::fmt::Display| OfferError::Reach(quoted(&error.to_string()));
@@ -151,7 +173,7 @@ impl Http {
             None => Box::new(stream),
             Some(tls) => {
                 let name = ServerName::try_from(self.host.clone()).map_err(|error| failed(&error))?;
-                Box::new(tls.connect(name, stream).await.map_err(|error| failed(&error))?)
+                Box::new(tls.connect(name, stream).await.map_err(|error| self.unproven(&error))?)
             }
         };
         let (mut sender, connection) =

@@ -56,6 +56,10 @@ pub struct Offer {
     pub version: String,
     /// The definitions, in its order.
     pub tools: Vec<Value>,
+    /// Their texts, if the [`Lister`] keeps them.
+    pub texts: Vec<String>,
+    /// Whether there are more: of a list that was saved, and names a next page.
+    pub has_more: bool,
 }
 
 /// Asks servers for their tools, one after another.
@@ -64,6 +68,7 @@ pub struct Lister {
     runtime: Option<tokio::runtime::Runtime>,
     signals: Signals,
     patience: Duration,
+    keeps_texts: bool,
 }
 
 impl Lister {
@@ -74,7 +79,14 @@ impl Lister {
     pub fn new(patience: Duration) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let signals = runtime.block_on(async { Signals::listen() })?;
-        Ok(Self { runtime: Some(runtime), signals, patience })
+        Ok(Self { runtime: Some(runtime), signals, patience, keeps_texts: false })
+    }
+
+    /// Keeps the texts of definitions, too.
+    #[must_use]
+    pub fn keeps_texts(mut self, keeps: bool) -> Self {
+        self.keeps_texts = keeps;
+        self
     }
 
     /// The tools of one server. Its process is ended before this returns, however it returns.
@@ -83,12 +95,12 @@ impl Lister {
     /// The server cannot be reached, does not answer in time or as the protocol says, or says more than the ceilings allow; or this process was
     /// asked to end ([`OfferError::Signal`]).
     pub fn list(&mut self, source: &Source) -> Result<Offer, OfferFailure> {
-        let Self { runtime, signals, patience } = self;
+        let Self { runtime, signals, patience, keeps_texts } = self;
         let Some(runtime) = runtime else { return Err(OfferError::Closed.into()) };
         runtime.block_on(async {
             let mut connection = Connection::new(source);
             let listed = tokio::select! {
-                listed = session::list(&mut connection, *patience) => listed,
+                listed = session::list(&mut connection, *patience, *keeps_texts) => listed,
                 () = tokio::time::sleep(*patience) => Err(OfferError::TimeOut(*patience)),
                 signal = signals.next() => Err(OfferError::Signal(signal)),
             };

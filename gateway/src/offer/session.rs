@@ -40,7 +40,11 @@ struct Greeted {
 ///
 /// # Errors
 /// As [`Lister::list`](super::Lister::list).
-pub(super) async fn list(connection: &mut Connection<'_>, patience: Duration) -> Result<Offer, OfferError> {
+pub(super) async fn list(
+    connection: &mut Connection<'_>,
+    patience: Duration,
+    keeps_texts: bool,
+) -> Result<Offer, OfferError> {
     connection.open().await?;
     let silence = SILENCE.min(patience.checked_div(3).unwrap_or(SILENCE));
     let greeted = match timeout(silence, discover(connection)).await {
@@ -54,7 +58,8 @@ pub(super) async fn list(connection: &mut Connection<'_>, patience: Duration) ->
         }
         Ok(Err(error)) => return Err(error),
     };
-    pages(connection, greeted).await
+    let tools = if keeps_texts { Tools::with_texts() } else { Tools::default() };
+    pages(connection, greeted, tools).await
 }
 
 /// Asks a server of 2026-07-28 what it is; `None` if it is older.
@@ -94,9 +99,13 @@ async fn initialize(connection: &mut Connection<'_>) -> Result<Greeted, OfferErr
 }
 
 /// Reads all pages of the list.
-async fn pages(connection: &mut Connection<'_>, greeted: Greeted) -> Result<Offer, OfferError> {
+async fn pages(
+    connection: &mut Connection<'_>,
+    greeted: Greeted,
+    mut tools: Tools,
+) -> Result<Offer, OfferError> {
     let Greeted { era, has_tools, mut offer } = greeted;
-    let (mut tools, mut seen, mut params) = (Tools::default(), HashSet::new(), json!({}));
+    let (mut seen, mut params) = (HashSet::new(), json!({}));
     for _ in 0..PAGES {
         let text = connection.ask(era, LIST, params).await?;
         let page = match result(LIST, &text) {
@@ -112,7 +121,7 @@ async fn pages(connection: &mut Connection<'_>, greeted: Greeted) -> Result<Offe
             tools.add(tool.get())?;
         }
         let Some(cursor) = page.next_cursor else {
-            offer.tools = tools.into_values();
+            (offer.tools, offer.texts) = tools.into_parts();
             return Ok(offer);
         };
         params = json!({"cursor": &*cursor});
@@ -125,7 +134,7 @@ async fn pages(connection: &mut Connection<'_>, greeted: Greeted) -> Result<Offe
 
 fn offer(protocol: &str, info: Option<Info<'_>>) -> Offer {
     let (name, version) = info.map(|info| (quoted(&info.name), quoted(&info.version))).unwrap_or_default();
-    Offer { protocol: protocol.to_owned(), name, version, tools: Vec::new() }
+    Offer { protocol: protocol.to_owned(), name, version, ..Offer::default() }
 }
 
 /// The result in an answer.

@@ -15,6 +15,8 @@ use super::ceilings;
 #[derive(Debug, Default)]
 pub struct Tools {
     tools: Vec<Value>,
+    /// Their texts, where these are wanted.
+    texts: Option<Vec<String>>,
     memory: usize,
 }
 
@@ -56,6 +58,11 @@ struct Form<'t> {
 }
 
 impl Tools {
+    /// An empty list, which keeps the texts of definitions, too: a value has lost how large numbers were written.
+    pub fn with_texts() -> Self {
+        Self { texts: Some(Vec::new()), ..Self::default() }
+    }
+
     /// Takes the next one in.
     ///
     /// # Errors
@@ -82,6 +89,9 @@ impl Tools {
         }
         let value = serde_json::from_str(text).map_err(|_| failed("cannot be read"))?;
         self.tools.push(value);
+        if let Some(texts) = &mut self.texts {
+            texts.push(text.to_owned());
+        }
         Ok(())
     }
 
@@ -98,6 +108,11 @@ impl Tools {
     /// All of them, in order.
     pub fn into_values(self) -> Vec<Value> {
         self.tools
+    }
+
+    /// All of them, with their texts, if these were kept.
+    pub fn into_parts(self) -> (Vec<Value>, Vec<String>) {
+        (self.tools, self.texts.unwrap_or_default())
     }
 }
 

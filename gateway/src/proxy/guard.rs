@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use callgate::lock::CHANGED;
 use callgate::{Engine, Outcome, Policy};
 use callgate_relay::{Action, Ask, CallId, Note, Peer, Refusal, Relay, Verdict};
 use serde_json::json;
@@ -61,7 +62,7 @@ impl Guard {
         let caller = Arc::new(options.caller.clone());
         let policy = options.policy.as_ref();
         let name: Arc<str> = options.name.as_str().into();
-        let relay = callgate_relay::Options::new(&nonce())
+        let mut relay = callgate_relay::Options::new(&nonce())
             .max_message(options.max_message)
             .without_schema(options.without_schema)
             .reads_args(reads_args(engine.clone()))
@@ -75,6 +76,9 @@ impl Guard {
                 let engine = engine.clone();
                 move |_| engine.as_ref().is_some_and(|engine| engine.policy().lists_by_caller())
             });
+        if let Some((pins, on_drift)) = &options.lock {
+            relay = relay.lock(pins.clone(), *on_drift);
+        }
         if let Some(engine) = engine.clone() {
             tokio::spawn(purge(engine));
         }
@@ -301,8 +305,12 @@ impl Guard {
     fn note(&mut self, note: &Note) {
         match note {
             Note::Unchecked { request, tool } => self.records.refused(request, tool, "unchecked"),
+            Note::Changed { request, tool, .. } => self.records.refused(request, tool, CHANGED),
             Note::Withdrawn { request, tool } => self.records.refused(request, tool, "withdrawn"),
             Note::Listed(tools) => {
+                for tool in tools.iter().filter(|tool| tool.is_changed) {
+                    say::line(&format!("tool `{}` is not as it was approved: no call of it runs", tool.name));
+                }
                 for warning in self.names.iter_mut().flat_map(|names| names.listed(tools)) {
                     say::line(&warning);
                 }

@@ -20,6 +20,7 @@ use std::ffi::OsString;
 use std::io;
 use std::time::Duration;
 
+use callgate::lock::{OnDrift, Pins};
 use callgate::{OnStoreError, Policy};
 use callgate_host::{PolicyPaths, SharedStore};
 pub use callgate_relay::WithoutSchema;
@@ -86,6 +87,7 @@ pub struct Options {
     store: SharedStore,
     on_store_error: OnStoreError,
     without_schema: WithoutSchema,
+    lock: Option<(Pins, OnDrift)>,
     approval_args: ApprovalShown,
     watch: bool,
     max_message: usize,
@@ -106,6 +108,7 @@ impl Options {
             store,
             on_store_error: OnStoreError::Deny,
             without_schema: WithoutSchema::Deny,
+            lock: None,
             approval_args: ApprovalShown::Full,
             watch: true,
             max_message: MAX_MESSAGE,
@@ -147,6 +150,13 @@ impl Options {
     #[must_use]
     pub fn without_schema(mut self, choice: WithoutSchema) -> Self {
         self.without_schema = choice;
+        self
+    }
+
+    /// Lets no tool through whose definition is not the one that was approved.
+    #[must_use]
+    pub fn lock(mut self, pins: Pins, on_drift: OnDrift) -> Self {
+        self.lock = Some((pins, on_drift));
         self
     }
 

@@ -123,8 +123,11 @@ fn opening(options: &Options, log: &Log) -> String {
         let digest = digest(&policy.policy);
         format!("policy {} ({})", policy.files, digest.get(..19).unwrap_or(&digest))
     };
-    let mut policy =
-        options.policy.as_ref().map_or("no policy, a dry run: every call passes".to_owned(), named);
+    let passes = match &options.lock {
+        Some(_) => "no policy, a dry run: every call of a tool that is as it was approved passes",
+        None => "no policy, a dry run: every call passes",
+    };
+    let mut policy = options.policy.as_ref().map_or(passes.to_owned(), named);
     if let Some(candidate) = &options.candidate {
         policy = format!("{policy}; beside it {}", named(candidate));
     }

@@ -30,6 +30,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callgate::__relay::inner_call;
+use callgate::lock::{OnDrift, Pins};
 use callgate::{Decision, Policy};
 use callgate_relay::{Action, CallId, Relay, Verdict};
 
@@ -54,6 +55,7 @@ pub struct Options {
     list_timeout: Option<u64>,
     without_schema: WithoutSchema,
     check_args: bool,
+    lock: Option<(Pins, OnDrift)>,
 }
 
 impl Default for Options {
@@ -66,7 +68,14 @@ impl Options {
     /// The defaults.
     pub fn new() -> Self {
         let without_schema = WithoutSchema::AllowUnlisted;
-        Self { server: None, max_message: None, list_timeout: None, without_schema, check_args: true }
+        Self {
+            server: None,
+            max_message: None,
+            list_timeout: None,
+            without_schema,
+            check_args: true,
+            lock: None,
+        }
     }
 
     /// The server's name, as policies read it.
@@ -94,6 +103,12 @@ impl Options {
         self
     }
 
+    /// Lets no tool through whose definition is not the one that was approved. Each call waits for the server's list.
+    pub fn lock(mut self, pins: Pins, on_drift: OnDrift) -> Self {
+        self.lock = Some((pins, on_drift));
+        self
+    }
+
     /// Whether arguments are checked by the server's list: if not, no call waits for it, and [`Decide::check`] is for nobody.
     pub fn check_args(mut self, check: bool) -> Self {
         self.check_args = check;
@@ -118,6 +133,9 @@ impl<E: Policed> Stream<E> {
             .max_waiting(MAX_WAITING);
         if !options.check_args {
             relay = relay.reads_args(|_, _| false);
+        }
+        if let Some((pins, on_drift)) = options.lock {
+            relay = relay.lock(pins, on_drift);
         }
         if let Some(bytes) = options.max_message {
             relay = relay.max_message(bytes);

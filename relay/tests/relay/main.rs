@@ -12,6 +12,7 @@ mod callers;
 mod calls;
 mod envelope;
 mod lists;
+mod locked;
 mod requests;
 
 use callgate_relay::{

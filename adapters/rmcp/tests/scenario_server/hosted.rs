@@ -2,14 +2,16 @@
 //!
 //! In: a scenario. Out: the guard, and the steps that no client plays. Must not play a client.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use callgate::lock::OnDrift;
 use callgate::store::{ApprovalAnswer, Approvals as _, Inspect as _, LiveCounter, Owner};
 use callgate::time::{ManualClock, Timestamp};
 use callgate::{Engine, MemoryStore, Policy};
 use callgate_rmcp::{Guard, Unmatched};
-use callgate_tests::guards::{Approvals, Scenario};
+use callgate_tests::guards::{self, Approvals, Scenario};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -39,6 +41,14 @@ impl Hosted {
         let shared = Shared::default();
         let server = Arc::new(Server::new(scenario, shared.clone()));
         let mut guard = Guard::new(server.clone(), engine.clone());
+        if let Some(names) = &scenario.lock {
+            let listed = guards::listed(&server.tools, &BTreeMap::new());
+            let on_drift = match scenario.options.get("on_drift").and_then(Value::as_str) {
+                Some("deny") => OnDrift::Deny,
+                _ => OnDrift::Hide,
+            };
+            guard = guard.lock(guards::lock("server", names, &listed).pins(None).unwrap(), on_drift);
+        }
         let mut checks = true;
         let mut server_name = None;
         for (option, value) in &scenario.options {
@@ -57,6 +67,7 @@ impl Hosted {
                     assert_eq!(value, "refuse");
                     guard = guard.unmatched(Unmatched::Refuse);
                 }
+                "on_drift" => {}
                 _ => panic!("this guard has no option {option}"),
             }
         }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use callgate::Amount;
 use callgate_rmcp::CurrentReservation;
-use callgate_tests::guards::{Does, Scenario, Tool};
+use callgate_tests::guards::{self, Change, Does, Scenario, Tool};
 use rmcp::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CreateTaskResult, ErrorData,
@@ -33,6 +33,8 @@ pub(crate) struct Happened {
     pub(crate) finishes: BTreeMap<u64, oneshot::Sender<()>>,
     /// Whether the handler that began last waits for the step that lets it go on.
     pub(crate) waits: bool,
+    /// Definitions that are others than at the beginning.
+    pub(crate) changes: BTreeMap<String, Change>,
     /// States that were given, with the number of each.
     states: BTreeMap<String, u32>,
 }
@@ -186,15 +188,8 @@ impl ServerHandler for Server {
         request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let tool = |(name, tool): (&String, &Tool)| {
-            let schema = tool.input.clone().unwrap_or_else(|| json!({"type": "object"}));
-            let mut listed = json!({"name": name, "inputSchema": schema});
-            if let Some(output) = &tool.output {
-                listed["outputSchema"] = output.clone();
-            }
-            listed
-        };
-        self.page("tools", self.tools.iter().map(tool).collect(), request)
+        let listed = guards::listed(&self.tools, &self.shared.lock().changes);
+        self.page("tools", listed, request)
     }
 
     async fn call_tool(

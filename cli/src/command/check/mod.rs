@@ -14,11 +14,8 @@ use callgate_host::{PolicyFile, PolicyFiles, ReadError};
 use super::output;
 use crate::args::{CheckArgs, CheckFormat};
 use crate::failure::{FAILED, Failure, NO, Outcome, answered};
-use crate::input::{self, read_text};
+use crate::input::{self, STDIN_SHOWN, read_text};
 use crate::tools;
-
-/// What standard input is called in reports.
-const STDIN: &str = "<stdin>";
 
 /// A file that was looked at.
 struct Checked {
@@ -41,7 +38,7 @@ struct Totals {
 impl Checked {
     fn new(path: &Path, tools: Option<RawView<'_>>) -> Self {
         let (path, file) = if path == Path::new(input::STDIN) {
-            (STDIN.to_owned(), PolicyFile::from_reader(STDIN, io::stdin().lock()))
+            (STDIN_SHOWN.to_owned(), PolicyFile::from_reader(STDIN_SHOWN, io::stdin().lock()))
         } else {
             (path.display().to_string(), PolicyFile::read(path))
         };

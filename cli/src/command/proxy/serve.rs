@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use callgate::lock::{OnDrift, Pins};
 use callgate::{OnStoreError, Policy};
 use callgate_gateway::audit::{self, Log, ShownArgs};
 use callgate_gateway::proxy::{self, ApprovalShown, Caller, Options, PolicyOfFile, WithoutSchema};
 use callgate_gateway::{Size, state};
-use callgate_host::{SharedStore, StoreOptions, open_store};
+use callgate_host::{SharedStore, StoreOptions, load_pins, open_store};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -56,6 +57,13 @@ pub(crate) struct Serve {
     /// What becomes of a call of a tool that the server does not list, where rules read arguments
     #[arg(long, value_enum, default_value_t, value_name = "CHOICE")]
     without_schema: Choice,
+    /// Lets no tool through that is not as it was approved: as `callgate scan --lock FILE` wrote it. Of several servers in it, the one that
+    /// `--name` names
+    #[arg(long, value_name = "FILE")]
+    lock: Option<PathBuf>,
+    /// What becomes of a tool that is not as it was approved
+    #[arg(long, value_enum, default_value_t, value_name = "CHOICE", requires = "lock")]
+    on_drift: Drift,
     /// What is kept of the arguments of a call that waits for a person's approval, for `callgate approvals show`
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     approval_args: ApprovalArgs,
@@ -134,6 +142,15 @@ enum Choice {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Drift {
+    /// It is not listed, and does not run
+    #[default]
+    Hide,
+    /// It is listed, and does not run
+    Deny,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum ApprovalArgs {
     /// Nothing
     None,
@@ -208,6 +225,15 @@ pub(super) fn run(args: &Serve) -> Outcome {
             Stderr::Null => proxy::Stderr::Null,
             Stderr::Log => proxy::Stderr::Log,
         });
+    if let Some(pins) = given.lock {
+        options = options.lock(
+            pins,
+            match args.on_drift {
+                Drift::Hide => OnDrift::Hide,
+                Drift::Deny => OnDrift::Deny,
+            },
+        );
+    }
     if let Some(policy) = given.policy {
         options = options.policy(PolicyOfFile { files: args.policy.as_slice().into(), policy });
     }
@@ -248,6 +274,7 @@ struct Given {
     caller: Caller,
     policy: Option<Policy>,
     candidate: Option<Policy>,
+    lock: Option<Pins>,
     store: String,
     /// The directory to be made for the store.
     directory: Option<PathBuf>,
@@ -265,6 +292,9 @@ impl Given {
         let load = |files: &[PathBuf]| if files.is_empty() { Ok(None) } else { load_policy(files).map(Some) };
         let policy = load(&args.policy)?;
         let candidate = load(&args.observe)?;
+        let pins = |file: &PathBuf| load_pins(file, args.name.as_deref());
+        let lock =
+            args.lock.as_ref().map(pins).transpose().map_err(|error| Failure::new(error.to_string()))?;
         let name = args.name.clone().unwrap_or_else(|| args.default_name());
         if name.is_empty() {
             return Err(Failure::with_help("the server has no name", "give it one, as in `--name github`"));
@@ -275,7 +305,7 @@ impl Given {
             Some(file) => Some(file.clone()),
             None => Some(state::audit().ok_or_else(|| no_state("--audit FILE"))?),
         };
-        if audit.is_none() && policy.is_none() {
+        if audit.is_none() && policy.is_none() && lock.is_none() {
             let help = "give a policy with `-p`, or leave `--audit off` out";
             return Err(Failure::with_help(
                 "without a policy and without records, there is nothing to do",
@@ -290,7 +320,7 @@ impl Given {
             Some(claims) => Caller::Claims(claims),
             None => Caller::Id(args.identity.clone()),
         };
-        Ok(Self { caller, policy, candidate, store, directory, namespace, audit, name })
+        Ok(Self { caller, policy, candidate, lock, store, directory, namespace, audit, name })
     }
 
     fn open_store(&self, args: &Serve) -> Result<SharedStore, Failure> {
@@ -350,6 +380,11 @@ impl Given {
             "namespace": self.namespace,
             "on_store_error": named(args.on_store_error),
             "without_schema": named(args.without_schema),
+            "lock": args.lock,
+            "on_drift": args.lock.as_ref().map(|_| match args.on_drift {
+                Drift::Hide => "hide",
+                Drift::Deny => "deny",
+            }),
             "watch": !args.no_watch,
             "max_message": args.max_message.to_string(),
             "grace_ms": args.grace.as_millis(),

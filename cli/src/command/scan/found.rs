@@ -2,15 +2,13 @@
 //!
 //! In: offers, one after another. Out: rows. Must not keep an offer longer than it takes to look at it: servers together would fill the memory.
 
+use callgate_analysis::flow::{self, Flow};
 use callgate_analysis::listing::Listings;
+use callgate_analysis::overrides::Applied;
 use callgate_analysis::risk::{Class, Options, Risk, Severity, classify};
 use callgate_gateway::offer::Offer;
 
-/// Characters of a name that are kept. Nobody calls a tool by a longer one: the protocol has 128.
-const NAME: usize = 256;
-
-/// What [`Listings`] finds, too.
-const HIDDEN: &str = callgate_analysis::listing::Code::HiddenCharacters.name();
+use crate::saved::{Place, cut};
 
 /// A server that was asked.
 #[derive(Debug)]
@@ -44,27 +42,46 @@ pub(super) struct Finding {
 }
 
 /// All of it.
-#[derive(Debug, Default)]
-pub(super) struct Found {
+#[derive(Debug)]
+pub(super) struct Found<'k> {
     pub(super) servers: Vec<Server>,
     pub(super) tools: Vec<Tool>,
+    /// Findings that somebody knows, and that are left out.
+    pub(super) ignored: usize,
+    known: &'k Options,
+    /// What the tools can do together.
+    pub(super) flow: Option<Flow>,
+    /// Where the tools of a saved list stand in their file.
+    pub(super) places: Vec<Place>,
     listings: Listings,
 }
 
-impl Found {
+impl<'k> Found<'k> {
+    /// Nothing yet. Tools are judged with what is known of them.
+    pub(super) fn new(known: &'k Options) -> Self {
+        Self {
+            servers: Vec::new(),
+            tools: Vec::new(),
+            ignored: 0,
+            known,
+            flow: None,
+            places: Vec::new(),
+            listings: Listings::default(),
+        }
+    }
+
     /// Takes a server's offer in.
     pub(super) fn add(&mut self, name: &str, offer: Offer) {
         let server = self.servers.len();
         self.listings.add(name, &offer.tools);
-        for mut risk in classify(name, &offer.tools, &Options::new()) {
+        for mut risk in classify(name, &offer.tools, self.known) {
             risk.name = cut(&risk.name);
             let findings = std::mem::take(&mut risk.findings).into_iter().map(|finding| Finding {
                 code: finding.code.name(),
                 text: finding.text,
                 place: finding.place,
             });
-            // The list is searched for them whole, and not only where a person reads.
-            let findings = findings.filter(|finding| finding.code != HIDDEN).collect();
+            let findings = findings.collect();
             self.tools.push(Tool { server, risk, findings });
         }
         self.servers.push(Server {
@@ -90,8 +107,8 @@ impl Found {
         });
     }
 
-    /// Compares all servers with one another.
-    pub(super) fn finish(mut self) -> Self {
+    /// Compares all servers with one another, and leaves out findings that somebody knows.
+    pub(super) fn finish(mut self, mut applied: Option<&mut Applied<'_>>) -> Self {
         let starts: Vec<usize> = self
             .servers
             .iter()
@@ -108,6 +125,23 @@ impl Found {
                 tool.findings.push(finding);
             }
         }
+        if let Some(applied) = &mut applied {
+            for (index, server) in self.servers.iter().enumerate() {
+                if server.error.is_some() {
+                    applied.failed(&server.name);
+                } else {
+                    let tools = self.tools.iter().filter(|tool| tool.server == index);
+                    applied.server(&server.name, tools.map(|tool| &*tool.risk.name));
+                }
+            }
+            for tool in &mut self.tools {
+                let server = self.servers.get(tool.server).map_or("", |server| &server.name);
+                let before = tool.findings.len();
+                tool.findings.retain(|finding| !applied.ignores(server, &tool.risk.name, finding.code));
+                self.ignored = self.ignored.saturating_add(before.saturating_sub(tool.findings.len()));
+            }
+        }
+        self.flow = flow::toxic(self.tools.iter().map(|tool| &tool.risk));
         self
     }
 
@@ -126,24 +160,22 @@ impl Found {
         self.tools.iter().any(|tool| tool.risk.class == Class::Unknown)
     }
 
+    /// How many findings there are.
+    pub(super) fn findings(&self) -> usize {
+        let of_tools = self.tools.iter().map(|tool| tool.findings.len());
+        of_tools.chain([usize::from(self.flow.is_some())]).sum()
+    }
+
     /// `2 servers, 14 tools, 1 finding`.
     pub(super) fn total(&self) -> String {
         let count = |number: usize, what: &str| {
             let s = if number == 1 { "" } else { "s" };
             format!("{number} {what}{s}")
         };
-        let findings = self.tools.iter().map(|tool| tool.findings.len()).sum();
         let failed = self.servers.iter().filter(|server| server.error.is_some()).count();
         let failed = if failed > 0 { format!(", {failed} not listed") } else { String::new() };
         let (servers, tools) = (count(self.servers.len(), "server"), count(self.tools.len(), "tool"));
-        format!("{servers}{failed}, {tools}, {}", count(findings, "finding"))
+        let ignored = if self.ignored > 0 { format!(", {} left out", self.ignored) } else { String::new() };
+        format!("{servers}{failed}, {tools}, {}{ignored}", count(self.findings(), "finding"))
     }
-}
-
-fn cut(name: &str) -> String {
-    let mut cut: String = name.chars().take(NAME).collect();
-    if cut.len() < name.len() {
-        cut.push('…');
-    }
-    cut
 }

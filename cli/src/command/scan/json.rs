@@ -1,18 +1,25 @@
 //! Tools as one JSON object. The form is stable: fields are only added.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use callgate::__text::is_invisible;
+use callgate::__text::escaped;
+use callgate_analysis::flow::{self, Flow};
 use serde_json::{Value, json};
 
 use super::found::{Found, Server, Tool};
+use super::lock::Report;
 
-pub(super) fn write(out: &mut dyn Write, found: &Found) -> io::Result<()> {
+pub(super) fn write(out: &mut dyn Write, found: &Found<'_>, drift: Option<&Report>) -> io::Result<()> {
     writeln!(out, "{{\n  \"servers\": [")?;
     list(out, found.servers.iter().map(server))?;
     writeln!(out, "  ],\n  \"tools\": [")?;
     list(out, found.tools.iter().map(|tool| tool_of(found, tool)))?;
+    writeln!(out, "  ],\n  \"findings\": [")?;
+    list(out, found.flow.iter().map(flow_of))?;
+    if let Some(drift) = drift {
+        writeln!(out, "  ],\n  \"drift\": [")?;
+        list(out, drift.json())?;
+    }
     writeln!(out, "  ]\n}}")
 }
 
@@ -38,7 +45,7 @@ fn server(server: &Server) -> Value {
     })
 }
 
-fn tool_of(found: &Found, tool: &Tool) -> Value {
+fn tool_of(found: &Found<'_>, tool: &Tool) -> Value {
     let risk = &tool.risk;
     let reasons = risk.reasons.iter();
     let findings = tool.findings.iter();
@@ -58,31 +65,16 @@ fn tool_of(found: &Found, tool: &Tool) -> Value {
     })
 }
 
-/// JSON that says the same, with what is not drawn as `\u…`: outside of strings there is none.
-fn escaped(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        if is_invisible(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                // Writing to a String cannot fail.
-                let _ = write!(out, "\\u{unit:04x}");
-            }
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_not_drawn_is_escaped_and_means_the_same() {
-        let value = json!({"a\u{202e}": "b\u{200b}\u{e0041}\u{7f}\u{9b}\u{1b}[2J é"});
-        let text = escaped(&value.to_string());
-        assert!(!text.chars().any(is_invisible), "{text}");
-        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
-    }
+fn flow_of(flow: &Flow) -> Value {
+    let legs = flow.legs.iter().map(|leg| {
+        let tools = leg.tools.iter().map(|(server, name)| json!({"server": server, "name": name}));
+        json!({"label": leg.label.name(), "count": leg.count, "tools": tools.collect::<Vec<_>>()})
+    });
+    json!({
+        "code": flow::CODE,
+        "text": flow.to_string(),
+        "servers": flow.servers,
+        "legs": legs.collect::<Vec<_>>(),
+        "policy": flow.policy,
+    })
 }

@@ -2,24 +2,26 @@
 //!
 //! In: arguments; the answers of whoever sits at the terminal. Out: sources. Must not start anything, and must ask before the first is started.
 
+use std::borrow::Cow;
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use std::ops::ControlFlow;
 use std::path::Path;
 
-use callgate::value::{RawJson, View as _};
-use callgate_gateway::offer::{Offer, Source, Tools};
+use callgate_gateway::offer::Source;
 use callgate_gateway::wrap::{Configuration, Reached};
 
 use crate::args::ScanArgs;
 use crate::failure::Failure;
-use crate::input::read_text;
+use crate::input::{STDIN, STDIN_SHOWN, read_text};
+use crate::saved::Saved;
 use crate::terminal::shown;
 use crate::tools;
 
 /// Variables that every program gets: without them hardly any is found, or starts.
 const ALWAYS: [&str; 2] = ["PATH", "HOME"];
+/// Programs that start a package.
+const RUNNERS: [&str; 4] = ["npx", "bunx", "pnpx", "uvx"];
 /// What is called so in a configuration is callgate, whatever its folder.
 const PROGRAM: &str = "callgate";
 
@@ -32,19 +34,26 @@ pub(super) struct Asked {
 /// How tools are learnt.
 pub(super) enum Way {
     /// From a file.
-    Listed(Offer),
+    Listed(Saved),
     /// From the server.
     Ask(Source),
     /// Not at all.
     Not(String),
 }
 
+/// The file that names the servers, or has their tools, as reports call it.
+pub(super) fn file(args: &ScanArgs) -> Option<Cow<'_, str>> {
+    let path = args.tools.as_ref().or(args.config.as_ref())?;
+    Some(if path == Path::new(STDIN) { STDIN_SHOWN.into() } else { path.to_string_lossy() })
+}
+
 /// The servers that the arguments name, in their order.
 pub(super) fn asked(args: &ScanArgs) -> Result<Vec<Asked>, Failure> {
     let given = environment(&args.env)?;
     if let Some(path) = &args.tools {
-        let name = args.name.clone().unwrap_or_else(|| stem(path));
-        return Ok(vec![Asked { name, way: Way::Listed(saved(path)?) }]);
+        let saved = Saved::read(path)?;
+        let name = args.name.clone().unwrap_or_else(|| saved.server_or_stem(path));
+        return Ok(vec![Asked { name, way: Way::Listed(saved) }]);
     }
     let mut asked = match &args.config {
         Some(path) => configured(path, &args.servers, &given)?,
@@ -55,35 +64,34 @@ pub(super) fn asked(args: &ScanArgs) -> Result<Vec<Asked>, Failure> {
             vec![Asked { name, way: Way::Ask(Source::Url { url, headers }) }]
         }
         None => {
-            let program = args.command.first().map(Path::new).map(stem).unwrap_or_default();
+            let program = called(&args.command);
             let source = Source::Process { command: args.command.clone(), environment: given };
             vec![Asked { name: args.name.clone().unwrap_or(program), way: Way::Ask(source) }]
         }
     };
+    if let (Some(path), 2..) = (&args.write, asked.len()) {
+        let message = format!("{}: a policy is for one server, and here are {}", path.display(), asked.len());
+        return Err(Failure::with_help(
+            message,
+            "pick one with `--server NAME`: tools of two may have one name",
+        ));
+    }
     if !args.yes {
         agree(&mut asked)?;
     }
     Ok(asked)
 }
 
-/// A list that was saved, in any form that `check --tools` takes.
-fn saved(path: &Path) -> Result<Offer, Failure> {
-    let failed = |error: String| Failure::with_help(format!("{}: {error}", path.display()), tools::HELP);
-    let text = read_text(path)?;
-    let raw = RawJson::parse(&text).map_err(|error| failed(error.to_string()))?;
-    let list = tools::listed(path, &raw)?;
-    let (mut tools, mut broken) = (Tools::default(), None);
-    let _ = list.elements(|tool| match tools.add(tool.text()) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => {
-            broken = Some(error);
-            ControlFlow::Break(())
-        }
-    });
-    match broken {
-        Some(error) => Err(failed(error.to_string())),
-        None => Ok(Offer { tools: tools.into_values(), ..Offer::default() }),
+/// What a server is called, where nobody says: as its program, or as the package that a runner starts.
+fn called(command: &[OsString]) -> String {
+    let program = command.first().map(Path::new).map(tools::stem).unwrap_or_default();
+    if !RUNNERS.contains(&&*program) {
+        return program;
     }
+    let words = command.iter().skip(1).map(|word| word.to_string_lossy());
+    let Some(package) = words.into_iter().find(|word| !word.starts_with('-')) else { return program };
+    let package = package.rsplit('/').next().unwrap_or_default();
+    package.split(['@', '=']).next().filter(|name| !name.is_empty()).map_or(program, str::to_owned)
 }
 
 /// The servers of a client's configuration.
@@ -170,6 +178,24 @@ fn header_of(text: &str) -> Result<(String, String), Failure> {
     Ok((name.to_owned(), read_text(Path::new(file))?.trim().to_owned()))
 }
 
-fn stem(path: &Path) -> String {
-    path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_that_a_runner_starts_gives_its_name() {
+        for (command, name) in [
+            (
+                &["npx", "-y", "@modelcontextprotocol/server-filesystem@2026.1.14", "/data"][..],
+                "server-filesystem",
+            ),
+            (&["/usr/bin/uvx", "mcp-server-git==1.2"], "mcp-server-git"),
+            (&["npx"], "npx"),
+            (&["npx", "-y", "@scope/"], "npx"),
+            (&["./server.py", "-y", "x"], "server"),
+        ] {
+            let command: Vec<OsString> = command.iter().map(OsString::from).collect();
+            assert_eq!(called(&command), name, "{command:?}");
+        }
+    }
 }

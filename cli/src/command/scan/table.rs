@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use callgate_analysis::flow;
 use callgate_analysis::risk::{Direction, Severity};
 
 use super::found::{Found, Tool};
@@ -15,7 +16,7 @@ const REASON: usize = 100;
 const COLUMNS: usize = 5;
 const TITLES: [&str; COLUMNS] = ["server", "tool", "class", "severity", "conf"];
 
-pub(super) fn write(out: &mut dyn Write, found: &Found, to: &impl IsTerminal) -> io::Result<()> {
+pub(super) fn write(out: &mut dyn Write, found: &Found<'_>, to: &impl IsTerminal) -> io::Result<()> {
     let coloured = colours(to);
     let rows: Vec<[String; COLUMNS]> = found.tools.iter().map(|tool| cells(found, tool)).collect();
     let mut widths = TITLES.map(str::len);
@@ -43,10 +44,21 @@ pub(super) fn write(out: &mut dyn Write, found: &Found, to: &impl IsTerminal) ->
             writeln!(out, "{}", Paint::Yellow.on(coloured, &text))?;
         }
     }
+    if let Some(flow) = &found.flow {
+        writeln!(out, "{}", Paint::Yellow.on(coloured, &format!("{}: {flow}", flow::CODE)))?;
+        for leg in &flow.legs {
+            let tools = leg.tools.iter().map(|(server, name)| cut(&shown(&format!("{server}/{name}")), CELL));
+            let tools = tools.collect::<Vec<_>>().join(", ");
+            writeln!(out, "  {} {}: {tools}{}", leg.count, leg.label.name(), leg.rest())?;
+        }
+        for line in flow.policy.lines() {
+            writeln!(out, "    {line}")?;
+        }
+    }
     writeln!(out, "{}", Paint::Bold.on(coloured, &found.total()))
 }
 
-fn cells(found: &Found, tool: &Tool) -> [String; COLUMNS] {
+fn cells(found: &Found<'_>, tool: &Tool) -> [String; COLUMNS] {
     let risk = &tool.risk;
     let cell = |text: &str| cut(&shown(text), CELL);
     let (class, severity) = (risk.class.name().to_owned(), risk.severity.name().to_owned());

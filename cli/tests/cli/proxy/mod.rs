@@ -7,6 +7,7 @@ mod around;
 mod audit;
 mod flags;
 mod guards;
+mod lock;
 mod observe;
 mod process;
 mod reload;

@@ -82,9 +82,9 @@ fn what_a_server_says_steers_no_terminal_and_no_page() {
                             .collect()
                     })
                     .collect();
-                let odd = vec!["bad_name", "hidden_characters"];
+                let odd = vec!["hidden_characters", "bad_name"];
                 assert_eq!(codes[0], odd);
-                assert_eq!(codes[1], ["bad_name", "hidden_characters", "look_alike"]);
+                assert_eq!(codes[1], ["hidden_characters", "bad_name", "look_alike"]);
                 assert_eq!(codes[2], odd);
                 assert_eq!(codes[3], ["same_name", "look_alike"]);
                 assert_eq!(codes[4], ["look_alike"]);

@@ -10,18 +10,33 @@ use super::{Measured, beside, names, scan_of};
 use crate::file;
 
 /// A server that runs until it is dropped.
-struct Server {
+pub(super) struct Server {
     child: Child,
-    url: String,
+    pub(super) url: String,
     log: String,
 }
 
 impl Server {
     fn start(kind: &str) -> Self {
+        let mut server = Self::start_with(kind, kind, &[]);
+        server.url = format!("http://127.0.0.1:{}/mcp?a=b", server.url);
+        server
+    }
+
+    /// One that shows a certificate, which is in the first file, and its key in the second.
+    pub(super) fn start_secure(kind: &str, label: &str, files: &[String; 2]) -> Self {
+        let mut server = Self::start_with(kind, &format!("tls-{label}"), files);
+        server.url = format!("https://localhost:{}/mcp", server.url);
+        server
+    }
+
+    /// Its address is its port alone.
+    fn start_with(kind: &str, label: &str, more: &[String]) -> Self {
         let (port, log) =
-            (file(&format!("scan-http-{kind}.port"), ""), file(&format!("scan-http-{kind}.log"), ""));
+            (file(&format!("scan-http-{label}.port"), ""), file(&format!("scan-http-{label}.log"), ""));
         let child = Command::new("python3")
             .args([&*beside("web.py"), kind, &port, &log])
+            .args(more)
             .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap();
@@ -34,7 +49,7 @@ impl Server {
             assert!(begin.elapsed() < Duration::from_secs(60));
             thread::sleep(Duration::from_millis(10));
         };
-        Self { child, url: format!("http://127.0.0.1:{}/mcp?a=b", port.trim()), log }
+        Self { child, url: port.trim().to_owned(), log }
     }
 
     fn scan(&self, flags: &[&str]) -> Measured {

@@ -1,8 +1,13 @@
 //! `callgate scan`: what servers offer, as real processes, honest and hostile.
 
+mod flow;
 mod hostile;
 mod http;
+mod https;
+mod lock;
+mod sarif;
 mod sources;
+mod write;
 
 use std::path::Path;
 use std::process::Command;

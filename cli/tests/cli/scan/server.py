@@ -97,11 +97,14 @@ def bomb(request):
 
 
 def full(request):
-    """As much text as is taken."""
-    tools = [tool(f"t{request['id']}_{index}", description="d" * (3 << 20)) for index in range(5)]
+    """As much text as is taken. One description is long; the rest is where only its length is of interest, which a debug build reads sooner."""
+    long = "d" * (3 << 20)
+    tools = [tool(f"t{request['id']}_{index}", _meta={"x": long}) for index in range(5)]
     page = {"tools": tools}
     if request["id"] < 6:
         page["nextCursor"] = str(request["id"])
+    else:
+        tools[0] = tool("t_described", description=long)
     answer(request, page)
 
 
@@ -144,6 +147,9 @@ def listed(request):
         bomb(request)
     elif KIND == "full":
         full(request)
+    elif KIND == "given":
+        with open(FILE) as file:
+            answer(request, {"tools": json.load(file)})
     elif KIND == "escapes":
         escapes(request)
     elif KIND == "half":

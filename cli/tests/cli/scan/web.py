@@ -1,12 +1,13 @@
-"""A server over HTTP for `callgate scan`: `web.py KIND PORT_FILE LOG_FILE`. It behaves as its kind says."""
+"""A server over HTTP for `callgate scan`: `web.py KIND PORT_FILE LOG_FILE [CERTIFICATE KEY]`. It behaves as its kind says."""
 
 import json
+import ssl
 import sys
 import time
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer
 
-KIND, PORT, LOG = sys.argv[1:]
+KIND, PORT, LOG, *SHOWN = sys.argv[1:]
 TOOLS = [{"name": "read_file"}, {"name": "delete_repo"}]
 
 
@@ -86,6 +87,10 @@ class Server(BaseHTTPRequestHandler):
 
 # Not `HTTPServer`: it asks for the name of the address, which may take a minute.
 server = TCPServer(("127.0.0.1", 0), Server)
+if SHOWN:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*SHOWN)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
 with open(PORT, "w") as file:
     file.write(f"{server.server_address[1]}\n")
 server.serve_forever()

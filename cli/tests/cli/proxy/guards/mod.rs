@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::ChildStdin;
 use std::sync::{Arc, Condvar, Mutex};
 
+use callgate::lock::{CHANGED, changed_message, changed_meta, changed_result};
 use callgate::store::{Inspect as _, Owner};
 use callgate::time::Timestamp;
 use callgate::{Call, Engine, Identity, MCP_DENIED, Policy};
@@ -124,13 +125,27 @@ impl Run {
         let server = Server::listen(&mut scenario, &socket);
         let store = format!("sqlite://{}", setup.path("store.db"));
         let name = scenario.options.get("server_name").map_or("tests", |name| name.as_str().unwrap());
+        let known = ["server_name", "on_drift"];
         assert!(
-            scenario.options.keys().all(|option| option == "server_name"),
+            scenario.options.keys().all(|option| known.contains(&&**option)),
             "the gateway has no such option"
         );
         let identity = scenario.identity.clone().unwrap_or_else(|| "local".into());
         let caller = identity.as_str().map_or_else(|| identity.to_string(), str::to_owned);
         let mut flags = vec!["--name", name, "--identity", &caller, "--store", &store];
+        let lock = setup.path("callgate.lock");
+        if let Some(names) = &scenario.lock {
+            fs::write(&lock, guards::lock(name, names, &server.tools()).to_string()).unwrap();
+            flags.extend(["--lock", &lock]);
+            flags.extend(
+                scenario
+                    .options
+                    .get("on_drift")
+                    .map(|way| way.as_str().unwrap())
+                    .iter()
+                    .flat_map(|way| ["--on-drift", way]),
+            );
+        }
         let bridge = helper("guards/bridge.py");
         let command = ["python3", "-S", &bridge, socket.to_str().unwrap()];
         flags.extend(["--policy"]);
@@ -264,6 +279,8 @@ impl Run {
             }
         } else if let Some(policy) = &step.reload {
             self.reload(&guards::policy(policy));
+        } else if let Some(changes) = &step.change {
+            self.server.happened().changes.extend(changes.clone());
         }
         if let Some(listed) = &step.listed {
             assert_eq!(self.listed(step), *listed);
@@ -377,8 +394,25 @@ impl Run {
                 assert_eq!(kind, **expected, "{told}");
                 assert!(told.starts_with("Arguments are not valid: "), "{told}");
             }
+            CHANGED => self.is_told_of_the_change(made, &answer),
             _ => self.refused(made, &answer, expected),
         }
+    }
+
+    /// The gateway refused a tool that is not as it was approved (G13.3).
+    fn is_told_of_the_change(&self, made: &Made, answer: &Value) {
+        let tool = made.params["name"].as_str().unwrap();
+        let parsed = |text: String| serde_json::from_str::<Value>(&text).unwrap();
+        if made.params.get("task").is_some() {
+            let data = parsed(changed_meta());
+            let error = json!({"code": MCP_DENIED, "message": changed_message(tool), "data": data});
+            return assert_eq!(answer["error"], error);
+        }
+        let mut result = parsed(changed_result(tool));
+        if self.era.is_some() {
+            result["resultType"] = "complete".into();
+        }
+        assert_eq!(answer["result"], result);
     }
 
     /// The gateway refused, and told what it has to.

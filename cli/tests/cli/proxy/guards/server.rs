@@ -11,13 +11,15 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
-use callgate_tests::guards::{Does, Scenario, Tool};
+use callgate_tests::guards::{self, Change, Does, Scenario, Tool};
 use serde_json::{Map, Value, json};
 
 /// What happened on the server's side.
 #[derive(Default)]
 pub(super) struct Happened {
     pub(super) ran: BTreeMap<String, u32>,
+    /// Definitions that are others than at the beginning.
+    pub(super) changes: BTreeMap<String, Change>,
     /// Handlers that wait, by the arguments of their calls.
     waiting: Vec<(Value, Sender<()>)>,
     /// States that were given, with the number of each.
@@ -138,16 +140,8 @@ impl Server {
         Some(json!({"jsonrpc": "2.0", "id": message["id"], member: answer}))
     }
 
-    fn tools(&self) -> Vec<Value> {
-        let tool = |(name, tool): (&String, &Tool)| {
-            let schema = tool.input.clone().unwrap_or_else(|| json!({"type": "object"}));
-            let mut listed = json!({"name": name, "inputSchema": schema});
-            if let Some(output) = &tool.output {
-                listed["outputSchema"] = output.clone();
-            }
-            listed
-        };
-        self.0.tools.iter().map(tool).collect()
+    pub(super) fn tools(&self) -> Vec<Value> {
+        guards::listed(&self.0.tools, &self.happened().changes)
     }
 
     /// A page of a list. A cursor is the number of its first item.
