@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use callgate::lock::{Definition, Entry, Lock, Origin};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 /// A file of scenarios.
@@ -120,7 +120,7 @@ pub struct Tool {
 }
 
 /// What becomes of a tool's definition.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Change {
     /// Another input schema.

@@ -107,8 +107,12 @@ impl Play {
             self.host(&json!({ "finish": name })).await;
         } else if let Some(policy) = &step.reload {
             self.host(&json!({ "reload": policy })).await;
+        } else if let Some(changes) = &step.change {
+            self.host(&json!({ "change": changes })).await;
         } else if let Some(name) = &step.cancel {
             self.calls[name].task.abort();
+            // Over HTTP each message is a request of its own, and a ping may overtake what cancels.
+            tokio::time::sleep(Duration::from_millis(200)).await;
             self.client().ping().await;
         } else if step.progressed.is_some() {
             self.progressed(&about).await;

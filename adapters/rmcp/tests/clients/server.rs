@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use callgate::Policy;
-use callgate_tests::guards::{self, Approvals};
+use callgate_tests::guards::{self, Approvals, Change};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -102,6 +102,9 @@ impl Host {
             let _ = hosted.shared.lock().finishes.remove(&call.unwrap()).unwrap().send(());
         } else if let Some(policy) = step.get("reload") {
             hosted.engine.replace(Policy::from_yaml(&guards::policy(policy)).unwrap());
+        } else if let Some(changes) = step.get("change") {
+            let changes: BTreeMap<String, Change> = serde_json::from_value(changes.clone()).unwrap();
+            hosted.shared.lock().changes.extend(changes);
         } else if step.get("ran").is_some() {
             return of("ran", &|name| hosted.shared.lock().ran.get(name).copied().unwrap_or(0).into());
         } else if step.get("used").is_some() {
